@@ -1,0 +1,143 @@
+"""The few words that every layer speaks: Sample, Request, Generation, Response, Answer, Metric, Scores.
+
+A reader makes Samples, `prompts` turns a Sample into Requests (one a pass), a model answers a Request
+with a Generation, a run records it as a Response, and a scorer turns Samples and Answers into Scores.
+This module imports nothing heavy, so that `score` and `list` start fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class ImageSource(Protocol):
+    """Where a picture is, without its pixels: samples stay small however many there are."""
+
+    @property
+    def label(self) -> str:
+        """A name for messages and reports: the file's path, or the row that holds the picture."""
+        ...
+
+    def open(self) -> Image:
+        """The decoded picture, in its own mode. Raises SampleError, naming the label, if it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question of a benchmark with its truth, independent of any model and of how it will be asked."""
+
+    id: str  # the benchmark's own question id, as text; unique within the task
+    question: str  # as the benchmark has it: no suffix, no options, no image marker
+    images: tuple[ImageSource, ...] = ()
+    answers: tuple[str, ...] = ()  # the truth: ten answers for VQA, one text or letter elsewhere, () if held back
+    options: tuple[str, ...] = ()  # choices in the order A, B, C, ...
+    hint: str = ""
+    category: str = ""  # the benchmark's main breakdown: MME subtask, POPE category, SEED type, ...
+    meta: Mapping[str, Any] = field(default_factory=dict)  # what the family's scorer needs besides: answer_type, groups, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to ask a model: a complete prompt, with its pictures and EMMA's CLIP instruction."""
+
+    sample_id: str
+    round_id: int  # the pass of a circular evaluation; 0 elsewhere
+    prompt: str  # complete, template included; `<image>` stands where each picture goes
+    instruction: str  # what EMMA's CLIP text encoder reads; other models ignore it
+    images: tuple[ImageSource, ...] = ()
+    max_new_tokens: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a model said to one Request."""
+
+    text: str  # decoded, special tokens skipped, stripped
+    token_ids: tuple[int, ...]  # new ids only; the end id kept when it was reached
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One line of a run's record: a request's answer, or the reason why there is none."""
+
+    sample_id: str
+    round_id: int
+    prompt: str
+    instruction: str
+    text: str | None  # None when the sample failed
+    tokens: int
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a scorer sees of a response. `prompt` matters only where the official scorer reads it (ScienceQA)."""
+
+    text: str
+    prompt: str = ""
+
+
+Answers = Mapping[tuple[str, int], Answer]  # (sample id, round id) -> answer; failed and missing ones are absent
+
+Unit = Literal["percent", "fraction", "points", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number. `group` and `category` are empty for an overall one: (accuracy, answer_type, yes/no) is a breakdown."""
+
+    name: str
+    value: float  # unrounded, as the official tool computes it
+    n: int  # how many units (questions, pairs, ...) it was computed over
+    unit: Unit
+    group: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScore:
+    """One sample's part in the score: the credit, and how the answer was read."""
+
+    id: str
+    value: float  # credit in [0, 1]
+    read_as: str  # the answer as the scorer understood it; empty when there was none to read
+    status: Literal["answered", "failed", "missing"] = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All that a scorer says of one task."""
+
+    metrics: tuple[Metric, ...]
+    samples: tuple[SampleScore, ...]  # in the order of the samples
+    notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
+
+
+class Scorer(Protocol):
+    """A metric family: pure, fast, no I/O. A sample without an answer is wrong, never dropped."""
+
+    def __call__(self, samples: Sequence[Sample], answers: Answers) -> Scores: ...
+
+
+class Model(Protocol):
+    """Anything that answers Requests. `prepare` is CPU work for one request, `generate` device work for a batch."""
+
+    @property
+    def template(self) -> str:
+        """The name of the conversation template the model was trained with (`vicuna_v1`)."""
+        ...
+
+    def prepare(self, request: Request) -> Any:
+        """Tokenise and preprocess. Raises SampleError for an unreadable picture."""
+        ...
+
+    def generate(self, prepared: Sequence[Any]) -> list[Generation]:
+        """Answer a batch, in order; answers do not depend on batch size, order or companions (in float32)."""
+        ...
