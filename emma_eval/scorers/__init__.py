@@ -1,0 +1,58 @@
+"""The scorer room: one file per metric family, each found here by name.
+
+A scorer takes Samples and Answers and returns Scores; what it reads of a Sample is said at the head of its file. Variants
+of a protocol (LLaVA's answer processor, exact letters, ...) are options of the function, which a task's `protocols` name.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import typing
+
+from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
+from emma_eval.types import Scorer
+
+SCORERS: dict[str, str] = {
+    "exact": "emma_eval.scorers.exact:exact",
+    "gqa": "emma_eval.scorers.gqa:gqa",
+    "mmbench": "emma_eval.scorers.mmbench:mmbench",
+    "mme": "emma_eval.scorers.mme:mme",
+    "pope": "emma_eval.scorers.pope:pope",
+    "scienceqa": "emma_eval.scorers.scienceqa:scienceqa",
+    "seed": "emma_eval.scorers.seed:seed",
+    "vizwiz": "emma_eval.scorers.vizwiz:vizwiz",
+    "vqa": "emma_eval.scorers.vqa:vqa",
+    "vqa_m4c": "emma_eval.scorers.vqa:vqa_m4c",
+}
+
+# The official tools of these refuse a result file with a question missing, where the others count it as wrong.
+REFUSES_MISSING = frozenset({"gqa", "vizwiz", "vqa"})
+
+
+def get_scorer(name: str, **options: str) -> Scorer:
+    """The scorer of that name with its options set.
+
+    Raises UserError for a name, an option or an option's value that does not exist, with the nearest one that does.
+    """
+    if name not in SCORERS:
+        raise UserError(f"There is no scorer {name!r}{did_you_mean(name, SCORERS)}")
+    module, function = SCORERS[name].split(":")
+    scorer = getattr(importlib.import_module(module), function)
+    known = _options(scorer)
+    for option, value in options.items():
+        if option not in known:
+            raise UserError(f"Scorer {name!r} has no option {option!r}{did_you_mean(option, known)}")
+        if value not in known[option]:
+            raise UserError(f"Scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), known[option])}")
+    return typing.cast(Scorer, functools.partial(scorer, **options))
+
+
+def _options(scorer: typing.Callable[..., typing.Any]) -> dict[str, tuple[str, ...]]:
+    """Option name -> its possible values, read off the Literal annotations of the keyword-only parameters."""
+    hints = typing.get_type_hints(scorer)
+    parameters = inspect.signature(scorer).parameters.values()
+    return {p.name: typing.get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
+

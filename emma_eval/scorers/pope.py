@@ -1,0 +1,59 @@
+"""POPE: yes/no probing of object hallucination, by RUCAIBox's evaluate.py, which LLaVA's eval_pope.py repeats per category.
+
+The official script joins answers and labels by position, so that one missing row shifts all that follow. Here they are
+joined by id, and a missing answer is wrong: a missed yes or a false yes, whichever the truth makes it.
+
+Reads of a Sample: `answers` ("yes" or "no"), `category` (random, popular, adversarial).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emma_eval.scorers.arithmetic import mean
+from emma_eval.scorers.common import require_truth, score_each
+from emma_eval.scorers.yes_no import Confusion
+from emma_eval.types import Answers, Metric, Sample, Scores
+
+NO_WORDS = frozenset(("No", "no", "not"))
+METRICS = ("accuracy", "precision", "recall", "f1", "yes_ratio")
+COUNTS = ("tp", "fp", "tn", "fn")
+
+
+def read_answer(text: str) -> str:
+    """`no` if one of No, no, not stands among the blank-separated words before the first full stop; else `yes`."""
+    first_sentence = text.split(".", maxsplit=1)[0].replace(",", "")
+    return "no" if NO_WORDS.intersection(first_sentence.split(" ")) else "yes"
+
+
+def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
+    """Accuracy, precision, recall, F1 and yes ratio (fractions) a category; overall, their means over the categories."""
+    require_truth(samples)
+
+    def read(sample: Sample, text: str) -> tuple[float, str]:
+        read_as = read_answer(text)
+        return float(read_as == sample.answers[0]), read_as
+
+    scored = score_each(samples, answers, read)
+    pairs: dict[str, list[tuple[bool, bool]]] = {}
+    for sample, score in zip(samples, scored, strict=True):
+        is_yes = sample.answers[0] == "yes"
+        said_yes = is_yes == bool(score.value)  # so that a missing answer is wrong whatever the truth
+        pairs.setdefault(sample.category, []).append((said_yes, is_yes))
+    confusions = {category: Confusion.count(rows) for category, rows in pairs.items()}
+    metrics = [
+        Metric(name, mean([getattr(confusion, name) for confusion in confusions.values()]), len(samples), "fraction")
+        for name in METRICS
+    ]
+    for category, confusion in confusions.items():
+        metrics += [Metric(m, getattr(confusion, m), confusion.n, "fraction", "category", category) for m in METRICS]
+        metrics += [Metric(c, getattr(confusion, c), confusion.n, "count", "category", category) for c in COUNTS]
+    return Scores(tuple(metrics), tuple(scored), tuple(_notes(confusions)))
+
+
+def _notes(confusions: dict[str, Confusion]) -> list[str]:
+    return [
+        f"{category}: no correct yes, so that precision, recall and F1 would divide by zero officially; they are reported as 0"
+        for category, confusion in confusions.items()
+        if confusion.tp == 0
+    ]

@@ -1,0 +1,55 @@
+"""MME against calculation.py of its eval tool."""
+
+import pytest
+
+from emma_eval.scorers import get_scorer
+from emma_eval.types import Answer
+from tests.golden.adapters import mme_samples
+from tests.golden.files import breakdown, overall, read_json, read_lines, read_text
+
+NAMES = {"other_num": "other"}  # the rest are ours in lower case
+
+
+def assert_equal_to(scores, expected):
+    for subtask, official in expected["per_task"].items():
+        for name, value in official.items():
+            assert breakdown(scores, "subtask", NAMES.get(name, name.lower()))[subtask] == value, (subtask, name)
+    assert overall(scores, "perception") == expected["total"]["Perception"]
+    assert overall(scores, "cognition") == expected["total"]["Cognition"]
+
+
+@pytest.mark.parametrize("run", ["mixed", "clean", "lavin_real"])
+def test_real_and_generated_answers(golden, run):
+    folder = golden("mme") / run
+    samples = mme_samples(folder)
+    answers, parsed = {}, {}
+    for row in read_lines(folder, "predictions.jsonl"):
+        answers[f"{row['task']}/{row['line']}", 0] = Answer(row["prediction"])
+        parsed[f"{row['task']}/{row['line']}"] = row["parsed"]
+    scores = get_scorer("mme")(samples, answers)
+    assert_equal_to(scores, read_json(folder, "expected.json"))
+    assert {score.id: score.read_as for score in scores.samples} == parsed
+
+
+@pytest.mark.parametrize("run", ["mixed", "clean", "lavin_real"])
+def test_the_fourth_column_of_the_txt_files_is_the_answer(golden, run):
+    folder = golden("mme") / run
+    samples = mme_samples(folder)
+    answers = {}
+    for sample in samples:
+        line = read_text(folder, f"{sample.category}.txt").split("\n")[int(sample.id.split("/")[1])]
+        answers[sample.id, 0] = Answer(line.split("\t")[3])
+    assert_equal_to(get_scorer("mme")(samples, answers), read_json(folder, "expected.json"))
+
+
+@pytest.mark.parametrize(
+    ("run", "answer"),
+    [("all_other", "maybe"), ("all_yes", "yes"), ("all_no", "no"), ("perfect", None)],
+)
+def test_degenerate_runs(golden, run, answer):
+    folder = golden("mme")
+    samples = mme_samples(folder / "mixed")
+    answers = {(sample.id, 0): Answer(answer or sample.answers[0]) for sample in samples}
+    scores = get_scorer("mme")(samples, answers)
+    assert_equal_to(scores, read_json(folder, f"degenerate_{run}.expected.json"))
+    assert bool(scores.notes) == (run == "all_other")
