@@ -1,0 +1,142 @@
+"""The command line's front desk: picks the command, imports its module alone, and words every failure in one line.
+
+Exit codes: 0 all is well, 1 a sample failed, 2 a mistake the user can mend, 130 interrupted, 141 output not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from emma_eval import __version__
+from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
+
+PROGRAM = "emma-eval"
+DEFAULT_COMMAND = "run"
+
+COMMANDS = {
+    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
+    "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
+    "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
+    "ask": ("emma_eval.cli.ask", "ask a model one question"),
+    "list": ("emma_eval.cli.list", "list tasks, models or groups"),
+    "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
+    "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
+    "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
+}
+
+# What stops a run for want of room or rights: the user mends it, and no traceback would help.
+ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's options."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do the work and return the exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit code; raises nothing a user could mend."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads made torch 4 times slower on shared cores
+    command = DEFAULT_COMMAND
+    try:
+        command, rest = choose(list(sys.argv[1:] if argv is None else argv))
+        code = start(command, rest)
+        sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
+    except SystemExit as stop:  # argparse: --help, or a mistake that it has already explained
+        return stop.code if isinstance(stop.code, int) else 2
+    except UserError as error:
+        return fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
+        return 141
+    except KeyboardInterrupt:
+        goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
+        print(f"\ninterrupted{goes_on}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno not in ENVIRONMENT_ERRORS:
+            raise
+        return fail(environment_message(error, command))
+    return code
+
+
+def choose(argv: list[str]) -> tuple[str, list[str]]:
+    """The command and its own arguments. Raises UserError for an unknown command, SystemExit after --help."""
+    if argv and argv[0] in COMMANDS:
+        return argv[0], argv[1:]
+    if argv and argv[0] in ("-h", "--help", "help"):
+        print(overview())
+        raise SystemExit(0)
+    if argv and argv[0] == "--version":
+        print(f"{PROGRAM} {__version__}")
+        raise SystemExit(0)
+    if argv and not argv[0].startswith("-"):
+        raise UserError(f"unknown command {argv[0]!r}{did_you_mean(argv[0], COMMANDS)}")
+    return DEFAULT_COMMAND, argv
+
+
+def start(name: str, argv: list[str]) -> int:
+    """Import the command's module, parse its arguments and run it."""
+    module_name, summary = COMMANDS[name]
+    command = cast(Command, importlib.import_module(module_name))
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} {name}",
+        description=summary[0].upper() + summary[1:] + ".",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options = [option for action in parser._actions for option in action.option_strings]
+        kind = "option" if unknown[0].startswith("-") else "argument"
+        parser.error(f"unknown {kind} {unknown[0]}{did_you_mean(unknown[0].split('=')[0], options)}")
+    return command.run(args)
+
+
+def overview() -> str:
+    """The text of --help."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} [COMMAND] [OPTIONS]        (in a checkout: python run_eval.py ...)",
+            "",
+            "Run EMMA and its rivals on multimodal benchmarks and score the answers as the official tools do.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            f"Without a command it is `{DEFAULT_COMMAND}`; without anything, `{DEFAULT_COMMAND}` with its defaults:",
+            "the shipped model emma-mini on the shipped suite mini.",
+            f"`{PROGRAM} COMMAND --help` shows a command's options; `{PROGRAM} --version` the version.",
+        ]
+    )
+
+
+def environment_message(error: OSError, command: str) -> str:
+    """One line about a full disk or a missing right, with the way on."""
+    where = f": {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
+        return f"the disk is full{where}{kept}"
+    return f"{os.strerror(error.errno or 0)}{where}"
+
+
+def fail(message: str) -> int:
+    """Print a user's mistake and return its exit code."""
+    print(f"error: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,1 @@
+"""What is made of scores: the scores file, the majority baseline, and the leaderboard beside published values."""

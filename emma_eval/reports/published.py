@@ -1,0 +1,169 @@
+"""The published scores of `results/published.yaml`: typed, and which of several sources stands in a column.
+
+The file's head explains its fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import emma_eval
+from emma_eval.errors import UserError
+
+TableKey = Literal["general", "mllm", "hallucination"]
+
+
+class Entry(BaseModel):
+    """What every record of the file has in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measured(Entry):
+    """The measured number that is the same thing as a column's published ones."""
+
+    benchmark: str
+    split: str
+    name: str
+    group: str = ""
+    category: str = ""
+    protocol: str = "official"
+
+
+class Column(Entry):
+    """One benchmark, one split, one metric."""
+
+    table: TableKey
+    benchmark: str
+    split: str
+    metric: str
+    unit: Literal["percent", "points"]
+    splits: tuple[str, ...]
+    metrics: tuple[str, ...]
+    better: Literal["higher", "lower"] = "higher"
+    measured: Measured | None = None
+
+    @property
+    def measured_benchmark(self) -> str | None:
+        """The tasks' key of this benchmark, if it can be measured."""
+        return self.measured.benchmark if self.measured else None
+
+
+class Score(Entry):
+    """One number from one source, in the source's words."""
+
+    model: str
+    benchmark: str
+    split: str
+    metric: str
+    value: float
+    unit: str
+    source: str
+    where: str
+    reported_by: str
+    note: str = ""
+
+
+class About(Entry):
+    """Which scores a remark concerns: those that agree with every list given."""
+
+    model: tuple[str, ...] = ()
+    benchmark: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+
+    def matches(self, score: Score) -> bool:
+        """Whether the remark concerns this score."""
+        pairs = ((self.model, score.model), (self.benchmark, score.benchmark), (self.source, score.source))
+        return all(not wanted or value in wanted for wanted, value in pairs)
+
+
+class Remark(Entry):
+    """A doubt about published numbers."""
+
+    item: str
+    reason: str
+    about: tuple[About, ...]
+
+
+class PublishedModel(BaseModel):
+    """A model's facts; the leaderboard needs its name, the rest is for readers of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What stands in a cell: the preferred score, and those that disagree with it."""
+
+    score: Score
+    others: tuple[Score, ...]
+
+
+class Published(Entry):
+    """The whole file."""
+
+    about: str
+    collected: str
+    rows: tuple[str, ...]
+    columns: tuple[Column, ...]
+    reported_by_values: tuple[str, ...]
+    sources: dict[str, str]
+    models: tuple[PublishedModel, ...]
+    scores: tuple[Score, ...]
+    remarks: tuple[Remark, ...] = ()
+    missing: tuple[str, ...] = Field(default=())
+
+    def pick(self, model: str, column: Column) -> Pick | None:
+        """The model's score for a column: its own paper's before any other's, then the column's order of splits."""
+        found = sorted(
+            (
+                score
+                for score in self.scores
+                if score.model == model
+                and score.benchmark == column.benchmark
+                and score.split in column.splits
+                and score.metric in column.metrics
+            ),
+            key=lambda score: (self.reported_by_values.index(score.reported_by), column.splits.index(score.split)),
+        )
+        if not found:
+            return None
+        best, *rest = found
+        return Pick(best, tuple(score for score in rest if score.value != best.value))
+
+    def remarks_on(self, score: Score) -> tuple[Remark, ...]:
+        """The doubts that concern a score."""
+        return tuple(remark for remark in self.remarks if any(about.matches(score) for about in remark.about))
+
+    def name_of(self, model: str) -> str:
+        """A model's name in tables."""
+        return next(entry.name for entry in self.models if entry.id == model)
+
+
+def published_file() -> Path:
+    """The shipped file: in the checkout, or inside the installed package."""
+    package = Path(emma_eval.__file__).parent
+    installed = package / "_results" / "published.yaml"
+    return installed if installed.exists() else package.parent / "results" / "published.yaml"
+
+
+def load_published(path: Path | None = None) -> Published:
+    """Read and validate the file. Raises UserError naming file and field."""
+    path = path or published_file()
+    try:
+        return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: it holds the published scores") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -1,0 +1,143 @@
+"""Tables as Markdown, LaTeX, CSV and terminal text. Whatever a name or an answer holds, it cannot break a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from emma_eval.reports.tables import Cell, Heading, Table
+
+if TYPE_CHECKING:
+    import rich.table
+
+CSV_FIELDS = (
+    "table",
+    "model",
+    "kind",
+    "benchmark",
+    "split",
+    "metric",
+    "value",
+    "unit",
+    "place",
+    "source",
+    "remarks",
+)
+LATEX_SPECIALS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+def one_line(text: str) -> str:
+    """White space and control characters as single blanks."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown (and the HTML in it) shows as it is, in a table cell or outside."""
+    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(LATEX_SPECIALS.get(character, character) for character in one_line(text))
+
+
+def markdown(tables: Sequence[Table], title: str = "Leaderboard") -> str:
+    """The whole leaderboard: every table with its footnotes."""
+    return "\n\n".join([f"# {escape_markdown(title)}", KEY_MARKDOWN, *map(_markdown_section, tables)]) + "\n"
+
+
+KEY_MARKDOWN = (
+    "Best of a column in **bold**, second <u>underlined</u>, where it holds two values or more. "
+    "A column is one benchmark, one split, one metric."
+)
+
+
+def latex(tables: Sequence[Table]) -> str:
+    """Every table as a `table` environment with its footnotes after it; needs the package graphicx."""
+    head = r"% \usepackage{graphicx}; best of a column in \textbf, second in \underline"
+    return "\n\n".join([head, *map(_latex_section, tables)]) + "\n"
+
+
+def csv(tables: Sequence[Table]) -> str:
+    """One line a value, with unrounded numbers, source and remarks."""
+    import pandas as pd
+
+    records = [record for table in tables for record in table.records]
+    return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
+
+
+def terminal(table: Table) -> rich.table.Table:
+    """The table for a terminal; footnotes stay in the files."""
+    import rich.box
+    import rich.table
+    import rich.text
+
+    styles = ("", "bold", "underline")
+    shown = rich.table.Table(title=table.title, box=rich.box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    shown.add_column(table.corner)
+    for heading in table.headings:
+        shown.add_column("\n".join(map(one_line, heading.lines)), justify="right")
+    for row in table.rows:
+        cells = [rich.text.Text(one_line(cell.text), style=styles[cell.place]) for cell in row.cells]
+        shown.add_row(rich.text.Text(one_line(row.label)), *cells)
+    return shown
+
+
+def _grid(table: Table, escape: Callable[[str], str], cell: Callable[[Cell], str], style: str) -> str:
+    from tabulate import tabulate
+
+    def head(heading: Heading) -> str:
+        lines = [escape(line) for line in heading.lines]
+        return "<br>".join(lines) if style == "pipe" else r"\shortstack{" + r" \\ ".join(lines) + "}"
+
+    return tabulate(
+        [[escape(row.label), *map(cell, row.cells)] for row in table.rows],
+        headers=[escape(table.corner), *map(head, table.headings)],
+        tablefmt=style,
+        colalign=("left", *("right" for _ in table.headings)),
+        disable_numparse=True,
+    )
+
+
+def _markdown_section(table: Table) -> str:
+    def cell(cell: Cell) -> str:
+        text = escape_markdown(cell.text)
+        text = (text, f"**{text}**", f"<u>{text}</u>")[cell.place]
+        return text + (f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else "")
+
+    parts = [f"## {escape_markdown(table.title)}", _grid(table, escape_markdown, cell, "pipe")]
+    parts += [escape_markdown(note) for note in table.notes]
+    if table.footnotes:
+        parts.append("\n".join(f"- <sup>{mark}</sup> {escape_markdown(text)}" for mark, text in table.footnotes))
+    return "\n\n".join(parts)
+
+
+def _latex_section(table: Table) -> str:
+    def cell(cell: Cell) -> str:
+        text = escape_latex(cell.text)
+        text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.place]
+        return text + (rf"\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else "")
+
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering",
+        rf"\caption{{{escape_latex(table.title)}}}",
+        rf"\label{{tab:{table.key}}}",
+        r"\resizebox{\textwidth}{!}{%",
+        _grid(table, escape_latex, cell, "latex_raw") + "}",
+        r"\end{table}",
+    ]
+    under = [escape_latex(note) for note in table.notes]
+    under += [rf"\textsuperscript{{{mark}}} {escape_latex(text)}" for mark, text in table.footnotes]
+    if under:
+        lines += [r"{\footnotesize\noindent", " \\\\\n".join(under), r"\par}"]
+    return "\n".join(lines)

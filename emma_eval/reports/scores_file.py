@@ -1,0 +1,139 @@
+"""`scores.json`: what a run scored, typed and versioned. Written by a run, read by the leaderboard.
+
+It holds no time, machine or path, so that two runs of one model on one task agree to the byte; those facts are in
+`manifest.json`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emma_eval.errors import UserError
+from emma_eval.types import Metric, SampleScore, Unit
+
+SCHEMA_VERSION = 1
+SCORES_FILE = "scores.json"
+
+
+class Record(BaseModel):
+    """What every part of the file has in common: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MetricRecord(Record):
+    """One number, as `types.Metric` has it."""
+
+    name: str
+    value: float
+    n: int
+    unit: Unit
+    group: str = ""
+    category: str = ""
+
+    @classmethod
+    def of(cls, metric: Metric) -> MetricRecord:
+        """The record of a scorer's metric."""
+        return cls(**{name: getattr(metric, name) for name in Metric.__slots__})
+
+
+class Counts(Record):
+    """How the task's samples fared; a failed or missing one counts as wrong in every metric."""
+
+    samples: int
+    answered: int
+    failed: int
+    missing: int
+
+    @classmethod
+    def of(cls, samples: tuple[SampleScore, ...]) -> Counts:
+        """Count the statuses."""
+        by_status = Counter(sample.status for sample in samples)
+        return cls(
+            samples=len(samples),
+            answered=by_status["answered"],
+            failed=by_status["failed"],
+            missing=by_status["missing"],
+        )
+
+
+class FailedSample(Record):
+    """A sample without an answer, and why."""
+
+    id: str
+    round: int
+    reason: str
+
+
+class BaselineRecord(Record):
+    """The best constant answer, and whether the model beats it by more than chance (see `reports.baseline`)."""
+
+    answer: str
+    credit: float = Field(description="mean credit per sample of the constant answer, 0 to 1")
+    better: int = Field(description="samples on which the model earned more than the constant answer")
+    worse: int = Field(description="samples on which it earned less")
+    p_value: float = Field(description="exact one-sided sign test of better against worse")
+
+
+class TaskScores(Record):
+    """One task's scores, with all that decides what they may be compared with."""
+
+    name: str = Field(description="the task file's name")
+    title: str
+    benchmark: str
+    split: str
+    protocol: str = Field(description="the named way of scoring")
+    metric: str = Field(description="the task's primary metric")
+    complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")
+    mini: bool = Field(default=False, description="a task of the shipped suite, never set beside published values")
+    counts: Counts
+    credit: float = Field(description="mean credit per sample, 0 to 1")
+    metrics: tuple[MetricRecord, ...]
+    notes: tuple[str, ...] = ()
+    failed: tuple[FailedSample, ...] = ()
+    baseline: BaselineRecord | None = None
+
+    def find(self, name: str, group: str = "", category: str = "") -> MetricRecord | None:
+        """The metric of that name and breakdown, if the scorer gave one."""
+        wanted = (name, group, category)
+        return next((m for m in self.metrics if (m.name, m.group, m.category) == wanted), None)
+
+
+class ModelRecord(Record):
+    """Which model was asked."""
+
+    name: str = Field(description="its name in tables")
+    weights: str = Field(description="fingerprint of its weights and configuration")
+    dtype: str
+
+
+class ScoresFile(Record):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    model: ModelRecord
+    tasks: tuple[TaskScores, ...]
+
+
+def read_scores(run: Path) -> ScoresFile:
+    """The scores of a run folder (or of the file itself). Raises UserError if there are none or they can't be read."""
+    path = run / SCORES_FILE if run.is_dir() else run
+    if not path.exists():
+        unfinished = (run / "manifest.json").exists()
+        raise UserError(
+            f"{run} has no scores yet: the run is not finished; the command that started it goes on where it stopped"
+            if unfinished
+            else f"{run} is not a run folder: it has no {SCORES_FILE}"
+        )
+    try:
+        scores = ScoresFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise UserError(f"{path} is not a scores file: {where}: {first['msg']}") from None
+    if scores.schema_version != SCHEMA_VERSION:
+        raise UserError(f"{path} has schema {scores.schema_version}; this program reads {SCHEMA_VERSION}: score again")
+    return scores

@@ -1,0 +1,91 @@
+"""The facts needed to repeat a run: versions, code, machine. Nothing here imports what it asks about."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import emma_eval
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "sentencepiece",
+    "open_clip_torch",
+    "numpy",
+    "pillow",
+    "pandas",
+)
+PACKAGE_FOLDER = Path(emma_eval.__file__).parent
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this program and of every installed package that can change a score."""
+    found = {"python": platform.python_version(), "emma_eval": emma_eval.__version__}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> tuple[str | None, bool | None]:
+    """The checkout's commit and whether tracked files differ from it; (None, None) outside a checkout."""
+    commit = _git("rev-parse", "HEAD") if checkout() else None
+    if commit is None:
+        return None, None
+    return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
+
+
+def code_hash() -> str:
+    """SHA-256 over this package's Python files, names included: identifies the code where git cannot."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE_FOLDER.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def checkout() -> Path | None:
+    """The root of the source checkout this package runs from, or None when it is installed elsewhere."""
+    root = PACKAGE_FOLDER.parent
+    return root if (root / "pyproject.toml").exists() else None
+
+
+def results_folder() -> Path:
+    """Where results go unless told otherwise: `results/` of the checkout, else of the current folder."""
+    return (checkout() or Path.cwd()) / "results"
+
+
+def processor_name() -> str:
+    """The CPU's own name, or the best that the platform says."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """The product name of the device a model runs on ("cpu", "cuda", "cuda:1", "mps")."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return processor_name()
+
+
+def _git(*arguments: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "-C", str(PACKAGE_FOLDER), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,127 @@
+"""The record of answers: `responses/<task>.jsonl`, one JSON object a line, only ever appended to.
+
+Each answer is in the kernel's hands as soon as `append` returns, so `kill -9` costs at most the line being written,
+and on the disk a few seconds later, so a power cut costs no more than those. A line cut short by either is taken off
+when the record is opened again; damage anywhere else is an error, because it was not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from emma_eval.errors import UserError
+from emma_eval.types import Response
+
+SYNC_SECONDS = 2.0  # how much work a power cut may cost
+
+
+def to_record(response: Response) -> dict[str, Any]:
+    """The JSON object of a response."""
+    return {
+        "id": response.sample_id,
+        "round": response.round_id,
+        "prompt": response.prompt,
+        "instruction": response.instruction,
+        "text": response.text,
+        "tokens": response.tokens,
+        "seconds": round(response.seconds, 6),
+        "error": response.error,
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Response:
+    """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
+    if not isinstance(record["id"], str) or not isinstance(record["round"], int):
+        raise TypeError("id must be text and round a number")
+    if (record["text"] is None) == (record["error"] is None):
+        raise ValueError("exactly one of text and error must be given")
+    return Response(
+        sample_id=record["id"],
+        round_id=record["round"],
+        prompt=record["prompt"],
+        instruction=record["instruction"],
+        text=record["text"],
+        tokens=record["tokens"],
+        seconds=record["seconds"],
+        error=record["error"],
+    )
+
+
+def read_responses(path: Path) -> list[Response]:
+    """All responses of a record in the order written; none if there is no file. A torn last line is left out.
+
+    Raises UserError naming file and line for damage before the last line.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[Response], int]:
+    """The responses, and how many bytes of the file are sound."""
+    responses: list[Response] = []
+    sound = 0
+    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    while lines[-1] == b"" and len(lines) > 1:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        try:
+            responses.append(from_record(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):  # the line that was being written when the process or the power went
+                break
+            raise UserError(
+                f"{path}, line {number} is damaged ({type(error).__name__}: {error}); "
+                "delete that line, and its sample will be asked again"
+            ) from None
+        sound += len(line) + 1
+    return responses, sound
+
+
+class ResponseLog:
+    """Appends responses to a record. Opening it takes off a torn last line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.responses, sound = _read(path)  # what the record already holds, in the order written
+        # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
+        self._file = path.open("ab", buffering=0)
+        self._synced = time.monotonic()
+        size = self._file.tell()
+        if size == sound - 1:  # the last newline alone is missing
+            self._write(b"\n")
+        elif size > sound:
+            self._file.truncate(sound)
+
+    def append(self, response: Response) -> None:
+        """Write one response. Raises OSError when it cannot be written whole, a full disk above all."""
+        self._write(json.dumps(to_record(response), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have the disk hold what was appended."""
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+    def _write(self, data: bytes) -> None:
+        while data:  # an unbuffered write may take only a part
+            data = data[self._file.write(data) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.sync()
+        except OSError:
+            if kind is None:  # else the error under way, a full disk say, tells more
+                raise
+        finally:
+            self._file.close()
