@@ -1,0 +1,33 @@
+"""The model room's door: names to models, without importing torch until one is loaded."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from emma_eval.models.fingerprint import weights_fingerprint
+from emma_eval.models.folders import BUILT_IN, model_folder
+
+if TYPE_CHECKING:
+    from emma_eval.models.emma.model import Emma
+
+__all__ = ["list_models", "load_model", "model_folder", "weights_fingerprint"]
+
+
+def list_models() -> dict[str, str]:
+    """The built-in models, name -> one line of description. Any folder or hub name works besides."""
+    return dict(BUILT_IN)
+
+
+def load_model(name_or_path: str, *, device: str | None = None, dtype: str | None = None) -> Emma:
+    """The model of a built-in name, a checkpoint folder or a hub name, ready to answer.
+
+    `device`: a torch device, or None / "auto" for a GPU if there is one. `dtype`: float32, float16, bfloat16, or
+    None / "auto" for float32 on a CPU and the checkpoint's own half precision on a GPU. Raises UserError for
+    everything that can be wrong with a name, a folder or a checkpoint.
+    """
+    # Spinning threads made torch 4 times slower on shared cores; libgomp reads this when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from emma_eval.models.emma.loading import load_emma
+
+    return load_emma(model_folder(name_or_path), device=device, dtype=dtype)

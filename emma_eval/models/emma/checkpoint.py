@@ -1,0 +1,70 @@
+"""Weight files to tensors to modules, with every way this fails told in one line that names file and tensor."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from emma_eval.errors import UserError
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def read_tensors(files: Iterable[Path]) -> dict[str, Tensor]:
+    """All tensors of some weight files, on the CPU, in their stored types; .bin files are read `weights_only`.
+
+    Raises UserError naming the file that is missing, truncated or otherwise unreadable.
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in files:
+        tensors |= _read(path)
+    return tensors
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        # Only torch's zip format can be mapped; the format before torch 1.6 is read whole.
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
+        raise UserError(
+            f"{path} is not a readable file of weights: truncated, corrupt, or holding more than tensors"
+        ) from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise UserError(f"{path} holds no dictionary of tensors")
+    return loaded
+
+
+def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], source: Path | str) -> dict[str, Tensor]:
+    """The expected tensors. Raises UserError naming the first that is missing, or misshaped with both shapes."""
+    for name, shape in expected.items():
+        if name not in tensors:
+            raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing")
+        if tensors[name].shape != shape:
+            found = tuple(tensors[name].shape)
+            raise UserError(f"{source}: tensor {name} has shape {found}, but the configuration asks for {tuple(shape)}")
+    return {name: tensors[name] for name in expected}
+
+
+def fill(module: ModuleT, tensors: Mapping[str, Tensor], source: Path | str, prefix: str = "") -> ModuleT:
+    """Load a module's parameters from tensors named `prefix` + the parameter's name. Raises UserError like `take`."""
+    expected = {prefix + name: value.shape for name, value in module.state_dict().items()}
+    found = take(tensors, expected, source)
+    module.load_state_dict({name.removeprefix(prefix): value for name, value in found.items()})
+    return module
+
+
+def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, by their names below it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

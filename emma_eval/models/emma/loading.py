@@ -1,0 +1,133 @@
+"""A checkpoint folder, laid out as the reference writes it, to a model that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from emma_eval.errors import UserError
+from emma_eval.models.emma.alignment import Alignment, build_projector
+from emma_eval.models.emma.checkpoint import fill, read_tensors, take, without_prefix
+from emma_eval.models.emma.clip import Towers, from_state, load_towers
+from emma_eval.models.emma.config import EmmaConfig, read_config
+from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.processing import ImageProcessor, read_processor
+from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
+from emma_eval.models.folders import OPEN_CLIP_PREFIX, first_line, shard_files, tower_folder
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
+
+
+def load_emma(folder: Path, device: str | None = None, dtype: str | None = None) -> Emma:
+    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder; `device` and `dtype` as in `load_model`.
+
+    Raises UserError for a missing file, a missing or misshaped tensor, an unsupported setting, an unknown tower.
+    """
+    transformers.logging.disable_progress_bar()
+    config = read_config(folder)
+    place = _device(device)
+    precision = _dtype(dtype, place, config)
+    tokenizer = LlamaTokenizer(folder)
+    if config.adds_patch_token:
+        tokenizer.add_special(IMAGE_PATCH)
+    files = shard_files(folder)
+    shards = read_tensors(files)
+    source = files[0] if len(files) == 1 else folder
+    towers, processor = _towers(config, folder, shards)
+    alignment = _alignment(config, folder, shards, towers)
+    llama = _llama(config, shards, source, len(tokenizer), precision)
+    width = llama.config.hidden_size
+    projector = fill(build_projector(config.projector, towers.width, width), shards, source, "model.mm_projector.")
+    for module in (towers, alignment, projector, llama):
+        if isinstance(module, nn.Module):
+            module.to(place, precision).eval().requires_grad_(False)
+    return Emma(config, processor, tokenizer, towers, alignment, projector, llama)
+
+
+def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor]:
+    if config.vision_tower.startswith(OPEN_CLIP_PREFIX):
+        from emma_eval.models.emma.open_clip_towers import load_open_clip_towers
+
+        return load_open_clip_towers(config, folder)
+    text_layer = config.alignment.text_layer if config.alignment else None
+    tower = tower_folder(config.vision_tower, folder)
+    override: dict[str, Tensor] = {}
+    if config.tower_in_shards:
+        override = without_prefix(shards, TOWER + "vision_tower.") | without_prefix(shards, TOWER + "text_encoder.")
+    towers = load_towers(tower, config.vision_layer, text_layer, override)
+    return towers, read_processor(tower, towers.image_size, config.pad_to_square)
+
+
+def _alignment(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor], towers: Towers) -> Alignment | None:
+    """The alignment from vision_tower.bin, its keys bare or prefixed; from the shards if the tower was trained."""
+    path = folder / "vision_tower.bin"
+    if config.alignment is None:
+        if TOWER + "image_text_infusion.weight" in shards:
+            raise UserError(f"{path} is missing: the shards say that this is an EMMA checkpoint")
+        return None
+    in_shards = without_prefix(shards, TOWER) if config.tower_in_shards else {}
+    if "image_text_infusion.weight" in in_shards and not path.is_file():
+        stored = in_shards
+    else:
+        bare = read_tensors([path])
+        stored = bare | without_prefix(bare, TOWER) | in_shards
+    positions = config.alignment.text_positions
+    text_tokens = positions.stop - positions.start
+    alignment = Alignment(towers.patches, text_tokens, towers.width, towers.text_width, config.alignment.version)
+    if alignment.learnable_tokens is not None:  # v3 may be stored before they were trained: they start at zero
+        stored = {"learnable_tokens": alignment.learnable_tokens.detach()} | stored
+    return fill(alignment, stored, path)
+
+
+def _llama(
+    config: EmmaConfig, shards: Mapping[str, Tensor], source: Path, vocabulary: int, dtype: torch.dtype
+) -> LlamaForCausalLM:
+    """The language model, its vocabulary brought to the tokenizer's size."""
+    try:
+        llama_config = LlamaConfig.from_dict(dict(config.llama))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{config.path}: {first_line(error)}") from error
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in LlamaForCausalLM(llama_config).state_dict().items()}
+    if llama_config.tie_word_embeddings and "lm_head.weight" not in shards:
+        shards = {**shards, "lm_head.weight": shards.get("model.embed_tokens.weight", torch.empty(0))}
+    state = take(shards, expected, source)
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        state[name] = _resize(state[name], vocabulary)
+    llama_config.vocab_size = vocabulary
+    return cast(LlamaForCausalLM, from_state(LlamaForCausalLM, llama_config, state, dtype))
+
+
+def _resize(rows: Tensor, count: int) -> Tensor:
+    """Rows (V, D) brought to `count`. A new row is the mean of all: as an output, never likelier than the likeliest."""
+    if count <= len(rows):
+        return rows[:count]
+    return torch.cat([rows, rows.float().mean(dim=0, keepdim=True).to(rows.dtype).expand(count - len(rows), -1)])
+
+
+def _device(name: str | None) -> torch.device:
+    if name in (None, "auto"):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(str(name))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
+    return device
+
+
+def _dtype(name: str | None, device: torch.device, config: EmmaConfig) -> torch.dtype:
+    if name in (None, "auto"):
+        if device.type == "cpu":
+            return torch.float32
+        return torch.float16 if config.stored_dtype == "float16" else torch.bfloat16
+    if name not in DTYPES:
+        raise UserError(f"unknown dtype {name!r}; known: auto, {', '.join(DTYPES)}")
+    return DTYPES[str(name)]

@@ -1,0 +1,149 @@
+"""The language model's tokenizer: the ids of transformers' slow LlamaTokenizer (version 4), on SentencePiece alone.
+
+The reference was trained and evaluated with it; the fast tokenizers that replaced it differ around spaces and special
+tokens. What it does: texts are cut at added tokens; the pieces between go to SentencePiece; with `legacy: false` only
+the text's start gets a prefix space, with `legacy: true` (the default) every piece does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from emma_eval.errors import UserError
+from emma_eval.models.folders import read_json
+
+IMAGE_ID = -200  # stands in the ids where a picture's rows go
+IMAGE_MARKER = "<image>"
+IMAGE_PATCH = "<im_patch>"
+SPACE = "▁"
+
+DEFAULT_SPECIALS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+# A serialised message is merged with what follows it: normalizer_spec (field 3) { add_dummy_prefix (field 3): false }.
+NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
+
+
+class LlamaTokenizer:
+    """Text to ids and back, for a folder with tokenizer.model."""
+
+    def __init__(self, folder: Path) -> None:
+        config, specials = _settings(folder)
+        self.legacy = config.get("legacy") is not False
+        self.sentencepiece = _load(folder / "tokenizer.model", prefix=self.legacy)
+        self.added = _added_tokens(folder, config)  # text -> id
+        self.special_ids: set[int] = set()
+        for token in specials:
+            self.add_special(token)
+        self.bos_id = self._id(_text(config.get("bos_token")) or "<s>")
+        self.unk = _text(config.get("unk_token")) or "<unk>"
+
+    def __len__(self) -> int:
+        """How many ids there are, added tokens included: the size of the model's vocabulary."""
+        pieces = self.sentencepiece.get_piece_size()
+        return int(pieces + sum(index >= pieces for index in set(self.added.values())))
+
+    def add_special(self, token: str) -> None:
+        """Make a text one token that decoding skips, with a new id if it has none yet."""
+        known = self._id(token)
+        self.added[token] = len(self) if known is None else known
+        self.special_ids.add(self.added[token])
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """A prompt's ids: BOS, then the pieces between image markers with IMAGE_ID at each marker."""
+        ids = [self.bos_id] if self.bos_id is not None else []
+        for number, piece in enumerate(prompt.split(IMAGE_MARKER)):
+            ids += ([IMAGE_ID] if number else []) + self.encode(piece)
+        return ids
+
+    def encode(self, text: str) -> list[int]:
+        """A text's ids, without BOS."""
+        if not self.legacy and text:
+            text = SPACE + text.replace(SPACE, " ")
+        ids: list[int] = []
+        for part in self._cut(text):
+            ids += [self.added[part]] if part in self.added else self._encode_part(part)
+        if not self.legacy and len(ids) > 1 and ids[0] == self._id(SPACE) and ids[1] in self.special_ids:
+            return ids[1:]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Ids to text, special tokens skipped, white space at both ends stripped."""
+        texts: list[str] = []
+        run: list[str] = []
+        names = {index: token for token, index in self.added.items()}
+        for index in ids:
+            if index in self.special_ids:
+                continue
+            if index in names:
+                texts += [self._join(run), names[index]]
+                run = []
+            else:
+                run.append(self.sentencepiece.id_to_piece(index))
+        texts.append(self._join(run))
+        return " ".join(text for text in texts if text).strip()
+
+    def _cut(self, text: str) -> list[str]:
+        """Split at added tokens, the longest first where several start at one place."""
+        tokens = sorted(self.added, key=len, reverse=True)
+        return [part for part in re.split(f"({'|'.join(map(re.escape, tokens))})", text) if part]
+
+    def _encode_part(self, text: str) -> list[int]:
+        ids: list[int] = self.sentencepiece.encode(text)
+        if self.legacy or not text.startswith((SPACE, " ")):
+            return ids
+        # SentencePiece may strip a leading space; behind `<unk>` it cannot.
+        unk_length = len(self.sentencepiece.encode(self.unk))
+        return list(self.sentencepiece.encode(self.unk + text))[unk_length:]
+
+    def _join(self, pieces: list[str]) -> str:
+        if not pieces:
+            return ""
+        return str(self.sentencepiece.decode([pieces[0].removeprefix(SPACE), *pieces[1:]]))
+
+    def _id(self, token: str) -> int | None:
+        if token in self.added:
+            return self.added[token]
+        index = self.sentencepiece.piece_to_id(token)
+        return index if self.sentencepiece.id_to_piece(index) == token else None
+
+
+def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """tokenizer_config.json, completed as version 4 did, and the texts of the special tokens in its order."""
+    config, special_map = (
+        read_json(path) if (path := folder / name).is_file() else {}
+        for name in ("tokenizer_config.json", "special_tokens_map.json")
+    )
+    if "added_tokens_decoder" not in config:  # written before version 4.34: the map has the last word
+        config = config | special_map
+    config = DEFAULT_SPECIALS | {key: value for key, value in config.items() if value is not None}
+    more = config.get("additional_special_tokens") or []
+    texts = [_text(config.get(key)) for key in SPECIAL_KEYS] + [_text(token) for token in more]
+    return config, [text for text in texts if text]
+
+
+def _added_tokens(folder: Path, config: dict[str, Any]) -> dict[str, int]:
+    """Added tokens by text, from tokenizer_config.json's decoder or, in older folders, from added_tokens.json."""
+    if decoder := config.get("added_tokens_decoder"):
+        return {str(_text(token)): int(index) for index, token in decoder.items()}
+    path = folder / "added_tokens.json"
+    return {token: int(index) for token, index in read_json(path).items()} if path.is_file() else {}
+
+
+def _text(token: Any) -> str | None:
+    """A token's text, whether written as a string or as a dictionary with its content."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _load(path: Path, prefix: bool) -> sentencepiece.SentencePieceProcessor:
+    try:
+        model = path.read_bytes() + (b"" if prefix else NO_DUMMY_PREFIX)
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: the language model's SentencePiece tokenizer") from error
+    except (RuntimeError, OSError) as error:
+        raise UserError(f"{path} is not a readable SentencePiece model") from error

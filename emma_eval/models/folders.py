@@ -1,0 +1,137 @@
+"""Where a model's files are: built-in weights, local folders, snapshots of hub repositories. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+
+BUILT_IN = {
+    "emma-mini": "a small EMMA trained on the mini world; the embedded default",
+    "llava-mini": "the same training without the alignment module, for comparison",
+}
+BUILT_IN_WEIGHTS = Path(__file__).parent.parent / "mini" / "weights"
+
+OPEN_CLIP_PREFIX = "open_clip:"
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_FILES = ["*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model"]
+
+
+def model_folder(name_or_path: str) -> Path:
+    """The checkpoint folder behind a built-in name, a path or a hub name. Raises UserError if there is none."""
+    if name_or_path in BUILT_IN:
+        folder = BUILT_IN_WEIGHTS / name_or_path
+        if not (folder / "config.json").is_file():
+            raise UserError(f"the weights of {name_or_path} are not installed: {folder} has no config.json")
+        return folder
+    folder = Path(name_or_path).expanduser()
+    if folder.is_dir():
+        return folder
+    if HUB_NAME.fullmatch(name_or_path):
+        return hub_snapshot(name_or_path, "model")
+    known = ", ".join(BUILT_IN)
+    raise UserError(
+        f"no model {name_or_path!r}: not a built-in name ({known}), not a folder, not a hub name (ORG/NAME)"
+    )
+
+
+def tower_folder(name: str, checkpoint: Path) -> Path:
+    """The folder of the CLIP model that a checkpoint's `mm_vision_tower` names.
+
+    Sought next to the checkpoint's folder, from the working directory, and inside the checkpoint's folder; then on
+    the hub. Raises UserError if it is nowhere.
+    """
+    for place in _places(name, checkpoint):
+        if place.is_dir():
+            return place
+    if HUB_NAME.fullmatch(name):
+        return hub_snapshot(name, "vision tower")
+    raise UserError(
+        f"{checkpoint / 'config.json'}: mm_vision_tower {name!r} can't be found: no folder of this name next to the "
+        f"checkpoint, in the working directory or inside the checkpoint, and not a hub name (ORG/NAME)"
+    )
+
+
+def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
+    """Architecture and weights of `open_clip:ARCH/PRETRAINED`; PRETRAINED is a tag or a file, sought like a folder.
+
+    Raises UserError if a part is missing.
+    """
+    architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
+    if not architecture or not pretrained:
+        raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
+    file = next((place for place in _places(pretrained, checkpoint) if place.is_file()), None)
+    return architecture, str(file or pretrained)
+
+
+def hub_snapshot(name: str, role: str) -> Path:
+    """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # the hub client raises dozens of kinds: HTTP, offline, cache, name
+        raise UserError(
+            f"{role} {name!r} is neither a local folder nor to be had from the hub ({first_line(error)}); "
+            f"give the path of a downloaded folder, or check the name and the network"
+        ) from error
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """The weight files of a checkpoint folder, in transformers' order of preference: safetensors, then .bin.
+
+    An index decides which shards belong; without one, all files of the kind do. Raises UserError when there are
+    none, or when the index names one that is missing or lies outside the folder.
+    """
+    for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
+        index = folder / f"{stem}.{suffix}.index.json"
+        single = folder / f"{stem}.{suffix}"
+        if single.is_file():
+            return [single]
+        if index.is_file():
+            return [_shard(folder, index, name) for name in _shard_names(index)]
+        if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}")):
+            return shards
+    raise UserError(f"{folder}: no weights here (model*.safetensors or pytorch_model*.bin)")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises UserError if it is missing, no JSON or no object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable JSON: {first_line(error)}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold a JSON object, not a {type(value).__name__}")
+    return value
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's message without the paragraphs that libraries put behind it."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def _places(name: str, checkpoint: Path) -> list[Path]:
+    return [checkpoint.resolve().parent / name, Path(name).expanduser(), checkpoint / name]
+
+
+def _shard_names(index: Path) -> list[str]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise UserError(f"{index} has no weight_map")
+    return sorted({str(name) for name in weight_map.values()})
+
+
+def _shard(folder: Path, index: Path, name: str) -> Path:
+    shard = folder / name
+    if Path(name).name != name:
+        raise UserError(f"{index} names {name!r}, which lies outside the folder")
+    if not shard.is_file():
+        raise UserError(f"{shard} is missing; {index.name} names it")
+    return shard

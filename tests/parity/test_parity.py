@@ -1,0 +1,187 @@
+"""Our numbers against the reference's, for every checkpoint and case of the parity folder (EMMA_PARITY_DIR)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from emma_eval.models import load_model
+from emma_eval.models.emma.decoding import prefill, step
+from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.emma.model import Emma, Prepared
+from emma_eval.prompts import IMAGE_MARKER, instruction_of, render_prompt
+from emma_eval.types import Request
+
+ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
+TOLERANCE = 5e-5
+
+
+@dataclass(frozen=True)
+class File:
+    """An ImageSource of a file, free of the readers' code."""
+
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+    def open(self) -> Any:
+        from PIL import Image
+
+        return Image.open(self.path)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of an index, with the reference's arrays."""
+
+    index: Path
+    facts: dict[str, Any]
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        with np.load(self.index.parent / self.facts["arrays"]) as arrays:
+            return dict(arrays)
+
+    @property
+    def images(self) -> tuple[File, ...]:
+        return (File(self.index.parent / self.facts["image"]),) if self.facts["image"] else ()
+
+    def request(self) -> Request:
+        # A prompt without a marker (the reference's MathVista script) shows the model no picture.
+        shown = IMAGE_MARKER in self.facts["prompt"]
+        limit = max(len(self.facts["generated_ids"]), 1) if self.facts["stopped_on_eos"] else 12
+        return Request(
+            sample_id=self.facts["id"],
+            round_id=0,
+            prompt=self.facts["prompt"],
+            instruction=self.facts["instruction_text"] or "",
+            images=self.images if shown else (),
+            max_new_tokens=min(limit, json.loads(self.index.read_text())["max_new_tokens"]),
+        )
+
+
+def find_cases() -> list[Any]:
+    cases = []
+    for index in sorted(ROOT.rglob("index*.json")):
+        content = json.loads(index.read_text())
+        if "cases" not in content:
+            continue
+        cases += [
+            pytest.param(Case(index, facts), id=f"{index.relative_to(ROOT).with_suffix('')}-{facts['id']}")
+            for facts in content["cases"]
+        ]
+    return cases or [pytest.param(None, marks=pytest.mark.skip(f"no parity data in {ROOT}"))]
+
+
+CASES = find_cases()
+
+
+@cache
+def model_of(index: Path) -> Emma:
+    return load_model(str(index.parent / json.loads(index.read_text())["checkpoint"]), device="cpu", dtype="float32")
+
+
+@cache
+def prepared(case_index: Path, case_id: str) -> Prepared:
+    facts = next(facts for facts in json.loads(case_index.read_text())["cases"] if facts["id"] == case_id)
+    return model_of(case_index).prepare(Case(case_index, facts).request())
+
+
+def close(ours: torch.Tensor, theirs: np.ndarray) -> None:
+    assert tuple(ours.shape) == theirs.shape
+    np.testing.assert_allclose(ours.numpy(), theirs, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_prompt_and_instruction_are_rendered_alike(case: Case) -> None:
+    facts = case.facts
+    if facts["instruction_source"]:
+        assert instruction_of(facts["question"], facts["instruction_source"]) == facts["instruction_text"]
+    shown = IMAGE_MARKER in facts["prompt"]
+    assert render_prompt(facts["question"], facts["suffix"], has_image=shown) == facts["prompt"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ids_and_pixels_are_identical(case: Case) -> None:
+    ours, arrays = prepared(case.index, case.facts["id"]), case.arrays
+    assert list(ours.input_ids) == arrays["input_ids"][0].tolist()
+    if "instruction_ids" in arrays:
+        assert ours.instruction_ids is not None
+        assert list(ours.instruction_ids) == arrays["instruction_ids"][0].tolist()
+    if "pixel_values" in arrays:
+        pixels = model_of(case.index).processor(case.images[0].open())
+        np.testing.assert_array_equal(pixels[None], arrays["pixel_values"])
+        digest = hashlib.sha256(pixels.astype("<f4").tobytes()).hexdigest()
+        assert digest == case.facts["pixel_values_sha256"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@torch.inference_mode()
+def test_features_are_the_references(case: Case) -> None:
+    model, arrays = model_of(case.index), case.arrays
+    if "pixel_values" not in arrays:
+        pytest.skip("a text-only case has no features")
+    features = model.vision_features(torch.from_numpy(arrays["pixel_values"]))
+    close(features, arrays["vision_features"])
+    if "text_features" in arrays:
+        assert model.alignment is not None
+        text = model.text_features(torch.from_numpy(arrays["instruction_ids"]).long())
+        close(text, arrays["text_features"])
+        projected_text = model.alignment.project_text(text)
+        close(projected_text, arrays["text_projected"])
+        features = model.alignment(features, projected_text)
+        close(features, arrays["aligned_features"])
+    close(model.projector(features), arrays["projected_features"])
+
+
+@pytest.mark.parametrize("case", CASES)
+@torch.inference_mode()
+def test_logits_and_answers_are_the_references(case: Case) -> None:
+    model, arrays, ours = model_of(case.index), case.arrays, prepared(case.index, case.facts["id"])
+    logits, state = prefill(model.llama, model.embed([ours]))
+    close(logits[0], arrays["first_logits"])
+    for ids, values, token in zip(
+        arrays["step_top5_ids"], arrays["step_top5_logits"], arrays["generated_ids"], strict=True
+    ):
+        top = logits[0].topk(5)
+        close(top.values, values)
+        close(logits[0, torch.from_numpy(ids).long()], values)  # by id too: near ties may swap
+        logits = step(model.llama, state, torch.tensor([int(token)]))
+    (answer,) = model.generate([ours])
+    assert list(answer.token_ids) == arrays["generated_ids"].tolist() == case.facts["generated_ids"]
+    if case.facts["text_comparable"]:
+        assert answer.text == case.facts["text"]
+
+
+@pytest.mark.parametrize("index", sorted({case.values[0].index for case in CASES if case.values[0]}), ids=str)
+@torch.inference_mode()
+def test_answers_do_not_depend_on_companions(index: Path) -> None:
+    model = model_of(index)
+    cases = [case.values[0] for case in CASES if case.values[0].index == index]
+    batch = [prepared(index, case.facts["id"]) for case in cases]
+    alone = [model.generate([one])[0] for one in batch]
+    assert model.generate(batch) == alone
+    assert model.generate(batch[::-1])[::-1] == alone
+    together, _ = prefill(model.llama, model.embed(batch))
+    for one, logits in zip(batch, together, strict=True):
+        single, _ = prefill(model.llama, model.embed([one]))
+        torch.testing.assert_close(logits, single[0], rtol=0, atol=1e-5)
+
+
+def test_instruction_tokenizer() -> None:
+    path = ROOT / "instruction_tokenizer.json"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    for item in json.loads(path.read_text())["items"]:
+        assert list(instruction_ids(item["text"])) == item["ids"], item["text"]
