@@ -55,3 +55,49 @@ def seed_samples(folder: Path, name: str) -> list[Sample]:
         )
         for row in data["questions"]
     ]
+
+
+def gqa_samples(folder: Path, questions: str, choices: str | None = None) -> list[Sample]:
+    allowed = read_json(folder, choices) if choices else {}
+    return [
+        Sample(
+            key,
+            row["question"],
+            answers=(row["answer"],),
+            category=row["types"]["structural"],
+            meta={name: row[name] for name in ("types", "semantic", "groups", "entailed")}
+            | {"is_balanced": row["isBalanced"]}
+            | allowed.get(key, {}),
+        )
+        for key, row in read_json(folder, questions).items()
+    ]
+
+
+def scienceqa_samples(folder: Path) -> list[Sample]:
+    problems = read_json(folder, "problems.json")
+    return [
+        Sample(
+            key,
+            problems[key]["question"],
+            options=tuple(problems[key]["choices"]),
+            answers=("ABCDE"[problems[key]["answer"]],),
+            hint=problems[key]["hint"],
+            category=problems[key]["subject"],
+            meta={name: problems[key][name] for name in ("subject", "grade", "topic")}
+            | {"has_image": bool(problems[key]["image"])},
+        )
+        for key in read_json(folder, "pid_splits.json")["test"]
+    ]
+
+
+def vizwiz_samples(folder: Path) -> list[Sample]:
+    return [
+        Sample(
+            row["image"],
+            row["question"],
+            answers=tuple(answer["answer"] for answer in row["answers"]),
+            category=row["answer_type"],
+            meta={"answer_type": row["answer_type"], "answerable": row["answerable"]},
+        )
+        for row in read_json(folder, "annotations.json")
+    ]

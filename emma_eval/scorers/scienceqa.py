@@ -1,0 +1,89 @@
+"""ScienceQA: LLaVA's eval_science_qa.py with the official break-down of tools/evaluate_acc.py.
+
+Reads of a Sample: `options`, `answers` (the letter), `hint` (raw), meta `subject`, `grade`, `topic`, `has_image`; and of an
+Answer the `prompt`, since LLaVA counts as IMG what was asked with `<image>` in the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from emma_eval.scorers.arithmetic import mean_percent
+from emma_eval.scorers.common import require_truth, score_each
+from emma_eval.types import Answers, Metric, Sample, Scores
+
+LETTERS = ("A", "B", "C", "D", "E")
+FAILED = "FAILED"
+LETTER_AND_TEXT = re.compile(r"([A-E])\. ")
+THE_ANSWER_IS = re.compile(r"The answer is ([A-Z]).")  # the last `.` is any character, as officially
+
+
+def read_gpt3(text: str) -> str:
+    """The letter of the only `The answer is X.`, else FAILED. Pattern of the official GPT-3 runs."""
+    found = THE_ANSWER_IS.findall(text)
+    return found[0] if len(found) == 1 else FAILED
+
+
+def read_llava(text: str) -> str:
+    """A bare letter, or `X. ...`, else as `read_gpt3`. So `A.` and `(A)` fail."""
+    if text in LETTERS:
+        return text
+    opening = LETTER_AND_TEXT.match(text)
+    return opening[1] if opening else read_gpt3(text)
+
+
+def scienceqa(samples: Sequence[Sample], answers: Answers, *, pattern: Literal["llava", "gpt3"] = "llava") -> Scores:
+    """Accuracy in percent: overall, IMG, and by subject, context, grade and topic.
+
+    An answer whose letter has no option is wrong, like a missing one.
+    """
+    require_truth(samples)
+    read_letter = read_gpt3 if pattern == "gpt3" else read_llava
+
+    def read(sample: Sample, text: str) -> tuple[float, str]:
+        letter = read_letter(text)
+        return float(letter in LETTERS[: len(sample.options)] and letter == sample.answers[0]), letter
+
+    scored = score_each(samples, answers, read)
+    hits = [score.value for score in scored]
+    with_image = [hit for sample, hit in zip(samples, hits, strict=True) if _asked_with_image(sample, answers)]
+    metrics = [
+        Metric("accuracy", mean_percent(hits), len(hits), "percent"),
+        Metric("img_accuracy", mean_percent(with_image), len(with_image), "percent"),
+    ]
+    groups: dict[tuple[str, str], list[float]] = {}
+    for sample, hit in zip(samples, hits, strict=True):
+        for group in _groups(sample):
+            groups.setdefault(group, []).append(hit)
+    metrics += [
+        Metric("accuracy", mean_percent(members), len(members), "percent", group, category)
+        for (group, category), members in sorted(groups.items())
+    ]
+    return Scores(tuple(metrics), tuple(scored))
+
+
+def _asked_with_image(sample: Sample, answers: Answers) -> bool:
+    """As LLaVA's script sees it: a missing answer was not asked with an image. Without a prompt the sample decides."""
+    answer = answers.get((sample.id, 0))
+    if answer is None:
+        return False
+    return "<image>" in answer.prompt if answer.prompt else bool(sample.meta["has_image"])
+
+
+def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
+    """The groups of evaluate_acc.py that the sample is in; a question can have text and an image."""
+    meta = sample.meta
+    yield "subject", meta["subject"]
+    if sample.hint:
+        yield "context", "text"
+    if meta["has_image"]:
+        yield "context", "image"
+    if not sample.hint and not meta["has_image"]:
+        yield "context", "none"
+    if meta["grade"].removeprefix("grade") in {"1", "2", "3", "4", "5", "6"}:
+        yield "grade", "1-6"
+    if meta["grade"].removeprefix("grade") in {"7", "8", "9", "10", "11", "12"}:
+        yield "grade", "7-12"
+    yield "topic", meta["topic"]
