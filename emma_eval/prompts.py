@@ -6,9 +6,14 @@ The text is what the evaluation scripts of LLaVA-1.5 and EMMA send (greedy decod
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
+from emma_eval.types import Request, Sample
+
+if TYPE_CHECKING:
+    from emma_eval.task import PromptConfig, TaskConfig
 
 IMAGE_MARKER = "<image>"
 
@@ -44,3 +49,50 @@ def instruction_of(question: str, policy: InstructionPolicy) -> str:
     MM-Vet script alone gives everything.
     """
     return question.split("\n", 1)[0] if policy == "first_line" else question
+
+
+def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = "vicuna_v1") -> Iterator[Request]:
+    """One request a sample, or one per rotation of the options for a circular task (round_id 0, 1, ...).
+
+    Raises UserError for an unknown template.
+    """
+    prompt = task.prompt
+    for sample in samples:
+        for round_id, choices in enumerate(_passes(sample, task.circular)):
+            question = lay_out(prompt, sample, choices)
+            yield Request(
+                sample_id=sample.id,
+                round_id=round_id,
+                prompt=render_prompt(question, prompt.suffix, len(sample.images), template),
+                instruction=instruction_of(question, prompt.instruction),
+                images=sample.images,
+                max_new_tokens=task.generation.max_new_tokens,
+            )
+
+
+def lay_out(prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]) -> str:
+    """Hint, question and options as one text, before image marker and suffix are added."""
+    question = sample.question
+    if prompt.remove:
+        question = question.replace(prompt.remove, "").strip()
+    hint = prompt.hint.replace("{hint}", sample.hint) if sample.hint else ""
+    options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
+    return hint + question + "".join(options)
+
+
+def _option(layout: str, letter: str, text: str) -> str:
+    return layout.replace("{letter}", letter).replace("{text}", text)
+
+
+def _passes(sample: Sample, circular: bool) -> Iterable[Mapping[str, str]]:
+    """Letter -> text for each pass. A circular sample may bring its own passes, as MMBench's file has them."""
+    options = sample.options
+    if not circular:
+        return [_lettered(options)]
+    if "passes" in sample.meta:
+        return [choices for choices, _ in sample.meta["passes"]]
+    return [_lettered(options[shift:] + options[:shift]) for shift in range(len(options))]
+
+
+def _lettered(options: tuple[str, ...]) -> Mapping[str, str]:
+    return {chr(ord("A") + index): text for index, text in enumerate(options)}

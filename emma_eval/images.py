@@ -1,0 +1,68 @@
+"""Pictures that are opened only when they are needed: a file, or encoded bytes from a data set's row.
+
+Both open the picture in its own mode (the model converts to RGB) and raise SampleError when that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import SampleError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A picture on disk. Folder and name are joined late: a benchmark has hundreds of thousands of them."""
+
+    folder: Path
+    name: str  # relative to the folder, checked by the reader not to leave it
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.folder / self.name
+
+    @property
+    def label(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def open(self) -> Image:
+        """The decoded picture. Raises SampleError naming the file."""
+        return _decode(self.path, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBytes:
+    """A picture held in a row of a data set; `load` fetches its encoded bytes (PNG, JPEG, ...)."""
+
+    label: str
+    load: Callable[[], bytes]
+
+    def open(self) -> Image:
+        """The decoded picture. Raises SampleError naming the row."""
+        try:
+            data = self.load()
+        except (OSError, ValueError) as error:
+            raise SampleError(f"{self.label}: the picture's data cannot be read: {error}") from error
+        return _decode(BytesIO(data), self.label)
+
+
+def _decode(source: Path | BytesIO, label: str) -> Image:
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            image.load()  # Pillow decodes late; a truncated file must be noticed here
+            return image.copy()
+    except FileNotFoundError as error:
+        raise SampleError(f"{label}: no such image file") from error
+    except Exception as error:  # Pillow's decoders raise whatever they stumble over
+        raise SampleError(f"{label}: not a readable image: {error}") from error

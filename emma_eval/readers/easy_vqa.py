@@ -1,0 +1,42 @@
+"""The test split of the package `easy-vqa`: 64 x 64 pictures of shapes, 13 answers. The data lie in the package."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.images import ImageFile
+from emma_eval.readers.files import read_json, rows_to_samples
+from emma_eval.readers.registry import Files, Reader
+from emma_eval.types import Sample
+
+
+def _read_files(files: Files) -> list[Sample]:
+    folder = files["folder"] if "folder" in files else _installed() / "data" / "test"
+
+    def sample(numbered: tuple[int, list[Any]]) -> Sample:
+        number, (question, answer, picture) = numbered
+        category = "yes/no" if answer in ("yes", "no") else "other"
+        return Sample(
+            str(number),
+            question,
+            (ImageFile(folder / "images", f"{int(picture)}.png"),),
+            (answer,),
+            category=category,
+            meta={"image": int(picture)},
+        )
+
+    path = folder / "questions.json"
+    return rows_to_samples(path, enumerate(read_json(path)), sample)
+
+
+def _installed() -> Path:
+    spec = find_spec("easy_vqa")
+    if spec is None or spec.origin is None:
+        raise UserError("the task easy_vqa needs the package easy-vqa: pip install 'emma-eval[mini]'")
+    return Path(spec.origin).parent
+
+
+READER = Reader(_read_files, optional=("folder",))

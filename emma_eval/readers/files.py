@@ -1,0 +1,121 @@
+"""Reading data files, plain or gzip, with errors that name the file, the row and the key.
+
+`rows_to_samples` is the one place where a row that does not fit its format becomes a UserError.
+"""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
+from emma_eval.types import Sample
+
+_Row = TypeVar("_Row")
+
+
+def existing(path: Path) -> Path | None:
+    """The path itself, its gzip twin `path.gz`, or None when neither exists."""
+    twin = path.with_name(path.name + ".gz")
+    return path if path.exists() else twin if twin.exists() else None
+
+
+def read_text(path: Path) -> str:
+    """The whole file as UTF-8, decompressed, line ends as they are. Raises UserError naming the file."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
+    except EOFError as error:
+        raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
+    except (OSError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content. Raises UserError naming line and column."""
+    text = read_text(path)
+    try:
+        with _no_garbage_collection():
+            return json.loads(text)
+    except json.JSONDecodeError as error:
+        cut = "; the file ends too early" if error.pos >= len(text.rstrip()) - 1 else ""
+        raise UserError(f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}{cut}") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """One JSON value a line, blank lines left out. Raises UserError naming the line."""
+    rows = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}, line {number}: not JSON: {error.msg}") from error
+    return rows
+
+
+def part(content: Any, key: str, kind: type, path: Path) -> Any:
+    """`content[key]`, which must be of that kind. Raises UserError naming file, key and nearest key."""
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a JSON object with the key {key!r} is expected")
+    if key not in content:
+        raise UserError(f"{path}: key {key!r} is missing{did_you_mean(key, map(str, content))}")
+    if not isinstance(content[key], kind):
+        raise UserError(f"{path}: key {key!r}: a {kind.__name__} is expected")
+    return content[key]
+
+
+def rows_to_samples(
+    where: object, rows: Iterable[_Row], make: Callable[[_Row], Sample], first: int = 0
+) -> list[Sample]:
+    """`make` over all rows; `where` and the row's number (counted from `first`) stand in every error.
+
+    Raises UserError when `make` misses a key, meets a wrong type or refuses a value (ValueError).
+    """
+    samples: list[Sample] = []
+    for row in rows:
+        try:
+            samples.append(make(row))
+        except KeyError as error:
+            key, content = error.args[0], row[-1] if isinstance(row, tuple) else row
+            near = did_you_mean(str(key), map(str, content)) if isinstance(content, Mapping) else ""
+            raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            raise UserError(f"{where}, row {first + len(samples)}: {error}") from error
+    return samples
+
+
+def inside(name: str) -> str:
+    """A file name from the data, which must stay in its folder. Raises ValueError for `../x` or an absolute path."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise ValueError(f"the file name {name!r} leads out of its folder")
+    return name
+
+
+def letter_of(index: int, options: int) -> str:
+    """0 -> A, 1 -> B, ... Raises ValueError when the index is none of the options."""
+    if not 0 <= index < options:
+        raise ValueError(f"answer {index} is none of the {options} options")
+    return chr(ord("A") + index)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Millions of fresh dicts would be searched for cycles again and again; JSON has none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,88 @@
+"""A task's samples: local official files where they are, else the hub; selected, counted and cut to the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
+from emma_eval.readers.files import existing
+from emma_eval.readers.registry import Reader, get_reader
+from emma_eval.text import did_you_mean
+from emma_eval.types import Sample
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+
+
+def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
+    task: TaskConfig,
+    data_root: Path | None = None,
+    *,
+    files: Mapping[str, Path] | None = None,
+    limit: int | None = None,
+    allow_partial: bool = False,
+    need_images: bool = False,
+) -> list[Sample]:
+    """The task's samples in the benchmark's order.
+
+    `files` (key -> path) go before those below `data_root`. `need_images` also asks for the image folders, which
+    scoring can do without. Raises UserError: nothing found, content that does not fit, or another number of samples
+    than the task expects (unless `limit` or `allow_partial`).
+    """
+    reader = get_reader(task.reader)
+    found, missing = locate_files(task, data_root, files)
+    needed = [text for key, text in missing.items() if need_images or key not in reader.folders]
+    if not needed:
+        samples = reader.read_files(found)
+    elif task.hub is not None and reader.read_rows is not None and not files:
+        from emma_eval.readers.hub import hub_rows
+
+        samples = reader.read_rows(task.hub.id, hub_rows(task.hub))
+    else:
+        raise UserError(_missing_message(task, needed, data_root))
+    samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
+    if limit is None and not allow_partial and len(samples) not in task.expected.samples:
+        expected = " or ".join(f"{n:,}" for n in task.expected.samples)
+        raise UserError(
+            f"task {task.name}: {len(samples):,} samples were read, {expected} are expected; "
+            "complete the data, or pass --allow-partial"
+        )
+    return samples[:limit]
+
+
+def locate_files(
+    task: TaskConfig, data_root: Path | None, files: Mapping[str, Path] | None = None
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """(key -> path that exists, key -> where it was looked for). Raises UserError for a `files` key or path unknown."""
+    found = _given(task, get_reader(task.reader), files or {})
+    missing: dict[str, str] = {}
+    for key, alternatives in task.files.items():
+        if key in found:
+            continue
+        paths = [existing(data_root / name) for name in alternatives] if data_root else []
+        hit = next(filter(None, paths), None)
+        if hit:
+            found[key] = hit
+        else:
+            missing[key] = f"{key}: {' or '.join(alternatives)}"
+    return found, missing
+
+
+def _given(task: TaskConfig, reader: Reader, files: Mapping[str, Path]) -> dict[str, Path]:
+    found = {}
+    for key, path in files.items():
+        if key not in reader.keys:
+            raise UserError(f"task {task.name} has no file {key!r}{did_you_mean(key, reader.keys)}")
+        hit = existing(path)
+        if hit is None:
+            raise UserError(f"{path}: no such file (given as {key!r} of task {task.name})")
+        found[key] = hit
+    return found
+
+
+def _missing_message(task: TaskConfig, needed: list[str], data_root: Path | None) -> str:
+    place = f"below {data_root}" if data_root else "as no --data ROOT was given"
+    source = f"; get them from {task.homepage}" if task.homepage else ""
+    return f"task {task.name}: data not found {place}: {'; '.join(needed)} (a .gz twin will do){source}"

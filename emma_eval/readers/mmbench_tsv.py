@@ -1,0 +1,134 @@
+"""MMBench's official TSV: one row a question, or one row a circular pass, with the picture as base64 in a column.
+
+Pass r of question i has index i + 1,000,000 r and the options rotated left by r places. Both files give the same
+samples: one per base question. A picture column may hold another row's index instead of a picture.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.images import ImageBytes
+from emma_eval.readers.files import read_text, rows_to_samples
+from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.types import ImageSource, Sample
+
+LETTERS = "ABCD"
+_PASS = 1_000_000  # added to the index for each pass
+_LONGEST_REFERENCE = 64  # a shorter picture cell is an index; VLMEvalKit draws the line here
+
+# What pandas.read_table takes for "no value"; the official tools read the file with it.
+_PANDAS_MISSING = frozenset(
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
+    | {"NULL", "NaN", "None", "n/a", "nan", "null"}
+)
+
+
+def _read_files(files: Files) -> list[Sample]:
+    path = files["questions"]
+    rows = _read_tsv(path)
+    pictures = {row.get("index"): row.get("image") or "" for row in rows}
+
+    def picture(row: Row) -> ImageSource:
+        cell = row["image"] or ""
+        if len(cell) <= _LONGEST_REFERENCE and cell in pictures:
+            cell = pictures[cell]
+        return ImageBytes(f"{path}, index {row['index']}", partial(base64.b64decode, cell))
+
+    return _samples(path, rows, picture)
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    def plain(row: Row) -> Row:
+        """The hub writes an empty cell as null or as the text `nan`, and one column's name in capitals."""
+        cells = {key: "" if value is None or value == "nan" else value for key, value in row.items()}
+        return {"l2-category": cells.get("L2-category"), **cells}
+
+    return _samples(where, [plain(row) for row in rows], lambda row: row["image"])
+
+
+def _read_tsv(path: Path) -> list[dict[str, Any]]:
+    csv.field_size_limit(sys.maxsize)  # a picture is one field
+    try:
+        return list(csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t"))
+    except csv.Error as error:
+        raise UserError(f"{path}: not a TSV file: {error}") from error
+
+
+def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageSource]) -> list[Sample]:
+    questions: dict[int, list[tuple[int, Row]]] = {}
+    for number, row in enumerate(rows):
+        try:
+            round_id, base = divmod(int(row["index"]), _PASS)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{where}, row {number}: the column 'index' must hold a whole number") from error
+        questions.setdefault(base, []).append((round_id, row))
+
+    def sample(rounds: list[tuple[int, Row]]) -> Sample:
+        rounds.sort(key=lambda pair: pair[0])
+        if [round_id for round_id, _ in rounds] != list(range(len(rounds))):
+            raise ValueError(f"the passes of index {rounds[0][1]['index']} are not 0, 1, 2, ... once each")
+        return _sample([row for _, row in rounds], picture)
+
+    return rows_to_samples(where, questions.values(), sample)
+
+
+def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
+    first = rounds[0]
+    cells = [first[letter] or "" for letter in LETTERS]
+    answer = "" if _missing(first["answer"]) else first["answer"]
+    if answer and answer not in LETTERS:
+        raise ValueError(f"answer {answer!r} of index {first['index']} is none of {LETTERS}")
+    passes = tuple(map(_pass, rounds)) if len(rounds) > 1 else _rotations(cells, answer)
+    options = _leading(cells)
+    meta = {"category": first["category"], "l2_category": first.get("l2-category") or "", "split": first.get("split")}
+    if passes != _rotations(options, answer):
+        meta["passes"] = passes
+    return Sample(
+        str(int(first["index"])),
+        first["question"],
+        (picture(first),),
+        (answer,) if answer else (),
+        options,
+        hint="" if _missing(first["hint"]) else first["hint"],
+        category=first["category"],
+        meta=meta,
+    )
+
+
+def _pass(row: Row) -> tuple[Mapping[str, str], str]:
+    return {letter: row[letter] for letter in LETTERS if not _missing(row[letter])}, row["answer"]
+
+
+def _rotations(cells: Sequence[str], answer: str) -> tuple[tuple[Mapping[str, str], str], ...]:
+    """The passes that the official circular file has for a question, texts read as missing left out of each."""
+    count = max((i + 1 for i, cell in enumerate(cells) if cell), default=0)
+    passes = []
+    for shift in range(count):
+        turned = [*cells[shift:count], *cells[:shift]]
+        choices = {letter: cell for letter, cell in zip(LETTERS, turned, strict=False) if not _missing(cell)}
+        letter = LETTERS[(LETTERS.index(answer) - shift) % count] if answer else ""
+        passes.append((choices, letter))
+    return tuple(passes)
+
+
+def _leading(cells: Sequence[str]) -> tuple[str, ...]:
+    """The options as EMMA's and LLaVA's scripts see them: up to the first missing one."""
+    count = next((i for i, cell in enumerate(cells) if _missing(cell)), len(cells))
+    return tuple(cells[:count])
+
+
+def _missing(cell: str | None) -> bool:
+    """No value for pandas, or one of the words that LLaVA's script takes for none in any case."""
+    return cell is None or cell in _PANDAS_MISSING or cell.lower() in ("nan", "none")
+
+
+READER = Reader(_read_files, _read_rows, required=("questions",))

@@ -1,0 +1,52 @@
+"""Readers by name, and what a reader is. A reader's module is imported only when a task uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from emma_eval.types import Sample
+
+READERS = {
+    "easy_vqa": "emma_eval.readers.easy_vqa:READER",
+    "gqa_json": "emma_eval.readers.gqa_json:READER",
+    "mmbench_tsv": "emma_eval.readers.mmbench_tsv:READER",
+    "mme_folder": "emma_eval.readers.mme_folder:READER",
+    "pope_jsonl": "emma_eval.readers.pope_jsonl:READER",
+    "scienceqa": "emma_eval.readers.scienceqa:READER",
+    "seed_json": "emma_eval.readers.seed_json:READER",
+    "vizwiz_json": "emma_eval.readers.vizwiz_json:READER",
+    "vqa_json": "emma_eval.readers.vqa_json:READER",
+}
+
+Files = Mapping[str, Path]  # file key of the task -> a path that exists (image folders: that may exist)
+Row = Mapping[str, Any]  # a hub row; picture columns hold an ImageSource, a list of them, or None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One official format: its files, and how they, or the same content as hub rows, become samples.
+
+    Both functions raise UserError naming file, row and key for content that does not fit the format.
+    """
+
+    read_files: Callable[[Files], list[Sample]]
+    read_rows: Callable[[str, Iterable[Row]], list[Sample]] | None = None  # (name for messages, rows)
+    required: tuple[str, ...] = ()  # file keys a task must name
+    optional: tuple[str, ...] = ()  # file keys a task may name; a file that is named must exist
+    folders: tuple[str, ...] = ()  # image folders; needed to run, not to score
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key the task's `files` may have."""
+        return self.required + self.optional + self.folders
+
+
+def get_reader(name: str) -> Reader:
+    """The reader of a name in READERS."""
+    module, attribute = READERS[name].split(":")
+    reader: Reader = getattr(import_module(module), attribute)
+    return reader

@@ -1,0 +1,96 @@
+"""The official VQA layout (VQAv2, OK-VQA): a questions JSON, and an annotations JSON where answers are public.
+
+Pictures are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.images import ImageFile
+from emma_eval.readers.files import part, read_json, rows_to_samples
+from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.types import ImageSource, Sample
+
+_Images = tuple[ImageSource, ...]
+
+
+def _read_files(files: Files) -> list[Sample]:
+    content = read_json(files["questions"])
+    questions = part(content, "questions", list, files["questions"])
+    picture = _coco_pictures(files.get("images", Path()), content.get("data_subtype", "val2014"))
+    make = _SampleMaker()
+    if "annotations" not in files:
+        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, picture(q)))
+    annotations = part(read_json(files["annotations"]), "annotations", list, files["annotations"])
+    by_id = _by_id(files["questions"], questions)
+
+    def annotated(annotation: dict[str, Any]) -> Sample:
+        question = by_id.get(annotation["question_id"])
+        if question is None:
+            raise ValueError(f"question_id {annotation['question_id']!r} is not in {files['questions']}")
+        return make.answered(annotation, question["question"], picture(question))
+
+    # One sample per annotation, in their order, repeats included: so does the official scorer.
+    return rows_to_samples(files["annotations"], annotations, annotated)
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    make = _SampleMaker()
+
+    def sample(row: Row) -> Sample:
+        images = (row["image"],)
+        return make.answered(row, row["question"], images) if row.get("answers") else make.unanswered(row, images)
+
+    return rows_to_samples(where, rows, sample)
+
+
+def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
+    try:
+        return {question["question_id"]: question for question in questions}
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: every question needs a 'question_id'") from error
+
+
+def _coco_pictures(folder: Path, subtype: str) -> Callable[[Mapping[str, Any]], _Images]:
+    # test-dev2015 is a part of test2015 and has its pictures
+    name = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_%012d.jpg"
+    return lambda question: (ImageFile(folder, name % question["image_id"]),)
+
+
+class _SampleMaker:
+    """Makes samples that share equal strings and meta mappings: VQAv2 has two million answers."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._metas: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def unanswered(self, row: Mapping[str, Any], images: _Images) -> Sample:
+        return Sample(str(row["question_id"]), row["question"], images)
+
+    def answered(self, row: Mapping[str, Any], question: str, images: _Images) -> Sample:
+        share = self._texts.setdefault
+        answers = tuple([share(text, text) for text in [answer["answer"] for answer in row["answers"]]])
+        kinds = (row["question_type"], row["answer_type"])
+        meta = self._metas.get(kinds)
+        if meta is None:
+            meta = self._metas[kinds] = {"question_type": kinds[0], "answer_type": kinds[1]}
+        if not _told_apart(row["answers"]):
+            meta = {**meta, "answer_keys": tuple(map(_answer_key, row["answers"]))}
+        return Sample(str(row["question_id"]), question, images, answers, category=kinds[1], meta=meta)
+
+
+def _told_apart(answers: list[dict[str, Any]]) -> bool:
+    """Whether ids make all answer dicts unequal; the official scorer compares them as whole dicts."""
+    ids = {answer.get("answer_id") for answer in answers}
+    return len(ids) == len(answers) and None not in ids
+
+
+def _answer_key(answer: dict[str, Any]) -> frozenset[tuple[str, Any]]:
+    return frozenset((key, value) for key, value in answer.items() if key != "answer")
+
+
+READER = Reader(_read_files, _read_rows, required=("questions",), optional=("annotations",), folders=("images",))

@@ -1,0 +1,228 @@
+"""What a task is: the schema of `tasks/*.yaml`, and how one file becomes a TaskConfig.
+
+A task names its data (local files below a root, or a hub data set), how it is asked, and how it is scored.
+`extends: base` merges the file over another one, key by key; bases that are no tasks begin with `_`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from emma_eval.errors import UserError
+from emma_eval.prompts import InstructionPolicy
+from emma_eval.readers.registry import READERS, get_reader
+from emma_eval.tasks_index import task_names, tasks_folder
+from emma_eval.text import did_you_mean
+from emma_eval.yaml_file import read_yaml
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str | int) else tuple(value) if isinstance(value, list) else value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PromptConfig(_Strict):
+    """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
+
+    suffix: str = Field(default="", description="text after question and options, on lines of its own")
+    instruction: InstructionPolicy = Field(
+        default="first_line", description="what of the question EMMA's text encoder reads"
+    )
+    hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
+    option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
+    remove: str = Field(default="", description="text taken out of the question, blanks around it included")
+
+    @model_validator(mode="after")
+    def _fields_are_used(self) -> PromptConfig:
+        if self.hint and "{hint}" not in self.hint:
+            raise ValueError("prompt.hint must contain {hint}")
+        if self.option and not ("{letter}" in self.option and "{text}" in self.option):
+            raise ValueError("prompt.option must contain {letter} and {text}")
+        return self
+
+
+class GenerationConfig(_Strict):
+    """Greedy decoding; only its length is set."""
+
+    max_new_tokens: PositiveInt = 128
+
+
+class HubImages(_Strict):
+    """Pictures that live in another configuration of the same data set."""
+
+    config: str
+    key: str = Field(description="the column of a question that names its picture's `id`")
+
+
+class HubConfig(_Strict):
+    """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
+
+    id: str
+    split: str
+    config: str | None = None
+    revision: str | None = Field(default=None, description="a commit, to pin the data")
+    images: HubImages | None = None
+
+
+class ScorerConfig(BaseModel):
+    """A scorer by name; every other key is an option given to it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    scorer: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The scorer's keyword arguments."""
+        return dict(self.model_extra or {})
+
+
+class ExpectedConfig(_Strict):
+    """What the data must hold; more than one number where official releases differ."""
+
+    samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)]
+
+
+class TaskConfig(_Strict):
+    """One task, validated. `name` is the file's stem."""
+
+    name: str
+    title: str = Field(description="shown in tables")
+    benchmark: str = Field(description="with split and metric decides what may stand in one column")
+    split: str
+    homepage: str = Field(default="", description="where the official files come from")
+    reader: str
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]] = Field(
+        default_factory=dict, description="paths below the data root; of several the first existing one"
+    )
+    hub: HubConfig | None = None
+    select: dict[str, str] = Field(default_factory=dict, description="keep samples whose meta entries equal these")
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+    circular: bool = Field(default=False, description="ask once per rotation of the options")
+    metric: str = Field(description="the primary metric's name")
+    protocol: str = Field(default="official", description="the protocol used when none is named")
+    protocols: dict[str, ScorerConfig] = Field(min_length=1)
+    expected: ExpectedConfig
+
+    def scorer_config(self, protocol: str | None = None) -> ScorerConfig:
+        """The scorer of a protocol, the default one for None. Raises UserError for an unknown protocol."""
+        name = protocol or self.protocol
+        if name not in self.protocols:
+            raise UserError(f"task {self.name}: unknown protocol {name!r}{did_you_mean(name, self.protocols)}")
+        return self.protocols[name]
+
+
+def load_task(name: str, folder: Path | None = None) -> TaskConfig:
+    """The task of that name. Raises UserError, one line, for anything wrong with its file."""
+    known = task_names(folder)
+    if name not in known:
+        raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
+    folder = folder or tasks_folder()
+    path = folder / f"{name}.yaml"
+    content = _read_merged(path, ())
+    if "name" in content:
+        raise UserError(f"{path}: unknown key 'name'; a task is named by its file")
+    try:
+        task = TaskConfig.model_validate({**content, "name": name})
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_complaint(error)}") from error
+    _check_names(task, path)
+    return task
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a task file, for editors: what load_task takes, so nothing is required beside `extends`."""
+    schema: dict[str, Any] = TaskConfig.model_json_schema(mode="validation")
+    properties = {key: value for key, value in schema["properties"].items() if key != "name"}
+    properties["extends"] = {"type": "string", "description": "the task or base (`_name`) this file is merged over"}
+    properties["reader"]["enum"] = sorted(READERS)
+    text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    properties["files"]["additionalProperties"] = text_or_list
+    required = [str(key) for key in schema["required"] if key != "name"]
+    schema |= {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "emma-eval task",
+        "properties": properties,
+        "anyOf": [{"required": ["extends"]}, {"required": required}],
+    }
+    del schema["required"]
+    samples = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    schema["$defs"]["ExpectedConfig"]["properties"]["samples"] = samples
+    return schema
+
+
+def _read_merged(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+    """A file's keys merged over those of the file it extends, and so on."""
+    if path in children:
+        chain = " -> ".join(p.stem for p in (*children, path))
+        raise UserError(f"{children[0]}: key 'extends': goes round in a circle: {chain}")
+    content = read_yaml(path)
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    bases = [p.stem for p in path.parent.glob("*.yaml")]
+    if base not in bases:
+        raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(str(base), bases)}")
+    return _merge(_read_merged(path.parent / f"{base}.yaml", (*children, path)), content)
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """Mappings merge key by key; anything else is replaced."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    return base | {key: _merge(base.get(key), value) for key, value in over.items()}
+
+
+def _first_complaint(error: ValidationError) -> str:
+    """The first violation in our words; the rest are counted, since mending one often mends others."""
+    complaints = error.errors(include_url=False)
+    first = complaints[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        text = f"unknown key {place!r}{did_you_mean(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
+    elif first["type"] == "missing":
+        text = f"key {place!r} is missing"
+    else:
+        text = f"key {place!r}: {first['msg'].removeprefix('Value error, ')}" if place else first["msg"]
+    return text + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
+
+
+def _fields_at(place: tuple[int | str, ...]) -> list[str]:
+    """The keys the schema knows at a place such as ('hub', 'images')."""
+    model: Any = TaskConfig
+    for part in place:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        candidates = (annotation, *getattr(annotation, "__args__", ()))
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if model is None:
+            return []
+    return [*model.model_fields, "extends"] if model is TaskConfig else list(model.model_fields)
+
+
+def _check_names(task: TaskConfig, path: Path) -> None:
+    """Names that only other modules know: reader, its files, scorers, the default protocol."""
+    from emma_eval.scorers import SCORERS
+
+    if task.reader not in READERS:
+        raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, READERS)}")
+    reader = get_reader(task.reader)
+    for key in task.files:
+        if key not in reader.keys:
+            raise UserError(f"{path}: unknown key 'files.{key}'{did_you_mean(key, reader.keys)}")
+    for key in reader.required:
+        if key not in task.files:
+            raise UserError(f"{path}: key 'files.{key}' is missing; the reader {task.reader!r} needs it")
+    for name, protocol in task.protocols.items():
+        if protocol.scorer not in SCORERS:
+            hint = did_you_mean(protocol.scorer, SCORERS)
+            raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
+    if task.protocol not in task.protocols:
+        hint = did_you_mean(task.protocol, task.protocols)
+        raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")
