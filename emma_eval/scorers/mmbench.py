@@ -1,0 +1,110 @@
+"""MMBench with circular evaluation: a question counts when every pass, with its options rotated, is answered rightly.
+
+Reads of a Sample: `options`, `answers` (the letter of pass 0), meta `category`, `l2_category`, `split`, and `passes`
+((choices by letter, answer letter) a pass) where the passes are not just `options` rotated. Answers are keyed (id, pass).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from emma_eval.scorers.arithmetic import mean
+from emma_eval.scorers.common import require_truth
+from emma_eval.scorers.option_matching import after_xlsx, infer
+from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
+
+LETTERS = "ABCD"
+UNREAD = "-"  # stands in `read_as` for a pass whose answer gave no letter
+
+
+def mmbench(
+    samples: Sequence[Sample], answers: Answers, *, matching: Literal["vlmevalkit", "exact_letters"] = "vlmevalkit"
+) -> Scores:
+    """Circular accuracy and vanilla accuracy (fractions): overall, by split, and by ability within all and each split.
+
+    `vlmevalkit` is the official exact matching, after the xlsx file that the official tool writes. `exact_letters` is
+    LLaVA's and EMMA's own count: the stripped answer must be the letter; they read options up to the first missing
+    one, and a question with none runs no pass and counts as right.
+    """
+    require_truth(samples)
+    read_passes = _exact_letter_passes if matching == "exact_letters" else _matched_passes
+    scored, passes = [], []
+    for sample in samples:
+        rounds = list(read_passes(sample, answers))
+        passes.append([right for right, _ in rounds])
+        answered = not rounds or any(letter is not None for _, letter in rounds)
+        read_as = "".join(letter or UNREAD for _, letter in rounds) if answered else ""
+        status: Literal["answered", "missing"] = "answered" if answered else "missing"
+        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, status))
+    hits = [score.value for score in scored]
+    first = [float(rounds[0]) for rounds in passes if rounds]
+    every = [float(right) for rounds in passes for right in rounds]
+    metrics = [
+        Metric("accuracy", mean(hits), len(hits), "fraction"),
+        Metric("vanilla_accuracy", mean(first), len(first), "fraction"),
+        Metric("vanilla_accuracy_all_passes", mean(every), len(every), "fraction"),
+        *_breakdown(samples, hits),
+    ]
+    return Scores(tuple(metrics), tuple(scored), tuple(_notes(samples, answers, passes)))
+
+
+def circular_passes(sample: Sample) -> Sequence[tuple[Mapping[str, str], str]]:
+    """(choices, answer letter) of each pass: as the file has them, else `options` rotated left one place a pass."""
+    if "passes" in sample.meta:
+        return list(sample.meta["passes"])
+    options = sample.options
+    gold = LETTERS.index(sample.answers[0])
+    return [
+        (dict(zip(LETTERS, options[shift:] + options[:shift], strict=False)), LETTERS[(gold - shift) % len(options)])
+        for shift in range(len(options))
+    ]
+
+
+Round = tuple[bool, str | None]  # (right, the letter read; "" if none could be, None if there is no answer)
+
+
+def _matched_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
+    for round_id, (choices, gold) in enumerate(circular_passes(sample)):
+        answer = answers.get((sample.id, round_id))
+        letter = None if answer is None else infer(after_xlsx(answer.text), choices) or ""
+        yield letter == gold, letter
+
+
+def _exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
+    gold = sample.answers[0]
+    for round_id in range(len(sample.options)):
+        answer = answers.get((sample.id, round_id))
+        letter = None if answer is None else answer.text.strip()
+        yield letter == gold, letter if letter in (None, *LETTERS) else ""
+        gold = LETTERS[(LETTERS.index(gold) - 1) % len(sample.options)]
+
+
+def _breakdown(samples: Sequence[Sample], hits: Sequence[float]) -> list[Metric]:
+    """By split, by ability, and by ability within a split, whose group is then `dev/category`, say."""
+    members: dict[tuple[str, str], list[float]] = {}
+    for sample, hit in zip(samples, hits, strict=True):
+        for group in _groups(sample):
+            members.setdefault(group, []).append(hit)
+    return [
+        Metric("accuracy", mean(values), len(values), "fraction", *group) for group, values in sorted(members.items())
+    ]
+
+
+def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
+    split, abilities = sample.meta.get("split"), [(key, sample.meta[key]) for key in ("category", "l2_category")]
+    yield from abilities
+    if split:
+        yield "split", split
+        yield from ((f"{split}/{key}", ability) for key, ability in abilities)
+
+
+def _notes(samples: Sequence[Sample], answers: Answers, passes: Iterable[Sequence[bool]]) -> list[str]:
+    notes = []
+    gaps = sum((s.id, r) not in answers for s, rounds in zip(samples, passes, strict=True) for r in range(len(rounds)))
+    if gaps:
+        notes.append(f"{gaps} passes have no answer; a question fails with any of its passes")
+    none_run = sum(not rounds for rounds in passes)
+    if none_run:
+        notes.append(f"{none_run} questions have no option to ask with, run no pass, and count as right")
+    return notes

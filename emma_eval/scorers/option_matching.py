@@ -1,0 +1,67 @@
+"""Reading an option letter out of free text: VLMEvalKit's exact matching, the part that asks no judge model.
+
+Source: open-compass/VLMEvalKit, vlmeval/utils/matching_util.py (`can_infer`), and the xlsx file that its evaluation writes
+and reads back before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+REFUSED = "Z"
+API_FAILURE = "Failed to obtain answer via API"
+REFUSALS = (
+    "Sorry, I can't help with images of people yet.",
+    "I can't process this file.",
+    "I'm sorry, but without the image provided",
+    "Cannot determine the answer",
+)
+MARKS_TO_BLANKS = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
+LAST_TOKENS = 4  # the letter must be among them
+# No word boundaries and no case: "The answer is cat" gives C.
+ANSWER_IS = re.compile(r"(?:correct\s+)?answer\s+is\s+\**([ABCD])\**", re.IGNORECASE)
+
+# What pandas.read_excel reads as "no value", which the evaluation then turns into the text `nan`.
+PANDAS_MISSING = frozenset(
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
+    | {"NULL", "NaN", "None", "n/a", "nan", "null"}
+)
+CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f]")  # written as _x000D_ into an xlsx file, and never read back
+
+
+def after_xlsx(text: str) -> str:
+    """The text as it comes back from an xlsx file and `str`."""
+    if text in PANDAS_MISSING:
+        return "nan"
+    return CONTROL_CHARACTER.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+
+
+def infer(text: str, choices: Mapping[str, str]) -> str | None:
+    """The letter that the text gives, `Z` for a refusal, None where a judge model would be asked. Choices: letter -> option."""
+    return infer_letter(text, choices) or infer_text(text, choices)
+
+
+def infer_letter(text: str, choices: Mapping[str, str]) -> str | None:
+    """By letter: the only option letter among the tokens, if it is near the end; else by the words `answer is X`."""
+    if API_FAILURE in text:
+        return None
+    if any(refusal in text for refusal in REFUSALS):
+        return REFUSED
+    tokens = text.translate(MARKS_TO_BLANKS).split()
+    letters = [letter for letter in choices if letter in tokens]
+    if len(letters) == 1 and tokens.index(letters[0]) >= len(tokens) - LAST_TOKENS:
+        return letters[0]
+    if not letters and REFUSED in tokens:
+        return REFUSED
+    match = ANSWER_IS.search(text)
+    return match[1].upper() if match and match[1].upper() in choices else None
+
+
+def infer_text(text: str, choices: Mapping[str, str]) -> str | None:
+    """By option text: the only option that the answer contains, unless the answer is more than twice all of them."""
+    lowered = text.lower()
+    if len(lowered) > 2 * sum(map(len, choices.values())):
+        return None
+    contained = [letter for letter, option in choices.items() if option.lower() in lowered]
+    return contained[0] if len(contained) == 1 else None
