@@ -1,7 +1,8 @@
 """The scorer room: one file per metric family, each found here by name.
 
-A scorer takes Samples and Answers and returns Scores; what it reads of a Sample is said at the head of its file. Variants
-of a protocol (LLaVA's answer processor, exact letters, ...) are options of the function, which a task's `protocols` name.
+A scorer takes Samples and Answers and returns Scores; what it reads of a Sample is said at the head of its file.
+Variants of a protocol (LLaVA's answer processor, exact letters, ...) are options of the function, which a task's
+`protocols` name.
 """
 
 from __future__ import annotations
@@ -55,4 +56,3 @@ def _options(scorer: typing.Callable[..., typing.Any]) -> dict[str, tuple[str, .
     hints = typing.get_type_hints(scorer)
     parameters = inspect.signature(scorer).parameters.values()
     return {p.name: typing.get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
-

@@ -15,7 +15,9 @@ def require_truth(samples: Sequence[Sample]) -> None:
         raise UserError("There are no samples to score")
     held_back = next((sample.id for sample in samples if not sample.answers), None)
     if held_back is not None:
-        raise UserError(f"Sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here")
+        raise UserError(
+            f"Sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
+        )
 
 
 def percent_by(
@@ -24,14 +26,18 @@ def percent_by(
     values: Iterable[float],
     average: Callable[[Sequence[float]], float] = mean_percent,
 ) -> list[Metric]:
-    """The accuracy in percent of each category, in the order of their first appearance; values are credits in [0, 1]."""
+    """The accuracy in percent of each category, in the order of first appearance; values are credits in [0, 1]."""
     members: dict[str, list[float]] = {}
     for category, value in zip(categories, values, strict=True):
         members.setdefault(category, []).append(value)
-    return [Metric("accuracy", average(credit), len(credit), "percent", group, name) for name, credit in members.items()]
+    return [
+        Metric("accuracy", average(credit), len(credit), "percent", group, name) for name, credit in members.items()
+    ]
 
 
-def score_each(samples: Sequence[Sample], answers: Answers, read: Callable[[Sample, str], tuple[float, str]]) -> list[SampleScore]:
+def score_each(
+    samples: Sequence[Sample], answers: Answers, read: Callable[[Sample, str], tuple[float, str]]
+) -> list[SampleScore]:
     """Score each sample on its own: `read` turns sample and text into (credit, how the text was read)."""
     scored = []
     for sample in samples:

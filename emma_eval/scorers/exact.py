@@ -1,6 +1,7 @@
 """Exact match for data sets of short closed answers, such as easy-VQA.
 
-No official tool exists for these: an answer is right if it equals the truth after strip, lower-case, and the loss of one trailing full stop.
+No official tool exists for these: an answer is right if it equals the truth after strip, lower-case, and the loss of
+one trailing full stop.
 
 Reads of a Sample: `answers` (one text), `category`.
 """

@@ -1,10 +1,10 @@
-"""GQA by Stanford's eval.py: accuracy, binary, open, consistency, validity, plausibility, distribution, and four breakdowns.
+"""GQA by Stanford's eval.py: accuracy, consistency, validity, plausibility, distribution, and four breakdowns.
 
 An answer is right if it equals the truth exactly. Only balanced questions are scored; the others serve consistency.
 
-Reads of a Sample: `question`, `answers` (one text), meta `types` {structural, semantic, detailed}, `semantic` (the program: operation
-and argument a step), `groups` {global}, `entailed` (ids), `is_balanced`, and `valid` and `plausible` where there is a
-choices file.
+Reads of a Sample: `question`, `answers` (one text), meta `types` {structural, semantic, detailed}, `semantic` (the
+program: operation and argument a step), `groups` {global}, `entailed` (ids), `is_balanced`, and `valid` and `plausible`
+where there is a choices file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def reasoning_steps(program: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _choice_metrics(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
-    """Validity and plausibility: is the answer one of those that could be given at all, or that make sense?"""
+    """Validity and plausibility: whether the answer could be given at all, and whether it makes sense."""
     metrics = []
     for name, key in (("validity", "valid"), ("plausibility", "plausible")):
         if all(key in sample.meta for sample in balanced):

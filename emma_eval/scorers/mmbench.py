@@ -1,7 +1,8 @@
 """MMBench with circular evaluation: a question counts when every pass, with its options rotated, is answered rightly.
 
 Reads of a Sample: `options`, `answers` (the letter of pass 0), meta `category`, `l2_category`, `split`, and `passes`
-((choices by letter, answer letter) a pass) where the passes are not just `options` rotated. Answers are keyed (id, pass).
+((choices by letter, answer letter) a pass) where the passes are not just `options` rotated. Answers are keyed
+(id, pass).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def mmbench(
     one, and a question with none runs no pass and counts as right.
     """
     require_truth(samples)
-    read_passes = _exact_letter_passes if matching == "exact_letters" else _matched_passes
+    read_passes = exact_letter_passes if matching == "exact_letters" else _matched_passes
     scored, passes = [], []
     for sample in samples:
         rounds = list(read_passes(sample, answers))
@@ -71,7 +72,8 @@ def _matched_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
         yield letter == gold, letter
 
 
-def _exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
+def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
+    """EMMA's rounds: its answer letter moves on with the options, from wherever it was."""
     gold = sample.answers[0]
     for round_id in range(len(sample.options)):
         answer = answers.get((sample.id, round_id))

@@ -1,7 +1,7 @@
 """MME by its eval tool, calculation.py: accuracy, accuracy of both questions of a picture, and their sum as the score.
 
-Reads of a Sample: `category` (the subtask), `answers` ("Yes" or "No"), meta `pair` (what the two questions of one picture share
-within the subtask).
+Reads of a Sample: `category` (the subtask), `answers` ("Yes" or "No"), meta `pair` (what the two questions of one
+picture share within the subtask).
 """
 
 from __future__ import annotations
@@ -45,7 +45,11 @@ def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
     subtasks = sorted(by_subtask, key=_official_place)
     metrics = [metric for subtask in subtasks for metric in _subtask_metrics(subtask, by_subtask[subtask])]
     scores = [metric for metric in metrics if metric.name == "score"]
-    totals = (_total("score", scores, subtasks), _total("perception", scores, PERCEPTION), _total("cognition", scores, COGNITION))
+    totals = (
+        _total("score", scores, subtasks),
+        _total("perception", scores, PERCEPTION),
+        _total("cognition", scores, COGNITION),
+    )
     return Scores((*totals, *metrics), tuple(scored), tuple(_notes(by_subtask)))
 
 
@@ -66,10 +70,18 @@ def _subtask_metrics(subtask: str, rows: Sequence[tuple[Sample, SampleScore]]) -
     both_right = sum(hits == [1.0, 1.0] for hits in hits_of_pair.values())
     acc = naive_sum(score.value for _, score in rows) / len(rows)
     acc_plus = both_right / len(hits_of_pair)
-    decided = [(score.read_as == "yes", s.answers[0].lower() == "yes") for s, score in rows if score.read_as in {"yes", "no"}]
+    decided = [
+        (score.read_as == "yes", s.answers[0].lower() == "yes") for s, score in rows if score.read_as in {"yes", "no"}
+    ]
     confusion = Confusion.count(decided)
     fractions = {"acc": acc, "acc_plus": acc_plus, "precision": confusion.precision, "recall": confusion.recall}
-    counts = {"tp": confusion.tp, "fn": confusion.fn, "tn": confusion.tn, "fp": confusion.fp, "other": len(rows) - confusion.n}
+    counts = {
+        "tp": confusion.tp,
+        "fn": confusion.fn,
+        "tn": confusion.tn,
+        "fp": confusion.fp,
+        "other": len(rows) - confusion.n,
+    }
     n, group = len(rows), "subtask"
     return [
         Metric("score", acc * 100 + acc_plus * 100, n, "points", group, subtask),

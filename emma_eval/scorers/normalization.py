@@ -1,9 +1,9 @@
-"""The answer normalisation of vqaEval and its descendants, bit for bit.
+r"""The answer normalisation of vqaEval and its descendants, bit for bit.
 
-One procedure goes through all of them: newline and tab to blanks, strip, punctuation, lower-case, number words, articles,
-contractions. The copies differ in a few marks, which a Dialect holds. vqaEval runs under Python 2.7, whose
-`\\d` knows ASCII digits only, whose `lower` maps one character to one by Unicode 5.2 (no final sigma, `İ` to
-`i`), and for which U+180E is white space; the other copies run under Python 3.
+One procedure goes through all of them: newline and tab to blanks, strip, punctuation, lower-case, number words,
+articles, contractions. The copies differ in a few marks, which a Dialect holds. vqaEval runs under Python 2.7, whose
+`\d` knows ASCII digits only, whose `lower` maps one character to one by Unicode 5.2 (no final sigma, `İ` to `i`), and
+for which U+180E is white space; the other copies run under Python 3.
 
 Sources: GT-Vision-Lab/VQA vqaEval.py (VQA_EVAL), VizWiz API vqaEval.py (VIZWIZ), LLaVA m4c_evaluator.py (M4C).
 """
@@ -41,17 +41,18 @@ PYTHON2_WHITESPACE = (
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
-# Every contraction is recognised with any ONE of its apostrophes missing: "couldnt've" and "couldn'tve", never "couldntve".
+# A contraction is recognised with any ONE of its apostrophes missing: "couldnt've" and "couldn'tve", never "couldntve".
 # The official table has no more system than that: "shes", "lets", "id" and "were" are not in it.
 _CONTRACTIONS = """
-    ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's
-    how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've mustn't must've needn't not've
-    o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd've somebody'll somebody's
-    someone'd someone'd've someone'll someone's something'd something'd've something'll that's there'd there'd've there're
-    there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what'll what're what's what've when's
-    where'd where's where've who'd who'd've who'll who's who've why'll why're why's won't would've wouldn't wouldn't've
-    y'all y'all'll y'all'd've you'd you'd've you'll you're you've
-""".split()
+    ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd
+    he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've mustn't
+    must've needn't not've o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've
+    somebody'd've somebody'll somebody's someone'd someone'd've someone'll someone's something'd
+    something'd've something'll that's there'd there'd've there're there's they'd they'd've they'll they're
+    they've 'twas wasn't we'd've we've weren't what'll what're what's what've when's where'd where's where've
+    who'd who'd've who'll who's who've why'll why're why's won't would've wouldn't wouldn't've y'all y'all'll
+    y'all'd've you'd you'd've you'll you're you've
+""".split()  # noqa: SIM905 (a hundred quoted words are no easier to read)
 
 
 def _missing_one_apostrophe(word: str) -> list[str]:
@@ -67,10 +68,11 @@ def _with_curly_apostrophes(contractions: Mapping[str, str]) -> dict[str, str]:
     """VizWiz's table went through a word processor, all but a few straight marks at its beginning and end."""
     straight_keys = {"couldn'tve", "hadn'tve"}
     straight_words = {"ain't", "aren't", "can't", "could've", "couldn't", "we've", "where's", "who've"}
-    return {
-        key if key in straight_keys else key.replace("'", "’"): word if word in straight_words else word.replace("'", "’")  # noqa: RUF001
-        for key, word in contractions.items()
-    }
+
+    def curl(text: str, straight: set[str]) -> str:
+        return text if text in straight else text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+
+    return {curl(key, straight_keys): curl(word, straight_words) for key, word in contractions.items()}
 
 
 def lower_python2(text: str) -> str:
@@ -132,6 +134,6 @@ def normalize(text: str, dialect: Dialect = VQA_EVAL) -> str:
 
 
 def m4c(text: str) -> str:
-    """LLaVA's EvalAIAnswerProcessor: commas and question marks go first, and `'s` is cut off (`king's` to `king 's`)."""
+    """LLaVA's EvalAIAnswerProcessor: commas and question marks go first, and `'s` is cut off (`king's`: `king 's`)."""
     tokenized = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
     return normalize(tokenized, M4C)

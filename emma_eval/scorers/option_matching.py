@@ -1,7 +1,7 @@
 """Reading an option letter out of free text: VLMEvalKit's exact matching, the part that asks no judge model.
 
-Source: open-compass/VLMEvalKit, vlmeval/utils/matching_util.py (`can_infer`), and the xlsx file that its evaluation writes
-and reads back before it.
+Source: open-compass/VLMEvalKit, vlmeval/utils/matching_util.py (`can_infer`), and the xlsx file that its evaluation
+writes and reads back before it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def after_xlsx(text: str) -> str:
 
 
 def infer(text: str, choices: Mapping[str, str]) -> str | None:
-    """The letter that the text gives, `Z` for a refusal, None where a judge model would be asked. Choices: letter -> option."""
+    """The letter that the text gives, `Z` for a refusal, None where a judge model would be asked.
+
+    `choices` maps each letter to its option's text.
+    """
     return infer_letter(text, choices) or infer_text(text, choices)
 
 

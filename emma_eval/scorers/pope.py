@@ -1,4 +1,4 @@
-"""POPE: yes/no probing of object hallucination, by RUCAIBox's evaluate.py, which LLaVA's eval_pope.py repeats per category.
+"""POPE: yes/no probing of object hallucination, by RUCAIBox's evaluate.py and LLaVA's eval_pope.py, which agree.
 
 The official script joins answers and labels by position, so that one missing row shifts all that follow. Here they are
 joined by id, and a missing answer is wrong: a missed yes or a false yes, whichever the truth makes it.
@@ -27,7 +27,7 @@ def read_answer(text: str) -> str:
 
 
 def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
-    """Accuracy, precision, recall, F1 and yes ratio (fractions) a category; overall, their means over the categories."""
+    """Accuracy, precision, recall, F1, yes ratio (fractions) of each category; overall, their means over categories."""
     require_truth(samples)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
@@ -53,7 +53,7 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:
     return [
-        f"{category}: no correct yes, so that precision, recall and F1 would divide by zero officially; they are reported as 0"
+        f"{category}: there is no true positive; where the official tool would divide by zero, 0 is reported"
         for category, confusion in confusions.items()
         if confusion.tp == 0
     ]

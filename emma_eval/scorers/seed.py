@@ -1,4 +1,4 @@
-"""SEED-Bench by LLaVA's convert_seed_for_submission.py: the answer must equal the letter exactly, a missing one is wrong.
+"""SEED-Bench by LLaVA's convert_seed_for_submission.py: the answer must equal the letter exactly.
 
 Reads of a Sample: `answers` (the letter as the file has it, blanks included), `category` (question type), meta
 `question_type_id` and `data_type` (image, video).

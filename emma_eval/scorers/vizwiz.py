@@ -1,9 +1,9 @@
 """VizWiz accuracy and answerability, as the VizWiz API's evaluation computes them.
 
-The truth is never normalised, the prediction always. Agreeing others are told apart by their place, so that equal answers
-count one by one.
+The truth is never normalised, the prediction always. The other annotators are told apart by their place, so that equal
+answers count one by one.
 
-Reads of a Sample: `answers` (raw texts), meta `answer_type`, and `answerable` (0 or 1) where the file says it.
+Reads of a Sample: `answers` (raw texts), `category` (answer type), and meta `answerable` (0 or 1) where the file has it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def vizwiz(samples: Sequence[Sample], answers: Answers, *, processor: Literal["n
     metrics = [
         Metric("accuracy", percent_mean(values), len(values), "percent"),
         *_answerability(samples, scored),
-        *percent_by("answer_type", (sample.meta["answer_type"] for sample in samples), values, percent_mean),
+        *percent_by("answer_type", (sample.category for sample in samples), values, percent_mean),
     ]
     return Scores(tuple(metrics), tuple(scored))
 

@@ -2,9 +2,9 @@
 
 An answer's credit is the average, over the ten annotators, of min(1, agreeing others / 3).
 
-Reads of a Sample: `answers` (raw texts in file order), meta `answer_type`, `question_type`, and `answer_keys` where ids do not
-tell the answers apart (one hashable an answer: all that its record holds besides the text). A question that stands in the
-annotations twice is a Sample twice.
+Reads of a Sample: `answers` (raw texts in file order), meta `answer_type`, `question_type`, and `answer_keys` where ids
+do not tell the answers apart (one hashable an answer: all that its record holds besides the text). A question that
+stands in the annotations twice is a Sample twice.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def vqa(samples: Sequence[Sample], answers: Answers, *, processor: Literal["none
 def comparable(
     prediction: str, truths: Sequence[str], normalized: Callable[[str], str], stripped: Callable[[str], str]
 ) -> tuple[str, list[str]]:
-    """Prediction and truths as they are compared. Where all truths agree, NOTHING is normalised, the prediction included."""
+    """Prediction and truths as they are compared. Where all truths agree, NOTHING is normalised, the prediction too."""
     plain = list(map(stripped, truths))
     if plain.count(plain[0]) == len(plain):
         return stripped(prediction), plain

@@ -27,24 +27,30 @@ class Confusion:
 
     @property
     def n(self) -> int:
+        """All answers counted."""
         return self.tp + self.fp + self.tn + self.fn
 
     @property
     def accuracy(self) -> float:
+        """The right ones among all."""
         return ratio(self.tp + self.tn, self.n)
 
     @property
     def precision(self) -> float:
+        """The truly yes among those said yes."""
         return ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
+        """Those said yes among the truly yes."""
         return ratio(self.tp, self.tp + self.fn)
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of precision and recall, in the official tools' order of operations."""
         return ratio(2 * self.precision * self.recall, self.precision + self.recall)
 
     @property
     def yes_ratio(self) -> float:
+        """Those said yes among all."""
         return ratio(self.tp + self.fp, self.n)

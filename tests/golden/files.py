@@ -6,7 +6,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from emma_eval.types import Answer, Answers, Scores
+from emma_eval.readers.registry import get_reader
+from emma_eval.types import Answer, Answers, Sample, Scores
+
+
+def samples_of(reader: str, folder: Path, /, **files: str) -> list[Sample]:
+    """Samples by the package's own reader, since golden folders have the official layouts. Files are key=name in it."""
+    return list(get_reader(reader).read_files({key: find(folder, name) for key, name in files.items()}))
 
 
 def find(folder: Path, name: str) -> Path:

@@ -3,8 +3,7 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from tests.golden.adapters import gqa_samples
-from tests.golden.files import answers_of, overall, read_json, read_lines
+from tests.golden.files import answers_of, overall, read_json, read_lines, samples_of
 
 DETAILED = {
     "accuracyPerStructuralType": "structural_type",
@@ -12,15 +11,23 @@ DETAILED = {
     "accuracyPerSteps": "steps",
     "accuracyPerLength": "words",
 }
-SETS = {"val_like": ("val_questions.json", "val_choices.json"), "testdev_like": ("testdev_balanced_questions.json", None)}
+SETS = {
+    "val_like": {"questions": "val_questions.json", "choices": "val_choices.json"},
+    "testdev_like": {"questions": "testdev_balanced_questions.json"},
+}
 PROTOCOLS = {"raw_predictions": "none", "after_llava_conversion": "llava"}
 
 
 @pytest.fixture(params=SETS)
 def case(request, golden):
     folder = golden("gqa") / request.param
-    samples = gqa_samples(folder, *SETS[request.param])
-    return samples, answers_of(read_lines(folder, "predictions.jsonl")), read_json(folder, "expected.json"), request.param
+    samples = samples_of("gqa_json", folder, **SETS[request.param])
+    return (
+        samples,
+        answers_of(read_lines(folder, "predictions.jsonl")),
+        read_json(folder, "expected.json"),
+        request.param,
+    )
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -3,11 +3,10 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.scorers.mmbench import circular_passes
+from emma_eval.scorers.mmbench import circular_passes, exact_letter_passes
 from emma_eval.scorers.option_matching import after_xlsx, infer, infer_letter
 from emma_eval.types import Answer
-from tests.golden.files import breakdown, find, overall, read_json, read_lines
-from tests.golden.readers import read_golden
+from tests.golden.files import breakdown, overall, read_json, read_lines, samples_of
 
 ABBREVIATIONS = {
     "CP": "coarse_perception",
@@ -37,7 +36,7 @@ def answers(folder):
 
 @pytest.fixture(params=["circular.tsv", "questions.tsv"])
 def samples(request, folder):
-    return read_golden("mmbench_tsv", questions=find(folder, request.param))
+    return samples_of("mmbench_tsv", folder, questions=request.param)
 
 
 def test_every_row_is_read_as_vlmevalkit_reads_it(folder):
@@ -52,7 +51,9 @@ def test_every_row_is_read_as_vlmevalkit_reads_it(folder):
 def test_the_passes_are_those_of_the_circular_file(folder, samples):
     rows = {row["index"]: row for row in read_lines(folder, "expected_per_row.jsonl")}
     passes = {
-        int(sample.id) + 1_000_000 * round_id: one for sample in samples for round_id, one in enumerate(circular_passes(sample))
+        int(sample.id) + 1_000_000 * round_id: one
+        for sample in samples
+        for round_id, one in enumerate(circular_passes(sample))
     }
     assert {index: (dict(choices), answer) for index, (choices, answer) in passes.items()} == {
         index: (row["choices"], row["answer"]) for index, row in rows.items()
@@ -81,10 +82,15 @@ def table(scores, prefix):
 def test_every_question(folder, samples, answers):
     official = {str(row["index"]): row for row in read_lines(folder, "expected_per_question.jsonl")}
     by_vlmevalkit = get_scorer("mmbench")(samples, answers)
-    assert {score.id: score.value for score in by_vlmevalkit.samples} == {key: row["hit"] for key, row in official.items()}
+    assert {score.id: score.value for score in by_vlmevalkit.samples} == {
+        key: row["hit"] for key, row in official.items()
+    }
     by_emma = get_scorer("mmbench", matching="exact_letters")(samples, answers)
     for score in by_emma.samples:
         assert score.value == all(official[score.id]["emma_round_hits"] or []), score.id
+    for sample in samples:
+        hits = [int(right) for right, _ in exact_letter_passes(sample, answers)]
+        assert hits == (official[sample.id]["emma_round_hits"] or []), sample.id
 
 
 def test_emmas_all_rounds(folder, samples, answers):
@@ -93,7 +99,10 @@ def test_emmas_all_rounds(folder, samples, answers):
     cut = {str(index): seen for index, _, seen in report["rows"]}
     assert {sample.id: len(sample.options) for sample in samples if sample.id in cut} == cut
     complete = [sample for sample in samples if sample.id not in cut]
-    for asked, official in ((samples, expected["all_questions"]), (complete, expected["questions_without_missing_options"])):
+    for asked, official in (
+        (samples, expected["all_questions"]),
+        (complete, expected["questions_without_missing_options"]),
+    ):
         scores = get_scorer("mmbench", matching="exact_letters")(asked, answers)
         (per_round,) = [m for m in scores.metrics if m.name == "vanilla_accuracy_all_passes"]
         hits = int(sum(score.value for score in scores.samples))

@@ -1,13 +1,24 @@
 """MME against calculation.py of its eval tool."""
 
+from collections import Counter
+
 import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer
-from tests.golden.adapters import mme_samples
-from tests.golden.files import breakdown, overall, read_json, read_lines, read_text
+from tests.golden.files import breakdown, overall, read_json, read_lines, read_text, samples_of
 
 NAMES = {"other_num": "other"}  # the rest are ours in lower case
+
+
+def places(samples):
+    """(subtask, line number) -> sample."""
+    lines = Counter()
+    result = {}
+    for sample in samples:
+        result[sample.category, lines[sample.category]] = sample
+        lines[sample.category] += 1
+    return result
 
 
 def assert_equal_to(scores, expected):
@@ -21,11 +32,14 @@ def assert_equal_to(scores, expected):
 @pytest.mark.parametrize("run", ["mixed", "clean", "lavin_real"])
 def test_real_and_generated_answers(golden, run):
     folder = golden("mme") / run
-    samples = mme_samples(folder)
+    samples = samples_of("mme_folder", folder, folder="")
+    place = places(samples)
     answers, parsed = {}, {}
     for row in read_lines(folder, "predictions.jsonl"):
-        answers[f"{row['task']}/{row['line']}", 0] = Answer(row["prediction"])
-        parsed[f"{row['task']}/{row['line']}"] = row["parsed"]
+        sample = place[row["task"], row["line"]]
+        assert (sample.meta["image"], sample.question, sample.answers) == (row["image"], row["question"], (row["gt"],))
+        answers[sample.id, 0] = Answer(row["prediction"])
+        parsed[sample.id] = row["parsed"]
     scores = get_scorer("mme")(samples, answers)
     assert_equal_to(scores, read_json(folder, "expected.json"))
     assert {score.id: score.read_as for score in scores.samples} == parsed
@@ -34,11 +48,11 @@ def test_real_and_generated_answers(golden, run):
 @pytest.mark.parametrize("run", ["mixed", "clean", "lavin_real"])
 def test_the_fourth_column_of_the_txt_files_is_the_answer(golden, run):
     folder = golden("mme") / run
-    samples = mme_samples(folder)
+    samples = samples_of("mme_folder", folder, folder="")
     answers = {}
-    for sample in samples:
-        line = read_text(folder, f"{sample.category}.txt").split("\n")[int(sample.id.split("/")[1])]
-        answers[sample.id, 0] = Answer(line.split("\t")[3])
+    for (subtask, line), sample in places(samples).items():
+        text = read_text(folder, f"{subtask}.txt").split("\n")[line]
+        answers[sample.id, 0] = Answer(text.split("\t")[3])
     assert_equal_to(get_scorer("mme")(samples, answers), read_json(folder, "expected.json"))
 
 
@@ -48,7 +62,7 @@ def test_the_fourth_column_of_the_txt_files_is_the_answer(golden, run):
 )
 def test_degenerate_runs(golden, run, answer):
     folder = golden("mme")
-    samples = mme_samples(folder / "mixed")
+    samples = samples_of("mme_folder", folder / "mixed", folder="")
     answers = {(sample.id, 0): Answer(answer or sample.answers[0]) for sample in samples}
     scores = get_scorer("mme")(samples, answers)
     assert_equal_to(scores, read_json(folder, f"degenerate_{run}.expected.json"))

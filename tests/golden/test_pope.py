@@ -4,8 +4,7 @@ import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer
-from tests.golden.adapters import pope_samples
-from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines
+from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines, samples_of
 
 METRICS = ("accuracy", "precision", "recall", "f1", "yes_ratio")
 COUNTS = ("TP", "FP", "TN", "FN")
@@ -15,7 +14,8 @@ COUNTS = ("TP", "FP", "TN", "FN")
 def case(golden):
     folder = golden("pope")
     rows = read_lines(folder, "predictions.jsonl")
-    return pope_samples(folder), rows, read_json(folder, "expected.json")
+    files = {category: f"coco_pope_{category}.json" for category in ("random", "popular", "adversarial")}
+    return samples_of("pope_jsonl", folder, **files), rows, read_json(folder, "expected.json")
 
 
 def assert_equal_to(scores, expected):
@@ -31,7 +31,9 @@ def test_both_tools_give_the_same(case):
     scores = get_scorer("pope")(samples, answers_of(rows))
     assert_equal_to(scores, expected["official"])
     assert_equal_to(scores, expected["llava"])
-    assert [score.read_as for score in scores.samples] == [row["parsed"] for row in sorted(rows, key=lambda r: r["question_id"])]
+    assert [score.read_as for score in scores.samples] == [
+        row["parsed"] for row in sorted(rows, key=lambda r: r["question_id"])
+    ]
 
 
 def test_the_mean_over_categories_is_llavas_summary(case):

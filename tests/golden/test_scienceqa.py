@@ -4,9 +4,9 @@ import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.scorers.scienceqa import read_gpt3
-from tests.golden.adapters import scienceqa_samples
-from tests.golden.files import answers_of, overall, read_json, read_lines
+from tests.golden.files import answers_of, overall, read_json, read_lines, samples_of
 
+FILES = {"problems": "problems.json", "splits": "pid_splits.json"}
 BREAKDOWN = {
     "acc_natural": ("subject", "natural science"),
     "acc_social": ("subject", "social science"),
@@ -23,7 +23,7 @@ BREAKDOWN = {
 @pytest.fixture(params=["real_subset", "full_size"])
 def case(request, golden):
     folder = golden("scienceqa") / request.param
-    samples = scienceqa_samples(folder)
+    samples = samples_of("scienceqa", folder, **FILES)
     return samples, answers_of(read_lines(folder, "predictions.jsonl")), read_json(folder, "expected.json")
 
 
@@ -61,7 +61,8 @@ def test_missing_predictions_are_those_the_official_run_missed(case):
 
 def test_the_official_breakdown(golden):
     folder = golden("scienceqa") / "full_size"
-    scores = get_scorer("scienceqa")(scienceqa_samples(folder), answers_of(read_lines(folder, "predictions.jsonl")))
+    samples = samples_of("scienceqa", folder, **FILES)
+    scores = get_scorer("scienceqa")(samples, answers_of(read_lines(folder, "predictions.jsonl")))
     ours = {(m.group, m.category): f"{m.value:.2f}" for m in scores.metrics if m.name == "accuracy"}
     for file in ("expected.json", "expected_totals.json"):
         official = read_json(folder, file)["official_evaluate_acc_on_the_parsed_indices"]

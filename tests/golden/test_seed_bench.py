@@ -4,18 +4,21 @@ import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer, Sample
-from tests.golden.adapters import seed_samples
-from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines
+from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines, samples_of
 
 
 @pytest.mark.parametrize("name", ["gpt4v_seed1", "gpt4v_seed2"])
 def test_real_answers(golden, name):
-    """The file is rows, some ids twice, so that each row is a sample of its own; task = prefix of the id (SEED-Bench-2)."""
+    """Some ids stand there twice: each row is a sample of its own. In SEED-Bench-2 the id's prefix is the task."""
     folder = golden("seed_bench")
     rows, expected = read_lines(folder, f"{name}_predictions.jsonl"), read_json(folder, f"{name}_expected.json")
-    prefixes = [row["question_id"].split("_")[0] for row in rows] if "per_task_prefix" in expected else ["0"] * len(rows)
+    prefixes = (
+        [row["question_id"].split("_")[0] for row in rows] if "per_task_prefix" in expected else ["0"] * len(rows)
+    )
     samples = [
-        Sample(str(i), "", answers=(row["gt_answer"],), category=p, meta={"question_type_id": int(p), "data_type": "image"})
+        Sample(
+            str(i), "", answers=(row["gt_answer"],), category=p, meta={"question_type_id": int(p), "data_type": "image"}
+        )
         for i, (row, p) in enumerate(zip(rows, prefixes, strict=True))
     ]
     scores = get_scorer("seed")(samples, {(str(i), 0): Answer(row["prediction"]) for i, row in enumerate(rows)})
@@ -38,14 +41,16 @@ def printed(scores):
 def test_styled_answers(golden):
     folder = golden("seed_bench")
     expected = read_json(folder, "styled_expected.json")
-    samples = seed_samples(folder, "styled_annotation.json")
+    samples = samples_of("seed_json", folder, questions="styled_annotation.json")
     answers = answers_of(read_lines(folder, "styled_predictions.jsonl"))
     scores = get_scorer("seed")(samples, answers)
     assert printed(scores) == expected["complete"]["printed"]
     for metric in (m for m in scores.metrics if m.group == "question_type"):
         correct, count = expected["counts"][metric.category]
         assert (metric.value, metric.n) == (correct / count * 100, count)
-    per_question = {row["question_id"]: row["llava_exact"] for row in read_lines(folder, "styled_expected_per_question.jsonl")}
+    per_question = {
+        row["question_id"]: row["llava_exact"] for row in read_lines(folder, "styled_expected_per_question.jsonl")
+    }
     assert {score.id: bool(score.value) for score in scores.samples} == per_question
 
     gone = set(expected["missing_question_ids"])

@@ -3,15 +3,15 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from tests.golden.adapters import vizwiz_samples
-from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines
+from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines, samples_of
 
 
 @pytest.fixture
 def case(golden):
     folder = golden("vizwiz")
     answers = answers_of(read_lines(folder, "predictions.jsonl"), key="image", text="answer")
-    return vizwiz_samples(folder), answers, read_json(folder, "expected.json"), read_lines(folder, "expected_per_question.jsonl")
+    samples = samples_of("vizwiz_json", folder, questions="annotations.json")
+    return samples, answers, read_json(folder, "expected.json"), read_lines(folder, "expected_per_question.jsonl")
 
 
 def test_accuracy_and_answerability(case):

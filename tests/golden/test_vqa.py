@@ -3,8 +3,7 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from tests.golden.adapters import vqa_samples
-from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines, round_python2
+from tests.golden.files import answers_of, breakdown, overall, read_json, read_lines, round_python2, samples_of
 
 SETS = [("vqav2", ""), ("vqav2", "crafted_"), ("okvqa", "")]
 PROTOCOLS = {"official": {}, "llava_processed_then_official": {"processor": "llava"}}
@@ -14,7 +13,9 @@ EXPECTED_KEY = {"official": "official_server_evaluator"}
 @pytest.fixture(params=SETS, ids=["vqav2", "vqav2-crafted", "okvqa"])
 def case(request, golden):
     folder, prefix = golden(request.param[0]), request.param[1]
-    samples = vqa_samples(folder, prefix)
+    samples = samples_of(
+        "vqa_json", folder, questions=f"{prefix}questions.json", annotations=f"{prefix}annotations.json"
+    )
     answers = answers_of(read_lines(folder, f"{prefix}predictions.jsonl"), text="answer")
     expected = read_json(folder, f"{prefix}expected.json")
     per_question = read_lines(folder, f"{prefix}expected_per_question.jsonl")
