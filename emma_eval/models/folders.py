@@ -117,6 +117,11 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip() if lines else type(error).__name__
 
 
+def in_one_line(error: BaseException) -> str:
+    """An exception's whole message, its lines joined."""
+    return " ".join(str(error).split())
+
+
 def _places(name: str, checkpoint: Path) -> list[Path]:
     return [checkpoint.resolve().parent / name, Path(name).expanduser(), checkpoint / name]
 

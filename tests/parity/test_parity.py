@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from emma_eval.images import ImageFile
 from emma_eval.models import load_model
 from emma_eval.models.emma.decoding import prefill, step
 from emma_eval.models.emma.instruction import instruction_ids
@@ -23,22 +24,6 @@ from emma_eval.types import Request
 
 ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 TOLERANCE = 5e-5
-
-
-@dataclass(frozen=True)
-class File:
-    """An ImageSource of a file, free of the readers' code."""
-
-    path: Path
-
-    @property
-    def label(self) -> str:
-        return str(self.path)
-
-    def open(self) -> Any:
-        from PIL import Image
-
-        return Image.open(self.path)
 
 
 @dataclass(frozen=True)
@@ -54,20 +39,19 @@ class Case:
             return dict(arrays)
 
     @property
-    def images(self) -> tuple[File, ...]:
-        return (File(self.index.parent / self.facts["image"]),) if self.facts["image"] else ()
+    def images(self) -> tuple[ImageFile, ...]:
+        return (ImageFile(self.index.parent, self.facts["image"]),) if self.facts["image"] else ()
 
     def request(self) -> Request:
         # A prompt without a marker (the reference's MathVista script) shows the model no picture.
         shown = IMAGE_MARKER in self.facts["prompt"]
-        limit = max(len(self.facts["generated_ids"]), 1) if self.facts["stopped_on_eos"] else 12
         return Request(
             sample_id=self.facts["id"],
             round_id=0,
             prompt=self.facts["prompt"],
             instruction=self.facts["instruction_text"] or "",
             images=self.images if shown else (),
-            max_new_tokens=min(limit, json.loads(self.index.read_text())["max_new_tokens"]),
+            max_new_tokens=json.loads(self.index.read_text())["max_new_tokens"],
         )
 
 

@@ -17,7 +17,7 @@ from transformers import CLIPConfig, CLIPTextModel, CLIPVisionConfig, CLIPVision
 from emma_eval.errors import UserError
 from emma_eval.models.emma.checkpoint import read_tensors, take
 from emma_eval.models.emma.instruction import CONTEXT_LENGTH, VOCABULARY
-from emma_eval.models.folders import first_line, read_json, shard_files
+from emma_eval.models.folders import in_one_line, read_json, shard_files
 
 
 class Towers(Protocol):
@@ -88,7 +88,7 @@ def layer_depth(layer: int, layers: int, key: str, source: Path | str) -> int:
     """How many blocks lead to hidden state `layer` of a tower with `layers` blocks (layers + 1 states)."""
     depth = layer if layer >= 0 else layers + 1 + layer
     if not 0 <= depth <= layers:
-        raise UserError(f"{key} {layer} does not exist: {source} has {layers} layers")
+        raise UserError(f"config.json: {key} {layer} does not exist, {source} has {layers} layers")
     return depth
 
 
@@ -108,8 +108,8 @@ def _configs(folder: Path) -> tuple[Any, Any | None]:
         if raw.get("model_type") == "clip_vision_model":
             return CLIPVisionConfig.from_dict(raw), None
         config = CLIPConfig.from_dict(raw)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: {first_line(error)}") from error
+    except Exception as error:  # transformers has a family of its own for values that don't fit
+        raise UserError(f"{path}: {in_one_line(error)}") from error
     if raw.get("model_type") != "clip":
         raise UserError(f"{path}: model_type {raw.get('model_type')!r} is not supported as vision tower (clip is)")
     return config.vision_config, config.text_config

@@ -19,7 +19,7 @@ from emma_eval.models.emma.config import EmmaConfig, read_config
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
-from emma_eval.models.folders import OPEN_CLIP_PREFIX, first_line, shard_files, tower_folder
+from emma_eval.models.folders import OPEN_CLIP_PREFIX, first_line, in_one_line, shard_files, tower_folder
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
@@ -92,8 +92,8 @@ def _llama(
     """The language model, its vocabulary brought to the tokenizer's size."""
     try:
         llama_config = LlamaConfig.from_dict(dict(config.llama))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{config.path}: {first_line(error)}") from error
+    except Exception as error:  # transformers has a family of its own for values that don't fit
+        raise UserError(f"{config.path}: {in_one_line(error)}") from error
     with torch.device("meta"):
         expected = {name: value.shape for name, value in LlamaForCausalLM(llama_config).state_dict().items()}
     if llama_config.tie_word_embeddings and "lm_head.weight" not in shards:

@@ -141,8 +141,10 @@ def _text(token: Any) -> str | None:
 
 def _load(path: Path, prefix: bool) -> sentencepiece.SentencePieceProcessor:
     try:
-        model = path.read_bytes() + (b"" if prefix else NO_DUMMY_PREFIX)
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
+        stored = path.read_bytes()
+        if not stored:
+            raise UserError(f"{path} is empty; it should be a SentencePiece model")
+        return sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix else NO_DUMMY_PREFIX))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: the language model's SentencePiece tokenizer") from error
     except (RuntimeError, OSError) as error:

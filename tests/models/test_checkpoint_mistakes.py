@@ -1,0 +1,205 @@
+"""Whatever is wrong with a checkpoint is told in one line that names the file, the key or the tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from emma_eval.errors import UserError
+from emma_eval.models import load_model
+from tests.models.tiny_checkpoint import EMMA, LLAVA
+
+
+def fails(folder: Path, *fragments: str) -> None:
+    with pytest.raises(UserError) as failure:
+        load_model(str(folder), device="cpu")
+    message = str(failure.value)
+    assert "\n" not in message
+    for fragment in fragments:
+        assert fragment in message, message
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def edit(path: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    tensors = torch.load(path, weights_only=True)
+    change(tensors)
+    torch.save(tensors, path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.model", "vision_tower.bin"])
+def test_a_missing_file(name: str, tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    (folder / name).unlink()
+    fails(folder, name, "missing")
+
+
+def test_no_weights(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    (folder / "model.safetensors").unlink()
+    fails(folder, str(folder), "no weights")
+
+
+@pytest.mark.parametrize("layout", ["safetensors-indexed", "bin-indexed"])
+def test_a_missing_shard(layout: str, tmp_path: Path) -> None:
+    folder = replace(EMMA, shards=layout).write(tmp_path)
+    shard = next(folder.glob("*-00002-of-00002.*"))
+    shard.unlink()
+    fails(folder, shard.name, "missing", "index.json")
+
+
+def test_an_index_that_points_out_of_the_folder(tmp_path: Path) -> None:
+    folder = replace(EMMA, shards="bin-indexed").write(tmp_path)
+    (folder / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "../elsewhere.bin"}}')
+    fails(folder, "pytorch_model.bin.index.json", "../elsewhere.bin")
+
+
+@pytest.mark.parametrize("layout", ["safetensors-indexed", "bin-indexed"])
+@pytest.mark.parametrize("rest", [0, 5, 0.7])
+def test_a_truncated_shard(layout: str, rest: float, tmp_path: Path) -> None:
+    folder = replace(EMMA, shards=layout).write(tmp_path)
+    shard = next(folder.glob("*-00001-of-00002.*"))
+    content = shard.read_bytes()
+    shard.write_bytes(content[: int(rest * len(content)) if rest < 1 else int(rest)])
+    fails(folder, shard.name, "truncated")
+
+
+def test_code_in_a_weight_file_is_not_run(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    torch.save({"text_projection.weight": Path}, folder / "vision_tower.bin")
+    fails(folder, "vision_tower.bin", "more than tensors")
+
+
+def test_a_missing_alignment_tensor(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    edit(folder / "vision_tower.bin", lambda tensors: tensors.pop("image_text_infusion.bias"))
+    fails(folder, "vision_tower.bin", "image_text_infusion.bias", "(16,)", "missing")
+
+
+def test_a_misshaped_alignment_tensor(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    configure(folder, mm_text_select_feature="patch")
+    fails(folder, "vision_tower.bin", "image_text_infusion.weight", "(16, 93)", "(16, 92)")
+
+
+def test_misshaped_learnable_tokens(tmp_path: Path) -> None:
+    folder = replace(EMMA, version="v3", learnable_tokens=True).write(tmp_path)
+    edit(folder / "vision_tower.bin", lambda tensors: tensors.update(learnable_tokens=torch.zeros(4, 24)))
+    fails(folder, "learnable_tokens", "(4, 24)", "(16, 24)")
+
+
+def test_a_missing_language_model_tensor(tmp_path: Path) -> None:
+    folder = replace(EMMA, shards="bin").write(tmp_path)
+    edit(folder / "pytorch_model.bin", lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight"))
+    fails(folder, "pytorch_model.bin", "model.layers.1.mlp.up_proj.weight", "missing")
+
+
+def test_a_misshaped_language_model_tensor(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    configure(folder, intermediate_size=50)
+    fails(folder, "model.layers.0.mlp", "(48, 32)", "(50, 32)")
+
+
+def test_a_missing_projector(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    configure(folder, mm_projector_type="linear")
+    fails(folder, "model.mm_projector.weight", "missing")
+
+
+def test_a_missing_clip_tensor(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    weights = tmp_path / "tiny-clip" / "pytorch_model.bin"
+    edit(weights, lambda tensors: tensors.pop("text_model.encoder.layers.0.mlp.fc1.bias"))
+    fails(folder, str(weights), "text_model.encoder.layers.0.mlp.fc1.bias", "missing")
+
+
+def test_an_emma_checkpoint_that_lost_its_alignment_is_not_taken_for_llava(tmp_path: Path) -> None:
+    folder = replace(EMMA, version=None, clip_in_shards=True).write(tmp_path)
+    (folder / "vision_tower.bin").unlink()
+    fails(folder, "vision_tower.bin is missing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"encoder_version": "v2"}, ["encoder_version 'v2'", "v1 and v3"]),
+        ({"encoder_version": 3}, ["encoder_version", "must be of type str"]),
+        ({"mm_projector_type": "resampler"}, ["mm_projector_type 'resampler'", "linear"]),
+        ({"num_learnable_tokens": 28}, ["num_learnable_tokens"]),
+        ({"mm_use_im_start_end": True}, ["mm_use_im_start_end"]),
+        ({"image_aspect_ratio": "anyres"}, ["anyres"]),
+        ({"mm_vision_tower": None}, ["no mm_vision_tower"]),
+        ({"mm_vision_select_layer": "last"}, ["mm_vision_select_layer", "must be of type int"]),
+        ({"mm_vision_select_layer": -9}, ["mm_vision_select_layer -9", "3 layers"]),
+        ({"mm_text_select_layer": 4}, ["mm_text_select_layer 4", "3 layers"]),
+        ({"hidden_size": "wide"}, ["config.json", "hidden_size"]),
+        ({"num_attention_heads": 5}, ["config.json"]),
+        ({"eos_token_id": "two"}, ["eos_token_id"]),
+        ({"mm_vision_tower": "nowhere-clip"}, ["mm_vision_tower 'nowhere-clip'", "can't be found"]),
+    ],
+)
+def test_a_wrong_setting(changes: dict[str, Any], fragments: list[str], tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    configure(folder, **changes)
+    fails(folder, "config.json", *fragments)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
+def test_a_malformed_config(content: str, tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (folder / "config.json").write_text(content)
+    fails(folder, "config.json", "JSON")
+
+
+def test_a_tower_from_the_hub_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    folder = EMMA.write(tmp_path)
+    configure(folder, mm_vision_tower="nobody/no-such-clip")
+    fails(folder, "vision tower 'nobody/no-such-clip'", "hub")
+
+
+def test_a_preprocessor_for_another_size(tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (tmp_path / "tiny-clip" / "preprocessor_config.json").write_text('{"size": 28, "crop_size": 56}')
+    fails(folder, "preprocessor_config.json", "56", "28")
+
+
+def test_a_text_tower_too_small_for_the_instruction(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    path = tmp_path / "tiny-clip" / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"]["max_position_embeddings"] = 32
+    path.write_text(json.dumps(config))
+    fails(folder, "32 positions", "77")
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment"),
+    [
+        ("no-such-model", "neither"),
+        ("nobody/no-such-model", "hub"),
+        ("emma-maxi", "emma-mini"),
+    ],
+)
+def test_an_unknown_model(name: str, fragment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"^[^\n]*$") as failure:
+        load_model(name)
+    assert fragment in str(failure.value) or "not a built-in name" in str(failure.value)
+
+
+@pytest.mark.parametrize("wrong", [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}])
+def test_an_unknown_device_or_dtype(wrong: dict[str, str], tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    with pytest.raises(UserError, match=next(iter(wrong.values()))):
+        load_model(str(folder), **wrong)

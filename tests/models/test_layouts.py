@@ -1,0 +1,173 @@
+"""Every layout and setting of the official checkpoint folder gives the numbers of an independent computation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from emma_eval.models import load_model
+from emma_eval.models.emma.decoding import prefill
+from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.emma.model import Emma
+from emma_eval.types import Request
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Reference, Tiny, picture
+
+PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
+QUESTION = "What is on the left?"
+
+SETTINGS = {
+    "v1, all text positions": EMMA,
+    "patch text features": replace(EMMA, text_feature="patch"),
+    "cls text features": replace(EMMA, text_feature="cls"),
+    "unknown text features mean all": replace(EMMA, text_feature="mean"),
+    "last text layer, without final norm": replace(EMMA, text_layer=-1),
+    "text layer counted from the front": replace(EMMA, text_layer=1),
+    "text embeddings": replace(EMMA, text_layer=0),
+    "last vision layer": replace(EMMA, vision_layer=-1),
+    "square images": replace(EMMA, aspect_ratio="square"),
+    "aspect ratio unsaid": replace(EMMA, aspect_ratio=None),
+    "v3 with learnable tokens": replace(EMMA, version="v3", learnable_tokens=True),
+    "v3 without them in the file": replace(EMMA, version="v3"),
+    "v1 ignores learnable tokens": replace(EMMA, learnable_tokens=True),
+    "v3, cls, last layer, square, linear": replace(
+        EMMA, version="v3", text_feature="cls", text_layer=-1, aspect_ratio="square", projector="linear"
+    ),
+    "linear projector": replace(EMMA, projector="linear"),
+    "four keys missing": replace(EMMA, version=None, text_layer=None, text_feature=None),
+    "prefixed alignment": replace(EMMA, alignment_keys="prefixed"),
+    "whole tower in vision_tower.bin": replace(EMMA, alignment_keys="whole"),
+    "indexed safetensors": replace(EMMA, shards="safetensors-indexed"),
+    "safetensors without index": replace(EMMA, shards="safetensors-unindexed"),
+    "one .bin": replace(EMMA, shards="bin"),
+    "indexed .bin": replace(EMMA, shards="bin-indexed"),
+    "bfloat16": replace(EMMA, dtype=torch.bfloat16, shards="safetensors-indexed"),
+    "float16": replace(EMMA, dtype=torch.float16, shards="bin"),
+    "CLIP copy in the shards is ignored": replace(EMMA, clip_in_shards=True),
+    "CLIP in the shards was trained": replace(EMMA, unfrozen=True),
+    "trained, whole and v3": replace(EMMA, unfrozen=True, version="v3", learnable_tokens=True, alignment_keys="whole"),
+    "grouped keys and values": replace(EMMA, kv_heads=2),
+    "tied embeddings": replace(EMMA, tied=True),
+    "processor with dictionaries": replace(EMMA, processor="new", aspect_ratio="square"),
+    "no processor file": replace(EMMA, processor="none"),
+    "cut at the maximum length": replace(EMMA, max_length=25),
+    "no maximum length": replace(EMMA, max_length=None),
+    "plain LLaVA": LLAVA,
+    "plain LLaVA, square, linear": replace(LLAVA, aspect_ratio="square", projector="linear", shards="bin-indexed"),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    image: Image.Image
+    label: str = "a picture"
+
+    def open(self) -> Image.Image:
+        return self.image
+
+
+def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUESTION, limit: int = 8) -> Request:
+    return Request("1", 0, prompt, instruction, tuple(map(Picture, images)), limit)
+
+
+def load(tiny: Tiny, root: Path) -> Emma:
+    return load_model(str(tiny.write(root)), device="cpu", dtype="float32")
+
+
+@pytest.mark.parametrize("tiny", SETTINGS.values(), ids=SETTINGS.keys())
+@torch.inference_mode()
+def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
+    model, truth = load(tiny, tmp_path), Reference(tiny)
+    image = picture()
+    ours = model.prepare(request(PROMPT, image))
+
+    pixels = truth.pixels(image)
+    torch.testing.assert_close(torch.from_numpy(ours.pixel_values[0])[None], pixels, rtol=0, atol=1e-6)
+    vision = truth.vision(pixels)
+    torch.testing.assert_close(model.vision_features(pixels)[0], vision, rtol=0, atol=2e-5)
+    if tiny.alignment:
+        ids = torch.tensor([instruction_ids(QUESTION)])
+        text = truth.text(ids)
+        torch.testing.assert_close(model.text_features(ids)[0], text, rtol=0, atol=2e-5)
+        vision = truth.aligned(vision, text)
+    rows = truth.projected(vision)
+    torch.testing.assert_close(model.picture_rows([ours])[0], rows, rtol=0, atol=5e-5)
+
+    answer, logits = truth.answer(list(ours.input_ids), [rows], steps=8)
+    torch.testing.assert_close(prefill(model.llama, model.embed([ours]))[0][0], logits, rtol=0, atol=1e-4)
+    assert list(model.generate([ours])[0].token_ids) == answer
+
+
+@pytest.mark.parametrize("size", [(28, 28), (29, 28), (200, 31), (31, 200), (5, 80), (1, 1)])
+@pytest.mark.parametrize("aspect_ratio", ["pad", "square"])
+def test_pictures_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_path: Path) -> None:
+    tiny = replace(EMMA, aspect_ratio=aspect_ratio)
+    model = load(tiny, tmp_path)
+    image = picture(200, 200).resize(size)
+    ours = model.prepare(request(PROMPT, image)).pixel_values[0]
+    torch.testing.assert_close(torch.from_numpy(ours)[None], Reference(tiny).pixels(image), rtol=0, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_several_pictures_and_none(tmp_path: Path) -> None:
+    model, truth = load(EMMA, tmp_path), Reference(EMMA)
+    first, second = picture(seed=1), picture(30, 60, seed=2)
+    prompts = [
+        "<image>\n<image>\nSame? ASSISTANT:",
+        "USER: no picture here ASSISTANT:",
+        "x <image> y <image> z <image>",
+    ]
+    pictures = [(first, second), (), (second, second, first)]
+    batch = [model.prepare(request(p, *images)) for p, images in zip(prompts, pictures, strict=True)]
+    assert [len(one.pixel_values) for one in batch] == [2, 0, 3]
+    text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
+    for ours, images, generated in zip(batch, pictures, model.generate(batch), strict=True):
+        rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
+        answer, _ = truth.answer(list(ours.input_ids), rows, steps=8)
+        assert list(generated.token_ids) == answer
+
+
+@pytest.mark.parametrize("place", ["inside", "working directory", "absolute"])
+def test_places_of_the_vision_tower(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = EMMA.write(tmp_path / "checkpoints")
+    tower = folder.parent / "tiny-clip"
+    if place == "inside":
+        shutil.move(tower, folder / "tiny-clip")
+    else:
+        shutil.move(tower, tmp_path / "tiny-clip")
+        monkeypatch.chdir(tmp_path)
+    if place == "absolute":
+        monkeypatch.chdir("/")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"mm_vision_tower": str(tmp_path / "tiny-clip")}))
+    assert load_model(str(folder), device="cpu").towers.patches == 16
+
+
+def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> None:
+    plain = load(EMMA, tmp_path / "a")
+    padded = load(replace(EMMA, patch_token=None), tmp_path / "b")
+    assert plain.llama.config.vocab_size == plain.llama.lm_head.out_features == 420
+    assert padded.llama.config.vocab_size == padded.llama.lm_head.out_features == 421
+    assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
+    assert padded.tokenizer.encode("<im_patch>")[-1] == 420
+    one = request(PROMPT, picture())
+    assert padded.generate([padded.prepare(one)]) == plain.generate([plain.prepare(one)])
+
+
+def test_a_redundant_projector_file_is_ignored(tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    (folder / "mm_projector.bin").write_bytes(b"not even weights")
+    load_model(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("float16", torch.float16), ("bfloat16", torch.bfloat16)])
+def test_half_precision_answers(dtype: str, expected: torch.dtype, tmp_path: Path) -> None:
+    model = load_model(str(EMMA.write(tmp_path)), device="cpu", dtype=dtype)
+    assert model.dtype == expected
+    (answer,) = model.generate([model.prepare(request(PROMPT, picture(), limit=3))])
+    assert 1 <= len(answer.token_ids) <= 3
