@@ -1,0 +1,27 @@
+"""`leaderboard`: finished runs beside published scores, as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `leaderboard`."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders (or their scores.json)")
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="DIR", help="where leaderboard.md, .csv and .tex go (results/)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the three files and name them."""
+    from emma_eval.reports.published import load_published
+    from emma_eval.reports.scores_file import read_scores
+    from emma_eval.reports.write import write_leaderboard
+    from emma_eval.runs.environment import results_folder
+
+    runs = [read_scores(path) for path in args.runs]
+    for path in write_leaderboard(args.output or results_folder(), runs, load_published()):
+        print(path)
+    return 0

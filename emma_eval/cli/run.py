@@ -1,0 +1,157 @@
+"""`run`: answer benchmarks with a model, score the answers, print the leaderboard. Also what runs without a command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from emma_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from emma_eval.runs.execute import Result
+    from emma_eval.runs.settings import ErrorLimit
+
+DEFAULT_MODEL = "emma-mini"
+DEFAULT_TASKS = "mini"
+MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
+
+EPILOG = """\
+Interrupted in whatever way, the same command goes on where it stopped; once finished, it scores the recorded answers
+again and asks nothing. exit codes: 0 all answered, 1 a sample failed, 2 a mistake to mend, 130 interrupted"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `run`."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("--model", "-m", default=DEFAULT_MODEL, help="built-in name, checkpoint folder or hub name (%(default)s)")
+    add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
+    add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
+    add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
+    add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    add("--batch-size", type=batch_size, default="auto", metavar="N|auto", help="requests at a time (auto)")
+    add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
+    add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
+    add("--seed", type=int, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
+    add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
+    add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
+    add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
+    add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
+    from emma_eval.runs.execute import TooManyFailuresError, execute
+    from emma_eval.runs.model_source import model_source
+    from emma_eval.runs.progress import progress_for_terminal
+    from emma_eval.runs.settings import RunSettings, default_folder
+    from emma_eval.tasks_index import expand_tasks
+
+    names = [name for part in args.tasks.split(",") if (name := part.strip())]
+    if not names:
+        raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
+    tasks = tuple(expand_tasks(names))
+    settings = RunSettings(
+        model=args.model,
+        tasks=tasks,
+        suite="+".join(names),
+        data=args.data,
+        files=files_by_task(args.file, tasks),
+        limit=args.limit,
+        seed=args.seed,
+        batch_size=args.batch_size,
+        device=args.device,
+        dtype=args.dtype,
+        protocols=pairs("--protocol", args.protocol, tasks),
+        allow_partial=args.allow_partial,
+        max_errors=args.max_errors,
+        retry_failed=args.retry_failed,
+    )
+    folder = args.output or default_folder(settings)
+    try:
+        result = execute(settings, model_source(settings), folder, progress_for_terminal())
+    except TooManyFailuresError as stop:
+        print(f"{stop}\nwhat is answered is kept in {folder}", file=sys.stderr)
+        return 1
+    show(result)
+    return 1 if result.failed else 0
+
+
+def show(result: Result) -> None:
+    """Print the tables that hold a measured value, the failures, and where everything is."""
+    import rich.console
+
+    from emma_eval.reports.leaderboard import leaderboard
+    from emma_eval.reports.published import load_published
+    from emma_eval.reports.render import one_line, terminal
+
+    console = rich.console.Console()
+    if not console.is_terminal:
+        console.width = 200  # a pipe or file has no width; a table must not be folded for one
+    for table in leaderboard([result.scores], load_published(), measured_only=True):
+        console.print(terminal(table))
+    for task in result.scores.tasks:
+        for note in task.notes:
+            print(f"{task.name}: {note}")
+        for sample in task.failed[:MAX_LISTED]:
+            print(f"{task.name}: sample {sample.id} failed, counted as wrong: {one_line(sample.reason)}")
+        if len(task.failed) > MAX_LISTED:
+            print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
+    print(f"run folder: {result.folder}")
+
+
+def positive(text: str) -> int:
+    """A number above zero, whole: half a sample or a share of them is no limit."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def batch_size(text: str) -> int | Literal["auto"]:
+    """`auto` or a number above zero."""
+    return "auto" if text == "auto" else positive(text)
+
+
+def error_limit(text: str) -> ErrorLimit:
+    """`5` or `2.5%`."""
+    from emma_eval.runs.settings import ErrorLimit
+
+    try:
+        limit = ErrorLimit(float(text.removesuffix("%")), percent=text.endswith("%"))
+    except ValueError:
+        limit = ErrorLimit(-1)
+    if not (limit.amount >= 0 and (limit.percent or limit.amount.is_integer())):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of errors (5) nor a share of them (2%)")
+    return limit
+
+
+def pairs(option: str, given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
+    """`T=VALUE` arguments as a mapping. Raises UserError for another form or a task that is not run."""
+    from emma_eval.text import did_you_mean
+
+    values = {}
+    for text in given:
+        task, equals, value = text.partition("=")
+        if not (equals and task and value):
+            raise UserError(f"{option} {text}: TASK=VALUE is expected")
+        if task not in tasks:
+            raise UserError(f"{option} {text}: task {task!r} is not among those run{did_you_mean(task, tasks)}")
+        values[task] = value
+    return values
+
+
+def files_by_task(given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
+    """`T.KEY=PATH` arguments as task -> key -> path. Raises UserError for another form or a task that is not run."""
+    files: dict[str, dict[str, Path]] = {}
+    for text in given:
+        place, equals, path = text.partition("=")
+        task, dot, key = place.partition(".")
+        if not (equals and dot and key and path):
+            raise UserError(f"--file {text}: TASK.KEY=PATH is expected")
+        pairs("--file", [f"{task}={path}"], tasks)
+        files.setdefault(task, {})[key] = Path(path)
+    return files

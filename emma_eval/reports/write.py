@@ -1,0 +1,44 @@
+"""The leaderboard's files: Markdown with the failed samples, LaTeX, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emma_eval.files import write_atomic
+from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.published import Published
+from emma_eval.reports.render import csv, escape_markdown, latex, markdown
+from emma_eval.reports.scores_file import ScoresFile
+
+MAX_LISTED = 20  # failed samples listed a task; scores.json has them all
+
+
+def write_leaderboard(folder: Path, runs: Sequence[ScoresFile], published: Published) -> list[Path]:
+    """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
+    tables = leaderboard(runs, published)
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {"md": markdown(tables) + failures(runs), "csv": csv(tables), "tex": latex(tables)}
+    paths = []
+    for suffix, text in contents.items():
+        path = folder / f"leaderboard.{suffix}"
+        write_atomic(path, text)
+        paths.append(path)
+    return paths
+
+
+def failures(runs: Sequence[ScoresFile]) -> str:
+    """A section of Markdown that lists the failed samples with their reasons; empty if there are none."""
+    lines = []
+    for run in runs:
+        for task in run.tasks:
+            if not task.failed:
+                continue
+            heading = f"{run.model.name}, {task.name}: {len(task.failed)} failed, counted as wrong"
+            lines += ["", f"### {escape_markdown(heading)}", ""]
+            for sample in task.failed[:MAX_LISTED]:
+                rotation = f", pass {sample.round}" if sample.round else ""
+                lines.append(f"- {escape_markdown(f'{sample.id}{rotation}: {sample.reason}')}")
+            if len(task.failed) > MAX_LISTED:
+                lines.append(f"- and {len(task.failed) - MAX_LISTED} more, listed in scores.json")
+    return "\n".join(["", "## Failed samples", *lines, ""]) if lines else ""

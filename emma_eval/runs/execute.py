@@ -1,0 +1,166 @@
+"""A run from beginning to end: read the data, ask what is not answered yet, score, write the leaderboard.
+
+Whatever is written is on the disk before the next thing begins, so every session starts from what the last one left,
+however that one ended. Scores are always computed from the whole record, never from what a session remembers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from emma_eval.files import write_atomic
+from emma_eval.reports.published import load_published
+from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
+from emma_eval.reports.write import write_leaderboard
+from emma_eval.runs.lock import locked
+from emma_eval.runs.model_source import ModelSource
+from emma_eval.runs.plan import TaskPlan, plan_task
+from emma_eval.runs.progress import Progress
+from emma_eval.runs.records import ResponseLog, read_responses
+from emma_eval.runs.scoring import Responses, score_task
+from emma_eval.runs.session import RunSession
+from emma_eval.runs.settings import RunSettings
+from emma_eval.types import Model, Request, Response
+
+Answerer = Callable[[Model, Sequence[Request], int | Literal["auto"]], Iterator[Response]]
+
+
+class TooManyFailuresError(Exception):
+    """More requests failed than --max-errors allows. What is done is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run."""
+
+    folder: Path
+    scores: ScoresFile
+
+    @property
+    def failed(self) -> int:
+        """How many samples have no answer."""
+        return sum(task.counts.failed + task.counts.missing for task in self.scores.tasks)
+
+
+def answer_batched(model: Model, requests: Sequence[Request], batch_size: int | Literal["auto"]) -> Iterator[Response]:
+    """`inference.answer`, imported only when something is asked."""
+    from emma_eval.inference import answer
+
+    return answer(model, requests, batch_size)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What this session has done, for the manifest."""
+
+    answered: int = 0
+    failed: int = 0
+
+
+def execute(
+    settings: RunSettings, source: ModelSource, folder: Path, progress: Progress, answer: Answerer = answer_batched
+) -> Result:
+    """Run, or go on with, the evaluation in `folder`. `answer` asks the model.
+
+    Raises UserError for a user's mistake, found before the model is loaded where it can be; TooManyFailuresError when
+    --max-errors is passed; OSError when the disk is full. Whichever way it ends, the same call goes on from there.
+    """
+    plans = [plan_task(name, settings) for name in settings.tasks]
+    published = load_published()
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder), progress:
+        session = RunSession(settings, source, folder, plans, progress)
+        tally = _Tally()
+        try:
+            answer_all(session, settings, progress, tally, answer)
+            scores = score_all(session)
+            write_leaderboard(folder, [scores], published)
+        except BaseException as error:
+            with suppress(OSError):  # on a full disk the error under way tells more
+                session.end("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", **asdict(tally))
+            raise
+        session.end("finished", **asdict(tally))
+    return Result(folder, scores)
+
+
+def answer_all(session: RunSession, settings: RunSettings, progress: Progress, tally: _Tally, answer: Answerer) -> None:
+    """Ask whatever the record does not answer yet, appending each answer as it comes."""
+    recorded = {plan.task.name: recorded_responses(session.folder, plan) for plan in session.plans}
+    pending = {
+        plan.task.name: unanswered(plan.requests, recorded[plan.task.name], settings.retry_failed)
+        for plan in session.plans
+    }
+    if not any(pending.values()):
+        progress.message(f"everything is answered already in {session.folder}")
+        return
+    model = session.model()
+    session.started()
+    totals = {plan.task.name: len(plan.requests) for plan in session.plans}
+    progress.start({name: (total, total - len(pending[name])) for name, total in totals.items()})
+    again = {(name, r.sample_id, r.round_id) for name, requests in pending.items() for r in requests}
+    failures = sum(
+        response.text is None and (name, *key) not in again
+        for name, responses in recorded.items()
+        for key, response in responses.items()
+    )
+    for name, requests in pending.items():
+        with ResponseLog(record_path(session.folder, name)) as log:
+            for response in answer(model, requests, settings.batch_size):
+                log.append(response)
+                failed = response.text is None
+                tally.answered += 1
+                tally.failed += failed
+                progress.advance(name, failed)
+                check_failures(settings, failures + tally.failed, sum(totals.values()), response)
+
+
+def check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
+    """Raise TooManyFailuresError if the run has failed more often than it may, earlier sessions included."""
+    limit = settings.max_errors
+    if response.text is None and limit and not limit.allows(failures, requests):
+        raise TooManyFailuresError(
+            f"stopped: {failures} of {requests} requests failed, more than --max-errors {limit} allows; "
+            f"the last one, sample {response.sample_id}: {response.error}"
+        )
+
+
+def record_path(folder: Path, task: str) -> Path:
+    """Where a task's answers are recorded."""
+    return folder / "responses" / f"{task}.jsonl"
+
+
+def recorded_responses(folder: Path, plan: TaskPlan) -> Responses:
+    """The last response to each request that has one."""
+    return {(r.sample_id, r.round_id): r for r in read_responses(record_path(folder, plan.task.name))}
+
+
+def unanswered(requests: Sequence[Request], recorded: Responses, retry_failed: bool) -> list[Request]:
+    """The requests without a response; with `retry_failed` also those whose last response is a failure."""
+
+    def is_open(request: Request) -> bool:
+        response = recorded.get((request.sample_id, request.round_id))
+        return response is None or (retry_failed and response.text is None)
+
+    return [request for request in requests if is_open(request)]
+
+
+def score_all(session: RunSession) -> ScoresFile:
+    """Score every task from its whole record; write `scores.json` and `samples/<task>.jsonl`."""
+    tasks = []
+    samples_folder = session.folder / "samples"
+    samples_folder.mkdir(exist_ok=True)
+    for plan in session.plans:
+        task_scores, scores = score_task(plan, recorded_responses(session.folder, plan))
+        tasks.append(task_scores)
+        lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
+        write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
+    facts = session.manifest.model
+    model = ModelRecord(name=facts.name, weights=facts.weights, dtype=facts.dtype or "")
+    result = ScoresFile(model=model, tasks=tuple(tasks))
+    write_atomic(session.folder / SCORES_FILE, result.model_dump_json(indent=1) + "\n")
+    return result

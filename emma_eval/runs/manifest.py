@@ -1,0 +1,161 @@
+"""`manifest.json`: all that is needed to repeat a run, and to notice that something is no longer what it was.
+
+What decides the answers (model, tasks, data, prompts, settings) is fixed when the run begins; a later session whose own
+differ is refused. What may change between sessions (versions, machine, batch size) is written down for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emma_eval.errors import UserError
+from emma_eval.files import write_atomic
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+
+Outcome = Literal["running", "interrupted", "stopped", "finished"]
+
+
+class Facts(BaseModel):
+    """What every part of the manifest has in common: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelFacts(Facts):
+    """The model. The last three are known once it is loaded."""
+
+    name: str
+    source: str = Field(description="the built-in name, path or hub name given")
+    weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
+    config: str = Field(description="SHA-256 of config.json")
+    template: str | None = None
+    dtype: str | None = None
+    device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
+
+
+class TaskFacts(Facts):
+    """One task: how it is asked and scored, of which data."""
+
+    config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
+    protocol: str
+    data: dict[str, str] = Field(description="data file -> SHA-256; pictures are not hashed")
+    truth: str = Field(description="SHA-256 over sample ids and expected answers")
+    samples: int
+    requests: int = Field(default=0, description="more than samples for a circular task")
+    prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
+
+
+class SettingsFacts(Facts):
+    """The options that decide which samples are asked."""
+
+    limit: int | None
+    seed: int | None
+    allow_partial: bool
+
+
+class Session(Facts):
+    """One start of the program on this run."""
+
+    started: str = Field(description="ISO 8601, UTC")
+    finished: str | None = None
+    outcome: Outcome = "running"
+    answered: int = Field(default=0, description="requests answered in this session")
+    failed: int = Field(default=0, description="of those, the ones without an answer")
+    command: tuple[str, ...]
+    batch_size: int | str
+    versions: dict[str, str]
+    code: str = Field(description="SHA-256 over this program's own files")
+    git_commit: str | None
+    git_dirty: bool | None
+    platform: str
+    device_name: str | None = None
+
+
+class Manifest(Facts):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    model: ModelFacts
+    settings: SettingsFacts
+    tasks: dict[str, TaskFacts]
+    sessions: tuple[Session, ...] = ()
+
+    @property
+    def status(self) -> Outcome:
+        """How the last session ended; `running` without a process that holds the lock means that it was killed."""
+        return self.sessions[-1].outcome if self.sessions else "running"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a run folder, None if there is none. Raises UserError if it can't be read."""
+    path = folder / MANIFEST_FILE
+    if not path.exists():
+        return None
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise UserError(f"{path} cannot be read: {where}: {first['msg']}; choose another folder") from None
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise UserError(f"{path} has schema {manifest.schema_version}, this program writes {SCHEMA_VERSION}")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest in one step."""
+    write_atomic(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
+
+
+def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
+    """Raise UserError, saying what changed, unless both describe the same run. What is not known yet is passed over."""
+    change = next(_changes(before, now), None)
+    if change:
+        raise UserError(
+            f"{folder} was begun otherwise: {change}; answers of both must not be mixed, so bring back what was, "
+            "or begin another run with --output FOLDER"
+        )
+
+
+def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
+    old, new = before.model, now.model
+    if old.weights != new.weights:
+        part = "configuration" if old.config != new.config else "weights or tokenizer"
+        then, today = old.weights[:12], new.weights[:12]
+        yield f"the model {new.source} has changed ({part}; fingerprint {then} then, {today} now)"
+    for what in ("template", "dtype", "device"):
+        then, today = getattr(old, what), getattr(new, what)
+        if None not in (then, today) and then != today:
+            yield f"the model's {what} was {then} and is {today} now"
+    for option, then in before.settings:
+        today = getattr(now.settings, option)
+        if then != today:
+            yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"
+    if before.tasks.keys() != now.tasks.keys():
+        yield f"its tasks were {', '.join(before.tasks)} and are {', '.join(now.tasks)} now"
+    for name, facts in now.tasks.items():
+        yield from _task_changes(name, before.tasks[name], facts)
+
+
+def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:
+    if old.protocol != new.protocol:
+        yield f"the protocol of task {name} was {old.protocol} and is {new.protocol} now"
+    if old.config != new.config:
+        yield f"the task file of {name} has changed"
+    for file in old.data.keys() & new.data.keys():
+        if old.data[file] != new.data[file]:
+            yield f"the data file {file} of task {name} has changed"
+    if old.truth != new.truth or old.samples != new.samples:
+        yield f"the samples of task {name} have changed ({old.samples:,} then, {new.samples:,} now)"
+    if old.prompts and new.prompts and old.prompts != new.prompts:
+        yield f"the prompts of task {name} have changed"
+
+
+def _option(value: object) -> str:
+    return "not given" if value in (None, False) else "given" if value is True else str(value)

@@ -1,0 +1,55 @@
+"""A model before it is loaded: its name and fingerprint, and how to load it. A finished run never loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emma_eval.files import sha256_of_file
+from emma_eval.runs.manifest import ModelFacts
+from emma_eval.runs.settings import RunSettings, model_name
+
+if TYPE_CHECKING:
+    from emma_eval.types import Model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """What a run needs to know of a model, and the way to get it."""
+
+    facts: ModelFacts
+    load: Callable[[], Model]
+
+
+def model_source(settings: RunSettings) -> ModelSource:
+    """The model that the settings name. Raises UserError if there is no such model."""
+    from emma_eval.models import load_model, model_folder, weights_fingerprint
+
+    facts = ModelFacts(
+        name=model_name(settings.model),
+        source=settings.model,
+        weights=weights_fingerprint(settings.model),
+        config=sha256_of_file(model_folder(settings.model) / "config.json"),
+    )
+
+    def load() -> Model:
+        import torch
+
+        torch.manual_seed(settings.seed or 0)
+        return load_model(settings.model, device=settings.device, dtype=settings.dtype)
+
+    return ModelSource(facts, load)
+
+
+def loaded_facts(facts: ModelFacts, model: Model) -> ModelFacts:
+    """The facts with what only the loaded model knows. A model without device or dtype (a server) has neither."""
+    dtype = getattr(model, "dtype", None)
+    device = getattr(model, "device", None)
+    return facts.model_copy(
+        update={
+            "template": model.template,
+            "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
+            "device": None if device is None else str(device).split(":")[0],
+        }
+    )

@@ -1,0 +1,110 @@
+"""Before a model is loaded: every task's samples are read and counted, so that mistakes in the data show at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.files import sha256_of_file
+from emma_eval.runs.manifest import TaskFacts
+from emma_eval.runs.settings import RunSettings
+from emma_eval.types import Request, Sample
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+
+# What of a task file decides the answers and the scores; a corrected title changes neither.
+DECIDING_KEYS = {"benchmark", "split", "reader", "select", "prompt", "generation", "circular", "metric"}
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """One task of a run: what is asked, and the facts by which a later session knows it again."""
+
+    task: TaskConfig
+    protocol: str
+    samples: Sequence[Sample]
+    complete: bool  # all samples of the split, so that the scores compare with published ones
+    mini: bool  # a task of the shipped suite
+    facts: TaskFacts
+    requests: tuple[Request, ...] = ()  # once the model's template is known
+
+
+def plan_task(name: str, settings: RunSettings) -> TaskPlan:
+    """Read the task and its samples. Raises UserError for whatever is wrong with either."""
+    from emma_eval.readers import load_samples, locate_files
+    from emma_eval.task import load_task
+
+    task = load_task(name)
+    protocol = settings.protocols.get(name, task.protocol)
+    scorer = task.scorer_config(protocol)
+    files = settings.files.get(name, {})
+    samples: Sequence[Sample] = load_samples(
+        task,
+        settings.data,
+        files=files,
+        allow_partial=settings.allow_partial or settings.limit is not None,
+        need_images=True,
+    )
+    samples = chosen(samples, settings.limit, settings.seed)
+    config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump()}
+    facts = TaskFacts(
+        config=_digest([json.dumps(config, sort_keys=True)]),
+        protocol=protocol,
+        data=data_hashes(locate_files(task, settings.data, files)[0]),
+        truth=_digest(json.dumps([sample.id, sample.answers]) for sample in samples),
+        samples=len(samples),
+    )
+    complete = settings.limit is None and len(samples) in task.expected.samples
+    return TaskPlan(task, protocol, samples, complete, is_mini(name), facts)
+
+
+def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
+    """The first `limit` samples; with a seed, so many drawn by it, in the benchmark's order. All without a limit."""
+    if limit is None or limit >= len(samples):
+        return samples
+    if seed is None:
+        return samples[:limit]
+    return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]  # noqa: S311
+
+
+def is_mini(name: str) -> bool:
+    """Whether a task belongs to the shipped suite, whose numbers compare with no published ones."""
+    from emma_eval.tasks_index import task_groups
+
+    return name in task_groups().get("mini", ())
+
+
+def with_requests(plan: TaskPlan, template: str) -> TaskPlan:
+    """The plan with its prompts in the model's conversation template."""
+    from emma_eval.prompts import build_requests
+
+    requests = tuple(build_requests(plan.task, plan.samples, template))
+    asked = ([r.sample_id, r.round_id, r.prompt, r.instruction, r.max_new_tokens] for r in requests)
+    prompts = _digest(map(json.dumps, asked))
+    facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts})
+    return replace(plan, facts=facts, requests=requests)
+
+
+def data_hashes(files: dict[str, Path]) -> dict[str, str]:
+    """File key -> SHA-256. Of a folder only what is no picture counts: benchmarks' pictures are gigabytes."""
+    hashes = {}
+    for key, path in sorted(files.items()):
+        if path.is_file():
+            hashes[key] = sha256_of_file(path)
+        elif texts := sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() not in PICTURE_SUFFIXES):
+            hashes[key] = _digest(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
+    return hashes
+
+
+def _digest(parts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()

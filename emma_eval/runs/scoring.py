@@ -1,0 +1,71 @@
+"""Responses to scores: answers go to the task's scorer, failures are counted as wrong and listed with their reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import asdict, replace
+
+from emma_eval.reports.baseline import majority_baseline
+from emma_eval.reports.scores_file import BaselineRecord, Counts, FailedSample, MetricRecord, TaskScores
+from emma_eval.runs.plan import TaskPlan
+from emma_eval.types import Answer, Response, SampleScore, Scores
+
+HELD_BACK = "the benchmark holds the expected answers back, so nothing is scored here: submit the answers to its server"
+
+Responses = Mapping[tuple[str, int], Response]  # (sample id, round) -> the last response recorded
+
+
+def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
+    """The task's part of the scores file, and each sample's score."""
+    answers = {
+        key: Answer(response.text, response.prompt) for key, response in responses.items() if response.text is not None
+    }
+    failed = [
+        FailedSample(id=request.sample_id, round=request.round_id, reason=response.error or "")
+        for request in plan.requests
+        if (response := responses.get((request.sample_id, request.round_id))) and response.text is None
+    ]
+    scores, baseline = Scores((), (), (HELD_BACK,)), None
+    if all(sample.answers for sample in plan.samples):
+        from emma_eval.scorers import get_scorer
+
+        config = plan.task.scorer_config(plan.protocol)
+        scorer = get_scorer(config.scorer, **config.options)
+        scores = scorer(plan.samples, answers)
+        if plan.mini:
+            asked = {(r.sample_id, r.round_id): Answer("", r.prompt) for r in plan.requests}
+            baseline = majority_baseline(scorer, plan.samples, asked, scores)
+    samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
+    earned = [sample.value for sample in samples]
+    task_scores = TaskScores(
+        name=plan.task.name,
+        title=plan.task.title,
+        benchmark=plan.task.benchmark,
+        split=plan.task.split,
+        protocol=plan.protocol,
+        metric=plan.task.metric,
+        complete=plan.complete,
+        mini=plan.mini,
+        counts=Counts.of(samples),
+        credit=sum(earned) / len(earned) if earned else 0.0,
+        metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
+        notes=scores.notes,
+        failed=tuple(failed),
+        baseline=BaselineRecord(**asdict(baseline)) if baseline else None,
+    )
+    return task_scores, replace(scores, samples=samples)
+
+
+def statuses(
+    plan: TaskPlan, scores: Scores, answered: Set[tuple[str, int]], failed: Set[str]
+) -> tuple[SampleScore, ...]:
+    """The samples' scores, each with how it fared: failed or missing as soon as one of its passes is."""
+    missing = {r.sample_id for r in plan.requests if (r.sample_id, r.round_id) not in answered} - failed
+    scored = scores.samples or tuple(SampleScore(sample.id, 0.0, "") for sample in plan.samples)
+    return tuple(
+        replace(
+            sample,
+            status="failed" if sample.id in failed else "missing" if sample.id in missing else "answered",
+        )
+        for sample in scored
+    )
