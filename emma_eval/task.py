@@ -31,9 +31,7 @@ class PromptConfig(_Strict):
     """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
 
     suffix: str = Field(default="", description="text after question and options, on lines of its own")
-    instruction: InstructionPolicy = Field(
-        default="first_line", description="what of the question EMMA's text encoder reads"
-    )
+    instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
     remove: str = Field(default="", description="text taken out of the question, blanks around it included")
@@ -173,16 +171,18 @@ def _read_merged(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read_merged(path.parent / f"{base}.yaml", (*children, path)), content)
 
 
-def _merge(base: Any, over: Any) -> Any:
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Mappings merge key by key; anything else is replaced."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
-        return over
-    return base | {key: _merge(base.get(key), value) for key, value in over.items()}
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both else value
+    return merged
 
 
 def _first_complaint(error: ValidationError) -> str:
-    """The first violation in our words; the rest are counted, since mending one often mends others."""
-    complaints = error.errors(include_url=False)
+    """One violation in our words, a misspelt key before what is missing for it; the others are counted."""
+    complaints = sorted(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
     first = complaints[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.prompts import instruction_of, render_prompt
+from emma_eval.prompts import build_requests, instruction_of, render_prompt
+from emma_eval.task import load_task
+from emma_eval.types import Sample
 
 PARITY = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[2] / "shared" / "parity"))
 CASES = [
@@ -40,5 +42,87 @@ def test_braces_in_a_question_are_left_alone():
 
 
 def test_an_unknown_template_is_a_users_mistake():
-    with pytest.raises(UserError, match="vicuna_v9.*vicuna_v1"):
+    with pytest.raises(UserError, match=r"vicuna_v9.*vicuna_v1"):
         render_prompt("Why?", None, False, template="vicuna_v9")
+
+
+def only(requests):
+    (request,) = requests
+    return request
+
+
+def user_text(request):
+    return request.prompt.split(" USER: ")[1].removesuffix(" ASSISTANT:")
+
+
+class Picture:
+    label = "a.png"
+
+
+LETTER = "Answer with the option's letter from the given choices directly."
+WORD = "Answer the question using a single word or phrase."
+
+
+def test_scienceqa_puts_the_hint_first_as_context():
+    """The text of problem 23 in LLaVA's own question file for ScienceQA."""
+    sample = Sample(
+        "23",
+        "Which of these organisms contains matter that was once part of the lichen?",
+        (Picture(),),
+        options=("bilberry", "mushroom"),
+        hint="Below is a food web from a tundra ecosystem.\nA food web models how matter moves.",
+    )
+    request = only(build_requests(load_task("scienceqa"), [sample]))
+    assert user_text(request) == (
+        "<image>\nContext: Below is a food web from a tundra ecosystem.\nA food web models how matter moves.\n"
+        "Which of these organisms contains matter that was once part of the lichen?\nA. bilberry\nB. mushroom\n"
+        f"{LETTER}"
+    )
+    assert request.instruction == "Context: Below is a food web from a tundra ecosystem."
+    assert request.max_new_tokens == 1024
+
+
+def test_a_scienceqa_problem_without_a_picture_is_asked_of_the_language_model_alone():
+    sample = Sample("133", "Select the plant.", options=("Oak trees.", "Orcas."))
+    request = only(build_requests(load_task("scienceqa"), [sample]))
+    assert user_text(request) == f"Select the plant.\nA. Oak trees.\nB. Orcas.\n{LETTER}"
+    assert request.images == ()
+
+
+def test_mme_loses_its_own_request_for_yes_or_no():
+    """The release has two blanks before it in seven questions; LLaVA's question file has none left."""
+    sample = Sample("OCR/0001.jpg#0", "Is it red?  Please answer yes or no.", (Picture(),))
+    request = only(build_requests(load_task("mme"), [sample]))
+    assert user_text(request) == f"<image>\nIs it red?\n{WORD}"
+    assert request.instruction == "Is it red?"
+
+
+def test_vizwiz_keeps_the_question_as_it_is():
+    sample = Sample("VizWiz_test_00000007.jpg", "What is this? ", (Picture(),))
+    request = only(build_requests(load_task("vizwiz_test"), [sample]))
+    unanswerable = "When the provided information is insufficient, respond with 'Unanswerable'."
+    assert user_text(request) == f"<image>\nWhat is this? \n{unanswerable}\n{WORD}"
+
+
+def test_mmbench_rotates_the_options_left():
+    sample = Sample("241", "Which?", (Picture(),), ("B",), ("one", "two", "three"), hint="Look.\nAgain.")
+    first, second, third = build_requests(load_task("mmbench_en"), [sample])
+    assert user_text(first) == f"<image>\nLook.\nAgain.\nWhich?\nA. one\nB. two\nC. three\n{LETTER}"
+    assert "A. two\nB. three\nC. one" in user_text(second)
+    assert "A. three\nB. one\nC. two" in user_text(third)
+    assert [request.round_id for request in (first, second, third)] == [0, 1, 2]
+    assert {request.instruction for request in (first, second, third)} == {"Look."}
+
+
+def test_mmbench_passes_of_the_file_go_before_rotation():
+    passes = (({"A": "one", "C": "three"}, "C"), ({"B": "three", "C": "one"}, "B"))
+    sample = Sample("241", "Which?", (Picture(),), ("C",), ("one",), meta={"passes": passes})
+    first, second = build_requests(load_task("mmbench_cn"), [sample])
+    assert user_text(first) == "<image>\nWhich?\nA. one\nC. three\n请直接回答选项字母。"
+    assert user_text(second) == "<image>\nWhich?\nB. three\nC. one\n请直接回答选项字母。"
+
+
+def test_braces_in_options_are_left_alone():
+    sample = Sample("1", "Which?", (), ("A",), ("{text}", "{letter}"))
+    request = only(build_requests(load_task("seed"), [sample]))
+    assert "A. {text}\nB. {letter}\n" in request.prompt

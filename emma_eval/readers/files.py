@@ -86,12 +86,19 @@ def rows_to_samples(
         try:
             samples.append(make(row))
         except KeyError as error:
-            key, content = error.args[0], row[-1] if isinstance(row, tuple) else row
-            near = did_you_mean(str(key), map(str, content)) if isinstance(content, Mapping) else ""
+            key = error.args[0]
+            near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(f"{where}, row {first + len(samples)}: {error}") from error
     return samples
+
+
+def _keys(row: Any) -> list[str]:
+    """The keys of a row, or of the last one when it comes in a list or with a number."""
+    while isinstance(row, list | tuple) and row:
+        row = row[-1]
+    return list(map(str, row)) if isinstance(row, Mapping) else []
 
 
 def inside(name: str) -> str:

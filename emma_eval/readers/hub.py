@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,7 @@ class _Table:
 def _load(hub: HubConfig, config: str | None, name: str) -> Any:
     from datasets import load_dataset
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would bury the one line that matters
     try:
         return load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors

@@ -25,7 +25,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     allow_partial: bool = False,
     need_images: bool = False,
 ) -> list[Sample]:
-    """The task's samples in the benchmark's order.
+    """The task's samples in the benchmark's order: from local files, or from the hub when none of them is there.
 
     `files` (key -> path) go before those below `data_root`. `need_images` also asks for the image folders, which
     scoring can do without. Raises UserError: nothing found, content that does not fit, or another number of samples
@@ -36,7 +36,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     needed = [text for key, text in missing.items() if need_images or key not in reader.folders]
     if not needed:
         samples = reader.read_files(found)
-    elif task.hub is not None and reader.read_rows is not None and not files:
+    elif task.hub is not None and reader.read_rows is not None and not found:
         from emma_eval.readers.hub import hub_rows
 
         samples = reader.read_rows(task.hub.id, hub_rows(task.hub))

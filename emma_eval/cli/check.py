@@ -1,0 +1,88 @@
+"""`check [TASK...] [--data ROOT]`: task files, data files, counts, ids and pictures, before a long run finds out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+    from emma_eval.types import Sample
+
+_STEP = 2000  # pictures between two words of progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare tasks and data root."""
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (default: all)")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files; without it no data")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
+    from emma_eval.tasks_index import expand_tasks, task_groups, task_names
+
+    task_groups()
+    names = expand_tasks(args.tasks) if args.tasks else task_names()
+    problems = 0
+    for name in names:
+        try:
+            outcome = _check(name, args.data, must_exist=bool(args.tasks))
+        except UserError as error:
+            problems += 1
+            outcome = f"PROBLEM: {error}"
+        print(f"{name}: {outcome}", flush=True)
+    print(f"{len(names)} task{'s' * (len(names) != 1)} checked, {problems or 'no'} problem{'s' * (problems != 1)}")
+    return 2 if problems else 0
+
+
+def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
+    """What was found. Raises UserError for the first problem."""
+    from emma_eval.readers import load_samples, locate_files
+    from emma_eval.scorers import get_scorer
+    from emma_eval.task import load_task
+
+    task = load_task(name)
+    for protocol in task.protocols.values():
+        get_scorer(protocol.scorer, **protocol.options)
+    if task.files and data_root is None:
+        return "task file is right (no --data ROOT given: data not checked)"
+    found, _ = locate_files(task, data_root)
+    if task.files and not found and not must_exist:
+        return f"task file is right (none of its data below {data_root})"
+    local_only = task.model_copy(update={"hub": None})
+    samples = load_samples(local_only, data_root, need_images=True)
+    _check_ids(task, samples)
+    return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} image files"
+
+
+def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:
+    identity, count = Counter(sample.id for sample in samples).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"task {task.name}: the sample id {identity!r} occurs {count} times")
+
+
+def _check_pictures(task: TaskConfig, samples: Sequence[Sample]) -> int:
+    """How many image files there are. Raises UserError when some do not exist."""
+    from emma_eval.images import ImageFile
+
+    pictures = {image: None for sample in samples for image in sample.images if isinstance(image, ImageFile)}
+    missing = []
+    for number, image in enumerate(pictures, 1):
+        if not image.path.is_file():
+            missing.append(image.label)
+        if sys.stderr.isatty() and (number % _STEP == 0 or number == len(pictures)):
+            print(f"\r{task.name}: {number:,} of {len(pictures):,} images", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty() and pictures:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if missing:
+        raise UserError(
+            f"task {task.name}: {len(missing):,} of {len(pictures):,} images do not exist: {missing[0]}, ..."
+        )
+    return len(pictures)

@@ -1,0 +1,63 @@
+"""`show TASK`: one sample as the model will see it: picture, prompt, instruction, and the expected answer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+    from emma_eval.types import Sample
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare task, sample and data root."""
+    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the sample. Raises UserError for an unknown task or sample, or missing data."""
+    from emma_eval.readers import load_samples
+    from emma_eval.task import load_task
+
+    task = load_task(args.task)
+    samples = load_samples(task, args.data, allow_partial=True)
+    number = _find(samples, args.sample, task.name)
+    for label, text in _describe(task, samples[number], f"{number:,} of {len(samples):,}"):
+        print(f"{label}:\n{_indented(text)}" if "\n" in text else f"{label}: {text}")
+    return 0
+
+
+def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
+    for number, sample in enumerate(samples):
+        if sample.id == wanted:
+            return number
+    if wanted.isdecimal() and int(wanted) < len(samples):
+        return int(wanted)
+    raise UserError(f"task {task} has no sample with the id or number {wanted!r}; it has {len(samples):,} samples")
+
+
+def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, str]]:
+    from emma_eval.prompts import build_requests
+
+    requests = list(build_requests(task, [sample]))
+    lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({place})")]
+    lines += [("image", image.label) for image in sample.images] or [("image", "none")]
+    for request in requests:
+        which = f" of pass {request.round_id}" if len(requests) > 1 else ""
+        lines.append((f"prompt{which}", request.prompt))
+        if request.round_id == 0:
+            lines.append(("instruction", request.instruction))
+    lines.append(("expected answer", " | ".join(sample.answers) or "held back by the benchmark"))
+    lines += [("category", sample.category)] if sample.category else []
+    return lines
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))

@@ -1,0 +1,143 @@
+"""Data that is missing, broken or hostile ends in one readable line that names the place."""
+
+import gzip
+import json
+
+import pytest
+
+from emma_eval.errors import SampleError, UserError
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+
+from . import tiny
+
+
+def load(name, root, **options):
+    return load_samples(load_task(name), root, **{"allow_partial": True, **options})
+
+
+def complaint(name, root, **options):
+    with pytest.raises(UserError) as caught:
+        load(name, root, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for write in tiny.TINY:
+        write(tmp_path)
+    return tmp_path
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_another_number_of_samples_than_expected(root):
+    assert "3 samples were read, 214,354 are expected" in complaint("vqav2", root, allow_partial=False)
+    assert len(load("vqav2", root, allow_partial=False, limit=2)) == 2
+
+
+def test_files_that_are_not_there(root):
+    (root / "pope/coco/coco_pope_popular.json").unlink()
+    message = complaint("pope", root)
+    assert "popular: pope/coco/coco_pope_popular.json" in message
+    assert "https://github.com/RUCAIBox/POPE" in message
+    assert "random" not in message
+
+
+def test_image_folders_are_needed_to_run_but_not_to_score(root):
+    for path in (root / "vizwiz/val").iterdir():
+        path.unlink()
+    (root / "vizwiz/val").rmdir()
+    assert len(load("vizwiz", root)) == 2
+    assert "images: vizwiz/val" in complaint("vizwiz", root, need_images=True)
+
+
+def test_a_file_key_that_the_reader_does_not_know(root):
+    message = complaint("vqav2", root, files={"question": root / "x.json"})
+    assert "'question'; did you mean 'questions'?" in message
+
+
+def test_a_given_file_that_does_not_exist(root):
+    assert "x.json: no such file" in complaint("vqav2", root, files={"questions": root / "x.json"})
+
+
+def test_a_missing_key_names_file_row_and_nearest_key(root):
+    path = root / "vqav2/v2_mscoco_val2014_annotations.json"
+    edit(path, lambda content: content["annotations"][1].update(answer=content["annotations"][1].pop("answers")))
+    assert f"{path}, row 1: key 'answers' is missing; did you mean 'answer'?" in complaint("vqav2", root)
+
+
+def test_a_missing_column_names_the_nearest_one(root):
+    path = root / "mmbench/mmbench_dev_20230712.tsv"
+    path.write_text(path.read_text().replace("\tanswer\t", "\tanswers\t", 1))
+    assert f"{path}, row 0: key 'answer' is missing; did you mean 'answers'?" in complaint("mmbench_en", root)
+
+
+def test_an_answer_whose_question_is_not_there(root):
+    path = root / "vqav2/v2_OpenEnded_mscoco_val2014_questions.json"
+    edit(path, lambda content: content["questions"].pop(0))
+    assert "row 2: question_id 9 is not in" in complaint("vqav2", root)
+
+
+def test_names_that_lead_out_of_their_folder(root):
+    path = root / "vizwiz/val.json"
+    for name in ("../secret.jpg", "/etc/passwd", "..\\secret.jpg", "C:/secret.jpg", ""):
+        edit(path, lambda content, name=name: content[1].update(image=name))
+        assert f"{path}, row 1: the file name {name!r} leads out of its folder" in complaint("vizwiz", root)
+
+
+def test_truncated_json(root):
+    path = root / "scienceqa/problems.json"
+    path.write_text(path.read_text()[:-40])
+    message = complaint("scienceqa", root)
+    assert f"{path}, line 1, column" in message
+    assert "not JSON" in message
+
+
+def test_truncated_gzip(root):
+    path = root / "vizwiz/val.json"
+    path.with_name("val.json.gz").write_bytes(gzip.compress(path.read_bytes())[:-20])
+    path.unlink()
+    assert f"{path}.gz: the gzip file ends too early" in complaint("vizwiz", root)
+
+
+def test_a_broken_json_line(root):
+    path = root / "pope/coco/coco_pope_random.json"
+    path.write_text(path.read_text().replace('"yes"}', '"yes"', 1))
+    assert f"{path}, line 1: not JSON" in complaint("pope", root)
+
+
+def test_a_label_that_is_no_label(root):
+    path = root / "pope/coco/coco_pope_random.json"
+    path.write_text(path.read_text().replace('"no"', '"No"', 1))
+    assert f"{path}, row 1: label 'No' is neither 'yes' nor 'no'" in complaint("pope", root)
+
+
+def test_an_mme_line_with_too_few_cells(root):
+    path = root / "MME/MME_Benchmark_release_version/OCR/0000.txt"
+    path.write_text("Is it?\tYes\nIs it not?\n")
+    assert f"{path}, row 2:" in complaint("mme", root)
+
+
+def test_circular_passes_with_a_gap(root):
+    path = root / "mmbench/mmbench_dev_20230712.tsv"
+    path.write_text(path.read_text().replace("\n1000252\t", "\n9000252\t"))
+    assert "the passes of index 252 are not 0, 1, 2" in complaint("mmbench_en", root)
+
+
+def test_an_unreadable_picture_fails_only_when_it_is_opened(root):
+    (root / "vqav2/val2014/COCO_val2014_000000000040.jpg").write_bytes(tiny.png(0)[:30])
+    first, second, _ = load("vqav2", root)
+    with pytest.raises(SampleError, match=r"COCO_val2014_000000000040\.jpg: not a readable image"):
+        first.images[0].open()
+    assert second.images[0].open().size == (3, 2)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr("emma_eval.readers.easy_vqa.find_spec", lambda name: None)
+    assert "pip install 'emma-eval[mini]'" in complaint("easy_vqa", None)

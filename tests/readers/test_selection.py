@@ -1,0 +1,23 @@
+"""Variants of a task read a part of the same data."""
+
+import pytest
+
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+
+from .tiny import seed
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_seed_by_kind(kind, tmp_path):
+    seed(tmp_path)
+    samples = load_samples(load_task(f"seed_{kind}"), tmp_path, allow_partial=True)
+    assert [sample.meta["data_type"] for sample in samples] == [kind]
+
+
+def test_easy_vqa_is_whole():
+    pytest.importorskip("easy_vqa")
+    samples = load_samples(load_task("easy_vqa"))
+    assert len({image.label for sample in samples for image in sample.images}) == 1000
+    assert samples[0].images[0].open().size == (64, 64)
+    assert len({sample.answers for sample in samples}) == 13

@@ -1,0 +1,96 @@
+"""`list`, `show`, `check` and `schema` as a user meets them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emma_eval.cli.main import main
+from emma_eval.task import ExpectedConfig, load_task
+from tests.readers import tiny
+
+HEAVY = ("torch", "transformers", "datasets", "pandas", "numpy", "PIL")
+
+
+def test_list_tasks(capsys):
+    assert main(["list", "tasks"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mmbench_en "))
+    assert "1,176 or 1,164" in row
+    assert "official*, exact_letters" in row
+
+
+def test_list_groups(capsys):
+    assert main(["list", "groups"]) == 0
+    assert "vqav2, gqa, vizwiz, scienceqa" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["list", "tasks"], ["list", "models"], ["list", "groups"], ["schema"]])
+def test_nothing_heavy_is_imported(command):
+    code = f"""
+import sys
+from emma_eval.cli.main import main
+main({command!r})
+sys.exit([name for name in {HEAVY!r} if name in sys.modules] or 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_show_by_number_and_by_id(tmp_path, capsys):
+    tiny.seed(tmp_path)
+    assert main(["show", "seed", "--sample", "1", "--data", str(tmp_path)]) == 0
+    by_number = capsys.readouterr().out
+    assert main(["show", "seed", "--sample", "101", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == by_number
+    assert "sample: 101 (1 of 2)" in by_number
+    assert str(tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png") in by_number
+    assert "instruction: What is shown?" in by_number
+    assert "    A. a1\n" in by_number
+    assert "expected answer: C" in by_number
+
+
+def test_show_has_every_pass_of_a_circular_sample(tmp_path, capsys):
+    tiny.mmbench(tmp_path)
+    assert main(["show", "mmbench_en", "--data", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("prompt of pass 0") < out.index("A. one") < out.index("prompt of pass 1") < out.index("A. two")
+
+
+def test_show_an_unknown_sample(tmp_path, capsys):
+    tiny.seed(tmp_path)
+    assert main(["show", "seed", "--sample", "2", "--data", str(tmp_path)]) == 2
+    assert "task seed has no sample with the id or number '2'" in capsys.readouterr().err
+
+
+def test_check_without_data_checks_the_task_files(capsys):
+    assert main(["check"]) == 0
+    assert "no problems" in capsys.readouterr().out
+
+
+def test_check_finds_wrong_counts_and_missing_data(tmp_path, capsys):
+    tiny.seed(tmp_path)
+    assert main(["check", "seed", "vqav2", "--data", str(tmp_path)]) == 2
+    out = capsys.readouterr().out
+    assert "seed: PROBLEM: task seed: 2 samples were read, 17,990 are expected" in out
+    assert "vqav2: PROBLEM: task vqav2: data not found" in out
+    assert "2 tasks checked, 2 problems" in out
+
+
+def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
+    tiny.seed(tmp_path)
+    (tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png").rename(tmp_path / "x.png")
+    task = load_task("seed_video").model_copy(update={"expected": ExpectedConfig(samples=(1,))})
+    monkeypatch.setattr("emma_eval.task.load_task", lambda name: task)
+    assert main(["check", "seed_video", "--data", str(tmp_path)]) == 2
+    out = capsys.readouterr().out
+    assert "1 of 1 images do not exist" in out
+    assert "10_101.png" in out
+
+
+def test_schema_is_json(capsys):
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "emma-eval task"

@@ -1,0 +1,77 @@
+"""The tasks that ship: all valid, asked and scored as the benchmarks' reference files say."""
+
+import json
+import re
+
+import pytest
+
+from emma_eval.scorers import get_scorer
+from emma_eval.task import json_schema, load_task
+from emma_eval.tasks_index import expand_tasks, task_groups, task_names, tasks_folder
+
+WORD = "Answer the question using a single word or phrase."
+LETTER = "Answer with the option's letter from the given choices directly."
+
+# n and suffix as the published evaluation has them
+REFERENCE = {
+    "vqav2": (214354, WORD),
+    "vqav2_testdev": (107394, WORD),
+    "gqa": (12578, WORD),
+    "vizwiz": (4319, f"When the provided information is insufficient, respond with 'Unanswerable'.\n{WORD}"),
+    "vizwiz_test": (8000, f"When the provided information is insufficient, respond with 'Unanswerable'.\n{WORD}"),
+    "scienceqa": (4241, LETTER),
+    "mmbench_en": (1176, LETTER),
+    "mmbench_cn": (1164, "请直接回答选项字母。"),
+    "mme": (2374, WORD),
+    "seed": (17990, LETTER),
+    "seed_image": (14233, LETTER),
+    "seed_video": (3757, LETTER),
+    "pope": (9000, WORD),
+    "easy_vqa": (9673, WORD),
+}
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_every_task_is_valid_and_its_scorers_exist(name):
+    task = load_task(name)
+    for protocol in task.protocols.values():
+        get_scorer(protocol.scorer, **protocol.options)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_count_and_suffix(name):
+    task = load_task(name)
+    count, suffix = REFERENCE[name]
+    assert count in task.expected.samples
+    assert task.prompt.suffix == suffix
+    assert task.prompt.instruction == "first_line"
+    assert task.protocol == "official"
+
+
+def test_only_mmbench_is_circular():
+    assert {name for name in REFERENCE if load_task(name).circular} == {"mmbench_en", "mmbench_cn"}
+
+
+def test_long_answers_are_allowed_where_the_reference_scripts_allow_them():
+    long = {name for name in REFERENCE if load_task(name).generation.max_new_tokens == 1024}
+    assert long == {"scienceqa", "mmbench_en", "mmbench_cn"}
+
+
+def test_groups():
+    groups = task_groups()
+    assert groups["hallucination"] == ["pope"]
+    assert expand_tasks(["pope", "general", "pope"]) == ["pope", "vqav2", "gqa", "vizwiz", "scienceqa"]
+    assert set(groups["all"]) == {*groups["general"], *groups["mllm"], *groups["hallucination"]}
+
+
+def test_nothing_is_written_twice():
+    bodies = [re.sub(r"^#.*\n", "", path.read_text("utf-8"), flags=re.M) for path in tasks_folder().glob("*.yaml")]
+    assert len(set(bodies)) == len(bodies)
+
+
+def test_the_schema_knows_every_key_and_reader():
+    schema = json.loads(json.dumps(json_schema()))
+    assert {"extends", "reader", "files", "protocols", "expected"} <= set(schema["properties"])
+    assert "name" not in schema["properties"]
+    assert schema["additionalProperties"] is False
+    assert "vqa_json" in schema["properties"]["reader"]["enum"]
