@@ -34,10 +34,9 @@ def mmbench(
     for sample in samples:
         rounds = list(read_passes(sample, answers))
         passes.append([right for right, _ in rounds])
-        answered = not rounds or any(letter is not None for _, letter in rounds)
-        read_as = "".join(letter or UNREAD for _, letter in rounds) if answered else ""
-        status: Literal["answered", "missing"] = "answered" if answered else "missing"
-        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, status))
+        read_as = "".join(letter or UNREAD for _, letter in rounds)
+        complete = all(letter is not None for _, letter in rounds)
+        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, "answered" if complete else "missing"))
     hits = [score.value for score in scored]
     first = [float(rounds[0]) for rounds in passes if rounds]
     every = [float(right) for rounds in passes for right in rounds]

@@ -1,0 +1,133 @@
+"""`score --task T --predictions FILE`: official scores of answers made anywhere, without a model or torch."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from emma_eval.reports.scores_file import MetricRecord
+    from emma_eval.score_report import ScoreReport
+    from emma_eval.types import Scores
+
+DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "count": 0}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add, path = parser.add_argument, Path
+    add("--task", required=True, metavar="T", help="the task whose questions were answered")
+    add("--predictions", required=True, type=path, metavar="FILE", help="answers: JSON lines or an official format")
+    add("--protocol", metavar="P", help="way of scoring (default: the official one)")
+    add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
+    add("--data", type=path, metavar="ROOT", help="folder of the official data files, for those not given by --file")
+    add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
+    add("--limit", type=int, metavar="N", help="score only the first N questions")
+    add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
+    report = score(args)
+    print(as_text(report))
+    if args.json:
+        from emma_eval.files import write_atomic
+
+        write_atomic(args.json, report.model_dump_json(indent=1) + "\n")
+    return 1 if report.counts.failed else 0
+
+
+def score(args: argparse.Namespace) -> ScoreReport:
+    """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
+    from emma_eval.predictions import read_predictions
+    from emma_eval.readers import load_samples, locate_files
+    from emma_eval.reports.scores_file import Counts, MetricRecord
+    from emma_eval.score_report import InputFile, ScoreReport
+    from emma_eval.scorers import REFUSES_MISSING, get_scorer
+    from emma_eval.task import load_task
+
+    task = load_task(args.task)
+    config = task.scorer_config(args.protocol)
+    scorer = get_scorer(config.scorer, **config.options)
+    files = given_files(args.file)
+    partial = args.allow_partial or args.limit is not None
+    samples = load_samples(task, args.data, files=files, limit=args.limit, allow_partial=args.allow_partial)
+    predictions = read_predictions(args.predictions, samples, ignore_foreign=partial)
+    scores = with_failures(scorer(samples, predictions.answers), {sample_id for sample_id, _ in predictions.failed})
+    if config.scorer in REFUSES_MISSING and not args.allow_partial:
+        refuse_missing(scores, args.predictions)
+    hashed = locate_files(task, args.data, files)[0] if args.json else {}
+    return ScoreReport(
+        task=task.name,
+        benchmark=task.benchmark,
+        split=task.split,
+        metric=task.metric,
+        protocol=args.protocol or task.protocol,
+        scorer=config.scorer,
+        options=config.options,
+        complete=not partial,
+        predictions=InputFile.of(args.predictions) if args.json else InputFile(name=args.predictions.name, sha256=None),
+        data={key: InputFile.of(path) for key, path in hashed.items()},
+        counts=Counts.of(scores.samples),
+        metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
+        notes=(*predictions.notes, *scores.notes),
+        samples=scores.samples,
+    )
+
+
+def given_files(pairs: Sequence[str]) -> dict[str, Path]:
+    """KEY=PATH arguments as a mapping. Raises UserError for one without the sign."""
+    files = {}
+    for pair in pairs:
+        key, sign, path = pair.partition("=")
+        if not (key and sign and path):
+            raise UserError(f"--file {pair!r}: KEY=PATH is expected, as in --file questions=questions.json")
+        files[key] = Path(path)
+    return files
+
+
+def with_failures(scores: Scores, failed: set[str]) -> Scores:
+    """The scores with `failed` in place of `missing` where the file says that the sample failed."""
+    samples = tuple(
+        replace(sample, status="failed") if sample.status == "missing" and sample.id in failed else sample
+        for sample in scores.samples
+    )
+    return replace(scores, samples=samples)
+
+
+def refuse_missing(scores: Scores, path: Path) -> None:
+    """Raise UserError if a sample has no answer: the official tool takes no such file."""
+    missing = [sample.id for sample in scores.samples if sample.status == "missing"]
+    if missing:
+        raise UserError(
+            f"{path}: {len(missing):,} of {len(scores.samples):,} questions have no answer, the first is {missing[0]}; "
+            "the official tool refuses that: complete the file, or pass --allow-partial to count them as wrong"
+        )
+
+
+def as_text(report: ScoreReport) -> str:
+    """The report for reading: what was scored, the table of metrics, remarks."""
+    from tabulate import tabulate
+
+    counts = report.counts
+    head = [
+        f"{report.task}, split {report.split}, protocol {report.protocol}"
+        + ("" if report.complete else " (partial: not comparable)"),
+        f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
+    ]
+    rows = [[m.name, m.group, m.category, shown(m), f"{m.n:,}"] for m in report.metrics]
+    columns = ("metric", "by", "category", "value", "n")
+    alignment = ("left", "left", "left", "right", "right")
+    table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
+    return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
+
+
+def shown(metric: MetricRecord) -> str:
+    """A value as the benchmarks print it: percent with 2 places, fractions with 4."""
+    return f"{metric.value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
