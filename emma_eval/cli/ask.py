@@ -1,0 +1,74 @@
+"""`ask`: one question to a model, one answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from emma_eval.errors import SampleError, UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("question", metavar="QUESTION", help="the question, options and all")
+    parser.add_argument(
+        "--model", required=True, metavar="M", help="a built-in name, a checkpoint folder or a hub name"
+    )
+    parser.add_argument(
+        "--image", type=Path, metavar="FILE", help="the picture; without one, the language model alone answers"
+    )
+    parser.add_argument(
+        "--suffix", metavar="S", help="what a benchmark adds below the question, such as 'Answer briefly.'"
+    )
+    parser.add_argument(
+        "--instruction",
+        choices=("first_line", "full"),
+        default="first_line",
+        help="how much of the question EMMA's text encoder reads (default: %(default)s)",
+    )
+    parser.add_argument("--dtype", default="auto", metavar="D", help="float32, float16, bfloat16 or auto (the default)")
+    parser.add_argument("--max-new-tokens", type=_positive, default=128, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print ids, prompt and instruction too, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the model, ask, print the answer."""
+    from emma_eval.images import ImageFile
+    from emma_eval.models import load_model
+    from emma_eval.prompts import instruction_of, render_prompt
+    from emma_eval.types import Request
+
+    if args.image and not args.image.is_file():
+        raise UserError(f"no picture {args.image}")
+    model = load_model(args.model, dtype=args.dtype)
+    request = Request(
+        sample_id="ask",
+        round_id=0,
+        prompt=render_prompt(args.question, args.suffix, has_image=args.image is not None, template=model.template),
+        instruction=instruction_of(args.question, args.instruction),
+        images=(ImageFile(args.image.parent, args.image.name),) if args.image else (),
+        max_new_tokens=args.max_new_tokens,
+    )
+    try:
+        prepared = model.prepare(request)
+    except SampleError as error:
+        raise UserError(str(error)) from error
+    (generation,) = model.generate([prepared])
+    facts = {
+        "input_ids": prepared.input_ids,
+        "instruction_ids": prepared.instruction_ids,
+        "generated_ids": generation.token_ids,
+        "prompt": request.prompt,
+        "instruction": request.instruction,
+        "text": generation.text,
+    }
+    print(json.dumps(facts, ensure_ascii=False) if args.json else generation.text)
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number

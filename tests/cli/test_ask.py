@@ -1,0 +1,75 @@
+"""`ask` from the command line: the answer, its JSON, and mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emma_eval.cli.main import main
+from emma_eval.models.emma.tokenizer import IMAGE_ID
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Reference, Tiny, picture
+
+QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.png"
+    picture().save(path)
+    return path
+
+
+def ask(capsys: pytest.CaptureFixture[str], tiny: Tiny, root: Path, *arguments: str) -> str:
+    assert main(["ask", "--model", str(tiny.write(root)), "--max-new-tokens", "5", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_json_holds_all_that_went_in_and_came_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
+) -> None:
+    options = ["--image", str(image), "--suffix", "Answer with the letter.", "--json", "--dtype", "float32"]
+    facts = json.loads(ask(capsys, EMMA, tmp_path / "m", *options, QUESTION))
+    assert list(facts) == ["input_ids", "instruction_ids", "generated_ids", "prompt", "instruction", "text"]
+    assert facts["prompt"].endswith(f"USER: <image>\n{QUESTION}\nAnswer with the letter. ASSISTANT:")
+    assert facts["instruction"] == "Hint: look left."
+    assert facts["input_ids"][0] == 1
+    assert facts["input_ids"].count(IMAGE_ID) == 1
+    assert len(facts["instruction_ids"]) == 77
+    assert facts["instruction_ids"][0] == 49406
+    assert 1 <= len(facts["generated_ids"]) <= 5
+
+
+def test_the_answer_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path) -> None:
+    plain = ask(capsys, EMMA, tmp_path / "a", "--image", str(image), "--instruction", "full", QUESTION)
+    facts = json.loads(
+        ask(capsys, EMMA, tmp_path / "b", "--image", str(image), "--instruction", "full", "--json", QUESTION)
+    )
+    assert facts["instruction"] == QUESTION
+    assert plain == facts["text"] + "\n"
+
+
+def test_plain_llava_without_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    facts = json.loads(ask(capsys, LLAVA, tmp_path, "--json", "Why?"))
+    assert facts["instruction_ids"] is None
+    assert facts["prompt"].endswith("USER: Why? ASSISTANT:")
+    answer, _ = Reference(LLAVA).answer(facts["input_ids"], [], steps=5)
+    assert facts["generated_ids"] == answer
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_a_bad_picture(content: bytes | None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "bad.png"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["ask", "--model", str(EMMA.write(tmp_path / "m")), "--image", str(path), "What?"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bad.png" in line
+
+
+def test_an_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--model", "emma-nano", "What?"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "emma-nano" in line
+    assert "emma-mini" in line
