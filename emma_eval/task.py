@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from emma_eval.errors import UserError
 from emma_eval.prompts import InstructionPolicy
-from emma_eval.readers.registry import READERS, get_reader
+from emma_eval.readers.registry import READERS, SUITES, get_reader
 from emma_eval.tasks_index import task_names, tasks_folder
 from emma_eval.text import did_you_mean
 from emma_eval.yaml_file import read_yaml
@@ -99,6 +99,7 @@ class TaskConfig(_Strict):
     files: dict[str, Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
+    suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
     hub: HubConfig | None = None
     select: dict[str, str] = Field(default_factory=dict, description="keep samples whose meta entries equal these")
     prompt: PromptConfig = PromptConfig()
@@ -212,6 +213,8 @@ def _check_names(task: TaskConfig, path: Path) -> None:
 
     if task.reader not in READERS:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, READERS)}")
+    if task.suite is not None and task.suite not in SUITES:
+        raise UserError(f"{path}: key 'suite': unknown suite {task.suite!r}{did_you_mean(task.suite, SUITES)}")
     reader = get_reader(task.reader)
     for key in task.files:
         if key not in reader.keys:

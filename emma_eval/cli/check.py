@@ -51,7 +51,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     task = load_task(name)
     for protocol in task.protocols.values():
         get_scorer(protocol.scorer, **protocol.options)
-    if task.files and data_root is None:
+    if task.files and data_root is None and task.suite is None:
         return "task file is right (no --data ROOT given: data not checked)"
     found, _ = locate_files(task, data_root)
     if task.files and not found and not must_exist:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,15 +28,18 @@ def _tasks() -> list[tuple[str, ...]]:
 
     rows: list[tuple[str, ...]] = [("TASK", "TITLE", "SPLIT", "SAMPLES", "METRIC", "PROTOCOLS", "DATA")]
     for task in map(load_task, task_names()):
-        protocols = [name + "*" * (name == task.protocol and len(task.protocols) > 1) for name in task.protocols]
-        data = [", ".join(task.files)] if task.files else []
-        data += [f"hub {task.hub.id}"] if task.hub else []
         samples = " or ".join(f"{n:,}" for n in task.expected.samples)
-        names = ", ".join(protocols)
-        rows.append(
-            (task.name, task.title, task.split, samples, task.metric, names, " | ".join(data) or "comes with a package")
-        )
+        default = "*" * (len(task.protocols) > 1)
+        protocols = ", ".join(name + default * (name == task.protocol) for name in task.protocols)
+        rows.append((task.name, task.title, task.split, samples, task.metric, protocols, _data(task)))
     return rows
+
+
+def _data(task: TaskConfig) -> str:
+    """What the task needs: file keys below the data root, or a data set on the hub."""
+    if task.suite or not task.files:
+        return f"shipped suite {task.suite}" if task.suite else "comes with a package"
+    return ", ".join(task.files) + (f" | hub {task.hub.id}" if task.hub else "")
 
 
 def _models() -> list[tuple[str, ...]]:

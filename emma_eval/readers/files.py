@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -44,8 +42,7 @@ def read_json(path: Path) -> Any:
     """A JSON file's content. Raises UserError naming line and column."""
     text = read_text(path)
     try:
-        with _no_garbage_collection():
-            return json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         cut = "; the file ends too early" if error.pos >= len(text.rstrip()) - 1 else ""
         raise UserError(f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}{cut}") from error
@@ -114,15 +111,3 @@ def letter_of(index: int, options: int) -> str:
     if not 0 <= index < options:
         raise ValueError(f"answer {index} is none of the {options} options")
     return chr(ord("A") + index)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Millions of fresh dicts would be searched for cycles again and again; JSON has none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

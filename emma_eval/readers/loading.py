@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
 from emma_eval.readers.files import existing
-from emma_eval.readers.registry import Reader, get_reader
+from emma_eval.readers.registry import Reader, get_reader, suite_folder
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
 
@@ -35,7 +37,8 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     found, missing = locate_files(task, data_root, files)
     needed = [text for key, text in missing.items() if need_images or key not in reader.folders]
     if not needed:
-        samples = reader.read_files(found)
+        with _no_garbage_collection():
+            samples = reader.read_files(found)
     elif task.hub is not None and reader.read_rows is not None and not found:
         from emma_eval.readers.hub import hub_rows
 
@@ -55,13 +58,19 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
 def locate_files(
     task: TaskConfig, data_root: Path | None, files: Mapping[str, Path] | None = None
 ) -> tuple[dict[str, Path], dict[str, str]]:
-    """(key -> path that exists, key -> where it was looked for). Raises UserError for a `files` key or path unknown."""
+    """(key -> path that exists, key -> where it was looked for), below the task's suite or else `data_root`.
+
+    Raises UserError for a root that is no folder, and for a key or path in `files` that does not exist.
+    """
+    root = suite_folder(task.suite) if task.suite else data_root
+    if root is not None and not root.is_dir():
+        raise UserError(f"{root}: no such folder (the data root)")
     found = _given(task, get_reader(task.reader), files or {})
     missing: dict[str, str] = {}
     for key, alternatives in task.files.items():
         if key in found:
             continue
-        paths = [existing(data_root / name) for name in alternatives] if data_root else []
+        paths = [existing(root / name) for name in alternatives] if root else []
         hit = next(filter(None, paths), None)
         if hit:
             found[key] = hit
@@ -86,3 +95,15 @@ def _missing_message(task: TaskConfig, needed: list[str], data_root: Path | None
     place = f"below {data_root}" if data_root else "as no --data ROOT was given"
     source = f"; get them from {task.homepage}" if task.homepage else ""
     return f"task {task.name}: data not found {place}: {'; '.join(needed)} (a .gz twin will do){source}"
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Reading makes millions of objects and no cycles; the collector would search them all again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

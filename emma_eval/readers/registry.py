@@ -22,6 +22,9 @@ READERS = {
     "vqa_json": "emma_eval.readers.vqa_json:READER",
 }
 
+# Data sets that the package writes itself: name -> function that returns the folder, written at its first call.
+SUITES = {"mini": "emma_eval.mini.suite:suite_folder"}
+
 Files = Mapping[str, Path]  # file key of the task -> a path that exists (image folders: that may exist)
 Row = Mapping[str, Any]  # a hub row; picture columns hold an ImageSource, a list of them, or None
 
@@ -47,6 +50,16 @@ class Reader:
 
 def get_reader(name: str) -> Reader:
     """The reader of a name in READERS."""
-    module, attribute = READERS[name].split(":")
-    reader: Reader = getattr(import_module(module), attribute)
+    reader: Reader = _imported(READERS[name])
     return reader
+
+
+def suite_folder(name: str) -> Path:
+    """The folder of a name in SUITES, in the layout of a data root."""
+    folder: Path = _imported(SUITES[name])()
+    return folder
+
+
+def _imported(place: str) -> Any:
+    module, attribute = place.split(":")
+    return getattr(import_module(module), attribute)

@@ -49,6 +49,10 @@ def test_files_that_are_not_there(root):
     assert "random" not in message
 
 
+def test_a_data_root_that_is_not_there(root):
+    assert f"{root / 'dta'}: no such folder" in complaint("pope", root / "dta")
+
+
 def test_image_folders_are_needed_to_run_but_not_to_score(root):
     for path in (root / "vizwiz/val").iterdir():
         path.unlink()

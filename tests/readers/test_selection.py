@@ -21,3 +21,10 @@ def test_easy_vqa_is_whole():
     assert len({image.label for sample in samples for image in sample.images}) == 1000
     assert samples[0].images[0].open().size == (64, 64)
     assert len({sample.answers for sample in samples}) == 13
+
+
+def test_a_shipped_suite_goes_before_the_data_root(tmp_path, monkeypatch):
+    seed(tmp_path / "suite")
+    monkeypatch.setattr("emma_eval.readers.loading.suite_folder", lambda name: tmp_path / name)
+    task = load_task("seed").model_copy(update={"suite": "suite", "hub": None})
+    assert len(load_samples(task, tmp_path, allow_partial=True)) == 2
