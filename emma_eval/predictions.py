@@ -115,7 +115,7 @@ class _Join:
         """Raise UserError if rows were joined by position and there are fewer than samples."""
         if self._position and self._position != len(self._samples):
             raise UserError(
-                f"{self._path}: {self._position:,} rows without ids for {len(self._samples):,} questions; such rows are "
+                f"{self._path}: {self._position:,} rows without ids for {len(self._samples):,} questions; such are "
                 "joined by position, so that none may be missing: give every row its question_id"
             )
 

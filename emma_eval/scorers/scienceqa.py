@@ -1,7 +1,7 @@
 """ScienceQA: LLaVA's eval_science_qa.py with the official break-down of tools/evaluate_acc.py.
 
-Reads of a Sample: `options`, `answers` (the letter), `hint` (raw), meta `subject`, `grade`, `topic`, `has_image`; and of
-an Answer the `prompt`, since LLaVA counts as IMG what was asked with `<image>` in the prompt.
+Reads of a Sample: `options`, `answers` (the letter), `hint` (raw), meta `subject`, `grade`, `topic`, `has_image`; and
+of an Answer the `prompt`, since LLaVA counts as IMG what was asked with `<image>` in the prompt.
 """
 
 from __future__ import annotations

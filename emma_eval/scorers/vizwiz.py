@@ -3,7 +3,7 @@
 The truth is never normalised, the prediction always. The other annotators are told apart by their place, so that equal
 answers count one by one.
 
-Reads of a Sample: `answers` (raw texts), `category` (answer type), and meta `answerable` (0 or 1) where the file has it.
+Reads of a Sample: `answers` (raw texts), `category` (answer type), and meta `answerable` (0 or 1) where it is known.
 """
 
 from __future__ import annotations
