@@ -123,7 +123,7 @@ def in_one_line(error: BaseException) -> str:
 
 
 def _places(name: str, checkpoint: Path) -> list[Path]:
-    return [checkpoint.resolve().parent / name, Path(name).expanduser(), checkpoint / name]
+    return [checkpoint.absolute().parent / name, Path(name).expanduser(), checkpoint / name]
 
 
 def _shard_names(index: Path) -> list[str]:

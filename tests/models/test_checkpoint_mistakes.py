@@ -143,6 +143,7 @@ def test_an_emma_checkpoint_that_lost_its_alignment_is_not_taken_for_llava(tmp_p
         ({"mm_text_select_layer": 4}, ["mm_text_select_layer 4", "3 layers"]),
         ({"hidden_size": "wide"}, ["config.json", "hidden_size"]),
         ({"num_attention_heads": 5}, ["config.json"]),
+        ({"pad_token_id": 99999}, ["config.json"]),
         ({"eos_token_id": "two"}, ["eos_token_id"]),
         ({"mm_vision_tower": "nowhere-clip"}, ["mm_vision_tower 'nowhere-clip'", "can't be found"]),
     ],

@@ -148,6 +148,17 @@ def test_places_of_the_vision_tower(place: str, tmp_path: Path, monkeypatch: pyt
     assert load_model(str(folder), device="cpu").towers.patches == 16
 
 
+def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = EMMA.write(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"mm_vision_tower": "somebody/a-clip"}))
+    hub = {"somebody/an-emma": folder, "somebody/a-clip": tmp_path / "tiny-clip"}
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(hub[name]))
+    model = load_model("somebody/an-emma", device="cpu")
+    (answer,) = model.generate([model.prepare(request(PROMPT, picture(), limit=2))])
+    assert len(answer.token_ids) == 2
+
+
 def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> None:
     plain = load(EMMA, tmp_path / "a")
     padded = load(replace(EMMA, patch_token=None), tmp_path / "b")

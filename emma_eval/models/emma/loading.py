@@ -45,6 +45,8 @@ def load_emma(folder: Path, device: str | None = None, dtype: str | None = None)
     llama = _llama(config, shards, source, len(tokenizer), precision)
     width = llama.config.hidden_size
     projector = fill(build_projector(config.projector, towers.width, width), shards, source, "model.mm_projector.")
+    if precision is torch.float32:
+        torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     for module in (towers, alignment, projector, llama):
         if isinstance(module, nn.Module):
             module.to(place, precision).eval().requires_grad_(False)
@@ -92,10 +94,10 @@ def _llama(
     """The language model, its vocabulary brought to the tokenizer's size."""
     try:
         llama_config = LlamaConfig.from_dict(dict(config.llama))
-    except Exception as error:  # transformers has a family of its own for values that don't fit
+        with torch.device("meta"):
+            expected = {name: value.shape for name, value in LlamaForCausalLM(llama_config).state_dict().items()}
+    except Exception as error:  # transformers and torch raise many kinds for values that don't fit
         raise UserError(f"{config.path}: {in_one_line(error)}") from error
-    with torch.device("meta"):
-        expected = {name: value.shape for name, value in LlamaForCausalLM(llama_config).state_dict().items()}
     if llama_config.tie_word_embeddings and "lm_head.weight" not in shards:
         shards = {**shards, "lm_head.weight": shards.get("model.embed_tokens.weight", torch.empty(0))}
     state = take(shards, expected, source)

@@ -1,0 +1,115 @@
+"""A batch is many answers in one call, each the same as if it had been asked alone."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from emma_eval.errors import SampleError
+from emma_eval.inference import answer
+from emma_eval.models import load_model
+from emma_eval.models.emma.decoding import prefill
+from emma_eval.models.emma.model import Emma
+from emma_eval.types import Request
+from tests.models.test_layouts import PROMPT, QUESTION, Picture
+from tests.models.tiny_checkpoint import EMMA, picture
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return EMMA.write(tmp_path_factory.mktemp("generation"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Emma:
+    return load_model(str(folder), device="cpu")
+
+
+def mixed_requests(count: int = 40) -> list[Request]:
+    """Requests of every kind, pictures and instructions recurring."""
+    chance = random.Random(0)
+    asked = []
+    for number in range(count):
+        shown = [Picture(picture(20 + 10 * (n % 4), 40, seed=n)) for n in chance.choices(range(5), k=number % 3)]
+        question = " ".join(chance.choices(["what", "is", "left", "of", "the", "red", "ball"], k=chance.randint(1, 30)))
+        prompt = "A chat. USER: " + "<image>\n" * len(shown) + question + " ASSISTANT:"
+        asked.append(Request(str(number), 0, prompt, question[:20], tuple(shown), chance.randint(1, 12)))
+    return asked
+
+
+@pytest.mark.parametrize("size", [3, 8, 40])
+def test_answers_do_not_depend_on_batch_size_order_or_companions(model: Emma, size: int) -> None:
+    asked = mixed_requests()
+    alone = {response.sample_id: response.text for response in answer(model, asked, 1)}
+    random.Random(size).shuffle(asked)
+    assert {response.sample_id: response.text for response in answer(model, asked, size)} == alone
+
+
+@torch.inference_mode()
+def test_logits_hardly_depend_on_companions(model: Emma) -> None:
+    batch = [model.prepare(request) for request in mixed_requests(12)]
+    together, _ = prefill(model.llama, model.embed(batch))
+    for one, logits in zip(batch, together, strict=True):
+        single, _ = prefill(model.llama, model.embed([one]))
+        torch.testing.assert_close(logits, single[0], rtol=0, atol=3e-5)
+
+
+def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
+    limits = [5, 1, 9, 2]
+    batch = [model.prepare(Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), limit)) for limit in limits]
+    answers = [generation.token_ids for generation in model.generate(batch)]
+    assert [len(ids) for ids in answers] == limits
+    assert all(ids == answers[2][: len(ids)] for ids in answers)
+
+
+@pytest.mark.parametrize("where", ["config.json", "generation_config.json"])
+def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    request = Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), 9)
+    longer = replace(request, prompt="A longer prompt. " + PROMPT)
+    before = load_model(str(folder), device="cpu")
+    free, other = (one.token_ids for one in before.generate([before.prepare(request), before.prepare(longer)]))
+    end = free[2]
+    content = json.loads((folder / where).read_text()) if where == "config.json" else {}
+    (folder / where).write_text(json.dumps(content | {"eos_token_id": [end, 2]}))
+    after = load_model(str(folder), device="cpu")
+    ended, companion = after.generate([after.prepare(request), after.prepare(longer)])
+    assert ended.token_ids == free[: free.index(end) + 1]
+    assert companion.token_ids == (other[: other.index(end) + 1] if end in other else other)
+
+
+def test_recurring_pictures_and_instructions_are_encoded_once(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[int]] = {"vision": [], "text": []}
+    for name, rows in seen.items():
+        stage = getattr(model.towers, f"{name}_features")
+        watched = lambda inputs, stage=stage, rows=rows: rows.append(len(inputs)) or stage(inputs)  # noqa: E731
+        monkeypatch.setattr(model.towers, f"{name}_features", watched)
+    same, different = Picture(picture(seed=1)), Picture(picture(seed=2))
+    asked = [
+        Request(str(n), 0, PROMPT, instruction, (shown,), 2)
+        for n, (shown, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
+    ]
+    model.generate([model.prepare(request) for request in asked])
+    assert seen == {"vision": [2], "text": [2]}
+
+
+@pytest.mark.parametrize(("markers", "pictures"), [(0, 1), (1, 0), (2, 1)])
+def test_a_picture_without_marker_is_not_silently_dropped(model: Emma, markers: int, pictures: int) -> None:
+    request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (Picture(picture()),) * pictures)
+    with pytest.raises(SampleError, match=f"{markers} image markers for {pictures} pictures"):
+        model.prepare(request)
+
+
+def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma, tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    picture(300, 300).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    request = Request("1", 0, PROMPT, QUESTION, (Picture(Image.open(path), label=str(path)),))
+    with pytest.raises(SampleError, match=r"cut\.jpg"):
+        model.prepare(request)
