@@ -69,14 +69,14 @@ def measured_rows(runs: Sequence[ScoresFile], published: Published) -> list[Row]
 
 def place(task: TaskScores, published: Published) -> Iterator[Value]:
     """The columns a task's numbers belong in: declared ones where all agrees, else one of its own for the primary."""
-    same_benchmark = [column for column in published.columns if column.measured_benchmark == task.benchmark]
+    same_benchmark = [c for c in published.columns if any(m.benchmark == task.benchmark for m in c.measured)]
     found = False
     for column in same_benchmark:
-        assert column.measured is not None
-        metric = task.find(column.measured.name, column.measured.group, column.measured.category)
-        if metric is not None and _agrees(task, column.measured):
-            found = True
-            yield Value(key_of(column), metric, task)
+        for measured in column.measured:
+            metric = task.find(measured.name, measured.group, measured.category)
+            if metric is not None and _agrees(task, measured):
+                found = True
+                yield Value(key_of(column), metric, task)
     primary = task.find(task.metric)
     if found or primary is None:
         return
@@ -100,7 +100,8 @@ def labels(models: Sequence[ModelRecord]) -> list[str]:
 
 
 def _agrees(task: TaskScores, measured: Measured) -> bool:
-    return task.complete and task.split == measured.split and task.protocol == measured.protocol
+    agreed = (task.benchmark, task.split, task.protocol) == (measured.benchmark, measured.split, measured.protocol)
+    return task.complete and agreed
 
 
 def _why_apart(task: TaskScores) -> str:

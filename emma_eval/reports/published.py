@@ -25,7 +25,7 @@ class Entry(BaseModel):
 
 
 class Measured(Entry):
-    """The measured number that is the same thing as a column's published ones."""
+    """A measured number that is the same thing as a column's published ones."""
 
     benchmark: str
     split: str
@@ -46,12 +46,7 @@ class Column(Entry):
     splits: tuple[str, ...]
     metrics: tuple[str, ...]
     better: Literal["higher", "lower"] = "higher"
-    measured: Measured | None = None
-
-    @property
-    def measured_benchmark(self) -> str | None:
-        """The tasks' key of this benchmark, if it can be measured."""
-        return self.measured.benchmark if self.measured else None
+    measured: tuple[Measured, ...] = ()
 
 
 class Score(Entry):

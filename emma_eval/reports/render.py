@@ -56,8 +56,7 @@ def markdown(tables: Sequence[Table], title: str = "Leaderboard") -> str:
 
 
 KEY_MARKDOWN = (
-    "Best of a column in **bold**, second <u>underlined</u>, where it holds two values or more. "
-    "A column is one benchmark, one split, one metric."
+    "Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric."
 )
 
 

@@ -1,0 +1,37 @@
+"""`leaderboard`: runs in, three files out."""
+
+from emma_eval.cli.main import main
+from tests.reports.made import metric, scores, task
+
+
+def test_several_runs_become_three_files(tmp_path, capsys):
+    runs = []
+    for name, value in (("x", 62.0), ("y", 64.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", value)), name=name)
+        (folder / "scores.json").write_text(run.model_dump_json())
+        runs.append(str(folder))
+    out = tmp_path / "out"
+    assert main(["leaderboard", *runs, "--output", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        str(out / f"leaderboard.{suffix}") for suffix in ("md", "csv", "tex")
+    ]
+    text = (out / "leaderboard.md").read_text(encoding="utf-8")
+    assert "| y (measured)" in text
+    assert "**64.0**" in text
+
+
+def test_a_folder_without_scores_is_a_mistake(tmp_path, capsys):
+    assert main(["leaderboard", str(tmp_path)]) == 2
+    assert "is not a run folder" in capsys.readouterr().err
+
+
+def test_scores_of_another_schema_are_named(tmp_path, capsys):
+    path = tmp_path / "scores.json"
+    path.write_text('{"schema_version": 1, "model": {}}')
+    assert main(["leaderboard", str(path)]) == 2
+    assert "is not a scores file: model.name: Field required" in capsys.readouterr().err
+    path.write_text(scores().model_copy(update={"schema_version": 7}).model_dump_json())
+    assert main(["leaderboard", str(path)]) == 2
+    assert "has schema 7; this program reads 1" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""The front desk: which command, which exit code, which single line, and how little it imports."""
+
+import errno
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from emma_eval import __version__
+from emma_eval.cli import main as desk
+from emma_eval.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "transformers", "pandas", "datasets", "open_clip", "numpy")
+
+
+class Command:
+    """A command that does what a test wants."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error, self.args = error, None
+
+    def add_arguments(self, parser):
+        parser.add_argument("--model")
+        parser.add_argument("--tasks")
+
+    def run(self, args):
+        self.args = args
+        if self.error:
+            raise self.error
+        return 0
+
+
+@pytest.fixture
+def command(monkeypatch):
+    def install(error=None):
+        fake = Command(error)
+        monkeypatch.setattr(desk.importlib, "import_module", lambda name: fake)
+        return fake
+
+    return install
+
+
+def test_run_is_the_default_command(command):
+    fake = command()
+    assert desk.main(["--model", "m", "--tasks", "t"]) == 0
+    assert (fake.args.model, fake.args.tasks) == ("m", "t")
+    assert desk.choose([]) == ("run", [])
+    assert desk.choose(["--model", "m"]) == ("run", ["--model", "m"])
+
+
+def test_a_users_mistake_is_one_line_and_2(command, capsys):
+    command(UserError("no such thing; do this"))
+    assert desk.main(["run"]) == 2
+    assert capsys.readouterr().err == "error: no such thing; do this\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["runn"], "error: unknown command 'runn'; did you mean 'run'?"),
+        (["leaderbord"], "did you mean 'leaderboard'?"),
+        (["run", "--modle", "x"], "unknown option --modle; did you mean '--model'?"),
+        (["run", "extra"], "unknown argument extra"),
+        (["--modle=x"], "did you mean '--model'?"),
+    ],
+)
+def test_a_slip_is_2_and_names_what_is_near(capsys, argv, words):
+    assert desk.main(argv) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_ctrl_c_says_how_to_go_on(command, capsys):
+    command(KeyboardInterrupt())
+    assert desk.main(["run"]) == 130
+    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert desk.main(["check"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_a_full_disk_is_one_line_and_2(command, capsys):
+    command(OSError(errno.ENOSPC, "No space left on device", "/runs/x"))
+    assert desk.main(["run"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: the disk is full: /runs/x; nothing answered is lost")
+
+
+def test_a_missing_right_is_one_line_and_2(command, capsys):
+    command(PermissionError(errno.EACCES, "Permission denied", "/runs/x"))
+    assert desk.main(["leaderboard"]) == 2
+    assert capsys.readouterr().err == "error: Permission denied: /runs/x\n"
+
+
+def test_a_bug_is_not_hidden(command):
+    command(FileNotFoundError(errno.ENOENT, "No such file", "x"))
+    with pytest.raises(FileNotFoundError):
+        desk.main(["run"])
+
+
+def test_the_version_is_told(capsys):
+    assert desk.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"emma-eval {__version__}\n"
+
+
+def test_help_names_every_command(capsys):
+    assert desk.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in desk.COMMANDS)
+
+
+@pytest.mark.parametrize("name", desk.COMMANDS)
+def test_every_command_has_its_help(name, capsys):
+    assert desk.main([name, "--help"]) == 0
+    assert f"emma-eval {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["list", "tasks"], ["run", "--help"], ["leaderboard", "--help"]])
+def test_help_and_list_import_nothing_heavy(argv):
+    script = (
+        "import sys; from emma_eval.cli.main import main; code = main(sys.argv[1:]); "
+        f"heavy = sorted(set({HEAVY!r}) & set(sys.modules)); sys.exit(f'imported {{heavy}}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *argv], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["list", "tasks"]])
+def test_help_and_list_are_quick(argv):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "run_eval.py", *argv], cwd=ROOT, capture_output=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        if seconds[-1] < 0.5:
+            return
+    pytest.fail(f"took {min(seconds):.2f} s at best")
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} run_eval.py --help | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 141)  # 0 when all was written before the reader went
+    assert done.stderr == ""

@@ -1,0 +1,202 @@
+"""The leaderboard: who stands beside whom, who is best, and what each footnote says."""
+
+import re
+
+import pytest
+
+from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.published import load_published
+from emma_eval.reports.tables import Cell, Heading, Row, Table, with_places
+from tests.reports.made import metric, mini, scores, task
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_published()
+
+
+def table(tables: list[Table], key: str) -> Table:
+    return next(t for t in tables if t.key == key)
+
+
+def cells(table: Table, *heading: str) -> dict[str, Cell]:
+    """Row label -> the cell of the column with that head, empty ones left out."""
+    at = [h.lines for h in table.headings].index(heading)
+    return {row.label: row.cells[at] for row in table.rows if row.cells[at].text}
+
+
+def heads(table: Table) -> list[tuple[str, ...]]:
+    return [heading.lines for heading in table.headings]
+
+
+GQA = ("GQA", "testdev-balanced", "accuracy")
+
+
+class TestColumns:
+    def test_measured_and_published_share_one_where_benchmark_split_and_metric_agree(self, published):
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        column = cells(table(leaderboard([run], published), "general"), *GQA)
+        assert {label: cell.text for label, cell in column.items()} == {
+            "LLaVA-1.5-7B": "62.0",
+            "LLaVA-1.5-13B": "63.3",
+            "my-emma (measured)": "62.3",
+        }
+        assert [cell.place for cell in column.values()] == [0, 1, 2]
+
+    def test_a_split_that_the_source_does_not_state_stands_apart(self, published):
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        column = cells(table(leaderboard([run], published), "general"), "GQA", "not stated", "accuracy")
+        assert column["EMMA-7B (EMMA-1.0)"].text == "56.0"
+        assert "my-emma (measured)" not in column
+
+    @pytest.mark.parametrize(
+        ("change", "head", "word"),
+        [
+            ({"complete": False}, ("GQA", "testdev-balanced, 100 questions only", "accuracy"), "only 100 of the"),
+            ({"protocol": "llava"}, ("GQA", "testdev-balanced", "accuracy, protocol llava"), "protocol llava, so"),
+            ({"split": "val"}, ("GQA", "val", "accuracy"), "no published value has this"),
+        ],
+    )
+    def test_what_differs_stands_apart_with_a_word(self, published, change, head, word):
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.34)).model_copy(update=change))
+        general = table(leaderboard([run], published), "general")
+        assert "my-emma (measured)" not in cells(general, *GQA)
+        assert list(cells(general, *head)) == ["my-emma (measured)"]
+        mark = cells(general, *head)["my-emma (measured)"].marks[0]
+        assert word in dict(general.footnotes)[mark]
+
+    def test_one_task_may_fill_several(self, published):
+        three = [metric("f1", 0.87, "fraction", "category", c) for c in ("random", "popular", "adversarial")]
+        run = scores(task("pope", "coco", metric("f1", 0.8599, "fraction"), *three))
+        hallucination = table(leaderboard([run], published), "hallucination")
+        measured = {h: cells(hallucination, *h).get("my-emma (measured)") for h in heads(hallucination)}
+        assert {h[1]: cell.text for h, cell in measured.items() if cell} == {
+            "random": "87.0",
+            "popular": "87.0",
+            "adversarial": "87.0",
+            "mean of the three": "86.0",
+        }
+
+    def test_points_are_printed_with_one_decimal(self, published):
+        run = scores(task("mme", "test", metric("perception", 1510.749, "points")))
+        column = cells(table(leaderboard([run], published), "mllm"), "MME", "perception", "score")
+        assert (column["my-emma (measured)"].text, column["LLaVA-1.5-7B"].text) == ("1510.7", "1510.7")
+
+    def test_an_unknown_benchmark_gets_a_table_of_its_own(self, published):
+        run = scores(task("easy_vqa", "test", metric("accuracy", 93.0)))
+        other = table(leaderboard([run], published), "other")
+        assert heads(other) == [("EASY_VQA", "test", "accuracy")]
+
+    def test_only_measured_ones_are_shown_on_demand(self, published):
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        (general,) = leaderboard([run], published, measured_only=True)
+        assert heads(general) == [GQA]
+
+    def test_a_published_value_with_nothing_beside_it_is_told_below(self, published):
+        (note,) = [n for n in table(leaderboard([], published), "hallucination").notes if "BRAVE" in n]
+        assert re.search(r'POPE, test, "top-1 accuracy" 87\.6 \(arXiv 2404\.07204', note)
+
+
+class TestPublishedValues:
+    def test_are_those_of_the_sources(self, published):
+        general = table(leaderboard([], published), "general")
+        vqa = cells(general, "VQAv2", "not stated", "accuracy")
+        assert {label: (cell.text, cell.place) for label, cell in vqa.items()} == {
+            "LLaVA-1.5-7B": ("78.5", 0),
+            "mPLUG-Owl2": ("79.4", 0),
+            "BRAVE": ("82.5", 2),
+            "EMMA-7B (EMMA-1.0)": ("89.4", 1),
+        }
+
+    def test_each_have_a_footnote_with_source_and_split(self, published):
+        for one in leaderboard([], published):
+            notes = dict(one.footnotes)
+            for row in one.rows:
+                for cell in row.cells:
+                    assert not cell.text or re.search(r".+, .+; split: .+", notes[cell.marks[0]]), row.label
+
+    def test_doubtful_ones_have_a_lettered_remark(self, published):
+        general = table(leaderboard([], published), "general")
+        emma = cells(general, "VQAv2", "not stated", "accuracy")["EMMA-7B (EMMA-1.0)"]
+        source, doubt = (dict(general.footnotes)[mark] for mark in emma.marks)
+        assert "assets/result.png" in source
+        assert doubt.startswith("EMMA VQAv2 89.42: Far above everything else in its class")
+        assert emma.marks[1].isalpha()
+        assert len(cells(general, "VQAv2", "not stated", "accuracy")["LLaVA-1.5-7B"].marks) == 1
+
+    def test_disagreeing_sources_are_named(self, published):
+        mllm = table(leaderboard([], published), "mllm")
+        mark = cells(mllm, "MME", "perception", "score")["LLaVA-1.5-7B"].marks[0]
+        assert re.search(
+            r"Table 4; split: perception \[elsewhere .*1373\.46 in GitHub issue", dict(mllm.footnotes)[mark]
+        )
+
+    def test_lower_is_better_where_the_column_says_so(self, published):
+        column = cells(table(leaderboard([], published), "hallucination"), "AMBER", "generative", "CHAIR")
+        assert column["LLaVA-1.5, size not stated by the source"].place == 1
+
+
+class TestRows:
+    def test_runs_of_one_model_share_one(self, published):
+        runs = [
+            scores(task("gqa", "testdev-balanced", metric("accuracy", 62.0))),
+            scores(task("vqav2", "val", metric("accuracy", 77.0))),
+        ]
+        general = table(leaderboard(runs, published), "general")
+        (row,) = [row for row in general.rows if "measured" in row.label]
+        assert sum(bool(cell.text) for cell in row.cells) == 2
+
+    def test_the_same_thing_measured_twice_is_kept_apart(self, published):
+        run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.0)))
+        general = table(leaderboard([run, run], published), "general")
+        measured = [row.label for row in general.rows if "measured" in row.label]
+        assert measured == ["my-emma, float16, abc, run 1 (measured)", "my-emma, float16, abc, run 2 (measured)"]
+
+    def test_models_of_one_name_are_told_apart_by_what_differs(self, published):
+        gqa = task("gqa", "testdev-balanced", metric("accuracy", 62.0))
+        runs = [scores(gqa, dtype="float16"), scores(gqa, dtype="float32")]
+        general = table(leaderboard(runs, published), "general")
+        measured = [row.label for row in general.rows if "measured" in row.label]
+        assert measured == ["my-emma, float16 (measured)", "my-emma, float32 (measured)"]
+
+
+class TestTheMiniSuite:
+    def test_stands_in_its_own_table_and_nowhere_else(self, published):
+        run = scores(mini("pope", 80.0).model_copy(update={"split": "coco", "metric": "f1"}), mini("gqa_mini", 70.0))
+        without = leaderboard([], published)
+        tables = leaderboard([run], published)
+        assert tables[: len(without)] == without
+        assert [t.key for t in tables[len(without) :]] == ["mini", "mini-baseline"]
+
+    def test_is_set_against_the_best_constant_answer(self, published):
+        run = scores(mini("a_mini", 80.0), mini("b_mini", 70.0))
+        baseline = table(leaderboard([run], published), "mini-baseline")
+        first, _, mean = baseline.rows
+        assert [cell.text for cell in first.cells] == ["100", "yes", "50.0", "80.0", "7e-07 (30:3)"]
+        assert mean.cells[3].text == "75.0"
+
+    def test_ranks_models_by_task(self, published):
+        runs = [scores(mini("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
+        suite = table(leaderboard(runs, published), "mini")
+        assert [(row.label, row.cells[0].place) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
+
+
+def places(better: str, *texts: str) -> list[int]:
+    rows = [Row(str(i), (Cell(text, float(text) if text else None),)) for i, text in enumerate(texts)]
+    return [row.cells[0].place for row in with_places([Heading(("h",), better)], rows)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("better", "texts", "expected"),
+    [
+        ("higher", ("9.9", "10.1", "9.8"), [2, 1, 0]),
+        ("lower", ("9.9", "10.1", "9.8"), [2, 0, 1]),
+        ("higher", ("5.0", "5.0", "4.0"), [1, 1, 2]),
+        ("higher", ("5.0", "4.0", "4.0"), [1, 2, 2]),
+        ("higher", ("5.0", "5.0"), [1, 1]),
+        ("higher", ("5.0", ""), [0, 0]),
+        ("unranked", ("5.0", "6.0"), [0, 0]),
+    ],
+)
+def test_places_go_by_what_is_printed(better, texts, expected):
+    assert places(better, *texts) == expected

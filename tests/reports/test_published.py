@@ -1,0 +1,116 @@
+"""`results/published.yaml` holds the whole collection it was made from, and picks among sources as it says."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emma_eval.errors import UserError
+from emma_eval.reports.published import Column, load_published
+
+SHARED = Path(os.environ.get("EMMA_SHARED_DIR", Path(__file__).parents[3] / "shared")) / "published_scores.yaml"
+
+needs_collection = pytest.mark.skipif(not SHARED.exists(), reason=f"the collection is not at {SHARED}")
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_published()
+
+
+@pytest.fixture(scope="module")
+def collection():
+    return yaml.safe_load(SHARED.read_text(encoding="utf-8"))
+
+
+@needs_collection
+def test_no_score_source_or_note_of_the_collection_is_lost(published, collection):
+    given = [
+        (
+            *(s[key] for key in ("model", "benchmark", "split", "metric", "value", "unit")),
+            *(s["source"][key] for key in ("ref", "where", "as_reported_by")),
+            s.get("note", ""),
+        )
+        for s in collection["scores"]
+    ]
+    kept = [
+        (
+            *(getattr(s, key) for key in ("model", "benchmark", "split", "metric", "value", "unit")),
+            *(published.sources[s.source], s.where, s.reported_by, s.note),
+        )
+        for s in published.scores
+    ]
+    assert kept == given
+
+
+@needs_collection
+def test_no_remark_model_or_gap_of_the_collection_is_lost(published, collection):
+    kept = [(remark.item, " ".join(remark.reason.split())) for remark in published.remarks]
+    assert kept == [(remark["item"], " ".join(remark["reason"].split())) for remark in collection["remarks"]]
+    assert [model.model_dump() for model in published.models] == collection["models"]
+    assert list(published.missing) == collection["missing"]
+
+
+def test_every_column_finds_scores_and_every_word_it_accepts_is_used(published):
+    for column in published.columns:
+        same = [score for score in published.scores if score.benchmark == column.benchmark]
+        taken = [score for score in same if score.split in column.splits and score.metric in column.metrics]
+        assert taken, column
+        assert {score.split for score in taken} == set(column.splits), column
+        assert {score.metric for score in taken} == set(column.metrics), column
+        assert {score.unit for score in taken} == {column.unit}, column
+
+
+def test_no_score_stands_in_two_columns(published):
+    for score in published.scores:
+        holders = [
+            column
+            for column in published.columns
+            if (score.benchmark == column.benchmark and score.split in column.splits and score.metric in column.metrics)
+        ]
+        assert len(holders) <= 1, (score, holders)
+
+
+def test_every_remark_that_names_scores_finds_some(published):
+    for remark in published.remarks:
+        for about in remark.about:
+            assert any(about.matches(score) for score in published.scores), remark.item
+
+
+def column(published, benchmark: str, split: str) -> Column:
+    return next(c for c in published.columns if (c.benchmark, c.split) == (benchmark, split))
+
+
+def test_the_models_own_paper_is_preferred_and_who_disagrees_is_kept(published):
+    pick = published.pick("llava-1.5-7b", column(published, "MME", "perception"))
+    assert pick is not None
+    assert (pick.score.value, pick.score.reported_by) == (1510.7, "original paper")
+    assert {other.value for other in pick.others} == {1490, 1506.2, 1373.46, 1509.3788}
+
+
+def test_a_source_that_agrees_is_no_disagreement(published):
+    pick = published.pick("llava-1.5-7b", column(published, "VQAv2", "test-dev"))
+    assert pick is not None
+    assert (pick.score.value, pick.others) == (78.5, ())
+
+
+def test_measured_columns_name_metrics_of_shipped_tasks(published):
+    from emma_eval.task import load_task
+    from emma_eval.tasks_index import task_names
+
+    tasks = {(task.benchmark, task.split): task for task in map(load_task, task_names())}
+    for one in published.columns:
+        for measured in one.measured:
+            assert measured.protocol in tasks[measured.benchmark, measured.split].protocols
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: [", "is not YAML"), ("rows: 3", "about: Field required"), ("[]", "valid dictionary")],
+)
+def test_a_broken_file_is_named(tmp_path, text, words):
+    path = tmp_path / "published.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"published\.yaml.*({words})"):
+        load_published(path)

@@ -1,0 +1,141 @@
+"""Markdown, LaTeX and CSV of one small table, and names that try to break them."""
+
+import csv as csv_module
+import io
+import re
+
+import pytest
+
+from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.published import load_published
+from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, terminal
+from emma_eval.reports.tables import Cell, Heading, Row, Table
+from emma_eval.reports.write import write_leaderboard
+from tests.reports.made import metric, scores, task
+
+SMALL = Table(
+    key="small",
+    title="Small & fine",
+    corner="Model",
+    headings=(Heading(("GQA", "test_dev", "accuracy")), Heading(("MME", "score"))),
+    rows=(
+        Row("a|b_c", (Cell("62.0", 62.0, ("1",), 2), Cell("1510.7", 1510.7, (), 1))),
+        Row("EMMA", (Cell("63.3", 63.3, ("2", "a"), 1), Cell())),
+    ),
+    footnotes=(("1", "paper, Table 3; split: test_dev"), ("2", "repo"), ("a", "doubtful: 100% <sure>")),
+    notes=("Not comparable.",),
+)
+
+MARKDOWN = r"""# Leaderboard
+
+Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric.
+
+## Small &amp; fine
+
+| Model   |   GQA<br>test\_dev<br>accuracy |   MME<br>score |
+|:--------|-------------------------------:|---------------:|
+| a\|b\_c |        <u>62.0</u><sup>1</sup> |     **1510.7** |
+| EMMA    |         **63.3**<sup>2,a</sup> |                |
+
+Not comparable.
+
+- <sup>1</sup> paper, Table 3; split: test\_dev
+- <sup>2</sup> repo
+- <sup>a</sup> doubtful: 100% &lt;sure&gt;
+"""
+
+LATEX = r"""% \usepackage{graphicx}; best of a column in \textbf, second in \underline
+
+\begin{table}[t]
+\centering
+\caption{Small \& fine}
+\label{tab:small}
+\resizebox{\textwidth}{!}{%
+\begin{tabular}{lrr}
+\hline
+ Model                &   \shortstack{GQA \\ test\_dev \\ accuracy} &   \shortstack{MME \\ score} \\
+\hline
+ a\textbar{}b\_c &      \underline{62.0}\textsuperscript{1} &             \textbf{1510.7} \\
+ EMMA                 &        \textbf{63.3}\textsuperscript{2,a} &                             \\
+\hline
+\end{tabular}}
+\end{table}
+{\footnotesize\noindent
+Not comparable. \\
+\textsuperscript{1} paper, Table 3; split: test\_dev \\
+\textsuperscript{2} repo \\
+\textsuperscript{a} doubtful: 100\% \textless{}sure\textgreater{}
+\par}
+"""
+
+
+def without_padding(text: str) -> str:
+    return re.sub(r"[ -]+", " ", text)
+
+
+def test_markdown_is_as_expected():
+    assert without_padding(markdown([SMALL])) == without_padding(MARKDOWN)
+
+
+def test_latex_is_as_expected():
+    assert without_padding(latex([SMALL])) == without_padding(LATEX)
+
+
+NASTY = [
+    "a | b",
+    "x\ny",
+    "**bold** _it_ `code`",
+    "<script>",
+    "50% & $5 #1 {x} \\end{tabular} ~ ^",
+    "tab\tnul\x00",
+    "中文",
+]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_no_name_breaks_a_table(name):
+    run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.0)), name=name)
+    tables = leaderboard([run], load_published(), measured_only=True)
+    lines = markdown(tables).splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    assert sum("measured)" in row for row in rows) == 1
+    assert "<script>" not in markdown(tables)
+    body = re.search(r"\\begin{tabular}.*?\\end{tabular}", latex(tables), re.DOTALL)
+    assert body is not None
+    measured = [line for line in body[0].splitlines() if "measured)" in line]
+    assert len(measured) == 1
+    assert len(re.findall(r"(?<!\\)&", measured[0])) == 1
+    assert measured[0].endswith("\\\\")
+
+
+def test_escapes_show_the_text_as_it_is():
+    assert escape_markdown("a_b*c|d<e>") == r"a\_b\*c\|d&lt;e&gt;"
+    assert escape_latex(r"a_b%\x") == r"a\_b\%\textbackslash{}x"
+
+
+def test_csv_has_one_line_a_value_with_unrounded_numbers():
+    run = scores(task("gqa", "testdev-balanced", metric("accuracy", 62.3456)), name="a,b\n|c")
+    lines = list(csv_module.DictReader(io.StringIO(csv(leaderboard([run], load_published())))))
+    (measured,) = [line for line in lines if line["kind"] == "measured"]
+    assert (float(measured["value"]), measured["benchmark"], measured["split"]) == (62.3456, "GQA", "testdev-balanced")
+    assert measured["model"] == "a,b\n|c (measured)"
+    emma = [line for line in lines if line["model"].startswith("EMMA") and line["benchmark"] == "VQAv2"]
+    assert [(line["value"], line["place"]) for line in emma] == [("89.42", "1")]
+    assert "Treat as unverified" in emma[0]["remarks"]
+
+
+def test_the_terminal_shows_the_same_cells():
+    shown = terminal(SMALL)
+    assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "63.3"]
+
+
+def test_files_are_written_and_name_failed_samples(tmp_path):
+    failed = [{"id": f"q|{i}", "round": i % 2, "reason": "no picture"} for i in range(25)]
+    one = task("gqa", "testdev-balanced", metric("accuracy", 62.0)).model_dump() | {"failed": failed}
+    run = scores(type(task("x", "y", metric("accuracy", 1.0))).model_validate(one))
+    paths = write_leaderboard(tmp_path / "out", [run], load_published())
+    assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.tex"]
+    text = paths[0].read_text(encoding="utf-8")
+    assert "- q\\|0: no picture\n- q\\|1, pass 1: no picture" in text
+    assert "and 5 more, listed in scores.json" in text

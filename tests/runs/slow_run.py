@@ -1,0 +1,20 @@
+"""A run that takes its time, to be killed: `python -m tests.runs.slow_run DATA FOLDER`."""
+
+import sys
+import time
+from pathlib import Path
+
+from emma_eval.runs.execute import execute
+from emma_eval.runs.progress import PlainProgress
+from tests.runs.tiny import Answering, settings, source
+
+
+class Slow(Answering):
+    def respond(self, request):
+        time.sleep(0.2)
+        return super().respond(request)
+
+
+if __name__ == "__main__":
+    data, folder = map(Path, sys.argv[1:])
+    execute(settings(data), source(), folder, PlainProgress(), Slow())

@@ -1,0 +1,77 @@
+"""From responses to a task's scores: failures of single passes, held-back truth, the mini suite's baseline."""
+
+from emma_eval.prompts import build_requests
+from emma_eval.runs.manifest import TaskFacts
+from emma_eval.runs.plan import TaskPlan
+from emma_eval.runs.scoring import HELD_BACK, score_task
+from emma_eval.task import load_task
+from emma_eval.types import Response, Sample
+
+FACTS = TaskFacts(config="", protocol="official", data={}, truth="", samples=0)
+
+
+def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
+    task = load_task(task_name)
+    return TaskPlan(task, "official", samples, True, mini, FACTS, tuple(build_requests(task, samples)))
+
+
+def responses(plan: TaskPlan, texts: dict[tuple[str, int], str | None]) -> dict[tuple[str, int], Response]:
+    return {
+        (r.sample_id, r.round_id): Response(
+            r.sample_id, r.round_id, r.prompt, r.instruction, text, 1, 0.0, None if text else "broken"
+        )
+        for r in plan.requests
+        if (text := texts.get((r.sample_id, r.round_id), "missing")) != "missing"
+    }
+
+
+def yes_no(count: int, **changes: object) -> list[Sample]:
+    truth = ("yes", "no")
+    return [Sample(str(i), f"Is it {i}?", answers=(truth[i % 2],), category="random") for i in range(count)]
+
+
+def test_answered_failed_and_missing_samples_are_told_apart():
+    three = plan("pope", yes_no(3))
+    task, scores = score_task(three, responses(three, {("0", 0): "yes", ("1", 0): None}))
+    assert [sample.status for sample in scores.samples] == ["answered", "failed", "missing"]
+    assert task.counts.model_dump() == {"samples": 3, "answered": 1, "failed": 1, "missing": 1}
+    assert task.credit == 1 / 3
+
+
+def test_one_failed_pass_fails_its_sample():
+    options = ("red", "blue", "green")
+    sample = Sample("7", "Which?", answers=("A",), options=options, category="c", meta=PASSES)
+    one = plan("mmbench_en", [sample])
+    assert len(one.requests) == 3
+    task, scores = score_task(one, responses(one, {("7", 0): "A", ("7", 1): None, ("7", 2): "B"}))
+    assert scores.samples[0].status == "failed"
+    assert [(f.id, f.round, f.reason) for f in task.failed] == [("7", 1, "broken")]
+    assert task.credit == 0
+
+
+PASSES = {
+    "l2_category": "l2",
+    "category": "c",
+    "split": "dev",
+    "passes": [
+        ({"A": "red", "B": "blue", "C": "green"}, "A"),
+        ({"A": "blue", "B": "green", "C": "red"}, "C"),
+        ({"A": "green", "B": "red", "C": "blue"}, "B"),
+    ],
+}
+
+
+def test_held_back_truth_is_said_and_not_scored():
+    held = plan("vqav2_testdev", [Sample("1", "What?"), Sample("2", "Who?")])
+    task, scores = score_task(held, responses(held, {("1", 0): "cat", ("2", 0): None}))
+    assert task.metrics == ()
+    assert task.notes == (HELD_BACK,)
+    assert [sample.status for sample in scores.samples] == ["answered", "failed"]
+
+
+def test_a_mini_task_is_set_against_its_best_constant_answer():
+    six = plan("pope", yes_no(6), mini=True)
+    task, _ = score_task(six, responses(six, {(s.id, 0): s.answers[0] for s in six.samples}))
+    assert task.baseline is not None
+    assert (task.baseline.credit, task.baseline.better, task.baseline.worse) == (0.5, 3, 0)
+    assert task.baseline.p_value == 0.125
