@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import comb
 
+from emma_eval.reports.scores_file import BaselineRecord
 from emma_eval.types import Answer, Answers, Sample, Scorer, Scores
 
 MAX_CANDIDATES = 30  # the most frequent gold answers; one beyond these cannot be the best constant in practice
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The best constant answer beside a model's scores on the same samples."""
-
-    answer: str
-    credit: float  # mean credit of the constant answer, 0 to 1
-    better: int  # samples on which the model earned more
-    worse: int  # samples on which it earned less
-    p_value: float  # exact one-sided sign test
-
-
 def majority_baseline(
     scorer: Scorer, samples: Sequence[Sample], asked: Answers, model_scores: Scores
-) -> Baseline | None:
+) -> BaselineRecord | None:
     """Score every frequent gold answer as if it were given to all questions, and compare the model with the best.
 
     `asked` holds every (sample, round) with its prompt; its texts are ignored. The scorer is the task's own, so that
@@ -46,7 +35,7 @@ def majority_baseline(
     mean, candidate, earned = best
     better = sum(ours > theirs for ours, theirs in zip(model, earned, strict=True))
     worse = sum(ours < theirs for ours, theirs in zip(model, earned, strict=True))
-    return Baseline(candidate, mean, better, worse, sign_test(better, worse))
+    return BaselineRecord(answer=candidate, credit=mean, better=better, worse=worse, p_value=sign_test(better, worse))
 
 
 def sign_test(better: int, worse: int) -> float:

@@ -20,7 +20,8 @@ PACKAGES = (
     "open_clip_torch",
     "numpy",
     "pillow",
-    "pandas",
+    "datasets",
+    "easy-vqa",
 )
 PACKAGE_FOLDER = Path(emma_eval.__file__).parent
 

@@ -99,7 +99,7 @@ def answer_all(session: RunSession, settings: RunSettings, progress: Progress, t
         progress.message(f"everything is answered already in {session.folder}")
         return
     model = session.model()
-    session.started()
+    session.record_device()
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({name: (total, total - len(pending[name])) for name, total in totals.items()})
     again = {(name, r.sample_id, r.round_id) for name, requests in pending.items() for r in requests}

@@ -44,7 +44,7 @@ class TaskFacts(Facts):
 
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
     protocol: str
-    data: dict[str, str] = Field(description="data file -> SHA-256; pictures are not hashed")
+    data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; pictures are not hashed")
     truth: str = Field(description="SHA-256 over sample ids and expected answers")
     samples: int
     requests: int = Field(default=0, description="more than samples for a circular task")

@@ -31,7 +31,6 @@ class TaskPlan:
     protocol: str
     samples: Sequence[Sample]
     complete: bool  # all samples of the split, so that the scores compare with published ones
-    mini: bool  # a task of the shipped suite
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
 
@@ -53,16 +52,17 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         need_images=True,
     )
     samples = chosen(samples, settings.limit, settings.seed)
+    found, _ = locate_files(task, settings.data, files)
     config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump()}
     facts = TaskFacts(
         config=_digest([json.dumps(config, sort_keys=True)]),
         protocol=protocol,
-        data=data_hashes(locate_files(task, settings.data, files)[0]),
+        data=data_hashes(found) if found or not task.hub else {"hub": str(task.hub)},
         truth=_digest(json.dumps([sample.id, sample.answers]) for sample in samples),
         samples=len(samples),
     )
     complete = settings.limit is None and len(samples) in task.expected.samples
-    return TaskPlan(task, protocol, samples, complete, is_mini(name), facts)
+    return TaskPlan(task, protocol, samples, complete, facts)
 
 
 def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
@@ -72,13 +72,6 @@ def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Se
     if seed is None:
         return samples[:limit]
     return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]  # noqa: S311
-
-
-def is_mini(name: str) -> bool:
-    """Whether a task belongs to the shipped suite, whose numbers compare with no published ones."""
-    from emma_eval.tasks_index import task_groups
-
-    return name in task_groups().get("mini", ())
 
 
 def with_requests(plan: TaskPlan, template: str) -> TaskPlan:

@@ -51,6 +51,11 @@ class Pace:
         """Start the clock now, so that waiting for the first answer and for other tasks does not count."""
         self._before, self._started = self.done, time.monotonic()
 
+    @property
+    def so_far(self) -> str:
+        """'120/300, 12.5 samples/s, 14 s left'."""
+        return ", ".join(filter(None, (f"{self.done}/{self.total}", str(self))))
+
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._started
         rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
@@ -120,7 +125,7 @@ class PlainProgress(_Counting):
         if begins or pace.done == pace.total or time.monotonic() - self._told >= LINE_SECONDS:
             self._told = time.monotonic()
             whole = self.overall
-            self.message(f"{task} {pace.done}/{pace.total} {pace} | all {whole.done}/{whole.total} {whole}")
+            self.message(f"{task} {pace.so_far} | all {whole.so_far}")
 
 
 class BarProgress(_Counting):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from emma_eval.reports.baseline import majority_baseline
-from emma_eval.reports.scores_file import BaselineRecord, Counts, FailedSample, MetricRecord, TaskScores
+from emma_eval.reports.scores_file import Counts, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.types import Answer, Response, SampleScore, Scores
 
@@ -32,7 +32,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         config = plan.task.scorer_config(plan.protocol)
         scorer = get_scorer(config.scorer, **config.options)
         scores = scorer(plan.samples, answers)
-        if plan.mini:
+        if plan.task.suite:
             asked = {(r.sample_id, r.round_id): Answer("", r.prompt) for r in plan.requests}
             baseline = majority_baseline(scorer, plan.samples, asked, scores)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
@@ -45,13 +45,13 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         protocol=plan.protocol,
         metric=plan.task.metric,
         complete=plan.complete,
-        mini=plan.mini,
+        mini=plan.task.suite is not None,
         counts=Counts.of(samples),
         credit=sum(earned) / len(earned) if earned else 0.0,
         metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
         notes=scores.notes,
         failed=tuple(failed),
-        baseline=BaselineRecord(**asdict(baseline)) if baseline else None,
+        baseline=baseline,
     )
     return task_scores, replace(scores, samples=samples)
 

@@ -68,7 +68,7 @@ class RunSession:
             self.manifest = now
         return self._model
 
-    def started(self) -> None:
+    def record_device(self) -> None:
         """Write down the device that will answer."""
         name = environment.device_name(str(getattr(self._model, "device", "cpu")))
         self._update(device_name=name)

@@ -11,8 +11,8 @@ FACTS = TaskFacts(config="", protocol="official", data={}, truth="", samples=0)
 
 
 def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
-    task = load_task(task_name)
-    return TaskPlan(task, "official", samples, True, mini, FACTS, tuple(build_requests(task, samples)))
+    task = load_task(task_name).model_copy(update={"suite": "mini" if mini else None})
+    return TaskPlan(task, "official", samples, True, FACTS, tuple(build_requests(task, samples)))
 
 
 def responses(plan: TaskPlan, texts: dict[tuple[str, int], str | None]) -> dict[tuple[str, int], Response]:

@@ -1,0 +1,75 @@
+"""What a run tells as it goes."""
+
+import re
+
+import pytest
+
+from emma_eval.runs import progress
+from emma_eval.runs.progress import BarProgress, Pace, PlainProgress, duration
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is moved."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+
+    def move(seconds):
+        now[0] += seconds
+
+    return move
+
+
+def test_pace_counts_only_this_session(clock):
+    pace = Pace(total=100, done=40)
+    clock(10)
+    for _ in range(20):
+        pace.advance(failed=False)
+    assert str(pace) == "2.0 samples/s, 20 s left"
+    pace.advance(failed=True)
+    assert pace.so_far == "61/100, 2.1 samples/s, 19 s left, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_durations_read_well(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_without_a_terminal_a_line_every_few_seconds_and_at_the_ends(clock, capsys):
+    with PlainProgress() as plain:
+        plain.start({"a": (1000, 0), "b": (2, 0)})
+        for _ in range(1000):
+            clock(0.01)
+            plain.advance("a", failed=False)
+        plain.advance("b", failed=True)
+        plain.advance("b", failed=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.match(r"\w \d+/\d+", line)[0] for line in lines] == [
+        "a 1/1000",
+        "a 501/1000",
+        "a 1000/1000",
+        "b 1/2",
+        "b 2/2",
+    ]
+    assert lines[1].endswith("| all 501/1002, 100.0 samples/s, 5 s left")
+
+
+def test_on_a_terminal_one_bar_a_task_and_one_for_all(clock, capsys):
+    with BarProgress() as bars:
+        bars.message("loading [x]")
+        bars.start({"a": (10, 4), "b": (5, 0)})
+        clock(1)
+        bars.advance("a", failed=False)
+        bars.advance("a", failed=True)
+        tasks = {task.description: (task.completed, task.total) for task in bars._bars.tasks}
+    assert tasks == {"a": (6, 10), "b": (0, 5), "all": (6, 15)}
+    assert "loading [x]" in capsys.readouterr().err
+
+
+def test_the_terminal_decides_which(monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert isinstance(progress.progress_for_terminal(), BarProgress)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
+    assert isinstance(progress.progress_for_terminal(), PlainProgress)

@@ -1,0 +1,62 @@
+"""A run with the real model code: batches fall otherwise after an interrupt, and nothing of it shows in the scores."""
+
+from pathlib import Path
+
+import pytest
+
+from emma_eval.inference import answer
+from emma_eval.runs.execute import execute
+from emma_eval.runs.model_source import model_source
+from emma_eval.runs.progress import PlainProgress
+from tests.models.tiny_checkpoint import Tiny
+from tests.runs.tiny import REQUESTS, settings
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Tiny().write(tmp_path_factory.mktemp("model"))
+
+
+def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):
+    def session(folder, batch_size, stop_after=REQUESTS + 1):
+        chosen = settings(data, model=str(checkpoint), batch_size=batch_size, limit=8)
+
+        def answering(model, requests, size):
+            for count, response in enumerate(answer(model, requests, size)):
+                if count == stop_after:
+                    raise KeyboardInterrupt
+                yield response
+
+        return execute(chosen, model_source(chosen), folder, PlainProgress(), answering)
+
+    session(tmp_path / "whole", batch_size=8)
+    with pytest.raises(KeyboardInterrupt):
+        session(tmp_path / "broken", batch_size=3, stop_after=5)
+    session(tmp_path / "broken", batch_size=2)
+    whole, broken = ((tmp_path / name) for name in ("whole", "broken"))
+    assert (whole / "scores.json").read_bytes() == (broken / "scores.json").read_bytes()
+    assert (whole / "samples" / "pope.jsonl").read_bytes() == (broken / "samples" / "pope.jsonl").read_bytes()
+    assert texts(whole) == texts(broken)
+
+
+def texts(folder):
+    from emma_eval.runs.records import read_responses
+
+    return {r.sample_id: (r.text, r.tokens) for r in read_responses(folder / "responses" / "pope.jsonl")}
+
+
+def test_changed_weights_are_refused(data, tmp_path, checkpoint):
+    import shutil
+
+    from emma_eval.errors import UserError
+
+    shutil.copytree(checkpoint.parent, tmp_path / "model")
+    copy = tmp_path / "model" / checkpoint.name
+    chosen = settings(data, model=str(copy), limit=1)
+    execute(chosen, model_source(chosen), tmp_path / "run", PlainProgress())
+    other = next(copy.glob("*.safetensors"))
+    content = bytearray(other.read_bytes())
+    content[-1] ^= 1
+    other.write_bytes(content)
+    with pytest.raises(UserError, match=r"the model .* has changed \(weights or tokenizer"):
+        execute(chosen, model_source(chosen), tmp_path / "run", PlainProgress())
