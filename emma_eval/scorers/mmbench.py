@@ -1,6 +1,6 @@
 """MMBench with circular evaluation: a question counts when every pass, with its options rotated, is answered rightly.
 
-Reads of a Sample: `options`, `answers` (the letter of pass 0), meta `category`, `l2_category`, `split`, and `passes`
+Reads of a Sample: `options`, `answers` (the letter of pass 0), `category`, meta `l2_category`, `split`, and `passes`
 ((choices by letter, answer letter) a pass) where the passes are not just `options` rotated. Answers are keyed
 (id, pass).
 """
@@ -93,7 +93,8 @@ def _breakdown(samples: Sequence[Sample], hits: Sequence[float]) -> list[Metric]
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
-    split, abilities = sample.meta.get("split"), [(key, sample.meta[key]) for key in ("category", "l2_category")]
+    split = sample.meta.get("split")
+    abilities = [("category", sample.category), ("l2_category", sample.meta["l2_category"])]
     yield from abilities
     if split:
         yield "split", split

@@ -1,0 +1,59 @@
+"""Scorers by name, and what all of them have in common."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emma_eval.errors import UserError
+from emma_eval.scorers import SCORERS, get_scorer
+from emma_eval.scorers.arithmetic import mean, naive_sum, ratio
+from emma_eval.scorers.exact import exact
+from tests.scorers.helpers import answered, sample, value
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_name_leads_to_a_scorer_that_refuses_to_score_nothing(name):
+    with pytest.raises(UserError, match="no samples"):
+        get_scorer(name)([], {})
+
+
+def test_an_unknown_name_or_option_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'vqa'"):
+        get_scorer("vqaa")
+    with pytest.raises(UserError, match="did you mean 'processor'"):
+        get_scorer("vqa", procesor="llava")
+    with pytest.raises(UserError, match="did you mean 'llava'"):
+        get_scorer("vqa", processor="lava")
+
+
+def test_scoring_imports_nothing_heavy():
+    code = (
+        "import sys, importlib, emma_eval.scorers as s\n"
+        "for path in s.SCORERS.values(): importlib.import_module(path.split(':')[0])\n"
+        "print([m for m in ('torch', 'transformers', 'pandas', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_sums_go_left_to_right():
+    assert naive_sum([0.1] * 10) == 0.9999999999999999  # Python 3.12's sum says 1.0
+    assert mean([]) == 0
+    assert ratio(1, 0) == 0
+
+
+@given(st.permutations(range(6)))
+def test_the_order_of_the_answers_does_not_matter(order):
+    samples = [sample(str(i), "yes" if i % 2 else "no") for i in range(6)]
+    answers = {(str(i), 0): answered("yes" if i < 4 else "no")["1", 0] for i in order}
+    assert exact(samples, answers) == exact(samples, dict(sorted(answers.items())))
+
+
+def test_exact_match_ignores_case_blanks_and_one_full_stop():
+    samples = [sample(str(i), "Blue", category="color") for i in (1, 2, 3)]
+    scores = exact(samples, answered(" BLUE.", "blue..", None))
+    assert [one.value for one in scores.samples] == [1, 0, 0]
+    assert value(scores, group="category", category="color") == pytest.approx(100 / 3)
