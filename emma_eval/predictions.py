@@ -22,7 +22,6 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.readers.files import read_text
-from emma_eval.text import did_you_mean
 from emma_eval.types import Answer, Sample
 
 ID_KEYS = ("question_id", "questionId", "index", "id", "image")
@@ -102,8 +101,8 @@ class _Join:
         if "question" in row:
             return self._by_position(place, row)
         raise UserError(
-            f"{self._path}, {place}: no id; one of the keys {', '.join(ID_KEYS)} is expected"
-            f"{did_you_mean('question_id', map(str, row))}"
+            f"{self._path}, {place}: no id; one of the keys {', '.join(ID_KEYS)} is expected, "
+            f"the row has {', '.join(row) or 'none'}"
         )
 
     @staticmethod
@@ -172,8 +171,8 @@ def _text(path: Path, place: str, row: Row) -> str | None:
     key = next((key for key in TEXT_KEYS if key in row), None)
     if key is None:
         raise UserError(
-            f"{path}, {place}: no answer; one of the keys {', '.join(TEXT_KEYS)} is expected"
-            f"{did_you_mean('text', map(str, row))}"
+            f"{path}, {place}: no answer; one of the keys {', '.join(TEXT_KEYS)} is expected, "
+            f"the row has {', '.join(row) or 'none'}"
         )
     value = row[key]
     if value is None or isinstance(value, str):

@@ -1,0 +1,126 @@
+"""Reading answers made anywhere: formats, joins, and mistakes told in one line."""
+
+import gzip
+import json
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.predictions import read_predictions
+from emma_eval.types import Sample
+
+TWO = [Sample("1", "Is it a cat?"), Sample("2", "Is it a dog?")]
+MME = [Sample("OCR/7.jpg#0", "Is it A? Please answer yes or no.", category="OCR", meta={"image": "7.jpg", "pair": 0})]
+
+
+def write(tmp_path, content, name="answers.jsonl"):
+    path = tmp_path / name
+    if isinstance(content, list):
+        content = "\n".join(json.dumps(row) for row in content) + "\n"
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    return path
+
+
+def texts(predictions):
+    return {key: answer.text for key, answer in predictions.answers.items()}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"question_id": 1, "text": "yes"}, {"question_id": "2", "text": "no"}],
+        [{"question_id": 1, "answer": "yes"}, {"question_id": 2, "answer": "no"}],  # VQA
+        [{"questionId": "1", "prediction": "yes"}, {"questionId": "2", "prediction": "no"}],  # GQA
+        [{"image": "1", "answer": "yes"}, {"image": "2", "answer": "no"}],  # VizWiz
+        [{"question": "Is it a cat?", "answer": "yes"}, {"question": "Is it a dog?", "answer": "no"}],  # POPE
+    ],
+)
+@pytest.mark.parametrize("name", ["answers.jsonl", "answers.jsonl.gz", "answers.json"])
+def test_rows_of_every_official_format(tmp_path, rows, name):
+    content = json.dumps(rows) if name.endswith(".json") else rows
+    assert texts(read_predictions(write(tmp_path, content, name), TWO)) == {("1", 0): "yes", ("2", 0): "no"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_scienceqas_results_file(tmp_path, indent):
+    content = json.dumps({"acc": 50, "outputs": {"1": "A", "2": "B"}}, indent=indent)
+    assert texts(read_predictions(write(tmp_path, content, "r.json"), TWO)) == {("1", 0): "A", ("2", 0): "B"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "index\tprediction\n1\tA\n1000001\tB\n"),
+        ("a.csv", 'index,question,prediction\n1,"a\nb",A\n1000001,,B\n'),
+        ("a.jsonl", '{"index": 1, "prediction": "A"}\n{"index": 1000001, "prediction": "B"}\n'),
+        ("a.jsonl", '{"question_id": 1, "round_id": 0, "text": "A"}\n{"question_id": 1, "round_id": 1, "text": "B"}\n'),
+    ],
+)
+def test_mmbench_rows_have_a_pass_in_their_index_or_beside_it(tmp_path, name, content):
+    assert texts(read_predictions(write(tmp_path, content, name), TWO)) == {("1", 0): "A", ("1", 1): "B"}
+
+
+def test_mmes_folder_joins_by_subtask_picture_and_question(tmp_path):
+    write(tmp_path, "7.png\tIs it A?\tYes\tno idea\n", "OCR.txt")
+    assert texts(read_predictions(tmp_path, MME)) == {("OCR/7.jpg#0", 0): "no idea"}
+
+
+def test_numbers_are_written_as_a_spreadsheet_writes_them(tmp_path):
+    rows = [{"question_id": 1, "text": 3.0}, {"question_id": 2, "text": 2.5}]
+    assert texts(read_predictions(write(tmp_path, rows), TWO)) == {("1", 0): "3", ("2", 0): "2.5"}
+
+
+def test_a_runs_own_record_keeps_prompts_and_failures(tmp_path):
+    rows = [
+        {"id": "1", "round": 0, "prompt": "<image>\nQ", "text": "yes", "error": None},
+        {"id": "2", "round": 0, "prompt": "Q", "text": None, "error": "no such picture"},
+    ]
+    predictions = read_predictions(write(tmp_path, rows), TWO)
+    assert predictions.answers["1", 0].prompt == "<image>\nQ"
+    assert predictions.failed == {("2", 0)}
+
+
+def test_of_repeated_rows_the_later_counts_with_a_note(tmp_path):
+    rows = [{"question_id": 1, "text": text} for text in ("yes", None, "no")]
+    predictions = read_predictions(write(tmp_path, rows), TWO)
+    assert texts(predictions) == {("1", 0): "no"}
+    assert not predictions.failed
+    assert predictions.notes == ("2 repeated answers: the later one counts",)
+
+
+def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
+    rows = [{"question_id": id_, "text": "yes"} for id_ in (1, 77, 78)]
+    path = write(tmp_path, rows)
+    with pytest.raises(UserError, match="2 answers are to questions that are not in the data, the first to '77'"):
+        read_predictions(path, TWO)
+    assert texts(read_predictions(path, TWO, ignore_foreign=True)) == {("1", 0): "yes"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"question_id": 1, "text": "a"}\n\n{"question_id": 2, "text"\n', "line 3: not JSON"),
+        ('[{"question_id": 1,\n "text": }]', "line 2: not JSON"),
+        ('{"question_id": 1, "txt": "a"}\n', "line 1: no answer.*the row has question_id, txt"),
+        ('{"question_ids": 1, "text": "a"}\n', "line 1: no id.*the row has question_ids, text"),
+        ('{"question_id": 1, "text": ["a"]}\n', "line 1: text must be text, not list"),
+        ('{"question_id": 1, "round_id": "x", "text": "a"}\n', "line 1: round_id 'x'"),
+        ("5\n", "line 1: a JSON object is expected, not int"),
+        ('[[1, "a"]]', "row 0: a JSON object is expected, not list"),
+        ('{"question": "Is it a dog?", "answer": "a"}\n', "line 1: rows without ids are joined by position"),
+        ('{"question": "Is it a cat?", "answer": "a"}\n', "1 rows without ids for 2 questions"),
+    ],
+)
+def test_mistakes_name_file_and_line(tmp_path, content, message):
+    path = write(tmp_path, content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_predictions(path, TWO)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_are_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match="no such predictions file"):
+        read_predictions(tmp_path / "none.jsonl", TWO)
+    with pytest.raises(UserError, match=r"no \.txt files"):
+        read_predictions(tmp_path, MME)
