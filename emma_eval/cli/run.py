@@ -93,7 +93,7 @@ def show(result: Result) -> None:
     if not console.is_terminal:
         console.width = 200  # a pipe or file has no width; a table must not be folded for one
     for table in leaderboard([result.scores], load_published(), measured_only=True):
-        console.print(terminal(table))
+        console.print(terminal(table, console))
     for task in result.scores.tasks:
         for note in task.notes:
             print(f"{task.name}: {note}")

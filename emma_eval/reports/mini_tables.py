@@ -80,7 +80,7 @@ def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[
     ]
     headings = (
         Heading(("questions",), "unranked"),
-        Heading(("best constant", "answer"), "unranked"),
+        Heading(("best", "constant", "answer"), "unranked"),
         Heading(("its", "accuracy"), "unranked"),
         *per_model,
     )

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from emma_eval.reports.tables import Cell, Heading, Table
+from emma_eval.reports.tables import Cell, Heading, Table, transposed
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.table
 
 CSV_FIELDS = (
@@ -74,17 +75,25 @@ def csv(tables: Sequence[Table]) -> str:
     return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
 
 
-def terminal(table: Table) -> rich.table.Table:
-    """The table for a terminal; footnotes stay in the files."""
+def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
+    """The table for a terminal, on its side if that is what fits; footnotes stay in the files."""
+    import rich.measure
+
+    shown = _terminal_grid(table)
+    width = rich.measure.Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
+    return shown if width <= console.width else _terminal_grid(transposed(table))
+
+
+def _terminal_grid(table: Table) -> rich.table.Table:
     import rich.box
     import rich.table
     import rich.text
 
     styles = ("", "bold", "underline")
     shown = rich.table.Table(title=table.title, box=rich.box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    shown.add_column(table.corner)
+    shown.add_column(rich.text.Text(table.corner))
     for heading in table.headings:
-        shown.add_column("\n".join(map(one_line, heading.lines)), justify="right")
+        shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")
     for row in table.rows:
         cells = [rich.text.Text(one_line(cell.text), style=styles[cell.place]) for cell in row.cells]
         shown.add_row(rich.text.Text(one_line(row.label)), *cells)

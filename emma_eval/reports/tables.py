@@ -91,6 +91,15 @@ def with_places(headings: Sequence[Heading], rows: Sequence[Row]) -> tuple[Row, 
     return tuple(replace(row, cells=tuple(column[i] for column in placed)) for i, row in enumerate(rows))
 
 
+def transposed(table: Table) -> Table:
+    """The table on its side: what was ranked down a column is then ranked along a row."""
+    rows = tuple(
+        Row(", ".join(heading.lines), tuple(row.cells[i] for row in table.rows))
+        for i, heading in enumerate(table.headings)
+    )
+    return replace(table, corner="", headings=tuple(Heading((row.label,)) for row in table.rows), rows=rows)
+
+
 def _placed(better: Better, cells: Sequence[Cell]) -> list[Cell]:
     if better == "unranked" or sum(cell.value is not None for cell in cells) < 2:
         return list(cells)

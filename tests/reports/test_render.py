@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from rich.console import Console
 
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
@@ -126,8 +127,15 @@ def test_csv_has_one_line_a_value_with_unrounded_numbers():
 
 
 def test_the_terminal_shows_the_same_cells():
-    shown = terminal(SMALL)
+    shown = terminal(SMALL, Console(width=80))
     assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "63.3"]
+
+
+def test_a_table_too_wide_for_the_terminal_lies_on_its_side():
+    shown = terminal(SMALL, Console(width=30))
+    assert [str(column.header) for column in shown.columns] == ["", "a|b_c", "EMMA"]
+    assert [str(cell) for cell in shown.columns[0].cells] == ["GQA, test_dev, accuracy", "MME, score"]
+    assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "1510.7"]
 
 
 def test_files_are_written_and_name_failed_samples(tmp_path):
