@@ -132,7 +132,7 @@ def test_the_terminal_shows_the_same_cells():
 
 
 def test_a_table_too_wide_for_the_terminal_lies_on_its_side():
-    shown = terminal(SMALL, Console(width=30))
+    shown = terminal(SMALL, Console(width=20))
     assert [str(column.header) for column in shown.columns] == ["", "a|b_c", "EMMA"]
     assert [str(cell) for cell in shown.columns[0].cells] == ["GQA, test_dev, accuracy", "MME, score"]
     assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "1510.7"]
