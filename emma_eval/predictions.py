@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from emma_eval.errors import UserError
 from emma_eval.readers.files import read_text
@@ -245,9 +246,12 @@ def _object(path: Path, place: str, row: Any) -> Row:
 
 def _table(path: Path, delimiter: str) -> Iterator[tuple[str, Row]]:
     csv.field_size_limit(sys.maxsize)  # an MMBench table may keep its pictures
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
-    for row in reader:
-        yield f"line {reader.line_num}", row
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, restval="")
+    try:
+        for row in reader:
+            yield f"line {reader.line_num}", row
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: not a table: {error}") from error
 
 
 def _excel(path: Path) -> Iterator[tuple[str, Row]]:
@@ -256,9 +260,9 @@ def _excel(path: Path) -> Iterator[tuple[str, Row]]:
 
         rows = pandas.read_excel(path, dtype=object, keep_default_na=False).to_dict("records")
     except ImportError as error:
-        raise UserError(
-            f"{path}: reading Excel files needs openpyxl (pip install openpyxl), or save it as CSV"
-        ) from error
+        raise UserError(f"{path}: Excel files need openpyxl (pip install openpyxl); or save it as CSV") from error
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
+        raise UserError(f"{path}: not an Excel file: {error}") from error
     for number, row in enumerate(rows, 2):
         yield f"row {number}", {str(key): value for key, value in row.items()}
 

@@ -124,3 +124,20 @@ def test_missing_files_are_the_users_mistake(tmp_path):
         read_predictions(tmp_path / "none.jsonl", TWO)
     with pytest.raises(UserError, match=r"no \.txt files"):
         read_predictions(tmp_path, MME)
+
+
+def test_an_excel_file_is_read_by_pandas_or_its_lack_is_named(tmp_path, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    path = write(tmp_path, "no archive", "answers.xlsx")
+    with pytest.raises(UserError, match="not an Excel file"):
+        read_predictions(path, TWO)
+
+    def without_openpyxl(*_, **__):
+        raise ImportError
+
+    monkeypatch.setattr(pandas, "read_excel", without_openpyxl)
+    with pytest.raises(UserError, match="need openpyxl"):
+        read_predictions(path, TWO)
+    frame = pandas.DataFrame({"index": [1, 1_000_001], "prediction": ["A", 3.0]}, dtype=object)
+    monkeypatch.setattr(pandas, "read_excel", lambda *_, **__: frame)
+    assert texts(read_predictions(path, TWO)) == {("1", 0): "A", ("1", 1): "3"}

@@ -24,6 +24,10 @@ def assert_equal_to(scores, expected):
             assert breakdown(scores, "category", name)[category] == official[name], (category, name)
         for name in COUNTS:
             assert breakdown(scores, "category", name.lower())[category] == official[name], (category, name)
+        if "summary_line" in official:
+            columns = ("f1", "accuracy", "precision", "recall", "yes_ratio")
+            line = ", ".join(f"{breakdown(scores, 'category', name)[category]:.3f}" for name in columns)
+            assert line == official["summary_line"]
 
 
 def test_both_tools_give_the_same(case):

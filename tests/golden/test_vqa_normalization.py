@@ -16,6 +16,7 @@ STEPS = {
     "normalized_py3": lambda raw: n.normalize(raw, OFFICIAL_UNDER_PYTHON3),
     "vizwiz": lambda raw: n.normalize(raw, n.VIZWIZ),
     "m4c": n.m4c,
+    "lmms_eval": n.m4c,  # a copy of the same processor
 }
 
 
