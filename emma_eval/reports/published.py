@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import emma_eval
 from emma_eval.errors import UserError
+from emma_eval.files import first_complaint
 
 TableKey = Literal["general", "mllm", "hallucination"]
 
@@ -160,5 +161,4 @@ def load_published(path: Path | None = None) -> Published:
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise UserError(f"{path}: {first_complaint(error)}") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
+from emma_eval.files import first_complaint
 from emma_eval.types import Metric, SampleScore, Unit
 
 SCHEMA_VERSION = 1
@@ -131,9 +132,7 @@ def read_scores(run: Path) -> ScoresFile:
     try:
         scores = ScoresFile.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise UserError(f"{path} is not a scores file: {where}: {first['msg']}") from None
+        raise UserError(f"{path} is not a scores file: {first_complaint(error)}") from None
     if scores.schema_version != SCHEMA_VERSION:
         raise UserError(f"{path} has schema {scores.schema_version}; this program reads {SCHEMA_VERSION}: score again")
     return scores

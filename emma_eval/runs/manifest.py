@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.files import write_atomic
+from emma_eval.files import first_complaint, write_atomic
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -100,9 +100,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise UserError(f"{path} cannot be read: {where}: {first['msg']}; choose another folder") from None
+        raise UserError(f"{path} cannot be read: {first_complaint(error)}; choose another folder") from None
     if manifest.schema_version != SCHEMA_VERSION:
         raise UserError(f"{path} has schema {manifest.schema_version}, this program writes {SCHEMA_VERSION}")
     return manifest
