@@ -1,0 +1,1 @@
+"""The embedded default: a small visual world, eight benchmarks made of it, and the models trained on it."""

@@ -1,0 +1,215 @@
+"""What can be asked about a scene, with the computed answer.
+
+Every function takes a random generator and a sharp scene and returns a Question, or None where the scene does not
+allow that question (no two things to relate, say). Yes and no are drawn first, so that they are equally frequent.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emma_eval.mini.world import COLORS, SHAPES, SIZES, Scene, Thing
+
+PLACES = ("top left", "top right", "bottom left", "bottom right")
+COUNTS = ("0", "1", "2", "3", "4")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a scene, its answer, and the other answers that one might give."""
+
+    kind: str
+    text: str
+    answer: str
+    others: tuple[str, ...]  # wrong answers of the same kind
+    about: str = ""  # the name or trait asked about
+
+
+Asker = Callable[[random.Random, Scene], Question | None]
+
+
+def existence(rng: random.Random, scene: Scene) -> Question:
+    """Is there a red circle in the image?"""
+    return ask_existence(present_name(rng, scene) if rng.random() < 0.5 else absent_name(rng, scene), scene)
+
+
+def ask_existence(name: str, scene: Scene) -> Question:
+    """Whether a thing of that name (`red circle`) is in the scene."""
+    truth = any(thing.name == name for thing in scene.things)
+    return _yes_no("existence", f"Is there a {name} in the image?", truth, name)
+
+
+def trait_existence(rng: random.Random, scene: Scene) -> Question:
+    """Is there a circle in the image? Is there a red shape in the image?"""
+    key, values = rng.choice((("shape", SHAPES), ("color", tuple(COLORS))))
+    seen = {getattr(thing, key) for thing in scene.things}
+    truth = rng.random() < 0.5
+    value = rng.choice([v for v in values if (v in seen) == truth])
+    asked = value if key == "shape" else f"{value} shape"
+    return _yes_no("existence", f"Is there a {asked} in the image?", truth, value)
+
+
+def color(rng: random.Random, scene: Scene) -> Question | None:
+    """What color is the circle?"""
+    if (thing := _only(rng, scene, "shape")) is None:
+        return None
+    return _open("color", f"What color is the {thing.shape}?", thing.color, tuple(COLORS), thing.shape)
+
+
+def shape(rng: random.Random, scene: Scene) -> Question | None:
+    """What shape is the red object?"""
+    if (thing := _only(rng, scene, "color")) is None:
+        return None
+    return _open("shape", f"What shape is the {thing.color} object?", thing.shape, SHAPES, thing.color)
+
+
+def count(rng: random.Random, scene: Scene) -> Question:
+    """How many circles are there? How many red shapes are there? How many shapes are there?"""
+    key = rng.choice(("shape", "color", "all"))
+    if key == "all":
+        return _open("count", "How many shapes are there?", str(len(scene.things)), COUNTS, "shapes")
+    present = rng.random() < 0.75
+    values = SHAPES if key == "shape" else tuple(COLORS)
+    value = getattr(rng.choice(scene.things), key) if present else rng.choice(values)
+    asked = _plural(value) if key == "shape" else f"{value} shapes"
+    return _open("count", f"How many {asked} are there?", str(scene.count(**{key: value})), COUNTS, value)
+
+
+def place(rng: random.Random, scene: Scene) -> Question:
+    """Where is the red circle?"""
+    thing = rng.choice(scene.things)
+    return _open("place", f"Where is the {thing.name}?", thing.place, PLACES, thing.name)
+
+
+def size(rng: random.Random, scene: Scene) -> Question:
+    """Is the red circle small or large?"""
+    thing = rng.choice(scene.things)
+    return _open("size", f"Is the {thing.name} small or large?", thing.size, tuple(SIZES), thing.name)
+
+
+def color_check(rng: random.Random, scene: Scene) -> Question | None:
+    """Is the circle red?"""
+    if (thing := _only(rng, scene, "shape")) is None:
+        return None
+    truth = rng.random() < 0.5
+    asked = thing.color if truth else _other(rng, tuple(COLORS), thing.color)
+    return _yes_no("color", f"Is the {thing.shape} {asked}?", truth, thing.shape)
+
+
+def color_choice(rng: random.Random, scene: Scene) -> Question | None:
+    """Is the circle red or blue?"""
+    if (thing := _only(rng, scene, "shape")) is None:
+        return None
+    pair = [thing.color, _other(rng, tuple(COLORS), thing.color)]
+    rng.shuffle(pair)
+    return _open("choice", f"Is the {thing.shape} {pair[0]} or {pair[1]}?", thing.color, tuple(pair), thing.shape)
+
+
+def both(rng: random.Random, scene: Scene) -> Question | None:
+    """Is there a red circle and a blue star in the image?"""
+    names = [present_name(rng, scene) if rng.random() < 0.7 else absent_name(rng, scene) for _ in range(2)]
+    if names[0] == names[1]:
+        return None
+    held = {thing.name for thing in scene.things}
+    text = f"Is there a {names[0]} and a {names[1]} in the image?"
+    return _yes_no("logic", text, all(name in held for name in names), names[0])
+
+
+def relation(rng: random.Random, scene: Scene) -> Question | None:
+    """Is the red circle to the left of the blue star?"""
+    if (pair := _apart(rng, scene)) is None:
+        return None
+    one, other, words = pair
+    truth = rng.random() < 0.5
+    asked = words if truth else _OPPOSITE[words]
+    return _yes_no("relation", f"Is the {one.name} {asked} the {other.name}?", truth, one.name)
+
+
+def count_check(rng: random.Random, scene: Scene) -> Question:
+    """Are there two shapes in the image? Asked of the number of all shapes."""
+    truth = rng.random() < 0.5
+    number = len(scene.things)
+    asked = number if truth else rng.choice([n for n in range(1, 5) if n != number])
+    text = "Is there one shape in the image?" if asked == 1 else f"Are there {_NUMBERS[asked]} shapes in the image?"
+    return _yes_no("count", text, truth, "shapes")
+
+
+def place_check(rng: random.Random, scene: Scene) -> Question:
+    """Is the red circle on the left side of the image?"""
+    thing = rng.choice(scene.things)
+    axis = rng.choice((("left", "right"), ("top", "bottom")))
+    held = next(word for word in axis if word in thing.place.split())
+    asked = rng.choice(axis)
+    return _yes_no("place", f"Is the {thing.name} on the {asked} side of the image?", asked == held, thing.name)
+
+
+def present_name(rng: random.Random, scene: Scene) -> str:
+    """The name of one of the scene's things."""
+    return rng.choice(scene.things).name
+
+
+def absent_name(rng: random.Random, scene: Scene) -> str:
+    """A name that no thing of the scene has; half the time both its words occur in the picture where that is possible."""
+    held = {thing.name for thing in scene.things}
+    near = sorted({f"{a.color} {b.shape}" for a in scene.things for b in scene.things} - held)
+    if near and rng.random() < 0.5:
+        return rng.choice(near)
+    return rng.choice([name for name in all_names() if name not in held])
+
+
+def all_names() -> list[str]:
+    """Every name that a thing can have."""
+    return [f"{color} {shape}" for color in COLORS for shape in SHAPES]
+
+
+def first_possible(rng: random.Random, scene: Scene, askers: Sequence[Asker]) -> Question:
+    """A question of one of the kinds, drawn evenly among those that the scene allows."""
+    while True:
+        if (question := rng.choice(askers)(rng, scene)) is not None:
+            return question
+
+
+_NUMBERS = ("no", "one", "two", "three", "four")
+_OPPOSITE = {
+    "to the left of": "to the right of",
+    "to the right of": "to the left of",
+    "above": "below",
+    "below": "above",
+}
+
+
+def _yes_no(kind: str, text: str, truth: bool, about: str) -> Question:
+    return Question(kind, text, "yes" if truth else "no", ("no" if truth else "yes",), about)
+
+
+def _open(kind: str, text: str, answer: str, values: Sequence[str], about: str) -> Question:
+    return Question(kind, text, answer, tuple(value for value in values if value != answer), about)
+
+
+def _only(rng: random.Random, scene: Scene, trait: str) -> Thing | None:
+    """A thing that is the only one with its shape (or colour)."""
+    alone = [thing for thing in scene.things if scene.count(**{trait: getattr(thing, trait)}) == 1]
+    return rng.choice(alone) if alone else None
+
+
+def _apart(rng: random.Random, scene: Scene) -> tuple[Thing, Thing, str] | None:
+    """Two things and how the first lies to the second; None if there are no two in different rows or columns."""
+    if len(scene.things) < 2:
+        return None
+    one, other = rng.sample(scene.things, 2)
+    words = []
+    if one.column != other.column:
+        words.append("to the left of" if one.column < other.column else "to the right of")
+    if one.row != other.row:
+        words.append("above" if one.row < other.row else "below")
+    return one, other, rng.choice(words)
+
+
+def _other(rng: random.Random, values: Sequence[str], value: str) -> str:
+    return rng.choice([v for v in values if v != value])
+
+
+def _plural(word: str) -> str:
+    return word + ("es" if word.endswith("s") else "s")

@@ -1,0 +1,102 @@
+"""`python -m emma_eval.mini.train`: train emma-mini and llava-mini from nothing; a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+from PIL import Image
+from transformers import CLIPModel
+
+from emma_eval.mini.items import Item
+from emma_eval.mini.train.clip import CONFIG, train_clip
+from emma_eval.mini.train.examples import as_example, easy_examples, easy_folder, easy_questions, sample_texts
+from emma_eval.mini.train.export import export_clip, export_model
+from emma_eval.mini.train.features import Listener, see_all
+from emma_eval.mini.train.loop import Schedule
+from emma_eval.mini.train.pictures import picture_of, shrink, world_scene
+from emma_eval.mini.train.stages import Material, align, learn_language, tune
+from emma_eval.mini.train.student import Student
+from emma_eval.mini.train.vocabulary import learn_tokenizer
+from emma_eval.mini.world import blurred
+from emma_eval.models.emma.tokenizer import LlamaTokenizer
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+BLURRED_EVERY = 12
+MODELS = {"emma-mini": True, "llava-mini": False}  # name -> has the alignment module
+
+
+def main() -> None:
+    """Train what is asked for and write the weights."""
+    args = _arguments()
+    torch.manual_seed(0)
+    tokenizer = args.folder / "tokenizer"
+    if not (tokenizer / "tokenizer.model").exists():
+        learn_tokenizer(_texts(), tokenizer)
+    clip, used_ids = train_clip(args.folder, args.clip_steps, args.scenes)
+    export_clip(clip, used_ids, args.out)
+    material = gather(clip, tokenizer, args.folder, args.scenes)
+    for name in args.models.split(","):
+        student = _student(material, MODELS[name])
+        if args.compile:
+            student.llama.model.compile(dynamic=True)
+        learn_language(student, material, args.language_steps, args.folder)
+        align(student, material, args.align_steps, args.folder, name)
+        tune(student, material, Schedule(args.tune_steps, args.rate), args.folder, name)
+        export_model(student, tokenizer, args.out / name)
+
+
+def gather(clip: CLIPModel, tokenizer: Path, folder: Path, scenes: int) -> Material:
+    """Scenes, questions and the towers' features of every picture; the features are kept in `folder`."""
+    world = [world_scene(k, most=4) for k in range(scenes)]
+    world = [blurred(scene) if k % BLURRED_EVERY == 0 else scene for k, scene in enumerate(world)]
+    numbers = sorted({number for _, _, number in easy_questions("train")})
+    stored = folder / f"features-{scenes}.pt"
+    if not stored.exists():
+        easy = [shrink(Image.open(easy_folder("train") / "images" / f"{number}.png")) for number in numbers]
+        torch.save(see_all(clip, [picture_of(scene).pixels for scene in world] + easy), stored)
+    return Material(
+        scenes=world,
+        easy=easy_examples({number: scenes + k for k, number in enumerate(numbers)}),
+        vision=torch.load(stored, weights_only=True),
+        listen=Listener(clip),
+        tokenizer=LlamaTokenizer(tokenizer),
+    )
+
+
+def _student(material: Material, aligned: bool) -> Student:
+    torch.manual_seed(1)  # both models begin with the same language model
+    return Student(len(material.tokenizer), material.vision.shape[2], CONFIG.text_config.hidden_size, aligned)
+
+
+def _texts() -> list[str]:
+    rng = random.Random(0)
+    easy = [as_example("easy_vqa", Item(q, a), 0) for q, a, _ in list(easy_questions("train"))[:3000]]
+    return [
+        *sample_texts([world_scene(k, most=4) for k in range(3000)], rng),
+        *(f"{e.prompt} {e.answer}" for e in easy),
+    ]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emma_eval.mini.train", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("training"), help="checkpoints, to go on from")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the finished weights go")
+    parser.add_argument("--models", default=",".join(MODELS), help="which to train, with commas between")
+    parser.add_argument("--scenes", type=int, default=24_000)
+    parser.add_argument("--clip-steps", type=int, default=1_400)
+    parser.add_argument("--language-steps", type=int, default=1_000)
+    parser.add_argument("--align-steps", type=int, default=300)
+    parser.add_argument("--tune-steps", type=int, default=8_000)
+    parser.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate of stage 2")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="use torch.compile")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Contrastive pretraining of the two CLIP towers, with a second task that keeps every patch readable.
+
+The contrastive loss is CLIP's (arXiv 2103.00020). The second loss asks the layer that the language model will read
+(the last but one) for the shape, colour and size of the thing whose centre lies in each patch, or for `nothing`, and
+for the patch's row and column; its heads are thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import CLIPConfig, CLIPModel
+
+from emma_eval.mini.train.examples import caption_example, easy_questions, world_example
+from emma_eval.mini.train.loop import Outcome, Schedule, fit, is_done
+from emma_eval.mini.train.pictures import (
+    ACROSS,
+    PATCH,
+    PIXELS,
+    SEEN_COLORS,
+    Picture,
+    easy_lookalike,
+    normalised,
+    picture_of,
+    spots_of,
+    world_scene,
+)
+from emma_eval.mini.world import SHAPES, SIZES
+from emma_eval.models.emma.instruction import instruction_ids
+
+TRAITS = {
+    "shape": ("nothing", *SHAPES),
+    "color": ("nothing", *SEEN_COLORS),
+    "size": ("nothing", *SIZES),
+}
+EMPTY_WEIGHT = 0.3
+_NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
+BATCH = 192
+
+CONFIG = CLIPConfig(
+    vision_config={
+        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 5, "num_attention_heads": 4,
+        "image_size": PIXELS, "patch_size": PATCH, "projection_dim": 64,
+    },
+    text_config={
+        "hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 0, "projection_dim": 64,
+    },
+    projection_dim=64,
+    attn_implementation="eager",  # the fused kernel's backward pass is many times slower on a CPU
+)  # fmt: skip
+
+
+class PatchReader(nn.Module):
+    """CLIP and the heads that read its patches while it learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clip = CLIPModel(CONFIG)
+        width = CONFIG.vision_config.hidden_size
+        self.heads = nn.ModuleDict({trait: nn.Linear(width, len(values)) for trait, values in TRAITS.items()})
+        self.heads["row"] = nn.Linear(width, ACROSS)
+        self.heads["column"] = nn.Linear(width, ACROSS)
+
+    def losses(self, pixels: Tensor, ids: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, Tensor, float]:
+        """Contrastive loss, patch loss, and the share of things whose shape and colour are read right."""
+        vision = self.clip.vision_model(pixels, output_hidden_states=True)
+        text = self.clip.text_model(ids)
+        image = F.normalize(self.clip.visual_projection(vision.pooler_output).float(), dim=-1)
+        words = F.normalize(self.clip.text_projection(text.pooler_output).float(), dim=-1)
+        logits = self.clip.logit_scale.exp().clamp(max=100.0) * image @ words.T  # (B, B)
+        same = torch.arange(len(logits))
+        contrastive = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
+        patches = vision.hidden_states[-2][:, 1:]  # (B, 36, 128)
+        reading, right = self._read(patches, targets)
+        return contrastive, reading, right
+
+    def _read(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, float]:
+        filled = targets["shape"] > 0
+        total = patches.new_zeros((), dtype=torch.float32)
+        hits = filled.clone()
+        for trait in TRAITS:
+            logits = self.heads[trait](patches).float()
+            each = F.cross_entropy(logits.flatten(0, 1), targets[trait].flatten(), reduction="none").view_as(filled)
+            total = total + each[filled].mean() + EMPTY_WEIGHT * each[~filled].mean()
+            if trait != "size":
+                hits &= logits.argmax(-1) == targets[trait]
+        for axis, index in (("row", _ROWS), ("column", _COLUMNS)):
+            logits = self.heads[axis](patches).float().flatten(0, 1)
+            total = total + 0.3 * F.cross_entropy(logits, index.repeat(len(patches)))
+        return total, float(hits.sum() / filled.sum())
+
+
+_ROWS = torch.arange(ACROSS).repeat_interleave(ACROSS)
+_COLUMNS = torch.arange(ACROSS).repeat(ACROSS)
+
+
+def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor]:
+    """Both towers after `steps` batches over `scenes` pictures of the world and a third as many easy-VQA look-alikes.
+
+    With them come the CLIP token ids that occur in this world: (n,) int64.
+    """
+    torch.manual_seed(0)
+    model = PatchReader()
+    schedule = Schedule(steps, 1e-3, hold=0.3)
+    pictures, pixels = ([], []) if is_done("clip", schedule, folder) else _pictures(scenes)
+
+    def loss_of(step: int) -> Outcome:
+        rng = random.Random(step)
+        chosen = [rng.randrange(len(pictures)) for _ in range(BATCH)]
+        ids = torch.tensor([instruction_ids(caption(pictures[k], rng)) for k in chosen])
+        ids = ids[:, : int(ids.ne(0).sum(1).max())]  # the pads that follow bear no gradient
+        with torch.autocast("cpu", torch.bfloat16):
+            batch = normalised([pixels[k] for k in chosen])
+            contrastive, reading, right = model.losses(batch, ids, patch_targets([pictures[k] for k in chosen]))
+        return contrastive + reading, {
+            "contrastive": [contrastive.item()],
+            "reading": [reading.item()],
+            "right": [right],
+        }
+
+    fit("clip", model, loss_of, schedule, folder)
+    return model.clip, _used_ids()
+
+
+def _used_ids() -> Tensor:
+    """Every CLIP id in captions and instructions, plus the start, end and padding ids."""
+    rng = random.Random(0)
+    scenes = [world_scene(k, most=4) for k in range(3000)]
+    texts = [world_example(rng, 0, scene).instruction for scene in scenes]
+    texts += [caption(Picture(_NO_PIXELS, spots_of(scene)), rng) for scene in scenes]
+    texts += [question for question, _, _ in easy_questions("train")]
+    texts += [caption_example(0, scenes[0]).instruction]
+    return torch.tensor(sorted({i for text in set(texts) for i in instruction_ids(text)}))
+
+
+def _pictures(scenes: int) -> tuple[list[Picture], list[np.ndarray]]:
+    pictures = [picture_of(world_scene(k)) for k in range(scenes)]
+    pictures += [easy_lookalike(k) for k in range(scenes // 3)]
+    return pictures, [p.pixels for p in pictures]
+
+
+def patch_targets(pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    """(B, 36) class indices for each trait; 0 is `nothing`. A rectangle counts as a square: only the name differs."""
+    targets = {trait: torch.zeros(len(pictures), ACROSS * ACROSS, dtype=torch.long) for trait in TRAITS}
+    for b, picture in enumerate(pictures):
+        for spot in picture.spots:
+            for trait, values in TRAITS.items():
+                value = getattr(spot, trait)
+                targets[trait][b, spot.patch] = values.index("square" if value == "rectangle" else value)
+    return targets
+
+
+def caption(picture: Picture, rng: random.Random) -> str:
+    """A sentence that is true of the picture, in one of the ways in which questions and captions speak."""
+    spots = list(picture.spots)
+    rng.shuffle(spots)
+    names = [f"{s.color} {s.shape}" for s in spots]
+    one = spots[0]
+    across, down = ("left" if one.x < 0.5 else "right"), ("top" if one.y < 0.5 else "bottom")
+    whole = " and ".join(f"a {name}" for name in names)
+    ways = [
+        whole,
+        f"a picture of {whole}",
+        f"{len(spots)} shapes: {whole}",
+        f"Is there {whole} in the image? yes",
+        f"What color is the {one.shape}? {whole}",
+        f"What shape is {one.color}? {whole}",
+        f"How many shapes are there? {whole}",
+        f"a {one.size} {names[0]} at the {down} {across} and {whole}",
+        f"Where is the {names[0]}? {down} {across}, {whole}",
+    ]
+    if len(spots) > 1:
+        other = spots[1]
+        side = "to the left of" if one.x < other.x else "to the right of"
+        height = "above" if one.y < other.y else "below"
+        ways += [f"Is the {names[0]} {w} the {names[1]}? yes, {whole}" for w in (side, height)]
+    return rng.choice(ways)

@@ -1,0 +1,109 @@
+"""Training examples: an Item asked exactly as a benchmark's task asks it, with the answer that its scorer wants."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from emma_eval.images import ImageBytes
+from emma_eval.mini import items
+from emma_eval.mini.items import Item
+from emma_eval.mini.world import Scene
+from emma_eval.prompts import build_requests
+from emma_eval.task import TaskConfig, load_task
+from emma_eval.types import Sample
+
+PLACEHOLDER = ImageBytes("training picture", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt, its instruction and the answer; `picture` is an index into the training pictures, None without one."""
+
+    prompt: str
+    instruction: str
+    answer: str
+    picture: int | None
+    task: str
+
+
+# Which task's prompt each kind of item is asked with, and how often the kinds are drawn.
+MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
+    "vqav2": (items.vqa, 2.0),
+    "gqa": (items.gqa, 3.0),
+    "scienceqa": (items.scienceqa, 1.5),
+    "mmbench_en": (items.choice, 3.0),
+    "mme": (items.mme, 2.0),
+    "pope": (items.pope, 2.0),
+    "vizwiz": (items.vizwiz, 1.0),
+}
+
+
+def world_example(rng: random.Random, picture: int, scene: Scene) -> Example:
+    """A question about a training scene, in the manner of a benchmark drawn by weight; a blurred one is VizWiz's."""
+    task = "vizwiz"
+    if not scene.blurred:
+        task = rng.choices(list(MAKERS), [weight for _, weight in MAKERS.values()])[0]
+    return as_example(task, MAKERS[task][0](rng, scene), picture)
+
+
+def text_example(rng: random.Random) -> Example:
+    """A question that the hint answers, without a picture."""
+    return as_example("scienceqa", items.scienceqa_text(rng), None)
+
+
+def caption_example(picture: int, scene: Scene) -> Example:
+    """The request for a caption, which stage 1 trains on."""
+    return as_example("plain", items.caption(scene), picture)
+
+
+def as_example(task: str, item: Item, picture: int | None) -> Example:
+    """An item as the task's prompt has it; the answer is a letter where there are options, lower case elsewhere."""
+    images = () if picture is None else (PLACEHOLDER,)
+    sample = Sample("0", item.question, images, options=item.options, hint=item.hint)
+    request = next(build_requests(_task(task), [sample]))
+    answer = item.letter if item.options else item.answer.lower()
+    return Example(request.prompt, request.instruction, answer, picture, task)
+
+
+def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:
+    """(question, answer, picture number) of easy-VQA's split."""
+    for question, answer, number in json.loads((easy_folder(split) / "questions.json").read_text()):
+        yield question, answer, number
+
+
+def easy_examples(first_picture: dict[int, int]) -> list[Example]:
+    """easy-VQA's train split; `first_picture` maps its picture numbers to indices of the training pictures."""
+    return [
+        as_example("easy_vqa", Item(question, answer), first_picture[number])
+        for question, answer, number in easy_questions("train")
+    ]
+
+
+def easy_folder(split: str) -> Path:
+    """Where the installed package easy-vqa keeps a split."""
+    spec = find_spec("easy_vqa")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("training needs the package easy-vqa: pip install 'emma-eval[mini]'")
+    return Path(spec.origin).parent / "data" / split
+
+
+def sample_texts(scenes: Sequence[Scene], rng: random.Random) -> Iterator[str]:
+    """Prompts with their answers, to learn a tokenizer from."""
+    for number, scene in enumerate(scenes):
+        for example in (world_example(rng, number, scene), text_example(rng), caption_example(number, scene)):
+            yield f"{example.prompt} {example.answer}"
+
+
+@cache
+def _task(name: str) -> TaskConfig:
+    if name == "plain":  # no suffix, no options: the question alone
+        return load_task("vqav2").model_copy(
+            update={"prompt": load_task("seed").prompt.model_copy(update={"suffix": ""})}
+        )
+    return load_task(name)

@@ -1,0 +1,43 @@
+"""What the frozen towers see and hear, computed once: the later stages never run CLIP again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import CLIPModel
+
+from emma_eval.mini.train.pictures import normalised
+from emma_eval.models.emma.instruction import instruction_ids
+
+CHUNK = 256
+
+
+@torch.inference_mode()
+def see_all(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
+    """Pictures (96, 96, 3) uint8 -> V (B, 36, 128) float16: the last but one hidden state without the class token."""
+    chunks = []
+    for start in range(0, len(pixels), CHUNK):
+        states = clip.vision_model(normalised(pixels[start : start + CHUNK]), output_hidden_states=True).hidden_states
+        chunks.append(states[-2][:, 1:].half())
+    return torch.cat(chunks)
+
+
+class Listener:
+    """X (77, 48) float16 of every instruction asked for so far."""
+
+    def __init__(self, clip: CLIPModel) -> None:
+        self.clip = clip
+        self.heard: dict[str, Tensor] = {}
+
+    @torch.inference_mode()
+    def __call__(self, instructions: Sequence[str]) -> Tensor:
+        """Instructions -> (B, 77, 48) float32: the last but one hidden state, pads included."""
+        new = [text for text in dict.fromkeys(instructions) if text not in self.heard]
+        if new:
+            ids = torch.tensor([instruction_ids(text) for text in new])
+            states = self.clip.text_model(ids, output_hidden_states=True).hidden_states[-2].half()
+            self.heard.update(zip(new, states, strict=True))
+        return torch.stack([self.heard[text] for text in instructions]).float()

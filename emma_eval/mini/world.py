@@ -1,0 +1,141 @@
+"""The small world: coloured shapes on a 4 x 4 grid, drawn from a seed.
+
+A Scene is data and the picture is a function of it, so that every question about the picture has a computed truth.
+The grid is laid so that each object's centre falls inside one 16 px patch of the 96 px picture that the model sees.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SHAPES = ("circle", "square", "triangle", "star", "cross")
+COLORS = {
+    "red": (230, 25, 25),
+    "green": (20, 175, 50),
+    "blue": (30, 60, 235),
+    "yellow": (245, 215, 20),
+    "black": (15, 15, 15),
+    "purple": (150, 40, 190),
+}
+SIZES = {"small": 24, "large": 40}  # diameters in pixels
+GRID = 4
+CELL = 48
+SIDE = GRID * CELL  # the picture is SIDE x SIDE
+JITTER = 4
+SUPERSAMPLING = 2
+BLUR_RADIUS = 28  # wider than half an object: nothing can be told apart
+FIRST_TRAINING_SEED = 1_000_000  # scenes from lower seeds are the suite's: no model is trained on them
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One object: what it is, and where its centre lies (pixels from the top left)."""
+
+    shape: str
+    color: str
+    size: str
+    x: int
+    y: int
+
+    @property
+    def row(self) -> int:
+        """Grid row, 0 at the top."""
+        return self.y // CELL
+
+    @property
+    def column(self) -> int:
+        """Grid column, 0 at the left."""
+        return self.x // CELL
+
+    @property
+    def name(self) -> str:
+        """How questions call it: `red circle`."""
+        return f"{self.color} {self.shape}"
+
+    @property
+    def place(self) -> str:
+        """The quarter of the picture that it stands in: `top left`."""
+        return f"{'top' if self.row < GRID // 2 else 'bottom'} {'left' if self.column < GRID // 2 else 'right'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture before it is drawn. No two things of a scene share a name."""
+
+    things: tuple[Thing, ...]
+    background: tuple[int, int, int]
+    blurred: bool = False
+
+    def count(self, **traits: str) -> int:
+        """How many things have all the traits: `scene.count(color="red")`."""
+        return len(self.having(**traits))
+
+    def having(self, **traits: str) -> list[Thing]:
+        """The things that have all the traits."""
+        return [thing for thing in self.things if all(getattr(thing, key) == value for key, value in traits.items())]
+
+
+def random_scene(rng: random.Random, things: int) -> Scene:
+    """`things` objects with names that differ, each in a cell of its own."""
+    names = rng.sample([(shape, color) for shape in SHAPES for color in COLORS], things)
+    cells = rng.sample(range(GRID * GRID), things)
+    placed = (_place(rng, shape, color, cell) for (shape, color), cell in zip(names, cells, strict=True))
+    return Scene(tuple(placed), tuple(rng.randrange(228, 255) for _ in range(3)))  # type: ignore[arg-type]
+
+
+def blurred(scene: Scene) -> Scene:
+    """The same scene as an unusable photograph."""
+    return replace(scene, blurred=True)
+
+
+def draw(scene: Scene) -> Image:
+    """The picture: RGB, SIDE x SIDE, the same bytes for the same scene."""
+    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 - the command line starts without Pillow
+
+    canvas = Image.new("RGB", (SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING), scene.background)
+    pen = ImageDraw.Draw(canvas)
+    for thing in scene.things:
+        pen.polygon(outline(thing, SUPERSAMPLING), fill=COLORS[thing.color])
+    picture = canvas.reduce(SUPERSAMPLING)
+    return picture.filter(ImageFilter.GaussianBlur(BLUR_RADIUS)) if scene.blurred else picture
+
+
+def outline(thing: Thing, scale: int) -> list[tuple[float, float]]:
+    """The corners of a thing's outline in pixels of a canvas `scale` times as large."""
+    radius = SIZES[thing.size] / 2
+    return [((thing.x + radius * u) * scale, (thing.y + radius * v) * scale) for u, v in _UNIT_OUTLINES[thing.shape]]
+
+
+def _place(rng: random.Random, shape: str, color: str, cell: int) -> Thing:
+    row, column = divmod(cell, GRID)
+    x = column * CELL + CELL // 2 + rng.randint(-JITTER, JITTER)
+    y = row * CELL + CELL // 2 + rng.randint(-JITTER, JITTER)
+    return Thing(shape, color, rng.choice(list(SIZES)), x, y)
+
+
+def _ring(corners: int, turn: float = -0.25, inner: float = 1.0) -> list[tuple[float, float]]:
+    """Corners on the unit circle, every other one drawn in to `inner`."""
+    angles = [2 * math.pi * (k / corners + turn) for k in range(corners)]
+    radii = [inner if k % 2 else 1.0 for k in range(corners)]
+    return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
+
+
+def _cross(arm: float = 0.32) -> list[tuple[float, float]]:
+    quarter = [(arm, -1.0), (arm, -arm), (1.0, -arm)]
+    turns = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
+    return [(a * u + b * v, c * u + d * v) for a, b, c, d in turns for u, v in quarter]
+
+
+_UNIT_OUTLINES = {
+    "circle": _ring(48),
+    "square": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
+    "triangle": [(0.0, -1.0), (1.0, 0.85), (-1.0, 0.85)],
+    "star": _ring(10, inner=0.42),
+    "cross": _cross(),
+}
