@@ -96,7 +96,7 @@ def blurred(scene: Scene) -> Scene:
 
 def draw(scene: Scene) -> Image:
     """The picture: RGB, SIDE x SIDE, the same bytes for the same scene."""
-    from PIL import Image, ImageDraw, ImageFilter  # noqa: PLC0415 - the command line starts without Pillow
+    from PIL import Image, ImageDraw, ImageFilter
 
     canvas = Image.new("RGB", (SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING), scene.background)
     pen = ImageDraw.Draw(canvas)

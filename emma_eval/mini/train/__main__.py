@@ -1,4 +1,4 @@
-"""`python -m emma_eval.mini.train`: train emma-mini and llava-mini from nothing; a killed run goes on where it stopped."""
+"""Train emma-mini and llava-mini from nothing; a run that was killed goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPConfig, CLIPModel
 
 from emma_eval.mini.train.examples import caption_example, easy_questions, world_example
@@ -72,11 +72,11 @@ class PatchReader(nn.Module):
         """Contrastive loss, patch loss, and the share of things whose shape and colour are read right."""
         vision = self.clip.vision_model(pixels, output_hidden_states=True)
         text = self.clip.text_model(ids)
-        image = F.normalize(self.clip.visual_projection(vision.pooler_output).float(), dim=-1)
-        words = F.normalize(self.clip.text_projection(text.pooler_output).float(), dim=-1)
+        image = normalize(self.clip.visual_projection(vision.pooler_output).float(), dim=-1)
+        words = normalize(self.clip.text_projection(text.pooler_output).float(), dim=-1)
         logits = self.clip.logit_scale.exp().clamp(max=100.0) * image @ words.T  # (B, B)
         same = torch.arange(len(logits))
-        contrastive = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
+        contrastive = (cross_entropy(logits, same) + cross_entropy(logits.T, same)) / 2
         patches = vision.hidden_states[-2][:, 1:]  # (B, 36, 128)
         reading, right = self._read(patches, targets)
         return contrastive, reading, right
@@ -87,13 +87,13 @@ class PatchReader(nn.Module):
         hits = filled.clone()
         for trait in TRAITS:
             logits = self.heads[trait](patches).float()
-            each = F.cross_entropy(logits.flatten(0, 1), targets[trait].flatten(), reduction="none").view_as(filled)
+            each = cross_entropy(logits.flatten(0, 1), targets[trait].flatten(), reduction="none").view_as(filled)
             total = total + each[filled].mean() + EMPTY_WEIGHT * each[~filled].mean()
             if trait != "size":
                 hits &= logits.argmax(-1) == targets[trait]
         for axis, index in (("row", _ROWS), ("column", _COLUMNS)):
             logits = self.heads[axis](patches).float().flatten(0, 1)
-            total = total + 0.3 * F.cross_entropy(logits, index.repeat(len(patches)))
+            total = total + 0.3 * cross_entropy(logits, index.repeat(len(patches)))
         return total, float(hits.sum() / filled.sum())
 
 

@@ -18,7 +18,7 @@ from emma_eval.prompts import build_requests
 from emma_eval.task import TaskConfig, load_task
 from emma_eval.types import Sample
 
-PLACEHOLDER = ImageBytes("training picture", b"")
+PLACEHOLDER = ImageBytes("training picture", bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,7 @@ def as_example(task: str, item: Item, picture: int | None) -> Example:
 
 def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:
     """(question, answer, picture number) of easy-VQA's split."""
-    for question, answer, number in json.loads((easy_folder(split) / "questions.json").read_text()):
-        yield question, answer, number
+    yield from map(tuple, json.loads((easy_folder(split) / "questions.json").read_text()))
 
 
 def easy_examples(first_picture: dict[int, int]) -> list[Example]:

@@ -20,7 +20,7 @@ TOWER = "clip-mini"
 
 
 def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
-    """Both towers. The embeddings of ids that never occurred in training are set to zero: they were never learnt."""
+    """Both towers. Embeddings of ids that never occurred in training were never learnt: they are set to zero."""
     folder = folder / TOWER
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _half(clip)
@@ -33,7 +33,8 @@ def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
     _write(folder / "config.json", config)
     processor = {
         "crop_size": PIXELS, "do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3,
-        "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "size": PIXELS,
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "size": PIXELS,
     }  # fmt: skip
     _write(folder / "preprocessor_config.json", processor)
 

@@ -58,7 +58,7 @@ def fit(
             group["lr"] = schedule.rate(step)
         loss, parts = loss_of(step)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
         step += 1

@@ -83,7 +83,7 @@ def easy_lookalike(seed: int) -> Picture:
     width = rng.randint(8, 32)
     height = rng.randint(8, 32) if shape == "rectangle" else width
     x, y = rng.uniform(width / 2, EASY_SIDE - width / 2), rng.uniform(height / 2, EASY_SIDE - height / 2)
-    canvas = Image.new("RGB", (EASY_SIDE * 4, EASY_SIDE * 4), tuple(rng.randrange(230, 256) for _ in range(3)))  # type: ignore[arg-type]
+    canvas = Image.new("RGB", (EASY_SIDE * 4, EASY_SIDE * 4), tuple(rng.randrange(230, 256) for _ in range(3)))
     pen = ImageDraw.Draw(canvas)
     left, top, right, bottom = (4 * v for v in (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
     fill = EASY_COLORS[color]

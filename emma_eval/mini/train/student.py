@@ -1,4 +1,4 @@
-"""The part of EMMA that learns in stages 1 and 2: alignment, projector and LLaMA, behind towers that stay as they are."""
+"""The part of EMMA that learns in stages 1 and 2: alignment, projector and LLaMA, behind frozen towers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from emma_eval.mini.train.pictures import ACROSS
@@ -67,7 +67,7 @@ class Student(nn.Module):
         logits = self.llama.lm_head(hidden[wanted]).float()
         right = torch.ones_like(wanted)
         right[wanted] = logits.argmax(-1) == batch.labels[wanted]
-        return F.cross_entropy(logits, batch.labels[wanted]), right.all(dim=1)
+        return cross_entropy(logits, batch.labels[wanted]), right.all(dim=1)
 
     def see(self, vision: Tensor, text: Tensor | None) -> Tensor:
         """V (B, 36, Dv) and X (B, 77, Dt) -> what the language model reads, (B, 36, D)."""
