@@ -1,0 +1,42 @@
+"""The suite `mini`: the small world in the official file formats of eight benchmarks, laid out like a data root.
+
+It is written at its first use and kept, so that the real readers, prompts and scorers have something to run on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwiz, vqav2
+from emma_eval.mini.suite.folder import publish
+
+VERSION = 1  # raised whenever another question or picture would be written
+WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)
+
+
+def suite_folder() -> Path:
+    """The suite's folder below the cache, written first where it is missing, incomplete or damaged.
+
+    Raises UserError when it cannot be written.
+    """
+    return publish(cache_folder() / f"mini-suite-v{VERSION}", _write_with_a_word)
+
+
+def write_suite(root: Path) -> None:
+    """Write all eight benchmarks below `root`."""
+    for writer in WRITERS:
+        writer.write(root)
+
+
+def cache_folder() -> Path:
+    """EMMA_CACHE, else emma-eval in the user's cache folder (XDG_CACHE_HOME, else ~/.cache)."""
+    if chosen := os.environ.get("EMMA_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "emma-eval"
+
+
+def _write_with_a_word(root: Path) -> None:
+    print(f"writing the suite mini to {cache_folder()} (once, some seconds)", file=sys.stderr, flush=True)
+    write_suite(root)

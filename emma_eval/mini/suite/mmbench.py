@@ -1,0 +1,53 @@
+"""MMBench: the circular TSV, four rows a question; the first row holds the picture as base64, the others name it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from itertools import islice
+from pathlib import Path
+
+from emma_eval.mini.items import LETTERS, Item
+from emma_eval.mini.suite.drawing import choice_with_letter, draws, encode, save_text
+
+QUESTIONS = 100
+PASS = 1_000_000  # added to the index for each pass
+COLUMNS = (
+    *("index", "question", "hint", *LETTERS, "answer", "category"),
+    *("image", "source", "l2-category", "comment", "split"),
+)
+_ABILITIES = {
+    "color": "attribute_recognition",
+    "shape": "attribute_recognition",
+    "count": "object_localization",
+    "place": "object_localization",
+}
+
+
+def write(root: Path) -> None:
+    """Write the one file."""
+    table = io.StringIO()
+    rows = csv.DictWriter(table, COLUMNS, restval="", delimiter="\t", lineterminator="\n")
+    rows.writeheader()
+    for number, drawn in enumerate(islice(draws("mmbench"), QUESTIONS)):
+        item = choice_with_letter(drawn, LETTERS[number % len(LETTERS)])
+        picture = base64.b64encode(encode(drawn.scene, "PNG")).decode("ascii")
+        for shift in range(len(LETTERS)):
+            cells = {"index": str(drawn.seed + shift * PASS), "image": str(drawn.seed) if shift else picture}
+            rows.writerow(cells | _pass(item, shift))
+    save_text(root / "mmbench/mmbench_dev_20230712.tsv", table.getvalue())
+
+
+def _pass(item: Item, shift: int) -> dict[str, str]:
+    """The question with its options rotated left by `shift`."""
+    options = item.options[shift:] + item.options[:shift]
+    return {
+        "question": item.question,
+        **dict(zip(LETTERS, options, strict=True)),
+        "answer": LETTERS[options.index(item.answer)],
+        "category": _ABILITIES[item.kind],
+        "source": "mini",
+        "l2-category": "finegrained_perception (instance-level)",
+        "split": "dev",
+    }

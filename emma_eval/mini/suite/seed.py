@@ -1,0 +1,37 @@
+"""SEED-Bench: SEED-Bench.json with four of its question types; its pictures' names have no extension."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from emma_eval.mini.items import LETTERS
+from emma_eval.mini.suite.drawing import Draw, choice_with_letter, draws, save_json, save_picture
+
+QUESTIONS = 200
+QUESTION_TYPES = {"Instance Identity": 2, "Instance Attributes": 3, "Instance Location": 4, "Instances Counting": 5}
+_TYPE_OF_KIND = {"shape": 2, "color": 3, "place": 4, "count": 5}
+
+
+def write(root: Path) -> None:
+    """Write questions and pictures."""
+    questions = []
+    for number, drawn in enumerate(islice(draws("seed"), QUESTIONS)):
+        save_picture(root / "seed_bench/SEED-Bench-image" / str(drawn.seed), drawn.scene, "PNG")
+        questions.append(_question(drawn, LETTERS[number % len(LETTERS)]))
+    content = {"question_type": QUESTION_TYPES, "questions": questions}
+    save_json(root / "seed_bench/SEED-Bench.json", content)
+
+
+def _question(drawn: Draw, letter: str) -> dict[str, Any]:
+    item = choice_with_letter(drawn, letter)
+    return {
+        "question_id": str(drawn.seed),
+        "question_type_id": _TYPE_OF_KIND[item.kind],
+        "question": item.question,
+        "answer": letter,
+        **{f"choice_{name.lower()}": text for name, text in zip(LETTERS, item.options, strict=True)},
+        "data_id": str(drawn.seed),
+        "data_type": "image",
+    }
