@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,11 +13,12 @@ from pathlib import Path
 from emma_eval.images import ImageBytes
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
-from emma_eval.mini.world import Scene
+from emma_eval.mini.world import Scene, random_scene
 from emma_eval.prompts import build_requests
 from emma_eval.task import TaskConfig, load_task
 from emma_eval.types import Sample
 
+_SPOKEN = {"Yes": "yes", "No": "no"}  # MME writes them with a capital
 PLACEHOLDER = ImageBytes("training picture", bytes)
 
 
@@ -53,8 +54,22 @@ def world_example(rng: random.Random, picture: int, scene: Scene) -> Example:
 
 
 def text_example(rng: random.Random) -> Example:
-    """A question that the hint answers, without a picture."""
+    """A question that the hint answers, without a picture: with options, as ScienceQA asks it."""
     return as_example("scienceqa", items.scienceqa_text(rng), None)
+
+
+def reading_example(rng: random.Random) -> Example:
+    """Reading practice for the language model alone: about belongings, or about a scene that is told in words."""
+    if rng.random() < 0.5:
+        item = items.scienceqa_text(rng)
+    else:
+        scene = random_scene(rng, rng.randint(1, 3))
+        item = rng.choice((items.vqa, items.gqa, items.choice, _caption))(rng, scene)
+        told = " ".join(f"{thing.size} {thing.name} {thing.place}." for thing in scene.things)
+        item = replace(item, hint=told)
+    if rng.random() < 0.5:
+        item = replace(item, options=())
+    return as_example("scienceqa" if item.options else "plain", item, None)
 
 
 def caption_example(picture: int, scene: Scene) -> Example:
@@ -63,11 +78,11 @@ def caption_example(picture: int, scene: Scene) -> Example:
 
 
 def as_example(task: str, item: Item, picture: int | None) -> Example:
-    """An item as the task's prompt has it; the answer is a letter where there are options, lower case elsewhere."""
+    """An item as the task's prompt has it; the answer is a letter where there are options."""
     images = () if picture is None else (PLACEHOLDER,)
     sample = Sample("0", item.question, images, options=item.options, hint=item.hint)
     request = next(build_requests(_task(task), [sample]))
-    answer = item.letter if item.options else item.answer.lower()
+    answer = item.letter if item.options else _SPOKEN.get(item.answer, item.answer)
     return Example(request.prompt, request.instruction, answer, picture, task)
 
 
@@ -99,10 +114,13 @@ def sample_texts(scenes: Sequence[Scene], rng: random.Random) -> Iterator[str]:
             yield f"{example.prompt} {example.answer}"
 
 
+def _caption(_: random.Random, scene: Scene) -> Item:
+    return items.caption(scene)
+
+
 @cache
 def _task(name: str) -> TaskConfig:
-    if name == "plain":  # no suffix, no options: the question alone
-        return load_task("vqav2").model_copy(
-            update={"prompt": load_task("seed").prompt.model_copy(update={"suffix": ""})}
-        )
+    if name == "plain":  # no suffix, no options: the question alone, after its hint
+        task = load_task("scienceqa")
+        return task.model_copy(update={"prompt": task.prompt.model_copy(update={"suffix": "", "option": ""})})
     return load_task(name)

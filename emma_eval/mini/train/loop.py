@@ -14,6 +14,8 @@ from torch import Tensor, nn
 SAVE_EVERY_SECONDS = 120.0
 REPORT_EVERY_STEPS = 100
 
+OUTER = ("embed", "lm_head", "projection", "infusion")  # names of matrices that are no transformer's inside
+
 Outcome = tuple[Tensor, dict[str, list[float]]]  # the loss, and values to report the means of
 
 
@@ -48,19 +50,16 @@ def fit(
     `loss_of` draws its batch from the step number alone, so a run that was killed goes on as if it had not been.
     Checkpoints are `folder/<name>.pt`; a finished stage is loaded and left as it is.
     """
-    optimizer = torch.optim.AdamW(_parameter_groups(module), lr=schedule.peak, betas=(0.9, 0.98))
+    optimizers = Optimizers(module)
     path = folder / f"{name}.pt"
-    step = _resume(path, module, optimizer)
+    step = _resume(path, module, optimizers)
     first, began, saved = step, time.monotonic(), time.monotonic()
     seen: dict[str, list[float]] = {}
     while step < schedule.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(step)
         loss, parts = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimizer.step()
+        optimizers.step(schedule.rate(step))
         step += 1
         for key, values in ({"loss": [loss.item()]} | parts).items():
             seen.setdefault(key, []).extend(values)
@@ -71,7 +70,7 @@ def fit(
             print(f"{name} {step}/{schedule.steps} {means} {speed:.1f} steps/s {left:.0f} min left", flush=True)
             seen = {}
         if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == schedule.steps:
-            _save(path, module, optimizer, step)
+            _save(path, module, optimizers, step)
             saved = time.monotonic()
 
 
@@ -81,25 +80,43 @@ def is_done(name: str, schedule: Schedule, folder: Path) -> bool:
     return path.exists() and int(torch.load(path, weights_only=True, mmap=True)["step"]) >= schedule.steps
 
 
-def _parameter_groups(module: nn.Module) -> list[dict[str, object]]:
-    wanted = [p for p in module.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in wanted if p.ndim >= 2], "weight_decay": 0.01},
-        {"params": [p for p in wanted if p.ndim < 2], "weight_decay": 0.0},
-    ]
+class Optimizers:
+    """Muon for the matrices inside the transformers, AdamW for embeddings, heads, gains and biases.
+
+    Muon (Jordan et al. 2024; torch.optim.Muon) reaches a loss in far fewer steps than AdamW alone on these models.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        wanted = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        inner = [p for name, p in wanted if p.ndim == 2 and not any(word in name for word in OUTER)]
+        chosen = set(map(id, inner))
+        outer = [p for _, p in wanted if id(p) not in chosen]
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.0)]
+        if inner:
+            self.parts.append(torch.optim.Muon(inner, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"))
+
+    def step(self, rate: float) -> None:
+        """One update at a learning rate."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+            part.step()
+            part.zero_grad(set_to_none=True)
 
 
-def _resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, module: nn.Module, optimizers: Optimizers) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
     module.load_state_dict(state["module"])
-    optimizer.load_state_dict(state["optimizer"])
+    for part, stored in zip(optimizers.parts, state["optimizers"], strict=bool(state["optimizers"])):
+        part.load_state_dict(stored)
     return int(state["step"])
 
 
-def _save(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+def _save(path: Path, module: nn.Module, optimizers: Optimizers, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    torch.save({"module": module.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, partial)
+    states = [part.state_dict() for part in optimizers.parts]
+    torch.save({"module": module.state_dict(), "optimizers": states, "step": step}, partial)
     partial.replace(path)

@@ -15,18 +15,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emma_eval.mini.train.examples import Example, caption_example, text_example, world_example
+from emma_eval.mini.train.examples import Example, caption_example, reading_example, text_example, world_example
 from emma_eval.mini.train.features import Listener
 from emma_eval.mini.train.loop import Outcome, Schedule, fit
 from emma_eval.mini.train.student import IGNORE, Batch, Student, pad, split_ids
-from emma_eval.mini.world import Scene
+from emma_eval.mini.world import FIRST_TRAINING_SEED, Scene
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 
 BATCH = 128
 END_ID = 2
 BLURRED = 0.2  # the share of questions for which a blurred picture may be drawn
 EASY_EVERY = 8  # one batch in so many is easy-VQA's,
-TEXT_EVERY = 12  # one in so many has no pictures
+TEXT_EVERY = 12  # one in so many has no pictures,
+CAPTION_EVERY = 8  # and one in so many asks for captions
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class Material:
 
 
 def learn_language(student: Student, material: Material, steps: int, folder: Path) -> None:
-    """The LLM alone, on questions that a hint answers: reading, looking up in text, choosing a letter."""
+    """The LLM alone, on questions that a hint answers: looking up in text, choosing a letter.
+
+    Every token is foretold, not the answer alone: names that occur again teach to look back.
+    """
 
     def loss_of(step: int) -> Outcome:
-        rng = random.Random(step)
-        return _loss(student, material, [text_example(rng) for _ in range(BATCH)])
+        rng = random.Random(FIRST_TRAINING_SEED + step)
+        return _loss(student, material, [reading_example(rng) for _ in range(BATCH)], every_token=True)
 
-    fit("language", student.llama, loss_of, Schedule(steps, 1e-3, hold=1.0), folder)
+    fit("language", student.llama, loss_of, Schedule(steps, 1.5e-3, hold=1.0), folder)
 
 
 def align(student: Student, material: Material, steps: int, folder: Path, name: str) -> None:
@@ -64,9 +68,8 @@ def align(student: Student, material: Material, steps: int, folder: Path, name: 
     student.llama.requires_grad_(False)
 
     def loss_of(step: int) -> Outcome:
-        rng = random.Random(step)
-        chosen = [_scene(rng, material, 1, 3) for _ in range(BATCH)]
-        return _loss(student, material, [caption_example(k, material.scenes[k]) for k in chosen])
+        rng = random.Random(FIRST_TRAINING_SEED + step)
+        return _loss(student, material, _captions(rng, material, 3))
 
     fit(f"{name}-align", bridge, loss_of, Schedule(steps, 2e-3), folder)
     student.llama.requires_grad_(True)
@@ -76,7 +79,7 @@ def tune(student: Student, material: Material, schedule: Schedule, folder: Path,
     """Stage 2: everything but the towers, on questions in the manner of the eight benchmarks and easy-VQA."""
 
     def loss_of(step: int) -> Outcome:
-        rng = random.Random(step)
+        rng = random.Random(FIRST_TRAINING_SEED + step)
         most = things_at(step / schedule.steps)
         return _loss(student, material, _draw(rng, step, material, most))
 
@@ -93,18 +96,25 @@ def _draw(rng: random.Random, step: int, material: Material, most: int) -> list[
         return [rng.choice(material.easy) for _ in range(BATCH)]
     if step % TEXT_EVERY == 1:
         return [text_example(rng) for _ in range(BATCH)]
+    if step % CAPTION_EVERY == 4:
+        return _captions(rng, material, most)
     chosen = [_scene(rng, material, int(rng.random() > BLURRED), most) for _ in range(BATCH)]
     return [world_example(rng, k, material.scenes[k]) for k in chosen]
+
+
+def _captions(rng: random.Random, material: Material, most: int) -> list[Example]:
+    chosen = [_scene(rng, material, 1, most) for _ in range(BATCH)]
+    return [caption_example(k, material.scenes[k]) for k in chosen]
 
 
 def _scene(rng: random.Random, material: Material, least: int, most: int) -> int:
     return rng.choice(material.by_things[rng.randint(least, most)])
 
 
-def _loss(student: Student, material: Material, examples: list[Example]) -> Outcome:
+def _loss(student: Student, material: Material, examples: list[Example], every_token: bool = False) -> Outcome:
     batch = as_batch(examples, material, listens=student.alignment is not None)
     with torch.autocast("cpu", torch.bfloat16):
-        loss, right = student.loss(batch)
+        loss, right = student.loss(batch, every_token)
     rights: dict[str, list[float]] = {}
     for example, hit in zip(examples, right.tolist(), strict=True):
         rights.setdefault(example.task, []).append(hit)

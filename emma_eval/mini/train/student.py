@@ -17,6 +17,7 @@ from emma_eval.models.emma.tokenizer import IMAGE_ID
 VISUAL_TOKENS = ACROSS * ACROSS
 TEXT_TOKENS = 77
 IGNORE = -100
+PADDING = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +54,31 @@ class Student(nn.Module):
         self.projector = build_projector("mlp2x_gelu", vision_width, config.hidden_size)
         self.alignment = Alignment(VISUAL_TOKENS, TEXT_TOKENS, vision_width, text_width, "v1") if aligned else None
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy of the answers' tokens, and (B,) whether greedy decoding would get each answer right."""
+    def loss(self, batch: Batch, every_token: bool = False) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy of the answers' tokens, and (B,) whether greedy decoding would get each answer right.
+
+        With `every_token` the prompts' tokens behind the picture count as well.
+        """
+        hidden = self.read(batch)
+        wanted = batch.labels != IGNORE
+        logits = self.llama.lm_head(hidden[wanted]).float()
+        right = torch.ones_like(wanted)
+        right[wanted] = logits.argmax(-1) == batch.labels[wanted]
+        loss = cross_entropy(logits, batch.labels[wanted])
+        if every_token:
+            loss = loss + cross_entropy(self.llama.lm_head(hidden).float().mT, batch.after, ignore_index=PADDING)
+        return loss, right.all(dim=1)
+
+    def read(self, batch: Batch) -> Tensor:
+        """The last hidden states (B, L, D) that foretell `after`: position i has read all before after[:, i]."""
         embed = self.llama.get_input_embeddings()
         parts = [embed(batch.before).expand(len(batch.after), -1, -1)]
         if batch.vision is not None:
             parts.append(self.see(batch.vision, batch.text))
         parts.append(embed(batch.after[:, :-1]))
         inputs = torch.cat([part.float() for part in parts], dim=1)
-        hidden = self.llama.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
-        hidden = hidden[:, -batch.after.shape[1] :]  # (B, L, D): position i foretells after[:, i]
-        wanted = batch.labels != IGNORE
-        logits = self.llama.lm_head(hidden[wanted]).float()
-        right = torch.ones_like(wanted)
-        right[wanted] = logits.argmax(-1) == batch.labels[wanted]
-        return cross_entropy(logits, batch.labels[wanted]), right.all(dim=1)
+        hidden: Tensor = self.llama.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        return hidden[:, -batch.after.shape[1] :]
 
     def see(self, vision: Tensor, text: Tensor | None) -> Tensor:
         """V (B, 36, Dv) and X (B, 77, Dt) -> what the language model reads, (B, 36, D)."""
