@@ -33,7 +33,7 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
     require_truth(samples)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as = text.rstrip(".").lower() if conversion == "llava" else text
+        read_as = as_llava(text) if conversion == "llava" else text
         return float(read_as == sample.answers[0]), read_as
 
     everything = dict(zip((s.id for s in samples), score_each(samples, answers, read), strict=True))
@@ -55,7 +55,24 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
     metrics += percent_by("semantic_type", (sample.meta["types"]["semantic"] for sample in balanced), hits)
     metrics += percent_by("steps", (str(reasoning_steps(sample.meta["semantic"])) for sample in balanced), hits)
     metrics += percent_by("words", (str(len(sample.question.split())) for sample in balanced), hits)
-    return Scores(tuple(metrics), tuple(everything.values()), tuple(_notes(metrics)))
+    return Scores(tuple(metrics), tuple(everything.values()), (*_notes(metrics), *_near_misses(balanced, scored)))
+
+
+def as_llava(text: str) -> str:
+    """An answer as LLaVA's convert_gqa_for_eval.py writes it: no trailing full stops, lower case."""
+    return text.rstrip(".").lower()
+
+
+def _near_misses(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> list[str]:
+    """A word on answers that only their form makes wrong: most models answer `Yes`, and GQA's truth is `yes`."""
+    pairs = zip(balanced, scored, strict=True)
+    near = sum(not score.value and as_llava(score.read_as) == sample.answers[0] for sample, score in pairs)
+    if not near:
+        return []
+    return [
+        f"{near} answers are wrong by a capital or a full stop alone; "
+        "published LLaVA and EMMA scores forgive both (protocol llava)"
+    ]
 
 
 def reasoning_steps(program: Sequence[Mapping[str, Any]]) -> int:

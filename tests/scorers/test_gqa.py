@@ -16,8 +16,10 @@ def question(id_, truth="cat", structural="query", **meta):
 def test_answers_must_equal_exactly_unless_llava_converts_them():
     questions = [question("1"), question("2")]
     answers = answered("cat", "Cat.")
-    assert value(gqa(questions, answers)) == 50
-    assert value(gqa(questions, answers, conversion="llava")) == 100
+    official, converted = gqa(questions, answers), gqa(questions, answers, conversion="llava")
+    assert (value(official), value(converted)) == (50, 100)
+    assert any("1 answers are wrong by a capital or a full stop alone" in note for note in official.notes)
+    assert not any("full stop" in note for note in converted.notes)
 
 
 def test_open_is_the_structural_type_query_and_the_rest_is_binary():
