@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -20,8 +23,20 @@ def write_atomic(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:  # the name that the caller knows, not the draft's
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder that the user named with --output, where it is missing. Raises UserError if it can't be one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "there is a file of that name" if folder.is_file() else error.strerror
+        raise UserError(f"{folder} cannot be the output folder: {why}; name another with --output") from error
 
 
 def sha256_of_file(path: Path) -> str:

@@ -34,6 +34,10 @@ class ImageFile:
         """The file's path."""
         return str(self.path)
 
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.is_file()
+
     def open(self) -> Image:
         """The decoded picture. Raises SampleError naming the file."""
         return _decode(self.path, self.label)
@@ -45,6 +49,13 @@ class ImageBytes:
 
     label: str
     load: Callable[[], bytes]
+
+    def exists(self) -> bool:
+        """Whether the row holds anything."""
+        try:
+            return bool(self.load())
+        except (OSError, ValueError):
+            return False
 
     def open(self) -> Image:
         """The decoded picture. Raises SampleError naming the row."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from typing import Any
 from zipfile import BadZipFile
 
 from emma_eval.errors import UserError
-from emma_eval.readers.files import read_text
+from emma_eval.readers.files import parse_json, read_text
+from emma_eval.text import counted
 from emma_eval.types import Answer, Sample
 
 ID_KEYS = ("question_id", "questionId", "index", "id", "image")
@@ -57,27 +57,29 @@ def read_predictions(path: Path, samples: Sequence[Sample], *, ignore_foreign: b
     foreign: list[str] = []
     repeated = 0
     for place, row in _rows(path):
-        key = join.key(place, row)
+        key, text = join.key(place, row), _text(path, place, row)
         if key is None:
             foreign.append(join.name(row))
             continue
         repeated += key in answers or key in failed
-        text = _text(path, place, row)
         if text is None:
             answers.pop(key, None)
             failed.add(key)
         else:
             failed.discard(key)
             answers[key] = Answer(text, row.get("prompt") or "")
+    if not (answers or failed or foreign):
+        raise UserError(f"{path}: there are no answers in it")
     join.check_positions()
     if foreign and not ignore_foreign:
         raise UserError(
-            f"{path}: {len(foreign):,} answers are to questions that are not in the data, the first to {foreign[0]!r}; "
+            f"{path}: {counted(len(foreign), 'answer')} to questions that are not in the data, the first to "
+            f"{foreign[0][:40]!r}; "
             "take the task and split that they are for, or pass --allow-partial to leave them out"
         )
-    notes = [f"{repeated:,} repeated answers: the later one counts"] if repeated else []
+    notes = [f"{counted(repeated, 'repeated answer')}: the later one counts"] if repeated else []
     if foreign:
-        notes.append(f"{len(foreign):,} answers to questions that are not among the samples are left out")
+        notes.append(f"left out: {counted(len(foreign), 'answer')} to questions that are not among the samples")
     return Predictions(answers, frozenset(failed), tuple(notes))
 
 
@@ -204,13 +206,10 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Row]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == 1 and line.strip() == "{":
-                yield from _outputs(path, text)
-                return
-            raise UserError(f"{path}, line {number}: not JSON: {error.msg}") from error
+        if number == 1 and line.strip() == "{":
+            yield from _outputs(path, text)
+            return
+        row = parse_json(line, path, number)
         if number == 1 and isinstance(row, dict) and "outputs" in row:
             yield from _outputs(path, text)
             return
@@ -218,24 +217,17 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Row]]:
 
 
 def _json_array(path: Path, text: str) -> Iterator[tuple[str, Row]]:
-    for number, row in enumerate(_whole(path, text)):
+    for number, row in enumerate(parse_json(text, path)):
         yield f"row {number}", _object(path, f"row {number}", row)
 
 
 def _outputs(path: Path, text: str) -> Iterator[tuple[str, Row]]:
     """A results file of ScienceQA: one object whose `outputs` map the problem id to the text."""
-    outputs = _whole(path, text).get("outputs")
+    outputs = parse_json(text, path).get("outputs")
     if not isinstance(outputs, dict):
         raise UserError(f"{path}: a JSON object must map ids to texts under the key 'outputs'; else write JSON lines")
     for name, output in outputs.items():
         yield f"outputs[{name!r}]", {"question_id": name, "text": output}
-
-
-def _whole(path: Path, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
 
 
 def _object(path: Path, place: str, row: Any) -> Row:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 from emma_eval.errors import UserError
 from emma_eval.prompts import InstructionPolicy
 from emma_eval.readers.registry import READERS, SUITES, get_reader
-from emma_eval.tasks_index import task_names, tasks_folder
+from emma_eval.tasks_index import task_groups, task_names, tasks_folder
 from emma_eval.text import did_you_mean
 from emma_eval.yaml_file import read_yaml
 
@@ -122,6 +122,9 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     """The task of that name. Raises UserError, one line, for anything wrong with its file."""
     known = task_names(folder)
     if name not in known:
+        groups = task_groups(folder) if name and not name.startswith("_") else {}
+        if name in groups:
+            raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
         raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
     folder = folder or tasks_folder()
     path = folder / f"{name}.yaml"

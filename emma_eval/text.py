@@ -13,3 +13,8 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 answer`, `2,000 answers`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -23,6 +23,10 @@ class ImageSource(Protocol):
         """A name for messages and reports: the file's path, or the row that holds the picture."""
         ...
 
+    def exists(self) -> bool:
+        """Whether there is something to open, told without decoding it."""
+        ...
+
     def open(self) -> Image:
         """The decoded picture, in its own mode. Raises SampleError, naming the label, if it cannot be read."""
         ...
@@ -39,7 +43,7 @@ class Sample:
     options: tuple[str, ...] = ()  # choices in the order A, B, C, ...
     hint: str = ""
     category: str = ""  # the benchmark's main breakdown: MME subtask, POPE category, SEED type, ...
-    meta: Mapping[str, Any] = field(default_factory=dict)  # what the family's scorer needs besides: answer_type, groups, ...
+    meta: Mapping[str, Any] = field(default_factory=dict)  # what the scorer needs besides: answer_type, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ Unit = Literal["percent", "fraction", "points", "count"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number. `group` and `category` are empty for an overall one: (accuracy, answer_type, yes/no) is a breakdown."""
+    """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one."""
 
     name: str
     value: float  # unrounded, as the official tool computes it
@@ -123,7 +127,9 @@ class Scores:
 class Scorer(Protocol):
     """A metric family: pure, fast, no I/O. A sample without an answer is wrong, never dropped."""
 
-    def __call__(self, samples: Sequence[Sample], answers: Answers) -> Scores: ...
+    def __call__(self, samples: Sequence[Sample], answers: Answers) -> Scores:
+        """Score the answers to the samples."""
+        ...
 
 
 class Model(Protocol):

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from emma_eval.files import sha256_of_file, write_atomic
+from emma_eval.errors import UserError
+from emma_eval.files import make_folder, sha256_of_file, write_atomic
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -33,3 +34,19 @@ def test_hashes_are_those_of_the_bytes(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1000)
     assert sha256_of_file(path) == hashlib.sha256(b"abc" * 1000).hexdigest()
+
+
+def test_the_error_names_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_atomic(tmp_path / "nowhere" / "scores.json", "{}")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "scores.json")
+
+
+def test_a_file_is_no_output_folder(tmp_path):
+    (tmp_path / "run").write_text("")
+    for folder, why in (
+        (tmp_path / "run", "there is a file of that name"),
+        (tmp_path / "run" / "x", "Not a directory"),
+    ):
+        with pytest.raises(UserError, match=f"{folder} cannot be the output folder: {why}; name another"):
+            make_folder(folder)

@@ -91,7 +91,7 @@ def test_of_repeated_rows_the_later_counts_with_a_note(tmp_path):
 def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
     rows = [{"question_id": id_, "text": "yes"} for id_ in (1, 77, 78)]
     path = write(tmp_path, rows)
-    with pytest.raises(UserError, match="2 answers are to questions that are not in the data, the first to '77'"):
+    with pytest.raises(UserError, match="2 answers to questions that are not in the data, the first to '77'"):
         read_predictions(path, TWO)
     assert texts(read_predictions(path, TWO, ignore_foreign=True)) == {("1", 0): "yes"}
 
@@ -99,12 +99,16 @@ def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"question_id": 1, "text": "a"}\n\n{"question_id": 2, "text"\n', "line 3: not JSON"),
-        ('[{"question_id": 1,\n "text": }]', "line 2: not JSON"),
+        ('{"question_id": 1, "text": "a"}\n\n{"question_id": 2, "text"\n', "line 3, column 26: not JSON"),
+        ('[{"question_id": 1,\n "text": }]', "line 2, column 10: not JSON"),
         ('{"question_id": 1, "txt": "a"}\n', "line 1: no answer.*the row has question_id, txt"),
         ('{"question_ids": 1, "text": "a"}\n', "line 1: no id.*the row has question_ids, text"),
         ('{"question_id": 1, "text": ["a"]}\n', "line 1: text must be text, not list"),
         ('{"question_id": 1, "round_id": "x", "text": "a"}\n', "line 1: round_id 'x'"),
+        ('{"question_id": 77, "text": ["a"]}\n', "line 1: text must be text"),  # rather than: no such question
+        ('{"question_id": ' + "9" * 5000 + ', "text": "a"}\n', "line 1: JSON that cannot be read: .*5000 digits"),
+        ("[" * 100_000, "JSON that cannot be read: maximum recursion depth"),
+        ("", "there are no answers in it"),
         ("5\n", "line 1: a JSON object is expected, not int"),
         ('[[1, "a"]]', "row 0: a JSON object is expected, not list"),
         ('{"question": "Is it a dog?", "answer": "a"}\n', "line 1: rows without ids are joined by position"),

@@ -6,11 +6,18 @@ import argparse
 import json
 from pathlib import Path
 
+from emma_eval.cli.arguments import positive
 from emma_eval.errors import SampleError, UserError
+
+EPILOG = """\
+examples:
+  emma-eval ask --model emma-mini --image picture.png "What colour is the square?"
+  emma-eval ask --model emma-mini --json "Is a square round?"    ids, prompt and instruction too"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
+    parser.epilog = EPILOG
     parser.add_argument("question", metavar="QUESTION", help="the question, options and all")
     parser.add_argument(
         "--model", required=True, metavar="M", help="a built-in name, a checkpoint folder or a hub name"
@@ -28,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of the question EMMA's text encoder reads (default: %(default)s)",
     )
     parser.add_argument("--dtype", default="auto", metavar="D", help="float32, float16, bfloat16 or auto (the default)")
-    parser.add_argument("--max-new-tokens", type=_positive, default=128, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--max-new-tokens", type=positive, default=128, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print ids, prompt and instruction too, as JSON")
 
 
@@ -65,10 +72,3 @@ def run(args: argparse.Namespace) -> int:
     }
     print(json.dumps(facts, ensure_ascii=False) if args.json else generation.text)
     return 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number

@@ -16,18 +16,27 @@ if TYPE_CHECKING:
     from emma_eval.types import Sample
 
 _STEP = 2000  # pictures between two words of progress
+EPILOG = """\
+examples:
+  emma-eval check                                     the task files, and the data that are shipped
+  emma-eval check general pope --data /data/benchmarks    these tasks' data too, every picture included"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare tasks and data root."""
+    parser.epilog = EPILOG
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (default: all)")
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files; without it no data")
+    parser.add_argument(
+        "--data", type=Path, metavar="ROOT", help="folder of the official files; else only shipped data are read"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
     from emma_eval.tasks_index import expand_tasks, task_groups, task_names
 
+    if args.data and not args.data.is_dir():
+        raise UserError(f"--data {args.data}: no such folder")
     task_groups()
     names = expand_tasks(args.tasks) if args.tasks else task_names()
     problems = 0
@@ -59,7 +68,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     local_only = task.model_copy(update={"hub": None})
     samples = load_samples(local_only, data_root, need_images=True)
     _check_ids(task, samples)
-    return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} image files"
+    return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} pictures"
 
 
 def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:
@@ -69,20 +78,18 @@ def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:
 
 
 def _check_pictures(task: TaskConfig, samples: Sequence[Sample]) -> int:
-    """How many image files there are. Raises UserError when some do not exist."""
-    from emma_eval.images import ImageFile
-
-    pictures = {image: None for sample in samples for image in sample.images if isinstance(image, ImageFile)}
+    """How many pictures there are. Raises UserError when some do not exist, as files or in their rows."""
+    pictures = {image.label: image for sample in samples for image in sample.images}
     missing = []
-    for number, image in enumerate(pictures, 1):
-        if not image.path.is_file():
+    for number, image in enumerate(pictures.values(), 1):
+        if not image.exists():
             missing.append(image.label)
         if sys.stderr.isatty() and (number % _STEP == 0 or number == len(pictures)):
-            print(f"\r{task.name}: {number:,} of {len(pictures):,} images", end="", file=sys.stderr, flush=True)
+            print(f"\r{task.name}: {number:,} of {len(pictures):,} pictures", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty() and pictures:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     if missing:
         raise UserError(
-            f"task {task.name}: {len(missing):,} of {len(pictures):,} images do not exist: {missing[0]}, ..."
+            f"task {task.name}: {len(missing):,} of {len(pictures):,} pictures do not exist: {missing[0]}, ..."
         )
     return len(pictures)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `leaderboard`."""
+    parser.epilog = "example:\n  emma-eval leaderboard results/runs/emma-mini-* results/runs/llava-mini-*"
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders (or their scores.json)")
     parser.add_argument(
         "--output", "-o", type=Path, metavar="DIR", help="where leaderboard.md, .csv and .tex go (results/)"

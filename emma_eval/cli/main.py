@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from emma_eval import __version__
+from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError
 from emma_eval.text import did_you_mean
 
@@ -31,8 +32,8 @@ COMMANDS = {
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 
-# What stops a run for want of room or rights: the user mends it, and no traceback would help.
-ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+# What stops a command for want of room or rights: the user mends it, and no traceback would help.
+ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class Command(Protocol):
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command, rest = choose(list(sys.argv[1:] if argv is None else argv))
         code = start(command, rest)
         sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
-    except SystemExit as stop:  # argparse: --help, or a mistake that it has already explained
+    except SystemExit as stop:  # argparse has printed its --help
         return stop.code if isinstance(stop.code, int) else 2
     except UserError as error:
         return fail(str(error))
@@ -92,19 +93,9 @@ def start(name: str, argv: list[str]) -> int:
     """Import the command's module, parse its arguments and run it."""
     module_name, summary = COMMANDS[name]
     command = cast(Command, importlib.import_module(module_name))
-    parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} {name}",
-        description=summary[0].upper() + summary[1:] + ".",
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(f"{PROGRAM} {name}", summary[0].upper() + summary[1:] + ".")
     command.add_arguments(parser)
-    args, unknown = parser.parse_known_args(argv)
-    if unknown:
-        options = [option for action in parser._actions for option in action.option_strings]
-        kind = "option" if unknown[0].startswith("-") else "argument"
-        parser.error(f"unknown {kind} {unknown[0]}{did_you_mean(unknown[0].split('=')[0], options)}")
-    return command.run(args)
+    return command.run(parser.parse(argv))
 
 
 def overview() -> str:

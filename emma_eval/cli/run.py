@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from emma_eval.cli.arguments import positive, whole
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ DEFAULT_TASKS = "mini"
 MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 EPILOG = """\
+examples:
+  emma-eval                                                   the shipped model on the shipped suite
+  emma-eval run --model models/emma-7b --tasks general,pope --data /data/benchmarks
+  emma-eval run --tasks vqav2_mini --limit 20 --seed 1        20 questions, drawn by chance
+
 Interrupted in whatever way, the same command goes on where it stopped; once finished, it scores the recorded answers
 again and asks nothing. exit codes: 0 all answered, 1 a sample failed, 2 a mistake to mend, 130 interrupted"""
 
@@ -36,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=batch_size, default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
-    add("--seed", type=int, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
+    add("--seed", type=whole, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
@@ -104,16 +110,14 @@ def show(result: Result) -> None:
     print(f"run folder: {result.folder}")
 
 
-def positive(text: str) -> int:
-    """A number above zero, whole: half a sample or a share of them is no limit."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
 def batch_size(text: str) -> int | Literal["auto"]:
     """`auto` or a number above zero."""
-    return "auto" if text == "auto" else positive(text)
+    if text == "auto":
+        return "auto"
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor auto") from error
 
 
 def error_limit(text: str) -> ErrorLimit:

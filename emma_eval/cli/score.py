@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import positive
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
     from emma_eval.score_report import ScoreReport
     from emma_eval.types import Scores
 
+EPILOG = """\
+examples:
+  emma-eval score --task pope --data /data/benchmarks --predictions answers.jsonl
+  emma-eval score --task gqa --file questions=testdev.json --predictions answers.jsonl --json scores.json
+
+answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "round_id" for circular passes;
+the official result formats are read too. exit codes: 0 scored, 1 samples that failed, 2 a mistake to mend"""
+
 DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "count": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
+    parser.epilog = EPILOG
     add, path = parser.add_argument, Path
     add("--task", required=True, metavar="T", help="the task whose questions were answered")
     add("--predictions", required=True, type=path, metavar="FILE", help="answers: JSON lines or an official format")
@@ -28,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add("--data", type=path, metavar="ROOT", help="folder of the official data files, for those not given by --file")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
-    add("--limit", type=int, metavar="N", help="score only the first N questions")
+    add("--limit", type=positive, metavar="N", help="score only the first N questions")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
 
 
 def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
+    if args.json and (args.json.is_dir() or not args.json.absolute().parent.is_dir()):  # said before any scoring
+        raise UserError(f"--json {args.json}: a file in a folder that exists is expected")
     report = score(args)
     print(as_text(report))
     if args.json:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task, sample and data root."""
+    parser.epilog = "examples:\n  emma-eval show mmbench_mini --sample 3\n  emma-eval show pope --data /data/benchmarks"
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files")

@@ -40,24 +40,26 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """A JSON file's content. Raises UserError naming line and column."""
-    text = read_text(path)
+    return parse_json(read_text(path), path)
+
+
+def parse_json(text: str, path: Path, line: int | None = None) -> Any:
+    """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        cut = "; the file ends too early" if error.pos >= len(text.rstrip()) - 1 else ""
-        raise UserError(f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}{cut}") from error
+        cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
+        place = f"line {line or error.lineno}, column {error.colno}"
+        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets nested as deep
+        where = "" if line is None else f", line {line}"
+        raise UserError(f"{path}{where}: JSON that cannot be read: {error}") from error
 
 
 def read_json_lines(path: Path) -> list[Any]:
     """One JSON value a line, blank lines left out. Raises UserError naming the line."""
-    rows = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}, line {number}: not JSON: {error.msg}") from error
-    return rows
+    lines = enumerate(read_text(path).split("\n"), 1)
+    return [parse_json(line, path, number) for number, line in lines if line.strip()]
 
 
 def part(content: Any, key: str, kind: type, path: Path) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from emma_eval.files import write_atomic
+from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import Published
 from emma_eval.reports.render import csv, escape_markdown, latex, markdown
@@ -17,7 +17,7 @@ MAX_LISTED = 20  # failed samples listed a task; scores.json has them all
 def write_leaderboard(folder: Path, runs: Sequence[ScoresFile], published: Published) -> list[Path]:
     """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
     tables = leaderboard(runs, published)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     contents = {"md": markdown(tables) + failures(runs), "csv": csv(tables), "tex": latex(tables)}
     paths = []
     for suffix, text in contents.items():

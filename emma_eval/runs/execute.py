@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from emma_eval.files import write_atomic
+from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.published import load_published
 from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
 from emma_eval.reports.write import write_leaderboard
@@ -72,7 +72,7 @@ def execute(
     """
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with locked(folder), progress:
         session = RunSession(settings, source, folder, plans, progress)
         tally = _Tally()

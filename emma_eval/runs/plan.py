@@ -71,7 +71,7 @@ def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Se
         return samples
     if seed is None:
         return samples[:limit]
-    return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]  # noqa: S311
+    return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]
 
 
 def with_requests(plan: TaskPlan, template: str) -> TaskPlan:

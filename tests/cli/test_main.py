@@ -63,13 +63,22 @@ def test_a_users_mistake_is_one_line_and_2(command, capsys):
         (["runn"], "error: unknown command 'runn'; did you mean 'run'?"),
         (["leaderbord"], "did you mean 'leaderboard'?"),
         (["run", "--modle", "x"], "unknown option --modle; did you mean '--model'?"),
-        (["run", "extra"], "unknown argument extra"),
+        (["run", "extra"], "error: one argument too many: 'extra' (see emma-eval run --help)\n"),
+        (["run", "--limit", "1.5"], "error: argument --limit: '1.5' is not a whole number above 0"),
+        (["score", "--limit", "-3"], "error: argument --limit: '-3' is not a whole number above 0"),
+        (["ask", "--max-new-tokens", "abc"], "error: argument --max-new-tokens: 'abc' is not a whole number"),
+        (["run", "--seed", "9" * 40], "is not a whole number of at most 18 digits"),
+        (["run", "--batch-size", "big"], "'big' is not a whole number above 0, nor auto"),
+        (["show"], "error: the following arguments are required: TASK"),
+        (["show", "mini"], "error: 'mini' is a group; one task is expected: vqav2_mini, gqa_mini"),
         (["--modle=x"], "did you mean '--model'?"),
     ],
 )
 def test_a_slip_is_2_and_names_what_is_near(capsys, argv, words):
     assert desk.main(argv) == 2
-    assert words in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 def test_ctrl_c_says_how_to_go_on(command, capsys):

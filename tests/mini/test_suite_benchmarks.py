@@ -198,7 +198,7 @@ class TestPope:
 def test_check_needs_no_data_root(capsys):
     assert main(["check", "mini"]) == 0
     out = capsys.readouterr().out
-    assert "pope_mini: ok: 300 samples, 25 image files" in out
+    assert "pope_mini: ok: 300 samples, 25 pictures" in out
     assert "8 tasks checked, no problems" in out
 
 

@@ -113,7 +113,7 @@ def test_truncated_gzip(root):
 def test_a_broken_json_line(root):
     path = root / "pope/coco/coco_pope_random.json"
     path.write_text(path.read_text().replace('"yes"}', '"yes"', 1))
-    assert f"{path}, line 1: not JSON" in complaint("pope", root)
+    assert f"{path}, line 1, column 1" in complaint("pope", root)
 
 
 def test_a_label_that_is_no_label(root):

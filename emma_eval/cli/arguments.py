@@ -1,0 +1,49 @@
+"""What the commands' options have in common: a parser that words a mistake in one line, and checked numbers."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse without its page of usage before every mistake, and without abbreviations that change meaning."""
+
+    def __init__(self, program: str, description: str) -> None:
+        super().__init__(
+            prog=program,
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError with the way to the help."""
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        """The arguments. Raises UserError, with the nearest option for an unknown one."""
+        args, unknown = self.parse_known_args(argv)
+        if unknown and not unknown[0].startswith("-"):
+            self.error(f"one argument too many: {unknown[0]!r}")
+        if unknown:
+            options = [o for action in self._actions for o in action.option_strings if o.startswith("--")]
+            self.error(f"unknown option {unknown[0]}{did_you_mean(unknown[0].split('=')[0], options)}")
+        return args
+
+
+def positive(text: str) -> int:
+    """A number above zero, whole: half a sample or a share of them is no limit."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """A whole number that fits in 64 bits, as torch's seeds must."""
+    if not (text.isascii() and text.removeprefix("-").isdecimal()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at most 18 digits")
+    return int(text)
