@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
+from emma_eval.images import ImageFile
 from emma_eval.readers.files import existing
 from emma_eval.readers.registry import Reader, get_reader, suite_folder
 from emma_eval.text import did_you_mean
@@ -35,17 +36,15 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     """
     reader = get_reader(task.reader)
     found, missing = locate_files(task, data_root, files)
-    needed = [text for key, text in missing.items() if need_images or key not in reader.folders]
-    if not needed:
-        with _no_garbage_collection():
-            samples = reader.read_files(found)
-    elif task.hub is not None and reader.read_rows is not None and not found:
-        from emma_eval.readers.hub import hub_rows
-
-        samples = reader.read_rows(task.hub.id, hub_rows(task.hub))
+    absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
+    if needed := [text for key, text in missing.items() if key not in absent or (need_images and not found)]:
+        samples = _from_hub(task, reader, found, _missing_message(task, needed, data_root))
     else:
-        raise UserError(_missing_message(task, needed, data_root))
+        with _no_garbage_collection():
+            samples = reader.read_files(absent | found)
     samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
+    if need_images and (used := _folders_of(samples, absent)):
+        raise UserError(_missing_message(task, [missing[key] for key in used], data_root))
     if limit is None and not allow_partial and len(samples) not in task.expected.samples:
         expected = " or ".join(f"{n:,}" for n in task.expected.samples)
         raise UserError(
@@ -53,6 +52,24 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
             "complete the data, or pass --allow-partial"
         )
     return samples[:limit]
+
+
+def _from_hub(task: TaskConfig, reader: Reader, found: Mapping[str, Path], missing: str) -> list[Sample]:
+    """The hub's samples. Raises UserError `missing` when some files are found: two sources are not mixed."""
+    if found or task.hub is None or reader.read_rows is None:
+        raise UserError(missing)
+    from emma_eval.readers.hub import hub_rows
+
+    try:
+        return reader.read_rows(task.hub.id, hub_rows(task.hub))
+    except UserError as error:
+        raise UserError(f"{missing}; and from the hub: {error}") from error
+
+
+def _folders_of(samples: list[Sample], folders: Mapping[str, Path]) -> list[str]:
+    """The keys of the folders that pictures of the samples are in: a selection may leave some unused."""
+    used = {image.folder for sample in samples for image in sample.images if isinstance(image, ImageFile)}
+    return [key for key, folder in folders.items() if folder in used]
 
 
 def locate_files(

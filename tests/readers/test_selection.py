@@ -1,7 +1,10 @@
 """Variants of a task read a part of the same data."""
 
+import shutil
+
 import pytest
 
+from emma_eval.errors import UserError
 from emma_eval.readers import load_samples
 from emma_eval.task import load_task
 
@@ -13,6 +16,16 @@ def test_seed_by_kind(kind, tmp_path):
     seed(tmp_path)
     samples = load_samples(load_task(f"seed_{kind}"), tmp_path, allow_partial=True)
     assert [sample.meta["data_type"] for sample in samples] == [kind]
+
+
+def test_only_the_pictures_that_a_selection_uses_must_be_there(tmp_path):
+    seed(tmp_path)
+    shutil.rmtree(tmp_path / "seed_bench/SEED-Bench-video-image", ignore_errors=True)
+    (tmp_path / "seed_bench/SEED-Bench-image").mkdir(exist_ok=True)
+    (sample,) = load_samples(load_task("seed_image"), tmp_path, allow_partial=True, need_images=True)
+    assert sample.images[0].folder == tmp_path / "seed_bench/SEED-Bench-image"
+    with pytest.raises(UserError, match=r"data not found below .*: frames: seed_bench/SEED-Bench-video-image"):
+        load_samples(load_task("seed_video"), tmp_path, allow_partial=True, need_images=True)
 
 
 def test_easy_vqa_is_whole():
