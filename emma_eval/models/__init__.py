@@ -26,8 +26,9 @@ def load_model(name_or_path: str, *, device: str | None = None, dtype: str | Non
     None / "auto" for float32 on a CPU and the checkpoint's own half precision on a GPU. Raises UserError for
     everything that can be wrong with a name, a folder or a checkpoint.
     """
+    folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
     # Spinning threads made torch 4 times slower on shared cores; libgomp reads this when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from emma_eval.models.emma.loading import load_emma
 
-    return load_emma(model_folder(name_or_path), device=device, dtype=dtype)
+    return load_emma(folder, device=device, dtype=dtype)

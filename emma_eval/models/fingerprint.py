@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from emma_eval.cache import remembered_sha256
 from emma_eval.models.folders import (
     OPEN_CLIP_PREFIX,
     model_folder,
@@ -50,6 +51,4 @@ def _present(folder: Path, names: Iterable[str]) -> list[Path]:
 
 def _add(total: hashlib._Hash, role: str, files: Iterable[Path]) -> None:
     for path in sorted(files):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{role}/{path.name} {digest}\n".encode())
+        total.update(f"{role}/{path.name} {remembered_sha256(path)}\n".encode())

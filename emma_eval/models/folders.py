@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
 
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
@@ -28,13 +29,15 @@ def model_folder(name_or_path: str) -> Path:
             raise UserError(f"the weights of {name_or_path} are not installed: {folder} has no config.json")
         return folder
     folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
+    if name_or_path and folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{folder} is no checkpoint folder: it has no config.json")
         return folder
     if HUB_NAME.fullmatch(name_or_path):
         return hub_snapshot(name_or_path, "model")
-    known = ", ".join(BUILT_IN)
     raise UserError(
-        f"no model {name_or_path!r}: not a built-in name ({known}), not a folder, not a hub name (ORG/NAME)"
+        f"no model {name_or_path!r}: neither a built-in name, nor a folder, nor a hub name (ORG/NAME)"
+        f"{did_you_mean(name_or_path, BUILT_IN)}"
     )
 
 

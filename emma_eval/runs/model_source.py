@@ -18,20 +18,25 @@ if TYPE_CHECKING:
 class ModelSource:
     """What a run needs to know of a model, and the way to get it."""
 
-    facts: ModelFacts
+    describe: Callable[[], ModelFacts]  # name and fingerprint; reads all weights, so it is asked once
     load: Callable[[], Model]
 
 
 def model_source(settings: RunSettings) -> ModelSource:
-    """The model that the settings name. Raises UserError if there is no such model."""
+    """The model that the settings name. Raises UserError if there is no such model; a hub name is asked for later."""
     from emma_eval.models import load_model, model_folder, weights_fingerprint
+    from emma_eval.models.folders import HUB_NAME
 
-    facts = ModelFacts(
-        name=model_name(settings.model),
-        source=settings.model,
-        weights=weights_fingerprint(settings.model),
-        config=sha256_of_file(model_folder(settings.model) / "config.json"),
-    )
+    if not HUB_NAME.fullmatch(settings.model):
+        model_folder(settings.model)
+
+    def describe() -> ModelFacts:
+        return ModelFacts(
+            name=model_name(settings.model),
+            source=settings.model,
+            weights=weights_fingerprint(settings.model),
+            config=sha256_of_file(model_folder(settings.model) / "config.json"),
+        )
 
     def load() -> Model:
         import torch
@@ -39,7 +44,7 @@ def model_source(settings: RunSettings) -> ModelSource:
         torch.manual_seed(settings.seed or 0)
         return load_model(settings.model, device=settings.device, dtype=settings.dtype)
 
-    return ModelSource(facts, load)
+    return ModelSource(describe, load)
 
 
 def loaded_facts(facts: ModelFacts, model: Model) -> ModelFacts:

@@ -47,9 +47,9 @@ class Pace:
         self.done += 1
         self.failed += failed
 
-    def restart(self) -> None:
-        """Start the clock now, so that waiting for the first answer and for other tasks does not count."""
-        self._before, self._started = self.done, time.monotonic()
+    def restart(self, at: float) -> None:
+        """Start the clock at that time, so that waiting for other tasks does not count."""
+        self._before, self._started = self.done, at
 
     @property
     def so_far(self) -> str:
@@ -62,7 +62,8 @@ class Pace:
         failed = f", {self.failed} failed" if self.failed else ""
         if not rate:
             return failed.removeprefix(", ")
-        return f"{rate:.1f} samples/s, {duration((self.total - self.done) / rate)} left{failed}"
+        left = f", {duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
+        return f"{rate:.1f} samples/s{left}{failed}"
 
 
 def duration(seconds: float) -> str:
@@ -82,20 +83,23 @@ class _Counting:
         self.tasks: dict[str, Pace] = {}
         self.overall = Pace(0, 0)
         self.current: str | None = None
+        self._last = time.monotonic()  # when the answer before this one came
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
         """Count from what earlier sessions left."""
         self.tasks = {task: Pace(total, done) for task, (total, done) in totals.items()}
         self.overall = Pace(sum(t for t, _ in totals.values()), sum(d for _, d in totals.values()))
+        self._last = time.monotonic()
 
     def count(self, task: str, failed: bool) -> bool:
         """Count one; whether the task has just begun."""
         begins = task != self.current
-        self.tasks[task].advance(failed)
-        self.overall.advance(failed)
         if begins:
             self.current = task
-            self.tasks[task].restart()
+            self.tasks[task].restart(self._last)
+        self.tasks[task].advance(failed)
+        self.overall.advance(failed)
+        self._last = time.monotonic()
         return begins
 
 

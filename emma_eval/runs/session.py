@@ -38,9 +38,10 @@ class RunSession:
     ) -> None:
         """Join the folder's run, or begin it. Raises UserError if the folder holds another run."""
         self.folder, self._source, self._progress = folder, source, progress
+        self._facts = source.describe()
         self._model: Model | None = None
         now = Manifest(
-            model=source.facts,
+            model=self._facts,
             settings=SettingsFacts(limit=settings.limit, seed=settings.seed, allow_partial=settings.allow_partial),
             tasks={plan.task.name: plan.facts for plan in plans},
         )
@@ -63,7 +64,7 @@ class RunSession:
         if self._model is None:
             self._progress.message(f"loading {self.manifest.model.name}")
             self._model = self._source.load()
-            now = self.manifest.model_copy(update={"model": loaded_facts(self._source.facts, self._model)})
+            now = self.manifest.model_copy(update={"model": loaded_facts(self._facts, self._model)})
             require_same(self.folder, self.manifest, now)
             self.manifest = now
         return self._model

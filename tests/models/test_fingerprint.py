@@ -44,7 +44,7 @@ def test_every_part_matters(part: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_model_is_a_clear_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a folder"):
+    with pytest.raises(UserError, match="nor a folder"):
         weights_fingerprint(tmp_path / "nothing" / "here" / "at all")
 
 

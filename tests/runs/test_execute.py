@@ -82,7 +82,7 @@ class TestAFinishedRun:
         def load():
             raise AssertionError("loaded")
 
-        execute(settings(data), type(source())(source().facts, load), folder, PlainProgress(), idle)
+        execute(settings(data), type(source())(source().describe, load), folder, PlainProgress(), idle)
         assert contents(folder) == before
 
 

@@ -56,6 +56,18 @@ def test_without_a_terminal_a_line_every_few_seconds_and_at_the_ends(clock, caps
     assert lines[1].endswith("| all 501/1002, 100.0 samples/s, 5 s left")
 
 
+def test_answers_that_come_in_batches_do_not_look_faster_than_they_are(clock, capsys):
+    with PlainProgress() as plain:
+        plain.start({"a": (16, 0), "b": (16, 0)})
+        for task, seconds in (("a", 4), ("b", 8)):
+            clock(seconds)
+            for _ in range(16):
+                plain.advance(task, failed=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "a 16/16, 4.0 samples/s | all 16/32, 4.0 samples/s, 4 s left"
+    assert lines[3] == "b 16/16, 2.0 samples/s | all 32/32, 2.7 samples/s"
+
+
 def test_on_a_terminal_one_bar_a_task_and_one_for_all(clock, capsys):
     with BarProgress() as bars:
         bars.message("loading [x]")

@@ -59,7 +59,7 @@ class FakeModel:
 
 
 def source(weights: str = "w" * 64) -> ModelSource:
-    return ModelSource(ModelFacts(name="fake", source="fake", weights=weights, config="c" * 64), FakeModel)
+    return ModelSource(lambda: ModelFacts(name="fake", source="fake", weights=weights, config="c" * 64), FakeModel)
 
 
 def text_for(request: Request) -> str:

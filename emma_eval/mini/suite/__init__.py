@@ -5,10 +5,10 @@ It is written at its first use and kept, so that the real readers, prompts and s
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from emma_eval.cache import cache_folder
 from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwiz, vqav2
 from emma_eval.mini.suite.folder import publish
 
@@ -28,13 +28,6 @@ def write_suite(root: Path) -> None:
     """Write all eight benchmarks below `root`."""
     for writer in WRITERS:
         writer.write(root)
-
-
-def cache_folder() -> Path:
-    """EMMA_CACHE, else emma-eval in the user's cache folder (XDG_CACHE_HOME, else ~/.cache)."""
-    if chosen := os.environ.get("EMMA_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "emma-eval"
 
 
 def _write_with_a_word(root: Path) -> None:
