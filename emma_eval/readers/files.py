@@ -43,6 +43,14 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path), path)
 
 
+def read_object(path: Path, keyed_by: str) -> dict[str, Any]:
+    """A JSON file that holds an object. Raises UserError for anything else."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a JSON object keyed by {keyed_by} is expected, not {type(content).__name__}")
+    return content
+
+
 def parse_json(text: str, path: Path, line: int | None = None) -> Any:
     """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column."""
     try:
@@ -62,10 +70,15 @@ def read_json_lines(path: Path) -> list[Any]:
     return [parse_json(line, path, number) for number, line in lines if line.strip()]
 
 
-def part(content: Any, key: str, kind: type, path: Path) -> Any:
-    """`content[key]`, which must be of that kind. Raises UserError naming file, key and nearest key."""
+def part(content: Any, key: str, kind: type, path: Path, default: Any = None) -> Any:
+    """`content[key]`, which must be of that kind; `default`, where given, when there is none.
+
+    Raises UserError naming file, key and nearest key.
+    """
     if not isinstance(content, dict):
         raise UserError(f"{path}: a JSON object with the key {key!r} is expected")
+    if key not in content and default is not None:
+        return default
     if key not in content:
         raise UserError(f"{path}: key {key!r} is missing{did_you_mean(key, map(str, content))}")
     if not isinstance(content[key], kind):
@@ -89,15 +102,28 @@ def rows_to_samples(
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise UserError(f"{where}, row {first + len(samples)}: {error}") from error
+            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
+            raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
 
+def _wrong_type(row: Any, error: Exception) -> str:
+    content = _content(row)
+    if not isinstance(content, Mapping):
+        return f"a JSON object is expected, not {type(content).__name__}"
+    return f"a value of another type than the format has: {error}"
+
+
 def _keys(row: Any) -> list[str]:
-    """The keys of a row, or of the last one when it comes in a list or with a number."""
+    content = _content(row)
+    return list(map(str, content)) if isinstance(content, Mapping) else []
+
+
+def _content(row: Any) -> Any:
+    """The row itself, or the last one when it comes in a list or with a number."""
     while isinstance(row, list | tuple) and row:
         row = row[-1]
-    return list(map(str, row)) if isinstance(row, Mapping) else []
+    return row
 
 
 def inside(name: str) -> str:

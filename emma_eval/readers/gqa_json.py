@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.errors import UserError
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import inside, read_json, rows_to_samples
+from emma_eval.readers.files import inside, read_object, rows_to_samples
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 
 
 def _read_files(files: Files) -> list[Sample]:
     path, folder = files["questions"], files.get("images", Path())
-    questions = _object(path)
-    choices = _object(files["choices"]) if "choices" in files else {}
+    questions = read_object(path, "question id")
+    choices = read_object(files["choices"], "question id") if "choices" in files else {}
 
     def sample(item: tuple[str, dict[str, Any]]) -> Sample:
         key, question = item
@@ -29,13 +28,6 @@ def _read_files(files: Files) -> list[Sample]:
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
     return rows_to_samples(where, rows, lambda row: _sample(str(row["id"]), row, row["image"], {}))
-
-
-def _object(path: Path) -> dict[str, Any]:
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: a JSON object keyed by question id is expected")
-    return content
 
 
 def _sample(key: str, question: Mapping[str, Any], image: ImageSource, choices: Mapping[str, Any]) -> Sample:

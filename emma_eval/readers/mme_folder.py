@@ -54,7 +54,7 @@ def _read_subtask(folder: Path) -> list[Sample]:
         image = ImageFile(pictures, name)
 
         def sample(line: str, name: str = name, image: ImageFile = image) -> Sample:
-            question, answer = line.strip().split("\t")
+            question, answer = _cells(line.strip(), ("question", "answer"))
             return make(name, question, answer, image)
 
         samples += rows_to_samples(path, _lines(path), sample, first=1)
@@ -66,7 +66,7 @@ def _read_table(path: Path, pictures: Path) -> list[Sample]:
     make = _maker(pictures.name if pictures.name != "images" else pictures.parent.name)
 
     def sample(line: str) -> Sample:
-        name, question, answer = line.split("\t")[:3]
+        name, question, answer = _cells(line, ("picture", "question", "answer"))
         return make(name, question, answer, ImageFile(pictures, inside(name)))
 
     return rows_to_samples(path, _lines(path), sample, first=1)
@@ -79,6 +79,14 @@ def _text_files(subtask: Path) -> Iterator[Path]:
 
 def _lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in read_text(path).split("\n") if line.strip()]
+
+
+def _cells(line: str, names: tuple[str, ...]) -> list[str]:
+    """A line's first cells. Raises ValueError for fewer; what follows the truth is a prediction."""
+    cells = line.split("\t")[: len(names)]
+    if len(cells) < len(names):
+        raise ValueError(f"{', '.join(names)} are expected between tabs, not {line!r:.80}")
+    return cells
 
 
 def _maker(subtask: str) -> Callable[[str, str, str, ImageSource], Sample]:

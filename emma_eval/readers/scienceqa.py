@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import inside, letter_of, part, read_json, rows_to_samples
+from emma_eval.readers.files import inside, letter_of, part, read_json, read_object, rows_to_samples
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 
@@ -15,7 +15,7 @@ _SPLIT = "test"
 
 
 def _read_files(files: Files) -> list[Sample]:
-    problems, folder = read_json(files["problems"]), files.get("images", Path())
+    problems, folder = read_object(files["problems"], "problem id"), files.get("images", Path())
     ids = part(read_json(files["splits"]), _SPLIT, list, files["splits"])
 
     def sample(pid: str) -> Sample:

@@ -33,7 +33,8 @@ _TYPES = {
 def _read_files(files: Files) -> list[Sample]:
     path, pictures, frames = files["questions"], files.get("images", Path()), files.get("frames", Path())
     content = read_json(path)
-    types = {number: name for name, number in content.get("question_type", {}).items()} or _TYPES
+    questions = part(content, "questions", list, path)
+    types = {number: name for name, number in part(content, "question_type", dict, path, {}).items()} or _TYPES
 
     def sample(row: dict[str, Any]) -> Sample:
         if row["data_type"] == "video":
@@ -42,7 +43,7 @@ def _read_files(files: Files) -> list[Sample]:
             image = ImageFile(pictures, inside(row["data_id"]))
         return _sample(row, image, types)
 
-    return rows_to_samples(path, part(content, "questions", list, path), sample)
+    return rows_to_samples(path, questions, sample)
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:

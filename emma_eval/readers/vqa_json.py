@@ -15,13 +15,15 @@ from emma_eval.readers.files import part, read_json, rows_to_samples
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 
+QUESTION_KEYS = {"question_id", "image_id", "question"}
 _Images = tuple[ImageSource, ...]
 
 
 def _read_files(files: Files) -> list[Sample]:
     content = read_json(files["questions"])
     questions = part(content, "questions", list, files["questions"])
-    picture = _coco_pictures(files.get("images", Path()), content.get("data_subtype", "val2014"))
+    subtype = part(content, "data_subtype", str, files["questions"], "val2014")
+    picture = _coco_pictures(files.get("images", Path()), subtype)
     make = _SampleMaker()
     if "annotations" not in files:
         return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, picture(q)))
@@ -49,10 +51,10 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 
 def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
-    try:
-        return {question["question_id"]: question for question in questions}
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: every question needs a 'question_id'") from error
+    for number, question in enumerate(questions):
+        if not (isinstance(question, dict) and question.keys() >= QUESTION_KEYS):
+            raise UserError(f"{path}, row {number}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
+    return {question["question_id"]: question for question in questions}
 
 
 def _coco_pictures(folder: Path, subtype: str) -> Callable[[Mapping[str, Any]], _Images]:

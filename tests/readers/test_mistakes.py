@@ -16,6 +16,9 @@ def load(name, root, **options):
     return load_samples(load_task(name), root, **{"allow_partial": True, **options})
 
 
+ANNOTATIONS = json.dumps({"annotations": [], "test": []})  # enough for the files that are not looked at
+
+
 def complaint(name, root, **options):
     with pytest.raises(UserError) as caught:
         load(name, root, **options)
@@ -145,3 +148,46 @@ def test_an_unreadable_picture_fails_only_when_it_is_opened(root):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("emma_eval.readers.easy_vqa.find_spec", lambda name: None)
     assert "pip install 'emma-eval[mini]'" in complaint("easy_vqa", None)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "content", "message"),
+    [
+        ("vqav2", "v2_OpenEnded_mscoco_val2014_questions.json", '{"questions": [{"question_id": 1}]}',
+         "row 0: an object with image_id, question, question_id is expected"),
+        ("vqav2", "v2_OpenEnded_mscoco_val2014_questions.json", '{"questions": [], "data_subtype": 7}',
+         "key 'data_subtype': a str is expected"),
+        ("pope", "coco_pope_random.json", '"text"', "row 0: a JSON object is expected, not str"),
+        ("pope", "coco_pope_random.json", '{"question_id": [], "image": "a", "text": "?", "label": "no"}',
+         "row 0: a value of another type than the format has"),
+        ("seed", "SEED-Bench.json", "[1]", "a JSON object with the key 'questions' is expected"),
+        ("seed", "SEED-Bench.json", '{"questions": [1]}', "row 0: a JSON object is expected, not int"),
+        ("seed", "SEED-Bench.json", '{"questions": [], "question_type": 1}', "key 'question_type': a dict is expected"),
+        ("gqa", "testdev_balanced_questions.json", '{"1": 5}', "row 0: a JSON object is expected, not int"),
+        ("gqa", "testdev_balanced_questions.json", "[]", "a JSON object keyed by question id is expected, not list"),
+        ("scienceqa", "problems.json", "[]", "a JSON object keyed by problem id is expected, not list"),
+        ("mme", "a.txt", "one cell\n", "row 1: question, answer are expected between tabs, not 'one cell'"),
+    ],
+)  # fmt: skip
+def test_content_of_another_shape_is_told_by_file_and_row(task, name, content, message, tmp_path):
+    for path in shapes(tmp_path)[task]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if path.name == name else ANNOTATIONS)
+    error = complaint(task, tmp_path)
+    assert name in error
+    assert message in error
+
+
+def shapes(root):
+    """The files of each task that must exist for its reader to read one of them."""
+    return {
+        "vqav2": [
+            root / "vqav2/v2_OpenEnded_mscoco_val2014_questions.json",
+            root / "vqav2/v2_mscoco_val2014_annotations.json",
+        ],
+        "pope": [root / f"pope/coco/coco_pope_{kind}.json" for kind in ("random", "popular", "adversarial")],
+        "seed": [root / "seed_bench/SEED-Bench.json"],
+        "gqa": [root / "gqa/testdev_balanced_questions.json"],
+        "scienceqa": [root / "scienceqa/problems.json", root / "scienceqa/pid_splits.json"],
+        "mme": [root / "mme/MME_Benchmark_release_version/count/a.txt"],
+    }

@@ -63,7 +63,8 @@ def load_open_clip_towers(config: EmmaConfig, checkpoint: Path) -> tuple[OpenCli
     try:
         clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
     except Exception as error:  # open_clip and the hub client raise many kinds
-        raise UserError(f"{where} can't be loaded by open_clip: {first_line(error)}") from error
+        reason = first_line(error).partition(" Available")[0]  # a hundred names follow
+        raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error
     if not isinstance(clip.visual, VisionTransformer):
         raise UserError(f"{where}: only open_clip's plain vision transformers have the class token that EMMA drops")
     text = _text_tower(clip)
