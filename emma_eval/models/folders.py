@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
+from emma_eval.hub import at_once_and_quietly
 from emma_eval.text import did_you_mean
 
 BUILT_IN = {
@@ -75,7 +76,8 @@ def hub_snapshot(name: str, role: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        with at_once_and_quietly():
+            return Path(snapshot_download(name, allow_patterns=HUB_FILES))
     except Exception as error:  # the hub client raises dozens of kinds: HTTP, offline, cache, name
         raise UserError(
             f"{role} {name!r} is neither a local folder nor to be had from the hub ({first_line(error)}); "

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from emma_eval.errors import UserError
+from emma_eval.hub import at_once_and_quietly
 from emma_eval.images import ImageBytes
 from emma_eval.readers.registry import Row
 
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig
 
-REACH_SECONDS = 5
 _BATCH = 1000  # rows turned into Python objects at a time
 
 
@@ -90,36 +87,13 @@ class _Table:
 def _load(hub: HubConfig, config: str | None, name: str) -> Any:
     from datasets import load_dataset
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would bury the one line that matters
-    if not Path(hub.id).exists() and not _hub_answers():
-        _stay_offline()
+    reach = nullcontext() if Path(hub.id).exists() else at_once_and_quietly()
     try:
-        return load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
+        with reach:
+            return load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"
         ) from error
-
-
-def _hub_answers() -> bool:
-    """Whether the hub can be reached now: the client itself would try for half a minute before it says no."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE or getproxies():  # behind a proxy only the client can tell
-        return not constants.HF_HUB_OFFLINE
-    url = urlsplit(constants.ENDPOINT)
-    try:
-        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
-def _stay_offline() -> None:
-    """Have both libraries take what is cached, or fail at once: HF_HUB_OFFLINE, set too late for the environment."""
-    import datasets
-    from huggingface_hub import constants
-
-    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True

@@ -199,7 +199,12 @@ def test_an_unknown_model(name: str, fragment: str, monkeypatch: pytest.MonkeyPa
     assert fragment in str(failure.value) or "not a built-in name" in str(failure.value)
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}])
+UNKNOWN = [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}, {"device": "meta"}]
+
+
+@pytest.mark.parametrize("wrong", UNKNOWN)
+    "wrong", [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}, {"device": "meta"}]
+)
 def test_an_unknown_device_or_dtype(wrong: dict[str, str], tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     with pytest.raises(UserError, match=next(iter(wrong.values()))):

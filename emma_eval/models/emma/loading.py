@@ -119,7 +119,7 @@ def _device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(str(name))
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()  # `meta` makes tensors that hold nothing
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
     return device

@@ -6,6 +6,7 @@ without any final norm, which is what EMMA reads.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from emma_eval.errors import UserError
+from emma_eval.hub import at_once_and_quietly
 from emma_eval.models.emma.clip import check_text_tower, layer_depth
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.processing import ImageProcessor
@@ -61,7 +63,8 @@ def load_open_clip_towers(config: EmmaConfig, checkpoint: Path) -> tuple[OpenCli
     architecture, pretrained = open_clip_names(config.vision_tower, checkpoint)
     where = f"{config.path}: mm_vision_tower {config.vision_tower!r}"
     try:
-        clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
+        with nullcontext() if Path(pretrained).is_file() else at_once_and_quietly():
+            clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
     except Exception as error:  # open_clip and the hub client raise many kinds
         reason = first_line(error).partition(" Available")[0]  # a hundred names follow
         raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error

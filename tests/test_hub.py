@@ -1,5 +1,6 @@
 """No network is said at once: the hub's client alone would try again for half a minute."""
 
+import logging
 import socket
 import time
 
@@ -7,8 +8,10 @@ import datasets
 import pytest
 from huggingface_hub import constants
 
+from emma_eval import hub
 from emma_eval.errors import UserError
-from emma_eval.readers import hub, load_samples
+from emma_eval.models import model_folder
+from emma_eval.readers import load_samples
 from emma_eval.task import load_task
 
 
@@ -33,3 +36,18 @@ def test_the_line_names_the_files_and_the_data_set(tmp_path):
     assert f"data not found below {tmp_path}: random: pope/coco/coco_pope_random.json" in message
     assert "and from the hub: data set lmms-lab-encoder/POPE, split test, cannot be had" in message
     assert "\n" not in message
+
+
+def test_a_model_that_is_nowhere(no_network, capfd):
+    start = time.monotonic()
+    with pytest.raises(UserError, match="model 'nobody/nothing' is neither a local folder nor to be had from the hub"):
+        model_folder("nobody/nothing")
+    assert time.monotonic() - start < 5
+    assert capfd.readouterr().err == ""
+
+
+def test_the_log_is_as_loud_as_before_afterwards(caplog):
+    with hub.at_once_and_quietly():
+        logging.getLogger("huggingface_hub").error("retrying")
+    logging.getLogger("anyone").error("heard")
+    assert caplog.messages == ["heard"]
