@@ -9,10 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from emma_eval.errors import UserError
 from emma_eval.prompts import InstructionPolicy
+from emma_eval.readers.files import inside
 from emma_eval.readers.registry import READERS, SUITES, get_reader
 from emma_eval.tasks_index import task_groups, task_names, tasks_folder
 from emma_eval.text import did_you_mean
@@ -109,6 +119,14 @@ class TaskConfig(_Strict):
     protocol: str = Field(default="official", description="the protocol used when none is named")
     protocols: dict[str, ScorerConfig] = Field(min_length=1)
     expected: ExpectedConfig
+
+    @field_validator("files")
+    @classmethod
+    def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for names in files.values():
+            for name in names:
+                inside(name)
+        return files
 
     def scorer_config(self, protocol: str | None = None) -> ScorerConfig:
         """The scorer of a protocol, the default one for None. Raises UserError for an unknown protocol."""

@@ -203,8 +203,6 @@ UNKNOWN = [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}, {"d
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN)
-    "wrong", [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}, {"device": "meta"}]
-)
 def test_an_unknown_device_or_dtype(wrong: dict[str, str], tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     with pytest.raises(UserError, match=next(iter(wrong.values()))):
