@@ -12,8 +12,9 @@ from pathlib import Path
 
 from emma_eval.images import ImageBytes
 from emma_eval.mini import items
-from emma_eval.mini.items import Item
-from emma_eval.mini.world import Scene, random_scene
+from emma_eval.mini.items import OWNERS, Item
+from emma_eval.mini.questions import COUNTS, PLACES, all_names
+from emma_eval.mini.world import COLORS, SHAPES, Scene, random_scene
 from emma_eval.prompts import build_requests
 from emma_eval.task import TaskConfig, load_task
 from emma_eval.types import Sample
@@ -38,7 +39,7 @@ MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
     "vqav2": (items.vqa, 2.0),
     "gqa": (items.gqa, 3.0),
     "scienceqa": (items.scienceqa, 1.5),
-    "mmbench_en": (items.choice, 3.0),
+    "mmbench_en": (items.choice, 5.0),
     "mme": (items.mme, 2.0),
     "pope": (items.pope, 2.0),
     "vizwiz": (items.vizwiz, 1.0),
@@ -54,8 +55,16 @@ def world_example(rng: random.Random, picture: int, scene: Scene) -> Example:
 
 
 def text_example(rng: random.Random) -> Example:
-    """A question that the hint answers, without a picture: with options, as ScienceQA asks it."""
-    return as_example("scienceqa", items.scienceqa_text(rng), None)
+    """A question that the hint answers, without a picture but with options."""
+    return replace(as_example("scienceqa", items.scienceqa_text(rng), None), task="text")
+
+
+def letter_example(rng: random.Random) -> Example:
+    """Practice in naming an option by its letter, where the question itself says which one."""
+    values = rng.choice((tuple(COLORS), SHAPES, PLACES, COUNTS, OWNERS, tuple(all_names())))
+    options = tuple(rng.sample(values, rng.randint(2, 4)))
+    answer = rng.choice(options)
+    return as_example("seed", Item(f"Which option is {answer}?", answer, options), None)
 
 
 def reading_example(rng: random.Random) -> Example:

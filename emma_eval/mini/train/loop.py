@@ -26,7 +26,7 @@ class Schedule:
     steps: int
     peak: float
     warmup: int = 200
-    hold: float = 0.6  # the share of the steps at which the decay begins: lookup forms while the rate is high
+    hold: float = 0.75  # the share of the steps at which the decay begins: lookup forms while the rate is high
     final: float = 0.02
 
     def rate(self, step: int) -> float:

@@ -15,7 +15,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emma_eval.mini.train.examples import Example, caption_example, reading_example, text_example, world_example
+from emma_eval.mini.train.examples import (
+    Example,
+    caption_example,
+    letter_example,
+    reading_example,
+    text_example,
+    world_example,
+)
 from emma_eval.mini.train.features import Listener
 from emma_eval.mini.train.loop import Outcome, Schedule, fit
 from emma_eval.mini.train.student import IGNORE, Batch, Student, pad, split_ids
@@ -25,9 +32,7 @@ from emma_eval.models.emma.tokenizer import LlamaTokenizer
 BATCH = 128
 END_ID = 2
 BLURRED = 0.2  # the share of questions for which a blurred picture may be drawn
-EASY_EVERY = 8  # one batch in so many is easy-VQA's,
-TEXT_EVERY = 12  # one in so many has no pictures,
-CAPTION_EVERY = 8  # and one in so many asks for captions
+CYCLE = ("easy", "world", "letter", "world", "caption", "world", "text", "world", "letter", "world", "world", "text")
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,14 @@ def things_at(progress: float) -> int:
 
 
 def _draw(rng: random.Random, step: int, material: Material, most: int) -> list[Example]:
-    if step % EASY_EVERY == 0:
+    kind = CYCLE[step % len(CYCLE)]
+    if kind == "easy":
         return [rng.choice(material.easy) for _ in range(BATCH)]
-    if step % TEXT_EVERY == 1:
+    if kind == "letter":
+        return [letter_example(rng) for _ in range(BATCH)]
+    if kind == "text":
         return [text_example(rng) for _ in range(BATCH)]
-    if step % CAPTION_EVERY == 4:
+    if kind == "caption":
         return _captions(rng, material, most)
     chosen = [_scene(rng, material, int(rng.random() > BLURRED), most) for _ in range(BATCH)]
     return [world_example(rng, k, material.scenes[k]) for k in chosen]

@@ -1,0 +1,38 @@
+"""In float32 an answer does not depend on batch size, order or companions: shown over the whole mini suite."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from emma_eval.inference import answer
+from emma_eval.models import load_model
+from emma_eval.prompts import build_requests
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+from emma_eval.tasks_index import expand_tasks
+from emma_eval.types import Request, Response
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    tasks = [load_task(name) for name in expand_tasks(["mini"])]
+    return [request for task in tasks for request in build_requests(task, load_samples(task))]
+
+
+def texts(responses: Iterable[Response]) -> dict[tuple[str, str, int], str | None]:
+    return {(r.prompt, r.sample_id, r.round_id): r.text for r in responses}
+
+
+@pytest.mark.parametrize("name", ["emma-mini", "llava-mini"])
+def test_every_answer_of_the_mini_suite_is_the_same_in_any_batch(name: str, requests: list[Request]):
+    model = load_model(name, device="cpu", dtype="float32")
+    alone = texts(answer(model, requests, 1))
+    assert len(alone) == len(requests)
+    assert None not in alone.values()
+    shuffled = random.Random(0).sample(requests, len(requests))
+    assert texts(answer(model, requests, 3)) == alone
+    assert texts(answer(model, requests, 8)) == alone
+    assert texts(answer(model, shuffled, 8)) == alone
