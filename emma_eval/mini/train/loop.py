@@ -109,7 +109,7 @@ def _resume(path: Path, module: nn.Module, optimizers: Optimizers) -> int:
         return 0
     state = torch.load(path, weights_only=True)
     module.load_state_dict(state["module"])
-    for part, stored in zip(optimizers.parts, state["optimizers"], strict=bool(state["optimizers"])):
+    for part, stored in zip(optimizers.parts, state["optimizers"], strict=True):
         part.load_state_dict(stored)
     return int(state["step"])
 
