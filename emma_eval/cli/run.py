@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.settings import RunSettings, default_folder
     from emma_eval.tasks_index import expand_tasks
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's time limit ends like Ctrl-C
     names = [name for part in args.tasks.split(",") if (name := part.strip())]
     if not names:
         raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
