@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import comb
+from statistics import fmean
 
 from emma_eval.reports.scores_file import BaselineRecord
 from emma_eval.types import Answer, Answers, Sample, Scorer, Scores
@@ -28,7 +29,7 @@ def majority_baseline(
     for candidate, _ in sorted(gold.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]:
         constant = {key: Answer(candidate, answer.prompt) for key, answer in asked.items()}
         earned = [sample.value for sample in scorer(samples, constant).samples]
-        mean = sum(earned) / len(earned)
+        mean = fmean(earned)
         if best is None or mean > best[0]:
             best = (mean, candidate, earned)
     assert best is not None

@@ -7,6 +7,7 @@ never stand beside published ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from emma_eval.reports.measured import labels
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
@@ -102,7 +103,7 @@ def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[
     means: list[Cell] = [Cell(), Cell(), Cell()]
     for run in runs:
         earned = [task.credit for column in columns if (task := _find(run, column))]
-        means += [Cell(_percent(sum(earned) / len(earned))), Cell()]
+        means += [Cell(_percent(fmean(earned))), Cell()]
     return Table(
         key="mini-baseline",
         title="Mini suite against the best constant answer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import replace
+from statistics import fmean
 
 from emma_eval.reports.baseline import majority_baseline
 from emma_eval.reports.scores_file import Counts, FailedSample, MetricRecord, TaskScores
@@ -47,7 +48,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         complete=plan.complete,
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),
-        credit=sum(earned) / len(earned) if earned else 0.0,
+        credit=fmean(earned) if earned else 0.0,
         metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
         notes=scores.notes,
         failed=tuple(failed),
