@@ -1,17 +1,51 @@
-"""Writing whole files so that a crash leaves the old one or the new one, never half; hashing and blaming files."""
+"""Whole files: found and read with errors that name them, hashed, and written so that a crash leaves no half of one."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import zlib
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from emma_eval.errors import UserError
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
+
+def existing(path: Path) -> Path | None:
+    """The path itself, its gzip twin `path.gz`, or None when neither exists."""
+    twin = path.with_name(path.name + ".gz")
+    return path if path.exists() else twin if twin.exists() else None
+
+
+def inside(name: str) -> str:
+    """A file name from the data, which must stay in its folder. Raises ValueError for `../x`, `/x`, `C:x` or `.`."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise ValueError(f"the file name {name!r} leads out of its folder")
+    return name
+
+
+def shipped(path: str) -> Path:
+    """What the wheel carries inside the package as `_path` and a checkout has beside it: `tasks`, for example."""
+    package = Path(__file__).parent
+    installed = package / f"_{path}"
+    return installed if installed.exists() else package.parent / path
+
+
+def read_text(path: Path) -> str:
+    """The whole file as UTF-8, decompressed, line ends as they are. Raises UserError naming the file."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
+    except EOFError as error:
+        raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
+    except (OSError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -43,9 +77,3 @@ def sha256_of_file(path: Path) -> str:
     """The hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"

@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 from emma_eval.errors import UserError
+from emma_eval.files import inside
 from emma_eval.prompts import InstructionPolicy
-from emma_eval.readers.files import inside
 from emma_eval.readers.registry import READERS, SUITES, get_reader
 from emma_eval.tasks_index import task_groups, task_names, tasks_folder
 from emma_eval.text import did_you_mean

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.files import shipped
 from emma_eval.text import did_you_mean
 
 GROUPS_FILE = "groups.yaml"
 
 
 def tasks_folder() -> Path:
-    """`emma_eval/_tasks` in an installed wheel, else `tasks/` beside the package in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "_tasks"
-    return installed if installed.is_dir() else package.parent / "tasks"
+    """The folder of the task files."""
+    return shipped("tasks")
 
 
 def task_names(folder: Path | None = None) -> list[str]:

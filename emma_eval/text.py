@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -18,3 +22,20 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 def counted(number: int, thing: str) -> str:
     """`1 answer`, `2,000 answers`."""
     return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's message without the paragraphs that libraries put behind it."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception's whole message, its lines joined."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"

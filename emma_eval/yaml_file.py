@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from emma_eval.errors import UserError
+from emma_eval.text import in_one_line
 
 # The C loader is several times faster, but not every PyYAML has it.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -36,7 +37,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UserError(f"{path}{place}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: not YAML: {in_one_line(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict):

@@ -105,6 +105,7 @@ def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
         ('{"question_ids": 1, "text": "a"}\n', "line 1: no id.*the row has question_ids, text"),
         ('{"question_id": 1, "text": ["a"]}\n', "line 1: text must be text, not list"),
         ('{"question_id": 1, "round_id": "x", "text": "a"}\n', "line 1: round_id 'x'"),
+        ('{"question_id": 1, "prompt": ["p"], "text": "a"}\n', "line 1: prompt must be text, not list"),
         ('{"question_id": 77, "text": ["a"]}\n', "line 1: text must be text"),  # rather than: no such question
         ('{"question_id": ' + "9" * 5000 + ', "text": "a"}\n', "line 1: JSON that cannot be read: .*5000 digits"),
         ("[" * 100_000, "JSON that cannot be read: maximum recursion depth"),
@@ -121,6 +122,17 @@ def test_mistakes_name_file_and_line(tmp_path, content, message):
         read_predictions(path, TWO)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tables_rounds_are_numbers_written_as_text(tmp_path):
+    path = write(tmp_path, "question_id,round_id,text\n1,0,A\n1,1,B\n", "answers.csv")
+    assert texts(read_predictions(path, TWO)) == {("1", 0): "A", ("1", 1): "B"}
+
+
+def test_a_row_with_more_cells_than_the_table_has_columns(tmp_path):
+    path = write(tmp_path, "question_id,txt\n1,a,b\n", "answers.csv")
+    with pytest.raises(UserError, match="line 2: no answer"):
+        read_predictions(path, TWO)
 
 
 def test_missing_files_are_the_users_mistake(tmp_path):

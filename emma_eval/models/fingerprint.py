@@ -7,14 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emma_eval.cache import remembered_sha256
-from emma_eval.models.folders import (
-    OPEN_CLIP_PREFIX,
-    model_folder,
-    open_clip_names,
-    read_json,
-    shard_files,
-    tower_folder,
-)
+from emma_eval.json_file import read_object
+from emma_eval.models.folders import OPEN_CLIP_PREFIX, model_folder, open_clip_names, shard_files, tower_folder
 
 CHECKPOINT_FILES = (
     "config.json", "generation_config.json", "vision_tower.bin", "tokenizer.model", "tokenizer.json",
@@ -29,7 +23,7 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
     Raises UserError where `load_model` would for want of a file.
     """
     folder = model_folder(str(name_or_path))
-    tower = str(read_json(folder / "config.json").get("mm_vision_tower", ""))
+    tower = str(read_object(folder / "config.json").get("mm_vision_tower", ""))
     total = hashlib.sha256()
     _add(total, "checkpoint", _present(folder, CHECKPOINT_FILES) + shard_files(folder))
     if tower.startswith(OPEN_CLIP_PREFIX):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.hub import at_once_and_quietly
-from emma_eval.text import did_you_mean
+from emma_eval.json_file import read_object
+from emma_eval.text import did_you_mean, first_line
 
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
@@ -103,36 +102,12 @@ def shard_files(folder: Path) -> list[Path]:
     raise UserError(f"{folder}: no weights here (model*.safetensors or pytorch_model*.bin)")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises UserError if it is missing, no JSON or no object."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable JSON: {first_line(error)}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold a JSON object, not a {type(value).__name__}")
-    return value
-
-
-def first_line(error: BaseException) -> str:
-    """An exception's message without the paragraphs that libraries put behind it."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
-
-
-def in_one_line(error: BaseException) -> str:
-    """An exception's whole message, its lines joined."""
-    return " ".join(str(error).split())
-
-
 def _places(name: str, checkpoint: Path) -> list[Path]:
     return [checkpoint.absolute().parent / name, Path(name).expanduser(), checkpoint / name]
 
 
 def _shard_names(index: Path) -> list[str]:
-    weight_map = read_json(index).get("weight_map")
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UserError(f"{index} has no weight_map")
     return sorted({str(name) for name in weight_map.values()})

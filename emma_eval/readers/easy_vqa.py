@@ -8,8 +8,9 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import read_json, rows_to_samples
+from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader
+from emma_eval.readers.rows import rows_to_samples
 from emma_eval.types import Sample
 
 

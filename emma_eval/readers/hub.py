@@ -11,6 +11,7 @@ from emma_eval.errors import UserError
 from emma_eval.hub import at_once_and_quietly
 from emma_eval.images import ImageBytes
 from emma_eval.readers.registry import Row
+from emma_eval.text import in_one_line
 
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig
@@ -92,7 +93,7 @@ def _load(hub: HubConfig, config: str | None, name: str) -> Any:
         with reach:
             return load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = in_one_line(error)[:200]
         raise UserError(
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
+from emma_eval.files import existing
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import existing
 from emma_eval.readers.registry import Reader, get_reader, suite_folder
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample

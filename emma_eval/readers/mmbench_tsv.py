@@ -7,34 +7,24 @@ samples: one per base question. A picture column may hold another row's index in
 from __future__ import annotations
 
 import base64
-import csv
-import io
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.images import ImageBytes
-from emma_eval.readers.files import read_text, rows_to_samples
 from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import rows_to_samples
+from emma_eval.table_file import PANDAS_MISSING, read_table
 from emma_eval.types import ImageSource, Sample
 
 LETTERS = "ABCD"
 _PASS = 1_000_000  # added to the index for each pass
 _LONGEST_REFERENCE = 64  # a shorter picture cell is an index; VLMEvalKit draws the line here
 
-# What pandas.read_table takes for "no value"; the official tools read the file with it.
-_PANDAS_MISSING = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
-    | {"NULL", "NaN", "None", "n/a", "nan", "null"}
-)
-
 
 def _read_files(files: Files) -> list[Sample]:
     path = files["questions"]
-    rows = _read_tsv(path)
+    rows = [row for _, row in read_table(path, "\t")]
     pictures = {row.get("index"): row.get("image") or "" for row in rows}
 
     def picture(row: Row) -> ImageSource:
@@ -53,14 +43,6 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
         return {"l2-category": cells.get("L2-category"), **cells}
 
     return _samples(where, [plain(row) for row in rows], lambda row: row["image"])
-
-
-def _read_tsv(path: Path) -> list[dict[str, Any]]:
-    csv.field_size_limit(sys.maxsize)  # a picture is one field
-    try:
-        return list(csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t"))
-    except csv.Error as error:
-        raise UserError(f"{path}: not a TSV file: {error}") from error
 
 
 def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageSource]) -> list[Sample]:
@@ -128,7 +110,7 @@ def _leading(cells: Sequence[str]) -> tuple[str, ...]:
 
 def _missing(cell: str | None) -> bool:
     """No value for pandas, or one of the words that LLaVA's script takes for none in any case."""
-    return cell is None or cell in _PANDAS_MISSING or cell.lower() in ("nan", "none")
+    return cell is None or cell in PANDAS_MISSING or cell.lower() in ("nan", "none")
 
 
 READER = Reader(_read_files, _read_rows, required=("questions",))

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from emma_eval.errors import UserError
+from emma_eval.files import inside, read_text
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import inside, read_text, rows_to_samples
 from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 
 def _read_files(files: Files) -> list[Sample]:
     folder = files["folder"]
+    if not folder.is_dir():
+        raise UserError(f"{folder}: a folder is expected, with a folder or a text file for each subtask")
     subtasks = [path for path in sorted(folder.iterdir()) if path.is_dir() and any(_text_files(path))]
     samples: list[Sample] = []
     for subtask in subtasks:
@@ -45,7 +48,7 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 def _read_subtask(folder: Path) -> list[Sample]:
     pictures = folder / "images" if (folder / "images").is_dir() else folder
-    names = {path.stem: path.name for path in pictures.iterdir() if not path.name.endswith((".txt", ".gz"))}
+    names = {path.stem: path.name for path in sorted(pictures.iterdir()) if not path.name.endswith((".txt", ".gz"))}
     make = _maker(folder.name)
     samples: list[Sample] = []
     for path in sorted(_text_files(folder)):

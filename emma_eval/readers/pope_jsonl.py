@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from emma_eval.files import inside
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import inside, read_json_lines, rows_to_samples
+from emma_eval.json_file import read_json_lines
 from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 _CATEGORIES = ("random", "popular", "adversarial")

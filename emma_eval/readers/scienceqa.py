@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from emma_eval.files import inside
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import inside, letter_of, part, read_json, read_object, rows_to_samples
+from emma_eval.json_file import read_json, read_object
 from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import letter_of, part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 _SPLIT = "test"

@@ -11,8 +11,9 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.images import ImageFile
-from emma_eval.readers.files import part, read_json, rows_to_samples
+from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 QUESTION_KEYS = {"question_id", "image_id", "question"}

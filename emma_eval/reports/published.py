@@ -12,9 +12,9 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import emma_eval
 from emma_eval.errors import UserError
-from emma_eval.files import first_complaint
+from emma_eval.files import shipped
+from emma_eval.text import first_complaint, in_one_line
 
 TableKey = Literal["general", "mllm", "hallucination"]
 
@@ -144,21 +144,14 @@ class Published(Entry):
         return next(entry.name for entry in self.models if entry.id == model)
 
 
-def published_file() -> Path:
-    """The shipped file: in the checkout, or inside the installed package."""
-    package = Path(emma_eval.__file__).parent
-    installed = package / "_results" / "published.yaml"
-    return installed if installed.exists() else package.parent / "results" / "published.yaml"
-
-
 def load_published(path: Path | None = None) -> Published:
-    """Read and validate the file. Raises UserError naming file and field."""
-    path = path or published_file()
+    """Read and validate the file, the shipped one by default. Raises UserError naming file and field."""
+    path = path or shipped("results/published.yaml")
     try:
         return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: it holds the published scores") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path} is not YAML: {in_one_line(error)}") from None
     except ValidationError as error:
         raise UserError(f"{path}: {first_complaint(error)}") from None

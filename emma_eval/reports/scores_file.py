@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.files import first_complaint
+from emma_eval.text import first_complaint
 from emma_eval.types import Metric, SampleScore, Unit
 
 SCHEMA_VERSION = 1

@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.files import first_complaint, write_atomic
+from emma_eval.files import write_atomic
+from emma_eval.text import first_complaint
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -146,7 +147,7 @@ def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:
         yield f"the protocol of task {name} was {old.protocol} and is {new.protocol} now"
     if old.config != new.config:
         yield f"the task file of {name} has changed"
-    for file in old.data.keys() & new.data.keys():
+    for file in sorted(old.data.keys() & new.data.keys()):
         if old.data[file] != new.data[file]:
             yield f"the data file {file} of task {name} has changed"
     if old.truth != new.truth or old.samples != new.samples:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from emma_eval.table_file import PANDAS_MISSING
+
 REFUSED = "Z"
 API_FAILURE = "Failed to obtain answer via API"
 REFUSALS = (
@@ -22,17 +24,12 @@ LAST_TOKENS = 4  # the letter must be among them
 # No word boundaries and no case: "The answer is cat" gives C.
 ANSWER_IS = re.compile(r"(?:correct\s+)?answer\s+is\s+\**([ABCD])\**", re.IGNORECASE)
 
-# What pandas.read_excel reads as "no value", which the evaluation then turns into the text `nan`.
-PANDAS_MISSING = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
-    | {"NULL", "NaN", "None", "n/a", "nan", "null"}
-)
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f]")  # written as _x000D_ into an xlsx file, and never read back
 
 
 def after_xlsx(text: str) -> str:
     """The text as it comes back from an xlsx file and `str`."""
-    if text in PANDAS_MISSING:
+    if text in PANDAS_MISSING:  # read as "no value", whose text is `nan`
         return "nan"
     return CONTROL_CHARACTER.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
 

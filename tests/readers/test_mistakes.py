@@ -93,7 +93,7 @@ def test_an_answer_whose_question_is_not_there(root):
 
 def test_names_that_lead_out_of_their_folder(root):
     path = root / "vizwiz/val.json"
-    for name in ("../secret.jpg", "/etc/passwd", "..\\secret.jpg", "C:/secret.jpg", ""):
+    for name in ("../secret.jpg", "/etc/passwd", "..\\secret.jpg", "C:/secret.jpg", ".", ""):
         edit(path, lambda content, name=name: content[1].update(image=name))
         assert f"{path}, row 1: the file name {name!r} leads out of its folder" in complaint("vizwiz", root)
 
@@ -129,6 +129,11 @@ def test_an_mme_line_with_too_few_cells(root):
     path = root / "MME/MME_Benchmark_release_version/OCR/0000.txt"
     path.write_text("Is it?\tYes\nIs it not?\n")
     assert f"{path}, row 2:" in complaint("mme", root)
+
+
+def test_an_mme_folder_that_is_a_file(root):
+    path = root / "MME/MME_Benchmark_release_version/OCR/0000.txt"
+    assert f"{path}: a folder is expected" in complaint("mme", root, files={"folder": path})
 
 
 def test_circular_passes_with_a_gap(root):

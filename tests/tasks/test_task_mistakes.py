@@ -42,6 +42,7 @@ def complaint(folder, text, name="bad"):
         ("metric:", "metrik:", "unknown key 'metrik'; did you mean 'metric'? (and 1 more)"),
         ("split: val", "", "key 'split' is missing"),
         ("files: {questions: ", "files: {questions: ../../", "key 'files': the file name '../../"),
+        ("images: a", "images: .", "key 'files': the file name '.' leads out of its folder"),
         ("split: val", "split: 3", "key 'split': Input should be a valid string"),
         ("reader: vqa_json", "reader: vqa_jsn", "key 'reader': unknown reader 'vqa_jsn'; did you mean 'vqa_json'?"),
         ("scorer: vqa", "scorer: vqq", "'protocols.official.scorer': unknown scorer 'vqq'; did you mean 'vqa'?"),

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
 from emma_eval.errors import UserError
+from emma_eval.json_file import read_object
 from emma_eval.models.emma.checkpoint import read_tensors, take
 from emma_eval.models.emma.instruction import CONTEXT_LENGTH, VOCABULARY
-from emma_eval.models.folders import in_one_line, read_json, shard_files
+from emma_eval.models.folders import shard_files
+from emma_eval.text import in_one_line
 
 
 class Towers(Protocol):
@@ -103,7 +105,7 @@ def check_text_tower(positions: int, vocabulary: int, source: Path | str) -> Non
 
 def _configs(folder: Path) -> tuple[Any, Any | None]:
     path = folder / "config.json"
-    raw = read_json(path)
+    raw = read_object(path)
     try:
         if raw.get("model_type") == "clip_vision_model":
             return CLIPVisionConfig.from_dict(raw), None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models.folders import read_json
+from emma_eval.json_file import read_object
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
@@ -47,7 +47,7 @@ class EmmaConfig:
 def read_config(folder: Path) -> EmmaConfig:
     """Read config.json and generation_config.json. Raises UserError naming the file and the key at fault."""
     path = folder / "config.json"
-    raw = read_json(path)
+    raw = read_object(path)
     if (tower := _take(raw, path, "mm_vision_tower", str, None)) is None:
         raise UserError(f"{path}: no mm_vision_tower, so this is not a LLaVA or EMMA checkpoint")
     config = EmmaConfig(
@@ -104,7 +104,7 @@ def _refuse_unsupported(raw: Mapping[str, Any], config: EmmaConfig) -> None:
 def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
     """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
     path = folder / "generation_config.json"
-    generation = read_json(path) if path.is_file() else {}
+    generation = read_object(path) if path.is_file() else {}
     ids = next((source["eos_token_id"] for source in (generation, raw) if source.get("eos_token_id") is not None), 2)
     ids = ids if isinstance(ids, list) else [ids]
     if not all(isinstance(one, int) for one in ids):

@@ -19,7 +19,8 @@ from emma_eval.models.emma.config import EmmaConfig, read_config
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
-from emma_eval.models.folders import OPEN_CLIP_PREFIX, first_line, in_one_line, shard_files, tower_folder
+from emma_eval.models.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
+from emma_eval.text import first_line, in_one_line
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin

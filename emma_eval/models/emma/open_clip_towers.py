@@ -20,7 +20,8 @@ from emma_eval.hub import at_once_and_quietly
 from emma_eval.models.emma.clip import check_text_tower, layer_depth
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.processing import ImageProcessor
-from emma_eval.models.folders import first_line, open_clip_names
+from emma_eval.models.folders import open_clip_names
+from emma_eval.text import first_line
 
 
 class OpenClipTowers(nn.Module):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from emma_eval.errors import UserError
-from emma_eval.models.folders import read_json
+from emma_eval.json_file import read_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -82,7 +82,7 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    raw = read_json(path) if path.is_file() else {}
+    raw = read_object(path) if path.is_file() else {}
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
         if not raw.get(step, True):
             raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")

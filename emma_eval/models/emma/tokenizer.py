@@ -15,7 +15,7 @@ from typing import Any
 import sentencepiece
 
 from emma_eval.errors import UserError
-from emma_eval.models.folders import read_json
+from emma_eval.json_file import read_object
 
 IMAGE_ID = -200  # stands in the ids where a picture's rows go
 IMAGE_MARKER = "<image>"
@@ -115,7 +115,7 @@ class LlamaTokenizer:
 def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """tokenizer_config.json, completed as version 4 did, and the texts of the special tokens in its order."""
     config, special_map = (
-        read_json(path) if (path := folder / name).is_file() else {}
+        read_object(path) if (path := folder / name).is_file() else {}
         for name in ("tokenizer_config.json", "special_tokens_map.json")
     )
     if "added_tokens_decoder" not in config:  # written before version 4.34: the map has the last word
@@ -131,7 +131,7 @@ def _added_tokens(folder: Path, config: dict[str, Any]) -> dict[str, int]:
     if decoder := config.get("added_tokens_decoder"):
         return {str(_text(token)): int(index) for index, token in decoder.items()}
     path = folder / "added_tokens.json"
-    return {token: int(index) for token, index in read_json(path).items()} if path.is_file() else {}
+    return {token: int(index) for token, index in read_object(path).items()} if path.is_file() else {}
 
 
 def _text(token: Any) -> str | None:

@@ -1,0 +1,79 @@
+"""Rows of a data file to Samples, with errors that name the file, the row and the key.
+
+`rows_to_samples` is the one place where a row that does not fit its format becomes a UserError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
+from emma_eval.types import Sample
+
+_Row = TypeVar("_Row")
+
+
+def part(content: Any, key: str, kind: type, path: Path, default: Any = None) -> Any:
+    """`content[key]`, which must be of that kind; `default`, where given, when there is none.
+
+    Raises UserError naming file, key and nearest key.
+    """
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a JSON object with the key {key!r} is expected")
+    if key not in content and default is not None:
+        return default
+    if key not in content:
+        raise UserError(f"{path}: key {key!r} is missing{did_you_mean(key, map(str, content))}")
+    if not isinstance(content[key], kind):
+        raise UserError(f"{path}: key {key!r}: a {kind.__name__} is expected")
+    return content[key]
+
+
+def rows_to_samples(
+    where: object, rows: Iterable[_Row], make: Callable[[_Row], Sample], first: int = 0
+) -> list[Sample]:
+    """`make` over all rows; `where` and the row's number (counted from `first`) stand in every error.
+
+    Raises UserError when `make` misses a key, meets a wrong type or refuses a value (ValueError).
+    """
+    samples: list[Sample] = []
+    for row in rows:
+        try:
+            samples.append(make(row))
+        except KeyError as error:
+            key = error.args[0]
+            near = did_you_mean(str(key), _keys(row))
+            raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
+            raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
+    return samples
+
+
+def _wrong_type(row: Any, error: Exception) -> str:
+    content = _content(row)
+    if not isinstance(content, Mapping):
+        return f"a JSON object is expected, not {type(content).__name__}"
+    return f"a value of another type than the format has: {error}"
+
+
+def _keys(row: Any) -> list[str]:
+    content = _content(row)
+    return list(map(str, content)) if isinstance(content, Mapping) else []
+
+
+def _content(row: Any) -> Any:
+    """The row itself, or the last one when it comes in a list or with a number."""
+    while isinstance(row, list | tuple) and row:
+        row = row[-1]
+    return row
+
+
+def letter_of(index: int, options: int) -> str:
+    """0 -> A, 1 -> B, ... Raises ValueError when the index is none of the options."""
+    if not 0 <= index < options:
+        raise ValueError(f"answer {index} is none of the {options} options")
+    return chr(ord("A") + index)
