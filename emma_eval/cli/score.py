@@ -13,8 +13,8 @@ from emma_eval.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from emma_eval.reports.score_report import ScoreReport
     from emma_eval.reports.scores_file import MetricRecord
-    from emma_eval.score_report import ScoreReport
     from emma_eval.types import Scores
 
 EPILOG = """\
@@ -59,8 +59,8 @@ def score(args: argparse.Namespace) -> ScoreReport:
     """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
     from emma_eval.predictions import read_predictions
     from emma_eval.readers import load_samples, locate_files
+    from emma_eval.reports.score_report import InputFile, ScoreReport
     from emma_eval.reports.scores_file import Counts, MetricRecord
-    from emma_eval.score_report import InputFile, ScoreReport
     from emma_eval.scorers import REFUSES_MISSING, get_scorer
     from emma_eval.task import load_task
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emma_eval.reports.measured import ColumnKey, Row, Value, heading_of, key_of, measured_rows
+from emma_eval.reports.measured import ColumnKey, MeasuredRow, Value, heading_of, key_of, measured_rows
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
-from emma_eval.reports.tables import Cell, Footnotes, Table, as_percent, format_value, with_places
-from emma_eval.reports.tables import Row as TableRow
+from emma_eval.reports.tables import Cell, Footnotes, Row, Table, as_percent, format_value, with_places
 
 TITLES = {
     "general": "General benchmarks",
@@ -42,7 +41,9 @@ def leaderboard(runs: Sequence[ScoresFile], published: Published, *, measured_on
 class _Builder:
     """One table in the making: rows, columns, and the footnotes that its cells ask for."""
 
-    def __init__(self, key: str, rows: list[Row], picks: Picks, published: Published, measured_only: bool) -> None:
+    def __init__(
+        self, key: str, rows: list[MeasuredRow], picks: Picks, published: Published, measured_only: bool
+    ) -> None:
         self.key = key
         self.published = published
         self.picks = {at: pick for at, pick in picks.items() if at[1].table == key}
@@ -61,13 +62,11 @@ class _Builder:
         """The finished table; without rows if nothing belongs in it."""
         headings = tuple(heading_of(key, self.columns.get(key)) for key in self.keys)
         rows = [
-            TableRow(self.published.name_of(model), tuple(self._published_cell(model, key) for key in self.keys))
+            Row(self.published.name_of(model), tuple(self._published_cell(model, key) for key in self.keys))
             for model in self.published.rows
             if any((model, key) in self.picks for key in self.keys)
         ]
-        rows += [
-            TableRow(row.label, tuple(self._measured_cell(row, key) for key in self.keys)) for row in self.measured
-        ]
+        rows += [Row(row.label, tuple(self._measured_cell(row, key) for key in self.keys)) for row in self.measured]
         placed = with_places(headings, rows)
         self._add_places(placed)
         return Table(
@@ -93,7 +92,7 @@ class _Builder:
         self._record(key, record | {"source": source, "remarks": " ".join(doubts)})
         return Cell(format_value(score.value, score.unit), score.value, marks)
 
-    def _measured_cell(self, row: Row, key: ColumnKey) -> Cell:
+    def _measured_cell(self, row: MeasuredRow, key: ColumnKey) -> Cell:
         value = row.values.get(key)
         if value is None:
             return Cell()
@@ -108,7 +107,7 @@ class _Builder:
         where = {"table": self.key, "benchmark": key.benchmark, "split": key.split, "metric": key.metric}
         self.records.append(where | value)
 
-    def _add_places(self, rows: Sequence[TableRow]) -> None:
+    def _add_places(self, rows: Sequence[Row]) -> None:
         places = [cell.place for row in rows for cell in row.cells if cell.value is not None]
         for record, place in zip(self.records, places, strict=True):
             record["place"] = place or ""

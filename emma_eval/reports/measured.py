@@ -31,7 +31,7 @@ class Value:
 
 
 @dataclass(slots=True)
-class Row:
+class MeasuredRow:
     """One model's measured values, from one run or several."""
 
     model: ModelRecord
@@ -49,9 +49,9 @@ def heading_of(key: ColumnKey, column: Column | None) -> Heading:
     return Heading((key.benchmark, key.split, key.metric), column.better if column else "higher")
 
 
-def measured_rows(runs: Sequence[ScoresFile], published: Published) -> list[Row]:
+def measured_rows(runs: Sequence[ScoresFile], published: Published) -> list[MeasuredRow]:
     """The rows of every model: runs of one model share a row unless they measured the same thing twice."""
-    rows: list[Row] = []
+    rows: list[MeasuredRow] = []
     for run in runs:
         values = [value for task in run.tasks if not task.mini for value in place(task, published)]
         row = next(
@@ -59,7 +59,7 @@ def measured_rows(runs: Sequence[ScoresFile], published: Published) -> list[Row]
             None,
         )
         if row is None:
-            row = Row(run.model, "")
+            row = MeasuredRow(run.model, "")
             rows.append(row)
         row.values |= {value.column: value for value in values}
     for row, label in zip(rows, labels([row.model for row in rows]), strict=True):
