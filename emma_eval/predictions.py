@@ -6,7 +6,7 @@ ids the last row counts, as in all official tools.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from emma_eval.answer_files import Row, answer_rows
 from emma_eval.errors import UserError
 from emma_eval.text import counted
-from emma_eval.types import Answer, Sample
+from emma_eval.types import Answer, Answers, Key, Sample
 
 ID_KEYS = ("question_id", "questionId", "index", "id", "image")
 TEXT_KEYS = ("text", "answer", "prediction")
@@ -23,14 +23,12 @@ CATEGORY_KEYS = ("category", "task")
 PASS = 1_000_000  # MMBench adds it to a question's index for each pass
 YES_OR_NO = "Please answer yes or no."  # the end of MME's questions, which some files leave out
 
-Key = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Answers by (sample id, round), the requests that the file records as failed, and remarks on the file."""
 
-    answers: Mapping[Key, Answer]
+    answers: Answers
     failed: frozenset[Key]
     notes: tuple[str, ...]
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+Key = tuple[str, int]  # (sample id, round id)
+
+
 class ImageSource(Protocol):
     """Where a picture is, without its pixels: samples stay small however many there are."""
 
@@ -57,6 +60,11 @@ class Request:
     images: tuple[ImageSource, ...] = ()
     max_new_tokens: int = 128
 
+    @property
+    def key(self) -> Key:
+        """What its response and answer are found by."""
+        return self.sample_id, self.round_id
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -79,6 +87,11 @@ class Response:
     seconds: float
     error: str | None = None
 
+    @property
+    def key(self) -> Key:
+        """The key of the request that it answers."""
+        return self.sample_id, self.round_id
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -88,7 +101,7 @@ class Answer:
     prompt: str = ""
 
 
-Answers = Mapping[tuple[str, int], Answer]  # (sample id, round id) -> answer; failed and missing ones are absent
+Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
 Unit = Literal["percent", "fraction", "points", "count"]
 

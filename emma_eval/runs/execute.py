@@ -102,9 +102,9 @@ def answer_all(session: RunSession, settings: RunSettings, progress: Progress, t
     session.record_device()
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({name: (total, total - len(pending[name])) for name, total in totals.items()})
-    again = {(name, r.sample_id, r.round_id) for name, requests in pending.items() for r in requests}
+    again = {(name, request.key) for name, requests in pending.items() for request in requests}
     failures = sum(
-        response.text is None and (name, *key) not in again
+        response.text is None and (name, key) not in again
         for name, responses in recorded.items()
         for key, response in responses.items()
     )
@@ -136,14 +136,14 @@ def record_path(folder: Path, task: str) -> Path:
 
 def recorded_responses(folder: Path, plan: TaskPlan) -> Responses:
     """The last response to each request that has one."""
-    return {(r.sample_id, r.round_id): r for r in read_responses(record_path(folder, plan.task.name))}
+    return {response.key: response for response in read_responses(record_path(folder, plan.task.name))}
 
 
 def unanswered(requests: Sequence[Request], recorded: Responses, retry_failed: bool) -> list[Request]:
     """The requests without a response; with `retry_failed` also those whose last response is a failure."""
 
     def is_open(request: Request) -> bool:
-        response = recorded.get((request.sample_id, request.round_id))
+        response = recorded.get(request.key)
         return response is None or (retry_failed and response.text is None)
 
     return [request for request in requests if is_open(request)]

@@ -9,11 +9,11 @@ from statistics import fmean
 from emma_eval.reports.baseline import majority_baseline
 from emma_eval.reports.scores_file import Counts, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
-from emma_eval.types import Answer, Response, SampleScore, Scores
+from emma_eval.types import Answer, Key, Response, SampleScore, Scores
 
 HELD_BACK = "the benchmark holds the expected answers back, so nothing is scored here: submit the answers to its server"
 
-Responses = Mapping[tuple[str, int], Response]  # (sample id, round) -> the last response recorded
+Responses = Mapping[Key, Response]  # the last recorded of each request
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
@@ -24,7 +24,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
     failed = [
         FailedSample(id=request.sample_id, round=request.round_id, reason=response.error or "")
         for request in plan.requests
-        if (response := responses.get((request.sample_id, request.round_id))) and response.text is None
+        if (response := responses.get(request.key)) and response.text is None
     ]
     scores, baseline = Scores((), (), (HELD_BACK,)), None
     if all(sample.answers for sample in plan.samples):
@@ -34,7 +34,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         scorer = get_scorer(config.scorer, **config.options)
         scores = scorer(plan.samples, answers)
         if plan.task.suite:
-            asked = {(r.sample_id, r.round_id): Answer("", r.prompt) for r in plan.requests}
+            asked = {request.key: Answer("", request.prompt) for request in plan.requests}
             baseline = majority_baseline(scorer, plan.samples, asked, scores)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
     earned = [sample.value for sample in samples]
@@ -57,11 +57,9 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
     return task_scores, replace(scores, samples=samples)
 
 
-def statuses(
-    plan: TaskPlan, scores: Scores, answered: Set[tuple[str, int]], failed: Set[str]
-) -> tuple[SampleScore, ...]:
+def statuses(plan: TaskPlan, scores: Scores, answered: Set[Key], failed: Set[str]) -> tuple[SampleScore, ...]:
     """The samples' scores, each with how it fared: failed or missing as soon as one of its passes is."""
-    missing = {r.sample_id for r in plan.requests if (r.sample_id, r.round_id) not in answered} - failed
+    missing = {request.sample_id for request in plan.requests if request.key not in answered} - failed
     scored = scores.samples or tuple(SampleScore(sample.id, 0.0, "") for sample in plan.samples)
     return tuple(
         replace(
