@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
+from emma_eval.text import counted
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             problems += 1
             outcome = f"PROBLEM: {error}"
         print(f"{name}: {outcome}", flush=True)
-    print(f"{len(names)} task{'s' * (len(names) != 1)} checked, {problems or 'no'} problem{'s' * (problems != 1)}")
+    print(f"{counted(len(names), 'task')} checked, {counted(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from emma_eval.cli.arguments import positive, whole
 from emma_eval.errors import UserError
+from emma_eval.text import did_you_mean
 
 if TYPE_CHECKING:
     from emma_eval.runs.execute import Result
@@ -137,15 +138,12 @@ def error_limit(text: str) -> ErrorLimit:
 
 def pairs(option: str, given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
     """`T=VALUE` arguments as a mapping. Raises UserError for another form or a task that is not run."""
-    from emma_eval.text import did_you_mean
-
     values = {}
     for text in given:
         task, equals, value = text.partition("=")
         if not (equals and task and value):
             raise UserError(f"{option} {text}: TASK=VALUE is expected")
-        if task not in tasks:
-            raise UserError(f"{option} {text}: task {task!r} is not among those run{did_you_mean(task, tasks)}")
+        require_run(task, tasks, f"{option} {text}")
         values[task] = value
     return values
 
@@ -158,6 +156,12 @@ def files_by_task(given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Ma
         task, dot, key = place.partition(".")
         if not (equals and dot and key and path):
             raise UserError(f"--file {text}: TASK.KEY=PATH is expected")
-        pairs("--file", [f"{task}={path}"], tasks)
+        require_run(task, tasks, f"--file {text}")
         files.setdefault(task, {})[key] = Path(path)
     return files
+
+
+def require_run(task: str, tasks: Sequence[str], argument: str) -> None:
+    """Raise UserError if the argument is about a task that is not run."""
+    if task not in tasks:
+        raise UserError(f"{argument}: task {task!r} is not among those run{did_you_mean(task, tasks)}")

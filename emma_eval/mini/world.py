@@ -85,8 +85,9 @@ def random_scene(rng: random.Random, things: int) -> Scene:
     """`things` objects with names that differ, each in a cell of its own."""
     names = rng.sample([(shape, color) for shape in SHAPES for color in COLORS], things)
     cells = rng.sample(range(GRID * GRID), things)
-    placed = (_place(rng, shape, color, cell) for (shape, color), cell in zip(names, cells, strict=True))
-    return Scene(tuple(placed), tuple(rng.randrange(228, 255) for _ in range(3)))  # type: ignore[arg-type]
+    placed = tuple(_place(rng, shape, color, cell) for (shape, color), cell in zip(names, cells, strict=True))
+    shade = (rng.randrange(228, 255), rng.randrange(228, 255), rng.randrange(228, 255))
+    return Scene(placed, shade)
 
 
 def blurred(scene: Scene) -> Scene:

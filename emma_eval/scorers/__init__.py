@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import typing
+from collections.abc import Callable
+from typing import Any, cast, get_args, get_type_hints
 
 from emma_eval.errors import UserError
 from emma_eval.text import did_you_mean
@@ -39,20 +40,20 @@ def get_scorer(name: str, **options: str) -> Scorer:
     Raises UserError for a name, an option or an option's value that does not exist, with the nearest one that does.
     """
     if name not in SCORERS:
-        raise UserError(f"There is no scorer {name!r}{did_you_mean(name, SCORERS)}")
+        raise UserError(f"unknown scorer {name!r}{did_you_mean(name, SCORERS)}")
     module, function = SCORERS[name].split(":")
     scorer = getattr(importlib.import_module(module), function)
     known = _options(scorer)
     for option, value in options.items():
         if option not in known:
-            raise UserError(f"Scorer {name!r} has no option {option!r}{did_you_mean(option, known)}")
+            raise UserError(f"scorer {name!r} has no option {option!r}{did_you_mean(option, known)}")
         if value not in known[option]:
-            raise UserError(f"Scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), known[option])}")
-    return typing.cast(Scorer, functools.partial(scorer, **options))
+            raise UserError(f"scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), known[option])}")
+    return cast(Scorer, functools.partial(scorer, **options))
 
 
-def _options(scorer: typing.Callable[..., typing.Any]) -> dict[str, tuple[str, ...]]:
+def _options(scorer: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     """Option name -> its possible values, read off the Literal annotations of the keyword-only parameters."""
-    hints = typing.get_type_hints(scorer)
+    hints = get_type_hints(scorer)
     parameters = inspect.signature(scorer).parameters.values()
-    return {p.name: typing.get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {p.name: get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}

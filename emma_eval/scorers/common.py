@@ -12,11 +12,11 @@ from emma_eval.types import Answers, Metric, Sample, SampleScore
 def require_truth(samples: Sequence[Sample]) -> None:
     """Raise UserError if there is nothing to score, or a sample whose truth is held back."""
     if not samples:
-        raise UserError("There are no samples to score")
+        raise UserError("there are no samples to score")
     held_back = next((sample.id for sample in samples if not sample.answers), None)
     if held_back is not None:
         raise UserError(
-            f"Sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
+            f"sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
         )
 
 

@@ -39,7 +39,7 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
     everything = dict(zip((s.id for s in samples), score_each(samples, answers, read), strict=True))
     balanced = [sample for sample in samples if sample.meta["is_balanced"]]
     if not balanced:
-        raise UserError("None of the GQA questions is balanced: there is nothing to score")
+        raise UserError("none of the GQA questions is balanced: there is nothing to score")
     scored = [everything[sample.id] for sample in balanced]
     hits = [score.value for score in scored]
     structural = [sample.meta["types"]["structural"] for sample in balanced]
