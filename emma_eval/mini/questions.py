@@ -24,7 +24,6 @@ class Question:
     text: str
     answer: str
     others: tuple[str, ...]  # wrong answers of the same kind
-    about: str = ""  # the name or trait asked about
 
 
 Asker = Callable[[random.Random, Scene], Question | None]
@@ -38,7 +37,7 @@ def existence(rng: random.Random, scene: Scene) -> Question:
 def ask_existence(name: str, scene: Scene) -> Question:
     """Whether a thing of that name (`red circle`) is in the scene."""
     truth = any(thing.name == name for thing in scene.things)
-    return _yes_no("existence", f"Is there a {name} in the image?", truth, name)
+    return _yes_no("existence", f"Is there a {name} in the image?", truth)
 
 
 def trait_existence(rng: random.Random, scene: Scene) -> Question:
@@ -48,45 +47,45 @@ def trait_existence(rng: random.Random, scene: Scene) -> Question:
     truth = rng.random() < 0.5
     value = rng.choice([v for v in values if (v in seen) == truth])
     asked = value if key == "shape" else f"{value} shape"
-    return _yes_no("existence", f"Is there a {asked} in the image?", truth, value)
+    return _yes_no("existence", f"Is there a {asked} in the image?", truth)
 
 
 def color(rng: random.Random, scene: Scene) -> Question | None:
     """What color is the circle?"""
     if (thing := _only(rng, scene, "shape")) is None:
         return None
-    return _open("color", f"What color is the {thing.shape}?", thing.color, tuple(COLORS), thing.shape)
+    return _open("color", f"What color is the {thing.shape}?", thing.color, tuple(COLORS))
 
 
 def shape(rng: random.Random, scene: Scene) -> Question | None:
     """What shape is the red object?"""
     if (thing := _only(rng, scene, "color")) is None:
         return None
-    return _open("shape", f"What shape is the {thing.color} object?", thing.shape, SHAPES, thing.color)
+    return _open("shape", f"What shape is the {thing.color} object?", thing.shape, SHAPES)
 
 
 def count(rng: random.Random, scene: Scene) -> Question:
     """How many circles are there? How many red shapes are there? How many shapes are there?"""
     key = rng.choice(("shape", "color", "all"))
     if key == "all":
-        return _open("count", "How many shapes are there?", str(len(scene.things)), COUNTS, "shapes")
+        return _open("count", "How many shapes are there?", str(len(scene.things)), COUNTS)
     present = rng.random() < 0.75
     values = SHAPES if key == "shape" else tuple(COLORS)
     value = getattr(rng.choice(scene.things), key) if present else rng.choice(values)
     asked = _plural(value) if key == "shape" else f"{value} shapes"
-    return _open("count", f"How many {asked} are there?", str(scene.count(**{key: value})), COUNTS, value)
+    return _open("count", f"How many {asked} are there?", str(scene.count(**{key: value})), COUNTS)
 
 
 def place(rng: random.Random, scene: Scene) -> Question:
     """Where is the red circle?"""
     thing = rng.choice(scene.things)
-    return _open("place", f"Where is the {thing.name}?", thing.place, PLACES, thing.name)
+    return _open("place", f"Where is the {thing.name}?", thing.place, PLACES)
 
 
 def size(rng: random.Random, scene: Scene) -> Question:
     """Is the red circle small or large?"""
     thing = rng.choice(scene.things)
-    return _open("size", f"Is the {thing.name} small or large?", thing.size, tuple(SIZES), thing.name)
+    return _open("size", f"Is the {thing.name} small or large?", thing.size, tuple(SIZES))
 
 
 def color_check(rng: random.Random, scene: Scene) -> Question | None:
@@ -95,7 +94,7 @@ def color_check(rng: random.Random, scene: Scene) -> Question | None:
         return None
     truth = rng.random() < 0.5
     asked = thing.color if truth else _other(rng, tuple(COLORS), thing.color)
-    return _yes_no("color", f"Is the {thing.shape} {asked}?", truth, thing.shape)
+    return _yes_no("color", f"Is the {thing.shape} {asked}?", truth)
 
 
 def color_choice(rng: random.Random, scene: Scene) -> Question | None:
@@ -104,7 +103,7 @@ def color_choice(rng: random.Random, scene: Scene) -> Question | None:
         return None
     pair = [thing.color, _other(rng, tuple(COLORS), thing.color)]
     rng.shuffle(pair)
-    return _open("choice", f"Is the {thing.shape} {pair[0]} or {pair[1]}?", thing.color, tuple(pair), thing.shape)
+    return _open("choice", f"Is the {thing.shape} {pair[0]} or {pair[1]}?", thing.color, tuple(pair))
 
 
 def both(rng: random.Random, scene: Scene) -> Question | None:
@@ -114,7 +113,7 @@ def both(rng: random.Random, scene: Scene) -> Question | None:
         return None
     held = {thing.name for thing in scene.things}
     text = f"Is there a {names[0]} and a {names[1]} in the image?"
-    return _yes_no("logic", text, all(name in held for name in names), names[0])
+    return _yes_no("logic", text, all(name in held for name in names))
 
 
 def relation(rng: random.Random, scene: Scene) -> Question | None:
@@ -124,7 +123,7 @@ def relation(rng: random.Random, scene: Scene) -> Question | None:
     one, other, words = pair
     truth = rng.random() < 0.5
     asked = words if truth else _OPPOSITE[words]
-    return _yes_no("relation", f"Is the {one.name} {asked} the {other.name}?", truth, one.name)
+    return _yes_no("relation", f"Is the {one.name} {asked} the {other.name}?", truth)
 
 
 def count_check(rng: random.Random, scene: Scene) -> Question:
@@ -133,7 +132,7 @@ def count_check(rng: random.Random, scene: Scene) -> Question:
     number = len(scene.things)
     asked = number if truth else rng.choice([n for n in range(1, 5) if n != number])
     text = "Is there one shape in the image?" if asked == 1 else f"Are there {_NUMBERS[asked]} shapes in the image?"
-    return _yes_no("count", text, truth, "shapes")
+    return _yes_no("count", text, truth)
 
 
 def place_check(rng: random.Random, scene: Scene) -> Question:
@@ -142,7 +141,7 @@ def place_check(rng: random.Random, scene: Scene) -> Question:
     axis = rng.choice((("left", "right"), ("top", "bottom")))
     held = next(word for word in axis if word in thing.place.split())
     asked = rng.choice(axis)
-    return _yes_no("place", f"Is the {thing.name} on the {asked} side of the image?", asked == held, thing.name)
+    return _yes_no("place", f"Is the {thing.name} on the {asked} side of the image?", asked == held)
 
 
 def present_name(rng: random.Random, scene: Scene) -> str:
@@ -180,12 +179,12 @@ _OPPOSITE = {
 }
 
 
-def _yes_no(kind: str, text: str, truth: bool, about: str) -> Question:
-    return Question(kind, text, "yes" if truth else "no", ("no" if truth else "yes",), about)
+def _yes_no(kind: str, text: str, truth: bool) -> Question:
+    return Question(kind, text, "yes" if truth else "no", ("no" if truth else "yes",))
 
 
-def _open(kind: str, text: str, answer: str, values: Sequence[str], about: str) -> Question:
-    return Question(kind, text, answer, tuple(value for value in values if value != answer), about)
+def _open(kind: str, text: str, answer: str, values: Sequence[str]) -> Question:
+    return Question(kind, text, answer, tuple(value for value in values if value != answer))
 
 
 def _only(rng: random.Random, scene: Scene, trait: str) -> Thing | None:

@@ -74,11 +74,7 @@ class Scene:
 
     def count(self, **traits: str) -> int:
         """How many things have all the traits: `scene.count(color="red")`."""
-        return len(self.having(**traits))
-
-    def having(self, **traits: str) -> list[Thing]:
-        """The things that have all the traits."""
-        return [thing for thing in self.things if all(getattr(thing, key) == value for key, value in traits.items())]
+        return sum(all(getattr(thing, key) == value for key, value in traits.items()) for thing in self.things)
 
 
 def random_scene(rng: random.Random, things: int) -> Scene:
@@ -120,14 +116,15 @@ def _place(rng: random.Random, shape: str, color: str, cell: int) -> Thing:
     return Thing(shape, color, rng.choice(list(SIZES)), x, y)
 
 
-def _ring(corners: int, turn: float = -0.25, inner: float = 1.0) -> list[tuple[float, float]]:
-    """Corners on the unit circle, every other one drawn in to `inner`."""
-    angles = [2 * math.pi * (k / corners + turn) for k in range(corners)]
+def _ring(corners: int, inner: float = 1.0) -> list[tuple[float, float]]:
+    """Corners on the unit circle from the top on, every other one drawn in to `inner`."""
+    angles = [2 * math.pi * (k / corners - 0.25) for k in range(corners)]
     radii = [inner if k % 2 else 1.0 for k in range(corners)]
     return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
 
 
-def _cross(arm: float = 0.32) -> list[tuple[float, float]]:
+def _cross() -> list[tuple[float, float]]:
+    arm = 0.32  # half its width
     quarter = [(arm, -1.0), (arm, -arm), (1.0, -arm)]
     turns = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
     return [(a * u + b * v, c * u + d * v) for a, b, c, d in turns for u, v in quarter]

@@ -51,9 +51,9 @@ def escape_latex(text: str) -> str:
     return "".join(LATEX_SPECIALS.get(character, character) for character in one_line(text))
 
 
-def markdown(tables: Sequence[Table], title: str = "Leaderboard") -> str:
+def markdown(tables: Sequence[Table]) -> str:
     """The whole leaderboard: every table with its footnotes."""
-    return "\n\n".join([f"# {escape_markdown(title)}", KEY_MARKDOWN, *map(_markdown_section, tables)]) + "\n"
+    return "\n\n".join(["# Leaderboard", KEY_MARKDOWN, *map(_markdown_section, tables)]) + "\n"
 
 
 KEY_MARKDOWN = (

@@ -87,7 +87,7 @@ class ResponseLog:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.responses, sound = _read(path)  # what the record already holds, in the order written
+        _, sound = _read(path)
         # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
         self._file = path.open("ab", buffering=0)
         self._synced = time.monotonic()
