@@ -75,6 +75,8 @@ def lay_out(prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]) ->
     question = sample.question
     if prompt.remove:
         question = question.replace(prompt.remove, "").strip()
+    if prompt.capitalize:
+        question = question.capitalize()
     hint = prompt.hint.replace("{hint}", sample.hint) if sample.hint else ""
     options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
     return hint + question + "".join(options)

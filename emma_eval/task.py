@@ -45,6 +45,7 @@ class PromptConfig(_Strict):
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
     remove: str = Field(default="", description="text taken out of the question, blanks around it included")
+    capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
 
     @model_validator(mode="after")
     def _fields_are_used(self) -> PromptConfig:

@@ -97,11 +97,13 @@ def test_mme_loses_its_own_request_for_yes_or_no():
     assert request.instruction == "Is it red?"
 
 
-def test_vizwiz_keeps_the_question_as_it_is():
-    sample = Sample("VizWiz_test_00000007.jpg", "What is this? ", (Picture(),))
+def test_vizwiz_asks_in_small_letters_but_for_the_first():
+    """So stand all 8,000 questions in LLaVA's own question file, blanks at the end kept."""
+    sample = Sample("VizWiz_test_00000008.jpg", "What is this? What do I hold? ", (Picture(),))
     request = only(build_requests(load_task("vizwiz_test"), [sample]))
     unanswerable = "When the provided information is insufficient, respond with 'Unanswerable'."
-    assert user_text(request) == f"<image>\nWhat is this? \n{unanswerable}\n{WORD}"
+    assert user_text(request) == f"<image>\nWhat is this? what do i hold? \n{unanswerable}\n{WORD}"
+    assert request.instruction == "What is this? what do i hold? "
 
 
 def test_mmbench_rotates_the_options_left():
