@@ -1,7 +1,9 @@
 """MMBench's official TSV: one row a question, or one row a circular pass, with the picture as base64 in a column.
 
-Pass r of question i has index i + 1,000,000 r and the options rotated left by r places. Both files give the same
-samples: one per base question. A picture column may hold another row's index instead of a picture.
+Pass r of question i has index i + 1,000,000 r and is asked as the file has it: options turned by r places, in the
+release of 2023-07-12 to the right, and 53 times with the fourth option kept in place and so three passes. Where the
+file has one row a question, the passes turn left, as in EMMA's script. Either way there is one sample a base question.
+A picture column may hold another row's index instead of a picture.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ def _pass(row: Row) -> tuple[Mapping[str, str], str]:
 
 
 def _rotations(cells: Sequence[str], answer: str) -> tuple[tuple[Mapping[str, str], str], ...]:
-    """The passes that the official circular file has for a question, texts read as missing left out of each."""
+    """Options turned left by one place a pass, texts read as missing left out of each."""
     count = max((i + 1 for i, cell in enumerate(cells) if cell), default=0)
     passes = []
     for shift in range(count):
