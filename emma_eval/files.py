@@ -1,4 +1,4 @@
-"""Whole files: found and read with errors that name them, hashed, and written so that a crash leaves no half of one."""
+"""Whole files: found, read with errors that name them, hashed, locked, and written so that no crash leaves a half."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import zlib
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from emma_eval.errors import UserError
 
@@ -71,6 +72,23 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         why = "there is a file of that name" if folder.is_file() else error.strerror
         raise UserError(f"{folder} cannot be the output folder: {why}; name another with --output") from error
+
+
+def lock(file: IO[str], *, wait: bool) -> bool:
+    """Hold an open file for this process until it is closed; False if another holds it, unless that is waited for.
+
+    The kernel frees the lock however the process ends, so nothing stale is left after `kill -9` or a power cut. Some
+    network disks, and Windows, have no such locks: the file is then used unlocked, which is better than not at all.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
 
 
 def sha256_of_file(path: Path) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
 from emma_eval.types import Answers, Metric, Sample, SampleScore
+
+GroupT = TypeVar("GroupT", bound=Hashable)
 
 
 def require_truth(samples: Sequence[Sample]) -> None:
@@ -27,12 +30,19 @@ def percent_by(
     average: Callable[[Sequence[float]], float] = mean_percent,
 ) -> list[Metric]:
     """The accuracy in percent of each category, in the order of first appearance; values are credits in [0, 1]."""
-    members: dict[str, list[float]] = {}
-    for category, value in zip(categories, values, strict=True):
-        members.setdefault(category, []).append(value)
+    members = values_by_group(((category,) for category in categories), values)
     return [
         Metric("accuracy", average(credit), len(credit), "percent", group, name) for name, credit in members.items()
     ]
+
+
+def values_by_group(groups: Iterable[Iterable[GroupT]], values: Iterable[float]) -> dict[GroupT, list[float]]:
+    """The values that each group has, in the order of first appearance; `groups` are those of each value."""
+    members: dict[GroupT, list[float]] = {}
+    for its_groups, value in zip(groups, values, strict=True):
+        for group in its_groups:
+            members.setdefault(group, []).append(value)
+    return members
 
 
 def score_each(

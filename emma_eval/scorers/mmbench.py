@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import require_truth
+from emma_eval.scorers.common import require_truth, values_by_group
 from emma_eval.scorers.option_matching import after_xlsx, infer
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
@@ -83,10 +83,7 @@ def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
 
 def _breakdown(samples: Sequence[Sample], hits: Sequence[float]) -> list[Metric]:
     """By split, by ability, and by ability within a split, whose group is then `dev/category`, say."""
-    members: dict[tuple[str, str], list[float]] = {}
-    for sample, hit in zip(samples, hits, strict=True):
-        for group in _groups(sample):
-            members.setdefault(group, []).append(hit)
+    members = values_by_group(map(_groups, samples), hits)
     return [
         Metric("accuracy", mean(values), len(values), "fraction", *group) for group, values in sorted(members.items())
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import require_truth, score_each
+from emma_eval.scorers.common import require_truth, score_each, values_by_group
 from emma_eval.types import Answers, Metric, Sample, Scores
 
 LETTERS = ("A", "B", "C", "D", "E")
@@ -53,13 +53,9 @@ def scienceqa(samples: Sequence[Sample], answers: Answers, *, pattern: Literal["
         Metric("accuracy", mean_percent(hits), len(hits), "percent"),
         Metric("img_accuracy", mean_percent(with_image), len(with_image), "percent"),
     ]
-    groups: dict[tuple[str, str], list[float]] = {}
-    for sample, hit in zip(samples, hits, strict=True):
-        for group in _groups(sample):
-            groups.setdefault(group, []).append(hit)
     metrics += [
         Metric("accuracy", mean_percent(members), len(members), "percent", group, category)
-        for (group, category), members in sorted(groups.items())
+        for (group, category), members in sorted(values_by_group(map(_groups, samples), hits).items())
     ]
     return Scores(tuple(metrics), tuple(scored))
 

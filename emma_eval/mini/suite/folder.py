@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.files import sha256_of_file
+from emma_eval.files import lock, sha256_of_file
 
 SEAL = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` reads it too
 
@@ -24,7 +22,8 @@ def publish(folder: Path, write: Callable[[Path], None]) -> Path:
     draft = folder.with_name(folder.name + ".part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder):
+        with folder.with_name(folder.name + ".lock").open("a", encoding="utf-8") as file:
+            lock(file, wait=True)
             if is_whole(folder):
                 return folder
             for leftover in (draft, folder):
@@ -51,12 +50,3 @@ def checksums(folder: Path) -> str:
     """A line `sha256  path` for each file below `folder` but the seal, sorted by path."""
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return "".join(f"{sha256_of_file(folder / path)}  {path}\n" for path in paths if path != SEAL)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the kernel frees however the process ends."""
-    with folder.with_name(folder.name + ".lock").open("a", encoding="utf-8") as file:
-        with suppress(OSError):  # some network disks have no locks: better unlocked than not at all
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
