@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
-from emma_eval.types import Request, Sample
+from emma_eval.types import IMAGE_MARKER, Request, Sample
 
 if TYPE_CHECKING:
     from emma_eval.task import PromptConfig, TaskConfig
-
-IMAGE_MARKER = "<image>"
 
 TEMPLATES = {
     "vicuna_v1": (

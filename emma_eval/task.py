@@ -153,7 +153,7 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     try:
         task = TaskConfig.model_validate({**content, "name": name})
     except ValidationError as error:
-        raise UserError(f"{path}: {_first_complaint(error)}") from error
+        raise UserError(f"{path}: {_in_our_words(error)}") from error
     _check_names(task, path)
     return task
 
@@ -203,7 +203,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _first_complaint(error: ValidationError) -> str:
+def _in_our_words(error: ValidationError) -> str:
     """One violation in our words, a misspelt key before what is missing for it; the others are counted."""
     complaints = sorted(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
     first = complaints[0]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 Key = tuple[str, int]  # (sample id, round id)
+IMAGE_MARKER = "<image>"  # stands in a prompt where a picture goes
 
 
 class ImageSource(Protocol):
@@ -55,7 +56,7 @@ class Request:
 
     sample_id: str
     round_id: int  # the pass of a circular evaluation; 0 elsewhere
-    prompt: str  # complete, template included; `<image>` stands where each picture goes
+    prompt: str  # complete, template included, with an IMAGE_MARKER a picture
     instruction: str  # what EMMA's CLIP text encoder reads; other models ignore it
     images: tuple[ImageSource, ...] = ()
     max_new_tokens: int = 128

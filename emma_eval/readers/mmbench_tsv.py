@@ -20,7 +20,7 @@ from emma_eval.table_file import PANDAS_MISSING, read_table
 from emma_eval.types import ImageSource, Sample
 
 LETTERS = "ABCD"
-_PASS = 1_000_000  # added to the index for each pass
+PASS = 1_000_000  # added to the index for each pass
 _LONGEST_REFERENCE = 64  # a shorter picture cell is an index; VLMEvalKit draws the line here
 
 
@@ -51,7 +51,7 @@ def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageS
     questions: dict[int, list[tuple[int, Row]]] = {}
     for number, row in enumerate(rows):
         try:
-            round_id, base = divmod(int(row["index"]), _PASS)
+            round_id, base = divmod(int(row["index"]), PASS)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{where}, row {number}: the column 'index' must hold a whole number") from error
         questions.setdefault(base, []).append((round_id, row))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
 from emma_eval.scorers.common import require_truth, score_each, values_by_group
-from emma_eval.types import Answers, Metric, Sample, Scores
+from emma_eval.types import IMAGE_MARKER, Answers, Metric, Sample, Scores
 
 LETTERS = ("A", "B", "C", "D", "E")
 FAILED = "FAILED"
@@ -65,7 +65,7 @@ def _asked_with_image(sample: Sample, answers: Answers) -> bool:
     answer = answers.get((sample.id, 0))
     if answer is None:
         return False
-    return "<image>" in answer.prompt if answer.prompt else bool(sample.meta["has_image"])
+    return IMAGE_MARKER in answer.prompt if answer.prompt else bool(sample.meta["has_image"])
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:

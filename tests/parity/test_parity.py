@@ -19,8 +19,8 @@ from emma_eval.models import load_model
 from emma_eval.models.emma.decoding import prefill, step
 from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.model import Emma, Prepared
-from emma_eval.prompts import IMAGE_MARKER, instruction_of, render_prompt
-from emma_eval.types import Request
+from emma_eval.prompts import instruction_of, render_prompt
+from emma_eval.types import IMAGE_MARKER, Request
 
 ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 TOLERANCE = 5e-5

@@ -16,9 +16,9 @@ import sentencepiece
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
+from emma_eval.types import IMAGE_MARKER
 
 IMAGE_ID = -200  # stands in the ids where a picture's rows go
-IMAGE_MARKER = "<image>"
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
 
