@@ -53,7 +53,8 @@ def write_atomic(path: Path, text: str) -> None:
     """Replace `path` by `text` in one step. Raises OSError (a full disk, say), leaving what stood there before."""
     draft = path.with_name(path.name + ".part")
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
+        # A lone surrogate, which UTF-8 cannot hold, becomes `\ud800`: in JSON that is the same character.
+        with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

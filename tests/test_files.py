@@ -1,6 +1,7 @@
 """A file is replaced whole or not at all."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -50,3 +51,9 @@ def test_a_file_is_no_output_folder(tmp_path):
     ):
         with pytest.raises(UserError, match=f"{folder} cannot be the output folder: {why}; name another"):
             make_folder(folder)
+
+
+def test_json_keeps_a_character_that_utf_8_cannot_hold(tmp_path):
+    path = tmp_path / "scores.json"
+    write_atomic(path, json.dumps({"read_as": "\ud800"}, ensure_ascii=False))
+    assert json.loads(path.read_text(encoding="utf-8")) == {"read_as": "\ud800"}

@@ -6,6 +6,7 @@ It holds no time, machine or path, so that two runs of one model on one task agr
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Record(BaseModel):
     """What every part of the file has in common: immutable, and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def json_text(record: BaseModel) -> str:
+    """The record as JSON. pydantic's own writer refuses a lone surrogate, which an answer may hold."""
+    return json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False) + "\n"
 
 
 class MetricRecord(Record):

@@ -15,7 +15,7 @@ from typing import Literal
 
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.published import load_published
-from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
+from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile, json_text
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.runs.lock import locked
 from emma_eval.runs.model_source import ModelSource
@@ -162,5 +162,5 @@ def score_all(session: RunSession) -> ScoresFile:
     facts = session.manifest.model
     model = ModelRecord(name=facts.name, weights=facts.weights, dtype=facts.dtype or "")
     result = ScoresFile(model=model, tasks=tuple(tasks))
-    write_atomic(session.folder / SCORES_FILE, result.model_dump_json(indent=1) + "\n")
+    write_atomic(session.folder / SCORES_FILE, json_text(result))
     return result

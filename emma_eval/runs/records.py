@@ -99,7 +99,7 @@ class ResponseLog:
 
     def append(self, response: Response) -> None:
         """Write one response. Raises OSError when it cannot be written whole, a full disk above all."""
-        self._write(json.dumps(to_record(response), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        self._write(json.dumps(to_record(response), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 

@@ -114,3 +114,9 @@ def test_no_model_library_is_imported(folder):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_an_answer_that_utf_8_cannot_hold_is_scored_and_written(folder):
+    out = folder / "scores.json"
+    assert main(arguments(folder, rows("\ud800", "dog"), "--allow-partial", "--json", str(out))) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["samples"][0]["read_as"] == "\ud800"
