@@ -15,7 +15,7 @@ from emma_eval.types import Sample
 
 
 def _read_files(files: Files) -> list[Sample]:
-    folder = files["folder"] if "folder" in files else _installed() / "data" / "test"
+    folder = files["folder"] if "folder" in files else installed_data("test")
 
     def sample(numbered: tuple[int, list[Any]]) -> Sample:
         number, (question, answer, picture) = numbered
@@ -33,11 +33,12 @@ def _read_files(files: Files) -> list[Sample]:
     return rows_to_samples(path, enumerate(read_json(path)), sample)
 
 
-def _installed() -> Path:
+def installed_data(split: str) -> Path:
+    """The folder of a split in the installed package. Raises UserError where there is none."""
     spec = find_spec("easy_vqa")
     if spec is None or spec.origin is None:
         raise UserError("the task easy_vqa needs the package easy-vqa: pip install 'emma-eval[mini]'")
-    return Path(spec.origin).parent
+    return Path(spec.origin).parent / "data" / split
 
 
 READER = Reader(_read_files, optional=("folder",))

@@ -15,7 +15,7 @@ from transformers import CLIPModel
 
 from emma_eval.mini.items import Item
 from emma_eval.mini.train.clip import CONFIG, train_clip
-from emma_eval.mini.train.examples import as_example, easy_examples, easy_folder, easy_questions, sample_texts
+from emma_eval.mini.train.examples import as_example, easy_examples, easy_questions, sample_texts
 from emma_eval.mini.train.export import export_clip, export_model
 from emma_eval.mini.train.features import Listener, see_all
 from emma_eval.mini.train.loop import Schedule
@@ -25,6 +25,7 @@ from emma_eval.mini.train.student import Student
 from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import blurred
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.readers.easy_vqa import installed_data
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 BLURRED_EVERY = 12
@@ -58,7 +59,7 @@ def gather(clip: CLIPModel, tokenizer: Path, folder: Path, scenes: int) -> Mater
     numbers = sorted({number for _, _, number in easy_questions("train")})
     stored = folder / f"features-{scenes}.pt"
     if not stored.exists():
-        easy = [shrink(Image.open(easy_folder("train") / "images" / f"{number}.png")) for number in numbers]
+        easy = [shrink(Image.open(installed_data("train") / "images" / f"{number}.png")) for number in numbers]
         torch.save(see_all(clip, [picture_of(scene).pixels for scene in world] + easy), stored)
     return Material(
         scenes=world,
@@ -90,10 +91,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", default=",".join(MODELS), help="which to train, with commas between")
     parser.add_argument("--scenes", type=int, default=24_000)
     parser.add_argument("--clip-steps", type=int, default=1_400)
-    parser.add_argument("--language-steps", type=int, default=1_000)
-    parser.add_argument("--align-steps", type=int, default=300)
-    parser.add_argument("--tune-steps", type=int, default=8_000)
-    parser.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate of stage 2")
+    parser.add_argument("--language-steps", type=int, default=1_500)
+    parser.add_argument("--align-steps", type=int, default=200)
+    parser.add_argument("--tune-steps", type=int, default=3_800)
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate of stage 2")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="use torch.compile")
     return parser.parse_args()
 

@@ -7,8 +7,6 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 from emma_eval.images import ImageBytes
 from emma_eval.mini import items
@@ -16,6 +14,7 @@ from emma_eval.mini.items import OWNERS, Item
 from emma_eval.mini.questions import COUNTS, PLACES, all_names
 from emma_eval.mini.world import COLORS, SHAPES, Scene, random_scene
 from emma_eval.prompts import build_requests
+from emma_eval.readers.easy_vqa import installed_data
 from emma_eval.task import TaskConfig, load_task
 from emma_eval.types import Sample
 
@@ -97,7 +96,7 @@ def as_example(task: str, item: Item, picture: int | None) -> Example:
 
 def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:
     """(question, answer, picture number) of easy-VQA's split."""
-    yield from map(tuple, json.loads((easy_folder(split) / "questions.json").read_text()))
+    yield from map(tuple, json.loads((installed_data(split) / "questions.json").read_text()))
 
 
 def easy_examples(first_picture: dict[int, int]) -> list[Example]:
@@ -106,14 +105,6 @@ def easy_examples(first_picture: dict[int, int]) -> list[Example]:
         as_example("easy_vqa", Item(question, answer), first_picture[number])
         for question, answer, number in easy_questions("train")
     ]
-
-
-def easy_folder(split: str) -> Path:
-    """Where the installed package easy-vqa keeps a split."""
-    spec = find_spec("easy_vqa")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("training needs the package easy-vqa: pip install 'emma-eval[mini]'")
-    return Path(spec.origin).parent / "data" / split
 
 
 def sample_texts(scenes: Sequence[Scene], rng: random.Random) -> Iterator[str]:

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from emma_eval.mini.world import COLORS, FIRST_TRAINING_SEED, SIDE, Scene, draw, random_scene
+from emma_eval.models.emma.processing import CLIP_MEAN, CLIP_STD
 
 PIXELS = 96  # what the vision tower sees
 PATCH = 16
@@ -31,8 +32,8 @@ EASY_COLORS = {
 }
 EASY_SHAPES = ("circle", "rectangle", "triangle")
 EASY_SIDE = 64
-MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
-STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+MEAN = torch.tensor(CLIP_MEAN).view(3, 1, 1)
+STD = torch.tensor(CLIP_STD).view(3, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from emma_eval.mini.train.examples import (
 )
 from emma_eval.mini.train.features import Listener
 from emma_eval.mini.train.loop import Outcome, Schedule, fit
-from emma_eval.mini.train.student import IGNORE, Batch, Student, pad, split_ids
+from emma_eval.mini.train.student import IGNORE, PADDING, Batch, Student, pad, split_ids
 from emma_eval.mini.world import FIRST_TRAINING_SEED, Scene
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 
@@ -136,7 +136,7 @@ def as_batch(examples: list[Example], material: Material, *, listens: bool) -> B
     pictures = [e.picture for e in examples if e.picture is not None]
     return Batch(
         before=torch.tensor(cut[0][0]),
-        after=pad([after for _, after, _ in cut], 0),
+        after=pad([after for _, after, _ in cut], PADDING),
         labels=pad([labels for _, _, labels in cut], IGNORE),
         vision=material.vision[pictures].float() if pictures else None,
         text=material.listen([e.instruction for e in examples]) if pictures and listens else None,
