@@ -50,6 +50,11 @@ class ImageBytes:
     label: str
     load: Callable[[], bytes]
 
+    @property
+    def name(self) -> str:
+        """The row."""
+        return self.label
+
     def exists(self) -> bool:
         """Whether the row holds anything."""
         try:

@@ -23,6 +23,11 @@ class ImageSource(Protocol):
     """Where a picture is, without its pixels: samples stay small however many there are."""
 
     @property
+    def name(self) -> str:
+        """What tells the picture apart within its benchmark, the same on every machine."""
+        ...
+
+    @property
     def label(self) -> str:
         """A name for messages and reports: the file's path, or the row that holds the picture."""
         ...
@@ -105,11 +110,27 @@ class Answer:
 Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
 Unit = Literal["percent", "fraction", "points", "count"]
+Better = Literal["higher", "lower", "unranked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """`sum(top) / sum(bottom)` over some samples, 0 where the bottom is 0: what metrics are made of.
+
+    With what each sample adds known, a metric can be computed again of resampled samples (see `stats`).
+    """
+
+    top: Sequence[float]
+    bottom: Sequence[float] | None = None  # None: ones, which makes it a mean
+    places: Sequence[int] | None = None  # of each entry's sample in Scores.samples; None: all of them, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one."""
+    """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one.
+
+    It equals `scale * combine(ratios)` but for rounding; without `ratios` it can't be resampled and has no interval.
+    """
 
     name: str
     value: float  # unrounded, as the official tool computes it
@@ -117,6 +138,10 @@ class Metric:
     unit: Unit
     group: str = ""
     category: str = ""
+    better: Better = "higher"
+    ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
+    scale: float = 1.0
+    combine: str = "sum"  # of stats.combinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +152,7 @@ class SampleScore:
     value: float  # credit in [0, 1]
     read_as: str  # the answer as the scorer understood it; empty when there was none to read
     status: Literal["answered", "failed", "missing"] = "answered"
+    cluster: str = ""  # what it shares with others, a picture say, and is resampled with; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +162,7 @@ class Scores:
     metrics: tuple[Metric, ...]
     samples: tuple[SampleScore, ...]  # in the order of the samples
     notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
+    resampled: str = "question"  # what a cluster is, in words
 
 
 class Scorer(Protocol):

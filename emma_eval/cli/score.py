@@ -88,7 +88,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         predictions=InputFile.of(args.predictions) if args.json else InputFile(name=args.predictions.name, sha256=None),
         data={key: InputFile.of(path) for key, path in hashed.items()},
         counts=Counts.of(scores.samples),
-        metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
+        metrics=MetricRecord.all_of(scores),
         notes=(*predictions.notes, *scores.notes),
         samples=scores.samples,
     )
@@ -134,13 +134,19 @@ def as_text(report: ScoreReport) -> str:
         + ("" if report.complete else " (partial: not comparable)"),
         f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
     ]
-    rows = [[m.name, m.group, m.category, shown(m), f"{m.n:,}"] for m in report.metrics]
-    columns = ("metric", "by", "category", "value", "n")
-    alignment = ("left", "left", "left", "right", "right")
+    rows = [[m.name, m.group, m.category, shown(m, m.value), between(m), f"{m.n:,}"] for m in report.metrics]
+    columns = ("metric", "by", "category", "value", "95% interval", "n")
+    alignment = ("left", "left", "left", "right", "right", "right")
     table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
     return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
 
 
-def shown(metric: MetricRecord) -> str:
-    """A value as the benchmarks print it: percent with 2 places, fractions with 4."""
-    return f"{metric.value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
+def shown(metric: MetricRecord, value: float) -> str:
+    """A value of the metric as the benchmarks print it: percent with 2 places, fractions with 4."""
+    return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
+
+
+def between(metric: MetricRecord) -> str:
+    """The interval, if there is one."""
+    interval = metric.interval
+    return f"{shown(metric, interval.low)} to {shown(metric, interval.high)}" if interval else ""

@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
 from emma_eval.text import first_complaint
-from emma_eval.types import Metric, SampleScore, Unit
+from emma_eval.types import Better, SampleScore, Scores, Unit
 
 SCHEMA_VERSION = 1
 SCORES_FILE = "scores.json"
+COPIED = ("name", "value", "n", "unit", "group", "category", "better")
 
 
 class Record(BaseModel):
@@ -31,8 +32,15 @@ def json_text(record: BaseModel) -> str:
     return json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False) + "\n"
 
 
+class Interval(Record):
+    """Where the metric would lie with other questions of the same kind, in the metric's unit."""
+
+    low: float
+    high: float
+
+
 class MetricRecord(Record):
-    """One number, as `types.Metric` has it."""
+    """One number, as `types.Metric` has it, and its 95% interval where there is one (see `stats.bootstrap`)."""
 
     name: str
     value: float
@@ -40,11 +48,19 @@ class MetricRecord(Record):
     unit: Unit
     group: str = ""
     category: str = ""
+    better: Better = "higher"
+    interval: Interval | None = None
 
     @classmethod
-    def of(cls, metric: Metric) -> MetricRecord:
-        """The record of a scorer's metric."""
-        return cls(**{name: getattr(metric, name) for name in Metric.__slots__})
+    def all_of(cls, scores: Scores) -> tuple[MetricRecord, ...]:
+        """The records of a scorer's metrics."""
+        from emma_eval.stats.bootstrap import intervals
+
+        bounds = [between and Interval(low=between[0], high=between[1]) for between in intervals(scores)]
+        return tuple(
+            cls(**{name: getattr(metric, name) for name in COPIED}, interval=interval)
+            for metric, interval in zip(scores.metrics, bounds, strict=True)
+        )
 
 
 class Counts(Record):

@@ -49,7 +49,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),
         credit=fmean(earned) if earned else 0.0,
-        metrics=tuple(MetricRecord.of(metric) for metric in scores.metrics),
+        metrics=MetricRecord.all_of(scores),
         notes=scores.notes,
         failed=tuple(failed),
         baseline=baseline,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.types import Answers, Metric, Sample, SampleScore
+from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
 
 GroupT = TypeVar("GroupT", bound=Hashable)
 
@@ -23,37 +25,88 @@ def require_truth(samples: Sequence[Sample]) -> None:
         )
 
 
+Average = Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The samples of a group: where they stand in Scores.samples, and their values."""
+
+    places: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
+def averaged(  # noqa: PLR0913 (a metric has so many parts)
+    name: str,
+    values: Sequence[float],
+    average: Average,
+    unit: Unit = "percent",
+    *,
+    places: Sequence[int] | None = None,
+    group: str = "",
+    category: str = "",
+) -> Metric:
+    """The metric that is a mean of values, one a sample; `places` unless they are those of all samples in order."""
+    ratios = (Ratio(values, places=places),)
+    scale = 100.0 if unit == "percent" else 1.0
+    return Metric(name, average(values), len(values), unit, group, category, ratios=ratios, scale=scale)
+
+
 def percent_by(
     group: str,
     categories: Iterable[str],
     values: Iterable[float],
-    average: Callable[[Sequence[float]], float] = mean_percent,
+    average: Average = mean_percent,
+    places: Iterable[int] | None = None,
 ) -> list[Metric]:
     """The accuracy in percent of each category, in the order of first appearance; values are credits in [0, 1]."""
-    members = values_by_group(((category,) for category in categories), values)
+    members = by_group(((category,) for category in categories), values, places)
+    return accuracies({(group, category): rows for category, rows in members.items()}, average)
+
+
+def accuracies(members: Mapping[tuple[str, str], Members], average: Average, unit: Unit = "percent") -> list[Metric]:
+    """The accuracy of each (group, category)."""
     return [
-        Metric("accuracy", average(credit), len(credit), "percent", group, name) for name, credit in members.items()
+        averaged("accuracy", rows.values, average, unit, places=rows.places, group=group, category=category)
+        for (group, category), rows in members.items()
     ]
 
 
-def values_by_group(groups: Iterable[Iterable[GroupT]], values: Iterable[float]) -> dict[GroupT, list[float]]:
-    """The values that each group has, in the order of first appearance; `groups` are those of each value."""
-    members: dict[GroupT, list[float]] = {}
-    for its_groups, value in zip(groups, values, strict=True):
+def by_group(
+    groups: Iterable[Iterable[GroupT]], values: Iterable[float], places: Iterable[int] | None = None
+) -> dict[GroupT, Members]:
+    """The samples that each group has, in the order of first appearance; `groups` are those of each value."""
+    members: dict[GroupT, Members] = {}
+    for its_groups, value, place in zip(groups, values, places or count(), strict=False):
         for group in its_groups:
-            members.setdefault(group, []).append(value)
+            rows = members.setdefault(group, Members())
+            rows.places.append(place)
+            rows.values.append(value)
     return members
 
 
+def picture_of(sample: Sample) -> str:
+    """What samples on one picture have in common; the sample's own id where there is no picture."""
+    if "image" in sample.meta:
+        return str(sample.meta["image"])
+    return sample.images[0].name if sample.images else sample.id
+
+
 def score_each(
-    samples: Sequence[Sample], answers: Answers, read: Callable[[Sample, str], tuple[float, str]]
+    samples: Sequence[Sample],
+    answers: Answers,
+    read: Callable[[Sample, str], tuple[float, str]],
+    cluster: Callable[[Sample], str] = lambda _: "",
 ) -> list[SampleScore]:
-    """Score each sample on its own: `read` turns sample and text into (credit, how the text was read)."""
+    """Score each sample on its own: `read` turns sample and text into (credit, how the text was read).
+
+    `cluster` names what the sample is resampled with; by default each is by itself.
+    """
     scored = []
     for sample in samples:
         answer = answers.get((sample.id, 0))
         if answer is None:
-            scored.append(SampleScore(sample.id, 0.0, "", "missing"))  # wrong, never dropped
+            scored.append(SampleScore(sample.id, 0.0, "", "missing", cluster(sample)))  # wrong, never dropped
         else:
-            scored.append(SampleScore(sample.id, *read(sample, answer.text)))
+            scored.append(SampleScore(sample.id, *read(sample, answer.text), cluster=cluster(sample)))
     return scored

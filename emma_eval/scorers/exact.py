@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import percent_by, require_truth, score_each
-from emma_eval.types import Answers, Metric, Sample, Scores
+from emma_eval.scorers.common import averaged, percent_by, require_truth, score_each
+from emma_eval.types import Answers, Sample, Scores
 
 
 def read_answer(text: str) -> str:
@@ -30,5 +30,5 @@ def exact(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     scored = score_each(samples, answers, read)
     hits = [score.value for score in scored]
-    overall = Metric("accuracy", mean_percent(hits), len(hits), "percent")
+    overall = averaged("accuracy", hits, mean_percent)
     return Scores((overall, *percent_by("category", (sample.category for sample in samples), hits)), tuple(scored))

@@ -15,13 +15,16 @@ from typing import Any, Literal
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean, mean_percent
-from emma_eval.scorers.common import percent_by, require_truth, score_each
+from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 # A program step with one of these only asks, and does not count as a reasoning step.
 QUERY_STEPS = ("exist", "query: name", "choose name")
 # For questions after what two objects share, these are the valid answers, whatever the choices file says.
 COMMON_CHOICES = ("color", "material", "shape")
+NO_DISTRIBUTION_INTERVAL = (
+    "distribution has no interval: a chi-square grows with the noise of resampling itself, so its bootstrap is biased"
+)
 
 
 def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["none", "llava"] = "none") -> Scores:
@@ -36,26 +39,46 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
         read_as = as_llava(text) if conversion == "llava" else text
         return float(read_as == sample.answers[0]), read_as
 
-    everything = dict(zip((s.id for s in samples), score_each(samples, answers, read), strict=True))
-    balanced = [sample for sample in samples if sample.meta["is_balanced"]]
-    if not balanced:
+    everything = score_each(samples, answers, read, picture_of)
+    places = [place for place, sample in enumerate(samples) if sample.meta["is_balanced"]]
+    if not places:
         raise UserError("none of the GQA questions is balanced: there is nothing to score")
-    scored = [everything[sample.id] for sample in balanced]
+    balanced, scored = [samples[place] for place in places], [everything[place] for place in places]
+    metrics = [
+        *_accuracies(balanced, scored, places),
+        *_choice_metrics(balanced, scored, places),
+        *_consistency(balanced, {score.id: score for score in everything}, places),
+        Metric("distribution", distribution(balanced, scored), len(scored), "points", better="lower"),
+        *_breakdowns(balanced, scored, places),
+    ]
+    notes = (*_notes(metrics), *_near_misses(balanced, scored), NO_DISTRIBUTION_INTERVAL)
+    return Scores(tuple(metrics), tuple(everything), notes, resampled="image")
+
+
+def _accuracies(balanced: Sequence[Sample], scored: Sequence[SampleScore], places: Sequence[int]) -> list[Metric]:
+    metrics = [averaged("accuracy", [score.value for score in scored], mean_percent, places=places)]
+    for name, is_open in (("binary", False), ("open", True)):
+        rows = [
+            (place, score.value)
+            for place, sample, score in zip(places, balanced, scored, strict=True)
+            if (sample.meta["types"]["structural"] == "query") is is_open
+        ]
+        own = [place for place, _ in rows]
+        metrics.append(averaged(name, [value for _, value in rows], mean_percent, places=own))
+    return metrics
+
+
+def _breakdowns(balanced: Sequence[Sample], scored: Sequence[SampleScore], places: Sequence[int]) -> list[Metric]:
     hits = [score.value for score in scored]
-    structural = [sample.meta["types"]["structural"] for sample in balanced]
-    kind = ["open" if name == "query" else "binary" for name in structural]
-    metrics = [Metric("accuracy", mean_percent(hits), len(hits), "percent")]
-    for name in ("binary", "open"):
-        members = [hit for hit, k in zip(hits, kind, strict=True) if k == name]
-        metrics.append(Metric(name, mean_percent(members), len(members), "percent"))
-    metrics += _choice_metrics(balanced, scored)
-    metrics += _consistency(balanced, everything)
-    metrics.append(Metric("distribution", distribution(balanced, scored), len(hits), "points"))
-    metrics += percent_by("structural_type", structural, hits)
-    metrics += percent_by("semantic_type", (sample.meta["types"]["semantic"] for sample in balanced), hits)
-    metrics += percent_by("steps", (str(reasoning_steps(sample.meta["semantic"])) for sample in balanced), hits)
-    metrics += percent_by("words", (str(len(sample.question.split())) for sample in balanced), hits)
-    return Scores(tuple(metrics), tuple(everything.values()), (*_notes(metrics), *_near_misses(balanced, scored)))
+    groups = {
+        "structural_type": [sample.meta["types"]["structural"] for sample in balanced],
+        "semantic_type": [sample.meta["types"]["semantic"] for sample in balanced],
+        "steps": [str(reasoning_steps(sample.meta["semantic"])) for sample in balanced],
+        "words": [str(len(sample.question.split())) for sample in balanced],
+    }
+    return [
+        metric for group, categories in groups.items() for metric in percent_by(group, categories, hits, places=places)
+    ]
 
 
 def as_llava(text: str) -> str:
@@ -81,7 +104,7 @@ def reasoning_steps(program: Sequence[Mapping[str, Any]]) -> int:
     return sum(not any(query in step for query in QUERY_STEPS) for step in steps)
 
 
-def _choice_metrics(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
+def _choice_metrics(balanced: Sequence[Sample], scored: Sequence[SampleScore], places: Sequence[int]) -> list[Metric]:
     """Validity and plausibility: whether the answer could be given at all, and whether it makes sense."""
     metrics = []
     for name, key in (("validity", "valid"), ("plausibility", "plausible")):
@@ -90,7 +113,7 @@ def _choice_metrics(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -
                 float(score.status == "answered" and score.read_as in _choices(sample, key))
                 for sample, score in zip(balanced, scored, strict=True)
             ]
-            metrics.append(Metric(name, mean_percent(within), len(within), "percent"))
+            metrics.append(averaged(name, within, mean_percent, places=places))
     return metrics
 
 
@@ -98,15 +121,17 @@ def _choices(sample: Sample, key: str) -> Sequence[str]:
     return COMMON_CHOICES if "Common" in sample.meta["types"]["detailed"] else sample.meta[key]
 
 
-def _consistency(balanced: Sequence[Sample], scores: Mapping[str, SampleScore]) -> list[Metric]:
+def _consistency(balanced: Sequence[Sample], scores: Mapping[str, SampleScore], places: Sequence[int]) -> list[Metric]:
     """Of the questions answered rightly, the mean accuracy on those that each entails: not itself, repeats counted."""
     links = {sample.id: [other for other in sample.meta["entailed"] if other != sample.id] for sample in balanced}
     if any(other not in scores for others in links.values() for other in others):
         return []
-    rates = [
-        mean([scores[other].value for other in others]) for id_, others in links.items() if others and scores[id_].value
-    ]
-    return [Metric("consistency", mean_percent(rates), len(rates), "percent")]
+    rates = {
+        place: mean([scores[other].value for other in others])
+        for place, (id_, others) in zip(places, links.items(), strict=True)
+        if others and scores[id_].value
+    }
+    return [averaged("consistency", list(rates.values()), mean_percent, places=list(rates))]
 
 
 def distribution(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> float:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import require_truth, values_by_group
+from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth
 from emma_eval.scorers.option_matching import after_xlsx, infer
-from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
+from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
 LETTERS = "ABCD"
 UNREAD = "-"  # stands in `read_as` for a pass whose answer gave no letter
@@ -38,15 +38,24 @@ def mmbench(
         complete = all(letter is not None for _, letter in rounds)
         scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, "answered" if complete else "missing"))
     hits = [score.value for score in scored]
-    first = [float(rounds[0]) for rounds in passes if rounds]
+    groups = by_group(map(_groups, samples), hits)
+    metrics = (
+        averaged("accuracy", hits, mean, "fraction"),
+        *_vanilla(passes),
+        *accuracies({key: groups[key] for key in sorted(groups)}, mean, "fraction"),
+    )
+    return Scores(metrics, tuple(scored), tuple(_notes(samples, answers, passes)))
+
+
+def _vanilla(passes: Sequence[Sequence[bool]]) -> tuple[Metric, Metric]:
+    """Accuracy without circles: of the first pass, and of all passes by themselves."""
+    asked = [place for place, rounds in enumerate(passes) if rounds]
     every = [float(right) for rounds in passes for right in rounds]
-    metrics = [
-        Metric("accuracy", mean(hits), len(hits), "fraction"),
-        Metric("vanilla_accuracy", mean(first), len(first), "fraction"),
-        Metric("vanilla_accuracy_all_passes", mean(every), len(every), "fraction"),
-        *_breakdown(samples, hits),
-    ]
-    return Scores(tuple(metrics), tuple(scored), tuple(_notes(samples, answers, passes)))
+    parts = Ratio([float(sum(rounds)) for rounds in passes], [float(len(rounds)) for rounds in passes])
+    return (
+        averaged("vanilla_accuracy", [float(passes[place][0]) for place in asked], mean, "fraction", places=asked),
+        Metric("vanilla_accuracy_all_passes", mean(every), len(every), "fraction", ratios=(parts,)),
+    )
 
 
 def circular_passes(sample: Sample) -> Sequence[tuple[Mapping[str, str], str]]:
@@ -81,15 +90,8 @@ def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
         gold = LETTERS[(LETTERS.index(gold) - 1) % len(sample.options)]
 
 
-def _breakdown(samples: Sequence[Sample], hits: Sequence[float]) -> list[Metric]:
-    """By split, by ability, and by ability within a split, whose group is then `dev/category`, say."""
-    members = values_by_group(map(_groups, samples), hits)
-    return [
-        Metric("accuracy", mean(values), len(values), "fraction", *group) for group, values in sorted(members.items())
-    ]
-
-
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
+    """By split, by ability, and by ability within a split, whose group is then `dev/category`, say."""
     split = sample.meta.get("split")
     abilities = [("category", sample.category), ("l2_category", sample.meta["l2_category"])]
     yield from abilities

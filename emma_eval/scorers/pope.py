@@ -8,16 +8,21 @@ Reads of a Sample: `answers` ("yes" or "no"), `category` (random, popular, adver
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import require_truth, score_each
-from emma_eval.scorers.yes_no import Confusion
-from emma_eval.types import Answers, Metric, Sample, Scores
+from emma_eval.scorers.common import picture_of, require_truth, score_each
+from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
+from emma_eval.types import Answers, Better, Metric, Ratio, Sample, Scores
 
 NO_WORDS = frozenset(("No", "no", "not"))
-METRICS = ("accuracy", "precision", "recall", "f1", "yes_ratio")
-COUNTS = ("tp", "fp", "tn", "fn")
+METRICS: dict[str, Better] = {
+    "accuracy": "higher",
+    "precision": "higher",
+    "recall": "higher",
+    "f1": "higher",
+    "yes_ratio": "unranked",
+}
 
 
 def read_answer(text: str) -> str:
@@ -34,21 +39,39 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
         read_as = read_answer(text)
         return float(read_as == sample.answers[0]), read_as
 
-    scored = score_each(samples, answers, read)
+    scored = score_each(samples, answers, read, picture_of)
     pairs: dict[str, list[tuple[bool, bool]]] = {}
-    for sample, score in zip(samples, scored, strict=True):
+    places: dict[str, list[int]] = {}
+    for place, (sample, score) in enumerate(zip(samples, scored, strict=True)):
         is_yes = sample.answers[0] == "yes"
         said_yes = is_yes == bool(score.value)  # so that a missing answer is wrong whatever the truth
         pairs.setdefault(sample.category, []).append((said_yes, is_yes))
+        places.setdefault(sample.category, []).append(place)
     confusions = {category: Confusion.count(rows) for category, rows in pairs.items()}
+    ratios = {category: confusion_ratios(rows, places[category]) for category, rows in pairs.items()}
     metrics = [
-        Metric(name, mean([getattr(confusion, name) for confusion in confusions.values()]), len(samples), "fraction")
-        for name in METRICS
+        Metric(
+            name,
+            mean([getattr(confusion, name) for confusion in confusions.values()]),
+            len(samples),
+            "fraction",
+            better=better,
+            ratios=tuple(parts[name] for parts in ratios.values()),
+            scale=1 / len(ratios),
+        )
+        for name, better in METRICS.items()
     ]
     for category, confusion in confusions.items():
-        metrics += [Metric(m, getattr(confusion, m), confusion.n, "fraction", "category", category) for m in METRICS]
-        metrics += [Metric(c, getattr(confusion, c), confusion.n, "count", "category", category) for c in COUNTS]
-    return Scores(tuple(metrics), tuple(scored), tuple(_notes(confusions)))
+        metrics += _category_metrics(category, confusion, ratios[category])
+    return Scores(tuple(metrics), tuple(scored), tuple(_notes(confusions)), resampled="image")
+
+
+def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, Ratio]) -> list[Metric]:
+    n, group = confusion.n, "category"
+    return [
+        Metric(m, getattr(confusion, m), n, "fraction", group, category, better, (ratios[m],))
+        for m, better in METRICS.items()
+    ] + count_metrics(confusion, ratios, group, category)
 
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:

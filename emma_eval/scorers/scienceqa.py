@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import require_truth, score_each, values_by_group
-from emma_eval.types import IMAGE_MARKER, Answers, Metric, Sample, Scores
+from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, score_each
+from emma_eval.types import IMAGE_MARKER, Answers, Sample, Scores
 
 LETTERS = ("A", "B", "C", "D", "E")
 FAILED = "FAILED"
@@ -48,16 +48,14 @@ def scienceqa(samples: Sequence[Sample], answers: Answers, *, pattern: Literal["
 
     scored = score_each(samples, answers, read)
     hits = [score.value for score in scored]
-    with_image = [hit for sample, hit in zip(samples, hits, strict=True) if _asked_with_image(sample, answers)]
-    metrics = [
-        Metric("accuracy", mean_percent(hits), len(hits), "percent"),
-        Metric("img_accuracy", mean_percent(with_image), len(with_image), "percent"),
-    ]
-    metrics += [
-        Metric("accuracy", mean_percent(members), len(members), "percent", group, category)
-        for (group, category), members in sorted(values_by_group(map(_groups, samples), hits).items())
-    ]
-    return Scores(tuple(metrics), tuple(scored))
+    pictured = [place for place, sample in enumerate(samples) if _asked_with_image(sample, answers)]
+    groups = by_group(map(_groups, samples), hits)
+    metrics = (
+        averaged("accuracy", hits, mean_percent),
+        averaged("img_accuracy", [hits[place] for place in pictured], mean_percent, places=pictured),
+        *accuracies({key: groups[key] for key in sorted(groups)}, mean_percent),
+    )
+    return Scores(metrics, tuple(scored))
 
 
 def _asked_with_image(sample: Sample, answers: Answers) -> bool:

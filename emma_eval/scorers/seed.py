@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import percent_by, require_truth, score_each
-from emma_eval.types import Answers, Metric, Sample, Scores
+from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.types import Answers, Sample, Scores
 
 
 def seed(samples: Sequence[Sample], answers: Answers) -> Scores:
     """Accuracy in percent: all, per medium (image: types 1 to 9, video: 10 to 12) and per question type."""
     require_truth(samples)
-    scored = score_each(samples, answers, lambda sample, text: (float(text == sample.answers[0]), text))
+    scored = score_each(samples, answers, lambda sample, text: (float(text == sample.answers[0]), text), picture_of)
     hits = [score.value for score in scored]
-    by_type = sorted(zip(samples, hits, strict=True), key=lambda row: int(row[0].meta["question_type_id"]))
-    ordered, ordered_hits = [sample for sample, _ in by_type], [hit for _, hit in by_type]
+    order = sorted(range(len(samples)), key=lambda place: int(samples[place].meta["question_type_id"]))
+    media = [str(samples[place].meta["data_type"]) for place in order]
+    types = [samples[place].category for place in order]
+    ordered = [hits[place] for place in order]
     metrics = (
-        Metric("accuracy", mean_percent(hits), len(hits), "percent"),
-        *percent_by("data_type", (str(sample.meta["data_type"]) for sample in ordered), ordered_hits),
-        *percent_by("question_type", (sample.category for sample in ordered), ordered_hits),
+        averaged("accuracy", hits, mean_percent),
+        *percent_by("data_type", media, ordered, places=order),
+        *percent_by("question_type", types, ordered, places=order),
     )
-    return Scores(metrics, tuple(scored))
+    return Scores(metrics, tuple(scored), resampled="image")

@@ -13,10 +13,10 @@ from functools import cache, partial
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import percent_mean, ratio
-from emma_eval.scorers.common import percent_by, require_truth, score_each
+from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
 from emma_eval.scorers.normalization import VIZWIZ, m4c, normalize
 from emma_eval.scorers.vqa import consensus
-from emma_eval.scorers.yes_no import Confusion
+from emma_eval.scorers.yes_no import Confusion, confusion_ratios
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 UNANSWERABLE = "unanswerable"
@@ -35,14 +35,14 @@ def vizwiz(samples: Sequence[Sample], answers: Answers, *, processor: Literal["n
         read_as = normalized(process(text))
         return consensus(read_as, sample.answers), read_as
 
-    scored = score_each(samples, answers, read)
+    scored = score_each(samples, answers, read, picture_of)
     values = [score.value for score in scored]
     metrics = [
-        Metric("accuracy", percent_mean(values), len(values), "percent"),
+        averaged("accuracy", values, percent_mean),
         *_answerability(samples, scored),
         *percent_by("answer_type", (sample.category for sample in samples), values, percent_mean),
     ]
-    return Scores(tuple(metrics), tuple(scored))
+    return Scores(tuple(metrics), tuple(scored), resampled="image")
 
 
 def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
@@ -52,15 +52,25 @@ def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> 
     """
     if not all("answerable" in sample.meta for sample in samples):
         return []
-    confusion = Confusion.count(
+    pairs = [
         (score.read_as == UNANSWERABLE, not sample.meta["answerable"])
         for sample, score in zip(samples, scored, strict=True)
-    )
+    ]
+    confusion, ratios = Confusion.count(pairs), confusion_ratios(pairs)
     positives = confusion.tp + confusion.fn
     f1 = ratio(2 * confusion.tp, positives + confusion.tp + confusion.fp)
     rest = (confusion.recall - 1) * ratio(positives, confusion.n)
     average_precision = -(rest - confusion.recall * confusion.precision)
+    steps = (ratios["recall"], ratios["precision"], ratios["fn"])
     return [
-        Metric("unanswerable_average_precision", 100 * average_precision, confusion.n, "percent"),
-        Metric("unanswerable_f1", 100 * f1, confusion.n, "percent"),
+        Metric(
+            "unanswerable_average_precision",
+            100 * average_precision,
+            confusion.n,
+            "percent",
+            ratios=steps,
+            scale=100,
+            combine="average_precision",
+        ),
+        Metric("unanswerable_f1", 100 * f1, confusion.n, "percent", ratios=(ratios["f1"],), scale=100),
     ]

@@ -16,9 +16,9 @@ from functools import cache
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean, naive_sum, percent_mean
-from emma_eval.scorers.common import percent_by, require_truth, score_each
+from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
 from emma_eval.scorers.normalization import m4c, normalize, strip
-from emma_eval.types import Answers, Metric, Sample, Scores
+from emma_eval.types import Answers, Sample, Scores
 
 
 def vqa(samples: Sequence[Sample], answers: Answers, *, processor: Literal["none", "llava"] = "none") -> Scores:
@@ -35,12 +35,12 @@ def vqa(samples: Sequence[Sample], answers: Answers, *, processor: Literal["none
         read_as, truths = comparable(process(text), truth.answers, normalized, stripped)
         return consensus(read_as, truths, truth.meta.get("answer_keys")), read_as
 
-    scored = score_each(rows, answers, read)
+    scored = score_each(rows, answers, read, picture_of)
     values = [score.value for score in scored]
-    metrics = [Metric("accuracy", percent_mean(values), len(values), "percent")]
+    metrics = [averaged("accuracy", values, percent_mean)]
     for group in ("answer_type", "question_type"):
         metrics += percent_by(group, (truth.meta[group] for truth in rows), values, percent_mean)
-    return Scores(tuple(metrics), tuple(scored))
+    return Scores(tuple(metrics), tuple(scored), resampled="image")
 
 
 def comparable(
@@ -100,6 +100,6 @@ def vqa_m4c(samples: Sequence[Sample], answers: Answers) -> Scores:
         read_as = process(text)
         return consensus(read_as, list(map(process, sample.answers))), read_as
 
-    scored = score_each(samples, answers, read)
+    scored = score_each(samples, answers, read, picture_of)
     values = [score.value for score in scored]
-    return Scores((Metric("accuracy", mean(values), len(values), "fraction"),), tuple(scored))
+    return Scores((averaged("accuracy", values, mean, "fraction"),), tuple(scored), resampled="image")

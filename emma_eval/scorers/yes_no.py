@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emma_eval.scorers.arithmetic import ratio
+from emma_eval.types import Metric, Ratio
+
+COUNTS = ("tp", "fn", "tn", "fp")
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,40 @@ class Confusion:
     def yes_ratio(self) -> float:
         """Those said yes among all."""
         return ratio(self.tp + self.fp, self.n)
+
+
+def confusion_ratios(pairs: Sequence[tuple[bool, bool]], places: Sequence[int] | None = None) -> dict[str, Ratio]:
+    """What each (said yes, is yes) pair adds to the numbers of a Confusion, by their names; counts as shares of all."""
+    said = [float(said) for said, _ in pairs]
+    true = [float(true) for _, true in pairs]
+    both = [float(said and true) for said, true in pairs]
+    either = [s + t for s, t in zip(said, true, strict=True)]
+    return {
+        "accuracy": Ratio([float(said == true) for said, true in pairs], places=places),
+        "precision": Ratio(both, said, places),
+        "recall": Ratio(both, true, places),
+        "f1": Ratio([2 * b for b in both], either, places),
+        "yes_ratio": Ratio(said, places=places),
+        "tp": Ratio(both, places=places),
+        "fn": Ratio([t - b for t, b in zip(true, both, strict=True)], places=places),
+        "tn": Ratio([float(not (said or true)) for said, true in pairs], places=places),
+        "fp": Ratio([s - b for s, b in zip(said, both, strict=True)], places=places),
+    }
+
+
+def count_metrics(confusion: Confusion, ratios: Mapping[str, Ratio], group: str, category: str) -> list[Metric]:
+    """The four counts as metrics of a category."""
+    return [
+        Metric(
+            name,
+            getattr(confusion, name),
+            confusion.n,
+            "count",
+            group,
+            category,
+            better="unranked",
+            ratios=(ratios[name],),
+            scale=confusion.n,
+        )
+        for name in COUNTS
+    ]

@@ -59,6 +59,7 @@ def test_json_holds_metrics_samples_and_hashes(folder, capsys):
     report = json.loads(out.read_text())
     assert (report["schema_version"], report["protocol"], report["complete"]) == (1, "llava", False)
     assert report["options"] == {"processor": "llava"}
+    exact = {"low": pytest.approx(100 * 0.025**0.5), "high": 100.0}  # both right: Clopper and Pearson's bound
     assert report["metrics"][0] == {
         "name": "accuracy",
         "value": 100.0,
@@ -66,8 +67,12 @@ def test_json_holds_metrics_samples_and_hashes(folder, capsys):
         "unit": "percent",
         "group": "",
         "category": "",
+        "better": "higher",
+        "interval": exact,
     }
-    assert report["samples"][1] == {"id": "2", "value": 1.0, "read_as": "dog", "status": "answered"}
+    picture = "COCO_val2014_000000000002.jpg"
+    expected = {"id": "2", "value": 1.0, "read_as": "dog", "status": "answered", "cluster": picture}
+    assert report["samples"][1] == expected
     assert set(report["data"]) == {"questions", "annotations"}
     assert len(report["predictions"]["sha256"]) == 64
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from emma_eval.stats.bootstrap import value_of
+from emma_eval.types import Scores
+
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "golden"
 
 
@@ -28,3 +31,31 @@ def golden() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _metrics_follow_from_what_each_sample_adds(request, monkeypatch):
+    """Whatever a golden test scores, every metric computed again from its ratios is the metric."""
+    original = getattr(request.module, "get_scorer", None)
+    if original is None:
+        return
+
+    def get_checked_scorer(*args, **options):
+        scorer = original(*args, **options)
+
+        def scored(samples, answers):
+            scores = scorer(samples, answers)
+            assert_resampling_can_begin(scores)
+            return scores
+
+        return scored
+
+    monkeypatch.setattr(request.module, "get_scorer", get_checked_scorer)
+
+
+def assert_resampling_can_begin(scores: Scores) -> None:
+    for metric in scores.metrics:
+        if metric.ratios:
+            assert value_of(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12, abs=1e-12), metric
+        else:
+            assert any(f"{metric.name} has no interval" in note for note in scores.notes), metric
