@@ -11,6 +11,8 @@ from typing import Any
 from emma_eval.types import Sample
 
 READERS = {
+    "amber_json": "emma_eval.readers.amber_json:READER",
+    "amber_objects": "emma_eval.readers.amber_json:OBJECTS_READER",
     "easy_vqa": "emma_eval.readers.easy_vqa:READER",
     "gqa_json": "emma_eval.readers.gqa_json:READER",
     "mmbench_tsv": "emma_eval.readers.mmbench_tsv:READER",

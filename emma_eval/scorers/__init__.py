@@ -18,10 +18,16 @@ from emma_eval.text import did_you_mean
 from emma_eval.types import Scorer
 
 SCORERS: dict[str, str] = {
+    "amber": "emma_eval.scorers.amber:amber",
+    "amber_emma": "emma_eval.scorers.amber_emma:amber_emma",
+    "amber_generative": "emma_eval.scorers.amber_generative:amber_generative",
+    "captions": "emma_eval.scorers.captions:captions",
     "exact": "emma_eval.scorers.exact:exact",
     "gqa": "emma_eval.scorers.gqa:gqa",
+    "mathvista": "emma_eval.scorers.mathvista:mathvista",
     "mmbench": "emma_eval.scorers.mmbench:mmbench",
     "mme": "emma_eval.scorers.mme:mme",
+    "mmmu": "emma_eval.scorers.mmmu:mmmu",
     "pope": "emma_eval.scorers.pope:pope",
     "scienceqa": "emma_eval.scorers.scienceqa:scienceqa",
     "seed": "emma_eval.scorers.seed:seed",

@@ -25,4 +25,26 @@ def average_precision(ratios: Floats) -> Floats:
     return values
 
 
-COMBINATIONS: dict[str, Callable[[Any], Any]] = {"sum": total, "average_precision": average_precision}
+def bleu(ratios: Floats) -> Floats:
+    """BLEU of the matches among n-grams, n = 1, 2, ..., and last of caption length over reference length."""
+    import numpy as np
+
+    matches, lengths = ratios[:-1], ratios[-1]
+    brevity = np.exp(np.minimum(0.0, 1 - 1 / lengths))
+    values: Floats = matches.prod(axis=0) ** (1 / len(matches)) * brevity
+    return values
+
+
+def guarded_f1(ratios: Floats) -> Floats:
+    """AMBER's F1 of precision and recall, rounded to a tenth of a percent, and of what keeps it from dividing by 0."""
+    precision, recall, guard = ratios[0].round(3), ratios[1].round(3), ratios[2]
+    values: Floats = 2 * precision * recall / (precision + recall + guard)
+    return values
+
+
+COMBINATIONS: dict[str, Callable[[Any], Any]] = {
+    "sum": total,
+    "average_precision": average_precision,
+    "bleu": bleu,
+    "guarded_f1": guarded_f1,
+}

@@ -1,0 +1,113 @@
+"""AMBER's official layout: a file of queries, one of annotations, and pictures.
+
+The discriminative questions have a yes or a no as their truth; the generative ones the objects to be seen and those
+that models tend to make up. Two word lists belong to the latter: which words stand for an object, and words that count
+neither way. EMMA's script makes questions of its own from the generative annotations, which OBJECTS_READER repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.files import inside, read_text
+from emma_eval.images import ImageFile
+from emma_eval.json_file import read_json, read_object
+from emma_eval.readers.registry import Files, Reader
+from emma_eval.readers.rows import rows_to_samples
+from emma_eval.types import Sample
+
+_HALLUCINATION, _ATTRIBUTE = "discriminative-hallucination", "discriminative-attribute-"  # all other types are relation
+Records = Mapping[int, Mapping[str, Any]]  # annotations by id
+
+
+def _read_files(files: Files) -> list[Sample]:
+    records = _records(files["annotations"])
+    lists = _word_lists(files)
+    folder = files.get("images", Path())
+
+    def sample(query: dict[str, Any]) -> Sample:
+        record, image = _record(query["id"], records, files), ImageFile(folder, inside(query["image"]))
+        if record["type"] == "generative":
+            meta = {"hallu": tuple(record["hallu"]), **lists}
+            return Sample(str(record["id"]), query["query"], (image,), tuple(record["truth"]), meta=meta)
+        if record["truth"] not in ("yes", "no"):
+            raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")
+        category, kind = _dimension(record["type"])
+        meta = {
+            "kind": kind,
+            "record": record["id"],
+            "shifted_truth": records.get(record["id"] + 1, {}).get("truth"),
+        }
+        return Sample(str(record["id"]), query["query"], (image,), (record["truth"],), category=category, meta=meta)
+
+    return rows_to_samples(files["queries"], _queries(files["queries"]), sample)
+
+
+def _read_objects(files: Files) -> list[Sample]:
+    """EMMA's questions: `Is X in this image?` for each object of the NEXT record, whose truth may be a mere text."""
+    records = _records(files["annotations"])
+    folder = files.get("images", Path())
+
+    def questions() -> Iterator[tuple[dict[str, Any], str, int, str]]:
+        for query in _queries(files["queries"]):
+            record = _record(query["id"] + 1, records, files)
+            for kind in ("truth", "hallu"):
+                yield from ((query, kind, number, name) for number, name in enumerate(record.get(kind, ())))
+
+    def sample(asked: tuple[dict[str, Any], str, int, str]) -> Sample:
+        query, kind, number, name = asked
+        truth = "yes" if kind == "truth" else "no"
+        image = ImageFile(folder, inside(query["image"]))
+        meta = {"kind": kind, "record": query["id"], "shifted_truth": truth}
+        identity = f"{query['id']}/{kind}/{number}"
+        return Sample(identity, f"Is {name} in this image?", (image,), (truth,), category=kind, meta=meta)
+
+    return rows_to_samples(files["queries"], questions(), sample)
+
+
+def _dimension(name: str) -> tuple[str, str]:
+    """(dimension, kind) of an annotation's type as the official tool sorts them; relations go by two names."""
+    if name.startswith(_ATTRIBUTE):
+        return "attribute", name.removeprefix(_ATTRIBUTE)
+    dimension = "existence" if name == _HALLUCINATION else "relation"
+    return dimension, dimension
+
+
+def _queries(path: Path) -> list[dict[str, Any]]:
+    return _list(path, ("id", "image"))
+
+
+def _records(path: Path) -> Records:
+    return {record["id"]: record for record in _list(path, ("id", "type", "truth"))}
+
+
+def _record(number: int, records: Records, files: Files) -> Mapping[str, Any]:
+    if number not in records:
+        raise UserError(f"{files['annotations']}: there is no annotation with the id {number!r}, which a query needs")
+    return records[number]
+
+
+def _list(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: a JSON list is expected, not {type(rows).__name__}")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not all(key in row for key in keys):
+            raise UserError(f"{path}, row {number}: an object with {', '.join(keys)} is expected")
+    return rows
+
+
+def _word_lists(files: Files) -> dict[str, Any]:
+    """What the generative scorer needs to know of words; shared by all samples."""
+    if "association" not in files:
+        return {}
+    words = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
+    return {"association": read_object(files["association"], "object"), "safe_words": frozenset(words)}
+
+
+_REQUIRED = ("queries", "annotations")
+READER = Reader(_read_files, required=_REQUIRED, optional=("association", "safe_words"), folders=("images",))
+OBJECTS_READER = Reader(_read_objects, required=_REQUIRED, folders=("images",))

@@ -1,0 +1,123 @@
+"""Captions by pycocoevalcap: BLEU, METEOR, ROUGE-L and CIDEr after the Penn Treebank tokenizer.
+
+Tokenizer and METEOR are Java programs inside pycocoevalcap; without Java there is no score, since all four metrics
+depend on the tokenizer. SPICE is left out: it needs a parser that is downloaded when it runs.
+
+Reads of a Sample: `answers` (the reference captions).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.scorers.common import require_truth
+from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
+
+Tokenized = dict[int, list[str]]  # place of a sample -> its captions, tokens between blanks
+NGRAMS = 4
+# What pycocoevalcap's BLEU adds to the counts and to their divisors, so that nothing is 0 or divided by it.
+TINY, SMALL = 1e-15, 1e-9
+NO_METEOR_INTERVAL = "meteor has no interval: it is no mean over captions, and its program does not tell its parts"
+
+
+def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
+    """CIDEr, BLEU-1 to 4, METEOR and ROUGE-L (fractions, as the tool gives them; CIDEr goes up to 10).
+
+    A missing answer is an empty caption. A sample's credit is its ROUGE-L. Raises UserError without pycocoevalcap or
+    Java.
+    """
+    require_truth(samples)
+    _require_tools()
+    texts = [answers[sample.id, 0].text if (sample.id, 0) in answers else "" for sample in samples]
+    try:
+        references = tokenize([sample.answers for sample in samples])
+        hypotheses = tokenize([(text,) for text in texts])
+        metrics, earned = _metrics(references, hypotheses)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"pycocoevalcap's tokenizer or METEOR failed: {error}; check that `java` runs, and that the folder of the "
+            "package pycocoevalcap can be written to"
+        ) from error
+    scored = [
+        SampleScore(sample.id, credit, hypotheses[place][0], "answered" if (sample.id, 0) in answers else "missing")
+        for place, (sample, credit) in enumerate(zip(samples, earned, strict=True))
+    ]
+    return Scores(tuple(metrics), tuple(scored), (NO_METEOR_INTERVAL,))
+
+
+def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
+    """Each caption lower-cased and without punctuation, by the Penn Treebank tokenizer.
+
+    The tokenizer works line by line: a line break of any kind within a caption would shift all captions after it.
+    """
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+    clean = {place: [{"caption": " ".join(text.splitlines())} for text in own] for place, own in enumerate(texts)}
+    tokenized: Tokenized = PTBTokenizer().tokenize(clean)
+    if [len(own) for own in tokenized.values()] != [len(own) for own in texts]:
+        raise ValueError("the tokenizer gave another number of captions than it got")
+    return tokenized
+
+
+def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric], list[float]]:
+    """All metrics, and each sample's ROUGE-L."""
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.meteor.meteor import Meteor
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    cider, ciders = Cider().compute_score(references, hypotheses)
+    rouge, rouges = Rouge().compute_score(references, hypotheses)
+    meteor, _ = Meteor().compute_score(references, hypotheses)
+    n, earned = len(references), [float(value) for value in rouges]
+    metrics = [
+        Metric("cider", float(cider), n, "fraction", ratios=(Ratio([float(value) for value in ciders]),)),
+        *_bleu(references, hypotheses),
+        Metric("meteor", float(meteor), n, "fraction"),
+        Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(earned),)),
+    ]
+    return metrics, earned
+
+
+def _bleu(references: Tokenized, hypotheses: Tokenized) -> list[Metric]:
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+    scorer = BleuScorer(n=NGRAMS)
+    for place, captions in references.items():
+        scorer += (hypotheses[place][0], captions)
+    scores, _ = scorer.compute_score(option="closest")
+    counts, n = scorer.ctest, len(references)
+    matches = [
+        _ratio([count["correct"][k] for count in counts], [count["guess"][k] for count in counts])
+        for k in range(NGRAMS)
+    ]
+    lengths = _ratio([count["testlen"] for count in counts], [_closest_length(count) for count in counts])
+    return [
+        Metric(f"bleu_{k}", score, n, "fraction", ratios=(*matches[:k], lengths), combine="bleu")
+        for k, score in enumerate(scores, 1)
+    ]
+
+
+def _ratio(top: Sequence[int], bottom: Sequence[int]) -> Ratio:
+    n = len(top)
+    return Ratio([value + TINY / n for value in top], [value + SMALL / n for value in bottom])
+
+
+def _closest_length(count: dict[str, Any]) -> int:
+    """The reference length nearest to the caption's, the smaller one of two."""
+    lengths: Sequence[int] = count["reflen"]
+    return min(lengths, key=lambda length: (abs(length - count["testlen"]), length))
+
+
+def _require_tools() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pycocoevalcap") is None:
+        raise UserError("captions are scored by the package pycocoevalcap: pip install 'emma-eval[captions]'")
+    if shutil.which("java") is None:
+        raise UserError(
+            "captions are scored by the Penn Treebank tokenizer and METEOR, which are Java programs, and there is no "
+            "`java` on the PATH: install a Java runtime (apt install default-jre-headless)"
+        )

@@ -1,0 +1,122 @@
+"""MathVista by its extract_answer.py and calculate_score.py, but for the judge model that the former asks.
+
+First an answer is extracted from the response. Rules do that for the plain cases; for the others the official tool
+asks GPT-4, and here the response counts as unextracted, which is wrong, and is told. Answers that were extracted
+elsewhere can be scored as they are. Then the extraction is brought into the truth's form and must equal it.
+
+Reads of a Sample: `options`, `answers` (one text), meta `question_type`, `answer_type`, `precision`, and for the
+breakdowns `language`, `source`, `category`, `task`, `context`, `grade`, `skills` (a sequence).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from emma_eval.scorers.arithmetic import mean
+from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, score_each
+from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
+
+QUOTED_ANSWER = re.compile(r'The answer is "(.*)"\.')
+BRACKETED_LETTER = re.compile(r"\(([a-zA-Z])\)")
+GROUPS = ("question_type", "answer_type", "language", "source", "category", "task", "context", "grade")
+UNEXTRACTED = "<unextracted>"
+
+
+def mathvista(
+    samples: Sequence[Sample], answers: Answers, *, extraction: Literal["rules", "quick", "done"] = "quick"
+) -> Scores:
+    """Accuracy (a fraction): overall, and by question type, answer type, language, source, task, skill and others.
+
+    `rules` is the official extraction, `quick` the same with --quick_extract; `done` takes answers that are
+    extractions already, by a judge model for example.
+    """
+    require_truth(samples)
+
+    def read(sample: Sample, text: str) -> tuple[float, str]:
+        found = text if extraction == "done" else extract(text, sample, quick=extraction == "quick")
+        if found is None:
+            return 0.0, UNEXTRACTED
+        normalized = normalize(found, sample)
+        return float(normalized == sample.answers[0]), normalized or ""
+
+    scored = score_each(samples, answers, read)
+    hits = [score.value for score in scored]
+    unread = [float(score.read_as == UNEXTRACTED) for score in scored]
+    unextracted, n = int(sum(unread)), len(hits)
+    metrics = [
+        averaged("accuracy", hits, mean, "fraction"),
+        Metric("unextracted", unextracted, n, "count", better="lower", ratios=(Ratio(unread),), scale=n),
+        *accuracies(by_group(map(_groups, samples), hits), mean, "fraction"),
+    ]
+    return Scores(tuple(metrics), tuple(scored), tuple(_notes(unextracted, n)))
+
+
+def extract(response: str, sample: Sample, *, quick: bool) -> str | None:
+    """The answer by the official rules; None where the official tool asks a model."""
+    kind = sample.meta["answer_type"]
+    if response == "" or (sample.meta["question_type"] == "multi_choice" and response in sample.options):
+        return response
+    try:
+        if kind == "integer":
+            return str(int(response))
+        if kind == "float":
+            return str(float(response))
+    except ValueError:
+        pass
+    quoted = QUOTED_ANSWER.search(response) if quick else None
+    return quoted[1] if quoted else None
+
+
+def normalize(extraction: str, sample: Sample) -> str | None:
+    """The extraction in the truth's form: an option's text, a whole number, a number of so many places.
+
+    None where it has no such form.
+    """
+    if sample.meta["question_type"] == "multi_choice":
+        return _option(extraction.strip(), sample.options)
+    try:
+        if sample.meta["answer_type"] == "integer":
+            return str(int(float(extraction)))
+        if sample.meta["answer_type"] == "float":
+            return str(round(float(extraction), int(sample.meta["precision"])))
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return extraction
+
+
+def _option(text: str, options: Sequence[str]) -> str:
+    """By the first bracketed letter; else by a bare capital; else the option of the least edit distance."""
+    bracketed = BRACKETED_LETTER.search(text)
+    letter = bracketed[1].upper() if bracketed else text
+    letters = [chr(ord("A") + index) for index in range(len(options))]
+    if letter in letters:
+        return options[letters.index(letter)]
+    return min(options, key=lambda option: edit_distance(letter, option))
+
+
+def edit_distance(a: str, b: str) -> int:
+    """Levenshtein's: insertions, deletions and replacements of single characters."""
+    row = list(range(len(b) + 1))
+    for i, char in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (char != other))
+    return row[-1]
+
+
+def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
+    for group in GROUPS:
+        if group in sample.meta:
+            yield group, sample.meta[group]
+    for skill in sample.meta.get("skills", ()):
+        yield "skills", skill
+
+
+def _notes(unextracted: int, n: int) -> Iterator[str]:
+    if unextracted:
+        yield (
+            f"{unextracted:,} of {n:,} responses are unextracted and count as wrong: the official tool asks a model "
+            "for their answers; extract them elsewhere and score those with the protocol extracted"
+        )
