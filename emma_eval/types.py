@@ -20,7 +20,9 @@ IMAGE_MARKER = "<image>"  # stands in a prompt where a picture goes
 
 
 class ImageSource(Protocol):
-    """Where a picture is, without its pixels: samples stay small however many there are."""
+    """Where a picture is, without its pixels: samples stay small however many there are. Equal ones are one picture."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def name(self) -> str:
@@ -173,18 +175,66 @@ class Scorer(Protocol):
         ...
 
 
+class Row(Protocol):
+    """Prompts that a model reads together, what they have in common once."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """Which of the prompts given to `rows` they are."""
+        ...
+
+    @property
+    def prefix(self) -> Sequence[int]:
+        """Ids at their beginning that the model has read before."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens have to be computed."""
+        ...
+
+
+class Prompt(Protocol):
+    """A request as a model reads it."""
+
+    @property
+    def tokens(self) -> int:
+        """How long it is, alone and whole."""
+        ...
+
+
 class Model(Protocol):
-    """Anything that answers Requests. `prepare` is CPU work for one request, `generate` device work for a batch."""
+    """Anything that answers Requests: `read` and `look` are CPU work, `generate` is device work for a batch of rows."""
 
     @property
     def template(self) -> str:
         """The name of the conversation template the model was trained with (`vicuna_v1`)."""
         ...
 
-    def prepare(self, request: Request) -> Any:
-        """Tokenise and preprocess. Raises SampleError for an unreadable picture."""
+    @property
+    def batch_tokens(self) -> int:
+        """How many tokens a batch may hold, padding included, when nobody says."""
         ...
 
-    def generate(self, prepared: Sequence[Any]) -> list[Generation]:
-        """Answer a batch, in order; answers do not depend on batch size, order or companions (in float32)."""
+    def read(self, request: Request) -> Any:
+        """Tokenise, without opening a picture: a Prompt. Raises SampleError for a request that makes no sense."""
+        ...
+
+    def look(self, image: ImageSource) -> Any:
+        """Decode and resize a picture; called from threads. Raises SampleError if it is unreadable."""
+        ...
+
+    def common_start(self, prompts: Sequence[Any]) -> tuple[int, ...]:
+        """The ids that all prompts begin with and need be read but once."""
+        ...
+
+    def rows(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> Sequence[Row]:
+        """Prompts as rows of a batch, every prompt in one of them."""
+        ...
+
+    def generate(self, rows: Sequence[Any], pictures: Mapping[ImageSource, Any]) -> list[list[Generation]]:
+        """Each row's answers, in the order of its members; `pictures` holds what `look` made of all they show.
+
+        In float32 an answer does not depend on the batch that it is given in.
+        """
         ...

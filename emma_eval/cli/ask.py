@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> int:
         max_new_tokens=args.max_new_tokens,
     )
     try:
-        prepared = model.prepare(request)
+        prompt = model.read(request)
+        (generation,) = model.ask([request])
     except SampleError as error:
         raise UserError(str(error)) from error
-    (generation,) = model.generate([prepared])
     facts = {
-        "input_ids": prepared.input_ids,
-        "instruction_ids": prepared.instruction_ids,
+        "input_ids": prompt.input_ids,
+        "instruction_ids": prompt.instruction_ids,
         "generated_ids": generation.token_ids,
         "prompt": request.prompt,
         "instruction": request.instruction,

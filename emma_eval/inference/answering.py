@@ -1,97 +1,162 @@
 """The loop between a benchmark's requests and a model: no request is lost, whatever fails.
 
-Requests are sorted by length within a window, so that a batch pads little, the longest first, so that memory runs out
-early rather than late. A picture that can't be read fails its own request alone; when the GPU's memory runs out, the
-batch is halved and asked again.
+A picture that cannot be read fails its own requests alone; when the GPU's memory runs out, the batch is halved and
+asked again.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from typing import Any, Literal
 
 from emma_eval.errors import SampleError
-from emma_eval.types import Generation, Model, Request, Response
+from emma_eval.inference.ahead import ahead, threads
+from emma_eval.inference.batches import Batch, Budget, Failure, Planner, halves, padded, weave
+from emma_eval.inference.usage import Usage
+from emma_eval.processors import usable_cpus
+from emma_eval.types import Generation, ImageSource, Model, Request, Response
 
-BATCHES_A_WINDOW = 16
-DEFAULT_BATCH_SIZE = 16  # "auto", for a model that has no `auto_batch_size` of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A request whose ids and pixels are made."""
-
-    request: Request
-    prepared: Any
-    seconds: float  # spent preparing
+BATCHES_AHEAD = 3
+MOST_LOOKERS = 8  # threads; one decodes and resizes more pictures than a GPU looks at, but a burst wants more
+Answered = tuple[int, Response]  # the request's number, and its response
+Looked = Mapping[ImageSource, Future[Any]]
 
 
-def answer(model: Model, requests: Iterable[Request], batch_size: int | Literal["auto"] = "auto") -> Iterator[Response]:
-    """Answer every request, yielding responses as batches complete: not in the order of the requests.
+def answer(
+    model: Model,
+    requests: Sequence[Request],
+    batch_size: int | Literal["auto"] = "auto",
+    usage: Usage | None = None,
+    *,
+    sharing: bool = True,
+) -> Generator[Answered]:
+    """Answer every request, yielding (its number, its response) as batches complete: not in the order of the requests.
 
-    A request that can't be answered yields a Response with its `error`. `seconds` is a request's own preparation and
-    its equal share of its batch's generation.
+    A request that can't be answered yields a Response with its `error`. `seconds` is the time of its tokenising and its
+    equal share of its batch's generation. `sharing`: whether prompts that begin alike are read together.
     """
-    size = getattr(model, "auto_batch_size", DEFAULT_BATCH_SIZE) if batch_size == "auto" else batch_size
-    for batch in _batches(requests, size):
-        ready: list[Ready] = []
-        for request in batch:
-            start = time.perf_counter()
-            try:
-                prepared = model.prepare(request)
-            except SampleError as error:
-                yield _failure(request, time.perf_counter() - start, str(error))
+    usage = usage if usage is not None else Usage()
+    budget = Budget(model.batch_tokens, None if batch_size == "auto" else batch_size)
+    with threads(min(MOST_LOOKERS, usable_cpus())) as lookers, threads(1) as planner:
+        plan = _looked_at(model, Planner(model, requests, budget, sharing), lookers)
+        waiting = time.perf_counter()
+        for step, pictures in ahead(plan, planner, BATCHES_AHEAD):
+            if isinstance(step, Failure):
+                yield step.number, _failure(step.request, step.seconds, step.reason)
                 continue
-            ready.append(Ready(request, prepared, time.perf_counter() - start))
-        while ready:
-            part = ready[:size]
-            start = time.perf_counter()
-            try:
-                generations = model.generate([one.prepared for one in part])
-            except Exception as error:
-                if not _out_of_memory(error):
-                    raise
-                generations = None
-            if generations is None:
-                _release_memory()
-                if len(part) > 1:
-                    size = len(part) // 2  # and it stays so: the next batches are as long
-                    continue
-                yield _failure(part[0].request, time.perf_counter() - start, "out of GPU memory even in a batch of one")
-            else:
-                yield from _responses(part, generations, time.perf_counter() - start)
-            ready = ready[len(part) :]
+            seen, broken = _collect(pictures)
+            usage.waiting_seconds += time.perf_counter() - waiting
+            usage.pictures += len(seen)
+            yield from _without(broken, step)
+            yield from _generate(model, _left(model, step, broken), seen, budget, usage)
+            waiting = time.perf_counter()
 
 
-def _batches(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Windows of requests, sorted by length within each, in batches of `size`."""
-    rest = iter(requests)
-    while window := list(islice(rest, size * BATCHES_A_WINDOW)):
-        window.sort(key=_length, reverse=True)
-        for start in range(0, len(window), size):
-            yield window[start : start + size]
+def _looked_at(model: Model, plan: Planner, pool: Executor) -> Iterator[tuple[Batch | Failure, Looked]]:
+    """Every step with its pictures, on which the pool has set to work."""
+    for step in plan:
+        images = () if isinstance(step, Failure) else dict.fromkeys(image for lot in step for image in lot.images)
+        yield step, {image: pool.submit(model.look, image) for image in images}
 
 
-def _length(request: Request) -> tuple[int, int]:
-    """What orders requests by the length of their sequences: pictures weigh more than any text."""
-    return len(request.images), len(request.prompt)
+def _collect(pictures: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource, str]]:
+    """What was seen, and why the others could not be."""
+    seen, broken = {}, {}
+    for image, future in pictures.items():
+        try:
+            seen[image] = future.result()
+        except SampleError as error:
+            broken[image] = str(error)
+    return seen, broken
 
 
-def _responses(part: Sequence[Ready], generations: Sequence[Generation], seconds: float) -> Iterator[Response]:
-    for one, generation in zip(part, generations, strict=True):
-        yield Response(
-            sample_id=one.request.sample_id,
-            round_id=one.request.round_id,
-            prompt=one.request.prompt,
-            instruction=one.request.instruction,
-            text=generation.text,
-            tokens=len(generation.token_ids),
-            seconds=one.seconds + seconds / len(part),
-        )
+def _without(broken: Mapping[ImageSource, str], batch: Batch) -> Iterator[Answered]:
+    """The failures of requests that show a broken picture."""
+    for lot in batch if broken else ():
+        for job in lot.jobs:
+            if reason := next((broken[image] for image in job.request.images if image in broken), None):
+                yield job.number, _failure(job.request, job.seconds, reason)
+
+
+def _left(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) -> Batch:
+    """The batch without requests that show a broken picture."""
+    if not broken:
+        return batch
+    kept = []
+    for lot in batch:
+        jobs = [job for job in lot.jobs if not any(image in broken for image in job.request.images)]
+        kept += weave(model, jobs, lot.row.prefix) if jobs else []
+    return tuple(kept)
+
+
+def _generate(
+    model: Model, batch: Batch, pictures: Mapping[ImageSource, Any], budget: Budget, usage: Usage
+) -> Iterator[Answered]:
+    """The answers of a batch; in parts where the whole does not fit into memory."""
+    parts: list[Batch] = [batch] if batch else []
+    while parts:
+        part = parts.pop()
+        start = time.perf_counter()
+        try:
+            generations = model.generate([lot.row for lot in part], pictures)
+        except Exception as error:
+            if not _out_of_memory(error):
+                raise
+            generations = None
+        seconds = time.perf_counter() - start
+        usage.computing_seconds += seconds
+        if generations is not None:
+            _count(usage, part, generations)
+            yield from _responses(part, generations, seconds)
+            continue
+        _release_memory()
+        usage.memory_shortages += 1
+        budget.halve(part)  # and it stays so: the next batches are as long
+        if smaller := _split(model, part):
+            parts += smaller
+        else:
+            (job,) = part[0].jobs
+            yield job.number, _failure(job.request, seconds, "out of GPU memory even in a batch of one")
+
+
+def _split(model: Model, batch: Batch) -> list[Batch]:
+    """A batch in two; nothing where it is a single request."""
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        return [batch[middle:], batch[:middle]]
+    (lot,) = batch
+    if len(lot.jobs) > 1:
+        return [tuple(weave(model, half, lot.row.prefix)) for half in halves(lot.jobs)]
+    return []
+
+
+def _count(usage: Usage, batch: Batch, generations: Iterable[Sequence[Generation]]) -> None:
+    usage.batches += 1
+    usage.prompt_tokens += sum(job.prompt.tokens for lot in batch for job in lot.jobs)
+    usage.computed_tokens += sum(lot.row.tokens for lot in batch)
+    usage.padding_tokens += padded(batch) - sum(lot.row.tokens for lot in batch)
+    usage.new_tokens += sum(len(one.token_ids) for row in generations for one in row)
+
+
+def _responses(batch: Batch, generations: Sequence[Sequence[Generation]], seconds: float) -> Iterator[Answered]:
+    share = seconds / sum(len(lot.jobs) for lot in batch)
+    for lot, row in zip(batch, generations, strict=True):
+        for job, generation in zip(lot.jobs, row, strict=True):
+            yield (
+                job.number,
+                Response(
+                    sample_id=job.request.sample_id,
+                    round_id=job.request.round_id,
+                    prompt=job.request.prompt,
+                    instruction=job.request.instruction,
+                    text=generation.text,
+                    tokens=len(generation.token_ids),
+                    seconds=job.seconds + share,
+                ),
+            )
 
 
 def _failure(request: Request, seconds: float, reason: str) -> Response:

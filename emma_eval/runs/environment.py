@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import resource
 import shutil
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -81,6 +83,21 @@ def device_name(device: str) -> str:
 
         return torch.cuda.get_device_name(device)
     return processor_name()
+
+
+def peak_host_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def peak_device_memory(device: str) -> int | None:
+    """The most memory that tensors took on a GPU, in bytes; None for other devices."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated(device)
 
 
 def _git(*arguments: str) -> str | None:

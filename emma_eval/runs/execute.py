@@ -7,16 +7,19 @@ however that one ended. Scores are always computed from the whole record, never 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from emma_eval import inference
 from emma_eval.files import make_folder, write_atomic
+from emma_eval.inference.usage import Usage
 from emma_eval.reports.published import load_published
 from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile, json_text
 from emma_eval.reports.write import write_leaderboard
+from emma_eval.runs.evidence import write_evidence
 from emma_eval.runs.lock import locked
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.plan import TaskPlan, plan_task
@@ -27,7 +30,7 @@ from emma_eval.runs.session import RunSession
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Model, Request, Response
 
-Answerer = Callable[[Model, Sequence[Request], int | Literal["auto"]], Iterator[Response]]
+Answerer = Callable[[Model, Sequence[Request], int | Literal["auto"], Usage], Generator[tuple[int, Response]]]
 
 
 class TooManyFailuresError(Exception):
@@ -47,23 +50,17 @@ class Result:
         return sum(task.counts.failed + task.counts.missing for task in self.scores.tasks)
 
 
-def answer_batched(model: Model, requests: Sequence[Request], batch_size: int | Literal["auto"]) -> Iterator[Response]:
-    """`inference.answer`, imported only when something is asked."""
-    from emma_eval.inference import answer
-
-    return answer(model, requests, batch_size)
-
-
 @dataclass(slots=True)
 class _Tally:
     """What this session has done, for the manifest."""
 
     answered: int = 0
     failed: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 def execute(
-    settings: RunSettings, source: ModelSource, folder: Path, progress: Progress, answer: Answerer = answer_batched
+    settings: RunSettings, source: ModelSource, folder: Path, progress: Progress, answer: Answerer | None = None
 ) -> Result:
     """Run, or go on with, the evaluation in `folder`. `answer` asks the model.
 
@@ -77,19 +74,24 @@ def execute(
         session = RunSession(settings, source, folder, plans, progress)
         tally = _Tally()
         try:
-            answer_all(session, settings, progress, tally, answer)
+            answer_all(session, settings, progress, tally, answer or inference.answer)
             scores = score_all(session)
             write_leaderboard(folder, [scores], published)
         except BaseException as error:
             with suppress(OSError):  # on a full disk the error under way tells more
-                session.end("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped", **asdict(tally))
+                session.end(
+                    "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped",
+                    tally.answered,
+                    tally.failed,
+                    tally.usage,
+                )
             raise
-        session.end("finished", **asdict(tally))
+        session.end("finished", tally.answered, tally.failed, tally.usage)
     return Result(folder, scores)
 
 
 def answer_all(session: RunSession, settings: RunSettings, progress: Progress, tally: _Tally, answer: Answerer) -> None:
-    """Ask whatever the record does not answer yet, appending each answer as it comes."""
+    """Ask whatever the record does not answer yet, as one queue over all tasks, appending each answer as it comes."""
     recorded = {plan.task.name: recorded_responses(session.folder, plan) for plan in session.plans}
     pending = {
         plan.task.name: unanswered(plan.requests, recorded[plan.task.name], settings.retry_failed)
@@ -102,21 +104,28 @@ def answer_all(session: RunSession, settings: RunSettings, progress: Progress, t
     session.record_device()
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({name: (total, total - len(pending[name])) for name, total in totals.items()})
-    again = {(name, request.key) for name, requests in pending.items() for request in requests}
+    queue = [(name, request) for name, requests in pending.items() for request in requests]
+    again = {(name, request.key) for name, request in queue}
     failures = sum(
         response.text is None and (name, key) not in again
         for name, responses in recorded.items()
         for key, response in responses.items()
     )
-    for name, requests in pending.items():
-        with ResponseLog(record_path(session.folder, name)) as log:
-            for response in answer(model, requests, settings.batch_size):
-                log.append(response)
-                failed = response.text is None
-                tally.answered += 1
-                tally.failed += failed
-                progress.advance(name, failed)
-                check_failures(settings, failures + tally.failed, sum(totals.values()), response)
+    with ExitStack() as open_logs:
+        logs = {
+            name: open_logs.enter_context(ResponseLog(record_path(session.folder, name)))
+            for name, requests in pending.items()
+            if requests
+        }
+        answers = answer(model, [request for _, request in queue], settings.batch_size, tally.usage)
+        for number, response in open_logs.enter_context(closing(answers)):
+            name, failed = queue[number][0], response.text is None
+            logs[name].append(response)
+            tally.answered += 1
+            tally.failed += failed
+            progress.advance(name, failed)
+            check_failures(settings, failures + tally.failed, sum(totals.values()), response)
+    progress.message(str(tally.usage))
 
 
 def check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
@@ -150,7 +159,7 @@ def unanswered(requests: Sequence[Request], recorded: Responses, retry_failed: b
 
 
 def score_all(session: RunSession) -> ScoresFile:
-    """Score every task from its whole record; write `scores.json` and `samples/<task>.jsonl`."""
+    """Score every task from its whole record; write `scores.json`, `samples/` and `evidence/`."""
     tasks = []
     samples_folder = session.folder / "samples"
     samples_folder.mkdir(exist_ok=True)
@@ -159,6 +168,7 @@ def score_all(session: RunSession) -> ScoresFile:
         tasks.append(task_scores)
         lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
         write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
+        write_evidence(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(name=facts.name, weights=facts.weights, dtype=facts.dtype or "")
     result = ScoresFile(model=model, tasks=tuple(tasks))

@@ -60,6 +60,21 @@ class SettingsFacts(Facts):
     allow_partial: bool
 
 
+class UsageFacts(Facts):
+    """What answering took in one session."""
+
+    prompt_tokens: int = Field(description="of all prompts, each alone and whole")
+    computed_tokens: int = Field(description="read of them: less where prompts share their beginning")
+    padding_tokens: int = Field(description="computed beside those, to make the rows of a batch alike")
+    new_tokens: int
+    batches: int
+    pictures: int = Field(description="decoded, resized and cropped")
+    computing_seconds: float = Field(description="the device at work")
+    waiting_seconds: float = Field(description="the device waiting for pictures and prompts")
+    idle_share: float = Field(description="waiting / (computing + waiting)")
+    memory_shortages: int = Field(description="batches that did not fit into memory and were halved")
+
+
 class Session(Facts):
     """One start of the program on this run."""
 
@@ -76,6 +91,9 @@ class Session(Facts):
     git_dirty: bool | None
     platform: str
     device_name: str | None = None
+    usage: UsageFacts | None = None
+    host_memory: int | None = Field(default=None, description="the process's peak, bytes")
+    device_memory: int | None = Field(default=None, description="peak of what tensors took on the GPU, bytes")
 
 
 class Manifest(Facts):

@@ -47,10 +47,6 @@ class Pace:
         self.done += 1
         self.failed += failed
 
-    def restart(self, at: float) -> None:
-        """Start the clock at that time, so that waiting for other tasks does not count."""
-        self._before, self._started = self.done, at
-
     @property
     def so_far(self) -> str:
         """'120/300, 12.5 samples/s, 14 s left'."""
@@ -82,29 +78,20 @@ class _Counting:
     def __init__(self) -> None:
         self.tasks: dict[str, Pace] = {}
         self.overall = Pace(0, 0)
-        self.current: str | None = None
-        self._last = time.monotonic()  # when the answer before this one came
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
         """Count from what earlier sessions left."""
         self.tasks = {task: Pace(total, done) for task, (total, done) in totals.items()}
         self.overall = Pace(sum(t for t, _ in totals.values()), sum(d for _, d in totals.values()))
-        self._last = time.monotonic()
 
-    def count(self, task: str, failed: bool) -> bool:
-        """Count one; whether the task has just begun."""
-        begins = task != self.current
-        if begins:
-            self.current = task
-            self.tasks[task].restart(self._last)
+    def count(self, task: str, failed: bool) -> None:
+        """Count one."""
         self.tasks[task].advance(failed)
         self.overall.advance(failed)
-        self._last = time.monotonic()
-        return begins
 
 
 class PlainProgress(_Counting):
-    """A line at each task's beginning and end, and every few seconds between."""
+    """A line about the whole run every few seconds, and one at each task's end. Tasks are asked side by side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,12 +111,13 @@ class PlainProgress(_Counting):
 
     def advance(self, task: str, failed: bool) -> None:
         """Count, and print if it is time."""
-        begins = self.count(task, failed)
+        self.count(task, failed)
         pace = self.tasks[task]
-        if begins or pace.done == pace.total or time.monotonic() - self._told >= LINE_SECONDS:
+        if pace.done == pace.total:
+            self.message(f"{task} {pace.so_far}")
+        if time.monotonic() - self._told >= LINE_SECONDS or self.overall.done == self.overall.total:
             self._told = time.monotonic()
-            whole = self.overall
-            self.message(f"{task} {pace.so_far} | all {whole.so_far}")
+            self.message(f"all {self.overall.so_far}")
 
 
 class BarProgress(_Counting):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from emma_eval.inference.usage import Usage
 from emma_eval.runs import environment
 from emma_eval.runs.manifest import (
     Manifest,
     Outcome,
     Session,
     SettingsFacts,
+    UsageFacts,
     read_manifest,
     require_same,
     write_manifest,
@@ -74,9 +77,17 @@ class RunSession:
         name = environment.device_name(str(getattr(self._model, "device", "cpu")))
         self._update(device_name=name)
 
-    def end(self, outcome: Outcome, answered: int, failed: int) -> None:
-        """Write down how this session ended."""
-        self._update(outcome=outcome, finished=_now(), answered=answered, failed=failed)
+    def end(self, outcome: Outcome, answered: int, failed: int, usage: Usage) -> None:
+        """Write down how this session ended and what it took."""
+        self._update(
+            outcome=outcome,
+            finished=_now(),
+            answered=answered,
+            failed=failed,
+            usage=UsageFacts(**asdict(usage), idle_share=usage.idle_share) if usage.batches else None,
+            host_memory=environment.peak_host_memory(),
+            device_memory=environment.peak_device_memory(str(getattr(self._model, "device", "cpu"))),
+        )
 
     def _update(self, **facts: object) -> None:
         *earlier, session = self.manifest.sessions

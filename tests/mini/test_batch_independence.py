@@ -22,8 +22,8 @@ def requests() -> list[Request]:
     return [request for task in tasks for request in build_requests(task, load_samples(task))]
 
 
-def texts(responses: Iterable[Response]) -> dict[tuple[str, str, int], str | None]:
-    return {(r.prompt, r.sample_id, r.round_id): r.text for r in responses}
+def texts(responses: Iterable[tuple[int, Response]]) -> dict[tuple[str, str, int], str | None]:
+    return {(r.prompt, r.sample_id, r.round_id): r.text for _, r in responses}
 
 
 @pytest.mark.parametrize("name", ["emma-mini", "llava-mini"])

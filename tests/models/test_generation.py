@@ -14,9 +14,9 @@ from PIL import Image
 from emma_eval.errors import SampleError
 from emma_eval.inference import answer
 from emma_eval.models import load_model
-from emma_eval.models.emma.decoding import prefill
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
+from tests.models.asking import read
 from tests.models.test_layouts import PROMPT, QUESTION, Picture
 from tests.models.tiny_checkpoint import EMMA, picture
 
@@ -46,24 +46,24 @@ def mixed_requests(count: int = 40) -> list[Request]:
 @pytest.mark.parametrize("size", [3, 8, 40])
 def test_answers_do_not_depend_on_batch_size_order_or_companions(model: Emma, size: int) -> None:
     asked = mixed_requests()
-    alone = {response.sample_id: response.text for response in answer(model, asked, 1)}
+    alone = {response.sample_id: response.text for _, response in answer(model, asked, 1)}
     random.Random(size).shuffle(asked)
-    assert {response.sample_id: response.text for response in answer(model, asked, size)} == alone
+    assert {response.sample_id: response.text for _, response in answer(model, asked, size)} == alone
 
 
 @torch.inference_mode()
 def test_logits_hardly_depend_on_companions(model: Emma) -> None:
-    batch = [model.prepare(request) for request in mixed_requests(12)]
-    together, _ = prefill(model.llama, model.embed(batch))
+    batch = mixed_requests(12)
+    together, _ = read(model, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = prefill(model.llama, model.embed([one]))
+        single, _ = read(model, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=3e-5)
 
 
 def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
     limits = [5, 1, 9, 2]
-    batch = [model.prepare(Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), limit)) for limit in limits]
-    answers = [generation.token_ids for generation in model.generate(batch)]
+    batch = [Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), limit) for limit in limits]
+    answers = [generation.token_ids for generation in model.ask(batch)]
     assert [len(ids) for ids in answers] == limits
     assert all(ids == answers[2][: len(ids)] for ids in answers)
 
@@ -74,12 +74,12 @@ def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) ->
     request = Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), 9)
     longer = replace(request, prompt="A longer prompt. " + PROMPT)
     before = load_model(str(folder), device="cpu")
-    free, other = (one.token_ids for one in before.generate([before.prepare(request), before.prepare(longer)]))
+    free, other = (one.token_ids for one in before.ask([request, longer]))
     end = free[2]
     content = json.loads((folder / where).read_text()) if where == "config.json" else {}
     (folder / where).write_text(json.dumps(content | {"eos_token_id": [end, 2]}))
     after = load_model(str(folder), device="cpu")
-    ended, companion = after.generate([after.prepare(request), after.prepare(longer)])
+    ended, companion = after.ask([request, longer])
     assert ended.token_ids == free[: free.index(end) + 1]
     assert companion.token_ids == (other[: other.index(end) + 1] if end in other else other)
 
@@ -95,7 +95,7 @@ def test_recurring_pictures_and_instructions_are_encoded_once(model: Emma, monke
         Request(str(n), 0, PROMPT, instruction, (shown,), 2)
         for n, (shown, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
     ]
-    model.generate([model.prepare(request) for request in asked])
+    model.ask(asked)
     assert seen == {"vision": [2], "text": [2]}
 
 
@@ -103,7 +103,7 @@ def test_recurring_pictures_and_instructions_are_encoded_once(model: Emma, monke
 def test_a_picture_without_marker_is_not_silently_dropped(model: Emma, markers: int, pictures: int) -> None:
     request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (Picture(picture()),) * pictures)
     with pytest.raises(SampleError, match=f"{markers} image markers for {pictures} pictures"):
-        model.prepare(request)
+        model.ask([request])
 
 
 def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma, tmp_path: Path) -> None:
@@ -112,4 +112,4 @@ def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma,
     path.write_bytes(path.read_bytes()[:-2000])
     request = Request("1", 0, PROMPT, QUESTION, (Picture(Image.open(path), label=str(path)),))
     with pytest.raises(SampleError, match=r"cut\.jpg"):
-        model.prepare(request)
+        model.ask([request])

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from emma_eval.models import load_model
-from emma_eval.models.emma.decoding import prefill
 from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
+from tests.models.asking import read
 from tests.models.tiny_checkpoint import EMMA, LLAVA, Reference, Tiny, picture
 
 PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
@@ -62,7 +62,7 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     image: Image.Image
     label: str = "a picture"
@@ -84,10 +84,12 @@ def load(tiny: Tiny, root: Path) -> Emma:
 def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
     model, truth = load(tiny, tmp_path), Reference(tiny)
     image = picture()
-    ours = model.prepare(request(PROMPT, image))
+    asked = request(PROMPT, image)
 
     pixels = truth.pixels(image)
-    torch.testing.assert_close(torch.from_numpy(ours.pixel_values[0])[None], pixels, rtol=0, atol=1e-6)
+    levels = {asked.images[0]: model.look(asked.images[0])}
+    ours = model.normalise(torch.from_numpy(levels[asked.images[0]])[None])
+    torch.testing.assert_close(ours, pixels, rtol=0, atol=1e-6)
     vision = truth.vision(pixels)
     torch.testing.assert_close(model.vision_features(pixels)[0], vision, rtol=0, atol=2e-5)
     if tiny.alignment:
@@ -96,11 +98,13 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
         torch.testing.assert_close(model.text_features(ids)[0], text, rtol=0, atol=2e-5)
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
-    torch.testing.assert_close(model.picture_rows([ours])[0], rows, rtol=0, atol=5e-5)
+    prompt = model.read(asked)
+    (seen,) = model.picture_rows(model.rows([prompt])[0].tree.pictures, levels).values()
+    torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
-    answer, logits = truth.answer(list(ours.input_ids), [rows], steps=8)
-    torch.testing.assert_close(prefill(model.llama, model.embed([ours]))[0][0], logits, rtol=0, atol=1e-4)
-    assert list(model.generate([ours])[0].token_ids) == answer
+    answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
+    torch.testing.assert_close(read(model, [asked])[0][0], logits, rtol=0, atol=1e-4)
+    assert list(model.ask([asked])[0].token_ids) == answer
 
 
 @pytest.mark.parametrize("size", [(28, 28), (29, 28), (200, 31), (31, 200), (5, 80), (1, 1)])
@@ -109,7 +113,7 @@ def test_pictures_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_pat
     tiny = replace(EMMA, aspect_ratio=aspect_ratio)
     model = load(tiny, tmp_path)
     image = picture(200, 200).resize(size)
-    ours = model.prepare(request(PROMPT, image)).pixel_values[0]
+    ours = model.processor(image)
     torch.testing.assert_close(torch.from_numpy(ours)[None], Reference(tiny).pixels(image), rtol=0, atol=1e-6)
 
 
@@ -123,12 +127,11 @@ def test_several_pictures_and_none(tmp_path: Path) -> None:
         "x <image> y <image> z <image>",
     ]
     pictures = [(first, second), (), (second, second, first)]
-    batch = [model.prepare(request(p, *images)) for p, images in zip(prompts, pictures, strict=True)]
-    assert [len(one.pixel_values) for one in batch] == [2, 0, 3]
+    batch = [request(p, *images) for p, images in zip(prompts, pictures, strict=True)]
     text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
-    for ours, images, generated in zip(batch, pictures, model.generate(batch), strict=True):
+    for one, images, generated in zip(batch, pictures, model.ask(batch), strict=True):
         rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
-        answer, _ = truth.answer(list(ours.input_ids), rows, steps=8)
+        answer, _ = truth.answer(list(model.read(one).input_ids), rows, steps=8)
         assert list(generated.token_ids) == answer
 
 
@@ -155,7 +158,7 @@ def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     hub = {"somebody/an-emma": folder, "somebody/a-clip": tmp_path / "tiny-clip"}
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(hub[name]))
     model = load_model("somebody/an-emma", device="cpu")
-    (answer,) = model.generate([model.prepare(request(PROMPT, picture(), limit=2))])
+    (answer,) = model.ask([request(PROMPT, picture(), limit=2)])
     assert len(answer.token_ids) == 2
 
 
@@ -167,7 +170,7 @@ def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> Non
     assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
     assert padded.tokenizer.encode("<im_patch>")[-1] == 420
     one = request(PROMPT, picture())
-    assert padded.generate([padded.prepare(one)]) == plain.generate([plain.prepare(one)])
+    assert padded.ask([one]) == plain.ask([one])
 
 
 def test_a_redundant_projector_file_is_ignored(tmp_path: Path) -> None:
@@ -180,5 +183,5 @@ def test_a_redundant_projector_file_is_ignored(tmp_path: Path) -> None:
 def test_half_precision_answers(dtype: str, expected: torch.dtype, tmp_path: Path) -> None:
     model = load_model(str(EMMA.write(tmp_path)), device="cpu", dtype=dtype)
     assert model.dtype == expected
-    (answer,) = model.generate([model.prepare(request(PROMPT, picture(), limit=3))])
+    (answer,) = model.ask([request(PROMPT, picture(), limit=3)])
     assert 1 <= len(answer.token_ids) <= 3

@@ -91,12 +91,12 @@ def test_features_and_answers_are_those_of_transformers_towers(tmp_path: Path) -
     theirs = load_model(str(EMMA.write(tmp_path / "transformers")), device="cpu")
     ours = load_model(str(write(EMMA, tmp_path / "open_clip")), device="cpu")
     request = Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), 8)
-    one, other = ours.prepare(request), theirs.prepare(request)
-    assert (one.pixel_values[0] == other.pixel_values[0]).all()
-    pixels, ids = torch.from_numpy(one.pixel_values[0])[None], torch.tensor([one.instruction_ids])
+    pixels, other = (model.processor(request.images[0].open()) for model in (ours, theirs))
+    assert (pixels == other).all()
+    pixels, ids = torch.from_numpy(pixels)[None], torch.tensor([ours.read(request).instruction_ids])
     torch.testing.assert_close(ours.vision_features(pixels), theirs.vision_features(pixels), rtol=0, atol=2e-5)
     torch.testing.assert_close(ours.text_features(ids), theirs.text_features(ids), rtol=0, atol=2e-5)
-    assert ours.generate([one]) == theirs.generate([other])
+    assert ours.ask([request]) == theirs.ask([request])
 
 
 @pytest.mark.parametrize(

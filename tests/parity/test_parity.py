@@ -16,11 +16,13 @@ import torch
 
 from emma_eval.images import ImageFile
 from emma_eval.models import load_model
-from emma_eval.models.emma.decoding import prefill, step
+from emma_eval.models.emma.decoding import step
 from emma_eval.models.emma.instruction import instruction_ids
-from emma_eval.models.emma.model import Emma, Prepared
+from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.rows import Prompt
 from emma_eval.prompts import instruction_of, render_prompt
 from emma_eval.types import IMAGE_MARKER, Request
+from tests.models.asking import read
 
 ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 TOLERANCE = 5e-5
@@ -77,9 +79,9 @@ def model_of(index: Path, dtype: str = "float32") -> Emma:
 
 
 @cache
-def prepared(case_index: Path, case_id: str) -> Prepared:
+def prompt_of(case_index: Path, case_id: str) -> Prompt:
     facts = next(facts for facts in json.loads(case_index.read_text())["cases"] if facts["id"] == case_id)
-    return model_of(case_index).prepare(Case(case_index, facts).request())
+    return model_of(case_index).read(Case(case_index, facts).request())
 
 
 def close(ours: torch.Tensor, theirs: np.ndarray) -> None:
@@ -98,7 +100,7 @@ def test_prompt_and_instruction_are_rendered_alike(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_ids_and_pixels_are_identical(case: Case) -> None:
-    ours, arrays = prepared(case.index, case.facts["id"]), case.arrays
+    ours, arrays = prompt_of(case.index, case.facts["id"]), case.arrays
     assert list(ours.input_ids) == arrays["input_ids"][0].tolist()
     if "instruction_ids" in arrays:
         assert ours.instruction_ids is not None
@@ -132,8 +134,8 @@ def test_features_are_the_references(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES)
 @torch.inference_mode()
 def test_logits_and_answers_are_the_references(case: Case) -> None:
-    model, arrays, ours = model_of(case.index), case.arrays, prepared(case.index, case.facts["id"])
-    logits, state = prefill(model.llama, model.embed([ours]))
+    model, arrays = model_of(case.index), case.arrays
+    logits, state = read(model, [case.request()])
     known = model.config.llama["vocab_size"]  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
@@ -143,7 +145,7 @@ def test_logits_and_answers_are_the_references(case: Case) -> None:
         stored = ids < known
         close(logits[0, torch.from_numpy(ids[stored]).long()], values[stored])
         logits = step(model.llama, state, torch.tensor([int(token)]))
-    (answer,) = model.generate([ours])
+    (answer,) = model.ask([case.request()])
     assert list(answer.token_ids) == arrays["generated_ids"].tolist() == case.facts["generated_ids"]
     if case.facts["text_comparable"]:
         assert answer.text == case.facts["text"]
@@ -156,12 +158,11 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
     if not fp16 or "first_logits_fp16" not in arrays:
         pytest.skip("no half-precision numbers")
     model = model_of(case.index, "float16")
-    ours = model.prepare(case.request())
-    logits, _ = prefill(model.llama, model.embed([ours]))
+    logits, _ = read(model, [case.request()])
     known = model.config.llama["vocab_size"]
     np.testing.assert_allclose(logits[0, :known].float(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
-        assert list(model.generate([ours])[0].token_ids) == fp16["generated_ids"]
+        assert list(model.ask([case.request()])[0].token_ids) == fp16["generated_ids"]
 
 
 @pytest.mark.parametrize("index", sorted({case.values[0].index for case in CASES if case.values[0]}), ids=str)
@@ -169,13 +170,13 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
 def test_answers_do_not_depend_on_companions(index: Path) -> None:
     model = model_of(index)
     cases = [case.values[0] for case in CASES if case.values[0].index == index]
-    batch = [prepared(index, case.facts["id"]) for case in cases]
-    alone = [model.generate([one])[0] for one in batch]
-    assert model.generate(batch) == alone
-    assert model.generate(batch[::-1])[::-1] == alone
-    together, _ = prefill(model.llama, model.embed(batch))
+    batch = [case.request() for case in cases]
+    alone = [model.ask([one])[0] for one in batch]
+    assert model.ask(batch) == alone
+    assert model.ask(batch[::-1])[::-1] == alone
+    together, _ = read(model, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = prefill(model.llama, model.embed([one]))
+        single, _ = read(model, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=1e-5)
 
 

@@ -21,8 +21,8 @@ def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path,
     def session(folder, batch_size, stop_after=REQUESTS + 1):
         chosen = settings(data, model=str(checkpoint), batch_size=batch_size, limit=8)
 
-        def answering(model, requests, size):
-            for count, response in enumerate(answer(model, requests, size)):
+        def answering(model, requests, size, usage):
+            for count, response in enumerate(answer(model, requests, size, usage)):
                 if count == stop_after:
                     raise KeyboardInterrupt
                 yield response

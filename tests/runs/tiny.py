@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,12 +74,14 @@ class Answering:
         self.asked: list[Request] = []
         self.stop_after, self.error = stop_after, error or KeyboardInterrupt()
 
-    def __call__(self, model: object, requests: Sequence[Request], batch_size: object) -> Iterator[Response]:
-        for request in requests:
+    def __call__(
+        self, model: object, requests: Sequence[Request], batch_size: object, usage: object
+    ) -> Generator[tuple[int, Response]]:
+        for number, request in enumerate(requests):
             if self.stop_after is not None and len(self.asked) == self.stop_after:
                 raise self.error
             self.asked.append(request)
-            yield self.respond(request)
+            yield number, self.respond(request)
 
     def respond(self, request: Request) -> Response:
         common = (request.sample_id, request.round_id, request.prompt, request.instruction)

@@ -91,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", default=",".join(MODELS), help="which to train, with commas between")
     parser.add_argument("--scenes", type=int, default=24_000)
     parser.add_argument("--clip-steps", type=int, default=1_400)
-    parser.add_argument("--language-steps", type=int, default=1_500)
+    parser.add_argument("--language-steps", type=int, default=2_400)
     parser.add_argument("--align-steps", type=int, default=200)
     parser.add_argument("--tune-steps", type=int, default=3_800)
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate of stage 2")

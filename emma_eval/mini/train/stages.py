@@ -33,6 +33,7 @@ BATCH = 128
 END_ID = 2
 BLURRED = 0.2  # the share of questions for which a blurred picture may be drawn
 CYCLE = ("easy", "world", "letter", "world", "caption", "world", "text", "world", "letter", "world", "world", "text")
+READING = (reading_example, letter_example, reading_example, text_example)  # a batch of one kind teaches it sooner
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ class Material:
 
 
 def learn_language(student: Student, material: Material, steps: int, folder: Path) -> None:
-    """The LLM alone, on questions that a hint answers: looking up in text, choosing a letter.
+    """The LLM alone, on questions that a hint answers: looking up in text, choosing a letter, then both at once.
 
-    Every token is foretold, not the answer alone: names that occur again teach to look back.
+    In reading every token is foretold, not the answer alone: names that occur again teach to look back.
     """
 
     def loss_of(step: int) -> Outcome:
         rng = random.Random(FIRST_TRAINING_SEED + step)
-        return _loss(student, material, [reading_example(rng) for _ in range(BATCH)], every_token=True)
+        make = READING[step % len(READING)]
+        return _loss(student, material, [make(rng) for _ in range(BATCH)], every_token=make is reading_example)
 
     fit("language", student.llama, loss_of, Schedule(steps, 1.5e-3, hold=1.0), folder)
 

@@ -1,7 +1,7 @@
-"""Greedy decoding of a batch of different prompts with transformers' LLaMA: a prefill, then one step a token.
+"""Greedy decoding of a batch of prompt trees with transformers' LLaMA: a prefill, then one forward pass a token.
 
-Prompts are padded on the left. A row's own positions and mask make its numbers independent of its companions; a row
-leaves the batch as soon as its answer ends.
+A row of the batch is a tree, padded on the right. Every token knows its own position and sees its own way to the root
+alone, so its numbers do not depend on its companions. The answers of one row grow side by side in that row.
 """
 
 from __future__ import annotations
@@ -10,76 +10,138 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
-from transformers import DynamicCache, LlamaForCausalLM
+from transformers import LlamaForCausalLM
+
+from emma_eval.models.emma.key_values import KeyValues, Layers
+from emma_eval.models.emma.tree import Tree
+
+ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
 
 
 @dataclass
 class State:
-    """What a batch has read so far: keys and values, which of them are padding, and each row's length."""
+    """What a batch has read. P answers are open; those of one row grow side by side."""
 
-    cache: DynamicCache
-    valid: Tensor  # (B, K) bool: False on padding
-    lengths: Tensor  # (B,) tokens read, padding not counted: the next token's position
+    memory: KeyValues
+    rows: NDArray[np.int64]  # (P,) ascending: the row of the batch that an open answer is in
+    seen: Tensor  # (P, K) bool: the slots on its way to the root
+    lengths: Tensor  # (P,) tokens on that way: the next one's position
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Drop the other rows."""
-        index = torch.tensor(rows, device=self.valid.device)
-        self.cache.batch_select_indices(index)
-        self.valid, self.lengths = self.valid[index], self.lengths[index]
+    def keep(self, answers: Sequence[int]) -> None:
+        """Drop the other answers. Rows without an open one leave the batch once they are half of it."""
+        index = torch.tensor(answers, device=self.seen.device)
+        self.rows, self.seen, self.lengths = self.rows[list(answers)], self.seen[index], self.lengths[index]
+        left, renumbered = np.unique(self.rows, return_inverse=True)
+        if 2 * len(left) <= self.memory.rows:
+            self.memory.keep(torch.from_numpy(left).to(index.device), self.memory.slots)
+            self.rows = renumbered
+
+    def make_room(self, slots: int) -> None:
+        """See to it that so many slots are free."""
+        memory = self.memory
+        if memory.filled + slots > memory.slots:
+            every = torch.arange(memory.rows, device=self.seen.device)
+            memory.keep(every, memory.slots + max(2 * slots, memory.slots // 4))
+            self.seen = pad(self.seen, (0, memory.slots - self.seen.shape[1]))
 
 
-def prefill(llama: LlamaForCausalLM, prompts: Sequence[Tensor]) -> tuple[Tensor, State]:
-    """Read the prompts' embeddings, each (L, D): the logits (B, V) of what follows, and the state to go on with."""
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
-    embeds = pad_sequence(list(prompts), batch_first=True, padding_side="left")  # (B, L, D)
-    longest = embeds.shape[1]
-    steps = torch.arange(longest, device=embeds.device)
-    valid = steps >= (longest - lengths)[:, None]  # (B, L)
-    positions = (steps - (longest - lengths)[:, None]).clamp(min=0)
-    mask = None
-    if not bool(valid.all()):
-        causal = steps[:, None] >= steps  # (L, L)
-        itself = steps[:, None] == steps  # a padding row must see something, or its softmax is 0 / 0
-        mask = ((causal & valid[:, None]) | itself)[:, None]  # (B, 1, L, L)
-    state = State(DynamicCache(), valid, lengths)
-    return _logits(llama, embeds, positions, mask, state.cache), state
+def prefill(
+    llama: LlamaForCausalLM, memory: KeyValues, trees: Sequence[Tree], embeds: Sequence[Tensor], prefix: Layers = ()
+) -> tuple[Tensor, State]:
+    """Read trees, whose slots hold `embeds` (size, D) each: the logits (P, V) after each prompt, and the state.
+
+    `prefix` is what was read before of the beginning that trees with a `start` share; the others do not see it.
+    """
+    device = embeds[0].device
+    longest = max(tree.size for tree in trees)
+    start = prefix[0][0].shape[2] if prefix else 0
+    positions = np.zeros((len(trees), longest), np.int64)
+    seen = np.zeros((len(trees), longest, start + longest), bool)
+    for row, tree in enumerate(trees):
+        positions[row, : tree.size] = tree.positions()
+        seen[row, : tree.size, : tree.start] = True
+        seen[row, : tree.size, start : start + tree.size] = tree.ways()
+        np.fill_diagonal(seen[row, tree.size :, start + tree.size :], True)  # who sees nothing has a softmax of 0 / 0
+    memory.open(len(trees), start + longest + ROOM)
+    if prefix:
+        memory.put(prefix)
+    batch = pad_sequence(list(embeds), batch_first=True)  # (B, L, D)
+    hidden = _read(llama, memory, batch, torch.from_numpy(positions).to(device), torch.from_numpy(seen).to(device))
+    rows = np.repeat(np.arange(len(trees)), [len(tree.ends) for tree in trees])
+    ends = np.concatenate([tree.ends for tree in trees])
+    ways = torch.from_numpy(seen[rows, ends]).to(device)
+    state = State(
+        memory=memory,
+        rows=rows,
+        seen=pad(ways, (0, memory.slots - ways.shape[1])),
+        lengths=torch.from_numpy(positions[rows, ends] + 1).to(device),
+    )
+    return _logits(llama, hidden, rows, ends), state
 
 
 def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
-    """Read one more token a row, (B,): the logits (B, V) of the next."""
-    state.valid = torch.cat([state.valid, state.valid.new_ones(len(tokens), 1)], dim=1)
-    mask = None if bool(state.valid.all()) else state.valid[:, None, None]  # (B, 1, 1, K)
-    embeds = llama.get_input_embeddings()(tokens)[:, None]  # (B, 1, D)
-    logits = _logits(llama, embeds, state.lengths[:, None], mask, state.cache)
+    """Read one more token an open answer, (P,): the logits (P, V) of the next.
+
+    A row with fewer open answers than the fullest one is filled up with tokens that nobody looks at.
+    """
+    rows, memory, device = state.rows, state.memory, tokens.device
+    columns = np.arange(len(rows)) - np.searchsorted(rows, rows)  # an answer's number within its row
+    width = int(columns.max()) + 1
+    state.make_room(width)
+    slots = slice(memory.filled, memory.filled + width)
+    place = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
+    state.seen[:, slots] |= torch.eye(width, dtype=torch.bool, device=device)[place[1]]
+
+    batch = tokens.new_zeros(memory.rows, width)
+    batch[place] = tokens
+    positions = tokens.new_zeros(memory.rows, width)
+    positions[place] = state.lengths
+    seen = state.seen.new_zeros(memory.rows, width, memory.slots)
+    seen[:, :, slots] = torch.eye(width, dtype=torch.bool, device=device)
+    seen[place] = state.seen
     state.lengths = state.lengths + 1
-    return logits
+    hidden = _read(llama, memory, llama.get_input_embeddings()(batch), positions, seen)
+    return _logits(llama, hidden, *place)
 
 
-def greedy(llama: LlamaForCausalLM, prompts: Sequence[Tensor], limits: Sequence[int], eos: Set[int]) -> list[list[int]]:
-    """The likeliest continuation of each prompt, (L, D) embeddings: new ids up to its limit or its first end id."""
-    answers: list[list[int]] = [[] for _ in prompts]
-    rows = list(range(len(prompts)))  # which prompt each row of the batch belongs to
-    logits, state = prefill(llama, prompts)
+def greedy(
+    llama: LlamaForCausalLM, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]
+) -> list[list[int]]:
+    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id."""
+    answers: list[list[int]] = [[] for _ in limits]
+    open_ = list(range(len(limits)))  # the answers that `state` still holds
     while True:
         tokens = logits.argmax(dim=-1)
-        for row, token in zip(rows, tokens.tolist(), strict=True):
-            answers[row].append(token)
-        open_ = [i for i, row in enumerate(rows) if answers[row][-1] not in eos and len(answers[row]) < limits[row]]
-        if not open_:
+        for answer, token in zip(open_, tokens.tolist(), strict=True):
+            answers[answer].append(token)
+        left = [i for i, a in enumerate(open_) if answers[a][-1] not in eos and len(answers[a]) < limits[a]]
+        if not left:
             return answers
-        if len(open_) < len(rows):
-            state.keep(open_)
-            tokens, rows = tokens[open_], [rows[i] for i in open_]
+        if len(left) < len(open_):
+            state.keep(left)
+            tokens, open_ = tokens[left], [open_[i] for i in left]
         logits = step(llama, state, tokens)
 
 
-def _logits(
-    llama: LlamaForCausalLM, embeds: Tensor, positions: Tensor, mask: Tensor | None, cache: DynamicCache
-) -> Tensor:
+def _read(llama: LlamaForCausalLM, memory: KeyValues, embeds: Tensor, positions: Tensor, seen: Tensor) -> Tensor:
+    """The last hidden states (B, L, D) of embeds (B, L, D) at positions (B, L); `seen` (B, L, K): what each sees."""
+    memory.extend(embeds.shape[1])
+    mask = torch.zeros(seen.shape, dtype=embeds.dtype, device=embeds.device).masked_fill_(~seen, -torch.inf)
     output: Any = llama.model(
-        inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+        inputs_embeds=embeds,
+        attention_mask=mask[:, None, :, : memory.filled],
+        position_ids=positions,
+        past_key_values=memory,
+        use_cache=True,
     )
-    return cast(Tensor, llama.lm_head(output.last_hidden_state[:, -1]))
+    return cast(Tensor, output.last_hidden_state)
+
+
+def _logits(llama: LlamaForCausalLM, hidden: Tensor, rows: Any, slots: Any) -> Tensor:
+    return cast(Tensor, llama.lm_head(hidden[rows, slots]))

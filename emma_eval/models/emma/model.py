@@ -5,9 +5,10 @@ Each stage is a method of its own, so that tests and analyses read intermediate 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,23 +20,23 @@ from emma_eval.errors import SampleError
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.clip import Towers
 from emma_eval.models.emma.config import EmmaConfig
-from emma_eval.models.emma.decoding import greedy
+from emma_eval.models.emma.decoding import State, greedy, prefill
 from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.emma.key_values import KeyValues, Layers
+from emma_eval.models.emma.memory import tokens_that_fit
 from emma_eval.models.emma.processing import ImageProcessor
+from emma_eval.models.emma.recent import Recent
+from emma_eval.models.emma.rows import Prompt, Row, as_rows, cut
 from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
+from emma_eval.models.emma.tree import Item, Picture, Tree, common_start, weave
 from emma_eval.types import Generation, ImageSource, Request
 
-HashableT = TypeVar("HashableT", bound=Hashable)
+Pictures = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A Request as numbers, on the CPU."""
-
-    input_ids: tuple[int, ...]  # the prompt's, with IMAGE_ID at each picture
-    instruction_ids: tuple[int, ...] | None  # CLIP's 77; None for plain LLaVA
-    pixel_values: tuple[NDArray[np.float32], ...]  # one (3, S, S) a picture
-    max_new_tokens: int
+VISION_KEPT = 256  # pictures whose features are kept for later questions about them
+TEXT_KEPT = 1024  # instructions whose features are
+CPU_BATCH_TOKENS = 4096  # more was not faster on 2 cores
+VISION_BATCH = 64  # pictures that the vision tower sees at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,50 +64,89 @@ class Emma:
         return cast(torch.dtype, self.llama.dtype)
 
     @property
-    def auto_batch_size(self) -> int:
-        """How many requests to answer at once when nobody says: a GPU wants more of them than a CPU."""
-        return 32 if self.device.type == "cuda" else 16
+    def batch_tokens(self) -> int:
+        """How many tokens a batch may hold: what is free of the GPU's memory decides, and the cache of a CPU."""
+        return tokens_that_fit(self.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
 
-    def prepare(self, request: Request) -> Prepared:
-        """Tokenise and preprocess. Raises SampleError for an unreadable picture or one without its marker."""
+    def read(self, request: Request) -> Prompt:
+        """Tokenise. Raises SampleError for a picture without its marker."""
         ids = self.tokenizer.encode_prompt(request.prompt)
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} pictures")
-        return Prepared(
-            input_ids=tuple(ids),
-            instruction_ids=instruction_ids(request.instruction) if self.alignment else None,
-            pixel_values=tuple(self._pixels(source) for source in request.images),
-            max_new_tokens=request.max_new_tokens,
-        )
+        instruction = instruction_ids(request.instruction) if self.alignment else None
+        rows = self.towers.patches + self.config.keep_class_token
+        shown = iter(Picture(image, instruction, rows) for image in request.images)
+        items: list[Item] = [next(shown) if index == IMAGE_ID else index for index in ids]
+        if request.images:  # the reference cuts only sequences that hold pictures
+            items = list(cut(items, self.config.max_length))
+        return Prompt(tuple(ids), instruction, request.images, tuple(items), request.max_new_tokens)
+
+    def look(self, image: ImageSource) -> NDArray[np.uint8]:
+        """Decode, resize and crop a picture: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
+        try:
+            return self.processor.levels(image.open())
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
+            raise SampleError(f"{image.label}: unreadable picture: {error}") from error
+
+    def common_start(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+        """The ids that all prompts begin with, which need be read once: the system text."""
+        return common_start([prompt.items for prompt in prompts])
+
+    def rows(self, prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row]:
+        """Prompts as rows of a batch; what they share is in them once, and `prefix` is read before."""
+        return as_rows(prompts, prefix)
 
     @torch.inference_mode()
-    def generate(self, prepared: Sequence[Prepared]) -> list[Generation]:
-        """Answer a batch, in order, greedily. Pictures, instructions, lengths and limits may differ."""
-        limits = [one.max_new_tokens for one in prepared]
-        answers = greedy(self.llama, self.embed(prepared), limits, self.config.eos_ids)
-        return [Generation(self.tokenizer.decode(ids), tuple(ids)) for ids in answers]
+    def generate(self, rows: Sequence[Row], pictures: Pictures) -> list[list[Generation]]:
+        """Answer a batch greedily: for each row, its members' answers. `pictures` holds every picture they show."""
+        logits, state = self.prefill(rows, pictures)
+        limits = [limit for row in rows for limit in row.limits]
+        answers = iter(greedy(self.llama, logits, state, limits, self.config.eos_ids))
+        return [[self._generation(next(answers)) for _ in row.members] for row in rows]
 
-    def embed(self, prepared: Sequence[Prepared]) -> list[Tensor]:
-        """What the language model reads: per request (L, D), with each picture's N rows at its marker."""
-        rows = iter(self.picture_rows(prepared))
-        return [self._splice(one.input_ids, [next(rows) for _ in one.pixel_values]) for one in prepared]
+    def prefill(self, rows: Sequence[Row], pictures: Pictures) -> tuple[Tensor, State]:
+        """Read a batch: the logits (P, V) of each member's first new token, row by row, and the state to go on with."""
+        trees = [row.tree for row in rows]
+        prefix = next((row.prefix for row in rows if row.prefix), ())
+        read: Layers = self._read_before.of([prefix], lambda _: [self._read_prefix(prefix)])[prefix] if prefix else ()
+        return prefill(self.llama, self._memory, trees, self.embed(trees, pictures), read)
 
-    def picture_rows(self, prepared: Sequence[Prepared]) -> Sequence[Tensor]:
-        """Every picture of a batch as the language model sees it, in order: (N, D) each.
+    def _generation(self, ids: Sequence[int]) -> Generation:
+        return Generation(self.tokenizer.decode(ids), tuple(ids))
 
-        A picture or instruction that occurs several times is encoded once.
-        """
-        pairs = [(pixels, one.instruction_ids) for one in prepared for pixels in one.pixel_values]
-        if not pairs:
-            return []
-        distinct, picture = _number(pixels.tobytes() for pixels, _ in pairs)
-        pixels = torch.from_numpy(np.stack([pairs[i][0] for i in distinct]))
-        features = self.vision_features(pixels)[picture]  # (P, N, Dv)
+    def ask(self, requests: Sequence[Request]) -> list[Generation]:
+        """Answer a few requests at once, in order. Raises SampleError if one cannot be answered."""
+        prompts = [self.read(request) for request in requests]
+        rows = as_rows(prompts)
+        answers = self.generate(rows, {image: self.look(image) for prompt in prompts for image in prompt.images})
+        members = [member for row in rows for member in row.members]
+        in_order = dict(zip(members, (one for ones in answers for one in ones), strict=True))
+        return [in_order[number] for number in range(len(prompts))]
+
+    def embed(self, trees: Sequence[Tree], pictures: Pictures) -> list[Tensor]:
+        """What the language model reads in each tree's slots: (size, D) each."""
+        shown = self.picture_rows([item for tree in trees for item in tree.pictures], pictures)
+        ids = torch.from_numpy(np.concatenate([tree.ids() for tree in trees])).to(self.device)
+        embeds = self.llama.get_input_embeddings()(ids).split([tree.size for tree in trees])
+        for tree, slots in zip(trees, embeds, strict=True):
+            for item, slot, _ in tree.items:
+                if isinstance(item, Picture):
+                    slots[slot : slot + item.rows] = shown[item]
+        return list(embeds)
+
+    def picture_rows(self, shown: Iterable[Picture], pictures: Pictures) -> dict[Picture, Tensor]:
+        """Pictures as the language model sees them: (N, D) each."""
+        distinct = list(dict.fromkeys(shown))
+        if not distinct:
+            return {}
+        vision = self._seen.of([one.image for one in distinct], lambda images: self._see(images, pictures))
+        features = torch.stack([vision[one.image] for one in distinct])  # (P, N, Dv)
         if self.alignment is not None:
-            distinct, instruction = _number(ids or () for _, ids in pairs)
-            text = self.text_features(torch.tensor([pairs[i][1] for i in distinct]))
-            features = self.alignment(features, self.alignment.project_text(text)[instruction])
-        return cast(Tensor, self.projector(features)).unbind()
+            asked = [one.instruction or () for one in distinct]
+            text = self._heard.of(asked, self._hear)
+            features = self.alignment(features, torch.stack([text[ids] for ids in asked]))
+        projected = cast(Tensor, self.projector(features))  # (P, N, D)
+        return {one: rows[: one.rows] for one, rows in zip(distinct, projected, strict=True)}
 
     def vision_features(self, pixels: Tensor) -> Tensor:
         """Pixels (B, 3, S, S) -> V (B, N, Dv): the selected layer of CLIP's vision tower, class token dropped."""
@@ -118,33 +158,42 @@ class Emma:
         assert self.config.alignment is not None, "plain LLaVA does not listen"
         return self.towers.text_features(ids.to(self.device))[:, self.config.alignment.text_positions]
 
-    def _splice(self, input_ids: Sequence[int], pictures: Sequence[Tensor]) -> Tensor:
-        ids = torch.tensor(input_ids, device=self.device)
-        embeds: Tensor = self.llama.get_input_embeddings()(ids.clamp(min=0))  # (L, D)
-        if not pictures:
-            return embeds  # the reference cuts only sequences that hold pictures
-        parts, start = [], 0
-        markers = [at for at, index in enumerate(input_ids) if index == IMAGE_ID]
-        for at, rows in zip(markers, pictures, strict=True):
-            parts += [embeds[start:at], rows]
-            start = at + 1
-        return torch.cat([*parts, embeds[start:]])[: self.config.max_length]
+    def normalise(self, levels: Tensor) -> Tensor:
+        """Levels (B, 3, S, S) uint8 -> pixels (B, 3, S, S) float32, by the processor's own table."""
+        return torch.stack([self._table[channel][levels[:, channel].int()] for channel in range(3)], dim=1)
 
-    def _pixels(self, source: ImageSource) -> NDArray[np.float32]:
-        try:
-            return self.processor(source.open())
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-            raise SampleError(f"{source.label}: unreadable picture: {error}") from error
+    @cached_property
+    def _table(self) -> Tensor:
+        return torch.from_numpy(self.processor.table()).to(self.device)
 
+    @cached_property
+    def _memory(self) -> KeyValues:
+        return KeyValues(self.llama.config, self.dtype, self.device)
 
-def _number(keys: Iterable[HashableT]) -> tuple[list[int], list[int]]:
-    """Number equal keys alike: where each distinct key first occurs, and each key's number."""
-    numbers: dict[HashableT, int] = {}
-    first: list[int] = []
-    numbered: list[int] = []
-    for at, key in enumerate(keys):
-        if key not in numbers:
-            numbers[key] = len(first)
-            first.append(at)
-        numbered.append(numbers[key])
-    return first, numbered
+    @cached_property
+    def _seen(self) -> Recent[ImageSource, Tensor]:
+        return Recent(VISION_KEPT)
+
+    @cached_property
+    def _heard(self) -> Recent[tuple[int, ...], Tensor]:
+        return Recent(TEXT_KEPT)
+
+    @cached_property
+    def _read_before(self) -> Recent[tuple[int, ...], Layers]:
+        return Recent(1)
+
+    def _see(self, images: Sequence[ImageSource], pictures: Pictures) -> list[Tensor]:
+        features: list[Tensor] = []
+        for start in range(0, len(images), VISION_BATCH):
+            levels = np.stack([pictures[image] for image in images[start : start + VISION_BATCH]])
+            features += self.vision_features(self.normalise(torch.from_numpy(levels).to(self.device))).unbind()
+        return features
+
+    def _hear(self, instructions: Sequence[tuple[int, ...]]) -> Sequence[Tensor]:
+        assert self.alignment is not None
+        return self.alignment.project_text(self.text_features(torch.tensor(instructions))).unbind()
+
+    def _read_prefix(self, ids: tuple[int, ...]) -> Layers:
+        tree = weave([ids])
+        prefill(self.llama, self._memory, [tree], self.embed([tree], {}))
+        return self._memory.copy()

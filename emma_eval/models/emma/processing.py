@@ -35,14 +35,17 @@ class ImageProcessor:
     pad_to_square: bool = False
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """A picture of any size and mode -> (3, crop, crop) float32. Like the reference it ignores EXIF orientation."""
+        """A picture of any size and mode -> pixel values (3, crop, crop)."""
+        levels, table = self.levels(image), self.table()
+        return np.stack([table[channel][levels[channel]] for channel in range(3)])
+
+    def levels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The picture before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation."""
         image = image.convert("RGB")
         if self.pad_to_square:
             image = pad_to_square(image, tuple(int(value * 255) for value in self.mean))
         image = image.resize(shortest_edge_size(image.size, self.resize), resample=Image.Resampling(self.resample))
-        levels = np.asarray(centre_crop(image, self.crop))  # (crop, crop, 3) uint8
-        table = self.table()
-        return np.stack([table[channel][levels[..., channel]] for channel in range(3)])
+        return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
 
     def table(self) -> NDArray[np.float32]:
         """Level -> normalised value for each channel: (3, 256) float32, in the processor's own order of rounding."""

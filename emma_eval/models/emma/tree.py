@@ -1,0 +1,125 @@
+"""Prompts that begin alike, as one tree: what they share stands in it once and is read once.
+
+A tree's tokens are laid into slots, one branch behind the other; a branch goes on from a slot of an earlier one, and a
+token sees the slots on its own way back to the root. A single prompt is a tree of one branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emma_eval.types import ImageSource
+
+ROOT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Stands in a prompt for a picture's rows. Equal ones are equal rows: EMMA's depend on the instruction too."""
+
+    image: ImageSource
+    instruction: tuple[int, ...] | None  # CLIP's 77 ids; None for plain LLaVA
+    rows: int  # how many of the picture's rows are read: all, unless the sequence is cut there
+
+
+Item = int | Picture  # a token's id, or a picture
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Slots [start, stop), which go on from slot `parent` (or from the root)."""
+
+    start: int
+    stop: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Prompts woven together, behind a beginning of `start` tokens that was read before."""
+
+    items: tuple[tuple[Item, int, int], ...]  # item, its first slot, its first position
+    branches: tuple[Branch, ...]
+    ends: tuple[int, ...]  # for each prompt, the slot of its last token
+    size: int  # slots
+    start: int  # the root's first position
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures it shows."""
+        return [item for item, _, _ in self.items if isinstance(item, Picture)]
+
+    def ids(self) -> NDArray[np.int64]:
+        """(size,) the id in each slot; 0 where a picture is."""
+        ids = np.zeros(self.size, np.int64)
+        for item, slot, _ in self.items:
+            if not isinstance(item, Picture):
+                ids[slot] = item
+        return ids
+
+    def positions(self) -> NDArray[np.int64]:
+        """(size,) how deep each slot lies."""
+        positions = np.empty(self.size, np.int64)
+        for item, slot, position in self.items:
+            positions[slot : slot + width(item)] = np.arange(position, position + width(item))
+        return positions
+
+    def ways(self) -> NDArray[np.bool_]:
+        """(size, size) which slots each slot sees: itself and those on its way to the root."""
+        seen = np.zeros((self.size, self.size), bool)
+        for branch in self.branches:
+            own = slice(branch.start, branch.stop)
+            if branch.parent != ROOT:
+                seen[own] = seen[branch.parent]
+            seen[own, own] = np.tri(branch.stop - branch.start, dtype=bool)
+        return seen
+
+
+def weave(prompts: Sequence[Sequence[Item]], start: int = 0) -> Tree:
+    """One tree of prompts without their first `start` tokens. Every distinct beginning takes its slots once."""
+    known: dict[tuple[int, Item], tuple[int, int]] = {}  # (slot before, item) -> its last slot and position
+    items: list[tuple[Item, int, int]] = []
+    branches: list[Branch] = []
+    ends = []
+    size = 0
+    for prompt in prompts:
+        last, position = ROOT, start - 1
+        first, parent = size, ROOT
+        for item in prompt[start:]:
+            key = last, item
+            if key not in known:
+                if size == first:
+                    parent = last
+                items.append((item, size, position + 1))
+                size += width(item)
+                known[key] = size - 1, position + width(item)
+            last, position = known[key]
+        if size > first:
+            branches.append(Branch(first, size, parent))
+        ends.append(last)
+    return Tree(tuple(items), tuple(branches), tuple(ends), size, start)
+
+
+def width(item: Item) -> int:
+    """How many slots an item takes."""
+    return item.rows if isinstance(item, Picture) else 1
+
+
+def common_start(prompts: Sequence[Sequence[Item]]) -> tuple[int, ...]:
+    """The tokens that all prompts begin with, up to the first picture; every prompt keeps an item of its own.
+
+    Nothing for a single prompt, which shares with nobody.
+    """
+    if len(prompts) < 2:
+        return ()
+    shared: list[int] = []
+    for column in zip(*(prompt[:-1] for prompt in prompts), strict=False):
+        first = column[0]
+        if isinstance(first, Picture) or any(item != first for item in column):
+            break
+        shared.append(first)
+    return tuple(shared)
