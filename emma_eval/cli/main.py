@@ -24,6 +24,9 @@ DEFAULT_COMMAND = "run"
 COMMANDS = {
     "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
     "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
+    "compare": ("emma_eval.cli.compare", "test whether one run is better than another, on the same samples"),
+    "baseline": ("emma_eval.cli.baseline", "keep a run's scores, sample by sample, for the regression gate"),
+    "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),

@@ -92,17 +92,12 @@ def run(args: argparse.Namespace) -> int:
 
 def show(result: Result) -> None:
     """Print the tables that hold a measured value, the failures, and where everything is."""
-    import rich.console
-
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
-    from emma_eval.reports.render import one_line, terminal
+    from emma_eval.reports.render import one_line, print_table
 
-    console = rich.console.Console()
-    if not console.is_terminal:
-        console.width = 200  # a pipe or file has no width; a table must not be folded for one
     for table in leaderboard([result.scores], load_published(), measured_only=True):
-        console.print(terminal(table, console))
+        print_table(table)
     for task in result.scores.tasks:
         for note in task.notes:
             print(f"{task.name}: {note}")

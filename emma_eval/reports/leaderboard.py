@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emma_eval.reports.measured import ColumnKey, MeasuredRow, Value, heading_of, key_of, measured_rows
+from emma_eval.reports.measured import (
+    ColumnKey,
+    MeasuredRow,
+    Value,
+    heading_of,
+    key_of,
+    measured_cell,
+    measured_rows,
+    numbers,
+)
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
-from emma_eval.reports.tables import Cell, Footnotes, Row, Table, as_percent, format_value, with_places
+from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
 
 TITLES = {
     "general": "General benchmarks",
@@ -98,10 +107,8 @@ class _Builder:
             return Cell()
         source = provenance(value)
         metric = value.metric
-        shown = as_percent(metric.value, metric.unit)
-        unit = "percent" if metric.unit == "fraction" else metric.unit
-        self._record(key, {"model": row.label, "kind": "measured", "value": shown, "unit": unit, "source": source})
-        return Cell(format_value(metric.value, metric.unit), shown, (self.sources.mark(source),))
+        self._record(key, {"model": row.label, "kind": "measured", "source": source} | numbers(metric))
+        return measured_cell(metric, (self.sources.mark(source),))
 
     def _record(self, key: ColumnKey, value: dict[str, object]) -> None:
         where = {"table": self.key, "benchmark": key.benchmark, "split": key.split, "metric": key.metric}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from emma_eval.reports.published import Column, Measured, Published, TableKey
 from emma_eval.reports.scores_file import MetricRecord, ModelRecord, ScoresFile, TaskScores
-from emma_eval.reports.tables import Heading
+from emma_eval.reports.tables import Cell, Heading, as_percent, format_interval, format_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,25 @@ def measured_rows(runs: Sequence[ScoresFile], published: Published) -> list[Meas
     return rows
 
 
+def measured_cell(metric: MetricRecord, marks: tuple[str, ...]) -> Cell:
+    """A metric as a table shows it, with its interval."""
+    between = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
+    return Cell(
+        format_value(metric.value, metric.unit), as_percent(metric.value, metric.unit), marks, interval=between or ""
+    )
+
+
+def numbers(metric: MetricRecord) -> dict[str, object]:
+    """A metric as the CSV has it: a fraction as percent, unrounded."""
+    low, high = (metric.interval.low, metric.interval.high) if metric.interval else (None, None)
+    return {
+        "value": as_percent(metric.value, metric.unit),
+        "low": None if low is None else as_percent(low, metric.unit),
+        "high": None if high is None else as_percent(high, metric.unit),
+        "unit": "percent" if metric.unit == "fraction" else metric.unit,
+    }
+
+
 def place(task: TaskScores, published: Published) -> Iterator[Value]:
     """The columns a task's numbers belong in: declared ones where all agrees, else one of its own for the primary."""
     same_benchmark = [c for c in published.columns if any(m.benchmark == task.benchmark for m in c.measured)]
@@ -97,6 +116,11 @@ def labels(models: Sequence[ModelRecord]) -> list[str]:
     return [
         f"{name}, run {names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)
     ]
+
+
+def distinct(first: str, second: str) -> tuple[str, str]:
+    """Two names, told apart where they are one."""
+    return (first, second) if first != second else (f"{first} (A)", f"{second} (B)")
 
 
 def _agrees(task: TaskScores, measured: Measured) -> bool:

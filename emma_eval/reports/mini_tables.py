@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from emma_eval.reports.measured import labels
+from emma_eval.reports.measured import labels, measured_cell, numbers
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
-from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, as_percent, format_value, with_places
+from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, format_value, with_places
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 
@@ -57,9 +57,8 @@ def _scores_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[Co
             wrong = task.counts.failed + task.counts.missing
             text = f"{wrong} of {task.counts.samples} questions without an answer, counted as wrong"
             marks = (footnotes.mark(text),) if wrong else ()
-            shown = as_percent(metric.value, metric.unit)
-            cells.append(Cell(format_value(metric.value, metric.unit), shown, marks))
-            records.append(_record(name, task, task.metric, shown, metric.unit))
+            cells.append(measured_cell(metric, marks))
+            records.append(_record(name, task, task.metric) | numbers(metric))
         rows.append(Row(name, tuple(cells)))
     return Table(
         key="mini",
@@ -98,7 +97,8 @@ def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[
             task = _find(run, column)
             cells += _against_constant(task)
             if task:
-                records.append(_record(name, task, "mean credit", task.credit * 100, "percent"))
+                credit = {"value": task.credit * 100, "unit": "percent"}
+                records.append(_record(name, task, "mean credit") | credit)
         rows.append(Row(first.title, tuple(cells)))
     means: list[Cell] = [Cell(), Cell(), Cell()]
     for run in runs:
@@ -131,7 +131,7 @@ def _percent(fraction: float) -> str:
     return format_value(fraction, "fraction")
 
 
-def _record(model: str, task: TaskScores, metric: str, value: float, unit: str) -> dict[str, object]:
+def _record(model: str, task: TaskScores, metric: str) -> dict[str, object]:
     return {
         "table": "mini",
         "model": model,
@@ -139,8 +139,6 @@ def _record(model: str, task: TaskScores, metric: str, value: float, unit: str) 
         "benchmark": task.benchmark,
         "split": task.split,
         "metric": metric,
-        "value": value,
-        "unit": "percent" if unit == "fraction" else unit,
         "source": f"task {task.name}, protocol {task.protocol}, {task.counts.samples} questions",
         "remarks": "",
         "place": "",

@@ -20,6 +20,8 @@ CSV_FIELDS = (
     "split",
     "metric",
     "value",
+    "low",
+    "high",
     "unit",
     "place",
     "source",
@@ -53,11 +55,12 @@ def escape_latex(text: str) -> str:
 
 def markdown(tables: Sequence[Table]) -> str:
     """The whole leaderboard: every table with its footnotes."""
-    return "\n\n".join(["# Leaderboard", KEY_MARKDOWN, *map(_markdown_section, tables)]) + "\n"
+    return "\n\n".join(["# Leaderboard", KEY_MARKDOWN, *map(markdown_section, tables)]) + "\n"
 
 
 KEY_MARKDOWN = (
-    "Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric."
+    "Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric.\n"
+    "In brackets the 95% interval of a measured value (see docs/statistics.md)."
 )
 
 
@@ -84,6 +87,18 @@ def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
     return shown if width <= console.width else _terminal_grid(transposed(table))
 
 
+def print_table(table: Table) -> None:
+    """Print a table and its notes; a pipe or a file, which has no width, gets it unfolded."""
+    import rich.console
+
+    console = rich.console.Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(terminal(table, console))
+    for note in table.notes:
+        console.print(one_line(note), markup=False, highlight=False)
+
+
 def _terminal_grid(table: Table) -> rich.table.Table:
     import rich.box
     import rich.table
@@ -95,9 +110,16 @@ def _terminal_grid(table: Table) -> rich.table.Table:
     for heading in table.headings:
         shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")
     for row in table.rows:
-        cells = [rich.text.Text(one_line(cell.text), style=styles[cell.place]) for cell in row.cells]
+        cells = [
+            rich.text.Text.assemble((one_line(cell.text), styles[cell.place]), (_behind(cell), "dim"))
+            for cell in row.cells
+        ]
         shown.add_row(rich.text.Text(one_line(row.label)), *cells)
     return shown
+
+
+def _behind(cell: Cell) -> str:
+    return f" {cell.interval}" if cell.interval else ""
 
 
 def _grid(table: Table, escape: Callable[[str], str], cell: Callable[[Cell], str], style: str) -> str:
@@ -116,11 +138,14 @@ def _grid(table: Table, escape: Callable[[str], str], cell: Callable[[Cell], str
     )
 
 
-def _markdown_section(table: Table) -> str:
+def markdown_section(table: Table) -> str:
+    """One table with all that stands under it."""
+
     def cell(cell: Cell) -> str:
         text = escape_markdown(cell.text)
         text = (text, f"**{text}**", f"<u>{text}</u>")[cell.place]
-        return text + (f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else "")
+        text += f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else ""
+        return text + (f" <sub>{escape_markdown(cell.interval)}</sub>" if cell.interval else "")
 
     parts = [f"## {escape_markdown(table.title)}", _grid(table, escape_markdown, cell, "pipe")]
     parts += [escape_markdown(note) for note in table.notes]
@@ -133,7 +158,8 @@ def _latex_section(table: Table) -> str:
     def cell(cell: Cell) -> str:
         text = escape_latex(cell.text)
         text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.place]
-        return text + (rf"\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else "")
+        text += rf"\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
+        return text + (rf" {{\scriptsize {escape_latex(cell.interval)}}}" if cell.interval else "")
 
     lines = [
         r"\begin{table}[t]",

@@ -25,6 +25,7 @@ class Cell:
     value: float | None = None  # what is ranked; None for words and gaps
     marks: tuple[str, ...] = ()  # keys of the table's footnotes
     place: Literal[0, 1, 2] = 0  # 1 the best of its column, 2 the second
+    interval: str = ""  # stands behind the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,12 @@ def format_value(value: float, unit: str) -> str:
     """As the field prints scores: one decimal; fractions as percent; counts whole."""
     if unit == "count":
         return f"{value:.0f}"
-    return f"{value * 100 if unit == 'fraction' else value:.1f}"
+    return f"{value * 100 if unit == 'fraction' else value:z.1f}"
+
+
+def format_interval(low: float, high: float, unit: str) -> str:
+    """`[82.4, 85.7]`, as precise as the value is printed."""
+    return f"[{format_value(low, unit)}, {format_value(high, unit)}]"
 
 
 def as_percent(value: float, unit: str) -> float:

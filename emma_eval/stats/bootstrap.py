@@ -117,7 +117,7 @@ def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
 def _quotients(sums: Floats, whole: Floats) -> Floats:
     """Tops over bottoms, shape (ratios, resamples).
 
-    A bottom that is 0 in all the data gives 0, one that is so in a resample alone NaN: that resample says nothing of it.
+    A bottom that is 0 in all the data gives 0, one that is so in a resample alone gives NaN.
     """
     import numpy as np
 

@@ -30,6 +30,7 @@ SMALL = Table(
 MARKDOWN = r"""# Leaderboard
 
 Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric.
+In brackets the 95% interval of a measured value (see docs/statistics.md).
 
 ## Small &amp; fine
 

@@ -1,0 +1,23 @@
+"""`baseline RUN`: keep a run's scores, sample by sample, in one small file for `regress`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.epilog = "example:\n  emma-eval baseline results/runs/emma-mini-mini-*"
+    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="where it goes (results/baselines/MODEL.json)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and name it."""
+    from emma_eval.runs.baseline import write_baseline
+
+    print(write_baseline(args.run, args.output))
+    return 0

@@ -1,0 +1,58 @@
+"""`compare RUN_A RUN_B`: whether the second run is better than the first, task by task, on the same samples."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from emma_eval.cli.arguments import positive
+
+EPILOG = """\
+examples:
+  emma-eval compare results/runs/llava-mini-* results/runs/emma-mini-*
+  emma-eval compare A B --task gqa --flips 20 --json comparison.json
+
+Positive differences mean that RUN_B is higher. p is McNemar's exact test for right/wrong scores of independent samples,
+else a paired bootstrap over pictures (image pairs, questions); the corrected p holds over all tasks shown (Holm).
+A run is its folder, or the file of a baseline."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("first", type=Path, metavar="RUN_A", help="the run compared with")
+    add("second", type=Path, metavar="RUN_B", help="the run that may be better")
+    add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
+    add("--intersect", action="store_true", help="where samples, splits or protocols differ, compare shared samples")
+    add("--flips", type=positive, metavar="N", help="list up to N samples won and N lost for each task")
+    add("--json", type=Path, metavar="OUT", help="write every metric and every flipped sample to this file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparison. Raises UserError for runs that can't be compared."""
+    import json
+
+    from emma_eval.files import write_atomic
+    from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
+    from emma_eval.reports.measured import distinct
+    from emma_eval.reports.render import one_line, print_table
+    from emma_eval.runs.baseline import read_measured
+    from emma_eval.runs.compare import compare_runs, holm_over_tasks
+
+    (first_name, first), (second_name, second) = read_measured(args.first), read_measured(args.second)
+    names = distinct(first_name, second_name)
+    comparisons = compare_runs(first, second, args.task, intersect=args.intersect)
+    corrected = holm_over_tasks(comparisons)
+    if args.json:
+        content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
+        write_atomic(args.json, content + "\n")
+    print_table(comparison_table(comparisons, corrected, names))
+    compared = {comparison.task for comparison in comparisons}
+    apart = [one.task for one in (*first, *second) if one.task not in compared]
+    if apart and not args.task:
+        print(f"in one run only: {', '.join(apart)}")
+    if args.flips:
+        for comparison in comparisons:
+            print("\n".join(map(one_line, flip_lines(comparison, args.flips))))
+    return 0

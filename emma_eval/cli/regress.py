@@ -1,0 +1,57 @@
+"""`regress RUN --baseline FILE`: the gate for CI; fails when a run is worse than the baseline by more than chance."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+EPILOG = """\
+example:
+  emma-eval regress results/runs/emma-mini-mini-* --baseline results/baselines/emma-mini.json --junit regression.xml
+
+A metric has regressed when a paired test on the same samples says so (p below alpha, 0.05, after Holm's correction over
+all metrics) and the loss is at least the smallest effect (1% of the metric's full range); --tolerances sets both:
+
+  alpha: 0.01
+  smallest_effect: 2.0
+  tasks:
+    pope_mini: {smallest_effect: 3.0, metrics: {recall: 5.0}}
+
+exit codes: 0 passed, 1 regressed or no longer comparable with the baseline, 2 a mistake to mend"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="a finished run's folder")
+    add("--baseline", "-b", type=Path, required=True, metavar="FILE", help="what `baseline` wrote")
+    add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
+    add("--tolerances", type=Path, metavar="YAML", help="alpha and smallest effects, for all or for single tasks")
+    add("--junit", type=Path, metavar="XML", help="write the verdicts as JUnit XML")
+    add("--markdown", type=Path, metavar="MD", help=f"write them as Markdown; also appended to ${SUMMARY_VARIABLE}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print and write the verdicts; 1 if the gate fails. Raises UserError for files that can't be read."""
+    from emma_eval.files import write_atomic
+    from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
+    from emma_eval.reports.render import print_table
+    from emma_eval.runs.baseline import read_measured
+    from emma_eval.runs.gate import judge, read_tolerances
+
+    (old_name, baseline), (new_name, run) = read_measured(args.baseline), read_measured(args.run)
+    result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
+    names = (old_name, new_name)
+    if args.junit:
+        write_atomic(args.junit, junit(result))
+    if args.markdown:
+        write_atomic(args.markdown, gate_markdown(result, names))
+    if shown := os.environ.get(SUMMARY_VARIABLE):
+        with Path(shown).open("a", encoding="utf-8") as file:
+            file.write(gate_markdown(result, names))
+    print_table(gate_table(result, names))
+    print("\n".join([*explanations(result), f"regression gate {summary(result)}"]))
+    return int(result.failed)

@@ -1,0 +1,119 @@
+"""A comparison of two runs as a table, as the list of flipped samples, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from emma_eval.reports.tables import Cell, Heading, Row, Table, format_interval, format_value
+from emma_eval.runs.compare import TaskComparison
+from emma_eval.stats.paired import MCNEMAR, Flip, Paired
+
+SIGNIFICANT = 0.05
+
+
+def comparison_table(
+    comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]
+) -> Table:
+    """A row a task; a corrected p value below 5% is marked."""
+    heads = ("metric", names[0], names[1], "difference", "p", "p, Holm", "won : lost : tied", "test")
+    rows = [
+        Row(
+            one.task,
+            (
+                Cell(one.primary.metric.name.replace("_", " ")),
+                Cell(format_value(one.primary.first, one.primary.metric.unit)),
+                Cell(format_value(one.primary.second, one.primary.metric.unit)),
+                difference_cell(one.primary),
+                Cell(f"{one.primary.p_value:.2g}"),
+                Cell(f"{p:.2g}", place=1 if p < SIGNIFICANT else 0),
+                Cell(f"{len(one.won)} : {len(one.lost)} : {one.ties}"),
+                Cell(one.primary.test if one.primary.test == MCNEMAR else f"{one.primary.test} by {one.resampled}"),
+            ),
+        )
+        for one, p in zip(comparisons, corrected, strict=True)
+    ]
+    notes = [
+        f"{one.task}: {note}; compared on the {one.samples:,} samples of both"
+        for one in comparisons
+        for note in one.notes
+    ]
+    return Table(
+        key="comparison",
+        title=f"{names[1]} against {names[0]}",
+        corner="Task",
+        headings=tuple(Heading((head,), "unranked") for head in heads),
+        rows=tuple(rows),
+        notes=tuple(notes),
+    )
+
+
+def difference_cell(pair: Paired) -> Cell:
+    """`+1.5 [-0.4, 3.4]`."""
+    text = format_value(pair.difference, pair.metric.unit)
+    sign = "+" if pair.difference > 0 else ""
+    return Cell(sign + text, interval=format_interval(*pair.interval, pair.metric.unit))
+
+
+def flip_lines(comparison: TaskComparison, limit: int) -> list[str]:
+    """At most `limit` samples each that were won and lost: id, both readings, both credits."""
+    lines = []
+    for word, flips in (("won", comparison.won), ("lost", comparison.lost)):
+        lines += [f"{comparison.task} {word} {flip_line(flip)}" for flip in flips[:limit]]
+        if len(flips) > limit:
+            lines.append(f"{comparison.task} {word} {len(flips) - limit} more")
+    return lines
+
+
+def flip_line(flip: Flip) -> str:
+    """One flipped sample."""
+    before, after = flip.first, flip.second
+    return f"{before.id}: {before.read_as!r} ({before.value:.2g}) -> {after.read_as!r} ({after.value:.2g})"
+
+
+def as_json(
+    comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]
+) -> dict[str, Any]:
+    """All that was found, every metric and every flip."""
+    return {
+        "first": names[0],
+        "second": names[1],
+        "tasks": [
+            {
+                "task": one.task,
+                "samples": one.samples,
+                "resampled": one.resampled,
+                "notes": one.notes,
+                "p_holm": p,
+                "won": [flip_record(flip) for flip in one.won],
+                "lost": [flip_record(flip) for flip in one.lost],
+                "tied": one.ties,
+                "metrics": [pair_record(pair) for pair in one.metrics],
+            }
+            for one, p in zip(comparisons, corrected, strict=True)
+        ],
+    }
+
+
+def pair_record(pair: Paired) -> dict[str, Any]:
+    """One metric, in its own unit."""
+    metric = pair.metric
+    return {
+        **{name: getattr(metric, name) for name in ("name", "group", "category", "unit", "better")},
+        "first": pair.first,
+        "second": pair.second,
+        "difference": pair.difference,
+        "low": pair.interval[0],
+        "high": pair.interval[1],
+        "p": pair.p_value,
+        "test": pair.test,
+    }
+
+
+def flip_record(flip: Flip) -> dict[str, Any]:
+    """One sample."""
+    return {
+        "id": flip.first.id,
+        "first": {"read_as": flip.first.read_as, "value": flip.first.value},
+        "second": {"read_as": flip.second.read_as, "value": flip.second.value},
+    }

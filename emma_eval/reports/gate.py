@@ -1,0 +1,100 @@
+"""The regression gate's verdicts as a table, as Markdown for a pull request, and as JUnit XML for a CI system."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as Xml
+
+from emma_eval.reports.comparison import difference_cell, flip_line
+from emma_eval.reports.render import escape_markdown, markdown_section, one_line
+from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
+from emma_eval.runs.gate import Finding, GateResult
+from emma_eval.text import counted
+
+HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
+MAX_LISTED = 10  # lost samples named for each task that regressed
+
+
+def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
+    """A row for each verdict; the baseline's name comes first in `names`."""
+    return Table(
+        key="regression",
+        title=f"{names[1]} against the baseline {names[0]}",
+        corner="Task",
+        headings=tuple(Heading((head,), "unranked") for head in HEADS),
+        rows=tuple(Row(finding.task, _cells(finding)) for finding in result.findings),
+        notes=tuple(f"{task}: not in the baseline, so nothing is said of it" for task in result.new),
+    )
+
+
+def _cells(finding: Finding) -> tuple[Cell, ...]:
+    pair = finding.pair
+    words = Cell(finding.metric.replace("_", " "))
+    outcome = Cell(finding.verdict, place=0 if finding.verdict == "pass" else 1)
+    if pair is None:
+        return (words, *[Cell()] * (len(HEADS) - 2), outcome)
+    return (
+        words,
+        Cell(format_value(pair.first, pair.metric.unit)),
+        Cell(format_value(pair.second, pair.metric.unit)),
+        difference_cell(pair),
+        Cell(f"{finding.p_value:.2g}"),
+        Cell(f"{finding.smallest_effect:g}%"),
+        outcome,
+    )
+
+
+def summary(result: GateResult) -> str:
+    """'failed: 1 regressed, 0 incomparable, 0 improved, 12 passed'."""
+    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in ("regressed", "incomparable", "improved"))
+    return f"{'failed' if result.failed else 'passed'}: {counts}, {result.count('pass')} passed"
+
+
+def explanations(result: GateResult) -> list[str]:
+    """A line for each metric that fails, and the samples behind it."""
+    lines = [describe(finding) for finding in result.findings if finding.verdict in {"regressed", "incomparable"}]
+    for task in dict.fromkeys(finding.task for finding in result.findings if finding.verdict == "regressed"):
+        flips = result.lost[task]
+        lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
+        if len(flips) > MAX_LISTED:
+            lines.append(f"{task} lost {counted(len(flips) - MAX_LISTED, 'more sample')}")
+    return lines
+
+
+def describe(finding: Finding) -> str:
+    """One verdict in words."""
+    if finding.pair is None:
+        return f"{finding.task}: {finding.metric} is {finding.verdict}: {finding.reason}"
+    pair, unit = finding.pair, finding.pair.metric.unit
+    difference = difference_cell(pair)
+    values = f"{format_value(pair.first, unit)} -> {format_value(pair.second, unit)}"
+    change = f"difference {difference.text} {difference.interval}, p {finding.p_value:.2g}"
+    return f"{finding.task}: {finding.metric} {finding.verdict}: {values}, {change}"
+
+
+def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
+    """The verdict, the table and what failed."""
+    parts = [f"# Regression gate {escape_markdown(summary(result))}", markdown_section(gate_table(result, names))]
+    parts += ["\n".join(f"- {escape_markdown(line)}" for line in explanations(result))]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def junit(result: GateResult) -> str:
+    """A test suite a task, a test case a metric; `regressed` is a failure, `incomparable` an error."""
+    root = Xml.Element("testsuites", name="emma-eval regress")
+    for task in dict.fromkeys(finding.task for finding in result.findings):
+        findings = [finding for finding in result.findings if finding.task == task]
+        counts = {
+            "tests": len(findings),
+            "failures": sum(finding.verdict == "regressed" for finding in findings),
+            "errors": sum(finding.verdict == "incomparable" for finding in findings),
+        }
+        suite = Xml.SubElement(root, "testsuite", {"name": task} | {key: str(n) for key, n in counts.items()})
+        for finding in findings:
+            case = Xml.SubElement(suite, "testcase", classname=task, name=finding.metric)
+            if finding.verdict in {"regressed", "incomparable"}:
+                kind = "failure" if finding.verdict == "regressed" else "error"
+                Xml.SubElement(case, kind, message=one_line(describe(finding)), type=finding.verdict)
+            else:
+                Xml.SubElement(case, "system-out").text = one_line(describe(finding))
+    Xml.indent(root)
+    return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,218 @@
+"""What a run leaves for statistics: what each sample adds to each metric, without the benchmark's data.
+
+`evidence/<task>.json` in a run folder; a baseline is several of them in one file. Columns are kept short: one that is
+the samples' credit is the word `credit`, and a choice of samples that several columns share is listed once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from emma_eval.errors import UserError
+from emma_eval.files import make_folder, write_atomic
+from emma_eval.reports.scores_file import Record, TaskScores, read_scores
+from emma_eval.runs.manifest import TaskFacts
+from emma_eval.text import first_complaint
+from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Unit
+
+SCHEMA_VERSION = 1
+FOLDER = "evidence"
+
+Number = int | float  # whole ones are written without `.0`
+Column = tuple[Number, ...] | Literal["credit"]
+Status = Literal["answered", "failed", "missing"]
+COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine")  # of a Metric
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+
+class RatioRecord(Record):
+    """A ratio's columns; `places` is a number in the list `Evidence.places`, None for all samples."""
+
+    top: Column
+    bottom: tuple[Number, ...] | None = None
+    places: int | None = None
+
+
+class MetricParts(Record):
+    """A metric, and the numbers of its ratios in the list `Evidence.ratios`."""
+
+    name: str
+    value: float
+    n: int
+    unit: Unit
+    group: str
+    category: str
+    better: Better
+    scale: float
+    combine: str
+    ratios: tuple[int, ...]
+
+
+class SampleColumns(Record):
+    """The fields of all SampleScores, one list each."""
+
+    id: tuple[str, ...]
+    value: tuple[Number, ...]
+    read_as: tuple[str, ...]
+    status: tuple[Status, ...]
+    cluster: tuple[str, ...]
+
+
+class Evidence(Record):
+    """A task's scores, made of what each sample adds, with all that decides what they may be compared with."""
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    benchmark: str
+    split: str
+    protocol: str
+    primary: str  # the task's primary metric
+    truth: str  # SHA-256 over sample ids and expected answers
+    resampled: str
+    samples: SampleColumns
+    places: tuple[tuple[int, ...], ...]
+    ratios: tuple[RatioRecord, ...]
+    metrics: tuple[MetricParts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvidence:
+    """The same, ready to be computed with."""
+
+    record: Evidence
+    scores: Scores
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.record.task
+
+    @property
+    def primary(self) -> Metric:
+        """The task's primary metric. Raises UserError if there is nothing to compute it from."""
+        named = (metric for metric in self.scores.metrics if metric.name == self.record.primary and not metric.group)
+        metric = next(named, None)
+        if metric is None:
+            raise UserError(f"task {self.task}: its metric {self.record.primary} can't be compared")
+        return metric
+
+
+def write_evidence(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
+    """Write the evidence of a scored task into its run folder."""
+    make_folder(folder / FOLDER)
+    write_atomic(folder / FOLDER / f"{task.name}.json", compact(pack(task, facts, scores)))
+
+
+def read_run(run: Path) -> list[TaskEvidence]:
+    """The evidence of each scored task of a run folder. Raises UserError if there is none or it can't be read."""
+    tasks = [task.name for task in read_scores(run).tasks if task.metrics]  # none where the truth is held back
+    if not tasks:
+        raise UserError(f"{run} holds no scored task")
+    found = []
+    for task in tasks:
+        path = run / FOLDER / f"{task}.json"
+        if not path.exists():
+            raise UserError(
+                f"{run} lacks {FOLDER}/{task}.json, which comparisons need; the command that made the run writes it, "
+                "without asking the model anything again"
+            )
+        found.append(unpack(parse(Evidence, path), path))
+    return found
+
+
+def parse(kind: type[RecordT], path: Path) -> RecordT:
+    """A record's file. Raises UserError if there is none or its content does not fit."""
+    try:
+        record = kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValidationError as error:
+        raise UserError(f"{path} cannot be read: {first_complaint(error)}") from None
+    if (version := getattr(record, "schema_version", None)) != SCHEMA_VERSION:
+        raise UserError(f"{path} has schema {version}; this program reads {SCHEMA_VERSION}: write it again")
+    return record
+
+
+def compact(record: BaseModel) -> str:
+    """JSON without blanks and defaults."""
+    content = {"schema_version": SCHEMA_VERSION} | record.model_dump(mode="python", exclude_defaults=True)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
+    """The record of a task's scores. Counts, which only make up other metrics, are left out."""
+    metrics = [metric for metric in scores.metrics if metric.ratios and metric.unit != "count"]
+    ratios = {id(ratio): ratio for metric in metrics for ratio in metric.ratios}
+    number = {key: place for place, key in enumerate(ratios)}
+    chosen = dict.fromkeys(tuple(ratio.places) for ratio in ratios.values() if ratio.places is not None)
+    choices = {places: place for place, places in enumerate(chosen)}
+    samples = scores.samples
+    return Evidence(
+        task=task.name,
+        benchmark=task.benchmark,
+        split=task.split,
+        protocol=task.protocol,
+        primary=task.metric,
+        truth=facts.truth,
+        resampled=scores.resampled,
+        samples=SampleColumns(
+            id=tuple(sample.id for sample in samples),
+            value=_short([sample.value for sample in samples]),
+            read_as=tuple(sample.read_as for sample in samples),
+            status=tuple(sample.status for sample in samples),
+            cluster=tuple(sample.cluster for sample in samples),
+        ),
+        places=tuple(choices),
+        ratios=tuple(_pack_ratio(ratio, choices, samples) for ratio in ratios.values()),
+        metrics=tuple(
+            MetricParts(**{name: getattr(m, name) for name in COPIED}, ratios=tuple(number[id(r)] for r in m.ratios))
+            for m in metrics
+        ),
+    )
+
+
+def unpack(record: Evidence, where: Path) -> TaskEvidence:
+    """The record ready to be computed with. Raises UserError if its parts do not fit together."""
+    try:
+        columns = (getattr(record.samples, name) for name in SampleColumns.model_fields)
+        samples = tuple(
+            SampleScore(id_, float(value), read_as, status, cluster)
+            for id_, value, read_as, status, cluster in zip(*columns, strict=True)
+        )
+        ratios = [_unpack_ratio(ratio, record.places, samples) for ratio in record.ratios]
+        metrics = tuple(
+            Metric(
+                **{name: getattr(metric, name) for name in COPIED},
+                ratios=tuple(ratios[number] for number in metric.ratios),
+            )
+            for metric in record.metrics
+        )
+    except (IndexError, ValueError) as error:
+        raise UserError(f"{where}: the parts of task {record.task} do not fit together ({error})") from None
+    return TaskEvidence(record, Scores(metrics, samples, resampled=record.resampled))
+
+
+def _pack_ratio(ratio: Ratio, choices: Mapping[tuple[int, ...], int], samples: Sequence[SampleScore]) -> RatioRecord:
+    places = None if ratio.places is None else choices[tuple(ratio.places)]
+    credit = [sample.value for sample in samples]
+    if ratio.places is not None:
+        credit = [credit[place] for place in ratio.places]
+    top: Column = "credit" if list(ratio.top) == credit else _short(ratio.top)
+    return RatioRecord(top=top, bottom=None if ratio.bottom is None else _short(ratio.bottom), places=places)
+
+
+def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], samples: Sequence[SampleScore]) -> Ratio:
+    places = None if record.places is None else choices[record.places]
+    own = [samples[place] for place in (range(len(samples)) if places is None else places)]
+    top = [sample.value for sample in own] if record.top == "credit" else record.top
+    return Ratio(top, record.bottom, places)
+
+
+def _short(values: Sequence[float]) -> tuple[Number, ...]:
+    return tuple(int(value) if value == int(value) else value for value in values)

@@ -1,0 +1,31 @@
+"""The verdict of the regression gate on one metric: a paired test, and an effect large enough to matter.
+
+With enough samples the smallest change becomes significant, and with few of them a large one is not; a metric has
+changed only when both hold.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from emma_eval.stats.bootstrap import full_range
+from emma_eval.stats.paired import Paired
+
+Verdict = Literal["pass", "regressed", "improved", "incomparable"]
+
+
+def verdict(pair: Paired, p_value: float, alpha: float, smallest_effect: float) -> Verdict:
+    """What became of a metric. `p_value` is the pair's, corrected; `smallest_effect` is in percent of the full range.
+
+    A metric without a better direction, such as the yes ratio, always passes.
+    """
+    effect = gain(pair)
+    if p_value >= alpha or abs(effect) < smallest_effect:
+        return "pass"
+    return "improved" if effect > 0 else "regressed"
+
+
+def gain(pair: Paired) -> float:
+    """By how much the second run is better, in percent of the metric's full range; negative if it is worse."""
+    direction = {"higher": 1, "lower": -1, "unranked": 0}[pair.metric.better]
+    return direction * 100 * pair.difference / full_range(pair.metric)
