@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
-from emma_eval.types import IMAGE_MARKER, Request, Sample
+from emma_eval.pictures_in_prompts import in_place, markers, pasted
+from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
 
 if TYPE_CHECKING:
     from emma_eval.task import PromptConfig, TaskConfig
@@ -34,7 +35,7 @@ def render_prompt(question: str, suffix: str | None, has_image: bool | int, temp
     """
     if template not in TEMPLATES:
         raise UserError(f"unknown conversation template {template!r}; known: {', '.join(TEMPLATES)}")
-    message = f"{IMAGE_MARKER}\n" * int(has_image) + question
+    message = markers(int(has_image)) + question
     if suffix:
         message += "\n" + suffix.removeprefix("\n")
     return TEMPLATES[template].replace("{message}", message)
@@ -57,27 +58,48 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
     prompt = task.prompt
     for sample in samples:
         for round_id, choices in enumerate(_passes(sample, task.circular)):
-            question = lay_out(prompt, sample, choices)
+            question, message, images = _compose(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
                 round_id=round_id,
-                prompt=render_prompt(question, prompt.suffix, len(sample.images), template),
+                prompt=render_prompt(message, _suffix(prompt, choices), False, template),
                 instruction=instruction_of(question, prompt.instruction),
-                images=sample.images,
+                images=images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 
 
+def _compose(
+    prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]
+) -> tuple[str, str, tuple[ImageSource, ...]]:
+    """(question for CLIP, message with image markers, pictures in the markers' order); see PicturePlaces."""
+    if prompt.images == "side_by_side":
+        sample, choices = pasted(sample, choices)
+    question = lay_out(prompt, sample, choices)
+    if prompt.images == "none":
+        return question, question, ()
+    if prompt.images == "in_place":
+        return question, *in_place(question, sample.images)
+    marked = prompt.images == "side_by_side" and IMAGE_MARKER in question
+    return question, question if marked else markers(len(sample.images)) + question, sample.images
+
+
+def _suffix(prompt: PromptConfig, choices: Mapping[str, str]) -> str:
+    if prompt.open_suffix is not None and not choices:
+        return prompt.open_suffix
+    return prompt.suffix.replace("{letters}", ", ".join(choices))
+
+
 def lay_out(prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]) -> str:
     """Hint, question and options as one text, before image marker and suffix are added."""
-    question = sample.question
+    question = prompt.question or sample.question
     if prompt.remove:
         question = question.replace(prompt.remove, "").strip()
     if prompt.capitalize:
         question = question.capitalize()
-    hint = prompt.hint.replace("{hint}", sample.hint) if sample.hint else ""
+    before, after = (layout.replace("{hint}", sample.hint) if sample.hint else "" for layout in prompt.hints)
     options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
-    return hint + question + "".join(options)
+    return before + question + "".join(options) + after
 
 
 def _option(layout: str, letter: str, text: str) -> str:

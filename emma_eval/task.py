@@ -22,8 +22,10 @@ from pydantic import (
 
 from emma_eval.errors import UserError
 from emma_eval.files import inside
+from emma_eval.pictures_in_prompts import PicturePlaces
 from emma_eval.prompts import InstructionPolicy
-from emma_eval.readers.registry import READERS, SUITES, get_reader
+from emma_eval.readers.columns import Columns
+from emma_eval.readers.registry import READERS, SUITES, get_reader, takes_columns
 from emma_eval.tasks_index import task_groups, task_names, tasks_folder
 from emma_eval.text import did_you_mean
 from emma_eval.yaml_file import read_yaml
@@ -40,17 +42,30 @@ class _Strict(BaseModel):
 class PromptConfig(_Strict):
     """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
 
-    suffix: str = Field(default="", description="text after question and options, on lines of its own")
+    question: str = Field(default="", description="asked of every sample in place of its own question")
+    suffix: str = Field(default="", description="text on lines of its own at the end; {letters}: those of the options")
+    open_suffix: str | None = Field(default=None, description="the suffix of questions without options, if another")
     instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
+    hint_after: str = Field(default="", description="put after question and options when there is a hint")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
     remove: str = Field(default="", description="text taken out of the question, blanks around it included")
     capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
+    images: PicturePlaces = Field(
+        default="first",
+        description="pictures before the question, where its text points at them (in_place), pasted into one, or none",
+    )
+
+    @property
+    def hints(self) -> tuple[str, str]:
+        """The layouts of a hint before the question and after it."""
+        return self.hint, self.hint_after
 
     @model_validator(mode="after")
     def _fields_are_used(self) -> PromptConfig:
-        if self.hint and "{hint}" not in self.hint:
-            raise ValueError("prompt.hint must contain {hint}")
+        for key, layout in (("hint", self.hint), ("hint_after", self.hint_after)):
+            if layout and "{hint}" not in layout:
+                raise ValueError(f"prompt.{key} must contain {{hint}}")
         if self.option and not ("{letter}" in self.option and "{text}" in self.option):
             raise ValueError("prompt.option must contain {letter} and {text}")
         return self
@@ -77,6 +92,7 @@ class HubConfig(_Strict):
     config: str | None = None
     revision: str | None = Field(default=None, description="a commit, to pin the data")
     images: HubImages | None = None
+    columns: Columns | None = Field(default=None, description="where its rows have other columns than the local files")
 
 
 class ScorerConfig(BaseModel):
@@ -112,7 +128,10 @@ class TaskConfig(_Strict):
     )
     suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
     hub: HubConfig | None = None
-    select: dict[str, str] = Field(default_factory=dict, description="keep samples whose meta entries equal these")
+    columns: Columns | None = Field(default=None, description="what stands in which column, for the reader `table`")
+    select: dict[str, str | bool] = Field(
+        default_factory=dict, description="keep samples whose meta entries equal these"
+    )
     prompt: PromptConfig = PromptConfig()
     generation: GenerationConfig = GenerationConfig()
     circular: bool = Field(default=False, description="ask once per rotation of the options")
@@ -237,7 +256,11 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, READERS)}")
     if task.suite is not None and task.suite not in SUITES:
         raise UserError(f"{path}: key 'suite': unknown suite {task.suite!r}{did_you_mean(task.suite, SUITES)}")
-    reader = get_reader(task.reader)
+    if takes_columns(task.reader) and task.columns is None:
+        raise UserError(f"{path}: key 'columns' is missing; the reader {task.reader!r} needs it")
+    if task.columns is not None and not takes_columns(task.reader):
+        raise UserError(f"{path}: key 'columns' has no meaning for the reader {task.reader!r}")
+    reader = get_reader(task.reader, task.columns)
     for key in task.files:
         if key not in reader.keys:
             raise UserError(f"{path}: unknown key 'files.{key}'{did_you_mean(key, reader.keys)}")

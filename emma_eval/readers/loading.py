@@ -34,7 +34,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     scoring can do without. Raises UserError: nothing found, content that does not fit, or another number of samples
     than the task expects (unless `limit` or `allow_partial`).
     """
-    reader = get_reader(task.reader)
+    reader = get_reader(task.reader, task.columns)
     found, missing = locate_files(task, data_root, files)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     if needed := [text for key, text in missing.items() if key not in absent or (need_images and not found)]:
@@ -56,6 +56,8 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
 
 def _from_hub(task: TaskConfig, reader: Reader, found: Mapping[str, Path], missing: str) -> list[Sample]:
     """The hub's samples. Raises UserError `missing` when some files are found: two sources are not mixed."""
+    if task.hub is not None and task.hub.columns is not None:
+        reader = get_reader(task.reader, task.hub.columns)
     if found or task.hub is None or reader.read_rows is None:
         raise UserError(missing)
     from emma_eval.readers.hub import hub_rows
@@ -82,7 +84,7 @@ def locate_files(
     root = suite_folder(task.suite) if task.suite else data_root
     if root is not None and not root.is_dir():
         raise UserError(f"{root}: no such folder (the data root)")
-    found = _given(task, get_reader(task.reader), files or {})
+    found = _given(task, get_reader(task.reader, task.columns), files or {})
     missing: dict[str, str] = {}
     for key, alternatives in task.files.items():
         if key in found:

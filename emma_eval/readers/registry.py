@@ -6,20 +6,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emma_eval.types import Sample
+
+if TYPE_CHECKING:
+    from emma_eval.readers.columns import Columns
 
 READERS = {
     "amber_json": "emma_eval.readers.amber_json:READER",
     "amber_objects": "emma_eval.readers.amber_json:OBJECTS_READER",
+    "captions_json": "emma_eval.readers.captions_json:READER",
     "easy_vqa": "emma_eval.readers.easy_vqa:READER",
+    "foil_json": "emma_eval.readers.foil_json:READER",
     "gqa_json": "emma_eval.readers.gqa_json:READER",
+    "mathvista_json": "emma_eval.readers.mathvista_json:READER",
     "mmbench_tsv": "emma_eval.readers.mmbench_tsv:READER",
     "mme_folder": "emma_eval.readers.mme_folder:READER",
     "pope_jsonl": "emma_eval.readers.pope_jsonl:READER",
     "scienceqa": "emma_eval.readers.scienceqa:READER",
     "seed_json": "emma_eval.readers.seed_json:READER",
+    "table": "emma_eval.readers.table:reader_of",
+    "textvqa_json": "emma_eval.readers.textvqa_json:READER",
     "vizwiz_json": "emma_eval.readers.vizwiz_json:READER",
     "vqa_json": "emma_eval.readers.vqa_json:READER",
 }
@@ -50,10 +58,15 @@ class Reader:
         return self.required + self.optional + self.folders
 
 
-def get_reader(name: str) -> Reader:
-    """The reader of a name in READERS."""
-    reader: Reader = _imported(READERS[name])
-    return reader
+def takes_columns(name: str) -> bool:
+    """Whether the reader of a name in READERS reads what a task file says of its columns."""
+    return not isinstance(_imported(READERS[name]), Reader)
+
+
+def get_reader(name: str, columns: Columns | None = None) -> Reader:
+    """The reader of a name in READERS, for these columns where it takes any."""
+    found: Reader | Callable[[Columns | None], Reader] = _imported(READERS[name])
+    return found if isinstance(found, Reader) else found(columns)
 
 
 def suite_folder(name: str) -> Path:

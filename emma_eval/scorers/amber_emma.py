@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import averaged, score_each
+from emma_eval.scorers.common import averaged, require_truth, score_each
 from emma_eval.types import Answers, Sample, Scores
 
 
 def amber_emma(samples: Sequence[Sample], answers: Answers) -> Scores:
     """The accuracy (a fraction) that the script prints last, with 4 places: hits of all ids but the last, over ids."""
+    require_truth(samples)
     places = _first_of_each_record(samples)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:

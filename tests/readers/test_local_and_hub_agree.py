@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from PIL.Image import Image
 
 from emma_eval.errors import UserError
 from emma_eval.readers import load_samples
 from emma_eval.task import HubConfig, HubImages, load_task
 
 from .tiny import TINY, Tiny, gzip_in_place
+from .tiny_wider import WITH_HUB
 
 datasets = pytest.importorskip("datasets")
 
@@ -21,16 +23,23 @@ def without_images(samples):
     return [replace(sample, images=()) for sample in samples]
 
 
+def picture_feature(cells):
+    """The feature of a column of pictures, of lists of them, or of as many missing ones; None for another column."""
+    parts = [part for cell in cells for part in (cell if isinstance(cell, list) else [cell])]
+    if not all(part is None or isinstance(part, Image) for part in parts):
+        return None
+    return datasets.List(datasets.Image()) if isinstance(cells[0], list) else datasets.Image()
+
+
 def write_hub_folder(folder, tiny: Tiny) -> HubConfig:
     """A local folder as `load_dataset` takes it, columns and Image features as on the hub."""
     configs = {"main": tiny.rows} | ({"pictures": tiny.pictures} if tiny.pictures else {})
     lines = ["---", "configs:"]
     for config, rows in configs.items():
         columns = {column: [row[column] for row in rows] for column in rows[0]}
-        features = datasets.Dataset.from_dict({k: v for k, v in columns.items() if k != "image"}).features
-        if "image" in columns:
-            several = isinstance(columns["image"][0], list)
-            features["image"] = datasets.List(datasets.Image()) if several else datasets.Image()
+        pictures = {column: kind for column, cells in columns.items() if (kind := picture_feature(cells))}
+        features = datasets.Dataset.from_dict({k: v for k, v in columns.items() if k not in pictures}).features
+        features |= pictures
         table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
         (folder / config).mkdir(parents=True)
         table.to_parquet(folder / config / "part-0.parquet")
@@ -45,12 +54,13 @@ def cache_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
-@pytest.mark.parametrize("write", TINY, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", TINY + WITH_HUB, ids=lambda write: write.__name__)
 def test_same_samples(write, tmp_path):
     tiny = write(tmp_path / "local")
     task = load_task(tiny.task)
     local = load_samples(task, tmp_path / "local", allow_partial=True, need_images=True)
-    hub = task.model_copy(update={"hub": write_hub_folder(tmp_path / "hub", tiny)})
+    folder = write_hub_folder(tmp_path / "hub", tiny)
+    hub = task.model_copy(update={"hub": folder.model_copy(update={"columns": task.hub.columns})})
     remote = load_samples(hub, None, allow_partial=True)
 
     assert len(local) == tiny.samples

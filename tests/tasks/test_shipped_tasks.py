@@ -30,6 +30,33 @@ REFERENCE = {
     "easy_vqa": (9673, WORD),
 }
 
+# The wider list. Its default protocols have other names where there is no official tool, or only one that asks a model.
+WIDER = {
+    "okvqa": (5046, WORD),
+    "textvqa": (5000, WORD),
+    "textvqa_ocr": (5000, WORD),
+    "mmmu": (900, LETTER),
+    "mmmu_pasted": (900, LETTER),
+    "muirbench": (2600, "Answer with the option's letter {letters} directly ."),
+    "muirbench_pasted": (2600, "Answer with the option's letter {letters} directly ."),
+    "mathvista": (1000, ""),
+    "mathvista_emma": (1000, ""),
+    "amber_discriminative": (14216, "Answer with yes or no"),
+    "amber_generative": (1004, ""),
+    "amber_objects_emma": (10514, "Answer with yes or no"),
+    "foil": (99480, LETTER),
+    "mmvp": (300, LETTER),
+    "qbench": (1495, LETTER),
+    "abench": (1432, LETTER),
+    "coco_caption": (5000, ""),
+    "nocaps": (4500, ""),
+    "flickr30k": (1000, ""),
+    "hallusionbench": (951, "Please answer yes or no."),
+    "hallusionbench_full": (1129, "Please answer yes or no."),
+    "mmvet": (218, ""),
+    "llava_bench": (60, ""),
+}
+
 
 @pytest.mark.parametrize("name", task_names())
 def test_every_task_is_valid_and_its_scorers_exist(name):
@@ -46,6 +73,19 @@ def test_count_and_suffix(name):
     assert task.prompt.suffix == suffix
     assert task.prompt.instruction == "first_line"
     assert task.protocol == "official"
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_count_and_suffix_of_the_wider_list(name):
+    task = load_task(name)
+    count, suffix = WIDER[name]
+    assert count in task.expected.samples
+    assert task.prompt.suffix == suffix
+
+
+@pytest.mark.parametrize("name", ["amber_discriminative", "mmmu", "muirbench", "mathvista", "foil", "mmvp", "qbench"])
+def test_emmas_own_count_has_a_name_where_it_is_another(name):
+    assert "emma" in load_task(name).protocols
 
 
 @pytest.mark.parametrize(

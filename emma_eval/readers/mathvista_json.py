@@ -1,0 +1,75 @@
+"""MathVista's official layout: testmini.json, a JSON object problem id -> problem, and pictures in `images/`.
+
+The question is the official query: a hint of the form the answer must have, the question, its choices. Where the file
+lacks it, it is put together as the official code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.files import inside
+from emma_eval.images import ImageFile
+from emma_eval.json_file import read_object
+from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import letter_of, rows_to_samples
+from emma_eval.types import ImageSource, Sample
+
+_CHOICE = "and provide the correct option letter, e.g., A, B, C, D, at the end."
+_FORMS = {
+    "integer": "requiring an integer answer and provide the final value, e.g., 1, 2, 3, at the end.",
+    "float1": "requiring a floating-point number with one decimal place and provide the final value, "
+    "e.g., 1.2, 1.3, 1.4, at the end.",
+    "float2": "requiring a floating-point number with two decimal places and provide the final value, "
+    "e.g., 1.23, 1.34, 1.45, at the end.",
+    "list": "requiring a Python list as an answer and provide the final list, "
+    "e.g., [1, 2, 3], [1.2, 1.3, 1.4], at the end.",
+}
+_KEYS = ("question_type", "answer_type", "precision")
+
+
+def _read_files(files: Files) -> list[Sample]:
+    path, folder = files["problems"], files.get("images", Path())
+
+    def sample(item: tuple[str, dict[str, Any]]) -> Sample:
+        pid, problem = item
+        return _sample(pid, problem, ImageFile(folder, inside(problem["image"])))
+
+    return rows_to_samples(path, read_object(path, "problem id").items(), sample)
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    return rows_to_samples(where, rows, lambda row: _sample(str(row["pid"]), row, row["decoded_image"]))
+
+
+def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
+    meta = {key: problem[key] for key in _KEYS} | dict(problem["metadata"]) | {"image": problem["image"]}
+    return Sample(
+        pid,
+        problem.get("query") or query(problem),
+        (image,),
+        (problem["answer"],) if problem["answer"] else (),
+        tuple(problem["choices"] or ()),
+        category=problem["metadata"]["task"],
+        meta=meta,
+    )
+
+
+def query(problem: Mapping[str, Any]) -> str:
+    """The official query of a problem, without examples. Raises KeyError for an unknown kind of answer."""
+    kind = problem["answer_type"]
+    if problem["question_type"] == "multi_choice":
+        form = _CHOICE
+    else:
+        form = _FORMS[f"float{int(problem['precision'])}" if kind == "float" else kind]
+    unit = f" (Unit: {problem['unit']})" if problem["unit"] else ""
+    lines = [f"Hint: Please answer the question {form}", f"Question: {problem['question']}{unit}"]
+    if choices := problem["choices"]:
+        lines += ["Choices:"]
+        lines += [f"({letter_of(place, len(choices))}) {choice}" for place, choice in enumerate(choices)]
+    return "\n".join(lines)
+
+
+READER = Reader(_read_files, _read_rows, required=("problems",), folders=("images",))

@@ -1,0 +1,178 @@
+"""Rows with a question each, whatever their columns are called: JSON, JSON lines, CSV, TSV, or the hub's.
+
+The task file says what stands in which column (`columns`, see Columns), so that a benchmark of a known kind needs no
+reader of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emma_eval.errors import UserError
+from emma_eval.files import inside
+from emma_eval.images import ImageFile
+from emma_eval.json_file import read_json, read_json_lines
+from emma_eval.readers.columns import Columns
+from emma_eval.readers.registry import Files, Reader, Row
+from emma_eval.readers.rows import letter_of, part, rows_to_samples
+from emma_eval.table_file import read_table
+from emma_eval.types import ImageSource, Sample
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_FIELD = re.compile(r"\{([^{}]+)\}")
+Pictures = Callable[[Row], tuple[ImageSource, ...]]
+
+
+def reader_of(columns: Columns) -> Reader:
+    """The reader of rows with these columns."""
+    read_files, read_rows = partial(_read_files, columns), partial(_read_rows, columns)
+    return Reader(read_files, read_rows, required=("rows",), folders=("images",))
+
+
+def _read_files(columns: Columns, files: Files) -> list[Sample]:
+    path, folder = files["rows"], files.get("images", Path())
+
+    def pictures(row: Row) -> tuple[ImageSource, ...]:
+        names = [_filled(columns.image_name, row)] if columns.image_name else _listed(columns.images, row)
+        return tuple(ImageFile(folder, inside(str(name))) for name in names)
+
+    first = 1 if path.suffix == ".jsonl" or _delimiter(path) else 0
+    return _samples(columns, path, _rows(path, columns), pictures, first)
+
+
+def _read_rows(columns: Columns, where: str, rows: Iterable[Row]) -> list[Sample]:
+    return _samples(columns, where, rows, lambda row: tuple(_listed(columns.images, row)), 0)
+
+
+def _rows(path: Path, columns: Columns) -> Sequence[Row]:
+    """The file's rows; those of an object keyed by id get the key as `id`."""
+    delimiter = _delimiter(path)
+    if delimiter:
+        return [row for _, row in read_table(path, delimiter)]
+    if ".jsonl" in path.suffixes:
+        return read_json_lines(path)
+    content = read_json(path)
+    if columns.rows:
+        content = part(content, columns.rows, list, path)
+    if isinstance(content, dict):
+        content = [{"id": key, **row} if isinstance(row, dict) else row for key, row in content.items()]
+    if not isinstance(content, list):
+        raise UserError(f"{path}: a JSON list of rows is expected, not {type(content).__name__}")
+    return content
+
+
+def _delimiter(path: Path) -> str:
+    return next((_DELIMITERS[suffix] for suffix in path.suffixes if suffix in _DELIMITERS), "")
+
+
+def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pictures, first: int) -> list[Sample]:
+    def sample(numbered: tuple[int, Row]) -> Sample:
+        number, row = numbered
+        images = pictures(row)
+        options = _options(columns, row)
+        meta = {key: _cell(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
+        if columns.pair:
+            meta["pair"] = number // columns.pair
+        return Sample(
+            _named(columns.id, row) if columns.id else str(number),
+            str(_cell(columns.question, row)) if columns.question else "",
+            images,
+            _answers(columns, row, options),
+            options,
+            hint=", ".join(map(str, _listed((columns.hint,), row))) if columns.hint else "",
+            category=_category(columns, row),
+            meta=meta,
+        )
+
+    return rows_to_samples(where, enumerate(rows), sample, first)
+
+
+def _cell(column: str, row: Row) -> Any:
+    """A column's cell. Raises KeyError with the column's name where there is none."""
+    if not isinstance(row, Mapping):
+        raise TypeError(row)
+    for name in column.split("|"):
+        cell: Any = row
+        for key in name.split("."):
+            if not isinstance(cell, Mapping) or key not in cell:
+                break
+            cell = cell[key]
+        else:
+            return cell
+    raise KeyError(column)
+
+
+def _filled(layout: str, row: Row) -> str:
+    return _FIELD.sub(lambda field: str(_cell(field[1], row)), layout)
+
+
+def _named(name: str, row: Row) -> str:
+    return _filled(name, row) if "{" in name else str(_cell(name, row))
+
+
+def _listed(columns: Sequence[str], row: Row, text_lists: Sequence[str] = ()) -> list[Any]:
+    """What the columns hold, lists one by one, empty cells left out; of several columns some may be absent."""
+    present = [column for column in columns if len(columns) == 1 or column in row]
+    if columns and not present:
+        raise KeyError(columns[0])
+    values: list[Any] = []
+    for column in present:
+        cell = _cell(column, row)
+        if column in text_lists and isinstance(cell, str) and cell.startswith("["):
+            cell = _list_of_text(cell)
+        values += cell if isinstance(cell, list | tuple) else [cell]
+    return [value for value in values if value is not None and value != ""]
+
+
+def _list_of_text(text: str) -> list[Any]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        value = None
+    if isinstance(value, list):
+        return value
+    raise ValueError(f"{text!r:.80} is not a list")
+
+
+def _options(columns: Columns, row: Row) -> tuple[str, ...]:
+    texts = [str(value) for value in _listed(columns.options, row, columns.text_lists)]
+    if columns.option_mark:
+        texts = [text.strip() for whole in texts for text in re.split(columns.option_mark, whole)[1:]]
+    return tuple(text for text in texts if text not in columns.no_option)
+
+
+def _answers(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str, ...]:
+    if not columns.answer:
+        return ()
+    cells = _listed((columns.answer,), row, columns.text_lists)
+    return tuple(_answer(columns, cell, options) for cell in cells)
+
+
+def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
+    """The truth as text or letter. Raises ValueError for a letter or text that no option has."""
+    if columns.answer_is == "index":
+        return letter_of(int(cell), len(options))
+    text = columns.answer_words.get(str(cell), str(cell))
+    if columns.answer_is == "text":
+        return text
+    letters = [letter_of(place, len(options)) for place in range(len(options))]
+    if columns.answer_is == "letter" and text.strip("(). ").upper() in letters:
+        return text.strip("(). ").upper()
+    if columns.answer_is == "option" and text in options:
+        return letters[options.index(text)]
+    raise ValueError(f"answer {text!r} is none of the {len(options)} options")
+
+
+def _category(columns: Columns, row: Row) -> str:
+    text = str(_cell(columns.category, row)) if columns.category else ""
+    if not columns.category_pattern:
+        return text
+    match = re.search(columns.category_pattern, text)
+    if match is None:
+        raise ValueError(f"{columns.category} {text!r} does not tell the category")
+    return match[1]

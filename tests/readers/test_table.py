@@ -1,0 +1,67 @@
+"""Columns of any name and kind, and what is said when they do not fit."""
+
+import json
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.readers.columns import Columns
+from emma_eval.readers.registry import get_reader
+
+ROW = {"q": "Which?", "a": "B", "x": ["one", "two"], "deep": {"er": "kind"}}
+
+
+def read(tmp_path, content, name="rows.json", **columns):
+    path = tmp_path / name
+    lines = "\n".join(map(json.dumps, content)) if name.endswith("jsonl") else json.dumps(content)
+    path.write_text(content if isinstance(content, str) else lines)
+    return get_reader("table", Columns(question="q", answer="a", **columns)).read_files({"rows": path})
+
+
+def test_columns_within_columns_and_one_of_two_names(tmp_path):
+    (one,) = read(tmp_path, [ROW], category="deep.er", id="number|q", meta={"kind": "deep.er"})
+    assert (one.id, one.category, one.meta["kind"]) == ("Which?", "kind", "kind")
+
+
+def test_rows_keyed_by_id_or_below_a_key(tmp_path):
+    (keyed,) = read(tmp_path, {"7": ROW}, id="id")
+    (below,) = read(tmp_path, {"data": [ROW]}, rows="data")
+    assert (keyed.id, below.id) == ("7", "0")
+
+
+@pytest.mark.parametrize(
+    ("form", "cell", "options"),
+    [("letter", "(b)", ["one", "two"]), ("index", 1, ["one", "two"]), ("option", "two", ["one", "two"])],
+)
+def test_the_truth_as_letter_number_or_text_of_an_option(tmp_path, form, cell, options):
+    (one,) = read(tmp_path, [ROW | {"a": cell, "x": options}], options="x", answer_is=form)
+    assert one.answers == ("B",)
+
+
+def test_a_table_of_tab_separated_values(tmp_path):
+    (one,) = read(tmp_path, "q\ta\tA\tB\nWhich?\tB\tone\ttwo\n", "rows.tsv", options=["A", "B"], answer_is="letter")
+    assert (one.options, one.answers) == (("one", "two"), ("B",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        ([{"q": "?", "aa": "B"}], {}, r"row 0: key 'a' is missing; did you mean 'aa'\?"),
+        ([ROW, 5], {}, "row 1: a JSON object is expected, not int"),
+        ([ROW | {"a": "C"}], {"options": "x", "answer_is": "letter"}, "row 0: answer 'C' is none of the 2 options"),
+        ([ROW | {"a": 2}], {"options": "x", "answer_is": "index"}, "row 0: answer 2 is none of the 2 options"),
+        ([ROW | {"x": "['one'"}], {"options": "x", "text_lists": "x"}, "row 0: .* is not a list"),
+        ([ROW], {"category": "q", "category_pattern": "(z+)"}, "row 0: q 'Which\\?' does not tell the category"),
+        ([ROW], {"images": "q", "image_name": "../{q}.jpg"}, "row 0: the file name .* leads out of its folder"),
+        ("5", {}, "a JSON list of rows is expected, not int"),
+        ([ROW], {"rows": "data"}, "a JSON object with the key 'data' is expected"),
+    ],
+)
+def test_rows_that_do_not_fit_are_told_by_file_and_row(tmp_path, rows, columns, message):
+    with pytest.raises(UserError, match=rf"rows\.json.*{message}"):
+        read(tmp_path, rows, **columns)
+
+
+def test_the_lines_of_a_json_lines_file_count_from_one(tmp_path):
+    with pytest.raises(UserError, match=r"rows\.jsonl, row 2: key 'a' is missing"):
+        read(tmp_path, [ROW, {"q": "?"}], "rows.jsonl")

@@ -1,0 +1,39 @@
+"""Captions: what stops the tokenizer is taken out, and what is missing is said."""
+
+import shutil
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.scorers.captions import captions, tokenize
+from tests.scorers.helpers import answered, sample
+
+needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="the tokenizer is a Java program")
+
+
+def test_without_java_there_is_a_clear_word_and_no_score(monkeypatch):
+    pytest.importorskip("pycocoevalcap")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="no `java` on the PATH: install a Java runtime"):
+        captions([sample("1", "A cat.")], answered("A cat."))
+
+
+def test_without_the_package_it_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'emma-eval\[captions\]'"):
+        captions([sample("1", "A cat.")], answered("A cat."))
+
+
+@needs_java
+def test_line_breaks_of_any_kind_shift_no_caption():
+    pytest.importorskip("pycocoevalcap")
+    texts = [("One\r\ncat.",), ("Two\u2028dogs.", "A\x0bfox.\n"), ("An owl.",)]
+    assert tokenize(texts) == {0: ["one cat"], 1: ["two dogs", "a fox"], 2: ["an owl"]}
+
+
+@needs_java
+def test_a_missing_caption_is_an_empty_one():
+    pytest.importorskip("pycocoevalcap")
+    samples = [sample("1", ("A cat sits.", "One cat.")), sample("2", "A dog runs.")]
+    scores = captions(samples, answered("A cat sits.", None))
+    assert [(one.value, one.status) for one in scores.samples] == [(1.0, "answered"), (0.0, "missing")]
