@@ -18,6 +18,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaForCausalLM
 
+from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.tree import Tree
 
@@ -32,6 +33,7 @@ class State:
     rows: NDArray[np.int64]  # (P,) ascending: the row of the batch that an open answer is in
     seen: Tensor  # (P, K) bool: the slots on its way to the root
     lengths: Tensor  # (P,) tokens on that way: the next one's position
+    steps: Steps | None = None  # recorded ones, on CUDA
 
     def keep(self, answers: Sequence[int]) -> None:
         """Drop the other answers. Rows without an open one leave the batch once they are half of it."""
@@ -72,7 +74,9 @@ def prefill(
     if prefix:
         memory.put(prefix)
     batch = pad_sequence(list(embeds), batch_first=True)  # (B, L, D)
-    hidden = _read(llama, memory, batch, torch.from_numpy(positions).to(device), torch.from_numpy(seen).to(device))
+    straight = all(len(tree.branches) == 1 and tree.start == start for tree in trees)
+    mask = None if straight and device.type == "cuda" else torch.from_numpy(seen).to(device)  # flash kernels take none
+    hidden = _read(llama, memory, batch, torch.from_numpy(positions).to(device), mask)
     rows = np.repeat(np.arange(len(trees)), [len(tree.ends) for tree in trees])
     ends = np.concatenate([tree.ends for tree in trees])
     ways = torch.from_numpy(seen[rows, ends]).to(device)
@@ -106,7 +110,9 @@ def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
     seen[:, :, slots] = torch.eye(width, dtype=torch.bool, device=device)
     seen[place] = state.seen
     state.lengths = state.lengths + 1
-    hidden = _read(llama, memory, llama.get_input_embeddings()(batch), positions, seen)
+    hidden = state.steps.hidden(batch, positions, _mask(seen, llama.dtype)) if state.steps else None
+    if hidden is None:
+        hidden = _read(llama, memory, llama.get_input_embeddings()(batch), positions, seen)
     return _logits(llama, hidden, *place)
 
 
@@ -129,18 +135,25 @@ def greedy(
         logits = step(llama, state, tokens)
 
 
-def _read(llama: LlamaForCausalLM, memory: KeyValues, embeds: Tensor, positions: Tensor, seen: Tensor) -> Tensor:
-    """The last hidden states (B, L, D) of embeds (B, L, D) at positions (B, L); `seen` (B, L, K): what each sees."""
+def _read(llama: LlamaForCausalLM, memory: KeyValues, embeds: Tensor, positions: Tensor, seen: Tensor | None) -> Tensor:
+    """The last hidden states (B, L, D) of embeds (B, L, D) at positions (B, L).
+
+    `seen` (B, L, K) says what each token sees; None: all before it.
+    """
     memory.extend(embeds.shape[1])
-    mask = torch.zeros(seen.shape, dtype=embeds.dtype, device=embeds.device).masked_fill_(~seen, -torch.inf)
     output: Any = llama.model(
         inputs_embeds=embeds,
-        attention_mask=mask[:, None, :, : memory.filled],
+        attention_mask=None if seen is None else _mask(seen[:, :, : memory.filled], embeds.dtype)[:, None],
         position_ids=positions,
         past_key_values=memory,
         use_cache=True,
     )
     return cast(Tensor, output.last_hidden_state)
+
+
+def _mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """What attention adds to its scores: 0 for what is seen, else minus infinity."""
+    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -torch.inf)
 
 
 def _logits(llama: LlamaForCausalLM, hidden: Tensor, rows: Any, slots: Any) -> Tensor:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig
 
+SLOT_GRAIN = 64  # on a GPU: fewer shapes to record, and aligned masks
+
 Layers = Sequence[tuple[Tensor, Tensor]]  # a layer's keys and values: (B, H, K, Dh) each
 
 
@@ -23,11 +25,19 @@ class KeyValues:
         self._heads, self._width = config.num_key_value_heads, config.head_dim
         self._buffers = [torch.empty(0, dtype=dtype, device=device) for _ in range(2 * config.num_hidden_layers)]
         self.layers: list[tuple[Tensor, Tensor]] = []  # keys and values: (B, H, K, Dh) each
+        self._grain = SLOT_GRAIN if device.type == "cuda" else 1
         self.rows = self.slots = self.filled = 0
-        self._places = slice(0)  # the slots that the next `update` fills
+        self._places: slice | Tensor = slice(0)  # the slots that the next `update` fills
+        self._visible = 0  # attention reads so many slots
+
+    @property
+    def address(self) -> int:
+        """Where the memory begins; it moves when it grows."""
+        return self._buffers[0].data_ptr()
 
     def open(self, rows: int, slots: int) -> None:
-        """Make room for a new batch; what the last one had read is gone."""
+        """Make room for a new batch of at least so many slots; what the last one had read is gone."""
+        slots = self._rounded(slots)
         views = [self._view(at, rows, slots) for at in range(len(self._buffers))]
         self.layers = list(zip(views[::2], views[1::2], strict=True))
         self.rows, self.slots, self.filled = rows, slots, 0
@@ -43,21 +53,26 @@ class KeyValues:
         """Let the next forward pass fill `count` slots."""
         self._places = slice(self.filled, self.filled + count)
         self.filled += count
+        self._visible = self.filled
+
+    def fill(self, places: Tensor) -> None:
+        """Let forward passes fill the slots that `places` (L,) names when they run, and read every slot."""
+        self._places, self._visible = places, self.slots
 
     def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Store a layer's new keys and values, (B, H, L, Dh), and return all of the layer's that attention sees."""
         all_keys, all_values = self.layers[layer]
         all_keys[:, :, self._places] = keys
         all_values[:, :, self._places] = values
-        return all_keys[:, :, : self.filled], all_values[:, :, : self.filled]
+        return all_keys[:, :, : self._visible], all_values[:, :, : self._visible]
 
     def copy(self) -> Layers:
         """What is stored now, in memory of its own."""
         return [(k[:, :, : self.filled].clone(), v[:, :, : self.filled].clone()) for k, v in self.layers]
 
     def keep(self, rows: Tensor, slots: int) -> None:
-        """Go on with these rows alone, (B',) indices, and with room for `slots` slots."""
-        filled = self.filled
+        """Go on with these rows alone, (B',) indices, and with room for at least `slots` slots."""
+        filled, slots = self.filled, self._rounded(slots)
         for layer, stored in enumerate(self.layers):
             kept = [part[rows, :, :filled] for part in stored]
             keys, values = self._view(2 * layer, len(rows), slots), self._view(2 * layer + 1, len(rows), slots)
@@ -65,8 +80,11 @@ class KeyValues:
             self.layers[layer] = keys, values
         self.rows, self.slots = len(rows), slots
 
+    def _rounded(self, slots: int) -> int:
+        return -(-slots // self._grain) * self._grain
+
     def _view(self, at: int, rows: int, slots: int) -> Tensor:
         needed = rows * self._heads * slots * self._width
         if self._buffers[at].numel() < needed:
-            self._buffers[at] = self._buffers[at].new_empty(needed)
+            self._buffers[at] = self._buffers[at].new_zeros(needed)  # no NaN: a mask does not hide it
         return self._buffers[at][:needed].view(rows, self._heads, slots, self._width)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from emma_eval.errors import UserError
+from emma_eval.models.emma import attention
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.checkpoint import fill, read_tensors, take, without_prefix
 from emma_eval.models.emma.clip import Towers, from_state, load_towers
@@ -105,7 +106,9 @@ def _llama(
     for name in ("model.embed_tokens.weight", "lm_head.weight"):
         state[name] = _resize(state[name], vocabulary)
     llama_config.vocab_size = vocabulary
-    return cast(LlamaForCausalLM, from_state(LlamaForCausalLM, llama_config, state, dtype))
+    llama = cast(LlamaForCausalLM, from_state(LlamaForCausalLM, llama_config, state, dtype))
+    llama.set_attn_implementation(attention.NAME)
+    return llama
 
 
 def _resize(rows: Tensor, count: int) -> Tensor:

@@ -18,6 +18,7 @@ from transformers import LlamaForCausalLM
 
 from emma_eval.errors import SampleError
 from emma_eval.models.emma.alignment import Alignment
+from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.clip import Towers
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.decoding import State, greedy, prefill
@@ -109,7 +110,9 @@ class Emma:
         trees = [row.tree for row in rows]
         prefix = next((row.prefix for row in rows if row.prefix), ())
         read: Layers = self._read_before.of([prefix], lambda _: [self._read_prefix(prefix)])[prefix] if prefix else ()
-        return prefill(self.llama, self._memory, trees, self.embed(trees, pictures), read)
+        logits, state = prefill(self.llama, self._memory, trees, self.embed(trees, pictures), read)
+        state.steps = self._steps
+        return logits, state
 
     def _generation(self, ids: Sequence[int]) -> Generation:
         return Generation(self.tokenizer.decode(ids), tuple(ids))
@@ -169,6 +172,10 @@ class Emma:
     @cached_property
     def _memory(self) -> KeyValues:
         return KeyValues(self.llama.config, self.dtype, self.device)
+
+    @cached_property
+    def _steps(self) -> Steps | None:
+        return Steps(self.llama, self._memory) if self.device.type == "cuda" else None
 
     @cached_property
     def _seen(self) -> Recent[ImageSource, Tensor]:

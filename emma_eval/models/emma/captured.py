@@ -1,0 +1,104 @@
+"""Decoding steps recorded as CUDA graphs: one launch instead of a thousand, which is what a step of few tokens costs.
+
+A graph computes at fixed addresses: inputs are copied to them, keys and values lie where they lay (see KeyValues), and
+the slots to fill are themselves an input. Attention reads every slot of the batch; the mask hides the empty ones.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from emma_eval.models.emma.key_values import KeyValues
+
+WORTH_RECORDING = 3  # recording costs as much as some steps: shapes that come but once are not recorded
+
+Shape = tuple[int, int, int]  # rows, tokens a row, slots
+
+
+class Steps:
+    """Computes decoding steps, recording those whose shape comes again and again."""
+
+    def __init__(self, llama: LlamaForCausalLM, memory: KeyValues) -> None:
+        self._llama, self._memory = llama, memory
+        self._recorded: dict[Shape, Recorded] = {}
+        self._met: Counter[Shape] = Counter()
+        self._address = memory.address
+        self._enabled = True
+
+    def hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
+        """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, L, K)."""
+        if self._address != self._memory.address:
+            self._recorded, self._address = {}, self._memory.address
+        shape = (*tokens.shape, mask.shape[2])
+        self._met[shape] += 1
+        if not self._enabled or self._met[shape] < WORTH_RECORDING:
+            return None
+        try:
+            if shape not in self._recorded:
+                self._recorded[shape] = Recorded(self._llama, self._memory, shape, mask.dtype)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # what cannot be captured on this GPU or with these versions
+            self._enabled = False
+            warnings.warn(f"CUDA graphs are off, decoding is slower: {error}", stacklevel=2)
+            return None
+        return self._recorded[shape](tokens, positions, mask)
+
+
+class Recorded:
+    """One step as a graph, with its inputs and its output."""
+
+    def __init__(self, llama: LlamaForCausalLM, memory: KeyValues, shape: Shape, dtype: torch.dtype) -> None:
+        rows, width, slots = shape
+        self._memory = memory
+        ids = torch.zeros(4, rows, width, dtype=torch.long, device=llama.device)
+        self._tokens, self._positions = ids[0], ids[1]
+        self._places = torch.arange(width, device=llama.device) + memory.filled
+        self._mask = torch.zeros(rows, 1, width, slots, dtype=dtype, device=llama.device)
+        self._hidden = torch.empty(rows, width, llama.config.hidden_size, dtype=dtype, device=llama.device)
+        embed = llama.get_input_embeddings()
+
+        def compute() -> None:
+            memory.fill(self._places)
+            output: Any = llama.model(
+                inputs_embeds=embed(self._tokens),
+                attention_mask=self._mask,
+                position_ids=self._positions,
+                past_key_values=memory,
+                use_cache=True,
+            )
+            self._hidden.copy_(output.last_hidden_state)
+
+        self._replay = record(compute)
+
+    def __call__(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Compute the step, which fills the memory's next free slots."""
+        width = tokens.shape[1]
+        self._tokens.copy_(tokens)
+        self._positions.copy_(positions)
+        self._mask.copy_(mask[:, None])
+        torch.arange(self._memory.filled, self._memory.filled + width, out=self._places)
+        self._replay()
+        self._memory.extend(width)
+        return self._hidden
+
+
+def record(compute: Callable[[], None]) -> Callable[[], None]:
+    """Capture what `compute` does on the GPU; the result does it again."""
+    aside = cast(Any, torch.cuda).Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # libraries set themselves up at the first calls, which must not be captured
+        for _ in range(2):
+            compute()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        compute()
+    return graph.replay

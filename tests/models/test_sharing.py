@@ -1,0 +1,123 @@
+"""Reading together changes nothing: trees, prefixes, masks and recorded steps against each prompt read alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from emma_eval.inference import answer
+from emma_eval.inference.usage import Usage
+from emma_eval.models import load_model
+from emma_eval.models.emma import captured, decoding
+from emma_eval.models.emma.attention import attend
+from emma_eval.models.emma.model import Emma
+from emma_eval.types import Request
+from tests.models.asking import read
+from tests.models.test_layouts import Picture
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+
+SYSTEM = "A chat between a person and a machine. USER: "
+
+
+@pytest.fixture(scope="module", params=[EMMA, LLAVA], ids=["emma", "llava"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Emma:
+    tiny: Tiny = request.param
+    return load_model(str(tiny.write(tmp_path_factory.mktemp("sharing"))), device="cpu")
+
+
+def questions() -> list[Request]:
+    """Three pictures, four questions on each, two of them with the same instruction; and two without a picture."""
+    shown = [Picture(picture(40, 30 + 9 * n, seed=n)) for n in range(3)]
+    asked = ["what is left of the ball", "what is red", "is it a ball or a cube", "what"]
+    about = [
+        Request(f"{p}-{q}", 0, f"{SYSTEM}<image>\n{question}? ASSISTANT:", question[:6], (image,), 9 - 2 * q)
+        for p, image in enumerate(shown)
+        for q, question in enumerate(asked)
+    ]
+    return [
+        *about,
+        *(Request(text, 0, f"{SYSTEM}{text} ASSISTANT:", text, (), 6) for text in ("left?", "right or left?")),
+    ]
+
+
+def ids(model: Emma, requests: list[Request], sharing: bool) -> tuple[dict[int, tuple[str | None, int]], Usage]:
+    usage = Usage()
+    found = {n: (r.text, r.tokens) for n, r in answer(model, requests, "auto", usage, sharing=sharing)}
+    return found, usage
+
+
+def test_answers_are_the_same_and_fewer_tokens_are_computed(model: Emma) -> None:
+    alone, whole = ids(model, questions(), sharing=False)
+    together, shared = ids(model, questions(), sharing=True)
+    assert together == alone
+    assert whole.computed_tokens == whole.prompt_tokens == shared.prompt_tokens
+    assert shared.computed_tokens < whole.computed_tokens / (2 if model.alignment is None else 1.3)
+
+
+@torch.inference_mode()
+def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None:
+    requests = questions()
+    prompts = [model.read(request) for request in requests]
+    pictures = {image: model.look(image) for request in requests for image in request.images}
+    prefix = model.common_start(prompts)
+    assert len(prefix) > 5
+    rows = model.rows(prompts, prefix)
+    logits, _ = model.prefill(rows, pictures)
+    for member, ours in zip([m for row in rows for m in row.members], logits, strict=True):
+        alone, _ = read(model, [requests[member]])
+        torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
+
+
+@torch.inference_mode()
+def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
+    odd = Request("odd", 0, "No system text here. <image> what?", "what", (Picture(picture(seed=9)),), 3)
+    requests = [*questions()[:3], odd]
+    prompts = [model.read(request) for request in requests]
+    pictures = {image: model.look(image) for request in requests for image in request.images}
+    rows = model.rows(prompts, model.common_start(prompts[:3]))
+    logits, _ = model.prefill(rows, pictures)
+    torch.testing.assert_close(logits[-1], read(model, [odd])[0][0], rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("room", [1, 8])
+def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = [Request(r.sample_id, 0, r.prompt, r.instruction, r.images, 40) for r in questions()]
+    expected, _ = ids(model, long, sharing=False)
+    monkeypatch.setattr(decoding, "ROOM", room)
+    assert ids(model, long, sharing=True)[0] == expected
+
+
+def test_recorded_steps_answer_alike(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU the graph is replaced by the function that it records; addresses, masks and slots stay."""
+    expected, _ = ids(model, questions(), sharing=True)
+    recorded = []
+    monkeypatch.setattr(captured, "record", lambda compute: recorded.append(compute) or compute)
+    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
+    monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
+    assert ids(model, questions(), sharing=True)[0] == expected
+    assert recorded
+
+
+def test_a_gpu_that_cannot_record_decodes_without(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(compute: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    expected, _ = ids(model, questions(), sharing=True)
+    monkeypatch.setattr(captured, "record", refuse)
+    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
+    monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
+    with pytest.warns(UserWarning, match="CUDA graphs are off"):
+        assert ids(model, questions(), sharing=True)[0] == expected
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(5, 5), (5, 9), (1, 9)])
+def test_attention_without_a_mask_is_causal_from_the_end(queries: int, keys: int) -> None:
+    torch.manual_seed(0)
+    query, key, value = torch.randn(2, 4, queries, 8), torch.randn(2, 4, keys, 8), torch.randn(2, 4, keys, 8)
+    module = torch.nn.Module()
+    module.is_causal = True  # type: ignore[assignment]
+    ours, _ = attend(module, query, key, value, None, scaling=0.3)
+    mask = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+    expected = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=0.3).transpose(1, 2)
+    torch.testing.assert_close(ours, expected)
