@@ -5,6 +5,8 @@
 - ScienceQA: the results file with its `outputs`; MMBench: TSV, CSV or xlsx with `index` and `prediction`
 - MME: a folder with a text file a subtask, each line picture, question, truth, answer
 - POPE: JSON lines of {question, answer} without ids
+- AMBER, captions: a JSON array of {id, response}, {image_id, caption}
+- MMMU, MM-Vet: a JSON object id -> text; MathVista: id -> {response, ...}
 
 All but xlsx may be gzip files.
 """
@@ -22,6 +24,9 @@ from emma_eval.json_file import parse_json
 from emma_eval.table_file import read_table
 
 Row = Mapping[str, Any]  # under the keys that its format has
+ID_KEYS = ("question_id", "questionId", "index", "id", "pid", "image_id", "image")
+TEXT_KEYS = ("text", "response", "caption", "answer", "prediction")
+ROW_KEYS = frozenset((*ID_KEYS, *TEXT_KEYS))  # what tells a row from an object that maps ids to rows
 
 
 def answer_rows(path: Path) -> Iterator[tuple[str, Row]]:
@@ -42,15 +47,16 @@ def answer_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Row]]:
+    """A row a line, unless the file is one object over several lines, or a line that holds all answers."""
+    if text.split("\n", 1)[0].strip() == "{":
+        yield from _by_id(path, parse_json(text, path))
+        return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        if number == 1 and line.strip() == "{":
-            yield from _outputs(path, text)
-            return
         row = parse_json(line, path, number)
-        if number == 1 and isinstance(row, dict) and "outputs" in row:
-            yield from _outputs(path, text)
+        if number == 1 and isinstance(row, dict) and ("outputs" in row or not text.removeprefix(line).strip()):
+            yield from _by_id(path, row)
             return
         yield f"line {number}", _object(path, f"line {number}", row)
 
@@ -60,13 +66,16 @@ def _json_array(path: Path, text: str) -> Iterator[tuple[str, Row]]:
         yield f"row {number}", _object(path, f"row {number}", row)
 
 
-def _outputs(path: Path, text: str) -> Iterator[tuple[str, Row]]:
-    """A results file of ScienceQA: one object whose `outputs` map the problem id to the text."""
-    outputs = parse_json(text, path).get("outputs")
+def _by_id(path: Path, content: Any) -> Iterator[tuple[str, Row]]:
+    """Answers by id: texts, or objects that hold them; ScienceQA's are below `outputs`. A row of its own is one row."""
+    outputs = content.get("outputs", content) if isinstance(content, dict) else content
     if not isinstance(outputs, dict):
-        raise UserError(f"{path}: a JSON object must map ids to texts under the key 'outputs'; else write JSON lines")
+        raise UserError(f"{path}: a JSON object must map ids to texts, or have such a one as 'outputs'")
+    if outputs is content and not ROW_KEYS.isdisjoint(outputs):
+        yield "line 1", outputs
+        return
     for name, output in outputs.items():
-        yield f"outputs[{name!r}]", {"question_id": name, "text": output}
+        yield f"key {name!r}", {"question_id": name, **(output if isinstance(output, dict) else {"text": output})}
 
 
 def _object(path: Path, place: str, row: Any) -> Row:

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emma_eval.answer_files import Row, answer_rows
+from emma_eval.answer_files import ID_KEYS, TEXT_KEYS, Row, answer_rows
 from emma_eval.errors import UserError
 from emma_eval.readers.mmbench_tsv import PASS
 from emma_eval.text import counted
 from emma_eval.types import Answer, Answers, Key, Sample
 
-ID_KEYS = ("question_id", "questionId", "index", "id", "image")
-TEXT_KEYS = ("text", "answer", "prediction")
 ROUND_KEYS = ("round_id", "round")
 CATEGORY_KEYS = ("category", "task")
 YES_OR_NO = "Please answer yes or no."  # the end of MME's questions, which some files leave out

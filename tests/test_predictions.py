@@ -32,6 +32,8 @@ def texts(predictions):
         [{"question_id": 1, "answer": "yes"}, {"question_id": 2, "answer": "no"}],  # VQA
         [{"questionId": "1", "prediction": "yes"}, {"questionId": "2", "prediction": "no"}],  # GQA
         [{"image": "1", "answer": "yes"}, {"image": "2", "answer": "no"}],  # VizWiz
+        [{"id": 1, "response": "yes"}, {"id": 2, "response": "no"}],  # AMBER
+        [{"image_id": 1, "caption": "yes"}, {"image_id": 2, "caption": "no"}],  # captions
         [{"question": "Is it a cat?", "answer": "yes"}, {"question": "Is it a dog?", "answer": "no"}],  # POPE
     ],
 )
@@ -45,6 +47,24 @@ def test_rows_of_every_official_format(tmp_path, rows, name):
 def test_scienceqas_results_file(tmp_path, indent):
     content = json.dumps({"acc": 50, "outputs": {"1": "A", "2": "B"}}, indent=indent)
     assert texts(read_predictions(write(tmp_path, content, "r.json"), TWO)) == {("1", 0): "A", ("2", 0): "B"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"1": "A", "2": "B"},  # MMMU, MM-Vet
+        {"1": {"pid": "1", "answer": "truth", "response": "A"}, "2": {"pid": "2", "response": "B"}},  # MathVista
+    ],
+)
+def test_answers_by_id(tmp_path, content, indent):
+    path = write(tmp_path, json.dumps(content, indent=indent), "r.json")
+    assert texts(read_predictions(path, TWO)) == {("1", 0): "A", ("2", 0): "B"}
+
+
+def test_a_single_row_is_no_answers_by_id(tmp_path):
+    path = write(tmp_path, [{"question_id": 1, "text": "A"}])
+    assert texts(read_predictions(path, TWO)) == {("1", 0): "A"}
 
 
 @pytest.mark.parametrize(
