@@ -19,6 +19,8 @@ all metrics) and the loss is at least the smallest effect (1% of the metric's fu
   tasks:
     pope_mini: {smallest_effect: 3.0, metrics: {recall: 5.0}}
 
+An alpha of 1 leaves the test out: for a deterministic model every change of the smallest effect counts.
+
 exit codes: 0 passed, 1 regressed or no longer comparable with the baseline, 2 a mistake to mend"""
 
 

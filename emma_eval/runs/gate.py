@@ -2,7 +2,7 @@
 
 Tolerances come from a YAML file; what it does not say stays at the defaults:
 
-    alpha: 0.05                # chance of a false alarm among all metrics together (Holm)
+    alpha: 0.05                # chance of a false alarm among all metrics together (Holm); 1 leaves the test out
     smallest_effect: 1.0       # percent of a metric's full range; a smaller change passes whatever its p value
     tasks:
       pope_mini:
@@ -43,7 +43,7 @@ class TaskTolerance(Record):
 class Tolerances(Record):
     """When a change counts."""
 
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, le=1)
     smallest_effect: NonNegativeFloat = 1.0
     tasks: dict[str, TaskTolerance] = Field(default_factory=dict)
 

@@ -58,10 +58,14 @@ def resampled(metrics: Sequence[Metric], clusters: Integers, resamples: int = RE
     Calls with equal `clusters`, `resamples` and `seed` draw the same clusters, which makes two models' values pairs.
     """
     import numpy as np
+    from scipy.sparse import csr_array
 
     ratios = {id(ratio): ratio for metric in metrics for ratio in metric.ratios}
     of_cluster = _sums_by_cluster(list(ratios.values()), clusters)
-    sums = np.concatenate([drawn @ of_cluster for drawn in _draws(len(of_cluster), resamples, seed)])
+    # Sparse, as most clusters add nothing to most categories; and always summed in the same order, where a threaded
+    # BLAS changes last digits with the number of its threads.
+    transposed = csr_array(of_cluster.T)
+    sums = np.concatenate([(transposed @ drawn).T for drawn in _draws(len(of_cluster), resamples, seed)])
     values = dict(zip(ratios, _quotients(sums, of_cluster.sum(axis=0)), strict=True))
     return np.stack([combined(metric, np.stack([values[id(ratio)] for ratio in metric.ratios])) for metric in metrics])
 
@@ -103,7 +107,7 @@ def entry_clusters(ratio: Ratio, clusters: Integers) -> Integers:
 
 
 def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each cluster was drawn in each resample, in chunks of shape (resamples, clusters)."""
+    """How often each cluster was drawn in each resample, in chunks of shape (clusters, resamples)."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
@@ -111,7 +115,7 @@ def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
         drawn = np.empty((min(CHUNK, resamples - start), clusters))
         for row in drawn:
             row[:] = np.bincount(generator.integers(0, clusters, clusters), minlength=clusters)
-        yield drawn
+        yield np.ascontiguousarray(drawn.T)
 
 
 def _quotients(sums: Floats, whole: Floats) -> Floats:

@@ -11,16 +11,19 @@ from typing import Literal
 from emma_eval.stats.bootstrap import full_range
 from emma_eval.stats.paired import Paired
 
+NOISE = 1e-9  # percent; rounding makes no difference
+
 Verdict = Literal["pass", "regressed", "improved", "incomparable"]
 
 
 def verdict(pair: Paired, p_value: float, alpha: float, smallest_effect: float) -> Verdict:
     """What became of a metric. `p_value` is the pair's, corrected; `smallest_effect` is in percent of the full range.
 
-    A metric without a better direction, such as the yes ratio, always passes.
+    An `alpha` of 1 leaves the test out. A metric without a better direction, such as the yes ratio, always passes.
     """
     effect = gain(pair)
-    if p_value >= alpha or abs(effect) < smallest_effect:
+    by_chance = p_value >= alpha and alpha < 1
+    if by_chance or abs(effect) < max(smallest_effect, NOISE):
         return "pass"
     return "improved" if effect > 0 else "regressed"
 

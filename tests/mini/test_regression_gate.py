@@ -1,0 +1,91 @@
+"""The gate sees what it is there for: emma-mini, broken in three ways that no exception tells of, fails it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from torch import nn
+
+import emma_eval.models.emma.model as emma
+import emma_eval.task
+from emma_eval.cli.main import main
+from emma_eval.models.emma.instruction import CONTEXT_LENGTH, instruction_ids
+from emma_eval.runs.execute import execute
+from emma_eval.runs.model_source import ModelSource, model_source
+from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.settings import RunSettings
+from emma_eval.task import TaskConfig, load_task
+
+TASKS = ("vqav2_mini", "vizwiz_mini", "seed_mini")
+END_OF_TEXT = 49407
+
+
+def answered(folder: Path, change: Callable[[ModelSource], ModelSource] = lambda source: source) -> Path:
+    """A run of emma-mini on three tasks."""
+    settings = RunSettings(model="emma-mini", tasks=TASKS, suite="mini", device="cpu", dtype="float32")
+    execute(settings, change(model_source(settings)), folder, PlainProgress())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    path = folder / "baseline.json"
+    assert main(["baseline", str(answered(folder / "run")), "--output", str(path)]) == 0
+    return path
+
+
+def regressed(run: Path, baseline: Path, *options: str) -> set[str]:
+    """The tasks that the gate says have regressed. It fails just when there are any."""
+    report = run / "junit.xml"
+    code = main(["regress", str(run), "--baseline", str(baseline), "--junit", str(report), *options])
+    cases = ElementTree.parse(report).iter("testcase")
+    failed = {str(case.get("classname")) for case in cases if case.find("failure") is not None}
+    assert code == int(bool(failed))
+    return failed
+
+
+def test_the_same_model_passes(baseline, tmp_path):
+    assert regressed(answered(tmp_path), baseline) == set()
+
+
+def test_an_alignment_that_ignores_the_question_fails(baseline, tmp_path):
+    def with_identity(source: ModelSource) -> ModelSource:
+        def load():
+            model = source.load()
+            nn.init.eye_(model.alignment.image_text_infusion.weight)
+            nn.init.zeros_(model.alignment.image_text_infusion.bias)
+            return model
+
+        return replace(source, load=load)
+
+    assert "vqav2_mini" in regressed(answered(tmp_path, with_identity), baseline)
+
+
+def test_a_wrong_prompt_suffix_fails_in_its_task_alone(baseline, tmp_path, monkeypatch):
+    def with_wrong_suffix(name: str, folder: Path | None = None) -> TaskConfig:
+        task = load_task(name, folder)
+        suffix = "Answer with the option's letter from the given choices directly."
+        prompt = task.prompt.model_copy(update={"suffix": suffix})
+        return task.model_copy(update={"prompt": prompt}) if name == "vizwiz_mini" else task
+
+    monkeypatch.setattr(emma_eval.task, "load_task", with_wrong_suffix)
+    assert regressed(answered(tmp_path), baseline) == {"vizwiz_mini"}
+
+
+def test_an_instruction_padded_with_the_end_of_text_fails_where_every_change_counts(baseline, tmp_path, monkeypatch):
+    """Its effect is small: a percent or two, which a test on 200 questions can't tell from chance."""
+
+    def padded(text: str) -> tuple[int, ...]:
+        ids = instruction_ids(text)
+        kept = ids[: ids.index(END_OF_TEXT) + 1]
+        return kept + (END_OF_TEXT,) * (CONTEXT_LENGTH - len(kept))
+
+    monkeypatch.setattr(emma, "instruction_ids", padded)
+    tolerances = tmp_path / "tolerances.yaml"
+    tolerances.write_text("alpha: 1\n", encoding="utf-8")
+    assert "vqav2_mini" in regressed(answered(tmp_path / "run"), baseline, "--tolerances", str(tolerances))
