@@ -31,6 +31,7 @@ COMMANDS = {
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
+    "explain": ("emma_eval.cli.explain", "tell how a task is asked and scored, and what published numbers used"),
     "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }

@@ -1,0 +1,168 @@
+"""`explain TASK`: in words, how a task is asked, how each protocol scores it, and what published numbers used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emma_eval.reports.published import Published
+    from emma_eval.task import ScorerConfig, TaskConfig
+    from emma_eval.types import Sample
+
+WIDTH = 110
+PICTURES = {
+    "first": "Its pictures come before the question, one a line.",
+    "in_place": "Its pictures stand where question and options point at them; those not pointed at come first.",
+    "side_by_side": "Its pictures are pasted into one, from left to right, as EMMA's scripts do.",
+    "none": "The model sees no picture.",
+}
+INSTRUCTION = {
+    "first_line": "EMMA's CLIP text encoder reads the first line of the question.",
+    "full": "EMMA's CLIP text encoder reads the whole question.",
+}
+EPILOG = """\
+examples:
+  emma-eval explain mmmu_pasted
+  emma-eval explain pope --data /data/benchmarks      with the first question of the data"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare task and data root."""
+    parser.epilog = EPILOG
+    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files, for a real example")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the explanation. Raises UserError for an unknown task, or data that are asked for and missing."""
+    from emma_eval.reports.published import load_published
+    from emma_eval.task import load_task
+
+    task = load_task(args.task)
+    print(f"{task.name}: {task.title}")
+    counts = " or ".join(f"{count:,}" for count in task.expected.samples)
+    origin = f"; official files: {task.homepage}" if task.homepage else ""
+    print(f"benchmark {task.benchmark}, split {task.split}, {counts} samples{origin}")
+    _print("How it is asked", _asked(task, args.data))
+    _print("How it is scored", _scored(task))
+    _print("What the published numbers used", _published(task, load_published()))
+    return 0
+
+
+def _print(head: str, paragraphs: Iterator[str]) -> None:
+    """A heading with paragraphs below it; a line that begins with a blank stays as it is."""
+    print(f"\n{head}")
+    for paragraph in paragraphs:
+        lines = [paragraph] if paragraph.startswith(" ") else textwrap.wrap(paragraph, WIDTH - 2)
+        print("\n".join(f"  {line}" for line in lines))
+
+
+def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
+    from emma_eval.prompts import build_requests
+
+    yield " ".join(_asking_in_words(task))
+    sample, origin = _example(task, data)
+    requests = list(build_requests(task, [sample]))
+    yield f"Example ({origin}), the whole prompt" + (
+        f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
+    )
+    yield from (f"    {line}" for line in requests[0].prompt.split("\n"))
+    yield "CLIP instruction:"
+    yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
+
+
+def _asking_in_words(task: TaskConfig) -> Iterator[str]:
+    prompt = task.prompt
+    yield PICTURES[prompt.images]
+    if prompt.question:
+        yield "Every sample is asked the same question."
+    if prompt.remove:
+        yield f"{prompt.remove!r} is taken out of the question."
+    if prompt.capitalize:
+        yield "The question's first letter is made large, all others small."
+    if prompt.hint:
+        yield "A hint, where there is one, comes before the question."
+    if prompt.hint_after:
+        yield "A hint, where there is one, comes after it."
+    if prompt.option:
+        yield f"Each option follows as {prompt.option!r}."
+    if prompt.suffix:
+        yield f"The end is {prompt.suffix!r}" + (
+            "." if prompt.open_suffix is None else f"; of open questions {prompt.open_suffix!r}."
+        )
+    if task.circular:
+        yield "It is asked once per rotation of the options."
+    yield INSTRUCTION[prompt.instruction]
+    yield f"Answers are decoded greedily, up to {task.generation.max_new_tokens} new tokens."
+
+
+def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
+    """The first sample of data that are at hand, or an invented one; and which of the two it is."""
+    from emma_eval.images import ImageFile
+    from emma_eval.readers import load_samples
+    from emma_eval.types import Sample
+
+    if data is not None or task.suite is not None:
+        return load_samples(task, data, limit=1)[0], "the first sample"
+    several = task.prompt.images in ("in_place", "side_by_side")
+    question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
+    pictures = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
+    options = ("red", "green", "blue") if task.prompt.option else ()
+    hint = "a hint" if task.prompt.hint or task.prompt.hint_after else ""
+    return Sample("1", question, pictures, ("A",), options, hint), "an invented question"
+
+
+def _scored(task: TaskConfig) -> Iterator[str]:
+    yield f"The primary metric is {task.metric}."
+    explained: dict[str, str] = {}
+    for name, config in task.protocols.items():
+        default = " (the default)" if name == task.protocol else ""
+        options = "".join(f", {key}: {value}" for key, value in config.options.items())
+        same = f"; as {explained[config.scorer]}, but for that" if config.scorer in explained else ""
+        yield f"protocol {name}{default}: scorer {config.scorer}{options}{same}"
+        if not same:
+            yield from (f"    {line}" for line in _scorer_in_words(config))
+        explained.setdefault(config.scorer, name)
+
+
+def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
+    """What the scorer's file and function say of themselves, but for what they read of a sample."""
+    from emma_eval.scorers import SCORERS
+
+    module, function = SCORERS[config.scorer].split(":")
+    scorer = importlib.import_module(module)
+    texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
+    paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]
+    for paragraph in paragraphs:
+        if not paragraph.startswith("Reads of"):
+            yield from textwrap.wrap(paragraph.replace("`", ""), WIDTH - 6)
+
+
+def _published(task: TaskConfig, published: Published) -> Iterator[str]:
+    """The scores of the leaderboard's models, EMMA's first, each with its split and source; then the doubts."""
+    scores = [score for score in published.scores if _letters(score.benchmark).startswith(_letters(task.benchmark))]
+    shown = [score for score in scores if score.model in published.rows]
+    if not scores:
+        yield "No published number of this benchmark is known here."
+    for score in sorted(shown, key=lambda score: published.rows.index(score.model), reverse=True):
+        note = f"; {score.note}" if score.note else ""
+        yield (
+            f"{published.name_of(score.model)}: {score.value:g} {score.unit}, {score.metric}, split: {score.split} "
+            f"({score.reported_by}: {published.sources[score.source]}, {score.where}){note}"
+        )
+    doubts = {remark.item: remark.reason for score in shown for remark in published.remarks_on(score)}
+    yield from (f"Doubt, {item}: {reason}" for item, reason in doubts.items())
+    if len(scores) > len(shown):
+        yield f"{len(scores) - len(shown)} more of other models stand in results/published.yaml."
+
+
+def _letters(name: str) -> str:
+    """A benchmark's name as it is compared: `OK-VQA` and `okvqa` are one."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

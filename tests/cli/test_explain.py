@@ -1,0 +1,60 @@
+"""`explain TASK`: one page of words on how a task is asked and scored, and what published numbers used."""
+
+import pytest
+
+from emma_eval.cli.main import main
+from emma_eval.tasks_index import task_names
+
+
+def explained(capsys, *arguments):
+    assert main(["explain", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_every_task_can_be_explained(name, capsys):
+    if name == "easy_vqa":
+        pytest.importorskip("easy_vqa")
+    text = explained(capsys, name)
+    for head in ("How it is asked", "How it is scored", "What the published numbers used", "CLIP instruction:"):
+        assert head in text
+    assert "Reads of a Sample" not in text
+
+
+def test_how_it_is_asked(capsys):
+    text = explained(capsys, "mmbench_en")
+    assert "the whole prompt of the first of 3 passes" in text
+    assert "USER: <image>\n      a hint\n      What color is the bus?\n      A. red\n      B. green" in text
+    assert "asked once per rotation of the options" in text
+    assert "reads the first line of the question" in " ".join(text.split())
+
+
+def test_pictures_pasted(capsys):
+    text = explained(capsys, "muirbench_pasted")
+    assert "pasted into one, from left to right" in text
+    assert "Which is larger, <image> or Right Image?" in text
+
+
+def test_what_each_protocol_does(capsys):
+    text = " ".join(explained(capsys, "amber_discriminative").split())
+    assert "protocol official (the default): scorer amber " in text
+    assert "protocol emma: scorer amber_emma" in text
+    assert "every question is held against the record after its own" in text
+
+
+def test_published_numbers_with_split_source_and_doubt(capsys):
+    text = " ".join(explained(capsys, "mathvista_emma").split())
+    assert "EMMA-7B (EMMA-1.0): 25.1 percent, accuracy, split: not stated in figure" in text
+    assert "script loads testmini" in text
+    assert "testing whether the gold answer string occurs in the output" in text
+
+
+def test_a_suite_of_our_own_has_its_first_question_and_no_published_number(capsys):
+    text = explained(capsys, "pope_mini")
+    assert "the first sample" in text
+    assert "No published number of this benchmark is known here." in text
+
+
+def test_an_unknown_task(capsys):
+    assert main(["explain", "mmmuu"]) == 2
+    assert "did you mean 'mmmu'?" in capsys.readouterr().err
