@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
+    add("--fast-preprocess", action="store_true", help="resize pictures faster, up to one grey level off the reference")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
 
@@ -77,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         dtype=args.dtype,
         protocols=pairs("--protocol", args.protocol, tasks),
         allow_partial=args.allow_partial,
+        fast_preprocess=args.fast_preprocess,
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
     )

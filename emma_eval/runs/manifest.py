@@ -53,11 +53,12 @@ class TaskFacts(Facts):
 
 
 class SettingsFacts(Facts):
-    """The options that decide which samples are asked."""
+    """The options that decide which samples are asked, and how their pictures are seen."""
 
     limit: int | None
     seed: int | None
     allow_partial: bool
+    fast_preprocess: bool = False
 
 
 class UsageFacts(Facts):

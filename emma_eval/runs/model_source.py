@@ -42,7 +42,9 @@ def model_source(settings: RunSettings) -> ModelSource:
         import torch
 
         torch.manual_seed(settings.seed or 0)
-        return load_model(settings.model, device=settings.device, dtype=settings.dtype)
+        return load_model(
+            settings.model, device=settings.device, dtype=settings.dtype, fast_preprocess=settings.fast_preprocess
+        )
 
     return ModelSource(describe, load)
 

@@ -45,7 +45,12 @@ class RunSession:
         self._model: Model | None = None
         now = Manifest(
             model=self._facts,
-            settings=SettingsFacts(limit=settings.limit, seed=settings.seed, allow_partial=settings.allow_partial),
+            settings=SettingsFacts(
+                limit=settings.limit,
+                seed=settings.seed,
+                allow_partial=settings.allow_partial,
+                fast_preprocess=settings.fast_preprocess,
+            ),
             tasks={plan.task.name: plan.facts for plan in plans},
         )
         before = read_manifest(folder)

@@ -44,6 +44,7 @@ class RunSettings:
     dtype: str | None = None
     protocols: Mapping[str, str] = field(default_factory=dict)  # task -> protocol, where not the task's default
     allow_partial: bool = False
+    fast_preprocess: bool = False
     max_errors: ErrorLimit | None = None
     retry_failed: bool = False
 
@@ -62,6 +63,7 @@ def default_folder(settings: RunSettings) -> Path:
         "dtype": settings.dtype,
         "protocols": dict(sorted(settings.protocols.items())),
         "allow_partial": settings.allow_partial,
+        "fast_preprocess": settings.fast_preprocess,
     }
     digest = hashlib.sha256(json.dumps(defining).encode()).hexdigest()[:8]
     return results_folder() / "runs" / f"{_slug(model_name(settings.model))}-{_slug(settings.suite)}-{digest}"

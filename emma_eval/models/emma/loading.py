@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -27,8 +28,10 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
 
 
-def load_emma(folder: Path, device: str | None = None, dtype: str | None = None) -> Emma:
-    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder; `device` and `dtype` as in `load_model`.
+def load_emma(
+    folder: Path, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
+) -> Emma:
+    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder; the options are those of `load_model`.
 
     Raises UserError for a missing file, a missing or misshaped tensor, an unsupported setting, an unknown tower.
     """
@@ -52,6 +55,7 @@ def load_emma(folder: Path, device: str | None = None, dtype: str | None = None)
     for module in (towers, alignment, projector, llama):
         if isinstance(module, nn.Module):
             module.to(place, precision).eval().requires_grad_(False)
+    processor = replace(processor, fast=fast_preprocess)
     return Emma(config, processor, tokenizer, towers, alignment, projector, llama)
 
 

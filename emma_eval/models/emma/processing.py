@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class ImageProcessor:
     resample: int = Image.Resampling.BICUBIC
     scale: float = 1 / 255
     pad_to_square: bool = False
+    fast: bool = False  # shrink by PyTorch: twice as fast, and up to one level off
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """A picture of any size and mode -> pixel values (3, crop, crop)."""
@@ -44,7 +48,9 @@ class ImageProcessor:
         image = image.convert("RGB")
         if self.pad_to_square:
             image = pad_to_square(image, tuple(int(value * 255) for value in self.mean))
-        image = image.resize(shortest_edge_size(image.size, self.resize), resample=Image.Resampling(self.resample))
+        size, resample = shortest_edge_size(image.size, self.resize), Image.Resampling(self.resample)
+        fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # enlarged, two levels off
+        image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
         return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
 
     def table(self) -> NDArray[np.float32]:
@@ -63,6 +69,13 @@ def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
     canvas = Image.new("RGB", (side, side), colour)
     canvas.paste(image, ((side - width) // 2, (side - height) // 2))
     return canvas
+
+
+def resize_by_torch(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    """The picture at (width, height) by PyTorch's kernel for 8-bit levels, which rounds its weights otherwise."""
+    levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last in memory
+    resized = interpolate(levels, size=size[::-1], mode=TORCH_MODES[resample], antialias=True)
+    return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
 
 
 def shortest_edge_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
