@@ -138,6 +138,7 @@ class TaskConfig(_Strict):
     metric: str = Field(description="the primary metric's name")
     protocol: str = Field(default="official", description="the protocol used when none is named")
     protocols: dict[str, ScorerConfig] = Field(min_length=1)
+    submission: str | None = Field(default=None, description="the file that a judge or a test server takes")
     expected: ExpectedConfig
 
     @field_validator("files")
@@ -251,6 +252,7 @@ def _fields_at(place: tuple[int | str, ...]) -> list[str]:
 def _check_names(task: TaskConfig, path: Path) -> None:
     """Names that only other modules know: reader, its files, scorers, the default protocol."""
     from emma_eval.scorers import SCORERS
+    from emma_eval.submissions import FORMATS
 
     if task.reader not in READERS:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, READERS)}")
@@ -271,6 +273,9 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         if protocol.scorer not in SCORERS:
             hint = did_you_mean(protocol.scorer, SCORERS)
             raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
+    if task.submission is not None and task.submission not in FORMATS:
+        hint = did_you_mean(task.submission, FORMATS)
+        raise UserError(f"{path}: key 'submission': unknown format {task.submission!r}{hint}")
     if task.protocol not in task.protocols:
         hint = did_you_mean(task.protocol, task.protocols)
         raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")
