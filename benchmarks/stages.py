@@ -1,0 +1,86 @@
+"""Where the time goes: the methods that make up a run are timed from outside, the model stays as it is.
+
+On a GPU each stage waits for what it started, which costs the overlap of stages: a pass of its own, not the timed one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from emma_eval.images import ImageBytes, ImageFile
+from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.processing import ImageProcessor
+
+AHEAD = (
+    ("decode", ImageFile, "open"),
+    ("decode", ImageBytes, "open"),
+    ("preprocess", ImageProcessor, "levels"),
+)
+ON_DEVICE = (
+    ("vision", Emma, "vision_features"),
+    ("prefill", Emma, "prefill"),
+    ("generate", Emma, "generate"),
+)
+
+Seconds = dict[str, list[float]]  # of every call
+
+
+def shares(work: Callable[[], float], device: torch.device) -> dict[str, dict[str, float]]:
+    """Do the work, which returns the seconds it waited for pictures and prompts.
+
+    Two shares of its wall time: `device`, whose stages follow one another and add up to 1, and `ahead`, the CPU
+    seconds of threads that work beside the device (more than 1 where several are busy).
+    """
+    start = time.perf_counter()
+    with timed(device) as seconds:
+        waiting = work()
+    wall = time.perf_counter() - start
+    spent = {stage: sum(calls) for stage, calls in seconds.items()}
+    vision, prefill, generate = spent["vision"], spent["prefill"], spent["generate"]  # each holds the one before
+    on_device = {
+        "vision": vision,
+        "prefill": prefill - vision,
+        "generation": generate - prefill,
+        "waiting": waiting,
+        "other": wall - generate - waiting,
+    }
+    return {
+        "device": {stage: taken / wall for stage, taken in on_device.items()},
+        "ahead": {stage: spent[stage] / wall for stage in ("decode", "preprocess")},
+    }
+
+
+@contextmanager
+def timed(device: torch.device) -> Iterator[Seconds]:
+    """What every stage takes while the block runs."""
+    seconds: Seconds = defaultdict(list)
+
+    def wait_and_look() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    with ExitStack() as patches:
+        for clock, stages in ((time.thread_time, AHEAD), (wait_and_look, ON_DEVICE)):
+            for stage, owner, name in stages:
+                wrapped = _timed(getattr(owner, name), seconds[stage], clock)
+                patches.enter_context(patch.object(owner, name, wrapped))
+        yield seconds
+
+
+def _timed(method: Callable[..., Any], calls: list[float], clock: Callable[[], float]) -> Callable[..., Any]:
+    def timed_method(*args: Any, **options: Any) -> Any:
+        start = clock()
+        try:
+            return method(*args, **options)
+        finally:
+            calls.append(clock() - start)
+
+    return timed_method

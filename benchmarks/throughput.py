@@ -1,0 +1,253 @@
+"""How fast the engine is: against itself at batch size 1, against a plain transformers loop, against the hardware.
+
+On a CPU it asks the shipped models the mini suite; on a GPU it asks an EMMA-7B with random weights 2,000 questions
+about 640x480 JPEGs, pictures decoded and text written out. Prints tables and writes JSON.
+
+    python benchmarks/throughput.py [--device cuda] [--output FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks import random_model, stages, vqa_load
+from benchmarks.recording import RESULTS, facts, percent, print_table, write
+from benchmarks.transformers_loop import generate_one_by_one
+from benchmarks.work import matrix_rate, operations, wait
+from emma_eval.inference import answer
+from emma_eval.inference.usage import Usage
+from emma_eval.models import load_model
+from emma_eval.models.emma.model import Emma
+from emma_eval.prompts import build_requests
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+from emma_eval.tasks_index import expand_tasks
+from emma_eval.types import Request
+
+REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one
+PROFILED = 500
+WARM_UP = 128
+
+Ask = Callable[[Emma, Sequence[Request], Usage], Mapping[int, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways to answer that are compared; a slow one may answer a part of the requests, evenly chosen."""
+
+    name: str
+    ask: Ask
+    most: int | None = None
+    at_least: float | None = None  # the bar for how many times faster the first way is
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model, its requests, and the ways to compare."""
+
+    name: str
+    described: str
+    model: Emma
+    requests: Sequence[Request]
+    ways: Sequence[Way]
+    matrix_rate: float | None = None  # of the device, operations a second
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way's speed."""
+
+    way: str
+    requests: int
+    seconds: float
+    samples_per_second: float
+    prompt_tokens_per_second: float  # of all prompts whole, whatever was computed of them
+    operations_per_second: float
+    peak_share: float | None  # of the device's own matrix rate
+    same_answers: float  # share of its requests that the first way answers alike
+    first_is_faster: float  # how many times
+    bar: float | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What was measured of a case."""
+
+    name: str
+    model: str
+    matrix_rate: float | None
+    measured: tuple[Measured, ...]
+    stages: Mapping[str, Mapping[str, float]]  # of the first way's time, see `stages.shares`
+
+
+def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Ask:
+    """Our engine."""
+
+    def ask(model: Emma, requests: Sequence[Request], usage: Usage) -> Mapping[int, str | None]:
+        answers = answer(model, requests, batch_size, usage, sharing=sharing)
+        return {number: response.text for number, response in answers}
+
+    return ask
+
+
+def against_one_by_one(most: int | None, bars: tuple[float | None, float | None]) -> tuple[Way, ...]:
+    """The engine as it is, at batch size 1, and the plain transformers loop."""
+    return (
+        Way("engine", engine()),
+        Way("engine, batch size 1", engine(1), most, bars[0]),
+        Way("transformers generate", generate_one_by_one, most, bars[1]),
+    )
+
+
+def with_and_without_sharing(bar: float) -> tuple[Way, ...]:
+    """The engine, and the engine reading every prompt by itself."""
+    return Way("engine, sharing", engine()), Way("engine, no sharing", engine(sharing=False), None, bar)
+
+
+def measure(case: Case) -> Scenario:
+    """Let every way answer; then look where the first one's time goes."""
+    texts: dict[int, str | None] = {}
+    measured: list[Measured] = []
+    for way in case.ways:
+        numbers = _evenly(len(case.requests), way.most)
+        asked = [case.requests[number] for number in numbers]
+        answers, usage, seconds = _time(way, case.model, asked)
+        texts = texts or dict(answers)
+        speed = operations(case.model, usage, len(asked)) / seconds
+        one = Measured(
+            way=way.name,
+            requests=len(asked),
+            seconds=seconds,
+            samples_per_second=len(asked) / seconds,
+            prompt_tokens_per_second=usage.prompt_tokens / seconds,
+            operations_per_second=speed,
+            peak_share=speed / case.matrix_rate if case.matrix_rate else None,
+            same_answers=sum(answers[place] == texts[number] for place, number in enumerate(numbers)) / len(asked),
+            first_is_faster=1.0,
+            bar=way.at_least,
+            usage=usage,
+        )
+        first = measured[0] if measured else one
+        measured.append(replace(one, first_is_faster=first.samples_per_second / one.samples_per_second))
+    return Scenario(case.name, case.described, case.matrix_rate, tuple(measured), _stages(case))
+
+
+def _time(way: Way, model: Emma, requests: Sequence[Request]) -> tuple[Mapping[int, str | None], Usage, float]:
+    """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no picture."""
+    way.ask(replace(model), requests[:WARM_UP], Usage())
+    usage, fresh = Usage(), replace(model)
+    wait(model.device)
+    start = time.perf_counter()
+    answers = way.ask(fresh, requests, usage)
+    wait(model.device)
+    return answers, usage, time.perf_counter() - start
+
+
+def _stages(case: Case) -> dict[str, dict[str, float]]:
+    def work() -> float:
+        usage = Usage()
+        case.ways[0].ask(replace(case.model), case.requests[:PROFILED], usage)
+        return usage.waiting_seconds
+
+    return stages.shares(work, case.model.device)
+
+
+def _evenly(count: int, most: int | None) -> list[int]:
+    """At most so many of the numbers below `count`, evenly spread."""
+    most = min(most or count, count)
+    return [number * count // most for number in range(most)]
+
+
+def mini(limit: int | None, one_by_one: int | None) -> Iterator[Scenario]:
+    """The shipped models over the shipped suite, in float32 on the CPU."""
+    emma, llava = (load_model(name, device="cpu", dtype="float32") for name in ("emma-mini", "llava-mini"))
+    cases = (
+        ("mini suite", "emma-mini", emma, "mini", against_one_by_one(one_by_one, (6.0, None))),
+        ("pope_mini", "llava-mini", llava, "pope_mini", with_and_without_sharing(1.5)),
+        ("mmbench_mini", "emma-mini", emma, "mmbench_mini", with_and_without_sharing(1.3)),
+    )
+    for name, described, model, tasks, ways in cases:
+        yield measure(Case(name, described, model, _suite_requests(tasks, limit), ways))
+
+
+def _suite_requests(tasks: str, limit: int | None) -> list[Request]:
+    loaded = [load_task(name) for name in expand_tasks([tasks])]
+    return [request for task in loaded for request in build_requests(task, load_samples(task, limit=limit))]
+
+
+def generated(device: torch.device, small: bool, count: int, one_by_one: int) -> Scenario:
+    """EMMA with random weights in bfloat16, asked about one JPEG each; `small`: a tiny one and small pictures."""
+    shape = random_model.SMALL if small else random_model.FULL
+    model = random_model.build(shape, str(device), torch.bfloat16, random_model.tokenizer())
+    rate = matrix_rate(device, torch.bfloat16, *((256,) if small else ()))
+    with tempfile.TemporaryDirectory() as folder:
+        size = (64, 48) if small else vqa_load.SIZE
+        requests = vqa_load.requests(vqa_load.photographs(Path(folder), count, size))
+        ways = against_one_by_one(one_by_one, (5.0, 8.0))
+        described = f"{shape.name}, random, bfloat16"
+        return measure(Case("VQA, one question a picture", described, model, requests, ways, rate))
+
+
+def show(scenario: Scenario) -> None:
+    """Print a scenario's tables."""
+    header = ["", "requests", "s", "samples/s", "prompt tokens/s", "share of peak", "x slower", "bar", "same answers"]
+    rows = [
+        [
+            one.way,
+            one.requests,
+            f"{one.seconds:.1f}",
+            f"{one.samples_per_second:.2f}",
+            f"{one.prompt_tokens_per_second:,.0f}",
+            percent(one.peak_share),
+            f"{one.first_is_faster:.2f}",
+            one.bar,
+            percent(one.same_answers),
+        ]
+        for one in scenario.measured
+    ]
+    print_table(f"{scenario.model}: {scenario.name}", header, rows)
+    if scenario.matrix_rate:
+        print(f"this device multiplies matrices at {scenario.matrix_rate / 1e12:.1f} TFLOP/s")
+    for place, of_stage in scenario.stages.items():
+        print(f"{place}: " + ", ".join(f"{stage} {share:.1%}" for stage, share in of_stage.items()))
+    print(f"{scenario.measured[0].way}: {scenario.measured[0].usage}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="%(default)s here")
+    add("--small", action="store_true", help="the GPU's scenario made tiny, to see that it works; runs on a CPU too")
+    add("--requests", type=int, default=REQUESTS, help="of the GPU's scenario (%(default)s)")
+    add("--one-by-one", type=int, help=f"requests that the slow ways answer (GPU: {ALONE}; CPU: all)")
+    add("--limit", type=int, metavar="N", help="only the first N samples of each mini task")
+    add("--output", type=Path, help="the JSON file (results/benchmarks/throughput-DEVICE.json)")
+    args = parser.parse_args(arguments)
+    device = torch.device(args.device)
+    if device.type == "cuda" or args.small:
+        scenarios = iter([generated(device, args.small, args.requests, args.one_by_one or ALONE)])
+    else:
+        scenarios = mini(args.limit, args.one_by_one)
+    done = []
+    for scenario in scenarios:
+        show(scenario)
+        done.append(asdict(scenario))
+    output = args.output or RESULTS / f"throughput-{device.type}{'-small' if args.small else ''}.json"
+    write({"benchmark": "throughput"} | facts(args.device) | {"scenarios": done}, output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""A VQA workload from a seed: one question each about distinct JPEGs, with short answers of 1 to 8 tokens."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from emma_eval.images import ImageFile
+from emma_eval.mini.questions import all_names
+from emma_eval.processors import usable_cpus
+from emma_eval.prompts import render_prompt
+from emma_eval.types import Request
+
+SIZE = 640, 480
+QUALITY = 90
+OCTAVES = ((5, 70.0), (20, 40.0), (80, 20.0), (320, 12.0), (640, 6.0))  # columns of noise, its strength in levels
+NAMES = (9, 12)  # things a question names; with emma-mini's tokenizer the text of a prompt has about 60 tokens
+MOST_NEW_TOKENS = 8
+SUFFIX = "Answer the question using a single word or phrase."
+
+
+def photograph(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
+    """Write a JPEG that costs what a photograph costs to decode: coarse shapes under ever finer noise."""
+    rng = np.random.default_rng(seed)
+    levels = np.full((size[1], size[0], 3), 128.0, np.float32)
+    for columns, strength in OCTAVES:
+        grid = rng.standard_normal((max(2, columns * size[1] // size[0]), columns, 3), dtype=np.float32)
+        planes = [Image.fromarray(grid[..., channel]).resize(size, Image.Resampling.BICUBIC) for channel in range(3)]
+        levels += strength * np.stack([np.asarray(plane) for plane in planes], axis=-1)
+    Image.fromarray(levels.clip(0, 255).astype(np.uint8)).save(path, "JPEG", quality=QUALITY)
+
+
+def photographs(folder: Path, count: int, size: tuple[int, int] = SIZE) -> list[ImageFile]:
+    """So many different ones in a folder."""
+    images = [ImageFile(folder, f"{number:06d}.jpg") for number in range(count)]
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        list(pool.map(partial(photograph, size=size), [image.path for image in images], range(count)))
+    return images
+
+
+def requests(images: list[ImageFile], seed: int = 0) -> list[Request]:
+    """A question about each picture."""
+    rng, names = random.Random(seed), all_names()
+    asked = []
+    for number, image in enumerate(images):
+        question = f"Is there a {' or a '.join(rng.choices(names, k=rng.randint(*NAMES)))} in the image?"
+        prompt = render_prompt(question, SUFFIX, has_image=True)
+        asked.append(Request(str(number), 0, prompt, question, (image,), rng.randint(1, MOST_NEW_TOKENS)))
+    return asked

@@ -1,0 +1,57 @@
+"""How much there is to compute, and how fast the device multiplies matrices: what a speed is compared with."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import nn
+
+from emma_eval.inference.usage import Usage
+from emma_eval.models.emma.model import Emma
+
+SIDE = 8192  # of the matrices, on a GPU
+REPEATS = 20
+
+
+def operations(model: Emma, usage: Usage, requests: int) -> float:
+    """Floating-point operations of a pass: two for each parameter and token, of LLaMA and of CLIP's vision tower.
+
+    Tokens that were computed, not those that were asked for, and no padding. An answer's first token comes from its
+    prompt; the last is never read. Attention's own products, 1% here, are left out.
+    """
+    tokens = usage.computed_tokens + usage.new_tokens - requests
+    patches = model.towers.patches + 1
+    return 2.0 * (parameters(model.llama) * tokens + parameters(_vision(model)) * patches * usage.pictures)
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers it holds."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = SIDE) -> float:
+    """Operations a second of the device's own product of two square matrices, the best of three series."""
+    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    product = left @ right
+    best = float("inf")
+    for _ in range(3):
+        wait(device)
+        start = time.perf_counter()
+        for _ in range(REPEATS):
+            torch.matmul(left, right, out=product)
+        wait(device)
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * side**3 * REPEATS / best
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _vision(model: Emma) -> nn.Module:
+    tower = getattr(model.towers, "vision", None)
+    assert isinstance(tower, nn.Module), "open_clip's towers are not counted"
+    return tower

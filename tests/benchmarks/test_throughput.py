@@ -1,0 +1,98 @@
+"""The benchmark of speed works and counts right; how fast anything is depends on the machine and is no test."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks import random_model, vqa_load
+from benchmarks.throughput import main
+from benchmarks.transformers_loop import generate_one_by_one
+from benchmarks.work import operations, parameters
+from emma_eval.inference import answer
+from emma_eval.inference.usage import Usage
+from emma_eval.models import load_model
+from emma_eval.prompts import build_requests
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory) -> dict:
+    output = tmp_path_factory.mktemp("throughput") / "throughput.json"
+    assert main(["--small", "--device=cpu", "--requests=12", "--one-by-one=4", f"--output={output}"]) == 0
+    return json.loads(output.read_text())
+
+
+def test_the_record_names_hardware_versions_and_command(record: dict):
+    assert record["command"].startswith("python benchmarks/")
+    assert record["hardware"]["device"]
+    assert record["hardware"]["peak_host_memory"] > 0
+    assert {"torch", "transformers"} <= record["versions"].keys()
+
+
+def test_every_way_is_compared_with_the_engine(record: dict):
+    (scenario,) = record["scenarios"]
+    engine, alone, plain = scenario["measured"]
+    assert [one["requests"] for one in (engine, alone, plain)] == [12, 4, 4]
+    assert [one["bar"] for one in (engine, alone, plain)] == [None, 5.0, 8.0]
+    for one in (engine, alone, plain):
+        assert one["samples_per_second"] == pytest.approx(one["requests"] / one["seconds"])
+        assert one["first_is_faster"] == pytest.approx(engine["samples_per_second"] / one["samples_per_second"])
+        assert one["peak_share"] == pytest.approx(one["operations_per_second"] / scenario["matrix_rate"])
+        assert one["usage"]["pictures"] == one["requests"]
+
+
+def test_the_shares_of_the_devices_time_add_up(record: dict):
+    stages = record["scenarios"][0]["stages"]
+    assert set(stages["device"]) == {"vision", "prefill", "generation", "waiting", "other"}
+    assert sum(stages["device"].values()) == pytest.approx(1)
+    assert set(stages["ahead"]) == {"decode", "preprocess"}
+
+
+@pytest.mark.parametrize(("name", "task"), [("emma-mini", "scienceqa_mini"), ("llava-mini", "pope_mini")])
+def test_the_plain_loop_answers_as_the_engine_does(name: str, task: str):
+    model = load_model(name, device="cpu", dtype="float32")
+    loaded = load_task(task)
+    requests = list(build_requests(loaded, load_samples(loaded, limit=6)))
+    usage, plain = Usage(), Usage()
+    ours = {number: response.text for number, response in answer(model, requests, usage=usage)}
+    assert generate_one_by_one(model, requests, plain) == ours
+    assert (plain.prompt_tokens, plain.new_tokens) == (usage.prompt_tokens, usage.new_tokens)
+
+
+def test_the_full_model_has_the_published_number_of_parameters():
+    model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
+    assert model.alignment is not None
+    assert parameters(model.llama) == 6_738_415_616
+    assert parameters(model.projector) == 20_979_712
+    assert parameters(model.alignment) == 1_164_160
+
+
+def test_a_sample_costs_nine_teraflop():
+    model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
+    one = operations(model, Usage(computed_tokens=640, new_tokens=1, pictures=1), requests=1)
+    assert one == pytest.approx(
+        2 * 6.74e9 * 640 + 0.35e12 * 23 / 24, rel=0.002
+    )  # the last of CLIP's blocks is not read
+
+
+def test_photographs_are_distinct_and_as_large_as_those_of_coco(tmp_path: Path):
+    images = vqa_load.photographs(tmp_path, 3)
+    assert all(Image.open(image.path).size == (640, 480) for image in images)
+    sizes = [image.path.stat().st_size for image in images]
+    assert all(one != other for one, other in pairwise(sizes))
+    assert all(50_000 < size < 250_000 for size in sizes)
+
+
+def test_prompts_have_about_sixty_text_tokens_and_answers_up_to_eight(tmp_path: Path):
+    words = random_model.tokenizer()
+    requests = vqa_load.requests(vqa_load.photographs(tmp_path, 50, (8, 6)))
+    lengths = [len(words.encode_prompt(request.prompt)) - 1 for request in requests]
+    assert sum(lengths) / len(lengths) == pytest.approx(60, abs=4)
+    assert {request.max_new_tokens for request in requests} == set(range(1, 9))
