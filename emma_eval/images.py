@@ -51,11 +51,12 @@ class ImageBytes:
 
     label: str
     load: Callable[[], bytes]
+    known_as: str = ""  # where several rows hold one picture
 
     @property
     def name(self) -> str:
-        """The row."""
-        return self.label
+        """The picture's own name if it is known, else the row's."""
+        return self.known_as or self.label
 
     def exists(self) -> bool:
         """Whether the row holds anything."""

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from emma_eval.errors import UserError
+from emma_eval.images import ImageBytes
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
 
@@ -70,6 +72,11 @@ def _content(row: Any) -> Any:
     while isinstance(row, list | tuple) and row:
         row = row[-1]
     return row
+
+
+def named(image: Any, row: Mapping[str, Any], key: str) -> Any:
+    """A row's picture under the name that the column gives it: a data set repeats a picture with each question."""
+    return replace(image, known_as=str(row[key])) if isinstance(image, ImageBytes) and row.get(key) else image
 
 
 def letter_of(index: int, options: int) -> str:

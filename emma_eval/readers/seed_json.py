@@ -13,7 +13,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import part, rows_to_samples
+from emma_eval.readers.rows import named, part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 _TYPES = {
@@ -49,7 +49,7 @@ def _read_files(files: Files) -> list[Sample]:
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(row, _middle(row["image"]), _TYPES))
+    return rows_to_samples(where, rows, lambda row: _sample(row, named(_middle(row["image"]), row, "data_id"), _TYPES))
 
 
 def _middle(image: ImageSource | list[ImageSource]) -> ImageSource:

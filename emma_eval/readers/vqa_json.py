@@ -13,7 +13,7 @@ from emma_eval.errors import UserError
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import part, rows_to_samples
+from emma_eval.readers.rows import named, part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 QUESTION_KEYS = {"question_id", "image_id", "question"}
@@ -45,7 +45,7 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
     make = _SampleMaker()
 
     def sample(row: Row) -> Sample:
-        images = (row["image"],)
+        images = (named(row["image"], row, "image_id"),)
         return make.answered(row, row["question"], images) if row.get("answers") else make.unanswered(row, images)
 
     return rows_to_samples(where, rows, sample)

@@ -4,7 +4,7 @@ A metric is a function of sums over samples (`types.Ratio`), so a resample needs
 drawn, times what each cluster adds, gives the sums of all metrics at once as one matrix product.
 
 Intervals are percentiles of 2,000 resamples, moved outwards for few clusters by Hesterberg's expanded percentile
-method (The American Statistician 69:4, 2015, section 5.3): plain percentiles are too narrow by the factor
+method (The American Statistician 69:4, 2015): plain percentiles are too narrow by the factor
 z / (t * sqrt(n / (n - 1))).
 """
 

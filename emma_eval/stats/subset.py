@@ -6,26 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from emma_eval.stats.bootstrap import value_of
-from emma_eval.types import Metric, Ratio, Scores
+from emma_eval.types import Metric, Ratio, SampleScore, Scores
 
 
 def restricted(scores: Scores, ids: Sequence[str]) -> Scores:
-    """The scores of the samples with these ids, in their order.
+    """The scores of the samples with these ids, in their order, as the scorer would give them.
 
-    Values are computed again. A metric one of whose parts has no sample left, a category's say, is left out, and so is
-    one without ratios. The ids must be unique among the samples.
+    Counts, metrics without ratios, and those that no sample is left for, are left out. Ids must be unique.
     """
     place_of = {sample.id: place for place, sample in enumerate(scores.samples)}
     new_places = {place_of[sample_id]: new for new, sample_id in enumerate(ids)}
     samples = tuple(scores.samples[place_of[sample_id]] for sample_id in ids)
-    metrics = []
-    for metric in scores.metrics:
-        ratios = tuple(_restricted_ratio(ratio, new_places) for ratio in metric.ratios)
-        if ratios and all(ratio.top for ratio in ratios):
-            part = replace(metric, ratios=ratios)
-            counted = len(counted_places(part, len(samples)))
-            metrics.append(replace(part, value=value_of(part, samples), n=counted))
-    return replace(scores, metrics=tuple(metrics), samples=samples)
+    metrics = (_restricted_metric(metric, new_places, samples) for metric in scores.metrics)
+    return replace(scores, metrics=tuple(metric for metric in metrics if metric), samples=samples)
+
+
+def _restricted_metric(metric: Metric, new_places: Mapping[int, int], samples: Sequence[SampleScore]) -> Metric | None:
+    ratios = [_restricted_ratio(ratio, new_places) for ratio in metric.ratios]
+    left = tuple(ratio for ratio in ratios if ratio.top)
+    if not left or metric.unit == "count" or (len(left) < len(ratios) and metric.combine != "sum"):
+        return None
+    # A mean over categories is one over those that are left; points, MME's, are summed over them.
+    scale = metric.scale if metric.unit == "points" else metric.scale * len(ratios) / len(left)
+    part = replace(metric, ratios=left, scale=scale)
+    return replace(part, value=value_of(part, samples), n=len(counted_places(part, len(samples))))
 
 
 def _restricted_ratio(ratio: Ratio, new_places: Mapping[int, int]) -> Ratio:

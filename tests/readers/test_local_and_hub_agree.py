@@ -7,12 +7,16 @@ from PIL.Image import Image
 
 from emma_eval.errors import UserError
 from emma_eval.readers import load_samples
+from emma_eval.scorers.common import picture_of
 from emma_eval.task import HubConfig, HubImages, load_task
 
 from .tiny import TINY, Tiny, gzip_in_place
 from .tiny_wider import WITH_HUB
 
 datasets = pytest.importorskip("datasets")
+
+
+RESAMPLED_BY_PICTURE = ("gqa", "pope", "seed", "vizwiz", "vqa", "vqa_m4c")
 
 
 def pixels(samples):
@@ -54,6 +58,12 @@ def cache_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
+def shared_pictures(samples):
+    """Which samples are on one picture, as intervals need to know."""
+    names = [picture_of(sample) for sample in samples]
+    return [[other == name for other in names] for name in names]
+
+
 @pytest.mark.parametrize("write", TINY + WITH_HUB, ids=lambda write: write.__name__)
 def test_same_samples(write, tmp_path):
     tiny = write(tmp_path / "local")
@@ -67,6 +77,8 @@ def test_same_samples(write, tmp_path):
     assert len({sample.id for sample in local}) == tiny.samples
     assert without_images(remote) == without_images(local)
     assert pixels(remote) == pixels(local)
+    if task.scorer_config().scorer in RESAMPLED_BY_PICTURE:
+        assert shared_pictures(remote) == shared_pictures(local)
 
     gzip_in_place(tmp_path / "local")
     zipped = load_samples(task, tmp_path / "local", allow_partial=True, need_images=True)

@@ -3,6 +3,7 @@
 import csv as csv_module
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, terminal
+from emma_eval.reports.scores_file import Interval
 from emma_eval.reports.tables import Cell, Heading, Row, Table
 from emma_eval.reports.write import write_leaderboard
 from tests.reports.made import metric, scores, task
@@ -69,6 +71,23 @@ Not comparable. \\
 \textsuperscript{a} doubtful: 100\% \textless{}sure\textgreater{}
 \par}
 """
+
+
+def test_an_interval_stands_behind_its_value():
+    cell = Cell("84.1", 84.1, ("1",), 1, "[82.4, 85.7]")
+    table = replace(SMALL, headings=SMALL.headings[:1], rows=(Row("EMMA", (cell,)),))
+    assert r"**84.1**<sup>1</sup> <sub>\[82.4, 85.7\]</sub>" in markdown([table])
+    assert r"\textbf{84.1}\textsuperscript{1} {\scriptsize [82.4, 85.7]}" in latex([table])
+    console = Console(width=80, file=io.StringIO())
+    console.print(terminal(table, console))
+    assert "84.1 [82.4, 85.7]" in console.file.getvalue()
+
+
+def test_the_csv_has_interval_columns_in_the_values_unit():
+    measured = metric("f1", 0.841, "fraction").model_copy(update={"interval": Interval(low=0.824, high=0.857)})
+    tables = leaderboard([scores(task("x", "test", measured))], load_published())
+    (row,) = csv_module.DictReader(io.StringIO(csv([table for table in tables if table.key == "other"])))
+    assert [float(row[name]) for name in ("value", "low", "high")] == pytest.approx([84.1, 82.4, 85.7])
 
 
 def without_padding(text: str) -> str:

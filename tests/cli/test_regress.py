@@ -1,0 +1,85 @@
+"""`compare`, `baseline` and `regress` on run folders, from the command line."""
+
+import json
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from emma_eval.cli.main import main
+from tests.runs import tiny
+
+
+class Told(tiny.Answering):
+    """Answers as it is told to: all rightly, or all wrongly. The truth alternates, beginning with yes."""
+
+    def __init__(self, *, rightly: bool) -> None:
+        super().__init__()
+        self.shift = 0 if rightly else 1
+
+    def respond(self, request):
+        text = ("Yes", "No")[(int(request.sample_id) + self.shift) % 2]
+        return replace(super().respond(request), text=text)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A run with every answer right and one with every answer wrong."""
+    tiny.write_pope(tmp_path / "data")
+    for name, rightly in (("good", True), ("bad", False)):
+        tiny.run(tmp_path / "data", tmp_path / name, Told(rightly=rightly))
+    return tmp_path
+
+
+def call(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
+    assert call("compare", runs / "bad", runs / "good", "--flips", "2", "--json", runs / "c.json") == 0
+    out = capsys.readouterr().out
+    assert "fake (B) against fake (A)" in out
+    assert "+100.0" in out
+    assert "12 : 0 : 0" in out
+    assert "pope won 0: 'no' (0) -> 'yes' (1)" in out
+    assert "pope won 10 more" in out
+    (task,) = json.loads((runs / "c.json").read_text())["tasks"]
+    assert (len(task["won"]), task["lost"], task["tied"]) == (12, [], 0)
+    f1 = task["metrics"][0]
+    assert (f1["name"], f1["first"], f1["second"], f1["difference"]) == ("f1", 0.0, 1.0, 1.0)
+
+
+def test_runs_on_other_samples_are_refused_in_one_line(runs, capsys):
+    tiny.run(runs / "data", runs / "part", Told(rightly=False), limit=5)
+    capsys.readouterr()
+    assert call("compare", runs / "good", runs / "part") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "12 in the first, 5 in the second" in err
+    assert call("compare", runs / "good", runs / "part", "--intersect") == 0
+    out = capsys.readouterr().out
+    assert "-100.0" in out
+    assert "compared on the 5 samples of both" in out
+
+
+def test_the_gate_writes_what_ci_reads(runs, capsys, monkeypatch):
+    summary = runs / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert call("baseline", runs / "good", "--output", runs / "b.json") == 0
+    assert call("regress", runs / "good", "--baseline", runs / "b.json") == 0
+    assert "regression gate passed" in capsys.readouterr().out
+    (runs / "t.yaml").write_text("alpha: 1\n")
+    options = ("--tolerances", runs / "t.yaml", "--junit", runs / "j.xml", "--markdown", runs / "m.md")
+    assert call("regress", runs / "bad", "--baseline", runs / "b.json", *options) == 1
+    assert "pope: f1 regressed: 100.0 -> 0.0" in capsys.readouterr().out
+    assert ElementTree.parse(runs / "j.xml").find("testsuite").get("name") == "pope"
+    assert summary.read_text().startswith("before\n# Regression gate passed")
+    assert summary.read_text().endswith((runs / "m.md").read_text())
+
+
+@pytest.mark.parametrize("command", ["compare", "baseline", "regress"])
+def test_what_is_no_run_is_one_line(command, tmp_path, capsys):
+    rest = {"compare": [tmp_path], "baseline": [], "regress": ["--baseline", tmp_path]}[command]
+    assert call(command, tmp_path, *rest) == 2
+    assert "is not a run folder" in capsys.readouterr().err
