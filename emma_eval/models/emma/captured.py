@@ -33,10 +33,10 @@ class Steps:
         self._enabled = True
 
     def hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
-        """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, L, K)."""
+        """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, 1, L, K)."""
         if self._address != self._memory.address:
             self._recorded, self._address = {}, self._memory.address
-        shape = (*tokens.shape, mask.shape[2])
+        shape = (*tokens.shape, mask.shape[3])
         self._met[shape] += 1
         if not self._enabled or self._met[shape] < WORTH_RECORDING:
             return None
@@ -83,7 +83,7 @@ class Recorded:
         width = tokens.shape[1]
         self._tokens.copy_(tokens)
         self._positions.copy_(positions)
-        self._mask.copy_(mask[:, None])
+        self._mask.copy_(mask)
         torch.arange(self._memory.filled, self._memory.filled + width, out=self._places)
         self._replay()
         self._memory.extend(width)

@@ -20,6 +20,8 @@ from transformers import LlamaForCausalLM
 
 from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.key_values import KeyValues, Layers
+from emma_eval.models.emma.last_layer import Reading, read_to_ends
+from emma_eval.models.emma.layout import as_mask, lay_out, numbers_within
 from emma_eval.models.emma.tree import Tree
 
 ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
@@ -61,32 +63,32 @@ def prefill(
     `prefix` is what was read before of the beginning that trees with a `start` share; the others do not see it.
     """
     device = embeds[0].device
-    longest = max(tree.size for tree in trees)
     start = prefix[0][0].shape[2] if prefix else 0
-    positions = np.zeros((len(trees), longest), np.int64)
-    seen = np.zeros((len(trees), longest, start + longest), bool)
-    for row, tree in enumerate(trees):
-        positions[row, : tree.size] = tree.positions()
-        seen[row, : tree.size, : tree.start] = True
-        seen[row, : tree.size, start : start + tree.size] = tree.ways()
-        np.fill_diagonal(seen[row, tree.size :, start + tree.size :], True)  # who sees nothing has a softmax of 0 / 0
-    memory.open(len(trees), start + longest + ROOM)
+    layout = lay_out(trees, start)
+    rows, columns = layout.rows, numbers_within(layout.rows)
+    memory.open(len(trees), layout.seen.shape[2] + ROOM)
     if prefix:
         memory.put(prefix)
-    batch = pad_sequence(list(embeds), batch_first=True)  # (B, L, D)
-    straight = all(len(tree.branches) == 1 and tree.start == start for tree in trees)
-    mask = None if straight and device.type == "cuda" else torch.from_numpy(seen).to(device)  # flash kernels take none
-    hidden = _read(llama, memory, batch, torch.from_numpy(positions).to(device), mask)
-    rows = np.repeat(np.arange(len(trees)), [len(tree.ends) for tree in trees])
-    ends = np.concatenate([tree.ends for tree in trees])
-    ways = torch.from_numpy(seen[rows, ends]).to(device)
+    memory.extend(layout.positions.shape[1])
+    ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q)
+    ends[rows, columns] = layout.ends
+    seen, positions, slots = (torch.from_numpy(part).to(device) for part in (layout.seen, layout.positions, ends))
+    causal = layout.straight and device.type == "cuda"  # flash kernels take no mask
+    reading = Reading(
+        embeds=pad_sequence(list(embeds), batch_first=True),
+        positions=positions,
+        mask=None if causal else as_mask(seen, llama.dtype),
+        ends=slots,
+        mask_of_ends=as_mask(seen[torch.arange(len(trees), device=device)[:, None], slots], llama.dtype),
+    )
+    hidden = read_to_ends(llama, memory, reading)
     state = State(
         memory=memory,
         rows=rows,
-        seen=pad(ways, (0, memory.slots - ways.shape[1])),
-        lengths=torch.from_numpy(positions[rows, ends] + 1).to(device),
+        seen=pad(seen[rows, layout.ends], (0, memory.slots - seen.shape[2])),
+        lengths=positions[rows, layout.ends] + 1,
     )
-    return _logits(llama, hidden, rows, ends), state
+    return cast(Tensor, llama.lm_head(hidden[rows, columns])), state
 
 
 def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
     A row with fewer open answers than the fullest one is filled up with tokens that nobody looks at.
     """
     rows, memory, device = state.rows, state.memory, tokens.device
-    columns = np.arange(len(rows)) - np.searchsorted(rows, rows)  # an answer's number within its row
+    columns = numbers_within(rows)
     width = int(columns.max()) + 1
     state.make_room(width)
     slots = slice(memory.filled, memory.filled + width)
@@ -110,10 +112,10 @@ def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
     seen[:, :, slots] = torch.eye(width, dtype=torch.bool, device=device)
     seen[place] = state.seen
     state.lengths = state.lengths + 1
-    hidden = state.steps.hidden(batch, positions, _mask(seen, llama.dtype)) if state.steps else None
+    hidden = state.steps.hidden(batch, positions, as_mask(seen, llama.dtype)) if state.steps else None
     if hidden is None:
-        hidden = _read(llama, memory, llama.get_input_embeddings()(batch), positions, seen)
-    return _logits(llama, hidden, *place)
+        hidden = _read(llama, memory, batch, positions, seen)
+    return cast(Tensor, llama.lm_head(hidden[place]))
 
 
 def greedy(
@@ -135,26 +137,14 @@ def greedy(
         logits = step(llama, state, tokens)
 
 
-def _read(llama: LlamaForCausalLM, memory: KeyValues, embeds: Tensor, positions: Tensor, seen: Tensor | None) -> Tensor:
-    """The last hidden states (B, L, D) of embeds (B, L, D) at positions (B, L).
-
-    `seen` (B, L, K) says what each token sees; None: all before it.
-    """
-    memory.extend(embeds.shape[1])
+def _read(llama: LlamaForCausalLM, memory: KeyValues, tokens: Tensor, positions: Tensor, seen: Tensor) -> Tensor:
+    """The last hidden states (B, L, D) of tokens (B, L) at positions (B, L), of which each sees `seen` (B, L, K)."""
+    memory.extend(tokens.shape[1])
     output: Any = llama.model(
-        inputs_embeds=embeds,
-        attention_mask=None if seen is None else _mask(seen[:, :, : memory.filled], embeds.dtype)[:, None],
+        inputs_embeds=llama.get_input_embeddings()(tokens),
+        attention_mask=as_mask(seen[:, :, : memory.filled], llama.dtype),
         position_ids=positions,
         past_key_values=memory,
         use_cache=True,
     )
     return cast(Tensor, output.last_hidden_state)
-
-
-def _mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """What attention adds to its scores: 0 for what is seen, else minus infinity."""
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -torch.inf)
-
-
-def _logits(llama: LlamaForCausalLM, hidden: Tensor, rows: Any, slots: Any) -> Tensor:
-    return cast(Tensor, llama.lm_head(hidden[rows, slots]))

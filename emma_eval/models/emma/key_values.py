@@ -61,10 +61,14 @@ class KeyValues:
 
     def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Store a layer's new keys and values, (B, H, L, Dh), and return all of the layer's that attention sees."""
-        all_keys, all_values = self.layers[layer]
-        all_keys[:, :, self._places] = keys
-        all_values[:, :, self._places] = values
-        return all_keys[:, :, : self._visible], all_values[:, :, : self._visible]
+        for stored, new in zip(self.layers[layer], (keys, values), strict=True):
+            stored[:, :, self._places] = new
+        return self.stored(layer)
+
+    def stored(self, layer: int) -> tuple[Tensor, Tensor]:
+        """A layer's keys and values, (B, H, K, Dh) each, as far as attention sees them."""
+        keys, values = self.layers[layer]
+        return keys[:, :, : self._visible], values[:, :, : self._visible]
 
     def copy(self) -> Layers:
         """What is stored now, in memory of its own."""
