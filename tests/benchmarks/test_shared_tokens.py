@@ -1,0 +1,42 @@
+"""What is alike is computed once: counted for EMMA-7B and LLaVA-1.5-7B at full size, without their weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import shared_tokens
+from benchmarks.random_model import tokenizer
+from benchmarks.shared_tokens import Count, counts, distinct
+
+PICTURES = 12
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, Count]:
+    return {one.benchmark: one for one in counts(tokenizer(), PICTURES)}
+
+
+def test_requests_are_those_of_each_benchmark(counted: dict[str, Count]):
+    assert {name: one.requests / PICTURES for name, one in counted.items()} == {"mmbench_en": 4, "gqa": 32, "pope": 18}
+
+
+@pytest.mark.parametrize(("benchmark", "times"), [("mmbench_en", 3), ("gqa", 10), ("pope", 10)])
+def test_computed_tokens_are_so_many_times_fewer(counted: dict[str, Count], benchmark: str, times: float):
+    assert counted[benchmark].fewer >= times
+    assert counted[benchmark].passes
+
+
+def test_computed_tokens_are_within_two_percent_of_the_ideal(counted: dict[str, Count]):
+    for one in counted.values():
+        assert one.ideal <= one.computed <= 1.02 * one.ideal
+
+
+def test_generated_questions_meet_popes_bar_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(shared_tokens, "REAL_POPE", tmp_path / "not there")
+    pope = {one.benchmark: one for one in counts(tokenizer(), PICTURES)}["pope"]
+    assert pope.questions == "mini suite's generator"
+    assert pope.passes
+
+
+def test_distinct_counts_every_beginning_once():
+    assert distinct([(1, 2, 3), (1, 2, 4), (1, 2, 3), (2, 3)]) == 6  # 1, 12, 123, 124, 2, 23
