@@ -26,13 +26,15 @@ def pasted(sample: Sample, choices: Mapping[str, str]) -> tuple[Sample, Mapping[
     """The sample with its pictures pasted into one, and its choices, reworded as EMMA's MuirBench script rewords them.
 
     The first `<image>` of the question is where the picture goes, the others become `Right Image`; options that are
-    pictures become `Image 2`, `Image 3`, ...
+    pictures become `Image 2`, `Image 3`, ... Where the options alone point at pictures, the script sends none.
     """
     before, marker, after = sample.question.partition(IMAGE_MARKER)
     question = before + marker + after.replace(IMAGE_MARKER, "Right Image")
     shown = [letter for letter, text in choices.items() if IMAGE_MARKER in text]
     named = {letter: f"Image {number}" for number, letter in enumerate(shown, 2)}
     images = (SideBySide(sample.images),) if len(sample.images) > 1 else sample.images
+    if named and not marker:
+        images = ()
     return replace(sample, question=question, images=images), {**choices, **named}
 
 

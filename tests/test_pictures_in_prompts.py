@@ -36,3 +36,8 @@ def test_pasted_rewords_all_pointers_but_the_first_and_options_that_are_pictures
 def test_a_single_picture_is_not_pasted():
     one, _ = pasted(Sample("1", "What?", ("a",)), {})
     assert one.images == ("a",)
+
+
+def test_pictures_that_the_options_alone_point_at_are_not_sent():
+    one, choices = pasted(Sample("1", "Which fits?", ("a", "b")), {"A": "<image>", "B": "<image>"})
+    assert (one.images, choices) == ((), {"A": "Image 2", "B": "Image 3"})

@@ -7,7 +7,7 @@ neither way. EMMA's script makes questions of its own from the generative annota
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from emma_eval.files import inside, read_text
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_object
 from emma_eval.readers.registry import Files, Reader
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.readers.rows import rows_to_samples, texts
 from emma_eval.types import Sample
 
 _HALLUCINATION, _ATTRIBUTE = "discriminative-hallucination", "discriminative-attribute-"  # all other types are relation
@@ -31,15 +31,19 @@ def _read_files(files: Files) -> list[Sample]:
     def sample(query: dict[str, Any]) -> Sample:
         record, image = _record(query["id"], records, files), ImageFile(folder, inside(query["image"]))
         if record["type"] == "generative":
-            meta = {"hallu": tuple(record["hallu"]), **lists}
-            return Sample(str(record["id"]), query["query"], (image,), tuple(record["truth"]), meta=meta)
+            truth, hallu = texts(record["truth"], "truth"), texts(record["hallu"], "hallu")
+            unknown = [name for name in (*truth, *hallu) if lists and name not in lists["association"]]
+            if unknown:
+                raise ValueError(f"object {unknown[0]!r} of id {record['id']} is not in {files['association']}")
+            return Sample(str(record["id"]), query["query"], (image,), truth, meta={"hallu": hallu, **lists})
         if record["truth"] not in ("yes", "no"):
             raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")
         category, kind = _dimension(record["type"])
+        following = record["id"] + 1
         meta = {
             "kind": kind,
             "record": record["id"],
-            "shifted_truth": records.get(record["id"] + 1, {}).get("truth"),
+            "shifted_truth": str(records[following]["truth"]) if following in records else None,
         }
         return Sample(str(record["id"]), query["query"], (image,), (record["truth"],), category=category, meta=meta)
 
@@ -55,7 +59,8 @@ def _read_objects(files: Files) -> list[Sample]:
         for query in _queries(files["queries"]):
             record = _record(query["id"] + 1, records, files)
             for kind in ("truth", "hallu"):
-                yield from ((query, kind, number, name) for number, name in enumerate(record.get(kind, ())))
+                names = _objects(record.get(kind, []), f"{files['annotations']}: {kind} of id {record['id']}")
+                yield from ((query, kind, number, name) for number, name in enumerate(names))
 
     def sample(asked: tuple[dict[str, Any], str, int, str]) -> Sample:
         query, kind, number, name = asked
@@ -66,6 +71,14 @@ def _read_objects(files: Files) -> list[Sample]:
         return Sample(identity, f"Is {name} in this image?", (image,), (truth,), category=kind, meta=meta)
 
     return rows_to_samples(files["queries"], questions(), sample)
+
+
+def _objects(names: Any, what: str) -> Sequence[str]:
+    """The objects of a record; a text's letters, as Python takes it, where a truth is no list."""
+    try:
+        return names if isinstance(names, str) else texts(names, what)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _dimension(name: str) -> tuple[str, str]:
@@ -97,6 +110,8 @@ def _list(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not all(key in row for key in keys):
             raise UserError(f"{path}, row {number}: an object with {', '.join(keys)} is expected")
+        if type(row["id"]) is not int:
+            raise UserError(f"{path}, row {number}: key 'id': a whole number is expected, not {row['id']!r:.80}")
     return rows
 
 
@@ -104,8 +119,13 @@ def _word_lists(files: Files) -> dict[str, Any]:
     """What the generative scorer needs to know of words; shared by all samples."""
     if "association" not in files:
         return {}
-    words = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
-    return {"association": read_object(files["association"], "object"), "safe_words": frozenset(words)}
+    path = files["association"]
+    safe = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
+    try:
+        association = {name: texts(words, f"what stands for {name!r}") for name, words in read_object(path).items()}
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    return {"association": association, "safe_words": frozenset(safe)}
 
 
 _REQUIRED = ("queries", "annotations")

@@ -23,10 +23,10 @@ def _read_files(files: Files) -> list[Sample]:
     images = part(content, "images", list, path)
     if "annotations" not in content:
         return rows_to_samples(path, images, lambda row: _karpathy(row, folder))
-    captions: dict[Any, list[str]] = {}
+    captions: dict[str, list[str]] = {}
     for number, row in enumerate(part(content, "annotations", list, path)):
         where = Path(f"{path}, annotation {number}")
-        captions.setdefault(part(row, "image_id", object, where), []).append(part(row, "caption", str, where))
+        captions.setdefault(str(part(row, "image_id", object, where)), []).append(part(row, "caption", str, where))
     return rows_to_samples(path, images, lambda row: _coco(row, folder, captions))
 
 
@@ -38,11 +38,11 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
     return _sample(identity, ImageFile(folder, inside(name)), captions, row["split"])
 
 
-def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[Any, list[str]]) -> Sample:
+def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
     """The files that only score leave out the pictures' names; they are COCO val2014's then."""
     name = row.get("file_name") or f"COCO_val2014_{int(row['id']):012d}.jpg"
     image = ImageFile(folder, inside(name))
-    return _sample(row["id"], image, tuple(captions.get(row["id"], ())), "test", row.get("domain", ""))
+    return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
 
 
 def _sample(identity: Any, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:

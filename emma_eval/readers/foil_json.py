@@ -6,6 +6,7 @@ that every run asks the same; EMMA's script draws without a seed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -41,15 +42,16 @@ def _read_files(files: Files) -> list[Sample]:
 
 def _pairs(path: Path, records: list[Record]) -> Iterator[tuple[str, Record, Record]]:
     """(sample id, true caption, foil) in the order of the foils; a caption's second foil has the id `<id>.2`."""
-    true = {record["id"]: record for record in records if not record["foil"]}
-    seen: dict[Any, int] = {}
+    true = {str(record["id"]): record for record in records if not record["foil"]}
+    seen: Counter[str] = Counter()
     for record in records:
         if not record["foil"]:
             continue
-        if record["id"] not in true:
-            raise UserError(f"{path}: the foil with id {record['id']!r} has no true caption")
-        seen[record["id"]] = number = seen.get(record["id"], 0) + 1
-        yield str(record["id"]) if number == 1 else f"{record['id']}.{number}", true[record["id"]], record
+        name = str(record["id"])
+        if name not in true:
+            raise UserError(f"{path}: the foil with id {name} has no true caption")
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}.{seen[name]}", true[name], record
 
 
 READER = Reader(_read_files, required=("annotations",), folders=("images",))

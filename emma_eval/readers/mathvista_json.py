@@ -14,7 +14,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_object
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, rows_to_samples
+from emma_eval.readers.rows import letter_of, rows_to_samples, texts
 from emma_eval.types import ImageSource, Sample
 
 _CHOICE = "and provide the correct option letter, e.g., A, B, C, D, at the end."
@@ -27,7 +27,7 @@ _FORMS = {
     "list": "requiring a Python list as an answer and provide the final list, "
     "e.g., [1, 2, 3], [1.2, 1.3, 1.4], at the end.",
 }
-_KEYS = ("question_type", "answer_type", "precision")
+_KEYS = ("question_type", "answer_type")
 
 
 def _read_files(files: Files) -> list[Sample]:
@@ -45,7 +45,15 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 
 def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
-    meta = {key: problem[key] for key in _KEYS} | dict(problem["metadata"]) | {"image": problem["image"]}
+    skills = texts(list(problem["metadata"].get("skills", [])), "skills")
+    kinds = {key: value for key, value in problem["metadata"].items() if isinstance(value, str)}
+    meta = (
+        kinds
+        | {key: _text(problem, key) for key in _KEYS}
+        | {"precision": problem["precision"], "skills": skills, "image": str(problem["image"])}
+    )
+    if problem["question_type"] == "multi_choice" and not problem["choices"]:
+        raise ValueError("a multi_choice problem has no choices")
     return Sample(
         pid,
         problem.get("query") or query(problem),
@@ -55,6 +63,13 @@ def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
         category=problem["metadata"]["task"],
         meta=meta,
     )
+
+
+def _text(problem: Mapping[str, Any], key: str) -> str:
+    text = problem[key]
+    if not isinstance(text, str):
+        raise TypeError(f"{key} must be a text, not {text!r:.80}")
+    return text
 
 
 def query(problem: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def rows_to_samples(
     samples: list[Sample] = []
     for row in rows:
         try:
-            samples.append(make(row))
+            samples.append(_of_texts(make(row)))
         except KeyError as error:
             key = error.args[0]
             near = did_you_mean(str(key), _keys(row))
@@ -53,6 +53,19 @@ def rows_to_samples(
             told = error if isinstance(error, ValueError) else _wrong_type(row, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
+
+
+def _of_texts(sample: Sample) -> Sample:
+    """The sample itself. Raises TypeError where a JSON number, null or list stands in a text's place."""
+    "".join((sample.id, sample.question, sample.hint, sample.category, *sample.answers, *sample.options))
+    return sample
+
+
+def texts(values: Any, what: str) -> tuple[str, ...]:
+    """A JSON list of texts. Raises ValueError, naming what it should be, for anything else."""
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return tuple(values)
+    raise ValueError(f"{what} must be a list of texts, not {values!r:.80}")
 
 
 def _wrong_type(row: Any, error: Exception) -> str:

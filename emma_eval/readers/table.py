@@ -75,7 +75,7 @@ def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pic
         number, row = numbered
         images = pictures(row)
         options = _options(columns, row)
-        meta = {key: _cell(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
+        meta = {key: _plain(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
         if columns.pair:
             meta["pair"] = number // columns.pair
         return Sample(
@@ -105,6 +105,14 @@ def _cell(column: str, row: Row) -> Any:
         else:
             return cell
     raise KeyError(column)
+
+
+def _plain(column: str, row: Row) -> str | float | None:
+    """A cell that is no list and no object."""
+    cell: str | float | None = _cell(column, row)
+    if isinstance(cell, list | Mapping):
+        raise TypeError(f"{column} must be a text or a number, not {cell!r:.80}")
+    return cell
 
 
 def _filled(layout: str, row: Row) -> str:

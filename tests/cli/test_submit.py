@@ -49,7 +49,7 @@ def test_llava_benchs_lines_are_in_the_order_of_the_questions(tmp_path):
 
 def test_a_runs_folder_holds_the_answers_too(tmp_path):
     tiny.mmvet(tmp_path)
-    rows = [{"question_id": f"v1_{i}", "round_id": 0, "text": "x", "error": None} for i in range(2)]
+    rows = [{"id": f"v1_{i}", "round": 0, "prompt": "", "text": "x", "error": None} for i in range(2)]
     tiny.write_lines(tmp_path / "run" / "responses" / "mmvet.jsonl", rows)
     output = tmp_path / "out.json"
     arguments = [str(tmp_path / "run"), "--data", str(tmp_path), "--allow-partial", "--output", str(output)]

@@ -70,7 +70,7 @@ def test_amber_descriptions_carry_objects_and_word_lists(tmp_path):
     tiny.amber(tmp_path)
     first, _ = load("amber_generative", tmp_path)
     assert (first.answers, first.meta["hallu"]) == (("sky", "dog"), ("cat",))
-    assert first.meta["association"]["dog"] == ["puppy"]
+    assert first.meta["association"]["dog"] == ("puppy",)
     assert first.meta["safe_words"] == {"light", "line"}
     assert question("amber_generative", tmp_path) == "<image>\nDescribe this image."
 
@@ -189,3 +189,53 @@ def test_mmvet_in_llavas_question_file(tmp_path):
     rows = [{"question_id": f"v1_{i}", "image": f"v1_{i}.png", "text": "x?\nwhy?"} for i in range(2)]
     tiny.write_lines(tmp_path / "mm-vet" / "llava-mm-vet.jsonl", rows)
     assert load("mmvet", tmp_path) == before
+
+
+ANNOTATIONS, RELATION = "annotations.json", "relation.json"
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "change", "message"),
+    [
+        (
+            "amber_discriminative",
+            ANNOTATIONS,
+            ('"id": 3', '"id": "3"'),
+            "annotations.json, row 2: key 'id': a whole numb",
+        ),
+        ("amber_discriminative", ANNOTATIONS, ('"yes"', '"maybe"'), "row 0: truth 'maybe' of id 3 is neither"),
+        (
+            "amber_discriminative",
+            ANNOTATIONS,
+            ('"id": 4', '"id": 7'),
+            "annotations.json: there is no annotation with the",
+        ),
+        ("amber_generative", ANNOTATIONS, ('"dog"', '"elk"'), "row 0: object 'elk' of id 1 is not in .*relation.json"),
+        (
+            "amber_generative",
+            RELATION,
+            ('["puppy"]', '"pup"'),
+            "relation.json: what stands for 'dog' must be a list of",
+        ),
+        (
+            "amber_objects_emma",
+            ANNOTATIONS,
+            ('["sea"]', "[7]"),
+            "annotations.json: truth of id 2 must be a list of text",
+        ),
+    ],
+)
+def test_ambers_files_that_do_not_fit(tmp_path, task, name, change, message):
+    tiny.amber(tmp_path)
+    path = tmp_path / "amber" / "data" / name
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(UserError, match=message):
+        load(task, tmp_path)
+
+
+def test_a_number_in_a_texts_place_is_told_by_file_and_row(tmp_path):
+    tiny.textvqa(tmp_path)
+    path = tmp_path / "textvqa" / "TextVQA_0.5.1_val.json"
+    path.write_text(path.read_text().replace('"nous"', "7"))
+    with pytest.raises(UserError, match=rf"{path}, row 0: a value of another type than the format has"):
+        load("textvqa", tmp_path)
