@@ -18,6 +18,7 @@ from tests.models.test_layouts import Picture
 from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
 
 SYSTEM = "A chat between a person and a machine. USER: "
+ROOM_FOR = 60
 
 
 @pytest.fixture(scope="module", params=[EMMA, LLAVA], ids=["emma", "llava"])
@@ -121,3 +122,20 @@ def test_attention_without_a_mask_is_causal_from_the_end(queries: int, keys: int
     mask = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
     expected = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=0.3).transpose(1, 2)
     torch.testing.assert_close(ours, expected)
+
+
+def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first layer finds no room for more than 60 tokens: batches and trees are halved until they fit."""
+    expected, _ = ids(model, questions(), sharing=True)
+    layer = model.llama.model.layers[0]
+    fitting = layer.forward
+
+    def crowded(hidden: torch.Tensor, **options: object) -> torch.Tensor:
+        if hidden.shape[0] * hidden.shape[1] > ROOM_FOR:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return fitting(hidden, **options)
+
+    monkeypatch.setattr(layer, "forward", crowded)
+    found, usage = ids(model, questions(), sharing=True)
+    assert found == expected
+    assert usage.memory_shortages > 0
