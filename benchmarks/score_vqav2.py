@@ -43,7 +43,7 @@ def generate(folder: Path, questions: int) -> None:
         truths = rng.sample(vocabulary, 2)
         answers = [_spoken(rng, rng.choice(truths), kind) for _ in range(10)]
         ids = {"image_id": number // 5, "question_id": number}
-        asked.append(ids | {"question": f"{question_type} thing?"})
+        asked.append(ids | {"question": f"{question_type} thing number {number}?"})
         annotations.append(
             ids
             | {"question_type": question_type, "answer_type": kind, "multiple_choice_answer": truths[0]}

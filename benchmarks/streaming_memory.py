@@ -1,0 +1,191 @@
+"""How much host memory a long run takes: as many questions as VQAv2 val has, real JPEGs, a model that only says yes.
+
+Each of two ways in a process of its own: `engine` streams requests through the engine; `run` is the whole of `run`,
+from the benchmark's files to scores, record included. Prints the peak at each quarter, beside what the model took; the
+bar is 2 GB.
+
+    python benchmarks/streaming_memory.py [--questions N] [--output FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks import random_model, score_vqav2, vqa_load
+from benchmarks.recording import RESULTS, facts, print_table, write
+from emma_eval.images import ImageFile
+from emma_eval.inference import answer
+from emma_eval.inference.usage import Usage
+from emma_eval.models.emma.memory import MOST_TOKENS
+from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.rows import Row
+from emma_eval.prompts import render_prompt
+from emma_eval.runs.environment import peak_host_memory
+from emma_eval.runs.execute import execute
+from emma_eval.runs.manifest import ModelFacts
+from emma_eval.runs.model_source import ModelSource
+from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.settings import RunSettings
+from emma_eval.types import Generation, Model, Request, Response
+
+BAR = 2e9  # bytes beside the model
+QUARTERS = (0.25, 0.5, 0.75, 1.0)
+A_PICTURE = 5  # questions, as in score_vqav2's files
+FILES = 50  # JPEGs; every picture is a link to one of them
+SIZE = 160, 120
+
+
+class Yes(Emma):
+    """EMMA up to its weights, at full size: reads prompts, sees pictures and plans batches, then says "yes"."""
+
+    batch_tokens = MOST_TOKENS
+
+    def generate(self, rows: Sequence[Row], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+        """Say so."""
+        assert all(picture.image in pictures for row in rows for picture in row.tree.pictures)
+        return [[Generation("yes", (0,)) for _ in row.members] for row in rows]
+
+
+@dataclass
+class Memory:
+    """Peaks of a process's memory, in bytes."""
+
+    way: str
+    questions: int
+    model: int = 0  # with the model loaded and no data read
+    begun: int = 0  # when the first answer came
+    quarters: dict[str, int] = field(default_factory=dict)
+    end: int = 0
+
+    @property
+    def beside_model(self) -> int:
+        """The most that anything but the model took."""
+        return self.end - self.model
+
+    @property
+    def growth(self) -> float:
+        """Bytes a question, from the first quarter's end to the last's."""
+        return (self.quarters["100%"] - self.quarters["25%"]) / (0.75 * self.questions)
+
+    def watch(self, answers: Generator[tuple[int, Response]]) -> Generator[tuple[int, Response]]:
+        """Hand on answers, noting the peaks."""
+        marks = {round(part * self.questions): f"{part:.0%}" for part in QUARTERS}
+        for done, one in enumerate(answers, 1):
+            self.begun = self.begun or peak_host_memory()
+            if done in marks:
+                self.quarters[marks[done]] = peak_host_memory()
+            yield one
+
+
+def load() -> Yes:
+    """The model. 336 pixels a side and 576 rows a picture, as EMMA-7B has them."""
+    shape = replace(random_model.SMALL, image=random_model.FULL.image)
+    return Yes(**vars(random_model.build(shape, "meta", torch.bfloat16, random_model.tokenizer())))
+
+
+def by_engine(folder: Path, questions: int) -> Memory:
+    """Requests through the engine, nothing kept of their answers."""
+    memory, model = Memory("engine", questions), load()
+    memory.model = peak_host_memory()
+    requests = [_request(folder, number) for number in range(questions)]
+    for _ in memory.watch(answer(model, requests)):
+        pass
+    memory.end = peak_host_memory()
+    return memory
+
+
+def by_run(folder: Path, questions: int) -> Memory:
+    """The whole of `run`, on files in the benchmark's own layout."""
+    memory, model = Memory("run", questions), load()
+    memory.model = peak_host_memory()
+    files = {"questions": folder / "questions.json", "annotations": folder / "annotations.json"}
+    settings = RunSettings(
+        model="yes",
+        tasks=("vqav2",),
+        suite="vqav2",
+        files={"vqav2": files | {"images": folder / "val2014"}},
+        allow_partial=True,
+    )
+    source = ModelSource(lambda: ModelFacts(name="yes", source="yes", weights="none", config="none"), lambda: model)
+
+    def watched(
+        model: Model, requests: Sequence[Request], batch_size: int | Literal["auto"], usage: Usage
+    ) -> Generator[tuple[int, Response]]:
+        return memory.watch(answer(model, requests, batch_size, usage))
+
+    result = execute(settings, source, folder / "run", PlainProgress(), watched)
+    assert result.failed == 0, result.scores
+    memory.end = peak_host_memory()
+    return memory
+
+
+def prepare(folder: Path, questions: int) -> None:
+    """Write the benchmark's files and pictures."""
+    score_vqav2.generate(folder, questions)
+    (folder / "val2014").mkdir()
+    originals = vqa_load.photographs(folder, FILES, SIZE)
+    for number in range(-(-questions // A_PICTURE)):
+        os.link(originals[number % FILES].path, _picture(folder, number).path)
+
+
+def _picture(folder: Path, number: int) -> ImageFile:
+    return ImageFile(folder / "val2014", f"COCO_val2014_{number:012d}.jpg")
+
+
+def _request(folder: Path, number: int) -> Request:
+    question = f"what is thing number {number}?"
+    prompt = render_prompt(question, vqa_load.SUFFIX, has_image=True)
+    return Request(str(number), 0, prompt, question, (_picture(folder, number // A_PICTURE),))
+
+
+def _alone(work: Callable[[], Any]) -> Any:
+    """What the work gives, done in a new process, whose peak of memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work).result()
+
+
+def show(memories: Sequence[Memory]) -> None:
+    """Print the table."""
+    header = ["MB beside the model", "begun", *memories[0].quarters, "end", "model", "bytes/question, 25% to 100%"]
+    rows = [
+        [
+            memory.way,
+            *[f"{(at - memory.model) / 1e6:,.0f}" for at in (memory.begun, *memory.quarters.values(), memory.end)],
+            f"{memory.model / 1e6:,.0f}",
+            f"{memory.growth:,.0f}",
+        ]
+        for memory in memories
+    ]
+    print_table(f"peak host memory, {memories[0].questions:,} questions (bar: {BAR / 1e6:,.0f} MB)", header, rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Stream, print, write; 1 if the bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--questions", type=int, default=score_vqav2.QUESTIONS)
+    parser.add_argument("--output", type=Path, default=RESULTS / "streaming-memory.json", help="the JSON file")
+    args = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        prepare(Path(name), args.questions)
+        memories: list[Memory] = [_alone(partial(way, Path(name), args.questions)) for way in (by_engine, by_run)]
+    show(memories)
+    rows = [asdict(one) | {"beside_model": one.beside_model, "growth": one.growth} for one in memories]
+    write({"benchmark": "streaming_memory"} | facts() | {"bar": BAR, "ways": rows}, args.output)
+    return int(any(one.beside_model > BAR for one in memories))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
