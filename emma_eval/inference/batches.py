@@ -122,11 +122,13 @@ class Planner:
         for number, request in enumerate(self.requests):
             together.setdefault(request.images or number, []).append(number)
         window: list[list[int]] = []
+        size = 0
         for numbers in sorted(together.values(), key=self._length, reverse=True):
             window.append(numbers)
-            if sum(map(len, window)) >= WINDOW:
+            size += len(numbers)
+            if size >= WINDOW:
                 yield window
-                window = []
+                window, size = [], 0
         yield window
 
     def _length(self, numbers: Sequence[int]) -> tuple[int, int]:
