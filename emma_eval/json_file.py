@@ -30,6 +30,11 @@ def read_json_lines(path: Path) -> list[Any]:
     return [parse_json(line, path, number) for number, line in lines if line.strip()]
 
 
+def read_json_rows(path: Path) -> Any:
+    """A JSON file's content, or for `.jsonl` the list of its lines' values. Raises UserError naming the line."""
+    return read_json_lines(path) if ".jsonl" in path.suffixes else read_json(path)
+
+
 def parse_json(text: str, path: Path, line: int | None = None) -> Any:
     """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column."""
     try:

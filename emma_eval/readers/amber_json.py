@@ -14,7 +14,7 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.files import inside, read_text
 from emma_eval.images import ImageFile
-from emma_eval.json_file import read_json, read_object
+from emma_eval.json_file import read_json_rows, read_object
 from emma_eval.readers.registry import Files, Reader
 from emma_eval.readers.rows import rows_to_samples, texts
 from emma_eval.types import Sample
@@ -104,7 +104,7 @@ def _record(number: int, records: Records, files: Files) -> Mapping[str, Any]:
 
 
 def _list(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows = read_json(path)
+    rows = read_json_rows(path)
     if not isinstance(rows, list):
         raise UserError(f"{path}: a JSON list is expected, not {type(rows).__name__}")
     for number, row in enumerate(rows):

@@ -16,7 +16,7 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.files import inside
 from emma_eval.images import ImageFile
-from emma_eval.json_file import read_json, read_json_lines
+from emma_eval.json_file import read_json_rows
 from emma_eval.readers.columns import Columns
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import letter_of, part, rows_to_samples
@@ -54,9 +54,7 @@ def _rows(path: Path, columns: Columns) -> Sequence[Row]:
     delimiter = _delimiter(path)
     if delimiter:
         return [row for _, row in read_table(path, delimiter)]
-    if ".jsonl" in path.suffixes:
-        return read_json_lines(path)
-    content = read_json(path)
+    content = read_json_rows(path)
     if columns.rows:
         content = part(content, columns.rows, list, path)
     if isinstance(content, dict):
