@@ -113,3 +113,12 @@ def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma,
     request = Request("1", 0, PROMPT, QUESTION, (Picture(Image.open(path), label=str(path)),))
     with pytest.raises(SampleError, match=r"cut\.jpg"):
         model.ask([request])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_keeps_the_rotary_frequencies_exact(folder: Path, dtype: str):
+    """As transformers does; rounded to bfloat16, the last of 600 tokens would be a radian off."""
+    exact = load_model(str(folder), device="cpu", dtype="float32").llama.model.rotary_emb.inv_freq
+    half = load_model(str(folder), device="cpu", dtype=dtype).llama.model.rotary_emb.inv_freq
+    assert half.dtype is torch.float32
+    assert torch.equal(half, exact)

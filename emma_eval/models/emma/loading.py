@@ -52,9 +52,10 @@ def load_emma(
     projector = fill(build_projector(config.projector, towers.width, width), shards, source, "model.mm_projector.")
     if precision is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
-    for module in (towers, alignment, projector, llama):
+    for module in (towers, alignment, projector):
         if isinstance(module, nn.Module):
             module.to(place, precision).eval().requires_grad_(False)
+    llama.to(place).eval().requires_grad_(False)  # its precision already; rotary frequencies stay float32, or drift
     processor = replace(processor, fast=fast_preprocess)
     return Emma(config, processor, tokenizer, towers, alignment, projector, llama)
 
