@@ -58,9 +58,10 @@ def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, 
         alignment = Alignment(towers.patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
         llama = _llama(shape, dtype, known=len(words))
-    for module in (towers, alignment, projector, llama):
+    for module in (towers, alignment, projector):
         if isinstance(module, nn.Module):
             module.to(dtype=dtype).eval().requires_grad_(False)
+    llama.eval().requires_grad_(False)
     return Emma(
         config=_config(aligned),
         processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
