@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
@@ -33,6 +34,12 @@ class Parser(argparse.ArgumentParser):
             options = [o for action in self._actions for o in action.option_strings if o.startswith("--")]
             self.error(f"unknown option {unknown[0]}{did_you_mean(unknown[0].split('=')[0], options)}")
         return args
+
+
+def require_place(option: str, path: Path | None) -> None:
+    """Raise UserError unless a file can be written there: said before any work is done."""
+    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise UserError(f"{option} {path}: a file in a folder that exists is expected")
 
 
 def positive(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emma_eval.cli.arguments import positive
+from emma_eval.cli.arguments import positive, require_place
 
 EPILOG = """\
 examples:
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.baseline import read_measured
     from emma_eval.runs.compare import compare_runs, holm_over_tasks
 
+    require_place("--json", args.json)
     (first_name, first), (second_name, second) = read_measured(args.first), read_measured(args.second)
     names = distinct(first_name, second_name)
     comparisons = compare_runs(first, second, args.task, intersect=args.intersect)

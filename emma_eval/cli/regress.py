@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from emma_eval.cli.arguments import require_place
+
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 EPILOG = """\
 example:
@@ -44,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.baseline import read_measured
     from emma_eval.runs.gate import judge, read_tolerances
 
+    require_place("--junit", args.junit)
+    require_place("--markdown", args.markdown)
     (old_name, baseline), (new_name, run) = read_measured(args.baseline), read_measured(args.run)
     result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
     names = (old_name, new_name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import positive
+from emma_eval.cli.arguments import positive, require_place
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
-    if args.json and (args.json.is_dir() or not args.json.absolute().parent.is_dir()):  # said before any scoring
-        raise UserError(f"--json {args.json}: a file in a folder that exists is expected")
+    require_place("--json", args.json)
     report = score(args)
     print(as_text(report))
     if args.json:

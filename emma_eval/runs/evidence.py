@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.scores_file import Record, TaskScores, read_scores
 from emma_eval.runs.manifest import TaskFacts
+from emma_eval.stats.combinations import COMBINATIONS
 from emma_eval.text import first_complaint
 from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Unit
 
@@ -36,7 +37,7 @@ class RatioRecord(Record):
 
     top: Column
     bottom: tuple[Number, ...] | None = None
-    places: int | None = None
+    places: NonNegativeInt | None = None
 
 
 class MetricParts(Record):
@@ -51,7 +52,14 @@ class MetricParts(Record):
     better: Better
     scale: float
     combine: str
-    ratios: tuple[int, ...]
+    ratios: tuple[NonNegativeInt, ...] = Field(min_length=1)
+
+    @field_validator("combine")
+    @classmethod
+    def _is_known(cls, combine: str) -> str:
+        if combine not in COMBINATIONS:
+            raise ValueError(f"{combine!r} is none of {', '.join(COMBINATIONS)}")
+        return combine
 
 
 class SampleColumns(Record):
@@ -76,7 +84,7 @@ class Evidence(Record):
     truth: str  # SHA-256 over sample ids and expected answers
     resampled: str
     samples: SampleColumns
-    places: tuple[tuple[int, ...], ...]
+    places: tuple[tuple[NonNegativeInt, ...], ...]
     ratios: tuple[RatioRecord, ...]
     metrics: tuple[MetricParts, ...]
 
@@ -153,6 +161,7 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
     chosen = dict.fromkeys(tuple(ratio.places) for ratio in ratios.values() if ratio.places is not None)
     choices = {places: place for place, places in enumerate(chosen)}
     samples = scores.samples
+    earned = [sample.value for sample in samples]
     return Evidence(
         task=task.name,
         benchmark=task.benchmark,
@@ -162,14 +171,14 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
         truth=facts.truth,
         resampled=scores.resampled,
         samples=SampleColumns(
-            id=tuple(sample.id for sample in samples),
-            value=_short([sample.value for sample in samples]),
-            read_as=tuple(sample.read_as for sample in samples),
+            id=tuple(_encodable(sample.id) for sample in samples),
+            value=_short(earned),
+            read_as=tuple(_encodable(sample.read_as) for sample in samples),
             status=tuple(sample.status for sample in samples),
-            cluster=tuple(sample.cluster for sample in samples),
+            cluster=tuple(_encodable(sample.cluster) for sample in samples),
         ),
         places=tuple(choices),
-        ratios=tuple(_pack_ratio(ratio, choices, samples) for ratio in ratios.values()),
+        ratios=tuple(_pack_ratio(ratio, choices, earned) for ratio in ratios.values()),
         metrics=tuple(
             MetricParts(**{name: getattr(m, name) for name in COPIED}, ratios=tuple(number[id(r)] for r in m.ratios))
             for m in metrics
@@ -185,7 +194,8 @@ def unpack(record: Evidence, where: Path) -> TaskEvidence:
             SampleScore(id_, float(value), read_as, status, cluster)
             for id_, value, read_as, status, cluster in zip(*columns, strict=True)
         )
-        ratios = [_unpack_ratio(ratio, record.places, samples) for ratio in record.ratios]
+        earned = [sample.value for sample in samples]
+        ratios = [_unpack_ratio(ratio, record.places, earned) for ratio in record.ratios]
         metrics = tuple(
             Metric(
                 **{name: getattr(metric, name) for name in COPIED},
@@ -198,20 +208,31 @@ def unpack(record: Evidence, where: Path) -> TaskEvidence:
     return TaskEvidence(record, Scores(metrics, samples, resampled=record.resampled))
 
 
-def _pack_ratio(ratio: Ratio, choices: Mapping[tuple[int, ...], int], samples: Sequence[SampleScore]) -> RatioRecord:
-    places = None if ratio.places is None else choices[tuple(ratio.places)]
-    credit = [sample.value for sample in samples]
-    if ratio.places is not None:
-        credit = [credit[place] for place in ratio.places]
-    top: Column = "credit" if list(ratio.top) == credit else _short(ratio.top)
-    return RatioRecord(top=top, bottom=None if ratio.bottom is None else _short(ratio.bottom), places=places)
+def _pack_ratio(ratio: Ratio, choices: Mapping[tuple[int, ...], int], earned: Sequence[float]) -> RatioRecord:
+    places = None if ratio.places is None else tuple(ratio.places)
+    is_credit = list(ratio.top) == _at(places, earned)
+    return RatioRecord(
+        top="credit" if is_credit else _short(ratio.top),
+        bottom=None if ratio.bottom is None else _short(ratio.bottom),
+        places=None if places is None else choices[places],
+    )
 
 
-def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], samples: Sequence[SampleScore]) -> Ratio:
-    places = None if record.places is None else choices[record.places]
-    own = [samples[place] for place in (range(len(samples)) if places is None else places)]
-    top = [sample.value for sample in own] if record.top == "credit" else record.top
-    return Ratio(top, record.bottom, places)
+def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], earned: Sequence[float]) -> Ratio:
+    places = range(len(earned)) if record.places is None else choices[record.places]
+    top = _at(places, earned) if record.top == "credit" else record.top
+    if not len(top) == len(places) == len(record.bottom or top) or max(places, default=0) >= len(earned):
+        raise ValueError("a ratio's columns differ in length")
+    return Ratio(top, record.bottom, None if record.places is None else places)
+
+
+def _at(places: Sequence[int] | None, values: Sequence[float]) -> list[float]:
+    return list(values) if places is None else [values[place] for place in places]
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates, which an answer may hold and pydantic refuses."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _short(values: Sequence[float]) -> tuple[Number, ...]:

@@ -78,6 +78,14 @@ def test_the_gate_writes_what_ci_reads(runs, capsys, monkeypatch):
     assert summary.read_text().endswith((runs / "m.md").read_text())
 
 
+@pytest.mark.parametrize("arguments", [("compare", "--json"), ("regress", "--junit"), ("regress", "--markdown")])
+def test_a_report_that_has_no_place_is_told_before_any_work(arguments, tmp_path, capsys):
+    command, option = arguments
+    rest = {"compare": [tmp_path], "regress": ["--baseline", tmp_path]}[command]
+    assert call(command, tmp_path, *rest, option, tmp_path / "no" / "file") == 2
+    assert f"{option} {tmp_path / 'no' / 'file'}: a file in a folder that exists" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["compare", "baseline", "regress"])
 def test_what_is_no_run_is_one_line(command, tmp_path, capsys):
     rest = {"compare": [tmp_path], "baseline": [], "regress": ["--baseline", tmp_path]}[command]

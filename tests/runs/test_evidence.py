@@ -1,6 +1,7 @@
 """What a run leaves for statistics comes back as the scorer gave it, and damage is told in one line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from emma_eval.runs.baseline import Baseline, read_measured, write_baseline
 from emma_eval.runs.evidence import Evidence, compact, parse, unpack
 from emma_eval.stats.bootstrap import intervals
 from tests.runs.made_evidence import evidence, pope_scores
-from tests.runs.tiny import run
+from tests.runs.tiny import Answering, run
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
@@ -50,6 +51,15 @@ def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
     assert read_measured(folder)
 
 
+def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
+    class Odd(Answering):
+        def respond(self, request):
+            return replace(super().respond(request), text="\ud800")
+
+    run(data, folder, Odd())
+    assert read_measured(folder)
+
+
 def spoil(content, change):
     content = json.loads(json.dumps(content))
     change(content)
@@ -61,6 +71,9 @@ def spoil(content, change):
     [
         (lambda c: c["ratios"][0].update(places=99), "do not fit together"),
         (lambda c: c["samples"]["id"].pop(), "do not fit together"),
+        (lambda c: c["ratios"][2]["bottom"].pop(), "do not fit together"),
+        (lambda c: c["places"][0].__setitem__(0, 40), "do not fit together"),
+        (lambda c: c["metrics"][0].update(combine="magic"), "'magic' is none of sum"),
         (lambda c: c.update(colour="red"), "colour"),
         (lambda c: c.update(schema_version=2), "schema 2"),
         (lambda c: c["metrics"][0].pop("scale"), "scale"),
