@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,10 +20,10 @@ from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.inference import answer
 from emma_eval.models import load_model
 from emma_eval.runs.plan import TaskPlan, plan_task, with_requests
-from emma_eval.runs.scoring import Responses, score_task
 from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.scorers import get_scorer
 from emma_eval.tasks_index import expand_tasks
-from emma_eval.types import Key, Model, Response
+from emma_eval.types import Answer, Key, Model, Response
 
 DTYPES = "float32,bfloat16,float16"
 MOST_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}  # of all answers; half precision: on a GPU
@@ -77,10 +77,15 @@ def answers(model: Model, plans: Sequence[TaskPlan], batch_size: int | Literal["
     return found
 
 
-def score(plan: TaskPlan, responses: Responses) -> float | None:
-    """The task's primary metric."""
-    metric = score_task(plan, responses)[0].find(plan.task.metric)
-    return None if metric is None else metric.value
+def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
+    """The task's primary metric; None where the truth is held back."""
+    if not all(sample.answers for sample in plan.samples):
+        return None
+    config = plan.task.scorer_config(plan.protocol)
+    given = {key: Answer(one.text, one.prompt) for key, one in responses.items() if one.text is not None}
+    metrics = get_scorer(config.scorer, **config.options)(plan.samples, given).metrics
+    overall = (metric for metric in metrics if not metric.group and not metric.category)
+    return next((metric.value for metric in overall if metric.name == plan.task.metric), None)
 
 
 def show(found: Sequence[Difference]) -> None:

@@ -4,7 +4,7 @@ Each of two ways in a process of its own: `engine` streams requests through the 
 from the benchmark's files to scores, record included. Prints the peak at each quarter, beside what the model took; the
 bar is 2 GB.
 
-    python benchmarks/streaming_memory.py [--questions N] [--output FILE]
+    python benchmarks/streaming_memory.py [--questions N] [--output FILE]        (on Linux)
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from emma_eval.models.emma.memory import MOST_TOKENS
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.rows import Row
 from emma_eval.prompts import render_prompt
-from emma_eval.runs.environment import peak_host_memory
 from emma_eval.runs.execute import execute
 from emma_eval.runs.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
@@ -84,10 +83,19 @@ class Memory:
         """Hand on answers, noting the peaks."""
         marks = {round(part * self.questions): f"{part:.0%}" for part in QUARTERS}
         for done, one in enumerate(answers, 1):
-            self.begun = self.begun or peak_host_memory()
+            self.begun = self.begun or peak()
             if done in marks:
-                self.quarters[marks[done]] = peak_host_memory()
+                self.quarters[marks[done]] = peak()
             yield one
+
+
+def peak() -> int:
+    """The most memory that this process has held, in bytes.
+
+    Linux's own figure: that of `resource` begins with the memory of the process that started this one.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024
 
 
 def load() -> Yes:
@@ -99,18 +107,18 @@ def load() -> Yes:
 def by_engine(folder: Path, questions: int) -> Memory:
     """Requests through the engine, nothing kept of their answers."""
     memory, model = Memory("engine", questions), load()
-    memory.model = peak_host_memory()
+    memory.model = peak()
     requests = [_request(folder, number) for number in range(questions)]
     for _ in memory.watch(answer(model, requests)):
         pass
-    memory.end = peak_host_memory()
+    memory.end = peak()
     return memory
 
 
 def by_run(folder: Path, questions: int) -> Memory:
     """The whole of `run`, on files in the benchmark's own layout."""
     memory, model = Memory("run", questions), load()
-    memory.model = peak_host_memory()
+    memory.model = peak()
     files = {"questions": folder / "questions.json", "annotations": folder / "annotations.json"}
     settings = RunSettings(
         model="yes",
@@ -128,7 +136,7 @@ def by_run(folder: Path, questions: int) -> Memory:
 
     result = execute(settings, source, folder / "run", PlainProgress(), watched)
     assert result.failed == 0, result.scores
-    memory.end = peak_host_memory()
+    memory.end = peak()
     return memory
 
 
@@ -159,7 +167,14 @@ def _alone(work: Callable[[], Any]) -> Any:
 
 def show(memories: Sequence[Memory]) -> None:
     """Print the table."""
-    header = ["MB beside the model", "begun", *memories[0].quarters, "end", "model", "bytes/question, 25% to 100%"]
+    header = [
+        "MB beside the model",
+        "first answer",
+        *memories[0].quarters,
+        "end",
+        "the model",
+        "bytes/question, 25% to 100%",
+    ]
     rows = [
         [
             memory.way,
@@ -179,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=RESULTS / "streaming-memory.json", help="the JSON file")
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        prepare(Path(name), args.questions)
+        _alone(partial(prepare, Path(name), args.questions))
         memories: list[Memory] = [_alone(partial(way, Path(name), args.questions)) for way in (by_engine, by_run)]
     show(memories)
     rows = [asdict(one) | {"beside_model": one.beside_model, "growth": one.growth} for one in memories]
