@@ -33,6 +33,7 @@ from emma_eval.models.emma.memory import MOST_TOKENS
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.rows import Row
 from emma_eval.prompts import render_prompt
+from emma_eval.runs.environment import peak_host_memory
 from emma_eval.runs.execute import execute
 from emma_eval.runs.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
@@ -83,19 +84,10 @@ class Memory:
         """Hand on answers, noting the peaks."""
         marks = {round(part * self.questions): f"{part:.0%}" for part in QUARTERS}
         for done, one in enumerate(answers, 1):
-            self.begun = self.begun or peak()
+            self.begun = self.begun or peak_host_memory()
             if done in marks:
-                self.quarters[marks[done]] = peak()
+                self.quarters[marks[done]] = peak_host_memory()
             yield one
-
-
-def peak() -> int:
-    """The most memory that this process has held, in bytes.
-
-    Linux's own figure: that of `resource` begins with the memory of the process that started this one.
-    """
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) * 1024
 
 
 def load() -> Yes:
@@ -107,18 +99,18 @@ def load() -> Yes:
 def by_engine(folder: Path, questions: int) -> Memory:
     """Requests through the engine, nothing kept of their answers."""
     memory, model = Memory("engine", questions), load()
-    memory.model = peak()
+    memory.model = peak_host_memory()
     requests = [_request(folder, number) for number in range(questions)]
     for _ in memory.watch(answer(model, requests)):
         pass
-    memory.end = peak()
+    memory.end = peak_host_memory()
     return memory
 
 
 def by_run(folder: Path, questions: int) -> Memory:
     """The whole of `run`, on files in the benchmark's own layout."""
     memory, model = Memory("run", questions), load()
-    memory.model = peak()
+    memory.model = peak_host_memory()
     files = {"questions": folder / "questions.json", "annotations": folder / "annotations.json"}
     settings = RunSettings(
         model="yes",
@@ -136,7 +128,7 @@ def by_run(folder: Path, questions: int) -> Memory:
 
     result = execute(settings, source, folder / "run", PlainProgress(), watched)
     assert result.failed == 0, result.scores
-    memory.end = peak()
+    memory.end = peak_host_memory()
     return memory
 
 

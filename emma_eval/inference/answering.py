@@ -41,9 +41,9 @@ def answer(
     usage = usage if usage is not None else Usage()
     budget = Budget(model.batch_tokens, None if batch_size == "auto" else batch_size)
     with threads(min(MOST_LOOKERS, usable_cpus())) as lookers, threads(1) as planner:
-        plan = _looked_at(model, Planner(model, requests, budget, sharing), lookers)
+        plan = Planner(model, requests, budget, sharing)
         waiting = time.perf_counter()
-        for step, pictures in ahead(plan, planner, BATCHES_AHEAD):
+        for step, pictures in ahead(_looked_at(model, plan, lookers), planner, BATCHES_AHEAD):
             if isinstance(step, Failure):
                 yield step.number, _failure(step.request, step.seconds, step.reason)
                 continue
@@ -53,13 +53,19 @@ def answer(
             yield from _without(broken, step)
             yield from _generate(model, _left(model, step, broken), seen, budget, usage)
             waiting = time.perf_counter()
+    usage.computed_tokens += len(plan.prefix or ()) if usage.batches else 0
 
 
 def _looked_at(model: Model, plan: Planner, pool: Executor) -> Iterator[tuple[Batch | Failure, Looked]]:
-    """Every step with its pictures, on which the pool has set to work."""
+    """Every step with its pictures, on which the pool has set to work; those of the batch before are there already."""
+    before: Looked = {}
     for step in plan:
-        images = () if isinstance(step, Failure) else dict.fromkeys(image for lot in step for image in lot.images)
-        yield step, {image: pool.submit(model.look, image) for image in images}
+        if isinstance(step, Failure):
+            yield step, {}
+            continue
+        images = dict.fromkeys(image for lot in step for image in lot.images)
+        before = {image: before.get(image) or pool.submit(model.look, image) for image in images}
+        yield step, before
 
 
 def _collect(pictures: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource, str]]:

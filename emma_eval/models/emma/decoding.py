@@ -21,7 +21,7 @@ from transformers import LlamaForCausalLM
 from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.last_layer import Reading, read_to_ends
-from emma_eval.models.emma.layout import as_mask, lay_out, numbers_within
+from emma_eval.models.emma.layout import Layout, as_mask, numbers_within
 from emma_eval.models.emma.tree import Tree
 
 ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
@@ -63,30 +63,30 @@ def prefill(
     `prefix` is what was read before of the beginning that trees with a `start` share; the others do not see it.
     """
     device = embeds[0].device
-    start = prefix[0][0].shape[2] if prefix else 0
-    layout = lay_out(trees, start)
-    rows, columns = layout.rows, numbers_within(layout.rows)
-    memory.open(len(trees), layout.seen.shape[2] + ROOM)
+    layout = Layout(trees, prefix[0][0].shape[2] if prefix else 0)
+    rows, slots, positions, at_ends = layout.rows(), layout.ends(), layout.positions(), layout.seen_at_ends()
+    columns = numbers_within(rows)
+    memory.open(len(trees), layout.start + layout.length + ROOM)
     if prefix:
         memory.put(prefix)
-    memory.extend(layout.positions.shape[1])
+    memory.extend(layout.length)
     ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q)
-    ends[rows, columns] = layout.ends
-    seen, positions, slots = (torch.from_numpy(part).to(device) for part in (layout.seen, layout.positions, ends))
+    seen = np.ones((*ends.shape, memory.filled), bool)  # where a row has fewer than Q, nobody looks at what comes out
+    ends[rows, columns], seen[rows, columns] = slots, at_ends
     causal = layout.straight and device.type == "cuda"  # flash kernels take no mask
     reading = Reading(
         embeds=pad_sequence(list(embeds), batch_first=True),
-        positions=positions,
-        mask=None if causal else as_mask(seen, llama.dtype),
-        ends=slots,
-        mask_of_ends=as_mask(seen[torch.arange(len(trees), device=device)[:, None], slots], llama.dtype),
+        positions=torch.from_numpy(positions).to(device),
+        mask=None if causal else as_mask(torch.from_numpy(layout.seen()).to(device), llama.dtype),
+        ends=torch.from_numpy(ends).to(device),
+        mask_of_ends=as_mask(torch.from_numpy(seen).to(device), llama.dtype),
     )
     hidden = read_to_ends(llama, memory, reading)
     state = State(
         memory=memory,
         rows=rows,
-        seen=pad(seen[rows, layout.ends], (0, memory.slots - seen.shape[2])),
-        lengths=positions[rows, layout.ends] + 1,
+        seen=pad(torch.from_numpy(at_ends).to(device), (0, memory.slots - memory.filled)),
+        lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
     )
     return cast(Tensor, llama.lm_head(hidden[rows, columns])), state
 

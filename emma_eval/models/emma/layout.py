@@ -15,32 +15,56 @@ from emma_eval.models.emma.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """B trees of up to L slots, padded on the right, behind S slots that were filled before; P prompts end in them."""
+    """B trees of up to L slots, padded on the right, behind `start` slots that were filled before; P prompts end there.
 
-    positions: NDArray[np.int64]  # (B, L)
-    seen: NDArray[np.bool_]  # (B, L, S + L): which slots each token sees
-    rows: NDArray[np.int64]  # (P,) ascending: each prompt's row
-    ends: NDArray[np.int64]  # (P,) the slot of its last token
-    straight: bool  # every token sees all before it, so that no mask is needed
+    What is seen counts those slots too: K = start + L.
+    """
 
+    trees: Sequence[Tree]
+    start: int
 
-def lay_out(trees: Sequence[Tree], start: int) -> Layout:
-    """Trees side by side; those that begin at position 0 do not see the `start` slots before."""
-    longest = max(tree.size for tree in trees)
-    positions = np.zeros((len(trees), longest), np.int64)
-    seen = np.zeros((len(trees), longest, start + longest), bool)
-    for row, tree in enumerate(trees):
-        positions[row, : tree.size] = tree.positions()
-        seen[row, : tree.size, : tree.start] = True
-        seen[row, : tree.size, start : start + tree.size] = tree.ways()
-        np.fill_diagonal(seen[row, tree.size :, start + tree.size :], True)  # who sees nothing has a softmax of 0 / 0
-    return Layout(
-        positions=positions,
-        seen=seen,
-        rows=np.repeat(np.arange(len(trees)), [len(tree.ends) for tree in trees]),
-        ends=np.concatenate([tree.ends for tree in trees]),
-        straight=all(len(tree.branches) == 1 and tree.start == start for tree in trees),
-    )
+    @property
+    def length(self) -> int:
+        """L."""
+        return max(tree.size for tree in self.trees)
+
+    @property
+    def straight(self) -> bool:
+        """Whether every token sees all before it, so that no mask is needed."""
+        return all(len(tree.branches) == 1 and tree.start == self.start for tree in self.trees)
+
+    def rows(self) -> NDArray[np.int64]:
+        """(P,) ascending: each prompt's row."""
+        return np.repeat(np.arange(len(self.trees)), [len(tree.ends) for tree in self.trees])
+
+    def ends(self) -> NDArray[np.int64]:
+        """(P,) the slot of each prompt's last token."""
+        return np.concatenate([tree.ends for tree in self.trees])
+
+    def positions(self) -> NDArray[np.int64]:
+        """(B, L)."""
+        positions = np.zeros((len(self.trees), self.length), np.int64)
+        for row, tree in zip(positions, self.trees, strict=True):
+            row[: tree.size] = tree.positions()
+        return positions
+
+    def seen_at_ends(self) -> NDArray[np.bool_]:
+        """(P, K) what each prompt's last token sees."""
+        ends = [(tree, end) for tree in self.trees for end in tree.ends]
+        seen = np.zeros((len(ends), self.start + self.length), bool)
+        for row, (tree, end) in zip(seen, ends, strict=True):
+            row[: tree.start] = True
+            row[self.start : self.start + tree.size] = tree.way(end)
+        return seen
+
+    def seen(self) -> NDArray[np.bool_]:
+        """(B, L, K) what each token sees."""
+        seen = np.zeros((len(self.trees), self.length, self.start + self.length), bool)
+        for row, tree in zip(seen, self.trees, strict=True):
+            row[: tree.size, : tree.start] = True
+            row[: tree.size, self.start : self.start + tree.size] = tree.ways()
+            np.fill_diagonal(row[tree.size :, self.start + tree.size :], True)  # or a softmax would be 0 / 0
+        return seen
 
 
 def numbers_within(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -68,8 +68,17 @@ class Tree:
             positions[slot : slot + width(item)] = np.arange(position, position + width(item))
         return positions
 
+    def way(self, slot: int) -> NDArray[np.bool_]:
+        """(size,) which slots one slot sees: itself and those on its way to the root."""
+        seen = np.zeros(self.size, bool)
+        for branch in reversed(self.branches):
+            if branch.start <= slot < branch.stop:
+                seen[branch.start : slot + 1] = True
+                slot = branch.parent
+        return seen
+
     def ways(self) -> NDArray[np.bool_]:
-        """(size, size) which slots each slot sees: itself and those on its way to the root."""
+        """(size, size) the way of each slot."""
         seen = np.zeros((self.size, self.size), bool)
         for branch in self.branches:
             own = slice(branch.start, branch.stop)
