@@ -6,6 +6,7 @@ A task names its data (local files below a root, or a hub data set), how it is a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +26,8 @@ from emma_eval.files import inside
 from emma_eval.pictures_in_prompts import PicturePlaces
 from emma_eval.prompts import InstructionPolicy
 from emma_eval.readers.columns import Columns
-from emma_eval.readers.registry import READERS, SUITES, get_reader, takes_columns
-from emma_eval.tasks_index import task_groups, task_names, tasks_folder
+from emma_eval.readers.registry import SUITES, get_reader, known_readers, takes_columns
+from emma_eval.tasks_index import task_files, task_groups, task_names
 from emma_eval.text import did_you_mean
 from emma_eval.yaml_file import read_yaml
 
@@ -165,9 +166,9 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
         if name in groups:
             raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
         raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
-    folder = folder or tasks_folder()
-    path = folder / f"{name}.yaml"
-    content = _read_merged(path, ())
+    files = task_files(folder)
+    path = files[name]
+    content = _read_merged(path, files, ())
     if "name" in content:
         raise UserError(f"{path}: unknown key 'name'; a task is named by its file")
     try:
@@ -183,7 +184,7 @@ def json_schema() -> dict[str, Any]:
     schema: dict[str, Any] = TaskConfig.model_json_schema(mode="validation")
     properties = {key: value for key, value in schema["properties"].items() if key != "name"}
     properties["extends"] = {"type": "string", "description": "the task or base (`_name`) this file is merged over"}
-    properties["reader"]["enum"] = sorted(READERS)
+    properties["reader"]["enum"] = sorted(known_readers())
     text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     properties["files"]["additionalProperties"] = text_or_list
     required = [str(key) for key in schema["required"] if key != "name"]
@@ -199,19 +200,18 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _read_merged(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ...]) -> dict[str, Any]:
     """A file's keys merged over those of the file it extends, and so on."""
     if path in children:
         chain = " -> ".join(p.stem for p in (*children, path))
         raise UserError(f"{children[0]}: key 'extends': goes round in a circle: {chain}")
     content = read_yaml(path)
-    base = content.pop("extends", None)
-    if base is None:
+    if "extends" not in content:
         return content
-    bases = [p.stem for p in path.parent.glob("*.yaml")]
-    if base not in bases:
-        raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(str(base), bases)}")
-    return _merge(_read_merged(path.parent / f"{base}.yaml", (*children, path)), content)
+    base = str(content.pop("extends"))
+    if base not in files:
+        raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(base, files)}")
+    return _merge(_read_merged(files[base], files, (*children, path)), content)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -251,11 +251,12 @@ def _fields_at(place: tuple[int | str, ...]) -> list[str]:
 
 def _check_names(task: TaskConfig, path: Path) -> None:
     """Names that only other modules know: reader, its files, scorers, the default protocol."""
-    from emma_eval.scorers import SCORERS
+    from emma_eval.scorers import known_scorers
     from emma_eval.submissions import FORMATS
 
-    if task.reader not in READERS:
-        raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, READERS)}")
+    readers, scorers = known_readers(), known_scorers()
+    if task.reader not in readers:
+        raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
     if task.suite is not None and task.suite not in SUITES:
         raise UserError(f"{path}: key 'suite': unknown suite {task.suite!r}{did_you_mean(task.suite, SUITES)}")
     if takes_columns(task.reader) and task.columns is None:
@@ -270,8 +271,8 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         if key not in task.files:
             raise UserError(f"{path}: key 'files.{key}' is missing; the reader {task.reader!r} needs it")
     for name, protocol in task.protocols.items():
-        if protocol.scorer not in SCORERS:
-            hint = did_you_mean(protocol.scorer, SCORERS)
+        if protocol.scorer not in scorers:
+            hint = did_you_mean(protocol.scorer, scorers)
             raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
     if task.submission is not None and task.submission not in FORMATS:
         hint = did_you_mean(task.submission, FORMATS)

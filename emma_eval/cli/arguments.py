@@ -36,6 +36,21 @@ class Parser(argparse.ArgumentParser):
         return args
 
 
+def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
+    """Declare --task-dir and, with a help text for it, --data and --offline. `main.start` acts on all but --data."""
+    parser.add_argument(
+        "--task-dir",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a folder with task files of your own, beside the shipped ones; may be repeated",
+    )
+    if data:
+        parser.add_argument("--data", type=Path, metavar="ROOT", help=data)
+        parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+
+
 def require_place(option: str, path: Path | None) -> None:
     """Raise UserError unless a file can be written there: said before any work is done."""
     if path and (path.is_dir() or not path.absolute().parent.is_dir()):

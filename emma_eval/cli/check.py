@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
 from emma_eval.text import counted
 
@@ -27,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare tasks and data root."""
     parser.epilog = EPILOG
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (default: all)")
-    parser.add_argument(
-        "--data", type=Path, metavar="ROOT", help="folder of the official files; else only shipped data are read"
-    )
+    add_task_options(parser, data="folder of the official files; else only shipped data are read")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import add_task_options
+
 if TYPE_CHECKING:
     from emma_eval.reports.published import Published
     from emma_eval.task import ScorerConfig, TaskConfig
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task and data root."""
     parser.epilog = EPILOG
     parser.add_argument("task", metavar="TASK")
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files, for a real example")
+    add_task_options(parser, data="folder of the official files, for a real example")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -134,9 +136,9 @@ def _scored(task: TaskConfig) -> Iterator[str]:
 
 def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
     """What the scorer's file and function say of themselves, but for what they read of a sample."""
-    from emma_eval.scorers import SCORERS
+    from emma_eval.scorers import known_scorers
 
-    module, function = SCORERS[config.scorer].split(":")
+    module, function = known_scorers()[config.scorer].split(":")
     scorer = importlib.import_module(module)
     texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
     paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]

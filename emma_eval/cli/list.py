@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import add_task_options
+
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be listed."""
     parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks")
+    add_task_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,11 +11,14 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Protocol, cast
 
 from emma_eval import __version__
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError
+from emma_eval.hub import offline
+from emma_eval.tasks_index import tasks_from
 from emma_eval.text import did_you_mean
 
 PROGRAM = "emma-eval"
@@ -100,7 +103,9 @@ def start(name: str, argv: list[str]) -> int:
     command = cast(Command, importlib.import_module(module_name))
     parser = Parser(f"{PROGRAM} {name}", summary[0].upper() + summary[1:] + ".")
     command.add_arguments(parser)
-    return command.run(parser.parse(argv))
+    args = parser.parse(argv)
+    with tasks_from(getattr(args, "task_dir", ())), offline() if getattr(args, "offline", False) else nullcontext():
+        return command.run(args)
 
 
 def overview() -> str:

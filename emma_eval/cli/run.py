@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from emma_eval.cli.arguments import positive, whole
+from emma_eval.cli.arguments import add_task_options, positive, whole
 from emma_eval.errors import UserError
 from emma_eval.text import did_you_mean
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", "-m", default=DEFAULT_MODEL, help="built-in name, checkpoint folder or hub name (%(default)s)")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
-    add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import positive, require_place
+from emma_eval.cli.arguments import add_task_options, positive, require_place
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--predictions", required=True, type=path, metavar="FILE", help="answers: JSON lines or an official format")
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
-    add("--data", type=path, metavar="ROOT", help="folder of the official data files, for those not given by --file")
+    add_task_options(parser, data="folder of the official data files, for those not given by --file")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
     add("--limit", type=positive, metavar="N", help="score only the first N questions")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")

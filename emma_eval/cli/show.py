@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "examples:\n  emma-eval show mmbench_mini --sample 3\n  emma-eval show pope --data /data/benchmarks"
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official files")
+    add_task_options(parser, data="folder of the official files")
 
 
 def run(args: argparse.Namespace) -> int:

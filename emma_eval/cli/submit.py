@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
 
 EPILOG = """\
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a file of answers")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of the official data files")
+    add_task_options(parser, data="folder of the official data files")
     parser.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
 
 

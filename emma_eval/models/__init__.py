@@ -1,23 +1,56 @@
-"""The model room's door: names to models, without importing torch until one is loaded."""
+"""The model room's door: names to models, without importing torch until one is loaded.
+
+Another package adds models by entry points of the group `emma_eval.models`; `--model NAME` or `--model NAME:SOURCE`
+then means one of them.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from emma_eval.errors import UserError
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.models.folders import BUILT_IN, model_folder
+from emma_eval.plugins import imported, with_plugins
 from emma_eval.processors import usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.emma.model import Emma
+    from emma_eval.types import Model
 
-__all__ = ["list_models", "load_model", "model_folder", "weights_fingerprint"]
+__all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
+
+_SHIPPED = dict.fromkeys(BUILT_IN, "emma_eval.models:load_model")
+
+
+class ModelPlugin(Protocol):
+    """What an entry point of the group `emma_eval.models` names. `source` is what the user wrote after the colon."""
+
+    def fingerprint(self, source: str) -> str:
+        """What tells this model from one that would answer otherwise: a hash over weights and code, say."""
+        ...
+
+    def load(self, source: str, *, device: str | None, dtype: str | None) -> Model:
+        """The model, ready to answer. Raises UserError for a source, device or dtype that it cannot take."""
+        ...
+
+
+def model_plugin(name: str) -> tuple[ModelPlugin, str] | None:
+    """Another package's model and its source, for a name that one registers; None for all other names."""
+    plugin, _, source = name.partition(":")
+    known = with_plugins("models", _SHIPPED)
+    if plugin in BUILT_IN or plugin not in known:
+        return None
+    return imported(known[plugin]), source
 
 
 def list_models() -> dict[str, str]:
-    """The built-in models, name -> one line of description. Any folder or hub name works besides."""
-    return dict(BUILT_IN)
+    """Built-in and registered models, name -> one line of description. Any folder or hub name works besides."""
+    return {
+        name: BUILT_IN.get(name, f"of another package: {place}")
+        for name, place in with_plugins("models", _SHIPPED).items()
+    }
 
 
 def load_model(
@@ -30,6 +63,8 @@ def load_model(
     pictures by PyTorch instead of Pillow, up to one level off the reference. Raises UserError for everything that can
     be wrong with a name, a folder or a checkpoint.
     """
+    if model_plugin(name_or_path):
+        raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
     folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
     # Spinning threads made torch 4 times slower on shared cores; libgomp reads this when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,19 +1,22 @@
-"""Readers by name, and what a reader is. A reader's module is imported only when a task uses it."""
+"""Readers by name, and what a reader is. A reader's module is imported only when a task uses it.
+
+Another package adds readers by entry points of the group `emma_eval.readers`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emma_eval.plugins import imported, with_plugins
 from emma_eval.types import Sample
 
 if TYPE_CHECKING:
     from emma_eval.readers.columns import Columns
 
-READERS = {
+_SHIPPED = {
     "amber_json": "emma_eval.readers.amber_json:READER",
     "amber_objects": "emma_eval.readers.amber_json:OBJECTS_READER",
     "captions_json": "emma_eval.readers.captions_json:READER",
@@ -58,23 +61,23 @@ class Reader:
         return self.required + self.optional + self.folders
 
 
+def known_readers() -> dict[str, str]:
+    """Name -> place of every reader, those of other packages included."""
+    return with_plugins("readers", _SHIPPED)
+
+
 def takes_columns(name: str) -> bool:
-    """Whether the reader of a name in READERS reads what a task file says of its columns."""
-    return not isinstance(_imported(READERS[name]), Reader)
+    """Whether the reader of a known name reads what a task file says of its columns."""
+    return not isinstance(imported(known_readers()[name]), Reader)
 
 
 def get_reader(name: str, columns: Columns | None = None) -> Reader:
-    """The reader of a name in READERS, for these columns where it takes any."""
-    found: Reader | Callable[[Columns | None], Reader] = _imported(READERS[name])
+    """The reader of a known name, for these columns where it takes any."""
+    found: Reader | Callable[[Columns | None], Reader] = imported(known_readers()[name])
     return found if isinstance(found, Reader) else found(columns)
 
 
 def suite_folder(name: str) -> Path:
     """The folder of a name in SUITES, in the layout of a data root."""
-    folder: Path = _imported(SUITES[name])()
+    folder: Path = imported(SUITES[name])()
     return folder
-
-
-def _imported(place: str) -> Any:
-    module, attribute = place.split(":")
-    return getattr(import_module(module), attribute)

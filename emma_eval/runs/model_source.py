@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emma_eval.errors import UserError
 from emma_eval.files import sha256_of_file
 from emma_eval.runs.manifest import ModelFacts
 from emma_eval.runs.settings import RunSettings, model_name
 
 if TYPE_CHECKING:
+    from emma_eval.models import ModelPlugin
     from emma_eval.types import Model
 
 
@@ -24,9 +26,11 @@ class ModelSource:
 
 def model_source(settings: RunSettings) -> ModelSource:
     """The model that the settings name. Raises UserError if there is no such model; a hub name is asked for later."""
-    from emma_eval.models import load_model, model_folder, weights_fingerprint
+    from emma_eval.models import load_model, model_folder, model_plugin, weights_fingerprint
     from emma_eval.models.folders import HUB_NAME
 
+    if found := model_plugin(settings.model):
+        return _plugin_source(settings, *found)
     if not HUB_NAME.fullmatch(settings.model):
         model_folder(settings.model)
 
@@ -47,6 +51,21 @@ def model_source(settings: RunSettings) -> ModelSource:
         )
 
     return ModelSource(describe, load)
+
+
+def _plugin_source(settings: RunSettings, plugin: ModelPlugin, source: str) -> ModelSource:
+    """A model of another package; its fingerprint stands for its configuration too."""
+    if settings.fast_preprocess:
+        raise UserError(
+            f"--fast-preprocess is for EMMA's own pictures; the model {settings.model} prepares them itself"
+        )
+
+    def describe() -> ModelFacts:
+        fingerprint = plugin.fingerprint(source)
+        name = model_name(settings.model)
+        return ModelFacts(name=name, source=settings.model, weights=fingerprint, config=fingerprint)
+
+    return ModelSource(describe, lambda: plugin.load(source, device=settings.device, dtype=settings.dtype))
 
 
 def loaded_facts(facts: ModelFacts, model: Model) -> ModelFacts:

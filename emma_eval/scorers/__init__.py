@@ -2,22 +2,22 @@
 
 A scorer takes Samples and Answers and returns Scores; what it reads of a Sample is said at the head of its file.
 Variants of a protocol (LLaVA's answer processor, exact letters, ...) are options of the function, which a task's
-`protocols` name.
+`protocols` name. Another package adds scorers by entry points of the group `emma_eval.scorers`.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any, cast, get_args, get_type_hints
 
 from emma_eval.errors import UserError
+from emma_eval.plugins import imported, with_plugins
 from emma_eval.text import did_you_mean
 from emma_eval.types import Scorer
 
-SCORERS: dict[str, str] = {
+_SHIPPED: dict[str, str] = {
     "amber": "emma_eval.scorers.amber:amber",
     "amber_emma": "emma_eval.scorers.amber_emma:amber_emma",
     "amber_generative": "emma_eval.scorers.amber_generative:amber_generative",
@@ -44,15 +44,20 @@ SCORERS: dict[str, str] = {
 REFUSES_MISSING = frozenset({"gqa", "vizwiz", "vqa"})
 
 
+def known_scorers() -> dict[str, str]:
+    """Name -> place of every scorer, those of other packages included."""
+    return with_plugins("scorers", _SHIPPED)
+
+
 def get_scorer(name: str, **options: str) -> Scorer:
     """The scorer of that name with its options set.
 
     Raises UserError for a name, an option or an option's value that does not exist, with the nearest one that does.
     """
-    if name not in SCORERS:
-        raise UserError(f"unknown scorer {name!r}{did_you_mean(name, SCORERS)}")
-    module, function = SCORERS[name].split(":")
-    scorer = getattr(importlib.import_module(module), function)
+    scorers = known_scorers()
+    if name not in scorers:
+        raise UserError(f"unknown scorer {name!r}{did_you_mean(name, scorers)}")
+    scorer = imported(scorers[name])
     known = _options(scorer)
     for option, value in options.items():
         if option not in known:

@@ -1,0 +1,1 @@
+"""What a package outside of emma-eval may bring along."""

@@ -1,0 +1,26 @@
+"""A reader: a line a question, `picture | question | answer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emma_eval.files import inside, read_text
+from emma_eval.images import ImageFile
+from emma_eval.readers.registry import Files, Reader
+from emma_eval.readers.rows import rows_to_samples
+from emma_eval.types import Sample
+
+
+def _read_files(files: Files) -> list[Sample]:
+    folder = files.get("images", Path())
+
+    def sample(numbered: tuple[int, str]) -> Sample:
+        number, line = numbered
+        picture, question, answer = (cell.strip() for cell in line.split("|"))
+        return Sample(str(number), question, (ImageFile(folder, inside(picture)),), (answer,))
+
+    lines = read_text(files["quiz"]).splitlines()
+    return rows_to_samples(files["quiz"], enumerate(lines), sample, first=1)
+
+
+READER = Reader(_read_files, required=("quiz",), folders=("images",))
