@@ -27,6 +27,8 @@ DEFAULT_COMMAND = "run"
 COMMANDS = {
     "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
     "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
+    "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),
+    "watch": ("emma_eval.cli.watch", "show how far a run is, from another terminal"),
     "compare": ("emma_eval.cli.compare", "test whether one run is better than another, on the same samples"),
     "baseline": ("emma_eval.cli.baseline", "keep a run's scores, sample by sample, for the regression gate"),
     "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),

@@ -58,11 +58,16 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         config=_digest([json.dumps(config, sort_keys=True)]),
         protocol=protocol,
         data=data_hashes(found) if found or not task.hub else {"hub": str(task.hub)},
-        truth=_digest(json.dumps([sample.id, sample.answers]) for sample in samples),
+        truth=truth_digest(samples),
         samples=len(samples),
     )
     complete = settings.limit is None and len(samples) in task.expected.samples
     return TaskPlan(task, protocol, samples, complete, facts)
+
+
+def truth_digest(samples: Iterable[Sample]) -> str:
+    """By what the samples and their expected answers are known again."""
+    return _digest(json.dumps([sample.id, sample.answers]) for sample in samples)
 
 
 def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:

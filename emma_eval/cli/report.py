@@ -1,0 +1,57 @@
+"""`report RUN...`: one page about finished runs, with a browser of their samples; figures for papers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from emma_eval.cli.arguments import positive
+
+EPILOG = """\
+examples:
+  emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
+  emma-eval report RUN --data /data/benchmarks --samples all
+  emma-eval report RUN --figures figures                 PNG and SVG alone
+
+The page opens from disk and loads nothing from anywhere. Questions, expected answers and pictures come from the
+benchmarks' files below --data (the shipped suite is always at hand); without them it shows prompts and answers."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs; the first is compared with")
+    add("--output", "-o", type=Path, metavar="DIR", help="where index.html goes (results/report)")
+    add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add("--samples", type=samples, default=1000, metavar="N|all|none", help="shown of each task (%(default)s)")
+    add("--figures", type=Path, metavar="DIR", help="draw the plots as PNG and SVG; without --output, do only that")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what was asked for and name it. Raises UserError for a folder that holds no finished run."""
+    if args.figures:
+        from emma_eval.reports.figures import write_figures
+
+        for path in write_figures(args.runs, args.figures):
+            print(path)
+    if args.output or not args.figures:
+        from emma_eval.reports.html.write import write_report
+        from emma_eval.runs.environment import results_folder
+
+        output = args.output or results_folder() / "report"
+        print(write_report(args.runs, output, data=args.data, limit=args.samples))
+    return 0
+
+
+def samples(text: str) -> int | Literal["all", "none"]:
+    """A number above zero, `all` or `none`."""
+    if text == "all":
+        return "all"
+    if text == "none":
+        return "none"
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor all, nor none") from error

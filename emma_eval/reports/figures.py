@@ -1,0 +1,110 @@
+"""The report's plots for papers: PNG and SVG, drawn with matplotlib."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emma_eval.errors import UserError
+from emma_eval.files import make_folder
+from emma_eval.reports.html.panels import Mark, Panel, category_panels, profiles, score_panels
+from emma_eval.reports.html.recorded import RecordedRun, read_runs
+from emma_eval.runs.evidence import read_run
+from emma_eval.stats.bootstrap import full_range
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#2f6fc4", "#d0761c", "#23876a", "#8a57b5", "#b8475f", "#6f7a1f", "#3590a5", "#75604b")
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "savefig.dpi": 300,
+    "savefig.bbox": "tight",
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "emma-eval",  # the same figure, the same file
+    "text.parse_math": False,  # a dollar in a name is a dollar
+}
+COLUMNS = 3  # panels side by side
+WIDTH = 2.4  # of a panel, inches
+LINE, MARGIN = 0.17, 0.75  # heights of a dot's line and of what is around a panel, inches
+
+
+def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
+    """Draw scores, profiles and each task's categories; return the files.
+
+    Raises UserError without matplotlib, and for a folder that holds no finished run.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
+    runs = read_runs(folders)
+    make_folder(output)
+    ranges = {task.task: full_range(task.primary) for run in runs for task in read_run(run.folder)}
+    pages = {"scores": score_panels(runs), "models": profiles(runs, ranges)}
+    for title, panels in category_panels(runs).items():
+        pages["categories-" + re.sub(r"[^\w.-]+", "-", title)] = panels
+    with mpl.rc_context(STYLE):
+        return [path for name, panels in pages.items() if panels for path in _save(_page(panels, runs), output / name)]
+
+
+def _page(panels: Sequence[Panel], runs: Sequence[RecordedRun]) -> Figure:
+    """All panels in a grid, as high as the highest of their row, with one legend."""
+    from matplotlib.figure import Figure
+
+    columns = min(COLUMNS, len(panels))
+    lines = [list(panels[start : start + columns]) for start in range(0, len(panels), columns)]
+    heights = [MARGIN + LINE * max(sum(len(row.marks) + 1 for row in panel.rows) for panel in line) for line in lines]
+    figure = Figure(figsize=(WIDTH * columns, sum(heights)), layout="constrained")
+    axes = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
+    for place, row in enumerate(axes):
+        for axis, panel in zip(row, lines[place], strict=False):
+            _panel(axis, panel)
+        for axis in row[len(lines[place]) :]:
+            axis.set_axis_off()
+    handles = [axes[0][0].plot([], [], "o", color=colour(number))[0] for number in range(len(runs))]
+    figure.legend(handles, [run.label for run in runs], loc="outside lower center", ncols=len(runs), frameon=False)
+    return figure
+
+
+def _panel(axis: Axes, panel: Panel) -> None:
+    """A dot and a whisker for each mark, rows from top to bottom."""
+    y, names, places = 0.0, [], []
+    for row in panel.rows:
+        names.append(row.label)
+        places.append(y + (len(row.marks) - 1) / 2)
+        for mark in row.marks:
+            _dot(axis, mark, y)
+            y += 1
+        y += 1
+    axis.set_yticks(places, names)
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(y - 0.5, -0.7)
+    axis.grid(axis="x", color="#e4e4de", linewidth=0.6)
+    axis.set_title(panel.title, loc="left", fontweight="bold")
+    axis.set_xlabel(panel.subtitle)
+
+
+def _dot(axis: Axes, mark: Mark, y: float) -> None:
+    axis.plot([mark.low, mark.high], [y, y], color=colour(mark.run), linewidth=1.6, alpha=0.55, solid_capstyle="round")
+    axis.plot([mark.value], [y], "o", color=colour(mark.run), markersize=4)
+
+
+def colour(run: int) -> str:
+    """A run's colour, the page's light one."""
+    return COLOURS[run % len(COLOURS)]
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "svg")]
+    for path in paths:
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return paths

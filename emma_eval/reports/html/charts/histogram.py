@@ -1,0 +1,80 @@
+"""How long answers are and how long they took: histograms of several runs over each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from markupsafe import Markup
+
+from emma_eval.reports.html.charts.svg import WIDTH, drawing, node, run_class
+
+BINS = 24
+EDGE = 8.0
+TOP, BOTTOM = 8.0, 112.0
+
+
+def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup:
+    """Answers by their number of tokens, in bins of equal and whole width; run -> lengths."""
+    everything = [length for values in lengths.values() for length in values]
+    low, high = min(everything), max(everything)
+    width = max(1, math.ceil((high - low + 1) / BINS))
+    edges = [low + width * number for number in range((high - low) // width + 2)]
+
+    def name(left: float, right: float) -> str:
+        return f"{left:.0f}" if width == 1 else f"{left:.0f} to {right - 1:.0f}"
+
+    return _histogram(lengths, edges, name, label, (f"{low}", f"{high} tokens"))
+
+
+def time_histogram(seconds: Mapping[int, Sequence[float]], label: str) -> Markup:
+    """Answers by their seconds, on a logarithmic scale; run -> seconds."""
+    everything = [max(value, 1e-6) for values in seconds.values() for value in values]
+    low, high = math.log10(min(everything)), math.log10(max(everything))
+    high = max(high, low + 1e-3)
+    edges = [10 ** (low + (high - low) * number / BINS) for number in range(BINS + 1)]
+
+    def name(left: float, right: float) -> str:
+        return f"{in_seconds(left)} to {in_seconds(right)}"
+
+    return _histogram(seconds, edges, name, label, (in_seconds(edges[0]), in_seconds(edges[-1])))
+
+
+def in_seconds(seconds: float) -> str:
+    """`5.1 ms` or `2.34 s`."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _histogram(
+    values: Mapping[int, Sequence[float]],
+    edges: Sequence[float],
+    name: Callable[[float, float], str],
+    label: str,
+    ends: tuple[str, str],
+) -> Markup:
+    """Side by side within each bin a bar for each run, its height the share of the run's answers."""
+    shares = {run: _shares(own, edges) for run, own in values.items()}
+    tallest = max(max(own) for own in shares.values())
+    step = (WIDTH - 2 * EDGE) / (len(edges) - 1)
+    wide = min(step * 0.86, 40) / len(shares)
+    drawn = [node("line", x1=EDGE, x2=WIDTH - EDGE, y1=BOTTOM, y2=BOTTOM, class_="axis")]
+    for place, (run, own) in enumerate(shares.items()):
+        for number, share in enumerate(own):
+            if not share:
+                continue
+            height = max((BOTTOM - TOP) * share / tallest, 1)
+            left = EDGE + step * (number + 0.5) + wide * (place - len(shares) / 2)
+            told = f"{name(edges[number], edges[number + 1])}: {share:.1%}"
+            bar = node("rect", x=left, y=BOTTOM - height, width=wide, height=height, rx=1, class_="bar")
+            drawn.append(node("g", node("title", text=told), bar, class_=run_class(run)))
+    drawn.append(node("text", text=ends[0], x=EDGE, y=BOTTOM + 15, class_="tick"))
+    drawn.append(node("text", text=ends[1], x=WIDTH - EDGE, y=BOTTOM + 15, text_anchor="end", class_="tick"))
+    return drawing(BOTTOM + 22, f"{label}, from {ends[0]} to {ends[1]}", drawn)
+
+
+def _shares(values: Sequence[float], edges: Sequence[float]) -> list[float]:
+    import numpy as np
+
+    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    counts = np.bincount(places, minlength=len(edges) - 1)
+    return [float(count) / max(len(values), 1) for count in counts]

@@ -1,0 +1,207 @@
+"""The page: what its template shows, and the template filled in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from emma_eval.errors import UserError
+from emma_eval.reports.comparison import comparison_table
+from emma_eval.reports.html.charts.bars import profile
+from emma_eval.reports.html.charts.dots import dot_plot
+from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
+from emma_eval.reports.html.charts.svg import run_class
+from emma_eval.reports.html.confusion import Confusion
+from emma_eval.reports.html.embedding import content_policy
+from emma_eval.reports.html.panels import category_panels, profiles, score_panels
+from emma_eval.reports.html.recorded import RecordedRun, TaskRecord
+from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.published import load_published
+from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
+from emma_eval.runs.compare import compare_runs, holm_over_tasks
+from emma_eval.runs.evidence import TaskEvidence, read_run
+from emma_eval.runs.progress import duration
+from emma_eval.stats.bootstrap import full_range
+
+TEMPLATE = Path(__file__).parent / "template"
+SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
+MAX_REASONS = 12  # kinds of failure listed for a task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """What the page says of one task beside its scores."""
+
+    name: str
+    title: str
+    problem: str  # why questions, truths and pictures are not shown
+    confusions: Sequence[Confusion]
+    lengths: Markup
+    times: Markup
+    pace: Sequence[tuple[str, str, str, str]]  # run; median tokens, median and longest time
+
+
+def task_details(
+    runs: Sequence[RecordedRun], records: Sequence[TaskRecord], problem: str, tables: Sequence[Confusion]
+) -> TaskDetails:
+    """The details of a task from its records."""
+    title = records[0].scores.title
+    lengths = {record.run: [r.tokens for r in record.responses.values() if r.text is not None] for record in records}
+    seconds = {record.run: [r.seconds for r in record.responses.values() if r.text is not None] for record in records}
+    lengths = {run: values for run, values in lengths.items() if values}
+    seconds = {run: values for run, values in seconds.items() if values}
+    return TaskDetails(
+        name=records[0].scores.name,
+        title=title,
+        problem=problem,
+        confusions=tables,
+        lengths=length_histogram(lengths, f"Answers of {title} by length") if lengths else Markup(),
+        times=time_histogram(seconds, f"Answers of {title} by time") if seconds else Markup(),
+        pace=[
+            (
+                runs[run].label,
+                f"{median(lengths[run]):g}",
+                in_seconds(median(seconds[run])),
+                in_seconds(max(seconds[run])),
+            )
+            for run in lengths
+        ],
+    )
+
+
+def render(
+    runs: Sequence[RecordedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
+) -> str:
+    """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they lie in files beside it."""
+    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
+    script = _script()
+    evidence, problems = _evidence(runs)
+    ranges = {task.task: full_range(task.primary) for tasks in evidence.values() for task in tasks}
+    comparisons, refused = _comparisons(runs, evidence)
+    context: dict[str, Any] = {
+        "policy": content_policy([script], [style]),
+        "style": Markup(style),  # noqa: S704 (our own files)
+        "script": Markup(script),  # noqa: S704
+        "title": " · ".join(run.label for run in runs),
+        "runs": runs,
+        "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
+        "leaderboard": leaderboard([run.scores for run in runs], load_published(), measured_only=True),
+        "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
+        "profiles": [(panel, profile(panel)) for panel in profiles(runs, ranges) if panel.rows],
+        "comparisons": comparisons,
+        "problems": [*problems, *refused],
+        "categories": {
+            title: [(panel, dot_plot(panel)) for panel in panels] for title, panels in category_panels(runs).items()
+        },
+        "details": details,
+        "failures": _failures(runs),
+        "manifests": [_manifest(run) for run in runs],
+        "index": index,
+        "chunks": chunks,
+    }
+    return _environment().get_template("page.html").render(context)
+
+
+def _script() -> str:
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.lstrip_blocks = True
+    environment.globals.update(run_class=run_class)
+    environment.filters.update(
+        value=lambda metric: format_value(metric.value, metric.unit),
+        interval=lambda metric: (
+            format_interval(metric.interval.low, metric.interval.high, metric.unit) if metric.interval else ""
+        ),
+        percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
+        words=lambda name: name.replace("_", " "),
+    )
+    return environment
+
+
+def _evidence(runs: Sequence[RecordedRun]) -> tuple[dict[int, list[TaskEvidence]], list[str]]:
+    """Of each run that has some, and why others have none."""
+    found, problems = {}, []
+    for number, run in enumerate(runs):
+        try:
+            found[number] = read_run(run.folder)
+        except UserError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def _comparisons(
+    runs: Sequence[RecordedRun], evidence: Mapping[int, list[TaskEvidence]]
+) -> tuple[list[Table], list[str]]:
+    """Every other run against the first, and why some are not compared."""
+    tables, problems = [], []
+    for number in range(1, len(runs)):
+        if not {0, number} <= evidence.keys():
+            continue
+        names = runs[0].label, runs[number].label
+        try:
+            compared = compare_runs(evidence[0], evidence[number])
+        except UserError as error:
+            problems.append(f"{names[1]} is not compared with {names[0]}: {error}")
+            continue
+        tables.append(comparison_table(compared, holm_over_tasks(compared), names))
+    return tables, problems
+
+
+def _failures(runs: Sequence[RecordedRun]) -> list[dict[str, Any]]:
+    """A record for each task of each run with samples that have no answer."""
+    return [
+        {
+            "run": run.label,
+            "task": task.title,
+            "counts": task.counts,
+            "reasons": Counter(failed.reason for failed in task.failed).most_common(MAX_REASONS),
+        }
+        for run in runs
+        for task in run.scores.tasks
+        if task.counts.failed or task.counts.missing
+    ]
+
+
+def _manifest(run: RecordedRun) -> dict[str, Any]:
+    """The manifest's main facts as (name, value), and all of it as JSON."""
+    model, sessions = run.manifest.model, run.manifest.sessions
+    last = sessions[-1] if sessions else None
+    facts = {
+        "Model": model.source,
+        "Weights": model.weights[:16],
+        "Precision": model.dtype,
+        "Template": model.template,
+        "Device": (last and last.device_name) or model.device,
+        "Tasks": ", ".join(run.manifest.tasks),
+        "Sessions": len(sessions),
+        "Begun": sessions[0].started if sessions else None,
+        "Ended": last and last.finished,
+        "Device at work": _computing(run),
+        "Commit": last and last.git_commit and last.git_commit[:12] + (" with changes" if last.git_dirty else ""),
+        "Python": last and last.versions.get("python"),
+        "PyTorch": last and last.versions.get("torch"),
+        "Transformers": last and last.versions.get("transformers"),
+    }
+    full = json.dumps(run.manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    return {"run": run.label, "facts": [(name, value) for name, value in facts.items() if value], "json": full}
+
+
+def _computing(run: RecordedRun) -> str:
+    seconds = sum(session.usage.computing_seconds for session in run.manifest.sessions if session.usage)
+    return duration(seconds) if seconds else ""

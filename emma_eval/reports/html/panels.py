@@ -1,0 +1,158 @@
+"""What the plots show, as data: scores of runs with their intervals, overall, by category and over all tasks.
+
+The page draws them as SVG (`charts`), `reports.figures` as PNG and SVG for papers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emma_eval.reports.html.recorded import RecordedRun
+from emma_eval.reports.scores_file import MetricRecord, TaskScores
+from emma_eval.reports.tables import as_percent, format_interval, format_value
+
+PERCENT = (0.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One run's value, fractions as percent."""
+
+    run: int
+    name: str
+    value: float
+    low: float
+    high: float  # both equal to the value where there is no interval
+    text: str
+    interval: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRow:
+    """A line of a plot: a run, a category or a task."""
+
+    label: str
+    marks: tuple[Mark, ...]
+    questions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A plot of one metric."""
+
+    key: str
+    title: str
+    subtitle: str
+    rows: tuple[PanelRow, ...]
+    bounds: tuple[float, float] | None = None  # what the metric can't leave
+
+
+def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
+    """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
+    panels = []
+    for task in comparable(runs):
+        scored = [(number, one) for number, one in matching(runs, task) if one.find(one.metric)]
+        rows = [
+            PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
+            for number, one in scored
+            if (metric := one.find(one.metric))
+        ]
+        if rows:
+            metric = task.find(task.metric)
+            bounds = PERCENT if metric and metric.unit != "points" else None
+            panels.append(Panel(task.name, task.title, _subtitle(task, task.metric), tuple(rows), bounds))
+    return panels
+
+
+def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
+    """By task title: a panel for each way to group its samples, a row for each category."""
+    found: dict[str, list[Panel]] = {}
+    for task in comparable(runs):
+        for group in dict.fromkeys(metric.group for metric in task.metrics if metric.group):
+            panel = _category_panel(runs, task, group)
+            if len(panel.rows) > 1:
+                found.setdefault(task.title, []).append(panel)
+    return found
+
+
+def profiles(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> list[Panel]:
+    """A panel for each run: its primary metric on each task, in percent of the metric's full range."""
+    panels = []
+    for number, run in enumerate(runs):
+        rows = []
+        for task in comparable(runs):
+            marks = [
+                _scaled(_mark(runs, other, metric), ranges[one.name], metric.unit)
+                for other, one in matching(runs, task)
+                if one.name in ranges and (metric := one.find(one.metric))
+            ]
+            marks.sort(key=lambda mark: mark.run != number)  # the panel's own first
+            if marks and marks[0].run == number:
+                rows.append(PanelRow(task.title, tuple(marks), task.counts.samples))
+        panels.append(Panel(str(number), run.label, "percent of each metric's full range", tuple(rows), PERCENT))
+    return panels
+
+
+def comparable(runs: Sequence[RecordedRun]) -> list[TaskScores]:
+    """One TaskScores for each set of them that may be compared."""
+    return list({_identity(task): task for run in reversed(runs) for task in reversed(run.scores.tasks)}.values())[::-1]
+
+
+def matching(runs: Sequence[RecordedRun], task: TaskScores) -> list[tuple[int, TaskScores]]:
+    """(number of the run, its scores) for all runs with the same task, protocol and extent."""
+    return [
+        (number, one)
+        for number, run in enumerate(runs)
+        for one in run.scores.tasks
+        if _identity(one) == _identity(task)
+    ]
+
+
+def _identity(task: TaskScores) -> tuple[str, str, str, int]:
+    return task.name, task.split, task.protocol, 0 if task.complete else task.counts.samples
+
+
+def _subtitle(task: TaskScores, metric: str) -> str:
+    protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
+    extent = "" if task.complete else f"{task.counts.samples:,} questions only"
+    return ", ".join(filter(None, (metric.replace("_", " "), task.split, protocol, extent)))
+
+
+def _category_panel(runs: Sequence[RecordedRun], task: TaskScores, group: str) -> Panel:
+    """The group's primary metric, or the first that is no count."""
+    shown = [metric for metric in task.metrics if metric.group == group and metric.unit != "count"]
+    name = next((metric.name for metric in shown if metric.name == task.metric), shown[0].name if shown else "")
+    rows = []
+    for metric in (one for one in shown if one.name == name):
+        marks = [
+            _mark(runs, number, found)
+            for number, one in matching(runs, task)
+            if (found := one.find(name, group, metric.category))
+        ]
+        rows.append(PanelRow(metric.category, tuple(marks), metric.n))
+    bounds = PERCENT if all(metric.unit != "points" for metric in shown) else None
+    title = group.replace("_", " ")
+    return Panel(f"{task.name}-{group}", title, name.replace("_", " "), tuple(rows), bounds)
+
+
+def _mark(runs: Sequence[RecordedRun], number: int, metric: MetricRecord) -> Mark:
+    value, unit, between = as_percent(metric.value, metric.unit), metric.unit, metric.interval
+    low, high = (between.low, between.high) if between else (metric.value, metric.value)
+    return Mark(
+        run=number,
+        name=runs[number].label,
+        value=value,
+        low=as_percent(low, unit),
+        high=as_percent(high, unit),
+        text=format_value(metric.value, unit),
+        interval=format_interval(low, high, unit) if between else "",
+    )
+
+
+def _scaled(mark: Mark, full: float, unit: str) -> Mark:
+    """The mark in percent of the metric's full range; `full` is in the metric's own unit."""
+    factor = 100 / as_percent(full, unit)
+    return Mark(
+        mark.run, mark.name, mark.value * factor, mark.low * factor, mark.high * factor, mark.text, mark.interval
+    )

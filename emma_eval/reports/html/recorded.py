@@ -1,0 +1,81 @@
+"""What a report reads of finished runs: scores, manifest, and for each task every answer and every sample's score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emma_eval.errors import UserError
+from emma_eval.reports.measured import labels
+from emma_eval.reports.scores_file import ScoresFile, TaskScores, read_scores
+from emma_eval.runs.execute import record_path
+from emma_eval.runs.manifest import Manifest, read_manifest
+from emma_eval.runs.records import read_responses
+from emma_eval.types import Key, Response, SampleScore
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task of one run, sample by sample."""
+
+    run: int  # its number among the reported runs
+    scores: TaskScores
+    responses: Mapping[Key, Response]  # the last of each request
+    samples: Mapping[str, SampleScore]  # by sample id, in the benchmark's order
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A finished run."""
+
+    folder: Path
+    label: str  # distinct among the reported runs
+    scores: ScoresFile
+    manifest: Manifest
+
+
+def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
+    """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
+    scores = [read_scores(folder) for folder in folders]
+    manifests = [_manifest(folder) for folder in folders]
+    names = labels([one.model for one in scores])
+    return [RecordedRun(*parts) for parts in zip(folders, names, scores, manifests, strict=True)]
+
+
+def task_names(runs: Sequence[RecordedRun]) -> list[str]:
+    """Every task that one of the runs has, in the runs' order."""
+    return list(dict.fromkeys(task.name for run in runs for task in run.scores.tasks))
+
+
+def task_records(runs: Sequence[RecordedRun], name: str) -> list[TaskRecord]:
+    """The task's records, of the runs that have it. Raises UserError for a file that can't be read."""
+    return [
+        TaskRecord(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
+        for number, run in enumerate(runs)
+        for task in run.scores.tasks
+        if task.name == name
+    ]
+
+
+def _manifest(folder: Path) -> Manifest:
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise UserError(f"{folder} is not a run folder: it has no manifest.json")
+    return manifest
+
+
+def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
+    return {response.key: response for response in read_responses(record_path(folder, task))}
+
+
+def _samples(path: Path) -> Mapping[str, SampleScore]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            scores = [SampleScore(**json.loads(line)) for line in lines]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; the command that made the run writes it again") from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); the command that made the run writes it again") from None
+    return {score.id: score for score in scores}

@@ -1,0 +1,62 @@
+// The samples: an index of columns that is always at hand, and chunks (prompts, pictures) fetched when they are looked at.
+const ANSWERED = 0, NOT_ASKED = 3;
+const STATUS_WORDS = ["answered", "failed", "missing", "not asked"];
+const RIGHT = 0.5;  // credit from which an answer counts as right
+
+const indexElement = document.getElementById("index");
+const store = indexElement ? JSON.parse(indexElement.textContent) : null;
+const chunks = new Map();  // number -> promise of the chunk
+const waiting = new Map();  // number -> what resolves that promise when its file has run
+
+// Files of a page on disk can't be fetched, but they can be run: each calls this with its content.
+window.reportChunk = (number, chunk) => waiting.get(number)?.(chunk);
+
+function loadChunk(number) {
+  if (!chunks.has(number)) {
+    chunks.set(number, store.beside ? loadBeside(number) : loadEmbedded(number));
+  }
+  return chunks.get(number);
+}
+
+async function loadEmbedded(number) {
+  return JSON.parse(document.getElementById(`chunk-${number}`).textContent);
+}
+
+function loadBeside(number) {
+  return new Promise((resolve, reject) => {
+    waiting.set(number, resolve);
+    const script = document.createElement("script");
+    script.src = `report-samples/${number}.js`;
+    script.onload = () => script.remove();
+    script.onerror = () => reject(new Error(`${script.src} is missing: keep it beside the page`));
+    document.head.append(script);
+  });
+}
+
+// A sample's prompts and pictures: {pictures: [base64], passes: per run [{prompt, instruction, text, ...}]}.
+async function details(sample) {
+  const chunk = await loadChunk(Math.floor(sample / store.chunk));
+  const entry = chunk.entries[sample % store.chunk];
+  return {
+    pictures: entry.pictures.map((place) => chunk.pictures[place]),
+    passes: entry.passes.map((passes) => passes.map(([prompt, instruction, text, error, tokens, seconds]) => ({
+      prompt: chunk.texts[prompt], instruction: chunk.texts[instruction], text, error, tokens, seconds,
+    }))),
+  };
+}
+
+function isScored(sample) {
+  return store.tasks[store.task[sample]].scored;
+}
+
+function isRight(sample, run) {
+  return isScored(sample) && store.status[run][sample] === ANSWERED && store.credit[run][sample] >= RIGHT;
+}
+
+function isWrong(sample, run) {
+  return isScored(sample) && store.status[run][sample] === ANSWERED && store.credit[run][sample] < RIGHT;
+}
+
+function hasNoAnswer(sample, run) {
+  return store.status[run][sample] !== ANSWERED && store.status[run][sample] !== NOT_ASKED;
+}

@@ -1,0 +1,28 @@
+// Light, dark, or as the system has it. Remembered where the browser lets a file remember.
+const THEMES = ["auto", "light", "dark"];
+const themeButton = document.getElementById("theme");
+
+function remembered() {
+  try {
+    return localStorage.getItem("emma-eval-theme");
+  } catch {
+    return null;
+  }
+}
+
+function showTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  themeButton.textContent = `Theme: ${theme}`;
+  try {
+    localStorage.setItem("emma-eval-theme", theme);
+  } catch {
+    // Private windows and some file:// pages keep nothing; the theme then lasts as long as the page.
+  }
+}
+
+themeButton.hidden = false;
+themeButton.addEventListener("click", () => {
+  const now = THEMES.indexOf(document.documentElement.dataset.theme);
+  showTheme(THEMES[(now + 1) % THEMES.length]);
+});
+showTheme(THEMES.includes(remembered()) ? remembered() : "auto");

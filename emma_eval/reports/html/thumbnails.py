@@ -1,0 +1,39 @@
+"""Pictures made small enough to lie in the page by the thousand."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+from emma_eval.errors import SampleError
+from emma_eval.processors import usable_cpus
+from emma_eval.types import ImageSource
+
+SIDE = 176  # pixels of the longer side
+QUALITY = 72
+
+
+def thumbnails(images: Iterable[ImageSource]) -> dict[ImageSource, str]:
+    """Each picture as the base64 of a small JPEG; empty where it can't be opened."""
+    wanted = list(dict.fromkeys(images))
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        return dict(zip(wanted, pool.map(thumbnail, wanted), strict=True))
+
+
+def thumbnail(image: ImageSource) -> str:
+    """One of them, on white where the picture is transparent."""
+    from PIL import Image
+
+    try:
+        picture = image.open()
+    except SampleError:
+        return ""
+    if picture.has_transparency_data:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    small = picture.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    data = BytesIO()
+    small.save(data, "JPEG", quality=QUALITY, optimize=True)
+    return b64encode(data.getvalue()).decode("ascii")
