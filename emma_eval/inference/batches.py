@@ -14,7 +14,7 @@ from typing import Any
 from emma_eval.errors import SampleError
 from emma_eval.types import ImageSource, Model, Request, Row
 
-ROWS_AT_A_TIME = 8  # large batches hold so many rows or a multiple: fewer shapes for a GPU to prepare for
+ROWS_AT_A_TIME = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
 WINDOW = 512  # requests that are tokenised at a time
 
 
@@ -73,7 +73,7 @@ class Budget:
             requests += len(lot.jobs)
             full = (count + 1) * longest > self.tokens or (self.requests is not None and requests > self.requests)
             if count and full:
-                return count - count % ROWS_AT_A_TIME if count > ROWS_AT_A_TIME else count
+                return count - count % ROWS_AT_A_TIME if count >= 8 * ROWS_AT_A_TIME else count
             count += 1
         return count
 
