@@ -21,6 +21,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--force-color-profile=srgb",
+    "--force-prefers-reduced-motion",  # no smooth scrolling, which clicks would have to wait for
 )
 
 

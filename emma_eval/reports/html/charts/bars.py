@@ -22,7 +22,7 @@ def profile(panel: Panel) -> Markup:
         top = place * ROW
         y = top + 21
         drawn += [
-            node("text", text=shortened(row.label, 34), x=EDGE, y=top + 15, class_="label"),
+            node("text", text=shortened(row.label, 32), x=EDGE, y=top + 15, class_="label"),
             node("text", text=own.text, x=WIDTH - EDGE, y=top + 15, text_anchor="end", class_="value"),
             node("rect", x=axis.at(0), y=y, width=axis.at(100) - axis.at(0), height=8, rx=4, class_="track"),
             node(

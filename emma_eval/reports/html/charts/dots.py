@@ -12,7 +12,7 @@ from emma_eval.reports.html.panels import Mark, Panel, PanelRow
 EDGE = 8.0
 LABEL = 22.0  # height of a row's words
 TRACK = 13.0  # height of each of its dots
-LETTERS = 50  # of a line of words
+LETTERS = 46  # of a line of words
 
 
 def dot_plot(panel: Panel) -> Markup:

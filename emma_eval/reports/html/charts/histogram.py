@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from xml.etree import ElementTree as Xml
 
 from markupsafe import Markup
 
@@ -24,7 +25,7 @@ def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup
     def name(left: float, right: float) -> str:
         return f"{left:.0f}" if width == 1 else f"{left:.0f} to {right - 1:.0f}"
 
-    return _histogram(lengths, edges, name, label, (f"{low}", f"{high} tokens"))
+    return _histogram(lengths, edges, name, label, (name(edges[0], edges[1]), name(edges[-2], edges[-1])))
 
 
 def time_histogram(seconds: Mapping[int, Sequence[float]], label: str) -> Markup:
@@ -67,9 +68,21 @@ def _histogram(
             told = f"{name(edges[number], edges[number + 1])}: {share:.1%}"
             bar = node("rect", x=left, y=BOTTOM - height, width=wide, height=height, rx=1, class_="bar")
             drawn.append(node("g", node("title", text=told), bar, class_=run_class(run)))
-    drawn.append(node("text", text=ends[0], x=EDGE, y=BOTTOM + 15, class_="tick"))
-    drawn.append(node("text", text=ends[1], x=WIDTH - EDGE, y=BOTTOM + 15, text_anchor="end", class_="tick"))
+    drawn += _ends(ends, step)
     return drawing(BOTTOM + 22, f"{label}, from {ends[0]} to {ends[1]}", drawn)
+
+
+def _ends(names: tuple[str, str], step: float) -> list[Xml.Element]:
+    """The names of the first and the last bin: below them where there is room, else from edge to edge."""
+    first, last = EDGE + step / 2, WIDTH - EDGE - step / 2
+    if first == last:
+        return [node("text", text=names[0], x=first, y=BOTTOM + 15, text_anchor="middle", class_="tick")]
+    wide = step > 60
+    ends = (("middle", first), ("middle", last)) if wide else (("start", EDGE), ("end", WIDTH - EDGE))
+    return [
+        node("text", text=name, x=x, y=BOTTOM + 15, text_anchor=anchor, class_="tick")
+        for name, (anchor, x) in zip(names, ends, strict=True)
+    ]
 
 
 def _shares(values: Sequence[float], edges: Sequence[float]) -> list[float]:

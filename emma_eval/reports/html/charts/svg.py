@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 
 from markupsafe import Markup
 
-WIDTH = 360.0  # units of every drawing; text of 12 units is then 12 pixels on a narrow phone
+WIDTH = 320.0  # units of every drawing, so that text of 12 units is 12 pixels on a phone and hardly more elsewhere
 COLOURS = 8  # runs told apart by colour: the classes run-0 to run-7 of the style sheet
 
 
@@ -54,7 +54,8 @@ def nice_axis(
 ) -> Axis:
     """An axis around all values with at most `most` steps of 1, 2 or 5 times a power of ten, within the bounds."""
     low, high = min(values), max(values)
-    margin = max((high - low) * 0.06, abs(high) * 0.01, 1e-9)
+    spread, size = high - low, max(abs(low), abs(high))
+    margin = spread * 0.05 if spread > max(size * 1e-3, 1e-9) else max(size * 0.02, 1.0)
     low, high = low - margin, high + margin
     if bounds:
         low, high = max(low, bounds[0]), min(high, bounds[1])

@@ -64,7 +64,7 @@ function picture(data, sample, number) {
 
 // The exact prompts, made when they are first opened.
 function more(sample, runs) {
-  const box = element("details", "more", element("summary", "", "Prompt and passes"));
+  const box = element("details", "more", element("summary", "", "Exact prompt"));
   box.addEventListener("toggle", async () => {
     if (!box.open || box.childElementCount > 1) return;
     const { passes } = await details(sample);

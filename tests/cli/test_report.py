@@ -1,0 +1,47 @@
+"""`report`: what it writes where, and what it says of a mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from emma_eval.cli.main import main
+from tests.reports.html.made import truth, write_gqa, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    write_gqa(root, 8)
+    return write_run(root, root / "run", "emma", truth)
+
+
+def test_the_page_is_written_and_named(run, tmp_path, capsys):
+    assert main(["report", str(run), "--output", str(tmp_path), "--samples", "2"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'index.html'}\n"
+    assert "<title>Evaluation of emma</title>" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_report_into_the_run_itself_leaves_the_run_alone(run, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("*.json*")}
+    assert main(["report", str(run), "--output", str(run)]) == 0
+    assert {path: path.read_bytes() for path in run.rglob("*.json*")} == before
+
+
+def test_figures_alone_write_no_page(run, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", str(run), "--figures", "figures"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["figures"]
+    assert "figures/scores.svg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere"], "nowhere is not a run folder"),
+        (["nowhere", "--samples", "some"], "'some' is not a whole number above 0, nor all, nor none"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, complaint, capsys):
+    assert main(["report", *arguments]) == 2
+    assert complaint in capsys.readouterr().err

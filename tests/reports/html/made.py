@@ -1,0 +1,94 @@
+"""Finished runs to report on: GQA's layout, questions and answers as a test wants them, written by the real run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from emma_eval.runs.execute import execute
+from emma_eval.runs.manifest import ModelFacts
+from emma_eval.runs.model_source import ModelSource
+from emma_eval.runs.progress import PlainProgress
+from emma_eval.types import Request, Response
+from tests.runs.tiny import Answering, FakeModel, settings
+
+PICTURES = 4  # questions that share one
+CATEGORIES = ("verify", "query")
+
+# Each would set `attacked`, break the page or vanish, were it not shown as the text it is.
+ATTACKS = (
+    "<script>window.attacked = 1</script>",
+    "</script><script>window.attacked = 2</script>",
+    "<img src=x onerror='window.attacked = 3'>",
+    "\"'><svg onload=window.attacked=4>",
+    "\u2028window.attacked = 5\u2029//",
+    "<!--<script>",
+    "]]></style><iframe srcdoc='<script>parent.attacked = 6</script>'>",
+    "{{ 6 * 7 }} &lt;b&gt; \\u003c",
+)
+
+
+def truth(number: int) -> str:
+    return ("yes", "no", "red", "blue")[number % 4]
+
+
+def question(number: int) -> str:
+    return f"What is shown at place {number}?"
+
+
+def category(number: int) -> str:
+    return CATEGORIES[number // 2 % 2]
+
+
+def write_gqa(
+    root: Path,
+    count: int,
+    question: Callable[[int], str] = question,
+    category: Callable[[int], str] = category,
+) -> None:
+    """`count` questions with a red picture for every PICTURES of them."""
+    pictures = root / "gqa" / "data" / "images"
+    pictures.mkdir(parents=True)
+    for number in range(0, count, PICTURES):
+        Image.new("RGB", (40, 30), "red").save(pictures / f"n{number // PICTURES}.jpg")
+    questions = {
+        str(number): {
+            "question": question(number),
+            "answer": truth(number),
+            "imageId": f"n{number // PICTURES}",
+            "types": {"structural": category(number), "semantic": "attr", "detailed": "attr"},
+            "semantic": [{"operation": "select", "argument": "", "dependencies": []}],
+            "groups": {"global": None, "local": None},
+            "entailed": [],
+            "isBalanced": True,
+        }
+        for number in range(count)
+    }
+    path = root / "gqa" / "data" / "testdev_balanced_questions.json"
+    path.write_text(json.dumps(questions), encoding="utf-8")
+
+
+class Scripted(Answering):
+    """Answers by the question's number; None is a failure."""
+
+    def __init__(self, answer: Callable[[int], str | None]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def respond(self, request: Request) -> Response:
+        text = self.answer(int(request.sample_id))
+        error = "the picture is <b>broken</b>" if text is None else None
+        tokens = 0 if text is None else 1 + len(text) // 4
+        common = (request.sample_id, request.round_id, request.prompt, request.instruction)
+        return Response(*common, text=text, tokens=tokens, seconds=0.01 * (1 + len(request.sample_id)), error=error)
+
+
+def write_run(root: Path, folder: Path, name: str, answer: Callable[[int], str | None]) -> Path:
+    """A finished run of GQA by a model of that name."""
+    facts = ModelFacts(name=name, source=name, weights="w" * 64, config="c" * 64)
+    source = ModelSource(lambda: facts, FakeModel)
+    execute(settings(root, tasks=("gqa",), suite="gqa"), source, folder, PlainProgress(), Scripted(answer))
+    return folder

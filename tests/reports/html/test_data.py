@@ -1,0 +1,123 @@
+"""The data in the page: JSON that can't leave its script, which samples are shown, where chunks go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emma_eval.errors import UserError
+from emma_eval.reports.html import write
+from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
+from emma_eval.reports.html.embedding import content_policy, embedded_json
+from emma_eval.reports.html.panels import category_panels, profiles, score_panels
+from emma_eval.reports.html.recorded import read_runs
+from emma_eval.reports.html.thumbnails import thumbnail
+from emma_eval.reports.html.truth import benchmark_samples
+from emma_eval.reports.html.write import write_report
+from emma_eval.types import Sample
+from tests.reports.html.conftest import COUNT
+from tests.reports.html.made import ATTACKS, write_gqa
+
+
+@given(st.text() | st.sampled_from(ATTACKS))
+def test_embedded_json_is_the_same_json_without_a_dangerous_character(text):
+    embedded = str(embedded_json([text]))
+    assert json.loads(embedded) == [text]
+    assert not set("<>&\u2028\u2029") & set(embedded)
+
+
+def test_the_policy_names_scripts_by_their_hash():
+    policy = content_policy(["alert(1)"], ["p {}"])
+    # echo -n 'alert(1)' | openssl dgst -sha256 -binary | base64
+    assert "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI=' 'strict-dynamic'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+
+
+def test_samples_are_chosen_at_even_distances():
+    assert evenly(list("abcdefgh"), 4) == list("aceg")
+    assert evenly(list("abc"), 2) == list("ab")
+    assert evenly(list("abc"), 5) == list("abc")
+
+
+@pytest.mark.parametrize(
+    ("answers", "options", "words"),
+    [
+        (("red",), (), "red"),
+        (("B",), ("top", "bottom"), "B. bottom"),
+        (("yes",) * 7 + ("no",) * 3, (), "yes (7 of 10), no (3 of 10)"),
+        ((), (), ""),
+    ],
+)
+def test_the_truth_is_told_once(answers, options, words):
+    assert ShownSample("1", Sample("1", "", answers=answers, options=options), (), ()).truth == words
+
+
+def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
+    def index(limit):
+        text = write_report(runs[:1], tmp_path, data=data, limit=limit).read_text(encoding="utf-8")
+        start = text.find('id="index">')
+        return None if start < 0 else json.loads(text[start + 11 : text.index("</script>", start)])
+
+    assert len(index("all")["id"]) == COUNT
+    assert index(3)["id"] == ["0", "16", "32"]
+    assert index(3)["tasks"][0]["samples"] == COUNT
+    assert index("none") is None
+
+
+def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, tmp_path, monkeypatch):
+    folder = tmp_path / write.CHUNKS
+    folder.mkdir()
+    (folder / "7.js").write_text("old")
+    (folder / "notes.txt").write_text("mine")
+    monkeypatch.setattr(write, "EMBEDDED", 100)
+    page = write_report(runs, tmp_path, data=data)
+    assert sorted(path.name for path in folder.iterdir()) == ["0.js", "notes.txt"]
+    content = (folder / "0.js").read_text(encoding="utf-8")
+    assert content.startswith("reportChunk(0,{")
+    assert 'id="chunk-0"' not in page.read_text(encoding="utf-8")
+
+
+def test_a_chunk_holds_shared_texts_and_pictures_once(runs, data):
+    from emma_eval.reports.html.recorded import task_records
+
+    read = read_runs(runs)
+    browser = SampleBrowser(("alpha", "beta"), "all")
+    records = task_records(read, "gqa")
+    browser.add(records[0].scores, records, benchmark_samples(read, "gqa", data).by_id)
+    (chunk,) = browser.chunks()
+    assert len(chunk["entries"]) == COUNT
+    assert len(chunk["pictures"]) == COUNT // 4
+    assert len(chunk["texts"]) == 2 * COUNT  # a prompt and an instruction each, the same for both runs
+
+
+def test_data_that_are_not_the_runs_own_are_not_shown(runs, tmp_path):
+    write_gqa(tmp_path, COUNT + 1)
+    found = benchmark_samples(read_runs(runs), "gqa", tmp_path)
+    assert not found.by_id
+    assert found.problem == "the data found are not those that the answers were scored by"
+
+
+def test_a_picture_that_cannot_be_opened_is_empty(tmp_path):
+    from emma_eval.images import ImageFile
+
+    assert thumbnail(ImageFile(tmp_path, "gone.jpg")) == ""
+
+
+def test_panels_hold_the_values_of_the_scores_file(runs):
+    read = read_runs(runs)
+    (scores,) = score_panels(read)
+    assert [(row.label, row.marks[0].text) for row in scores.rows] == [("alpha", "83.3"), ("beta", "50.0")]
+    groups = [panel.title for panel in category_panels(read)["GQA (test-dev balanced)"]]
+    assert "structural type" in groups
+    first, second = profiles(read, {"gqa": 100.0})
+    assert [mark.name for mark in first.rows[0].marks] == ["alpha", "beta"]
+    assert [mark.name for mark in second.rows[0].marks] == ["beta", "alpha"]
+
+
+def test_a_folder_that_is_no_finished_run_is_a_mistake(tmp_path, runs):
+    with pytest.raises(UserError, match="is not a run folder"):
+        write_report([tmp_path], tmp_path / "out")
