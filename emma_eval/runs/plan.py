@@ -16,10 +16,11 @@ from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Request, Sample
 
 if TYPE_CHECKING:
+    from emma_eval.readers.fetched import Split
     from emma_eval.task import TaskConfig
 
 # What of a task file decides the answers and the scores; a corrected title changes neither.
-DECIDING_KEYS = {"benchmark", "split", "reader", "select", "prompt", "generation", "circular", "metric"}
+DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 
@@ -38,6 +39,7 @@ class TaskPlan:
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for whatever is wrong with either."""
     from emma_eval.readers import load_samples, locate_files
+    from emma_eval.readers.fetched import fetched_splits
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -52,12 +54,13 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         need_images=True,
     )
     samples = chosen(samples, settings.limit, settings.seed)
-    found, _ = locate_files(task, settings.data, files)
+    found, missing = locate_files(task, settings.data, files)
+    fetched = fetched_splits(settings.data, task.hub) if missing else []
     config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump()}
     facts = TaskFacts(
         config=_digest([json.dumps(config, sort_keys=True)]),
         protocol=protocol,
-        data=data_hashes(found) if found or not task.hub else {"hub": str(task.hub)},
+        data=data_facts(task, found, fetched),
         truth=truth_digest(samples),
         samples=len(samples),
     )
@@ -88,6 +91,13 @@ def with_requests(plan: TaskPlan, template: str) -> TaskPlan:
     prompts = _digest(map(json.dumps, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts})
     return replace(plan, facts=facts, requests=requests)
+
+
+def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split]) -> dict[str, str]:
+    """Where the samples come from: the commit of what was fetched, the files' hashes, or the hub's name."""
+    if fetched:
+        return {"hub": f"{fetched[0].id} at commit {fetched[0].revision}"}
+    return data_hashes(found) if found or not task.hub else {"hub": str(task.hub)}
 
 
 def data_hashes(files: dict[str, Path]) -> dict[str, str]:
