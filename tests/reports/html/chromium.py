@@ -21,6 +21,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--force-color-profile=srgb",
+    "--hide-scrollbars",
     "--force-prefers-reduced-motion",  # no smooth scrolling, which clicks would have to wait for
 )
 
@@ -29,9 +30,10 @@ FLAGS = (
 def chromium(profile: Path, size: tuple[int, int] = (1280, 900)) -> Iterator[Any]:
     """A browser with a profile of its own, its console recorded."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    binary = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
     if not (binary and driver):
-        pytest.skip("there is no chromium with its chromedriver (Debian: chromium, chromium-driver)")
+        pytest.skip("there is no Chromium with its chromedriver (Debian: chromium, chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"):
