@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from emma_eval.errors import UserError
 
@@ -72,9 +72,11 @@ def _switch(*, on: bool) -> None:
 def _reachable() -> bool:
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE or getproxies():  # behind a proxy only the clients can tell
-        return not constants.HF_HUB_OFFLINE
+    if constants.HF_HUB_OFFLINE:
+        return False
     url = urlsplit(constants.ENDPOINT)
+    if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname or ""):
+        return True  # behind a proxy only the clients can tell
     try:
         with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
             return True

@@ -113,6 +113,7 @@ class ExpectedConfig(_Strict):
     """What the data must hold; more than one number where official releases differ."""
 
     samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)]
+    sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
 
 
 class TaskConfig(_Strict):
@@ -263,13 +264,7 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         raise UserError(f"{path}: key 'columns' is missing; the reader {task.reader!r} needs it")
     if task.columns is not None and not takes_columns(task.reader):
         raise UserError(f"{path}: key 'columns' has no meaning for the reader {task.reader!r}")
-    reader = get_reader(task.reader, task.columns)
-    for key in task.files:
-        if key not in reader.keys:
-            raise UserError(f"{path}: unknown key 'files.{key}'{did_you_mean(key, reader.keys)}")
-    for key in reader.required:
-        if key not in task.files:
-            raise UserError(f"{path}: key 'files.{key}' is missing; the reader {task.reader!r} needs it")
+    _check_files(task, path)
     for name, protocol in task.protocols.items():
         if protocol.scorer not in scorers:
             hint = did_you_mean(protocol.scorer, scorers)
@@ -280,3 +275,17 @@ def _check_names(task: TaskConfig, path: Path) -> None:
     if task.protocol not in task.protocols:
         hint = did_you_mean(task.protocol, task.protocols)
         raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")
+
+
+def _check_files(task: TaskConfig, path: Path) -> None:
+    """The keys of `files`, as the task's reader has them."""
+    reader = get_reader(task.reader, task.columns)
+    for key in task.files:
+        if key not in reader.keys:
+            raise UserError(f"{path}: unknown key 'files.{key}'{did_you_mean(key, reader.keys)}")
+    for key in task.expected.sha256:
+        if key not in task.files:
+            raise UserError(f"{path}: unknown key 'expected.sha256.{key}'{did_you_mean(key, task.files)}")
+    for key in reader.required:
+        if key not in task.files:
+            raise UserError(f"{path}: key 'files.{key}' is missing; the reader {task.reader!r} needs it")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
+from emma_eval.text import aligned
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one table."""
     rows = {"tasks": _tasks, "models": _models, "groups": _groups}[args.what]()
-    print(_table(rows))
+    print(aligned(rows))
     return 0
 
 
@@ -55,9 +55,3 @@ def _groups() -> list[tuple[str, ...]]:
     from emma_eval.tasks_index import task_groups
 
     return [("GROUP", "TASKS"), *((name, ", ".join(members)) for name, members in task_groups().items())]
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines)

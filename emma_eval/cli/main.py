@@ -38,6 +38,7 @@ COMMANDS = {
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
     "explain": ("emma_eval.cli.explain", "tell how a task is asked and scored, and what published numbers used"),
+    "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, say what is there"),
     "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }

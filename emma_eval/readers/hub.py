@@ -1,7 +1,11 @@
-"""Rows of a data set on the Hugging Face hub, or of a local folder in its layout; pictures stay unread until opened."""
+"""Rows of a data set on the Hugging Face hub, fetched or not, or of a local folder in its layout.
+
+Pictures stay unread until they are opened.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.errors import UserError
 from emma_eval.hub import at_once_and_quietly
 from emma_eval.images import ImageBytes
+from emma_eval.readers.fetched import FOLDER, PREPARED, Split, fetched_splits, repository_folder
 from emma_eval.readers.registry import Row
 from emma_eval.text import in_one_line
 
@@ -19,16 +24,23 @@ if TYPE_CHECKING:
 _BATCH = 1000  # rows turned into Python objects at a time
 
 
-def hub_rows(hub: HubConfig) -> Iterator[Row]:
+def hub_rows(hub: HubConfig, root: Path | None = None) -> Iterator[Row]:
     """The rows of a split, each picture column as an ImageSource, a list of them, or None.
 
-    Raises UserError, one line, when the data set cannot be had.
+    They come from what was fetched below the data root `root`, else from the hub or its cache. Raises UserError, one
+    line, when the data set cannot be had.
     """
-    table = _Table(hub, hub.config)
+    fetched = {split.config: split for split in fetched_splits(root, hub)}
+
+    def table_of(config: str | None) -> _Table:
+        name = hub.id if config is None else f"{hub.id} ({config})"
+        return _Table(name, _fetched(root, fetched[config]) if root and fetched else _load(hub, config, name))
+
+    table = table_of(hub.config)
     if hub.images is None:
         yield from table
         return
-    pictures = {row["id"]: row["image"] for row in _Table(hub, hub.images.config)}
+    pictures = {row["id"]: row["image"] for row in table_of(hub.images.config)}
     for row in table:
         picture = pictures.get(row[hub.images.key])
         if picture is None:
@@ -40,11 +52,10 @@ def hub_rows(hub: HubConfig) -> Iterator[Row]:
 class _Table:
     """One configuration's split; iterating reads the other columns only."""
 
-    def __init__(self, hub: HubConfig, config: str | None) -> None:
+    def __init__(self, name: str, dataset: Any) -> None:
         from datasets import Image, List
 
-        self.name = hub.id if config is None else f"{hub.id} ({config})"
-        dataset = _load(hub, config, self.name)
+        self.name = name
         self.pictures: list[str] = []
         for column, feature in dataset.features.items():
             if isinstance(feature, Image):
@@ -83,6 +94,25 @@ class _Table:
             return lambda number: [picture(number, position) for position in range(lengths[number] or 0)]
         there = arrow.is_valid().to_pylist()
         return lambda number: picture(number) if there[number] else None
+
+
+def _fetched(root: Path, split: Split) -> Any:
+    """A split from its fetched files. Raises UserError for files that cannot be read."""
+    from datasets import Features, disable_progress_bars, load_dataset
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    folder = repository_folder(root, split.id)
+    paths = [str(folder / file.path) for file in split.files]
+    features = Features.from_dict(split.features) if split.features else None
+    prepared = str(root / FOLDER / PREPARED)
+    try:
+        with at_once_and_quietly():
+            return load_dataset(
+                split.builder, data_files={split.split: paths}, split=split.split, features=features, cache_dir=prepared
+            )
+    except Exception as error:  # whatever its readers stumble over; a full disk too, in words of their own
+        raise UserError(f"{folder}: cannot be read: {in_one_line(error)[:200]}; see `data verify`") from error
 
 
 def _load(hub: HubConfig, config: str | None, name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from emma_eval.errors import UserError
 from emma_eval.files import existing
 from emma_eval.images import ImageFile
+from emma_eval.readers.fetched import fetched_splits
 from emma_eval.readers.registry import Reader, get_reader, suite_folder
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
@@ -30,6 +31,8 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
 ) -> list[Sample]:
     """The task's samples in the benchmark's order: from local files, or from the hub when none of them is there.
 
+    What `data fetch` has brought from the hub goes before an incomplete set of local files.
+
     `files` (key -> path) go before those below `data_root`. `need_images` also asks for the image folders, which
     scoring can do without. Raises UserError: nothing found, content that does not fit, or another number of samples
     than the task expects (unless `limit` or `allow_partial`).
@@ -37,8 +40,9 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     reader = get_reader(task.reader, task.columns)
     found, missing = locate_files(task, data_root, files)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
-    if needed := [text for key, text in missing.items() if key not in absent or (need_images and not found)]:
-        samples = _from_hub(task, reader, found, _missing_message(task, needed, data_root))
+    needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
+    if needed or (missing and fetched_splits(data_root, task.hub)):
+        samples = _from_hub(task, reader, data_root, found, _missing_message(task, needed, data_root))
     else:
         with _no_garbage_collection():
             samples = reader.read_files(absent | found)
@@ -54,16 +58,21 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     return samples[:limit]
 
 
-def _from_hub(task: TaskConfig, reader: Reader, found: Mapping[str, Path], missing: str) -> list[Sample]:
-    """The hub's samples. Raises UserError `missing` when some files are found: two sources are not mixed."""
+def _from_hub(
+    task: TaskConfig, reader: Reader, root: Path | None, found: Mapping[str, Path], missing: str
+) -> list[Sample]:
+    """The hub's samples, fetched ones if there are.
+
+    Raises UserError `missing` when some files are found, but none was fetched: two sources are not mixed.
+    """
     if task.hub is not None and task.hub.columns is not None:
         reader = get_reader(task.reader, task.hub.columns)
-    if found or task.hub is None or reader.read_rows is None:
+    if task.hub is None or reader.read_rows is None or (found and not fetched_splits(root, task.hub)):
         raise UserError(missing)
     from emma_eval.readers.hub import hub_rows
 
     try:
-        return reader.read_rows(task.hub.id, hub_rows(task.hub))
+        return reader.read_rows(task.hub.id, hub_rows(task.hub, root))
     except UserError as error:
         raise UserError(f"{missing}; and from the hub: {error}") from error
 

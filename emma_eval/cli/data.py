@@ -1,0 +1,96 @@
+"""`data fetch|verify|status [TASK...] --data ROOT`: bring benchmarks' data here, check it, say what is there."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.cli.arguments import add_task_options
+from emma_eval.errors import UserError
+from emma_eval.text import aligned, counted, in_bytes
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+
+EPILOG = """\
+examples:
+  emma-eval data status --data /data/benchmarks              what is there, what is missing, where to get it
+  emma-eval data fetch pope mme --data /data/benchmarks      from the hub; interrupted, the same command goes on
+  emma-eval data verify pope --data /data/benchmarks         counts and hashes"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare action, tasks and data root."""
+    parser.epilog = EPILOG
+    parser.add_argument("action", choices=("fetch", "verify", "status"))
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (verify, status: all)")
+    add_task_options(parser, data="the folder that holds, or will hold, the data")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it and print a line a task; 2 when there is a problem. Raises UserError for an unknown task or folder."""
+    from emma_eval.task import load_task
+    from emma_eval.tasks_index import expand_tasks, task_names
+
+    if args.data is None:
+        raise UserError("--data ROOT is missing: the folder that holds, or will hold, the data")
+    if args.action == "fetch":
+        if not args.tasks:
+            raise UserError("data fetch: name the tasks or groups to fetch; `data status` lists what is missing")
+        _make(args.data)
+    elif not args.data.is_dir():
+        raise UserError(f"--data {args.data}: no such folder")
+    tasks = map(load_task, expand_tasks(args.tasks) if args.tasks else task_names())
+    if args.action == "status":
+        return _status(tasks, args.data)
+    if args.action == "fetch":
+        from emma_eval.data.fetch import fetch
+
+        return _each(tasks, args.data, fetch)
+    from emma_eval.data.verify import verify
+
+    return _each(tasks if args.tasks else _there(tasks, args.data), args.data, verify)
+
+
+def _make(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"--data {root}: there is a file of that name") from error
+
+
+def _each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, Path], str]) -> int:
+    """The work for each task, whatever becomes of the others."""
+    done = problems = 0
+    for task in tasks:
+        try:
+            outcome = work(task, root)
+        except UserError as error:
+            problems += 1
+            outcome = f"PROBLEM: {str(error).removeprefix(f'task {task.name}: ')}"
+        done += 1
+        print(f"{task.name}: {outcome}", flush=True)
+    print(f"{counted(done, 'task')}, {counted(problems, 'problem') if problems else 'no problems'}")
+    return 2 if problems else 0
+
+
+def _there(tasks: Iterable[TaskConfig], root: Path) -> Iterable[TaskConfig]:
+    """The tasks of which something is below the root."""
+    from emma_eval.data.status import status
+
+    return (task for task in tasks if status(task, root).state in ("complete", "partly"))
+
+
+def _status(tasks: Iterable[TaskConfig], root: Path) -> int:
+    from emma_eval.data.status import status
+
+    rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "WHERE")]
+    for task in tasks:
+        found = status(task, root)
+        rows.append((task.name, found.state, in_bytes(found.size) if found.size else "", found.remark))
+    print(aligned(rows))
+    print(f"{in_bytes(shutil.disk_usage(root).free)} free below {root}")
+    return 0

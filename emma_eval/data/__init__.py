@@ -1,0 +1,1 @@
+"""The data room: bring benchmarks' data to this machine, say what is there, and check it."""

@@ -1,0 +1,69 @@
+"""Which files of a hub repository make a split: asked of `datasets`, their sizes and hashes of the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from emma_eval.errors import UserError
+from emma_eval.hub import at_once_and_quietly, require_hub
+from emma_eval.readers.fetched import HubFile, Split
+from emma_eval.text import did_you_mean, in_one_line
+
+if TYPE_CHECKING:
+    from emma_eval.task import HubConfig
+
+
+def list_split(hub: HubConfig, config: str | None) -> Split:
+    """The files of the revision that the task pins, else of the newest. Raises UserError, one line, for want of them.
+
+    Downloads the repository's README and no data.
+    """
+    require_hub()
+    name = hub.id if config is None else f"{hub.id} ({config})"
+    try:
+        with at_once_and_quietly():
+            return _listed(hub, config, name)
+    except UserError:
+        raise
+    except Exception as error:  # the hub's client raises dozens of kinds: HTTP, name, access, format
+        raise UserError(f"data set {name} cannot be listed: {in_one_line(error)[:200]}") from error
+
+
+def _listed(hub: HubConfig, config: str | None, name: str) -> Split:
+    from datasets import load_dataset_builder
+    from huggingface_hub import HfApi
+
+    builder = load_dataset_builder(hub.id, config, revision=hub.revision)
+    data_files: dict[str, Any] = builder.config.data_files or {}
+    if hub.split not in data_files:
+        raise UserError(f"data set {name} has no split {hub.split!r}{did_you_mean(hub.split, data_files)}")
+    revision, paths = _within_repository(hub.id, list(data_files[hub.split]))
+    infos: Any = HfApi().get_paths_info(hub.id, paths, revision=revision, repo_type="dataset")
+    files = {info.path: _file(info) for info in infos}
+    return Split(
+        id=hub.id,
+        config=config,
+        split=hub.split,
+        revision=revision,
+        builder=builder.name,
+        features=builder.info.features.to_dict() if builder.info.features else None,
+        files=tuple(files[path] for path in paths),
+    )
+
+
+def _file(info: Any) -> HubFile:
+    """What the hub tells of a file: a large one has its SHA-256."""
+    if info.lfs:
+        return HubFile(path=info.path, size=info.size, sha256=info.lfs.sha256)
+    return HubFile(path=info.path, size=info.size, git_sha1=info.blob_id)
+
+
+def _within_repository(name: str, urls: list[str]) -> tuple[str, list[str]]:
+    """(commit, paths in the repository) of `hf://datasets/ORG/NAME@COMMIT/PATH`. Raises UserError for other places."""
+    start = f"hf://datasets/{name}@"
+    elsewhere = [url for url in urls if not url.startswith(start)]
+    if elsewhere:
+        raise UserError(f"data set {name} keeps its files elsewhere, {elsewhere[0]}, which this cannot fetch")
+    parts = [url.removeprefix(start).split("/", 1) for url in urls]
+    return unquote(parts[0][0]), [path for _, path in parts]

@@ -1,0 +1,66 @@
+"""`data status`: what of a task's data is on this machine, how much it is, and where the rest is to be had."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from emma_eval.data.download import present
+from emma_eval.data.fetch import by_hand
+from emma_eval.readers import locate_files
+from emma_eval.readers.fetched import configurations, listed_split, repository_folder
+from emma_eval.readers.registry import get_reader
+
+if TYPE_CHECKING:
+    from emma_eval.task import HubConfig, TaskConfig
+
+
+class Status(NamedTuple):
+    """One task's data."""
+
+    state: str  # shipped, complete, partly or missing
+    size: int  # bytes on this machine
+    remark: str  # where they are, or what to do
+
+
+def status(task: TaskConfig, root: Path) -> Status:
+    """What is there. Reads names and sizes only; whether a folder holds every picture, `check` tells."""
+    if task.suite or not task.files:
+        return Status("shipped", 0, "comes with a package")
+    found, missing = locate_files(task, root)
+    size = sum(map(_size, set(found.values())))
+    if not missing:
+        return Status("complete", size, "official files")
+    wanted, have, commit = _fetched(task.hub, root) if task.hub else (0, 0, "")
+    if wanted and have == wanted:
+        return Status("complete", have, f"from the hub, commit {commit[:12]}")
+    on_hub = task.hub is not None and get_reader(task.reader, task.columns).read_rows is not None
+    ways = [f"data fetch {task.name}"] if on_hub else []
+    state = "partly" if found or have else "missing"
+    return Status(state, size + have, ", or ".join([*ways, by_hand(task, root)]))
+
+
+def _fetched(hub: HubConfig, root: Path) -> tuple[int, int, str]:
+    """(bytes of all files listed, bytes that are there, commit); nothing while a configuration is not listed."""
+    splits = [listed_split(root, hub, config) for config in configurations(hub)]
+    folder = repository_folder(root, hub.id)
+    files = [file for split in splits if split for file in split.files]
+    have = sum(present(folder, file) for file in files)
+    wanted = sum(file.size for file in files) if all(splits) else 0
+    return wanted, have, next((split.revision for split in splits if split), "")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    total, folders = 0, [path]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+                else:
+                    total += entry.stat().st_size
+    return total

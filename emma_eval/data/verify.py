@@ -1,0 +1,43 @@
+"""`data verify`: a task's data counted, and its files held against the hashes that are known of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emma_eval.errors import UserError
+from emma_eval.files import sha256_of_file
+from emma_eval.readers import load_samples, locate_files
+from emma_eval.readers.fetched import fetched_splits, repository_folder
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+
+
+def verify(task: TaskConfig, root: Path) -> str:
+    """What was checked, in words. Raises UserError for the first thing that is not as it should be."""
+    found, missing = locate_files(task, root)
+    splits = fetched_splits(root, task.hub) if missing else []
+    checked = 0
+    for split in splits:
+        folder = repository_folder(root, split.id)
+        for file in split.files:
+            if not file.is_intact(folder / file.path):
+                raise UserError(
+                    f"{folder / file.path} has another hash than the hub tells; delete it and fetch {task.name} again"
+                )
+            checked += 1
+    if not splits:
+        checked = _check_files(task, found)
+    samples = load_samples(task if splits else task.model_copy(update={"hub": None}), root)
+    hashes = f"{checked:,} {'hash' if checked == 1 else 'hashes'} as known"
+    return f"ok: {len(samples):,} samples, {hashes if checked else 'no hash is known of its files'}"
+
+
+def _check_files(task: TaskConfig, found: dict[str, Path]) -> int:
+    """How many files were held against a hash of the task file. Raises UserError where one differs."""
+    known = {key: digest for key, digest in task.expected.sha256.items() if key in found}
+    for key, digest in known.items():
+        if sha256_of_file(found[key]) != digest:
+            raise UserError(f"{found[key]} has another SHA-256 than task {task.name} expects of its {key}")
+    return len(known)

@@ -1,0 +1,116 @@
+"""What `data fetch` brings below a data root: the files of hub data sets, and a list of those that make a split.
+
+`ROOT/hub/ORG/NAME/` holds the files as the repository has them, `.splits/CONFIG-SPLIT.json` there which of them a split
+needs, of which commit, and their hashes as the hub tells them. `ROOT/hub/.prepared/` is the cache of `datasets`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from emma_eval.errors import UserError
+from emma_eval.files import inside, sha256_of_file
+from emma_eval.text import first_complaint
+
+if TYPE_CHECKING:
+    from emma_eval.task import HubConfig
+
+FOLDER = "hub"
+PREPARED = ".prepared"
+
+
+class HubFile(BaseModel):
+    """One file of a repository."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(description="within the repository")
+    size: int = Field(description="bytes")
+    sha256: str | None = Field(default=None, description="of a large file")
+    git_sha1: str | None = Field(default=None, description="of a small one: git's own hash of it")
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        return inside(path)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether the file is there in its full size."""
+        path = folder / self.path
+        return path.is_file() and path.stat().st_size == self.size
+
+    def is_intact(self, path: Path) -> bool:
+        """Whether a file has the content that the hub tells."""
+        if self.sha256:
+            return sha256_of_file(path) == self.sha256
+        content = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == self.git_sha1  # noqa: S324 (git's)
+
+
+class Split(BaseModel):
+    """Which files make one split of one configuration, and how `datasets` reads them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    config: str | None
+    split: str
+    revision: str = Field(description="the commit")
+    builder: str = Field(description="parquet, csv, ...: the name of datasets' reader")
+    features: dict[str, Any] | None = Field(description="the columns' types, where the repository's README tells them")
+    files: tuple[HubFile, ...]
+
+    def missing(self, folder: Path) -> list[HubFile]:
+        """The files that are not there, or not whole."""
+        return [file for file in self.files if not file.is_whole(folder)]
+
+
+def repository_folder(root: Path, name: str) -> Path:
+    """Where the files of a hub data set lie below a data root."""
+    return root / FOLDER / inside(name)
+
+
+def split_file(root: Path, hub: HubConfig, config: str | None) -> Path:
+    """Where the list of a split's files lies."""
+    return repository_folder(root, hub.id) / ".splits" / f"{config or 'default'}-{hub.split}.json"
+
+
+def configurations(hub: HubConfig) -> list[str | None]:
+    """The configurations that a task reads: that of its questions, and that of its pictures if it is another."""
+    return [hub.config, hub.images.config] if hub.images else [hub.config]
+
+
+def listed_split(root: Path, hub: HubConfig, config: str | None) -> Split | None:
+    """The list of a split's files; None where nothing was fetched, or another revision than the task asks for.
+
+    Raises UserError for a list that cannot be read.
+    """
+    path = split_file(root, hub, config)
+    if not path.is_file():
+        return None
+    try:
+        split = Split.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(f"{path}: cannot be read: {first_complaint(error)}; delete it and fetch again") from error
+    return split if hub.revision in (None, split.revision) else None
+
+
+def fetched_splits(root: Path | None, hub: HubConfig | None) -> list[Split]:
+    """All that a task needs of the hub, one a configuration; nothing where it was never fetched.
+
+    Raises UserError where fetching was begun and not ended, or files have gone since.
+    """
+    if root is None or hub is None or Path(hub.id).is_absolute():
+        return []
+    folder = repository_folder(root, hub.id)
+    listed = [listed_split(root, hub, config) for config in configurations(hub)]
+    splits = [split for split in listed if split]
+    missing = [file.path for split in splits for file in split.missing(folder)]
+    if missing or 0 < len(splits) < len(listed):
+        first = f", the first is {missing[0]}" if missing else ""
+        raise UserError(f"{folder}: files are missing or cut short{first}; `data fetch` goes on where it stopped")
+    return splits

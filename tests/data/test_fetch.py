@@ -1,0 +1,190 @@
+"""`data` against a hub on loopback: whole, broken off, damaged, out of reach, too large."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data.hub_server import COMMIT, serving
+from tests.readers import tiny
+from tests.readers.test_local_and_hub_agree import write_hub_folder
+
+ROOT = Path(__file__).parents[2]
+GQA = """\
+extends: gqa
+hub: {id: org/gqa, config: main, split: dev, images: {config: pictures, key: imageId}}
+expected: {samples: 2}
+"""
+POPE = "extends: pope\nhub: {id: org/pope, config: main, split: dev}\nexpected: {samples: %d}\n"
+BLOCK = 1000  # bytes; the tiny files have a few of them
+
+# The command line in a process of its own: the hub's clients read their endpoint once, when they are imported.
+MAIN = f"""
+import sys, time
+time.sleep = lambda seconds: None  # between the clients' attempts
+from emma_eval.data import download
+download.BLOCK = {BLOCK}
+%s
+from emma_eval.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+FULL_DISK = "import shutil, collections; shutil.disk_usage = lambda path: collections.namedtuple('d', 'free')(5000)"
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory):
+    """Two data sets as they lie on the hub, and the tasks that read them."""
+    folder = tmp_path_factory.mktemp("hub")
+    write_hub_folder(folder / "repos" / "org" / "gqa", tiny.gqa(folder / "gqa"))
+    pope = tiny.pope(folder / "pope")
+    write_hub_folder(folder / "repos" / "org" / "pope", pope)
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "my_gqa.yaml").write_text(GQA)
+    (folder / "tasks" / "my_pope.yaml").write_text(POPE % pope.samples)
+    return folder
+
+
+@pytest.fixture
+def hub(repositories):
+    with serving(repositories / "repos") as hub:
+        yield hub
+
+
+@pytest.fixture
+def command(hub, repositories, tmp_path):
+    """Runs one command line; its options for data and tasks are added."""
+
+    def run(*arguments, patch="", url=hub.url):
+        given = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
+        given |= dict.fromkeys(("HF_HUB_OFFLINE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "")
+        options = ["--data", str(tmp_path / "root"), "--task-dir", str(repositories / "tasks")]
+        line = [sys.executable, "-c", MAIN % patch, *arguments, *options]
+        return subprocess.run(line, env=os.environ | given, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def parquet(tmp_path, name="gqa/main"):
+    return tmp_path / "root" / "hub" / "org" / name / "part-0.parquet"
+
+
+def test_what_is_fetched_is_read_counted_and_known_again(command, hub, tmp_path):
+    done = command("data", "fetch", "my_gqa")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"my_gqa: 2 files fetched: 2 samples, 9.0 kB, org/gqa at commit {COMMIT[:12]}" in done.stdout
+    assert "my_gqa: file 2 of 2, pictures/part-0.parquet, 7.2 kB of 9.0 kB" in done.stderr
+    hub.log.clear()
+    assert "my_gqa: there already: 2 samples" in command("data", "fetch", "my_gqa").stdout
+    assert f"complete  9.0 kB  from the hub, commit {COMMIT[:12]}" in command("data", "status", "my_gqa").stdout
+    shown = command("show", "my_gqa", "--offline").stdout
+    assert "Is it red?" in shown
+    assert "image: org/gqa (pictures), row" in shown
+    assert "my_gqa: ok: 2 samples, 2 hashes as known" in command("data", "verify").stdout
+    assert hub.log == []  # none of these asked the network
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(command, hub, tmp_path):
+    hub.break_at = 2500
+    done = command("data", "fetch", "my_gqa")
+    assert done.returncode == 2
+    line = "the download of main/part-0.parquet broke off at 2.0 kB of 7.2 kB: "
+    assert line in done.stdout
+    assert "what has come is kept, and the same command goes on" in done.stdout
+    assert not parquet(tmp_path).exists()
+    assert re.search(r"my_gqa +partly +2\.0 kB", command("data", "status", "my_gqa").stdout)
+    scored = command("show", "my_gqa", "--offline")
+    assert "files are missing or cut short, the first is main/part-0.parquet; `data fetch` goes on" in scored.stderr
+    hub.break_at = None
+    hub.log.clear()
+    assert command("data", "fetch", "my_gqa").returncode == 0
+    assert hub.downloads()[0] == ("main/part-0.parquet", "bytes=2000-2999")
+    assert "my_gqa: ok" in command("data", "verify", "my_gqa").stdout
+
+
+def test_it_keeps_to_the_commit_it_began_with(command, hub):
+    hub.break_at = 2500
+    command("data", "fetch", "my_gqa")
+    hub.break_at, hub.log = None, []
+    assert command("data", "fetch", "my_gqa").returncode == 0
+    revisions = {path.split("/resolve/")[1].split("/")[0] for _, path, _ in hub.log if "/resolve/" in path}
+    assert revisions == {COMMIT}
+
+
+def test_damage_on_the_way_is_noticed_and_nothing_of_it_kept(command, hub, tmp_path):
+    hub.damage = True
+    done = command("data", "fetch", "my_gqa")
+    assert done.returncode == 2
+    assert "main/part-0.parquet came with another hash than the hub tells; it was deleted: fetch again" in done.stdout
+    assert list(parquet(tmp_path).parent.iterdir()) == []
+
+
+def test_damage_on_the_disk_is_found_by_verify_and_mended_by_fetch(command, tmp_path):
+    command("data", "fetch", "my_gqa")
+    content = parquet(tmp_path).read_bytes()
+    parquet(tmp_path).write_bytes(content[:-1] + b"?")
+    done = command("data", "verify", "my_gqa")
+    assert done.returncode == 2
+    assert f"{parquet(tmp_path)} has another hash than the hub tells; delete it and fetch my_gqa again" in done.stdout
+    parquet(tmp_path).write_bytes(content[:-1])
+    assert "files are missing or cut short, the first is main/part-0.parquet" in command("data", "verify").stdout
+    assert "1 file fetched: 2 samples" in command("data", "fetch", "my_gqa").stdout
+    assert parquet(tmp_path).read_bytes() == content
+
+
+def test_a_disk_too_small_is_said_before_anything_is_downloaded(command, hub):
+    done = command("data", "fetch", "my_gqa", patch=FULL_DISK)
+    assert done.returncode == 2
+    assert "18.0 kB are needed below" in done.stdout
+    assert "9.0 kB to come" in done.stdout
+    assert "5.0 kB are free; nothing was downloaded" in done.stdout
+    assert "main/part-0.parquet" not in dict(hub.downloads())
+
+
+def test_without_network_it_is_one_line_at_once(command, hub):
+    offline = command("data", "fetch", "my_gqa", "--offline")
+    assert offline.stdout.startswith("my_gqa: PROBLEM: --offline (or HF_HUB_OFFLINE) keeps from the hub")
+    assert hub.log == []
+    unreachable = command("data", "fetch", "my_gqa", "my_pope", url="http://127.0.0.1:9")
+    assert "my_gqa: PROBLEM: the hub http://127.0.0.1:9 cannot be reached; check the network" in unreachable.stdout
+    assert "2 tasks, 2 problems" in unreachable.stdout
+    assert offline.stderr == unreachable.stderr == ""
+    shown = command("show", "my_gqa", "--offline")
+    assert shown.returncode == 2
+    assert shown.stderr.count("\n") == 1
+
+
+def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories, tmp_path):
+    (repositories / "tasks" / "gone.yaml").write_text("extends: gqa\nhub: {id: org/gone}\n")
+    (repositories / "tasks" / "no_split.yaml").write_text(GQA.replace("dev", "dav"))
+    done = command("data", "fetch", "gone", "no_split", "mmvp", "pope_mini", "my_pope")
+    assert done.returncode == 2
+    assert "gone: PROBLEM: data set org/gone (testdev_balanced_instructions) cannot be listed: " in done.stdout
+    assert "no_split: PROBLEM: data set org/gqa (main) has no split 'dav'; did you mean 'dev'?" in done.stdout
+    assert "mmvp: PROBLEM: not on the hub: get by hand from https://" in done.stdout
+    assert "pope_mini: comes with a package" in done.stdout
+    assert "my_pope: 1 file fetched" in done.stdout
+    assert "5 tasks, 3 problems" in done.stdout
+    status = command("data", "status", "mmvp", "my_pope").stdout
+    assert re.search(r"mmvp +missing +get by hand from https://\S+ and put below .*: rows: mmvp/Questions.csv", status)
+
+
+def test_a_revision_that_is_pinned_is_the_one_that_is_fetched(command, repositories, hub):
+    (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {'f' * 40}"))
+    done = command("data", "fetch", "pinned")
+    assert "pinned: PROBLEM: data set org/gqa (main) cannot be listed: " in done.stdout
+    (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {COMMIT}"))
+    assert "pinned: 2 files fetched" in command("data", "fetch", "pinned").stdout
+    assert {path.split("/resolve/")[1].split("/")[0] for _, path, _ in hub.log if "parquet" in path} == {COMMIT}
+
+
+def test_a_run_records_the_commit(command, tmp_path):
+    command("data", "fetch", "my_gqa")
+    output = tmp_path / "run"
+    done = command("run", "--tasks", "my_gqa", "--limit", "1", "--output", str(output), "--offline")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["tasks"]["my_gqa"]["data"] == {"hub": f"org/gqa at commit {COMMIT}"}
