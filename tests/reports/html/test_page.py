@@ -83,12 +83,15 @@ def test_a_phone_needs_no_sideways_scrolling(browser, page, width):
     assert browser.execute_script("return document.documentElement.scrollWidth") == width
 
 
-def test_controls_stay_off_paper(browser, page):
+def test_paper_is_white_and_without_controls(browser, page):
     browser.get(page.as_uri())
+    browser.execute_script("document.documentElement.dataset.theme = 'dark'")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not browser.find_element("tag name", "header").is_displayed()
     assert not browser.find_element("id", "filters").is_displayed()
     assert browser.find_element("id", "scores").is_displayed()
+    assert background(browser) == [255, 255, 255]
+    assert browser.execute_script("return getComputedStyle(document.body).color") == "rgb(31, 36, 48)"
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

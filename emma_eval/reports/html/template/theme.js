@@ -26,3 +26,14 @@ themeButton.addEventListener("click", () => {
   showTheme(THEMES[(now + 1) % THEMES.length]);
 });
 showTheme(THEMES.includes(remembered()) ? remembered() : "auto");
+
+// Paper can't unfold: what is folded away of plots and tables is printed unfolded.
+const folded = () => document.querySelectorAll("#categories details:not([open]), #answers details:not([open])");
+let unfolded = [];
+window.addEventListener("beforeprint", () => {
+  unfolded = [...folded()];
+  for (const details of unfolded) details.open = true;
+});
+window.addEventListener("afterprint", () => {
+  for (const details of unfolded) details.open = false;
+});
