@@ -49,13 +49,14 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error}") from error
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step. Raises OSError (a full disk, say), leaving what stood there before."""
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Replace a file's content in one step. Raises OSError (a full disk, say), leaving what stood there before."""
     draft = path.with_name(path.name + ".part")
+    # A lone surrogate, which UTF-8 cannot hold, becomes `\ud800`: in JSON that is the same character.
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
-        # A lone surrogate, which UTF-8 cannot hold, becomes `\ud800`: in JSON that is the same character.
-        with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
+        with draft.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

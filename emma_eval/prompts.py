@@ -57,7 +57,7 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
     """
     prompt = task.prompt
     for sample in samples:
-        for round_id, choices in enumerate(_passes(sample, task.circular)):
+        for round_id, choices in enumerate(passes(sample, task.circular)):
             question, message, images = _compose(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
@@ -106,7 +106,7 @@ def _option(layout: str, letter: str, text: str) -> str:
     return layout.replace("{letter}", letter).replace("{text}", text)
 
 
-def _passes(sample: Sample, circular: bool) -> Iterable[Mapping[str, str]]:
+def passes(sample: Sample, circular: bool) -> Iterable[Mapping[str, str]]:
     """Letter -> text for each pass. A circular sample may bring its own passes, as MMBench's file has them."""
     options = sample.options
     if not circular:

@@ -116,6 +116,19 @@ class ExpectedConfig(_Strict):
     sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
 
 
+class SubmissionConfig(_Strict):
+    """The file for a judge or a test server."""
+
+    format: str
+    all_questions: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        default=(), description="paths below the data root: the server's whole split, of which this task asks a part"
+    )
+
+
+def _as_submission(value: Any) -> Any:
+    return {"format": value} if isinstance(value, str) else value
+
+
 class TaskConfig(_Strict):
     """One task, validated. `name` is the file's stem."""
 
@@ -140,7 +153,9 @@ class TaskConfig(_Strict):
     metric: str = Field(description="the primary metric's name")
     protocol: str = Field(default="official", description="the protocol used when none is named")
     protocols: dict[str, ScorerConfig] = Field(min_length=1)
-    submission: str | None = Field(default=None, description="the file that a judge or a test server takes")
+    submission: Annotated[SubmissionConfig | None, BeforeValidator(_as_submission)] = Field(
+        default=None, description="the file that a judge or a test server takes: a format's name, or its keys"
+    )
     expected: ExpectedConfig
 
     @field_validator("files")
@@ -188,6 +203,7 @@ def json_schema() -> dict[str, Any]:
     properties["reader"]["enum"] = sorted(known_readers())
     text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     properties["files"]["additionalProperties"] = text_or_list
+    properties["submission"]["anyOf"].append({"type": "string"})
     required = [str(key) for key in schema["required"] if key != "name"]
     schema |= {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -269,9 +285,9 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         if protocol.scorer not in scorers:
             hint = did_you_mean(protocol.scorer, scorers)
             raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
-    if task.submission is not None and task.submission not in FORMATS:
-        hint = did_you_mean(task.submission, FORMATS)
-        raise UserError(f"{path}: key 'submission': unknown format {task.submission!r}{hint}")
+    if task.submission is not None and task.submission.format not in FORMATS:
+        name = task.submission.format
+        raise UserError(f"{path}: key 'submission': unknown format {name!r}{did_you_mean(name, FORMATS)}")
     if task.protocol not in task.protocols:
         hint = did_you_mean(task.protocol, task.protocols)
         raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options
+from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
 
 EPILOG = """\
 examples:
   emma-eval submit mmvet runs/emma-7b --data /data/benchmarks --output mmvet-emma-7b.json
-  emma-eval submit llava_bench answers.jsonl --data /data/benchmarks --output answers-llava-bench.jsonl"""
+  emma-eval submit mmbench_en_test runs/emma-7b --data /data/benchmarks --output emma-7b.xlsx
+  emma-eval submit vqav2_testdev runs/emma-7b --protocol llava --data /data/benchmarks --output emma-7b.json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a file of answers")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
+    parser.add_argument("--protocol", metavar="P", help="`llava`: answers cleaned as LLaVA does before it submits them")
     add_task_options(parser, data="folder of the official data files")
     parser.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
 
@@ -30,16 +37,35 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.predictions import read_predictions
     from emma_eval.readers import load_samples
     from emma_eval.submissions import submission
+    from emma_eval.submissions.answered import Answered
     from emma_eval.task import load_task
 
     task = load_task(args.task)
     if task.submission is None:
         raise UserError(f"task {task.name} is scored here: there is no file to submit; see the command score")
-    if args.output.is_dir() or not args.output.absolute().parent.is_dir():
-        raise UserError(f"--output {args.output}: a file in a folder that exists is expected")
+    clean = _cleaning(task, args.protocol)
+    require_place("--output", args.output)
     answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
-    predictions = read_predictions(answered, samples)
-    write_atomic(args.output, submission(task.submission, samples, predictions.answers, args.run.stem))
+    answers = read_predictions(answered, samples).answers
+    whole = _all_questions(task, args.data)
+    content = submission(task.submission.format, Answered(samples, answers, args.run.stem, args.output, whole, clean))
+    write_atomic(args.output, content)
     print(f"{args.output}: {len(samples):,} answers")
     return 0
+
+
+def _cleaning(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
+    """What the protocol's answer processor makes of an answer; nothing without one."""
+    from emma_eval.scorers.normalization import m4c
+
+    processor = task.scorer_config(protocol).options.get("processor")
+    return m4c if processor == "llava" else str
+
+
+def _all_questions(task: TaskConfig, root: Path | None) -> Path | None:
+    """The file of the server's whole split, where the task names one and it is there."""
+    from emma_eval.files import existing
+
+    names = task.submission.all_questions if task.submission and root else ()
+    return next(filter(None, (existing((root or Path()) / name) for name in names)), None)

@@ -68,7 +68,7 @@ def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageS
 def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
     first = rounds[0]
     cells = [first[letter] or "" for letter in LETTERS]
-    answer = "" if _missing(first["answer"]) else first["answer"]
+    answer = _truth(first)
     if answer and answer not in LETTERS:
         raise ValueError(f"answer {answer!r} of index {first['index']} is none of {LETTERS}")
     passes = tuple(map(_pass, rounds)) if len(rounds) > 1 else _rotations(cells, answer)
@@ -89,7 +89,13 @@ def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
 
 
 def _pass(row: Row) -> tuple[Mapping[str, str], str]:
-    return {letter: row[letter] for letter in LETTERS if not _missing(row[letter])}, row["answer"]
+    return {letter: row[letter] for letter in LETTERS if not _missing(row[letter])}, _truth(row)
+
+
+def _truth(row: Row) -> str:
+    """The letter; the files of the test split have no such column."""
+    answer: str = row.get("answer", "") if row.get("split") == "test" else row["answer"]
+    return "" if _missing(answer) else answer
 
 
 def _rotations(cells: Sequence[str], answer: str) -> tuple[tuple[Mapping[str, str], str], ...]:

@@ -1,27 +1,33 @@
 """The official VQA layout (VQAv2, OK-VQA): a questions JSON, and an annotations JSON where answers are public.
 
+For test-dev LLaVA's own question file is read too, JSON lines of {question_id, image, text}.
 Pictures are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
+from emma_eval.files import inside
 from emma_eval.images import ImageFile
-from emma_eval.json_file import read_json
+from emma_eval.json_file import read_json, read_json_rows
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import named, part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
+LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
 QUESTION_KEYS = {"question_id", "image_id", "question"}
 _Images = tuple[ImageSource, ...]
 
 
 def _read_files(files: Files) -> list[Sample]:
-    content = read_json(files["questions"])
+    content = read_json_rows(files["questions"])
+    if isinstance(content, list):
+        return rows_to_samples(files["questions"], content, partial(_of_llava, files.get("images", Path())))
     questions = part(content, "questions", list, files["questions"])
     subtype = part(content, "data_subtype", str, files["questions"], "val2014")
     picture = _coco_pictures(files.get("images", Path()), subtype)
@@ -39,6 +45,12 @@ def _read_files(files: Files) -> list[Sample]:
 
     # One sample per annotation, in their order, repeats included: so does the official scorer.
     return rows_to_samples(files["annotations"], annotations, annotated)
+
+
+def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
+    """A line of LLaVA's question file, which has the suffix in its text and the picture's name."""
+    question = row["text"].removesuffix(LLAVA_SUFFIX)
+    return Sample(str(row["question_id"]), question, (ImageFile(folder, inside(row["image"])),))
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:

@@ -1,30 +1,27 @@
-"""Files of answers for who scores them elsewhere, a judge model or a test server: one format a name."""
+"""Files of answers for who scores them elsewhere, a judge model or a test server: one format a name.
+
+A format is a function of Answered that returns the file's content. It raises UserError for what a server would refuse.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import cast
+from collections.abc import Callable
 
-from emma_eval.errors import UserError
-from emma_eval.types import Answers, Sample
+from emma_eval.plugins import imported
+from emma_eval.submissions.answered import Answered
 
-# Name -> function of (samples, their texts in order, the model's name) that returns the file's content.
 FORMATS = {
     "llava_bench": "emma_eval.submissions.llava_bench:llava_bench",
+    "mathvista": "emma_eval.submissions.mathvista:mathvista",
+    "mmbench": "emma_eval.submissions.mmbench:mmbench",
+    "mmmu": "emma_eval.submissions.mmmu:mmmu",
     "mmvet": "emma_eval.submissions.mmvet:mmvet",
+    "vizwiz": "emma_eval.submissions.vizwiz:vizwiz",
+    "vqav2": "emma_eval.submissions.vqav2:vqav2",
 }
-Format = Callable[[Sequence[Sample], Sequence[str], str], str]
 
 
-def submission(name: str, samples: Sequence[Sample], answers: Answers, model: str) -> str:
-    """The content of the file. Raises UserError where a question has no answer: no format has room for that."""
-    missing = [sample.id for sample in samples if (sample.id, 0) not in answers]
-    if missing:
-        raise UserError(
-            f"{len(missing):,} of {len(samples):,} questions have no answer, the first is {missing[0]}; "
-            "run the task to its end before submitting"
-        )
-    module, function = FORMATS[name].split(":")
-    written = cast(Format, getattr(import_module(module), function))
-    return written(samples, [answers[sample.id, 0].text for sample in samples], model)
+def submission(name: str, answered: Answered) -> str | bytes:
+    """The content of the file. Raises UserError where a question has no answer, or the format's rules are not met."""
+    written: Callable[[Answered], str | bytes] = imported(FORMATS[name])
+    return written(answered)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
+from emma_eval.submissions.answered import Answered
 from emma_eval.types import Sample
 
 
-def llava_bench(samples: Sequence[Sample], texts: Sequence[str], model: str) -> str:
+def llava_bench(answered: Answered) -> str:
     """A line {question_id, prompt, text, answer_id, model_id, metadata} for each question."""
-    return "".join(_line(sample, text, model) for sample, text in zip(samples, texts, strict=True))
+    return "".join(_line(sample, answered.text(sample), answered.model) for sample in answered.samples)
 
 
 def _line(sample: Sample, text: str, model: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
-from emma_eval.types import Sample
+from emma_eval.submissions.answered import Answered
 
 PREFIX = "v1_"  # of the official ids; LLaVA's question file leaves it out
 
 
-def mmvet(samples: Sequence[Sample], texts: Sequence[str], model: str) -> str:
+def mmvet(answered: Answered) -> str:
     """`{"v1_0": text, ...}` in the order of the questions."""
-    names = [PREFIX + sample.id.removeprefix(PREFIX) for sample in samples]
-    return json.dumps(dict(zip(names, texts, strict=True)), indent=2, ensure_ascii=False) + "\n"
+    texts = {PREFIX + sample.id.removeprefix(PREFIX): answered.text(sample) for sample in answered.samples}
+    return json.dumps(texts, indent=2, ensure_ascii=False) + "\n"
