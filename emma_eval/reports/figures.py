@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
 from emma_eval.files import make_folder
-from emma_eval.reports.html.panels import Mark, Panel, category_panels, profiles, score_panels
-from emma_eval.reports.html.recorded import RecordedRun, read_runs
-from emma_eval.runs.evidence import read_run
-from emma_eval.stats.bootstrap import full_range
+from emma_eval.reports.html.charts.svg import shortened
+from emma_eval.reports.html.panels import Mark, Panel, category_panels, full_ranges, overview, score_panels
+from emma_eval.reports.html.recorded import RecordedRun, read_evidence, read_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,14 +33,16 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
 COLUMNS = 3  # panels side by side
-WIDTH = 2.4  # of a panel, inches
-LINE, MARGIN = 0.17, 0.75  # heights of a dot's line and of what is around a panel, inches
+# Inches:
+WIDTH, LETTER = 1.7, 0.065  # of a panel without its labels, and of a letter of those
+LINE, MARGIN = 0.17, 0.75  # heights of a dot's line, and of what is above and below a panel
+LABEL = 36  # letters of the longest label
 
 
 def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
     """Draw scores, profiles and each task's categories; return the files.
 
-    Raises UserError without matplotlib, and for a folder that holds no finished run.
+    Raises UserError without matplotlib, for a folder that holds no finished run, and when there is nothing to draw.
     """
     try:
         import matplotlib as mpl
@@ -48,10 +50,12 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
     runs = read_runs(folders)
     make_folder(output)
-    ranges = {task.task: full_range(task.primary) for run in runs for task in read_run(run.folder)}
-    pages = {"scores": score_panels(runs), "models": profiles(runs, ranges)}
+    everything = overview(runs, full_ranges(read_evidence(runs)[0]))
+    pages = {"scores": score_panels(runs), "models": [everything] if everything.rows else []}
     for title, panels in category_panels(runs).items():
         pages["categories-" + re.sub(r"[^\w.-]+", "-", title)] = panels
+    if not any(pages.values()):
+        raise UserError("there is nothing to draw: the runs hold no scored task")
     with mpl.rc_context(STYLE):
         return [path for name, panels in pages.items() if panels for path in _save(_page(panels, runs), output / name)]
 
@@ -63,7 +67,12 @@ def _page(panels: Sequence[Panel], runs: Sequence[RecordedRun]) -> Figure:
     columns = min(COLUMNS, len(panels))
     lines = [list(panels[start : start + columns]) for start in range(0, len(panels), columns)]
     heights = [MARGIN + LINE * max(sum(len(row.marks) + 1 for row in panel.rows) for panel in line) for line in lines]
-    figure = Figure(figsize=(WIDTH * columns, sum(heights)), layout="constrained")
+    longest = max(len(shortened(row.label, LABEL)) for panel in panels for row in panel.rows)
+    width = (WIDTH + LETTER * longest) * columns
+    names = [shortened(run.label, LABEL) for run in runs]
+    abreast = max(1, int(width / (0.5 + LETTER * max(map(len, names)))))  # names in a line of the legend
+    height = sum(heights) + LINE * math.ceil(len(names) / abreast)
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
     for place, row in enumerate(axes):
         for axis, panel in zip(row, lines[place], strict=False):
@@ -71,7 +80,7 @@ def _page(panels: Sequence[Panel], runs: Sequence[RecordedRun]) -> Figure:
         for axis in row[len(lines[place]) :]:
             axis.set_axis_off()
     handles = [axes[0][0].plot([], [], "o", color=colour(number))[0] for number in range(len(runs))]
-    figure.legend(handles, [run.label for run in runs], loc="outside lower center", ncols=len(runs), frameon=False)
+    figure.legend(handles, names, loc="outside lower center", ncols=min(abreast, len(names)), frameon=False)
     return figure
 
 
@@ -79,7 +88,7 @@ def _panel(axis: Axes, panel: Panel) -> None:
     """A dot and a whisker for each mark, rows from top to bottom."""
     y, names, places = 0.0, [], []
     for row in panel.rows:
-        names.append(row.label)
+        names.append(shortened(row.label, LABEL))
         places.append(y + (len(row.marks) - 1) / 2)
         for mark in row.marks:
             _dot(axis, mark, y)

@@ -22,15 +22,14 @@ from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram
 from emma_eval.reports.html.charts.svg import run_class
 from emma_eval.reports.html.confusion import Confusion
 from emma_eval.reports.html.embedding import content_policy
-from emma_eval.reports.html.panels import category_panels, profiles, score_panels
-from emma_eval.reports.html.recorded import RecordedRun, TaskRecord
+from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
+from emma_eval.reports.html.recorded import RecordedRun, TaskRecord, read_evidence
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
 from emma_eval.runs.compare import compare_runs, holm_over_tasks
-from emma_eval.runs.evidence import TaskEvidence, read_run
+from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.runs.progress import duration
-from emma_eval.stats.bootstrap import full_range
 
 TEMPLATE = Path(__file__).parent / "template"
 SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
@@ -84,8 +83,7 @@ def render(
     """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they lie in files beside it."""
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
     script = _script()
-    evidence, problems = _evidence(runs)
-    ranges = {task.task: full_range(task.primary) for tasks in evidence.values() for task in tasks}
+    evidence, problems = read_evidence(runs)
     comparisons, refused = _comparisons(runs, evidence)
     context: dict[str, Any] = {
         "policy": content_policy([script], [style]),
@@ -96,7 +94,7 @@ def render(
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
         "leaderboard": leaderboard([run.scores for run in runs], load_published(), measured_only=True),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
-        "profiles": [(panel, profile(panel)) for panel in profiles(runs, ranges) if panel.rows],
+        "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(evidence)) if panel.rows],
         "comparisons": comparisons,
         "problems": [*problems, *refused],
         "categories": {
@@ -132,17 +130,6 @@ def _environment() -> Environment:
         words=lambda name: name.replace("_", " "),
     )
     return environment
-
-
-def _evidence(runs: Sequence[RecordedRun]) -> tuple[dict[int, list[TaskEvidence]], list[str]]:
-    """Of each run that has some, and why others have none."""
-    found, problems = {}, []
-    for number, run in enumerate(runs):
-        try:
-            found[number] = read_run(run.folder)
-        except UserError as error:
-            problems.append(str(error))
-    return found, problems
 
 
 def _comparisons(

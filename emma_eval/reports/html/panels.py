@@ -6,11 +6,13 @@ The page draws them as SVG (`charts`), `reports.figures` as PNG and SVG for pape
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emma_eval.reports.html.recorded import RecordedRun
 from emma_eval.reports.scores_file import MetricRecord, TaskScores
 from emma_eval.reports.tables import as_percent, format_interval, format_value
+from emma_eval.runs.evidence import TaskEvidence
+from emma_eval.stats.bootstrap import full_range
 
 PERCENT = (0.0, 100.0)
 
@@ -52,51 +54,66 @@ def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
     """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
     panels = []
     for task in comparable(runs):
-        scored = [(number, one) for number, one in matching(runs, task) if one.find(one.metric)]
         rows = [
             PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
-            for number, one in scored
+            for number, one in matching(runs, task)
             if (metric := one.find(one.metric))
         ]
-        if rows:
-            metric = task.find(task.metric)
-            bounds = PERCENT if metric and metric.unit != "points" else None
+        if primary := task.find(task.metric):
+            bounds = PERCENT if primary.unit != "points" else None
             panels.append(Panel(task.name, task.title, _subtitle(task, task.metric), tuple(rows), bounds))
     return panels
 
 
 def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
-    """By task title: a panel for each way to group its samples, a row for each category."""
+    """By task title: a panel for each way to group its samples that tells something new, a row for each category."""
     found: dict[str, list[Panel]] = {}
     for task in comparable(runs):
         for group in dict.fromkeys(metric.group for metric in task.metrics if metric.group):
             panel = _category_panel(runs, task, group)
-            if len(panel.rows) > 1:
-                found.setdefault(task.title, []).append(panel)
-    return found
+            others = found.setdefault(task.title, [])
+            if len(panel.rows) > 1 and all(panel.rows != other.rows for other in others):
+                others.append(panel)
+    return {title: panels for title, panels in found.items() if panels}
+
+
+def overview(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> Panel:
+    """All runs on all tasks: the primary metrics in percent of their full range, a row for each task."""
+    rows = []
+    for task in comparable(runs):
+        marks = [
+            _scaled(_mark(runs, number, metric), ranges[one.name], metric.unit)
+            for number, one in matching(runs, task)
+            if one.name in ranges and (metric := one.find(one.metric))
+        ]
+        if marks:
+            rows.append(PanelRow(task.title, tuple(marks), task.counts.samples))
+    return Panel("models", "All tasks", "percent of each metric's full range", tuple(rows), PERCENT)
 
 
 def profiles(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> list[Panel]:
-    """A panel for each run: its primary metric on each task, in percent of the metric's full range."""
+    """The overview once for each run, with the run's own mark first in each row."""
+    whole = overview(runs, ranges)
     panels = []
     for number, run in enumerate(runs):
-        rows = []
-        for task in comparable(runs):
-            marks = [
-                _scaled(_mark(runs, other, metric), ranges[one.name], metric.unit)
-                for other, one in matching(runs, task)
-                if one.name in ranges and (metric := one.find(one.metric))
-            ]
-            marks.sort(key=lambda mark: mark.run != number)  # the panel's own first
-            if marks and marks[0].run == number:
-                rows.append(PanelRow(task.title, tuple(marks), task.counts.samples))
-        panels.append(Panel(str(number), run.label, "percent of each metric's full range", tuple(rows), PERCENT))
+        own_first = [replace(row, marks=tuple(sorted(row.marks, key=lambda m: m.run != number))) for row in whole.rows]
+        rows = tuple(row for row in own_first if row.marks[0].run == number)
+        panels.append(replace(whole, title=run.label, rows=rows))
     return panels
 
 
+def full_ranges(evidence: Mapping[int, Sequence[TaskEvidence]]) -> dict[str, float]:
+    """By task: the full range of its primary metric, which only a run's evidence tells."""
+    return {task.task: full_range(task.primary) for tasks in evidence.values() for task in tasks}
+
+
 def comparable(runs: Sequence[RecordedRun]) -> list[TaskScores]:
-    """One TaskScores for each set of them that may be compared."""
-    return list({_identity(task): task for run in reversed(runs) for task in reversed(run.scores.tasks)}.values())[::-1]
+    """One TaskScores for each set of them that may be compared, in the runs' order."""
+    found: dict[tuple[str, str, str, int], TaskScores] = {}
+    for run in runs:
+        for task in run.scores.tasks:
+            found.setdefault(_identity(task), task)
+    return list(found.values())
 
 
 def matching(runs: Sequence[RecordedRun], task: TaskScores) -> list[tuple[int, TaskScores]]:
@@ -153,6 +170,4 @@ def _mark(runs: Sequence[RecordedRun], number: int, metric: MetricRecord) -> Mar
 def _scaled(mark: Mark, full: float, unit: str) -> Mark:
     """The mark in percent of the metric's full range; `full` is in the metric's own unit."""
     factor = 100 / as_percent(full, unit)
-    return Mark(
-        mark.run, mark.name, mark.value * factor, mark.low * factor, mark.high * factor, mark.text, mark.interval
-    )
+    return replace(mark, value=mark.value * factor, low=mark.low * factor, high=mark.high * factor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.reports.measured import labels
 from emma_eval.reports.scores_file import ScoresFile, TaskScores, read_scores
+from emma_eval.runs.evidence import TaskEvidence, read_run
 from emma_eval.runs.execute import record_path
 from emma_eval.runs.manifest import Manifest, read_manifest
 from emma_eval.runs.records import read_responses
@@ -57,6 +58,17 @@ def task_records(runs: Sequence[RecordedRun], name: str) -> list[TaskRecord]:
         for task in run.scores.tasks
         if task.name == name
     ]
+
+
+def read_evidence(runs: Sequence[RecordedRun]) -> tuple[dict[int, list[TaskEvidence]], list[str]]:
+    """The evidence of each run that has some, by the run's number, and why others have none."""
+    found, problems = {}, []
+    for number, run in enumerate(runs):
+        try:
+            found[number] = read_run(run.folder)
+        except UserError as error:
+            problems.append(str(error))
+    return found, problems
 
 
 def _manifest(folder: Path) -> Manifest:
