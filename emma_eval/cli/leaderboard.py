@@ -16,13 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the three files and name them."""
+    """Print the tables that hold a measured value, write the three files and name them."""
+    from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
+    from emma_eval.reports.render import print_table
     from emma_eval.reports.scores_file import read_scores
     from emma_eval.reports.write import write_leaderboard
     from emma_eval.runs.environment import results_folder
 
     runs = [read_scores(path) for path in args.runs]
-    for path in write_leaderboard(args.output or results_folder(), runs, load_published()):
+    published = load_published()
+    for table in leaderboard(runs, published, measured_only=True):
+        print_table(table)
+    for path in write_leaderboard(args.output or results_folder(), runs, published):
         print(path)
     return 0

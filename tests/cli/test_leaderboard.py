@@ -1,22 +1,25 @@
 """`leaderboard`: runs in, three files out."""
 
 from emma_eval.cli.main import main
+from emma_eval.reports.scores_file import Interval
 from tests.reports.made import metric, scores, task
 
 
-def test_several_runs_become_three_files(tmp_path, capsys):
+def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):
     runs = []
     for name, value in (("x", 62.0), ("y", 64.0)):
         folder = tmp_path / name
         folder.mkdir()
-        run = scores(task("gqa", "testdev-balanced", metric("accuracy", value)), name=name)
+        accuracy = metric("accuracy", value).model_copy(update={"interval": Interval(low=value - 2, high=value + 2)})
+        run = scores(task("gqa", "testdev-balanced", accuracy), name=name)
         (folder / "scores.json").write_text(run.model_dump_json())
         runs.append(str(folder))
     out = tmp_path / "out"
     assert main(["leaderboard", *runs, "--output", str(out)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        str(out / f"leaderboard.{suffix}") for suffix in ("md", "csv", "tex")
-    ]
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-3:] == [str(out / f"leaderboard.{suffix}") for suffix in ("md", "csv", "tex")]
+    (measured,) = (line for line in shown if "y (measured)" in line)
+    assert measured.split()[2:] == ["64.0", "[62.0,", "66.0]"]
     text = (out / "leaderboard.md").read_text(encoding="utf-8")
     assert "| y (measured)" in text
     assert "**64.0**" in text
