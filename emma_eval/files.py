@@ -37,12 +37,17 @@ def shipped(path: str) -> Path:
 def read_text(path: Path) -> str:
     """The whole file as UTF-8, decompressed, line ends as they are. Raises UserError naming the file."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return data.decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file, decompressed. Raises UserError naming the file."""
+    try:
+        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
     except EOFError as error:
         raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
     except (OSError, zlib.error) as error:

@@ -24,6 +24,7 @@ TEMPLATES = {
     ),
 }
 
+_NO_CHOICES: Mapping[str, str] = {}
 InstructionPolicy = Literal["first_line", "full"]
 
 
@@ -97,9 +98,12 @@ def lay_out(prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]) ->
         question = question.replace(prompt.remove, "").strip()
     if prompt.capitalize:
         question = question.capitalize()
-    before, after = (layout.replace("{hint}", sample.hint) if sample.hint else "" for layout in prompt.hints)
-    options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
-    return before + question + "".join(options) + after
+    if choices:
+        question += "".join([_option(prompt.option, letter, text) for letter, text in choices.items()])
+    if sample.hint:
+        before, after = (layout.replace("{hint}", sample.hint) for layout in prompt.hints)
+        question = before + question + after
+    return question
 
 
 def _option(layout: str, letter: str, text: str) -> str:
@@ -117,4 +121,4 @@ def passes(sample: Sample, circular: bool) -> Iterable[Mapping[str, str]]:
 
 
 def _lettered(options: tuple[str, ...]) -> Mapping[str, str]:
-    return {chr(ord("A") + index): text for index, text in enumerate(options)}
+    return {chr(ord("A") + index): text for index, text in enumerate(options)} if options else _NO_CHOICES

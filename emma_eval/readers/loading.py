@@ -41,10 +41,10 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     found, missing = locate_files(task, data_root, files)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
-    if needed or (missing and fetched_splits(data_root, task.hub)):
-        samples = _from_hub(task, reader, data_root, found, _missing_message(task, needed, data_root))
-    else:
-        with _no_garbage_collection():
+    with _no_garbage_collection():
+        if needed or (missing and fetched_splits(data_root, task.hub)):
+            samples = _from_hub(task, reader, data_root, found, _missing_message(task, needed, data_root))
+        else:
             samples = reader.read_files(absent | found)
     samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
     if need_images and (used := _folders_of(samples, absent)):

@@ -17,6 +17,7 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_json_rows
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import named, part, rows_to_samples
+from emma_eval.readers.vqa_typed import OFFICIAL_IDS, read_typed
 from emma_eval.types import ImageSource, Sample
 
 LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
@@ -25,15 +26,20 @@ _Images = tuple[ImageSource, ...]
 
 
 def _read_files(files: Files) -> list[Sample]:
+    folder = files.get("images", Path())
+    if "annotations" in files:
+        samples = read_typed(files["questions"], files["annotations"], partial(_coco_pictures, folder))
+        if samples is not None:
+            return samples
     content = read_json_rows(files["questions"])
     if isinstance(content, list):
-        return rows_to_samples(files["questions"], content, partial(_of_llava, files.get("images", Path())))
+        return rows_to_samples(files["questions"], content, partial(_of_llava, folder))
     questions = part(content, "questions", list, files["questions"])
     subtype = part(content, "data_subtype", str, files["questions"], "val2014")
-    picture = _coco_pictures(files.get("images", Path()), subtype)
+    picture = _coco_pictures(folder, subtype)
     make = _SampleMaker()
     if "annotations" not in files:
-        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, picture(q)))
+        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (picture(q["image_id"]),)))
     annotations = part(read_json(files["annotations"]), "annotations", list, files["annotations"])
     by_id = _by_id(files["questions"], questions)
 
@@ -41,7 +47,7 @@ def _read_files(files: Files) -> list[Sample]:
         question = by_id.get(annotation["question_id"])
         if question is None:
             raise ValueError(f"question_id {annotation['question_id']!r} is not in {files['questions']}")
-        return make.answered(annotation, question["question"], picture(question))
+        return make.answered(annotation, question["question"], (picture(question["image_id"]),))
 
     # One sample per annotation, in their order, repeats included: so does the official scorer.
     return rows_to_samples(files["annotations"], annotations, annotated)
@@ -70,10 +76,10 @@ def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
     return {question["question_id"]: question for question in questions}
 
 
-def _coco_pictures(folder: Path, subtype: str) -> Callable[[Mapping[str, Any]], _Images]:
+def _coco_pictures(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
     # test-dev2015 is a part of test2015 and has its pictures
     name = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_%012d.jpg"
-    return lambda question: (ImageFile(folder, name % question["image_id"]),)
+    return lambda image_id: ImageFile(folder, name % image_id)
 
 
 class _SampleMaker:
@@ -100,8 +106,8 @@ class _SampleMaker:
 
 def _told_apart(answers: list[dict[str, Any]]) -> bool:
     """Whether ids make all answer dicts unequal; the official scorer compares them as whole dicts."""
-    ids = {answer.get("answer_id") for answer in answers}
-    return len(ids) == len(answers) and None not in ids
+    ids = [answer.get("answer_id") for answer in answers]
+    return ids == OFFICIAL_IDS or (len(set(ids)) == len(ids) and None not in ids)
 
 
 def _answer_key(answer: dict[str, Any]) -> frozenset[tuple[str, Any]]:
