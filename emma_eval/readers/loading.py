@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
 from emma_eval.files import existing
+from emma_eval.garbage import no_garbage_collection
 from emma_eval.images import ImageFile
 from emma_eval.readers.fetched import fetched_splits
 from emma_eval.readers.registry import Reader, get_reader, suite_folder
@@ -41,13 +40,14 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     found, missing = locate_files(task, data_root, files)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
-    with _no_garbage_collection():
+    with no_garbage_collection():
         if needed or (missing and fetched_splits(data_root, task.hub)):
             samples = _from_hub(task, reader, data_root, found, _missing_message(task, needed, data_root))
         else:
             samples = reader.read_files(absent | found)
-    samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
-    if need_images and (used := _folders_of(samples, absent)):
+    if task.select:
+        samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
+    if need_images and absent and (used := _folders_of(samples, absent)):
         raise UserError(_missing_message(task, [missing[key] for key in used], data_root))
     if limit is None and not allow_partial and len(samples) not in task.expected.samples:
         expected = " or ".join(f"{n:,}" for n in task.expected.samples)
@@ -123,15 +123,3 @@ def _missing_message(task: TaskConfig, needed: list[str], data_root: Path | None
     place = f"below {data_root}" if data_root else "as no --data ROOT was given"
     source = f"; get them from {task.homepage}" if task.homepage else ""
     return f"task {task.name}: data not found {place}: {'; '.join(needed)} (a .gz twin will do){source}"
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Reading makes millions of objects and no cycles; the collector would search them all again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

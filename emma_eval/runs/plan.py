@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.files import sha256_of_file
+from emma_eval.garbage import no_garbage_collection
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Request, Sample
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # What of a task file decides the answers and the scores; a corrected title changes neither.
 DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
+UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 
@@ -86,9 +88,10 @@ def with_requests(plan: TaskPlan, template: str) -> TaskPlan:
     """The plan with its prompts in the model's conversation template."""
     from emma_eval.prompts import build_requests
 
-    requests = tuple(build_requests(plan.task, plan.samples, template))
-    asked = ([r.sample_id, r.round_id, r.prompt, r.instruction, r.max_new_tokens] for r in requests)
-    prompts = _digest(map(json.dumps, asked))
+    with no_garbage_collection():
+        requests = tuple(build_requests(plan.task, plan.samples, template))
+    asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
+    prompts = _digest(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts})
     return replace(plan, facts=facts, requests=requests)
 
