@@ -72,7 +72,9 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
 
 def truth_digest(samples: Iterable[Sample]) -> str:
     """By what the samples and their expected answers are known again."""
-    return _digest(json.dumps([sample.id, sample.answers]) for sample in samples)
+    encode = json.JSONEncoder(check_circular=False).encode
+    with no_garbage_collection():
+        return _digest(encode([sample.id, sample.answers]) for sample in samples)
 
 
 def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
