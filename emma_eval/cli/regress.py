@@ -21,9 +21,10 @@ all metrics) and the loss is at least the smallest effect (1% of the metric's fu
   tasks:
     pope_mini: {smallest_effect: 3.0, metrics: {recall: 5.0}}
 
-An alpha of 1 leaves the test out: for a deterministic model every change of the smallest effect counts.
+An alpha of 1 leaves the test out: for a deterministic model every change of the smallest effect counts. With
+`changed: 1.5` the gate also fails when more than 1.5% of a task's answers are others, though the score may hold.
 
-exit codes: 0 passed, 1 regressed or no longer comparable with the baseline, 2 a mistake to mend"""
+exit codes: 0 passed, 1 regressed, changed or no longer comparable with the baseline, 2 a mistake to mend"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

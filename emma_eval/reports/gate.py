@@ -8,9 +8,11 @@ from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.render import escape_markdown, markdown_section, one_line
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.runs.gate import Finding, GateResult
+from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.text import counted
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
+TOLD: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
 MAX_LISTED = 10  # lost samples named for each task that regressed
 
 
@@ -44,14 +46,16 @@ def _cells(finding: Finding) -> tuple[Cell, ...]:
 
 
 def summary(result: GateResult) -> str:
-    """'failed: 1 regressed, 0 incomparable, 0 improved, 12 passed'."""
-    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in ("regressed", "incomparable", "improved"))
+    """'failed: 1 regressed, 0 changed, 0 incomparable, 0 improved, 12 passed'."""
+    counts = ", ".join(
+        f"{result.count(verdict)} {verdict}" for verdict in ("regressed", "changed", "incomparable", "improved")
+    )
     return f"{'failed' if result.failed else 'passed'}: {counts}, {result.count('pass')} passed"
 
 
 def explanations(result: GateResult) -> list[str]:
     """A line for each metric that fails, and the samples behind it."""
-    lines = [describe(finding) for finding in result.findings if finding.verdict in {"regressed", "incomparable"}]
+    lines = [describe(finding) for finding in result.findings if finding.verdict in FAILING]
     for task in dict.fromkeys(finding.task for finding in result.findings if finding.verdict == "regressed"):
         flips = result.lost[task]
         lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
@@ -63,7 +67,7 @@ def explanations(result: GateResult) -> list[str]:
 def describe(finding: Finding) -> str:
     """One verdict in words."""
     if finding.pair is None:
-        return f"{finding.task}: {finding.metric} is {finding.verdict}: {finding.reason}"
+        return f"{finding.task}: {finding.metric} {finding.verdict}: {finding.reason}"
     pair, unit = finding.pair, finding.pair.metric.unit
     difference = difference_cell(pair)
     values = f"{format_value(pair.first, unit)} -> {format_value(pair.second, unit)}"
@@ -79,20 +83,20 @@ def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
 
 
 def junit(result: GateResult) -> str:
-    """A test suite a task, a test case a metric; `regressed` is a failure, `incomparable` an error."""
+    """A test suite a task, a test case a metric; `regressed` and `changed` are failures, `incomparable` an error."""
     root = Xml.Element("testsuites", name="emma-eval regress")
     for task in dict.fromkeys(finding.task for finding in result.findings):
         findings = [finding for finding in result.findings if finding.task == task]
         counts = {
             "tests": len(findings),
-            "failures": sum(finding.verdict == "regressed" for finding in findings),
+            "failures": sum(finding.verdict in {"regressed", "changed"} for finding in findings),
             "errors": sum(finding.verdict == "incomparable" for finding in findings),
         }
         suite = Xml.SubElement(root, "testsuite", {"name": task} | {key: str(n) for key, n in counts.items()})
         for finding in findings:
             case = Xml.SubElement(suite, "testcase", classname=task, name=finding.metric)
-            if finding.verdict in {"regressed", "incomparable"}:
-                kind = "failure" if finding.verdict == "regressed" else "error"
+            if finding.verdict in FAILING:
+                kind = "error" if finding.verdict == "incomparable" else "failure"
                 Xml.SubElement(case, kind, message=one_line(describe(finding)), type=finding.verdict)
             else:
                 Xml.SubElement(case, "system-out").text = one_line(describe(finding))

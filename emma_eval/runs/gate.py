@@ -4,9 +4,11 @@ Tolerances come from a YAML file; what it does not say stays at the defaults:
 
     alpha: 0.05                # chance of a false alarm among all metrics together (Holm); 1 leaves the test out
     smallest_effect: 1.0       # percent of a metric's full range; a smaller change passes whatever its p value
+    changed: 1.0               # percent of a task's answers that may be read otherwise; not looked at when left out
     tasks:
       pope_mini:
         smallest_effect: 2.0
+        changed: 5.0
         metrics:
           f1: 3.0              # this metric's own smallest effect
 """
@@ -25,7 +27,7 @@ from emma_eval.runs.compare import differences
 from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.stats.exact import holm
 from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
-from emma_eval.stats.verdict import Verdict, verdict
+from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.text import did_you_mean, first_complaint
 from emma_eval.types import Metric
 from emma_eval.yaml_file import read_yaml
@@ -37,6 +39,7 @@ class TaskTolerance(Record):
     """What a task allows."""
 
     smallest_effect: NonNegativeFloat | None = None
+    changed: NonNegativeFloat | None = None
     metrics: dict[str, NonNegativeFloat] = Field(default_factory=dict)
 
 
@@ -45,6 +48,7 @@ class Tolerances(Record):
 
     alpha: float = Field(default=0.05, gt=0, le=1)
     smallest_effect: NonNegativeFloat = 1.0
+    changed: NonNegativeFloat | None = None
     tasks: dict[str, TaskTolerance] = Field(default_factory=dict)
 
     def effect(self, task: str, metric: str) -> float:
@@ -53,10 +57,15 @@ class Tolerances(Record):
         default = self.smallest_effect if own.smallest_effect is None else own.smallest_effect
         return own.metrics.get(metric, default)
 
+    def most_changed(self, task: str) -> float | None:
+        """How many of a task's answers may change, in percent; None: any."""
+        own = self.tasks.get(task, TaskTolerance()).changed
+        return self.changed if own is None else own
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The verdict on one metric of one task; on the whole task if it can't be compared."""
+    """The verdict on one metric of one task; on the whole task if it can't be compared, or on all its answers."""
 
     task: str
     metric: str
@@ -64,7 +73,7 @@ class Finding:
     pair: Paired | None = None
     p_value: float = 1.0  # corrected over all metrics of all tasks
     smallest_effect: float = 0.0
-    reason: str = ""  # why it is incomparable
+    reason: str = ""  # where there is no pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class GateResult:
     @property
     def failed(self) -> bool:
         """Whether anything got worse, or what the baseline holds can no longer be told."""
-        return any(finding.verdict in {"regressed", "incomparable"} for finding in self.findings)
+        return any(finding.verdict in FAILING for finding in self.findings)
 
     def count(self, wanted: Verdict) -> int:
         """How many metrics have that verdict."""
@@ -116,11 +125,22 @@ def judge(
         tested += [(task, pair) for pair in pairs]
         gone = _gated_names(before[task]) - {pair.metric.name for pair in pairs}
         findings += [Finding(task, name, "incomparable", reason="the run does not have it") for name in sorted(gone)]
+        if (most := tolerances.most_changed(task)) is not None:
+            findings.append(_changed(task, before[task], now[task], most))
         lost[task] = tuple(flips(before[task].scores, now[task].scores, before[task].primary)[1])
     corrected = holm([pair.p_value for _, pair in tested])
     findings += [_finding(task, pair, p, tolerances) for (task, pair), p in zip(tested, corrected, strict=True)]
     new = () if tasks else tuple(task for task in now if task not in before)
     return GateResult(tuple(findings), lost, new)
+
+
+def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) -> Finding:
+    """Whether more answers are read otherwise than may be. A score can hold while losses and gains are even."""
+    pairs = list(zip(before.scores.samples, now.scores.samples, strict=True))
+    changed = sum(old.read_as != new.read_as for old, new in pairs)
+    found: Verdict = "changed" if 100 * changed > most * len(pairs) else "pass"
+    reason = f"{changed:,} of {len(pairs):,} are read otherwise than in the baseline, {most:g}% may be"
+    return Finding(task, "answers", found, reason=reason)
 
 
 def _check_names(baseline: Mapping[str, TaskEvidence], tolerances: Tolerances, tasks: Sequence[str]) -> None:

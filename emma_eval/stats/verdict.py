@@ -13,7 +13,8 @@ from emma_eval.stats.paired import Paired
 
 NOISE = 1e-9  # percent; rounding makes no difference
 
-Verdict = Literal["pass", "regressed", "improved", "incomparable"]
+Verdict = Literal["pass", "regressed", "changed", "improved", "incomparable"]
+FAILING: frozenset[Verdict] = frozenset({"regressed", "changed", "incomparable"})
 
 
 def verdict(pair: Paired, p_value: float, alpha: float, smallest_effect: float) -> Verdict:

@@ -43,6 +43,19 @@ def test_a_single_lost_answer_fails_only_where_no_test_is_asked_for():
     assert judge([evidence({5})], [evidence()], Tolerances(alpha=1)).failed
 
 
+@pytest.mark.parametrize(("most", "verdict"), [(None, None), (1.0, "changed"), (10.0, "pass")])
+def test_changed_answers_fail_where_they_are_looked_at_though_the_score_is_better(most, verdict):
+    """Three of 40 answers are others, all of them right now."""
+    found = judge([evidence()], [evidence({1, 5, 9})], Tolerances(changed=most))
+    assert verdicts(found).get(("pope", "answers")) == verdict
+    assert found.failed == (verdict == "changed")
+
+
+def test_a_task_may_change_more_answers_than_others():
+    lenient = Tolerances(changed=0, tasks={"pope": TaskTolerance(changed=50)})
+    assert verdicts(judge([evidence()], [evidence({1})], lenient))["pope", "answers"] == "pass"
+
+
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
