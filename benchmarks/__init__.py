@@ -1,5 +1,5 @@
 """Measurements of the program: run a file of this folder as a script; `--help` tells what it measures."""
 
-import os
+from emma_eval.processors import keep_threads_calm
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does; libgomp reads it when torch is imported
+keep_threads_calm()  # as the command line does

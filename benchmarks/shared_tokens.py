@@ -15,9 +15,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+
+# isort: split
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import random_model
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.images import ImageFile

@@ -21,9 +21,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+
+# isort: split
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import random_model, score_vqav2, vqa_load
 from benchmarks.recording import RESULTS, facts, print_table, write
 from emma_eval.images import ImageFile

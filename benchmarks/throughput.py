@@ -18,9 +18,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+
+# isort: split
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import random_model, stages, vqa_load
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one

@@ -13,7 +13,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.models.folders import BUILT_IN, model_folder
 from emma_eval.plugins import imported, with_plugins
-from emma_eval.processors import usable_cpus
+from emma_eval.processors import keep_threads_calm, usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.emma.model import Emma
@@ -66,8 +66,7 @@ def load_model(
     if model_plugin(name_or_path):
         raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
     folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
-    # Spinning threads made torch 4 times slower on shared cores; libgomp reads this when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_threads_calm()
     import torch
 
     from emma_eval.models.emma.loading import load_emma

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 from PIL import Image
