@@ -14,13 +14,13 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.common import require_truth
+from emma_eval.scorers.meteor import meteor
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
 Tokenized = dict[int, list[str]]  # place of a sample -> its captions, tokens between blanks
 NGRAMS = 4
 # What pycocoevalcap's BLEU adds to the counts and to their divisors, so that nothing is 0 or divided by it.
 TINY, SMALL = 1e-15, 1e-9
-NO_METEOR_INTERVAL = "meteor has no interval: it is no mean over captions, and its program does not tell its parts"
 
 
 def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
@@ -45,7 +45,7 @@ def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
         SampleScore(sample.id, credit, hypotheses[place][0], "answered" if (sample.id, 0) in answers else "missing")
         for place, (sample, credit) in enumerate(zip(samples, earned, strict=True))
     ]
-    return Scores(tuple(metrics), tuple(scored), (NO_METEOR_INTERVAL,))
+    return Scores(tuple(metrics), tuple(scored))
 
 
 def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
@@ -65,17 +65,15 @@ def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
 def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric], list[float]]:
     """All metrics, and each sample's ROUGE-L."""
     from pycocoevalcap.cider.cider import Cider
-    from pycocoevalcap.meteor.meteor import Meteor
     from pycocoevalcap.rouge.rouge import Rouge
 
     cider, ciders = Cider().compute_score(references, hypotheses)
     rouge, rouges = Rouge().compute_score(references, hypotheses)
-    meteor, _ = Meteor().compute_score(references, hypotheses)
     n, earned = len(references), [float(value) for value in rouges]
     metrics = [
         Metric("cider", float(cider), n, "fraction", ratios=(Ratio([float(value) for value in ciders]),)),
         *_bleu(references, hypotheses),
-        Metric("meteor", float(meteor), n, "fraction"),
+        meteor(references, hypotheses),
         Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(earned),)),
     ]
     return metrics, earned

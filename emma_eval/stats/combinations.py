@@ -42,9 +42,21 @@ def guarded_f1(ratios: Floats) -> Floats:
     return values
 
 
+def meteor(ratios: Floats) -> Floats:
+    """METEOR 1.5 of precision, recall and chunks over matched words, with its parameters for English."""
+    import numpy as np
+
+    precision, recall, fragmentation = ratios
+    weighed = 0.85 * precision + 0.15 * recall
+    mean = np.divide(precision * recall, weighed, out=np.zeros_like(weighed), where=weighed != 0)
+    values: Floats = mean * (1 - 0.6 * fragmentation**0.2)
+    return values
+
+
 COMBINATIONS: dict[str, Callable[[Any], Any]] = {
     "sum": total,
     "average_precision": average_precision,
     "bleu": bleu,
     "guarded_f1": guarded_f1,
+    "meteor": meteor,
 }
