@@ -42,6 +42,7 @@ def answer(
     budget = Budget(model.batch_tokens, None if batch_size == "auto" else batch_size)
     with threads(min(MOST_LOOKERS, usable_cpus())) as lookers, threads(1) as planner:
         plan = Planner(model, requests, budget, sharing)
+        before: Looked = {}
         waiting = time.perf_counter()
         for step, pictures in ahead(_looked_at(model, plan, lookers), planner, BATCHES_AHEAD):
             if isinstance(step, Failure):
@@ -49,7 +50,8 @@ def answer(
                 continue
             seen, broken = _collect(pictures)
             usage.waiting_seconds += time.perf_counter() - waiting
-            usage.pictures += len(seen)
+            usage.pictures += len(pictures.keys() - before.keys())
+            before = pictures
             yield from _without(broken, step)
             yield from _generate(model, _left(model, step, broken), seen, budget, usage)
             waiting = time.perf_counter()
