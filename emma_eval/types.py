@@ -216,8 +216,8 @@ class Model(Protocol):
         """How many tokens a batch may hold, padding included, when nobody says."""
         ...
 
-    def read(self, request: Request) -> Any:
-        """Tokenise, without opening a picture: a Prompt. Raises SampleError for a request that makes no sense."""
+    def read(self, request: Request) -> Prompt:
+        """Tokenise, without opening a picture. Raises SampleError for a request that makes no sense."""
         ...
 
     def look(self, image: ImageSource) -> Any:

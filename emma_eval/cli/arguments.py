@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,6 +63,20 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def positive_or(*words: str) -> Callable[[str], int | str]:
+    """The type of an option that takes a number above zero, or one of these words."""
+
+    def parse(text: str) -> int | str:
+        if text in words:
+            return text
+        try:
+            return positive(text)
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(", nor ".join([str(error), *words])) from error
+
+    return parse
 
 
 def whole(text: str) -> int:

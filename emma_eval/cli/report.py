@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Literal
 
-from emma_eval.cli.arguments import positive
+from emma_eval.cli.arguments import positive_or
 
 EPILOG = """\
 examples:
@@ -25,7 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs; the first is compared with")
     add("--output", "-o", type=Path, metavar="DIR", help="where index.html goes (results/report)")
     add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
-    add("--samples", type=samples, default=1000, metavar="N|all|none", help="shown of each task (%(default)s)")
+    add(
+        "--samples",
+        type=positive_or("all", "none"),
+        default=1000,
+        metavar="N|all|none",
+        help="shown of each task (%(default)s)",
+    )
     add("--figures", type=Path, metavar="DIR", help="draw the plots as PNG and SVG; without --output, do only that")
 
 
@@ -43,15 +48,3 @@ def run(args: argparse.Namespace) -> int:
         output = args.output or results_folder() / "report"
         print(write_report(args.runs, output, data=args.data, limit=args.samples))
     return 0
-
-
-def samples(text: str) -> int | Literal["all", "none"]:
-    """A number above zero, `all` or `none`."""
-    if text == "all":
-        return "all"
-    if text == "none":
-        return "none"
-    try:
-        return positive(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor all, nor none") from error

@@ -7,9 +7,9 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, positive, whole
+from emma_eval.cli.arguments import add_task_options, positive, positive_or, whole
 from emma_eval.errors import UserError
 from emma_eval.text import did_you_mean
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
-    add("--batch-size", type=batch_size, default="auto", metavar="N|auto", help="requests at a time (auto)")
+    add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
     add("--seed", type=whole, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
@@ -108,16 +108,6 @@ def show(result: Result) -> None:
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")
-
-
-def batch_size(text: str) -> int | Literal["auto"]:
-    """`auto` or a number above zero."""
-    if text == "auto":
-        return "auto"
-    try:
-        return positive(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor auto") from error
 
 
 def error_limit(text: str) -> ErrorLimit:

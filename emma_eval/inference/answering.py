@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from emma_eval.errors import SampleError
 from emma_eval.inference.ahead import ahead, threads
-from emma_eval.inference.batches import Batch, Budget, Failure, Planner, halves, padded, weave
+from emma_eval.inference.batches import Batch, Budget, Failure, Lot, Planner, halves, padded, weave
 from emma_eval.inference.usage import Usage
 from emma_eval.processors import usable_cpus
 from emma_eval.types import Generation, ImageSource, Model, Request, Response
@@ -52,8 +52,9 @@ def answer(
             usage.waiting_seconds += time.perf_counter() - waiting
             usage.pictures += len(pictures.keys() - before.keys())
             before = pictures
-            yield from _without(broken, step)
-            yield from _generate(model, _left(model, step, broken), seen, budget, usage)
+            batch, failures = _set_aside(model, step, broken) if broken else (step, [])
+            yield from failures
+            yield from _generate(model, batch, seen, budget, usage)
             waiting = time.perf_counter()
     usage.computed_tokens += len(plan.prefix or ()) if usage.batches else 0
 
@@ -81,23 +82,20 @@ def _collect(pictures: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource
     return seen, broken
 
 
-def _without(broken: Mapping[ImageSource, str], batch: Batch) -> Iterator[Answered]:
-    """The failures of requests that show a broken picture."""
-    for lot in batch if broken else ():
-        for job in lot.jobs:
-            if reason := next((broken[image] for image in job.request.images if image in broken), None):
-                yield job.number, _failure(job.request, job.seconds, reason)
-
-
-def _left(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) -> Batch:
-    """The batch without requests that show a broken picture."""
-    if not broken:
-        return batch
-    kept = []
+def _set_aside(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) -> tuple[Batch, list[Answered]]:
+    """The batch without requests that show a broken picture, and their failures."""
+    kept: list[Lot] = []
+    failures = []
     for lot in batch:
-        jobs = [job for job in lot.jobs if not any(image in broken for image in job.request.images)]
+        jobs = []
+        for job in lot.jobs:
+            reason = next((broken[image] for image in job.request.images if image in broken), None)
+            if reason is None:
+                jobs.append(job)
+            else:
+                failures.append((job.number, _failure(job.request, job.seconds, reason)))
         kept += weave(model, jobs, lot.row.prefix) if jobs else []
-    return tuple(kept)
+    return tuple(kept), failures
 
 
 def _generate(

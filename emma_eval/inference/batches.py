@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from emma_eval.errors import SampleError
-from emma_eval.types import ImageSource, Model, Request, Row
+from emma_eval.types import ImageSource, Model, Prompt, Request, Row
 
 ROWS_AT_A_TIME = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
 WINDOW = 512  # requests that are tokenised at a time
@@ -24,7 +23,7 @@ class Job:
 
     number: int  # its place among all requests
     request: Request
-    prompt: Any
+    prompt: Prompt
     seconds: float  # spent tokenising it
 
 

@@ -47,9 +47,7 @@ def _cells(finding: Finding) -> tuple[Cell, ...]:
 
 def summary(result: GateResult) -> str:
     """'failed: 1 regressed, 0 changed, 0 incomparable, 0 improved, 12 passed'."""
-    counts = ", ".join(
-        f"{result.count(verdict)} {verdict}" for verdict in ("regressed", "changed", "incomparable", "improved")
-    )
+    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in TOLD)
     return f"{'failed' if result.failed else 'passed'}: {counts}, {result.count('pass')} passed"
 
 

@@ -58,23 +58,14 @@ class Recorded:
     def __init__(self, llama: LlamaForCausalLM, memory: KeyValues, shape: Shape, dtype: torch.dtype) -> None:
         rows, width, slots = shape
         self._memory = memory
-        ids = torch.zeros(4, rows, width, dtype=torch.long, device=llama.device)
-        self._tokens, self._positions = ids[0], ids[1]
+        self._tokens, self._positions = torch.zeros(2, rows, width, dtype=torch.long, device=llama.device)
         self._places = torch.arange(width, device=llama.device) + memory.filled
         self._mask = torch.zeros(rows, 1, width, slots, dtype=dtype, device=llama.device)
         self._hidden = torch.empty(rows, width, llama.config.hidden_size, dtype=dtype, device=llama.device)
-        embed = llama.get_input_embeddings()
 
         def compute() -> None:
             memory.fill(self._places)
-            output: Any = llama.model(
-                inputs_embeds=embed(self._tokens),
-                attention_mask=self._mask,
-                position_ids=self._positions,
-                past_key_values=memory,
-                use_cache=True,
-            )
-            self._hidden.copy_(output.last_hidden_state)
+            self._hidden.copy_(forward(llama, memory, self._tokens, self._positions, self._mask))
 
         self._replay = record(compute)
 
@@ -88,6 +79,18 @@ class Recorded:
         self._replay()
         self._memory.extend(width)
         return self._hidden
+
+
+def forward(llama: LlamaForCausalLM, memory: KeyValues, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    """The last hidden states (B, L, D) of tokens (B, L) at positions (B, L); `mask` (B, 1, L, K) is added to scores."""
+    output: Any = llama.model(
+        inputs_embeds=llama.get_input_embeddings()(tokens),
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=memory,
+        use_cache=True,
+    )
+    return cast(Tensor, output.last_hidden_state)
 
 
 def record(compute: Callable[[], None]) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaForCausalLM
 
-from emma_eval.models.emma.captured import Steps
+from emma_eval.models.emma.captured import Steps, forward
 from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.last_layer import Reading, read_to_ends
 from emma_eval.models.emma.layout import Layout, as_mask, numbers_within
@@ -112,9 +112,11 @@ def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
     seen[:, :, slots] = torch.eye(width, dtype=torch.bool, device=device)
     seen[place] = state.seen
     state.lengths = state.lengths + 1
-    hidden = state.steps.hidden(batch, positions, as_mask(seen, llama.dtype)) if state.steps else None
+    mask = as_mask(seen, llama.dtype)
+    hidden = state.steps.hidden(batch, positions, mask) if state.steps else None
     if hidden is None:
-        hidden = _read(llama, memory, batch, positions, seen)
+        memory.extend(width)
+        hidden = forward(llama, memory, batch, positions, mask[..., : memory.filled])
     return cast(Tensor, llama.lm_head(hidden[place]))
 
 
@@ -135,16 +137,3 @@ def greedy(
             state.keep(left)
             tokens, open_ = tokens[left], [open_[i] for i in left]
         logits = step(llama, state, tokens)
-
-
-def _read(llama: LlamaForCausalLM, memory: KeyValues, tokens: Tensor, positions: Tensor, seen: Tensor) -> Tensor:
-    """The last hidden states (B, L, D) of tokens (B, L) at positions (B, L), of which each sees `seen` (B, L, K)."""
-    memory.extend(tokens.shape[1])
-    output: Any = llama.model(
-        inputs_embeds=llama.get_input_embeddings()(tokens),
-        attention_mask=as_mask(seen[:, :, : memory.filled], llama.dtype),
-        position_ids=positions,
-        past_key_values=memory,
-        use_cache=True,
-    )
-    return cast(Tensor, output.last_hidden_state)
