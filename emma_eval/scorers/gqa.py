@@ -9,22 +9,19 @@ where there is a choices file.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.scorers.gqa_distribution import distribution
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 # A program step with one of these only asks, and does not count as a reasoning step.
 QUERY_STEPS = ("exist", "query: name", "choose name")
 # For questions after what two objects share, these are the valid answers, whatever the choices file says.
 COMMON_CHOICES = ("color", "material", "shape")
-NO_DISTRIBUTION_INTERVAL = (
-    "distribution has no interval: a chi-square grows with the noise of resampling itself, so its bootstrap is biased"
-)
 
 
 def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["none", "llava"] = "none") -> Scores:
@@ -48,10 +45,10 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
         *_accuracies(balanced, scored, places),
         *_choice_metrics(balanced, scored, places),
         *_consistency(balanced, {score.id: score for score in everything}, places),
-        Metric("distribution", distribution(balanced, scored), len(scored), "points", better="lower"),
+        distribution(balanced, scored, places),
         *_breakdowns(balanced, scored, places),
     ]
-    notes = (*_notes(metrics), *_near_misses(balanced, scored), NO_DISTRIBUTION_INTERVAL)
+    notes = (*_notes(metrics), *_near_misses(balanced, scored))
     return Scores(tuple(metrics), tuple(everything), notes, resampled="image")
 
 
@@ -132,28 +129,6 @@ def _consistency(balanced: Sequence[Sample], scores: Mapping[str, SampleScore], 
         if others and scores[id_].value
     }
     return [averaged("consistency", list(rates.values()), mean_percent, places=list(rates))]
-
-
-def distribution(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> float:
-    """Chi-square of predicted against true answers within each global group, weighted by group size, over 100."""
-    gold: dict[str, Counter[str]] = {}
-    predicted: dict[str, Counter[str]] = {}
-    for sample, score in zip(balanced, scored, strict=True):
-        group = sample.meta["groups"]["global"]
-        if group is not None:
-            gold.setdefault(group, Counter())[sample.answers[0]] += 1
-            predicted.setdefault(group, Counter())
-            if score.status == "answered":
-                predicted[group][score.read_as] += 1
-    weighted, total = 0.0, 0
-    for group, truths in gold.items():
-        chi_square, size = 0.0, 0
-        for answer, expected in truths.items():
-            chi_square += float(predicted[group][answer] - expected) ** 2 / expected
-            size += expected
-        weighted += chi_square * size
-        total += size
-    return weighted / total / 100 if total else 0.0
 
 
 def _notes(metrics: Sequence[Metric]) -> list[str]:

@@ -53,10 +53,22 @@ def meteor(ratios: Floats) -> Floats:
     return values
 
 
+def jackknifed_square(ratios: Floats) -> Floats:
+    """The square of a mean of jackknife pseudo-values, which are those of a metric's square root."""
+    import numpy as np
+
+    values: Floats = np.maximum(ratios[0], 0.0) ** 2
+    return values
+
+
 COMBINATIONS: dict[str, Callable[[Any], Any]] = {
     "sum": total,
     "average_precision": average_precision,
     "bleu": bleu,
     "guarded_f1": guarded_f1,
+    "jackknifed_square": jackknifed_square,
     "meteor": meteor,
 }
+
+# Their parts hold for all samples together, and say nothing of some of them.
+OF_ALL_SAMPLES = frozenset({"jackknifed_square"})

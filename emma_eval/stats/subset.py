@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from emma_eval.stats.bootstrap import value_of
+from emma_eval.stats.combinations import OF_ALL_SAMPLES
 from emma_eval.types import Metric, Ratio, SampleScore, Scores
 
 
 def restricted(scores: Scores, ids: Sequence[str]) -> Scores:
     """The scores of the samples with these ids, in their order, as the scorer would give them.
 
-    Counts, metrics without ratios, and those that no sample is left for, are left out. Ids must be unique.
+    Left out are counts, metrics without ratios or with ratios of all samples together, and those that no sample is
+    left for. Ids must be unique.
     """
     place_of = {sample.id: place for place, sample in enumerate(scores.samples)}
     new_places = {place_of[sample_id]: new for new, sample_id in enumerate(ids)}
@@ -24,7 +26,9 @@ def restricted(scores: Scores, ids: Sequence[str]) -> Scores:
 def _restricted_metric(metric: Metric, new_places: Mapping[int, int], samples: Sequence[SampleScore]) -> Metric | None:
     ratios = [_restricted_ratio(ratio, new_places) for ratio in metric.ratios]
     left = tuple(ratio for ratio in ratios if ratio.top)
-    if not left or metric.unit == "count" or (len(left) < len(ratios) and metric.combine != "sum"):
+    if metric.unit == "count" or metric.combine in OF_ALL_SAMPLES:
+        return None
+    if not left or (len(left) < len(ratios) and metric.combine != "sum"):
         return None
     # A mean over categories is one over those that are left; points, MME's, are summed over them.
     scale = metric.scale if metric.unit == "points" else metric.scale * len(ratios) / len(left)

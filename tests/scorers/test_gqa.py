@@ -51,7 +51,7 @@ def test_consistency_leaves_out_the_question_itself_and_keeps_repeats():
 def test_links_out_of_the_file_and_missing_choices_leave_metrics_out_with_a_note():
     scores = gqa([question("1", entailed=("999",))], answered("cat"))
     assert names(scores).isdisjoint({"consistency", "validity", "plausibility"})
-    assert [note.split()[0] for note in scores.notes] == ["validity", "consistency", "distribution"]
+    assert [note.split()[0] for note in scores.notes] == ["validity", "consistency"]
 
 
 def test_validity_of_common_questions_has_its_own_three_answers():

@@ -1,0 +1,158 @@
+"""GQA's distribution: each picture's part against leaving it out, and how often the interval holds the truth."""
+
+import time
+
+import numpy as np
+import pytest
+
+from emma_eval.scorers.gqa_distribution import _table, _without_each, chi_square, distribution
+from emma_eval.stats.bootstrap import intervals, value_of
+from emma_eval.stats.paired import compare_metrics
+from emma_eval.types import SampleScore, Scores
+from tests.scorers.helpers import sample
+
+
+class World:
+    """Very many questions on pictures of some scenes, and two models that prefer common answers when they are wrong."""
+
+    def __init__(self, rng, pictures=4000, per=5, *, groups=10, answers=20, right=0.6):
+        sizes = rng.integers(2, answers, groups)
+        common = [1 / np.arange(1, size + 1) ** 1.1 for size in sizes]
+        scenes = [[ours * rng.gamma(2, 0.5, len(ours)) for ours in common] for _ in range(30)]
+        habits = [[ours**1.5 * rng.gamma(3, 1 / 3, len(ours)) for ours in common] for _ in range(2)]
+        self.pictures, self.groups, self.cells = [], groups, int(sizes.max())
+        for _ in range(pictures):
+            scene, hardness = scenes[rng.integers(30)], 0.5 * rng.normal()
+            rows = []
+            for group in rng.integers(0, groups, 1 + rng.poisson(per - 1)):
+                truth = drawn(rng, scene[group])
+                chance = 1 / (1 + np.exp(hardness - np.log(right / (1 - right))))
+                answers = [truth if rng.random() < chance else drawn(rng, habit[group]) for habit in habits]
+                rows.append((group, truth, *answers))
+            self.pictures.append(np.array(rows))
+
+    def draw(self, rng, pictures):
+        """Rows (picture, group, truth, answers) of so many pictures."""
+        chosen = [self.pictures[i] for i in rng.integers(0, len(self.pictures), pictures)]
+        numbers = np.repeat(np.arange(pictures), [len(rows) for rows in chosen])
+        return np.column_stack([numbers, np.concatenate(chosen)])
+
+    def value(self, rows, model=0):
+        """The distribution by its formula, written with arrays."""
+        shape = (self.groups, self.cells)
+        gold = np.zeros(shape)
+        given = np.zeros(shape)
+        np.add.at(gold, (rows[:, 1], rows[:, 2]), 1)
+        np.add.at(given, (rows[:, 1], rows[:, 3 + model]), 1)
+        squares = np.divide((given - gold) ** 2, gold, out=np.zeros(shape), where=gold > 0).sum(axis=1)
+        return (squares * gold.sum(axis=1)).sum() / gold.sum() / 100
+
+
+def drawn(rng, weights):
+    return int(np.searchsorted(weights.cumsum(), rng.random() * weights.sum()))
+
+
+def scored(rows, model=0):
+    """The rows as samples and their scores."""
+    samples = [
+        sample(str(i), str(truth), groups={"global": str(group)}, image=str(picture))
+        for i, (picture, group, truth, *_) in enumerate(rows)
+    ]
+    answers = [str(row[3 + model]) for row in rows]
+    scores = [
+        SampleScore(one.id, float(one.answers[0] == text), text, cluster=one.meta["image"])
+        for one, text in zip(samples, answers, strict=True)
+    ]
+    return samples, scores
+
+
+def scores_of(rows, model=0):
+    samples, scores = scored(rows, model)
+    return Scores((distribution(samples, scores, range(len(samples))),), tuple(scores))
+
+
+def test_leaving_a_picture_out_is_scoring_without_it():
+    rng = np.random.default_rng(1)
+    samples, scores = scored(World(rng, 30, groups=3).draw(rng, 12))
+    scores[4] = SampleScore("4", 0.0, "no such thing", cluster=scores[4].cluster)
+    scores[7] = SampleScore("7", 0.0, "", "missing", scores[7].cluster)
+    expected = []
+    for picture in dict.fromkeys(score.cluster for score in scores):
+        kept = [i for i, score in enumerate(scores) if score.cluster != picture]
+        expected.append(chi_square([samples[i] for i in kept], [scores[i] for i in kept]) * 12 / 11)
+    assert _without_each(_table(samples, scores)) == pytest.approx(expected)
+
+
+def test_the_parts_make_the_official_number():
+    rng = np.random.default_rng(2)
+    world = World(rng, 100)
+    rows = world.draw(rng, 50)
+    scores = scores_of(rows)
+    (metric,) = scores.metrics
+    assert metric.value == pytest.approx(world.value(rows))
+    assert value_of(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12)
+    assert metric.scale == pytest.approx(chi_square(*unanswered(rows)))  # the full range
+
+
+def unanswered(rows):
+    samples, scores = scored(rows)
+    return samples, [SampleScore(score.id, 0.0, "", "missing") for score in scores]
+
+
+def test_questions_outside_groups_change_nothing():
+    rng = np.random.default_rng(3)
+    rows = World(rng, 100).draw(rng, 20)
+    samples, scores = scored(rows)
+    outside = [sample(f"x{i}", "yes", groups={"global": None}, image=f"x{i}") for i in range(5)]
+    more = [SampleScore(one.id, 1.0, "yes", cluster=one.meta["image"]) for one in outside]
+    places = range(5 + len(samples))
+    alone = Scores((distribution(samples, scores, places),), tuple(scores))
+    together = Scores((distribution([*outside, *samples], [*more, *scores], places),), (*more, *scores))
+    assert alone.metrics[0].value == together.metrics[0].value
+    assert alone.metrics[0].ratios[0].top == together.metrics[0].ratios[0].top
+    assert distribution(outside, more, places).ratios == ()
+
+
+def test_a_perfect_model_is_not_surely_perfect():
+    rows = np.array([(i, 0, i % 3, i % 3) for i in range(40)])
+    ((low, high),) = intervals(scores_of(rows))
+    assert low == 0 < high < 0.1 * chi_square(*unanswered(rows))
+
+
+@pytest.mark.parametrize(("pictures", "per"), [(12, 5), (80, 5)])
+def test_the_interval_holds_the_truth_about_95_times_in_100(pictures, per):
+    """The truth is the mean over very many draws of as many pictures."""
+    rng = np.random.default_rng(7)
+    world = World(rng, per=per)
+    truth = np.mean([world.value(world.draw(rng, pictures)) for _ in range(1500)])
+    bounds = [intervals(scores_of(world.draw(rng, pictures)))[0] for _ in range(300)]
+    held = np.mean([low <= truth <= high for low, high in bounds])
+    assert 0.92 <= held <= 0.98
+
+
+def test_a_comparison_is_cautious_but_not_blind():
+    """Two models of other habits that are alike good are seldom told apart, and a much worse one is."""
+    rng = np.random.default_rng(11)
+    world = World(rng)
+    truth = np.mean([world.value(r, 1) - world.value(r) for r in (world.draw(rng, 60) for _ in range(1500))])
+    held = seen = 0
+    for _ in range(100):
+        rows = world.draw(rng, 60)
+        (pair,) = compare_metrics(scores_of(rows), scores_of(rows, 1), resamples=400)
+        held += pair.interval[0] <= truth <= pair.interval[1]
+        worse = rows.copy()
+        worse[:, 4] = 0  # the most common answer of the group, always
+        (pair,) = compare_metrics(scores_of(rows), scores_of(worse, 1), resamples=400)
+        seen += pair.p_value < 0.05 and pair.difference > 0
+    assert held >= 92
+    assert seen >= 95
+
+
+def test_validation_size_takes_seconds():
+    """132,062 questions on 10,234 pictures."""
+    rng = np.random.default_rng(5)
+    rows = np.column_stack([np.sort(rng.integers(0, 10_234, 132_062)), *rng.integers(0, (80, 25, 25), (132_062, 3)).T])
+    samples, scores = scored(rows)
+    start = time.process_time()
+    distribution(samples, scores, range(len(samples)))
+    assert time.process_time() - start < 2
