@@ -110,10 +110,19 @@ class ScorerConfig(BaseModel):
 
 
 class ExpectedConfig(_Strict):
-    """What the data must hold; more than one number where official releases differ."""
+    """What the data must hold; more than one number where official releases differ, none where it is not known."""
 
     samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)]
     sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
+
+    def allows(self, count: int) -> bool:
+        """Whether so many samples are all of them, as far as is known."""
+        return not self.samples or count in self.samples
+
+    @property
+    def in_words(self) -> str:
+        """`19,242 or 17,990`, or a question mark."""
+        return " or ".join(f"{count:,}" for count in self.samples) or "?"
 
 
 class SubmissionConfig(_Strict):
@@ -228,7 +237,10 @@ def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ..
     base = str(content.pop("extends"))
     if base not in files:
         raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(base, files)}")
-    return _merge(_read_merged(files[base], files, (*children, path)), content)
+    inherited = _read_merged(files[base], files, (*children, path))
+    if isinstance(content.get("hub"), dict) and isinstance(inherited.get("hub"), dict) and "id" in content["hub"]:
+        inherited["hub"].pop("revision", None)  # a commit is of one data set, and this file names its own
+    return _merge(inherited, content)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -49,9 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
     task = load_task(args.task)
     print(f"{task.name}: {task.title}")
-    counts = " or ".join(f"{count:,}" for count in task.expected.samples)
     origin = f"; official files: {task.homepage}" if task.homepage else ""
-    print(f"benchmark {task.benchmark}, split {task.split}, {counts} samples{origin}")
+    print(f"benchmark {task.benchmark}, split {task.split}, {task.expected.in_words} samples{origin}")
     _print("How it is asked", _asked(task, args.data))
     _print("How it is scored", _scored(task))
     _print("What the published numbers used", _published(task, load_published()))

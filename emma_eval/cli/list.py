@@ -31,10 +31,9 @@ def _tasks() -> list[tuple[str, ...]]:
 
     rows: list[tuple[str, ...]] = [("TASK", "TITLE", "SPLIT", "SAMPLES", "METRIC", "PROTOCOLS", "DATA")]
     for task in map(load_task, task_names()):
-        samples = " or ".join(f"{n:,}" for n in task.expected.samples)
         default = "*" * (len(task.protocols) > 1)
         protocols = ", ".join(name + default * (name == task.protocol) for name in task.protocols)
-        rows.append((task.name, task.title, task.split, samples, task.metric, protocols, _data(task)))
+        rows.append((task.name, task.title, task.split, task.expected.in_words, task.metric, protocols, _data(task)))
     return rows
 
 

@@ -14,9 +14,8 @@ from emma_eval.data.listing import list_split
 from emma_eval.errors import UserError
 from emma_eval.files import write_atomic
 from emma_eval.hub import require_hub
-from emma_eval.readers import load_samples, locate_files
+from emma_eval.readers import load_samples, locate_files, row_reader
 from emma_eval.readers.fetched import Split, configurations, listed_split, repository_folder, split_file
-from emma_eval.readers.registry import get_reader
 from emma_eval.text import counted, in_bytes
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def fetch(task: TaskConfig, root: Path) -> str:
         return "comes with a package: nothing to fetch"
     if not locate_files(task, root)[1]:
         return "its official files are there: nothing to fetch"
-    if task.hub is None or get_reader(task.reader, task.columns).read_rows is None:
+    if task.hub is None or row_reader(task) is None:
         raise UserError(f"not on the hub: {by_hand(task, root)}")
     splits = [
         listed_split(root, task.hub, config) or _newly_listed(root, task, config) for config in configurations(task.hub)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emma_eval.data.download import present
 from emma_eval.data.fetch import by_hand
-from emma_eval.readers import locate_files
+from emma_eval.readers import locate_files, row_reader
 from emma_eval.readers.fetched import configurations, listed_split, repository_folder
-from emma_eval.readers.registry import get_reader
 
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig, TaskConfig
@@ -35,8 +34,7 @@ def status(task: TaskConfig, root: Path) -> Status:
     wanted, have, commit = _fetched(task.hub, root) if task.hub else (0, 0, "")
     if wanted and have == wanted:
         return Status("complete", have, f"from the hub, commit {commit[:12]}")
-    on_hub = task.hub is not None and get_reader(task.reader, task.columns).read_rows is not None
-    ways = [f"data fetch {task.name}"] if on_hub else []
+    ways = [f"data fetch {task.name}"] if row_reader(task) else []
     state = "partly" if found or have else "missing"
     return Status(state, size + have, ", or ".join([*ways, by_hand(task, root)]))
 

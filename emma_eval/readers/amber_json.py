@@ -7,7 +7,7 @@ neither way. EMMA's script makes questions of its own from the generative annota
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from emma_eval.errors import UserError
 from emma_eval.files import inside, read_text
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_rows, read_object
-from emma_eval.readers.registry import Files, Reader
+from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import rows_to_samples, texts
-from emma_eval.types import Sample
+from emma_eval.types import ImageSource, Sample
 
 _HALLUCINATION, _ATTRIBUTE = "discriminative-hallucination", "discriminative-attribute-"  # all other types are relation
 Records = Mapping[int, Mapping[str, Any]]  # annotations by id
@@ -36,18 +36,29 @@ def _read_files(files: Files) -> list[Sample]:
             if unknown:
                 raise ValueError(f"object {unknown[0]!r} of id {record['id']} is not in {files['association']}")
             return Sample(str(record["id"]), query["query"], (image,), truth, meta={"hallu": hallu, **lists})
-        if record["truth"] not in ("yes", "no"):
-            raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")
-        category, kind = _dimension(record["type"])
-        following = record["id"] + 1
-        meta = {
-            "kind": kind,
-            "record": record["id"],
-            "shifted_truth": str(records[following]["truth"]) if following in records else None,
-        }
-        return Sample(str(record["id"]), query["query"], (image,), (record["truth"],), category=category, meta=meta)
+        return _discriminative(query["query"], record, records, image)
 
     return rows_to_samples(files["queries"], _queries(files["queries"]), sample)
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    """The discriminative questions, each row with its record."""
+    questions = list(rows)
+    records = {row.get("id"): row for row in questions}
+    return rows_to_samples(where, questions, lambda row: _discriminative(row["query"], row, records, row["image"]))
+
+
+def _discriminative(question: str, record: Mapping[str, Any], records: Records, image: ImageSource) -> Sample:
+    if record["truth"] not in ("yes", "no"):
+        raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")
+    category, kind = _dimension(record["type"])
+    following = record["id"] + 1
+    meta = {
+        "kind": kind,
+        "record": record["id"],
+        "shifted_truth": str(records[following]["truth"]) if following in records else None,
+    }
+    return Sample(str(record["id"]), question, (image,), (record["truth"],), category=category, meta=meta)
 
 
 def _read_objects(files: Files) -> list[Sample]:
@@ -129,5 +140,7 @@ def _word_lists(files: Files) -> dict[str, Any]:
 
 
 _REQUIRED = ("queries", "annotations")
-READER = Reader(_read_files, required=_REQUIRED, optional=("association", "safe_words"), folders=("images",))
+READER = Reader(
+    _read_files, _read_rows, required=_REQUIRED, optional=("association", "safe_words"), folders=("images",)
+)
 OBJECTS_READER = Reader(_read_objects, required=_REQUIRED, folders=("images",))

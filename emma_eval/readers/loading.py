@@ -11,7 +11,7 @@ from emma_eval.files import existing
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.images import ImageFile
 from emma_eval.readers.fetched import fetched_splits
-from emma_eval.readers.registry import Reader, get_reader, suite_folder
+from emma_eval.readers.registry import Reader, ReadRows, get_reader, suite_folder
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
 
@@ -42,37 +42,43 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
     with no_garbage_collection():
         if needed or (missing and fetched_splits(data_root, task.hub)):
-            samples = _from_hub(task, reader, data_root, found, _missing_message(task, needed, data_root))
+            samples = _from_hub(task, data_root, found, _missing_message(task, needed, data_root))
         else:
             samples = reader.read_files(absent | found)
     if task.select:
         samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
     if need_images and absent and (used := _folders_of(samples, absent)):
         raise UserError(_missing_message(task, [missing[key] for key in used], data_root))
-    if limit is None and not allow_partial and len(samples) not in task.expected.samples:
-        expected = " or ".join(f"{n:,}" for n in task.expected.samples)
+    if limit is None and not allow_partial and not task.expected.allows(len(samples)):
         raise UserError(
-            f"task {task.name}: {len(samples):,} samples were read, {expected} are expected; "
+            f"task {task.name}: {len(samples):,} samples were read, {task.expected.in_words} are expected; "
             "complete the data, or pass --allow-partial"
         )
     return samples[:limit]
 
 
-def _from_hub(
-    task: TaskConfig, reader: Reader, root: Path | None, found: Mapping[str, Path], missing: str
-) -> list[Sample]:
+def row_reader(task: TaskConfig) -> ReadRows | None:
+    """What reads the hub's rows: `table` where the task tells their columns, else its own reader, if it can."""
+    if task.hub is None:
+        return None
+    reader = (
+        get_reader(task.reader, task.columns) if task.hub.columns is None else get_reader("table", task.hub.columns)
+    )
+    return reader.read_rows
+
+
+def _from_hub(task: TaskConfig, root: Path | None, found: Mapping[str, Path], missing: str) -> list[Sample]:
     """The hub's samples, fetched ones if there are.
 
     Raises UserError `missing` when some files are found, but none was fetched: two sources are not mixed.
     """
-    if task.hub is not None and task.hub.columns is not None:
-        reader = get_reader(task.reader, task.hub.columns)
-    if task.hub is None or reader.read_rows is None or (found and not fetched_splits(root, task.hub)):
+    read_rows = row_reader(task)
+    if task.hub is None or read_rows is None or (found and not fetched_splits(root, task.hub)):
         raise UserError(missing)
     from emma_eval.readers.hub import hub_rows
 
     try:
-        return reader.read_rows(task.hub.id, hub_rows(task.hub, root))
+        return read_rows(task.hub.id, hub_rows(task.hub, root))
     except UserError as error:
         raise UserError(f"{missing}; and from the hub: {error}") from error
 

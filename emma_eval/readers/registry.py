@@ -40,6 +40,7 @@ SUITES = {"mini": "emma_eval.mini.suite:suite_folder"}
 
 Files = Mapping[str, Path]  # file key of the task -> a path that exists (image folders: that may exist)
 Row = Mapping[str, Any]  # a hub row; picture columns hold an ImageSource, a list of them, or None
+ReadRows = Callable[[str, Iterable[Row]], list[Sample]]  # (name for messages, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Reader:
     """
 
     read_files: Callable[[Files], list[Sample]]
-    read_rows: Callable[[str, Iterable[Row]], list[Sample]] | None = None  # (name for messages, rows)
+    read_rows: ReadRows | None = None
     required: tuple[str, ...] = ()  # file keys a task must name
     optional: tuple[str, ...] = ()  # file keys a task may name; a file that is named must exist
     folders: tuple[str, ...] = ()  # image folders; needed to run, not to score

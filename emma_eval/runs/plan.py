@@ -66,7 +66,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         truth=truth_digest(samples),
         samples=len(samples),
     )
-    complete = settings.limit is None and len(samples) in task.expected.samples
+    complete = settings.limit is None and task.expected.allows(len(samples))
     return TaskPlan(task, protocol, samples, complete, facts)
 
 

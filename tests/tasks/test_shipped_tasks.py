@@ -47,7 +47,7 @@ WIDER = {
     "foil": (99480, LETTER),
     "mmvp": (300, LETTER),
     "qbench": (1495, LETTER),
-    "abench": (1432, LETTER),
+    "abench": (None, LETTER),
     "coco_caption": (5000, ""),
     "nocaps": (4500, ""),
     "flickr30k": (1000, ""),
@@ -79,7 +79,7 @@ def test_count_and_suffix(name):
 def test_count_and_suffix_of_the_wider_list(name):
     task = load_task(name)
     count, suffix = WIDER[name]
-    assert count in task.expected.samples
+    assert count in task.expected.samples if count else task.expected.in_words == "?"
     assert task.prompt.suffix == suffix
 
 

@@ -81,3 +81,12 @@ def test_two_folders_must_not_have_one_name(mine, tmp_path):
 def test_a_folder_that_is_not_there(tmp_path, capsys):
     assert main(["list", "--task-dir", str(tmp_path / "no")]) == 2
     assert f"--task-dir {tmp_path / 'no'}: no such folder" in capsys.readouterr().err
+
+
+def test_a_data_set_of_ones_own_does_not_inherit_the_commit_of_another(mine):
+    (mine / "moved.yaml").write_text("extends: pope\nhub: {id: org/pope}\n")
+    (mine / "unpinned.yaml").write_text("extends: pope\nhub: {revision: null}\n")
+    with tasks_from([mine]):
+        moved, unpinned = load_task("moved").hub, load_task("unpinned").hub
+    assert (moved.id, moved.revision, moved.split) == ("org/pope", None, "test")
+    assert (unpinned.id, unpinned.revision) == (load_task("pope").hub.id, None)
