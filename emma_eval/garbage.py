@@ -16,4 +16,6 @@ def no_garbage_collection() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()  # and back: all there is now counts as old, which the collector seldom searches
+            gc.unfreeze()
             gc.enable()

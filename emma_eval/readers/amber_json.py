@@ -44,7 +44,7 @@ def _read_files(files: Files) -> list[Sample]:
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
     """The discriminative questions, each row with its record."""
     questions = list(rows)
-    records = {row.get("id"): row for row in questions}
+    records: Records = {row["id"]: row for row in questions if "id" in row}
     return rows_to_samples(where, questions, lambda row: _discriminative(row["query"], row, records, row["image"]))
 
 

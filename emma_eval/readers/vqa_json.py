@@ -15,9 +15,10 @@ from emma_eval.errors import UserError
 from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_json_rows
+from emma_eval.readers.hub import HubTable
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import named, part, rows_to_samples
-from emma_eval.readers.vqa_typed import OFFICIAL_IDS, read_typed
+from emma_eval.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
 from emma_eval.types import ImageSource, Sample
 
 LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
@@ -60,6 +61,9 @@ def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    samples = read_columns(rows) if isinstance(rows, HubTable) else None
+    if samples is not None:
+        return samples
     make = _SampleMaker()
 
     def sample(row: Row) -> Sample:

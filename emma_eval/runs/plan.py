@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from json.encoder import (
+    encode_basestring_ascii as _quoted,
+)  # a JSON text, as `json.dumps` writes it, without its setting up
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,21 +53,23 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
     files = settings.files.get(name, {})
-    samples: Sequence[Sample] = load_samples(
-        task,
-        settings.data,
-        files=files,
-        allow_partial=settings.allow_partial or settings.limit is not None,
-        need_images=True,
-    )
-    samples = chosen(samples, settings.limit, settings.seed)
     found, missing = locate_files(task, settings.data, files)
     fetched = fetched_splits(settings.data, task.hub) if missing else []
+    with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
+        data = background.submit(data_facts, task, found, fetched)
+        samples: Sequence[Sample] = load_samples(
+            task,
+            settings.data,
+            files=files,
+            allow_partial=settings.allow_partial or settings.limit is not None,
+            need_images=True,
+        )
+    samples = chosen(samples, settings.limit, settings.seed)
     config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump()}
     facts = TaskFacts(
         config=_digest([json.dumps(config, sort_keys=True)]),
         protocol=protocol,
-        data=data_facts(task, found, fetched),
+        data=data.result(),
         truth=truth_digest(samples),
         samples=len(samples),
     )
@@ -72,9 +79,8 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
 
 def truth_digest(samples: Iterable[Sample]) -> str:
     """By what the samples and their expected answers are known again."""
-    encode = json.JSONEncoder(check_circular=False).encode
     with no_garbage_collection():
-        return _digest(encode([sample.id, sample.answers]) for sample in samples)
+        return _digest(f"[{_quoted(sample.id)}, [{', '.join(map(_quoted, sample.answers))}]]" for sample in samples)
 
 
 def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
@@ -111,9 +117,15 @@ def data_hashes(files: dict[str, Path]) -> dict[str, str]:
     for key, path in sorted(files.items()):
         if path.is_file():
             hashes[key] = sha256_of_file(path)
-        elif texts := sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() not in PICTURE_SUFFIXES):
+        elif texts := sorted(_no_pictures(path)):
             hashes[key] = _digest(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
     return hashes
+
+
+def _no_pictures(folder: Path) -> Iterator[Path]:
+    """The files below a folder whose names are not pictures'; a look at the names alone takes no time."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in PICTURE_SUFFIXES)
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,13 @@ download.BLOCK = {BLOCK}
 %s
 from emma_eval.cli.main import main
 sys.exit(main(sys.argv[1:]))
+"""
+NO_DATASETS = """
+class Refuse:
+    def find_spec(name, *_):
+        if name == "datasets":
+            raise ImportError("datasets is not to be imported")
+sys.meta_path.insert(0, Refuse)
 """
 FULL_DISK = "import shutil, collections; shutil.disk_usage = lambda path: collections.namedtuple('d', 'free')(5000)"
 
@@ -179,6 +187,15 @@ def test_a_revision_that_is_pinned_is_the_one_that_is_fetched(command, repositor
     (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {COMMIT}"))
     assert "pinned: 2 files fetched" in command("data", "fetch", "pinned").stdout
     assert {path.split("/resolve/")[1].split("/")[0] for _, path, _ in hub.log if "parquet" in path} == {COMMIT}
+
+
+def test_what_is_prepared_is_found_again_without_datasets_and_made_again_when_it_is_gone(command, tmp_path):
+    command("data", "fetch", "my_gqa")
+    shown = command("show", "my_gqa", "--offline", patch=NO_DATASETS)
+    assert "Is it red?" in shown.stdout
+    shutil.rmtree(tmp_path / "root" / "hub" / ".prepared")
+    assert command("show", "my_gqa", "--offline", patch=NO_DATASETS).returncode == 2
+    assert "Is it red?" in command("show", "my_gqa", "--offline").stdout
 
 
 def test_a_run_records_the_commit(command, tmp_path):

@@ -5,9 +5,12 @@ import json
 import pytest
 
 from emma_eval.readers import load_samples, vqa_json
-from emma_eval.readers.vqa_typed import read_typed
+from emma_eval.readers.hub import HubTable
+from emma_eval.readers.vqa_typed import read_columns, read_typed
 from emma_eval.task import load_task
 from tests.readers import tiny
+
+pa = pytest.importorskip("pyarrow")
 
 ANNOTATIONS = "vqav2/v2_mscoco_val2014_annotations.json"
 QUESTIONS = "vqav2/v2_OpenEnded_mscoco_val2014_questions.json"
@@ -61,3 +64,52 @@ def test_gzip_and_a_byte_order_mark_are_no_matter(root):
 def test_what_is_unusual_goes_the_long_way(root, values):
     change(root, **values)
     assert short(root) is None
+
+
+def table(rows):
+    """Rows as the hub has them, pictures as their bytes."""
+    rows = [row | {"image": {"bytes": tiny.png(n), "path": None}} for n, row in enumerate(rows)]
+    return HubTable("org/vqa", pa.Table.from_pylist(rows), ["image"])
+
+
+@pytest.fixture
+def rows(tmp_path):
+    given = tiny.vqa(tmp_path / "rows").rows
+    return [
+        {k: row[k] for k in ("image_id", "question_id", "question", "question_type", "answer_type")}
+        | {"answers": [{k: a[k] for k in ("answer", "answer_confidence", "answer_id")} for a in row["answers"]]}
+        for row in given
+    ]
+
+
+def comparable(samples):
+    return [(s.id, s.question, s.answers, s.category, s.meta, [(i.name, i.label) for i in s.images]) for s in samples]
+
+
+def test_columns_of_the_hub_give_what_its_rows_give(rows, monkeypatch):
+    by_columns = read_columns(table(rows))
+    assert [sample.images[0].open().getpixel((0, 0))[0] for sample in by_columns] == [0, 1, 2]
+    monkeypatch.setattr(vqa_json, "read_columns", lambda _: None)
+    assert comparable(by_columns) == comparable(vqa_json.READER.read_rows("org/vqa", table(rows)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"answers": None},
+        {"answers": [{"answer": "a", "answer_confidence": "yes", "answer_id": 1}]},
+        {"answers": [{"answer": None, "answer_confidence": "yes", "answer_id": n} for n in range(1, 11)]},
+        {"answers": [{"answer": "a", "answer_confidence": "yes", "answer_id": 1}] * 10},
+        {"question": None},
+    ],
+    ids=["no answers", "one answer", "no text", "one id ten times", "no question"],
+)
+def test_unusual_columns_are_left_to_the_rows(rows, values):
+    rows[1] |= values
+    assert read_columns(table(rows)) is None
+
+
+def test_columns_of_other_kinds_are_left_to_the_rows(rows):
+    assert read_columns(table([row | {"answers": ["a"] * 10} for row in rows])) is None
+    assert read_columns(table([row | {"question_id": str(row["question_id"])} for row in rows])) is None
+    assert read_columns(table([{k: v for k, v in row.items() if k != "image_id"} for row in rows])) is None
