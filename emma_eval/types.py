@@ -144,6 +144,7 @@ class Metric:
     ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
     scale: float = 1.0
     combine: str = "sum"  # of stats.combinations
+    bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
 
 
 @dataclass(frozen=True, slots=True)

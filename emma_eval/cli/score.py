@@ -146,6 +146,10 @@ def shown(metric: MetricRecord, value: float) -> str:
 
 
 def between(metric: MetricRecord) -> str:
-    """The interval, if there is one."""
+    """The interval, or why there is none."""
     interval = metric.interval
-    return f"{shown(metric, interval.low)} to {shown(metric, interval.high)}" if interval else ""
+    return (
+        f"{shown(metric, interval.low)} to {shown(metric, interval.high)}"
+        if interval
+        else f"none: {metric.no_interval}"
+    )

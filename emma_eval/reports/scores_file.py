@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
 from emma_eval.text import first_complaint
-from emma_eval.types import Better, SampleScore, Scores, Unit
+from emma_eval.types import Better, Metric, SampleScore, Scores, Unit
 
 SCHEMA_VERSION = 1
 SCORES_FILE = "scores.json"
@@ -50,17 +50,21 @@ class MetricRecord(Record):
     category: str = ""
     better: Better = "higher"
     interval: Interval | None = None
+    no_interval: str = Field(default="", description="why there is none")
 
     @classmethod
     def all_of(cls, scores: Scores) -> tuple[MetricRecord, ...]:
         """The records of a scorer's metrics."""
         from emma_eval.stats.bootstrap import intervals
 
-        bounds = [between and Interval(low=between[0], high=between[1]) for between in intervals(scores)]
-        return tuple(
-            cls(**{name: getattr(metric, name) for name in COPIED}, interval=interval)
-            for metric, interval in zip(scores.metrics, bounds, strict=True)
-        )
+        return tuple(cls._of(*pair) for pair in zip(scores.metrics, intervals(scores), strict=True))
+
+    @classmethod
+    def _of(cls, metric: Metric, bounds: tuple[float, float] | str) -> MetricRecord:
+        own = {name: getattr(metric, name) for name in COPIED}
+        if isinstance(bounds, str):
+            return cls(**own, no_interval=bounds)
+        return cls(**own, interval=Interval(low=bounds[0], high=bounds[1]))
 
 
 class Counts(Record):

@@ -28,7 +28,7 @@ FOLDER = "evidence"
 Number = int | float  # whole ones are written without `.0`
 Column = tuple[Number, ...] | Literal["credit"]
 Status = Literal["answered", "failed", "missing"]
-COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine")  # of a Metric
+COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine", "bounded")  # of a Metric
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
@@ -52,6 +52,7 @@ class MetricParts(Record):
     better: Better
     scale: float
     combine: str
+    bounded: bool = True
     ratios: tuple[NonNegativeInt, ...] = Field(min_length=1)
 
     @field_validator("combine")

@@ -70,8 +70,9 @@ def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric]
     cider, ciders = Cider().compute_score(references, hypotheses)
     rouge, rouges = Rouge().compute_score(references, hypotheses)
     n, earned = len(references), [float(value) for value in rouges]
+    of_each = Ratio([float(value) for value in ciders])
     metrics = [
-        Metric("cider", float(cider), n, "fraction", ratios=(Ratio([float(value) for value in ciders]),)),
+        Metric("cider", float(cider), n, "fraction", ratios=(of_each,), bounded=False),  # up to 10
         *_bleu(references, hypotheses),
         meteor(references, hypotheses),
         Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(earned),)),

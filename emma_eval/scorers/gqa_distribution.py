@@ -49,6 +49,7 @@ def distribution(balanced: Sequence[Sample], scored: Sequence[SampleScore], plac
         ratios=(parts,),
         scale=most,
         combine="jackknifed_square",
+        bounded=False,
     )
 
 

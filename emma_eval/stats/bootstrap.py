@@ -28,19 +28,27 @@ RESAMPLES = 2000
 LEVEL = 0.95
 SEED = 20150815  # any number: the same data then give the same interval to the last digit
 CHUNK = 64  # resamples at a time; 64 x 40,504 images are 20 MB
+ROUNDING = 1e-9  # of a metric's full range: what differs by less is equal
 
 Bounds = tuple[float, float]
 
 
-def intervals(scores: Scores) -> list[Bounds | None]:
-    """The 95% interval of each metric; None for one without ratios, or with too few clusters to tell."""
-    metrics = [metric for metric in scores.metrics if metric.ratios]
-    if not metrics:
-        return [None] * len(scores.metrics)
+def intervals(scores: Scores) -> list[Bounds | str]:
+    """The 95% interval of each metric, or in words why there is none."""
     clusters = cluster_numbers(scores.samples)
-    drawn = resampled(metrics, clusters)
-    found = {id(metric): _interval(metric, values, clusters) for metric, values in zip(metrics, drawn, strict=True)}
-    return [found.get(id(metric)) for metric in scores.metrics]
+    counts = [touched(metric, clusters) for metric in scores.metrics]
+    metrics = [metric for metric, count in zip(scores.metrics, counts, strict=True) if count]
+    drawn = iter(resampled(metrics, clusters) if metrics else ())
+    return [
+        _interval(metric, next(drawn), count, scores.resampled) if count else _without_parts(metric)
+        for metric, count in zip(scores.metrics, counts, strict=True)
+    ]
+
+
+def _without_parts(metric: Metric) -> str:
+    if metric.n == 0:
+        return "no sample counts for it"
+    return "the scorer does not say what each sample adds to it"
 
 
 def cluster_numbers(samples: Sequence[SampleScore]) -> Integers:
@@ -132,23 +140,24 @@ def _quotients(sums: Floats, whole: Floats) -> Floats:
     return quotients
 
 
-def _interval(metric: Metric, values: Floats, clusters: Integers) -> Bounds | None:
+def _interval(metric: Metric, values: Floats, count: int, resampled: str) -> Bounds | str:
     import numpy as np
 
-    count = touched(metric, clusters)
-    if count == 0:
-        return None
     known = values[~np.isnan(values)]
     low, high = (float(bound) for bound in np.quantile(known, tails(count))) if known.size else (0.0, 0.0)
-    if known.size and high > low:
+    if high - low > ROUNDING * full_range(metric):
         return low, high
-    return without_spread(metric, count)
+    return without_spread(metric, count) or (
+        f"there is one {resampled} alone to resample" if count == 1 else f"every {resampled} adds the same to it"
+    )
 
 
 def touched(metric: Metric, clusters: Integers) -> int:
     """How many clusters the metric is computed over."""
     import numpy as np
 
+    if not metric.ratios:
+        return 0
     return int(np.unique(np.concatenate([entry_clusters(ratio, clusters) for ratio in metric.ratios])).size)
 
 
@@ -167,13 +176,15 @@ def without_spread(metric: Metric, count: int) -> Bounds | None:
 
     If a share p of clusters were otherwise, `count` of them would all be alike with probability (1 - p)^count; the
     bound is the largest p for which that is not below 2.5%: Clopper and Pearson's, for a share of clusters. None where
-    the value is neither the least nor the largest possible.
+    the value is neither the least nor the largest possible, or samples can be worth more than the full range.
     """
     most = full_range(metric)
     unseen = 1 - ((1 - LEVEL) / 2) ** (1 / count)
-    if metric.value == 0:
+    if not metric.bounded:
+        return None
+    if metric.value <= ROUNDING * most:
         return 0.0, most * unseen
-    if abs(metric.value - most) <= 1e-9 * most:
+    if abs(metric.value - most) <= ROUNDING * most:
         return most * (1 - unseen), metric.value
     return None
 

@@ -68,6 +68,7 @@ def test_json_holds_metrics_samples_and_hashes(folder, capsys):
         "group": "",
         "category": "",
         "better": "higher",
+        "no_interval": "",
         "interval": exact,
     }
     picture = "COCO_val2014_000000000002.jpg"

@@ -53,11 +53,30 @@ def test_a_category_is_resampled_by_the_clusters_it_is_in():
     scores = Scores((part, lonely), samples([1.0] * 100, [0, 1, 2, 3, 7, 7, *range(100, 194)]))
     of_part, of_lonely = intervals(scores)
     assert of_part == (0.0, 100.0)
-    assert of_lonely is None  # one picture, neither all right nor all wrong: nothing can be said
+    assert of_lonely == "there is one question alone to resample"  # neither all right nor all wrong
 
 
-def test_what_cannot_be_resampled_has_no_interval():
-    assert intervals(accuracy([1.0, 0.0], None, Metric("distribution", 3.0, 2, "points")))[1] is None
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (Metric("score", 3.0, 2, "points"), "the scorer does not say what each sample adds to it"),
+        (Metric("cognition", 0.0, 0, "points"), "no sample counts for it"),
+        (Metric("credit", 0.3, 2, "fraction", ratios=(Ratio([0.3, 0.3]),)), "every question adds the same to it"),
+        (
+            Metric("cider", 0.0, 2, "fraction", ratios=(Ratio([0, 0]),), bounded=False),
+            "every question adds the same to",
+        ),
+    ],
+)
+def test_where_there_is_no_interval_it_says_why(metric, reason):
+    assert intervals(accuracy([1.0, 0.0], None, metric))[1].startswith(reason)
+
+
+def test_rounding_is_no_spread():
+    """BLEU of equal captions differs by a last digit from resample to resample: that is no interval of no width."""
+    ratio = Ratio([0.1 + 1e-17 * i for i in range(30)], [0.3] * 30)
+    (bounds,) = intervals(Scores((Metric("m", 1 / 3, 30, "fraction", ratios=(ratio,)),), samples([0.0] * 30)))
+    assert isinstance(bounds, str)
 
 
 def test_equal_scores_have_equal_intervals_to_the_last_digit():

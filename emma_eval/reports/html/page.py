@@ -124,7 +124,9 @@ def _environment() -> Environment:
     environment.filters.update(
         value=lambda metric: format_value(metric.value, metric.unit),
         interval=lambda metric: (
-            format_interval(metric.interval.low, metric.interval.high, metric.unit) if metric.interval else ""
+            format_interval(metric.interval.low, metric.interval.high, metric.unit)
+            if metric.interval
+            else metric.no_interval
         ),
         percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
         words=lambda name: name.replace("_", " "),

@@ -1,0 +1,59 @@
+"""Every metric of every shipped task comes with a 95% interval, or with a word why not."""
+
+import shutil
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.reports.scores_file import MetricRecord
+from emma_eval.scorers import get_scorer, known_scorers
+from emma_eval.task import load_task
+from emma_eval.tasks_index import task_names
+from emma_eval.types import Answer
+from tests.scorers.made import answers_to, questions
+
+NEEDS = {"captions": "pycocoevalcap", "amber_generative": "textblob"}
+WAYS = sorted(
+    {
+        (protocol.scorer, tuple(sorted(protocol.options.items())))
+        for name in task_names()
+        for protocol in load_task(name).protocols.values()
+    }
+)
+
+
+def records(scorer, options, samples, answers):
+    if scorer in NEEDS:
+        pytest.importorskip(NEEDS[scorer])
+    if scorer == "captions" and shutil.which("java") is None:
+        pytest.skip("the tokenizer is a Java program")
+    return MetricRecord.all_of(get_scorer(scorer, **dict(options))(samples, answers))
+
+
+def test_the_shipped_tasks_use_every_shipped_scorer():
+    assert {scorer for scorer, _ in WAYS} == known_scorers().keys()
+
+
+@pytest.mark.parametrize(("scorer", "options"), WAYS)
+def test_ordinary_answers_leave_no_metric_without_interval(scorer, options):
+    samples = questions(scorer)
+    if scorer == "judged":
+        with pytest.raises(UserError, match="a judge model scores them"):
+            records(scorer, options, samples, {})
+        return
+    found = records(scorer, options, samples, answers_to(samples))
+    assert [metric for metric in found if metric.interval is None] == []
+
+
+@pytest.mark.parametrize(("few", "answered"), [(1, "in any way"), (2, "not at all"), (5, "all alike")])
+@pytest.mark.parametrize(("scorer", "options"), [way for way in WAYS if way[0] != "judged"])
+def test_where_there_is_no_interval_a_word_says_why(scorer, options, few, answered):
+    samples = questions(scorer, few)
+    ways = {
+        "in any way": answers_to(samples),
+        "all alike": {(one.id, 0): Answer(samples[0].answers[0]) for one in samples},
+        "not at all": {},
+    }
+    for metric in records(scorer, options, samples, ways[answered]):
+        assert (metric.interval is None) == bool(metric.no_interval), metric
+        assert metric.interval is None or metric.interval.low < metric.interval.high, metric
