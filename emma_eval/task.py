@@ -89,11 +89,27 @@ class HubConfig(_Strict):
     """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
 
     id: str
-    split: str
+    split: str = Field(default="", description="whose rows are the samples")
+    files: tuple[str, ...] = Field(
+        default=(), description="instead of a split: files and folders of the repository that are the official ones"
+    )
     config: str | None = None
     revision: str | None = Field(default=None, description="a commit, to pin the data")
     images: HubImages | None = None
-    columns: Columns | None = Field(default=None, description="where its rows have other columns than the local files")
+    columns: Columns | None = Field(
+        default=None, description="what stands in which column; `table` reads the rows then, whatever reads the files"
+    )
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _files_are_paths(cls, files: Any) -> Any:
+        return tuple(inside(str(file)) for file in files) if isinstance(files, list) else files
+
+    @model_validator(mode="after")
+    def _gives_rows_or_files(self) -> HubConfig:
+        if bool(self.split) == bool(self.files):
+            raise ValueError("either hub.split, whose rows are read, or hub.files is needed")
+        return self
 
 
 class ScorerConfig(BaseModel):

@@ -14,8 +14,8 @@ from emma_eval.data.listing import list_split
 from emma_eval.errors import UserError
 from emma_eval.files import write_atomic
 from emma_eval.hub import require_hub
-from emma_eval.readers import load_samples, locate_files, row_reader
-from emma_eval.readers.fetched import Split, configurations, listed_split, repository_folder, split_file
+from emma_eval.readers import load_samples, locate_files, on_hub
+from emma_eval.readers.fetched import Split, brought, configurations, listed_split, repository_folder, split_file
 from emma_eval.text import counted, in_bytes
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ def fetch(task: TaskConfig, root: Path) -> str:
     """
     if task.suite or not task.files:
         return "comes with a package: nothing to fetch"
-    if not locate_files(task, root)[1]:
+    found, absent = locate_files(task, root)
+    if not absent and not brought(root, task.hub, found):
         return "its official files are there: nothing to fetch"
-    if task.hub is None or row_reader(task) is None:
+    if task.hub is None or not on_hub(task):
         raise UserError(f"not on the hub: {by_hand(task, root)}")
     splits = [
         listed_split(root, task.hub, config) or _newly_listed(root, task, config) for config in configurations(task.hub)
@@ -72,9 +73,8 @@ def _newly_listed(root: Path, task: TaskConfig, config: str | None) -> Split:
 
 def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
     """Raise UserError unless there is room for what is to come, and for the copy that `datasets` reads from."""
-    files = [file for split in splits for file in split.files]
-    to_come = sum(file.size - present(folder, file) for file in files)
-    copy = sum(file.size for file in files)
+    to_come = sum(file.size - present(folder, file) for split in splits for file in split.files)
+    copy = sum(file.size for split in splits if split.builder for file in split.files)
     free = shutil.disk_usage(root).free
     if to_come + copy > free:
         raise UserError(

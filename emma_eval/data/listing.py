@@ -13,6 +13,8 @@ from emma_eval.text import did_you_mean, in_one_line
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig
 
+_PINNED = "; the task pins commit {}; `hub: {{revision: null}}` in a task file of your own takes the newest"
+
 
 def list_split(hub: HubConfig, config: str | None) -> Split:
     """The files of the revision that the task pins, else of the newest. Raises UserError, one line, for want of them.
@@ -27,10 +29,13 @@ def list_split(hub: HubConfig, config: str | None) -> Split:
     except UserError:
         raise
     except Exception as error:  # the hub's client raises dozens of kinds: HTTP, name, access, format
-        raise UserError(f"data set {name} cannot be listed: {in_one_line(error)[:200]}") from error
+        pinned = _PINNED.format(hub.revision[:12]) if hub.revision else ""
+        raise UserError(f"data set {name} cannot be listed: {in_one_line(error)[:200]}{pinned}") from error
 
 
 def _listed(hub: HubConfig, config: str | None, name: str) -> Split:
+    if hub.files:
+        return _official_files(hub)
     from datasets import load_dataset_builder
     from huggingface_hub import HfApi
 
@@ -50,6 +55,23 @@ def _listed(hub: HubConfig, config: str | None, name: str) -> Split:
         features=builder.info.features.to_dict() if builder.info.features else None,
         files=tuple(files[path] for path in paths),
     )
+
+
+def _official_files(hub: HubConfig) -> Split:
+    """The files and whole folders that a task names. Raises UserError for one that is not there."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    api = HfApi()
+    revision = api.dataset_info(hub.id, revision=hub.revision).sha or ""
+    tree = api.list_repo_tree(hub.id, recursive=True, revision=revision, repo_type="dataset")
+    infos = [info for info in tree if isinstance(info, RepoFile)]
+    wanted = {name: [info for info in infos if f"{info.path}/".startswith(f"{name}/")] for name in hub.files}
+    for name, found in wanted.items():
+        if not found:
+            raise UserError(f"data set {hub.id} has no file {name!r}{did_you_mean(name, [i.path for i in infos])}")
+    files = tuple(_file(info) for found in wanted.values() for info in found)
+    return Split(id=hub.id, config=None, split="", revision=revision, builder="", features=None, files=files)
 
 
 def _file(info: Any) -> HubFile:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emma_eval.data.download import present
 from emma_eval.data.fetch import by_hand
-from emma_eval.readers import locate_files, row_reader
-from emma_eval.readers.fetched import configurations, listed_split, repository_folder
+from emma_eval.readers import locate_files, on_hub
+from emma_eval.readers.fetched import brought, configurations, listed_split, repository_folder
 
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig, TaskConfig
@@ -28,13 +28,14 @@ def status(task: TaskConfig, root: Path) -> Status:
     if task.suite or not task.files:
         return Status("shipped", 0, "comes with a package")
     found, missing = locate_files(task, root)
-    size = sum(map(_size, set(found.values())))
-    if not missing:
+    from_hub = brought(root, task.hub, found)
+    size = 0 if from_hub else sum(map(_size, set(found.values())))
+    if not missing and not from_hub:
         return Status("complete", size, "official files")
     wanted, have, commit = _fetched(task.hub, root) if task.hub else (0, 0, "")
     if wanted and have == wanted:
         return Status("complete", have, f"from the hub, commit {commit[:12]}")
-    ways = [f"data fetch {task.name}"] if row_reader(task) else []
+    ways = [f"data fetch {task.name}"] if on_hub(task) else []
     state = "partly" if found or have else "missing"
     return Status(state, size + have, ", or ".join([*ways, by_hand(task, root)]))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emma_eval.errors import UserError
 from emma_eval.files import sha256_of_file
 from emma_eval.readers import load_samples, locate_files
-from emma_eval.readers.fetched import fetched_splits, repository_folder
+from emma_eval.readers.fetched import brought, fetched_splits, repository_folder
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def verify(task: TaskConfig, root: Path) -> str:
     """What was checked, in words. Raises UserError for the first thing that is not as it should be."""
     found, missing = locate_files(task, root)
-    splits = fetched_splits(root, task.hub) if missing else []
+    splits = fetched_splits(root, task.hub) if missing or brought(root, task.hub, found) else []
     checked = 0
     for split in splits:
         folder = repository_folder(root, split.id)

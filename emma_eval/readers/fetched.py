@@ -7,6 +7,7 @@ needs, of which commit, and their hashes as the hub tells them. `ROOT/hub/.prepa
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,9 @@ class Split(BaseModel):
     config: str | None
     split: str
     revision: str = Field(description="the commit")
-    builder: str = Field(description="parquet, csv, ...: the name of datasets' reader")
+    builder: str = Field(
+        description="parquet, csv, ...: the name of datasets' reader; empty for files read as they are"
+    )
     features: dict[str, Any] | None = Field(description="the columns' types, where the repository's README tells them")
     files: tuple[HubFile, ...]
 
@@ -76,7 +79,7 @@ def repository_folder(root: Path, name: str) -> Path:
 
 def split_file(root: Path, hub: HubConfig, config: str | None) -> Path:
     """Where the list of a split's files lies."""
-    return repository_folder(root, hub.id) / ".splits" / f"{config or 'default'}-{hub.split}.json"
+    return repository_folder(root, hub.id) / ".splits" / f"{config or 'default'}-{hub.split or 'files'}.json"
 
 
 def configurations(hub: HubConfig) -> list[str | None]:
@@ -99,16 +102,25 @@ def listed_split(root: Path, hub: HubConfig, config: str | None) -> Split | None
     return split if hub.revision in (None, split.revision) else None
 
 
+def brought(root: Path | None, hub: HubConfig | None, found: Mapping[str, Path]) -> bool:
+    """Whether files found below the root are the repository's own, as they were fetched (`hub.files`)."""
+    if root is None or hub is None or not hub.files:
+        return False
+    return any(path.is_relative_to(repository_folder(root, hub.id)) for path in found.values())
+
+
 def fetched_splits(root: Path | None, hub: HubConfig | None) -> list[Split]:
     """All that a task needs of the hub, one a configuration; nothing where it was never fetched.
 
-    Raises UserError where fetching was begun and not ended, or files have gone since.
+    Raises UserError where fetching was begun and not ended, files have gone since, or are of another commit.
     """
     if root is None or hub is None or Path(hub.id).is_absolute():
         return []
     folder = repository_folder(root, hub.id)
     listed = [listed_split(root, hub, config) for config in configurations(hub)]
     splits = [split for split in listed if split]
+    if not splits and hub.revision and split_file(root, hub, hub.config).is_file():
+        raise UserError(f"{folder}: fetched at another commit than {hub.revision[:12]}; `data fetch` brings that one")
     missing = [file.path for split in splits for file in split.missing(folder)]
     if missing or 0 < len(splits) < len(listed):
         first = f", the first is {missing[0]}" if missing else ""

@@ -10,7 +10,7 @@ from emma_eval.errors import UserError
 from emma_eval.files import existing
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.images import ImageFile
-from emma_eval.readers.fetched import fetched_splits
+from emma_eval.readers.fetched import Split, brought, fetched_splits
 from emma_eval.readers.registry import Reader, ReadRows, get_reader, suite_folder
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
@@ -41,7 +41,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
     with no_garbage_collection():
-        if needed or (missing and fetched_splits(data_root, task.hub)):
+        if needed or (_fetched(task, data_root, found, missing) and missing):
             samples = _from_hub(task, data_root, found, _missing_message(task, needed, data_root))
         else:
             samples = reader.read_files(absent | found)
@@ -57,9 +57,19 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     return samples[:limit]
 
 
+def _fetched(task: TaskConfig, root: Path | None, found: Mapping[str, Path], missing: Mapping[str, str]) -> list[Split]:
+    """What `data fetch` has brought that is read. Raises UserError where it is not whole."""
+    return fetched_splits(root, task.hub) if missing or brought(root, task.hub, found) else []
+
+
+def on_hub(task: TaskConfig) -> bool:
+    """Whether `data fetch` can bring it."""
+    return row_reader(task) is not None or bool(task.hub and task.hub.files)
+
+
 def row_reader(task: TaskConfig) -> ReadRows | None:
     """What reads the hub's rows: `table` where the task tells their columns, else its own reader, if it can."""
-    if task.hub is None:
+    if task.hub is None or task.hub.files:
         return None
     reader = (
         get_reader(task.reader, task.columns) if task.hub.columns is None else get_reader("table", task.hub.columns)
@@ -128,4 +138,6 @@ def _given(task: TaskConfig, reader: Reader, files: Mapping[str, Path]) -> dict[
 def _missing_message(task: TaskConfig, needed: list[str], data_root: Path | None) -> str:
     place = f"below {data_root}" if data_root else "as no --data ROOT was given"
     source = f"; get them from {task.homepage}" if task.homepage else ""
+    if task.hub and task.hub.files:
+        source += f" or with `data fetch {task.name}`"
     return f"task {task.name}: data not found {place}: {'; '.join(needed)} (a .gz twin will do){source}"

@@ -44,7 +44,7 @@ class TaskPlan:
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for whatever is wrong with either."""
     from emma_eval.readers import load_samples, locate_files
-    from emma_eval.readers.fetched import fetched_splits
+    from emma_eval.readers.fetched import brought, fetched_splits
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -52,7 +52,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     scorer = task.scorer_config(protocol)
     files = settings.files.get(name, {})
     found, missing = locate_files(task, settings.data, files)
-    fetched = fetched_splits(settings.data, task.hub) if missing else []
+    fetched = fetched_splits(settings.data, task.hub) if missing or brought(settings.data, task.hub, found) else []
     with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
         data = background.submit(data_facts, task, found, fetched)
         samples: Sequence[Sample] = load_samples(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.hub_server import COMMIT, serving
-from tests.readers import tiny
+from tests.readers import tiny, tiny_wider
 from tests.readers.test_local_and_hub_agree import write_hub_folder
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +21,12 @@ hub: {id: org/gqa, config: main, split: dev, images: {config: pictures, key: ima
 expected: {samples: 2}
 """
 POPE = "extends: pope\nhub: {id: org/pope, config: main, split: dev}\nexpected: {samples: %d}\n"
+MMVP = """\
+extends: mmvp
+files: {rows: hub/org/mmvp/Questions.csv, images: hub/org/mmvp/MMVP Images}
+hub: {id: org/mmvp, files: [Questions.csv, MMVP Images]}
+expected: {samples: 2}
+"""
 BLOCK = 1000  # bytes; the tiny files have a few of them
 
 # The command line in a process of its own: the hub's clients read their endpoint once, when they are imported.
@@ -50,7 +56,11 @@ def repositories(tmp_path_factory):
     write_hub_folder(folder / "repos" / "org" / "gqa", tiny.gqa(folder / "gqa"))
     pope = tiny.pope(folder / "pope")
     write_hub_folder(folder / "repos" / "org" / "pope", pope)
+    tiny_wider.mmvp(folder / "mmvp")
+    (folder / "mmvp" / "vision-bench" / "MMVP").rename(folder / "repos" / "org" / "mmvp")
+    (folder / "repos" / "org" / "mmvp" / "Questions.xlsx").write_bytes(b"not wanted")
     (folder / "tasks").mkdir()
+    (folder / "tasks" / "my_mmvp.yaml").write_text(MMVP)
     (folder / "tasks" / "my_gqa.yaml").write_text(GQA)
     (folder / "tasks" / "my_pope.yaml").write_text(POPE % pope.samples)
     return folder
@@ -143,6 +153,24 @@ def test_damage_on_the_disk_is_found_by_verify_and_mended_by_fetch(command, tmp_
     assert parquet(tmp_path).read_bytes() == content
 
 
+def test_official_files_on_the_hub_are_fetched_and_read_as_they_are(command, hub, tmp_path):
+    (tmp_path / "root").mkdir()
+    missing = command("show", "my_mmvp", "--offline")
+    assert "get them from https://huggingface.co/datasets/MMVP/MMVP or with `data fetch my_mmvp`" in missing.stderr
+    done = command("data", "fetch", "my_mmvp")
+    assert f"my_mmvp: 3 files fetched: 2 samples, 0.3 kB, org/mmvp at commit {COMMIT[:12]}" in done.stdout
+    folder = tmp_path / "root" / "hub" / "org" / "mmvp"
+    assert not (folder / "Questions.xlsx").exists()
+    shown = command("show", "my_mmvp", "--sample", "1", "--offline").stdout
+    assert str(folder / "MMVP Images" / "1.jpg") in shown
+    assert "from the hub, commit 0123456789ab" in command("data", "status", "my_mmvp").stdout
+    assert "my_mmvp: ok: 2 samples, 3 hashes as known" in command("data", "verify", "my_mmvp").stdout
+    (folder / "MMVP Images" / "2.jpg").unlink()
+    assert "files are missing or cut short, the first is MMVP Images/2.jpg" in command("show", "my_mmvp").stderr
+    assert re.search(r"my_mmvp +partly", command("data", "status", "my_mmvp").stdout)
+    assert "1 file fetched: 2 samples" in command("data", "fetch", "my_mmvp").stdout
+
+
 def test_a_disk_too_small_is_said_before_anything_is_downloaded(command, hub):
     done = command("data", "fetch", "my_gqa", patch=FULL_DISK)
     assert done.returncode == 2
@@ -168,25 +196,29 @@ def test_without_network_it_is_one_line_at_once(command, hub):
 def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories, tmp_path):
     (repositories / "tasks" / "gone.yaml").write_text("extends: gqa\nhub: {id: org/gone}\n")
     (repositories / "tasks" / "no_split.yaml").write_text(GQA.replace("dev", "dav"))
-    done = command("data", "fetch", "gone", "no_split", "mmvp", "pope_mini", "my_pope")
+    done = command("data", "fetch", "gone", "no_split", "foil", "pope_mini", "my_pope")
     assert done.returncode == 2
     assert "gone: PROBLEM: data set org/gone (testdev_balanced_instructions) cannot be listed: " in done.stdout
     assert "no_split: PROBLEM: data set org/gqa (main) has no split 'dav'; did you mean 'dev'?" in done.stdout
-    assert "mmvp: PROBLEM: not on the hub: get by hand from https://" in done.stdout
+    assert "foil: PROBLEM: not on the hub: get by hand from https://" in done.stdout
     assert "pope_mini: comes with a package" in done.stdout
     assert "my_pope: 1 file fetched" in done.stdout
     assert "5 tasks, 3 problems" in done.stdout
-    status = command("data", "status", "mmvp", "my_pope").stdout
-    assert re.search(r"mmvp +missing +get by hand from https://\S+ and put below .*: rows: mmvp/Questions.csv", status)
+    status = command("data", "status", "foil", "my_pope").stdout
+    assert re.search(r"foil +missing +get by hand from https://\S+ and put below .*: annotations: foil/foilv1", status)
 
 
 def test_a_revision_that_is_pinned_is_the_one_that_is_fetched(command, repositories, hub):
     (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {'f' * 40}"))
     done = command("data", "fetch", "pinned")
     assert "pinned: PROBLEM: data set org/gqa (main) cannot be listed: " in done.stdout
+    assert "the task pins commit ffffffffffff; `hub: {revision: null}` in a task file of your own" in done.stdout
     (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {COMMIT}"))
     assert "pinned: 2 files fetched" in command("data", "fetch", "pinned").stdout
     assert {path.split("/resolve/")[1].split("/")[0] for _, path, _ in hub.log if "parquet" in path} == {COMMIT}
+    (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {'f' * 40}"))
+    shown = command("show", "pinned", "--offline")
+    assert "fetched at another commit than ffffffffffff; `data fetch` brings that one" in shown.stderr
 
 
 def test_what_is_prepared_is_found_again_without_datasets_and_made_again_when_it_is_gone(command, tmp_path):
