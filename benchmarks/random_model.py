@@ -5,20 +5,22 @@ On the device `meta` it is EMMA without weights, which still tokenises and plans
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModel, AutoModelForCausalLM, CLIPTextConfig, CLIPVisionConfig, LlamaConfig
 
 from emma_eval.models import model_folder
-from emma_eval.models.emma import attention
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.clip import TransformersTowers
+from emma_eval.models.emma.clip import ClipTowers
+from emma_eval.models.emma.clip_config import TextConfig, TowerConfig, VisionConfig
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig
 from emma_eval.models.emma.instruction import CONTEXT_LENGTH, VOCABULARY
+from emma_eval.models.emma.llama import Llama
+from emma_eval.models.emma.llama_config import LlamaConfig
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.processing import ImageProcessor
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
@@ -52,18 +54,21 @@ def tokenizer(folder: Path | None = None) -> LlamaTokenizer:
 def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, aligned: bool = True) -> Emma:
     """The model; plain LLaVA where it is not `aligned`. It knows no end id: every answer has its full length."""
     torch.manual_seed(0)
-    with torch.device(device):
-        towers = TransformersTowers(_vision(shape, dtype), _text(shape, dtype) if aligned else None)
-        width = shape.vision[0]
+    config = _config(shape, aligned)
+    width = shape.vision[0]
+    with torch.device(device), _made_in(dtype):
+        towers = ClipTowers(_vision(shape), _text(shape) if aligned else None)
         alignment = Alignment(towers.patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
-        llama = _llama(shape, dtype, known=len(words))
-    for module in (towers, alignment, projector):
+        llama = Llama(config.llama)
+    with torch.no_grad():
+        llama.embedding.normal_()
+        llama.head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
+    for module in (towers, alignment, projector, llama):
         if isinstance(module, nn.Module):
-            module.to(dtype=dtype).eval().requires_grad_(False)
-    llama.eval().requires_grad_(False)
+            module.eval().requires_grad_(False)
     return Emma(
-        config=_config(aligned),
+        config=config,
         processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
         tokenizer=words,
         towers=towers,
@@ -73,53 +78,28 @@ def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, 
     )
 
 
-def _llama(shape: Shape, dtype: torch.dtype, known: int) -> Any:
-    config = LlamaConfig(
-        hidden_size=shape.hidden,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=shape.intermediate,
-        vocab_size=shape.vocabulary,
-        max_position_embeddings=4096,
-        eos_token_id=None,
-    )
-    llama = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="sdpa")
-    llama.set_attn_implementation(attention.NAME)
-    with torch.no_grad():
-        llama.lm_head.weight[known:] = 0  # the tokenizer could not spell these: they are never the likeliest
-    return llama
+@contextmanager
+def _made_in(dtype: torch.dtype) -> Iterator[None]:
+    """New modules are of this type at once: in float32 the full size would hardly fit."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
-def _vision(shape: Shape, dtype: torch.dtype) -> nn.Module:
+def _vision(shape: Shape) -> VisionConfig:
     width, layers, heads = shape.vision
-    config = CLIPVisionConfig(
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        image_size=shape.image,
-        patch_size=shape.patch,
-    )
-    tower: nn.Module = AutoModel.from_config(config, dtype=dtype, attn_implementation="sdpa")
-    return tower
+    return VisionConfig(TowerConfig(width, layers, heads, 4 * width), shape.image, shape.patch)
 
 
-def _text(shape: Shape, dtype: torch.dtype) -> nn.Module:
+def _text(shape: Shape) -> TextConfig:
     width, layers, heads = shape.text
-    config = CLIPTextConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        max_position_embeddings=CONTEXT_LENGTH,
-    )
-    tower: nn.Module = AutoModel.from_config(config, dtype=dtype, attn_implementation="sdpa")
-    getattr(tower, "text_model", tower).final_layer_norm = nn.Identity()
-    return tower
+    return TextConfig(TowerConfig(width, layers, heads, 4 * width), CONTEXT_LENGTH, VOCABULARY)
 
 
-def _config(aligned: bool) -> EmmaConfig:
+def _config(shape: Shape, aligned: bool) -> EmmaConfig:
     return EmmaConfig(
         path=Path("random weights"),
         vision_tower="random weights",
@@ -133,5 +113,13 @@ def _config(aligned: bool) -> EmmaConfig:
         stored_dtype="bfloat16",
         eos_ids=frozenset(),
         alignment=AlignmentConfig("v1", text_layer=-2, text_positions=slice(0, CONTEXT_LENGTH)) if aligned else None,
-        llama={},
+        llama=LlamaConfig(
+            vocabulary=shape.vocabulary,
+            width=shape.hidden,
+            layers=shape.layers,
+            heads=shape.heads,
+            kv_heads=shape.heads,
+            head_width=shape.hidden // shape.heads,
+            mlp_width=shape.intermediate,
+        ),
     )

@@ -1,20 +1,22 @@
 """The yardstick: one request at a time through transformers' `generate`, as the reference evaluates EMMA.
 
-It uses the model's own modules, each as it is: picture, CLIP, alignment, projector and splice, then
-`LlamaForCausalLM.generate`. Two things are kinder to it than the reference: pictures are prepared by our faster
-processor, and the towers end at the layer that is read.
+Picture, CLIP, alignment, projector and splice as they are in our model, then `LlamaForCausalLM.generate` with the same
+weights. Two things are kinder to it than the reference: pictures are prepared by our faster processor, and the towers
+are ours, which end at the layer that is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import lru_cache
 from itertools import groupby
 
 import torch
 from torch import Tensor
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from emma_eval.inference.usage import Usage
+from emma_eval.models.emma.llama import Llama
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import IMAGE_ID
 from emma_eval.types import ImageSource, Request
@@ -23,31 +25,31 @@ from emma_eval.types import ImageSource, Request
 @torch.inference_mode()
 def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) -> dict[int, str | None]:
     """Each request's number -> the text of its answer. `usage` counts the tokens."""
+    llama = as_transformers(model.llama)
     answers: dict[int, str | None] = {}
-    with _plain_attention(model):
-        for number, request in enumerate(requests):
-            embeds = spliced(model, request)
-            ids = model.llama.generate(
-                inputs_embeds=embeds,
-                attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=model.device),
-                max_new_tokens=request.max_new_tokens,
-                eos_token_id=sorted(model.config.eos_ids) or None,
-                pad_token_id=0,
-                do_sample=False,
-                use_cache=True,
-            )[0].tolist()
-            answers[number] = model.tokenizer.decode(ids)
-            usage.prompt_tokens += embeds.shape[1]
-            usage.computed_tokens += embeds.shape[1]
-            usage.new_tokens += len(ids)
-            usage.pictures += len(request.images)
-            usage.batches += 1
+    for number, request in enumerate(requests):
+        embeds = spliced(model, request)
+        ids = llama.generate(
+            inputs_embeds=embeds,
+            attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=model.device),
+            max_new_tokens=request.max_new_tokens,
+            eos_token_id=sorted(model.config.eos_ids) or None,
+            pad_token_id=0,
+            do_sample=False,
+            use_cache=True,
+        )[0].tolist()
+        answers[number] = model.tokenizer.decode(ids)
+        usage.prompt_tokens += embeds.shape[1]
+        usage.computed_tokens += embeds.shape[1]
+        usage.new_tokens += len(ids)
+        usage.pictures += len(request.images)
+        usage.batches += 1
     return answers
 
 
 def spliced(model: Emma, request: Request) -> Tensor:
     """The request as the language model reads it: (1, L, D), pictures where their markers are."""
-    prompt, embed = model.read(request), model.llama.get_input_embeddings()
+    prompt, embed = model.read(request), model.llama.embed
     images = iter(request.images)
     pieces: list[Tensor] = []
     for is_picture, run in groupby(prompt.input_ids, IMAGE_ID.__eq__):
@@ -69,12 +71,56 @@ def _picture_rows(model: Emma, image: ImageSource, instruction: tuple[int, ...] 
     return rows
 
 
-@contextmanager
-def _plain_attention(model: Emma) -> Iterator[None]:
-    """The language model with transformers' own attention, which makes the mask itself."""
-    ours = model.llama.config._attn_implementation
-    model.llama.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        model.llama.set_attn_implementation(ours)
+@lru_cache(maxsize=1)
+def as_transformers(llama: Llama) -> LlamaForCausalLM:
+    """A model of transformers with the same weights: what is joined here taken apart, rotary pairs as it wants them."""
+    config = llama.config
+    with torch.device(llama.device):
+        theirs = AutoModelForCausalLM.from_config(
+            LlamaConfig(
+                vocab_size=config.vocabulary,
+                hidden_size=config.width,
+                intermediate_size=config.mlp_width,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                num_key_value_heads=config.kv_heads,
+                head_dim=config.head_width,
+                rms_norm_eps=config.epsilon,
+                rope_parameters={"rope_type": "default", "rope_theta": config.theta},
+                max_position_embeddings=4096,
+                eos_token_id=None,
+            ),
+            dtype=llama.dtype,
+            attn_implementation="sdpa",
+        )
+    theirs.load_state_dict(dict(_taken_apart(llama)))
+    model: LlamaForCausalLM = theirs.eval()
+    return model
+
+
+def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
+    config = llama.config
+    queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
+    yield "model.embed_tokens.weight", llama.embedding
+    for index, layer in enumerate(llama.layers):
+        q, k, v = layer.qkv.weight.split([queries, keys, keys])
+        gate, up = layer.gate_up.weight.chunk(2)
+        parts = {
+            "input_layernorm": layer.attention_norm.weight,
+            "self_attn.q_proj": _halves_apart(q, config.head_width),
+            "self_attn.k_proj": _halves_apart(k, config.head_width),
+            "self_attn.v_proj": v,
+            "self_attn.o_proj": layer.out.weight,
+            "post_attention_layernorm": layer.mlp_norm.weight,
+            "mlp.gate_proj": gate,
+            "mlp.up_proj": up,
+            "mlp.down_proj": layer.down.weight,
+        }
+        yield from ((f"model.layers.{index}.{name}.weight", value) for name, value in parts.items())
+    yield "model.norm.weight", llama.norm.weight
+    yield "lm_head.weight", llama.head.weight
+
+
+def _halves_apart(rows: Tensor, head_width: int) -> Tensor:
+    """The inverse of `pairs_together`."""
+    return rows.view(-1, head_width // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)

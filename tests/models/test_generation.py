@@ -118,7 +118,7 @@ def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma,
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_keeps_the_rotary_frequencies_exact(folder: Path, dtype: str):
     """As transformers does; rounded to bfloat16, the last of 600 tokens would be a radian off."""
-    exact = load_model(str(folder), device="cpu", dtype="float32").llama.model.rotary_emb.inv_freq
-    half = load_model(str(folder), device="cpu", dtype=dtype).llama.model.rotary_emb.inv_freq
-    assert half.dtype is torch.float32
-    assert torch.equal(half, exact)
+    exact, half = (load_model(str(folder), device="cpu", dtype=one).llama for one in ("float32", dtype))
+    positions = torch.arange(600)[None]
+    assert half.turns(positions).dtype is torch.complex64
+    assert torch.equal(half.turns(positions), exact.turns(positions))

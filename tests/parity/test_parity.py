@@ -136,7 +136,7 @@ def test_features_are_the_references(case: Case) -> None:
 def test_logits_and_answers_are_the_references(case: Case) -> None:
     model, arrays = model_of(case.index), case.arrays
     logits, state = read(model, [case.request()])
-    known = model.config.llama["vocab_size"]  # what a patch token adds beyond is random in the reference
+    known = model.config.llama.vocabulary  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
     for ids, values, token in zip(
@@ -159,7 +159,7 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
         pytest.skip("no half-precision numbers")
     model = model_of(case.index, "float16")
     logits, _ = read(model, [case.request()])
-    known = model.config.llama["vocab_size"]
+    known = model.config.llama.vocabulary
     np.testing.assert_allclose(logits[0, :known].float(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
         assert list(model.ask([case.request()])[0].token_ids) == fp16["generated_ids"]

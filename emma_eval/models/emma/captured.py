@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 
 from emma_eval.models.emma.key_values import KeyValues
+from emma_eval.models.emma.llama import Llama, Reading
 
 WORTH_RECORDING = 3  # recording costs as much as some steps: shapes that come but once are not recorded
 
@@ -25,7 +25,7 @@ Shape = tuple[int, int, int]  # rows, tokens a row, slots
 class Steps:
     """Computes decoding steps, recording those whose shape comes again and again."""
 
-    def __init__(self, llama: LlamaForCausalLM, memory: KeyValues) -> None:
+    def __init__(self, llama: Llama, memory: KeyValues) -> None:
         self._llama, self._memory = llama, memory
         self._recorded: dict[Shape, Recorded] = {}
         self._met: Counter[Shape] = Counter()
@@ -55,17 +55,18 @@ class Steps:
 class Recorded:
     """One step as a graph, with its inputs and its output."""
 
-    def __init__(self, llama: LlamaForCausalLM, memory: KeyValues, shape: Shape, dtype: torch.dtype) -> None:
+    def __init__(self, llama: Llama, memory: KeyValues, shape: Shape, dtype: torch.dtype) -> None:
         rows, width, slots = shape
         self._memory = memory
         self._tokens, self._positions = torch.zeros(2, rows, width, dtype=torch.long, device=llama.device)
         self._places = torch.arange(width, device=llama.device) + memory.filled
         self._mask = torch.zeros(rows, 1, width, slots, dtype=dtype, device=llama.device)
-        self._hidden = torch.empty(rows, width, llama.config.hidden_size, dtype=dtype, device=llama.device)
+        self._hidden = torch.empty(rows, width, llama.config.width, dtype=dtype, device=llama.device)
 
         def compute() -> None:
             memory.fill(self._places)
-            self._hidden.copy_(forward(llama, memory, self._tokens, self._positions, self._mask))
+            reading = Reading(llama.embed(self._tokens), self._positions, self._mask)
+            self._hidden.copy_(llama(reading, memory))
 
         self._replay = record(compute)
 
@@ -79,18 +80,6 @@ class Recorded:
         self._replay()
         self._memory.extend(width)
         return self._hidden
-
-
-def forward(llama: LlamaForCausalLM, memory: KeyValues, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-    """The last hidden states (B, L, D) of tokens (B, L) at positions (B, L); `mask` (B, 1, L, K) is added to scores."""
-    output: Any = llama.model(
-        inputs_embeds=llama.get_input_embeddings()(tokens),
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=memory,
-        use_cache=True,
-    )
-    return cast(Tensor, output.last_hidden_state)
 
 
 def record(compute: Callable[[], None]) -> Callable[[], None]:

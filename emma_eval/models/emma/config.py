@@ -9,11 +9,12 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
+from emma_eval.models.emma.llama_config import LlamaConfig, read_llama_config
+from emma_eval.models.emma.settings import Settings
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
 PROJECTORS = ("linear", "mlp2x_gelu")
-NOT_LLAMA = ("architectures", "dtype", "model_type", "quantization_config", "torch_dtype", "transformers_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +42,44 @@ class EmmaConfig:
     stored_dtype: str
     eos_ids: frozenset[int]
     alignment: AlignmentConfig | None  # None: plain LLaVA
-    llama: Mapping[str, Any]  # what goes to transformers' LlamaConfig
+    llama: LlamaConfig
 
 
 def read_config(folder: Path) -> EmmaConfig:
     """Read config.json and generation_config.json. Raises UserError naming the file and the key at fault."""
     path = folder / "config.json"
     raw = read_object(path)
-    if (tower := _take(raw, path, "mm_vision_tower", str, None)) is None:
+    settings = Settings(path, raw)
+    if (tower := settings.take("mm_vision_tower", str, None)) is None:
         raise UserError(f"{path}: no mm_vision_tower, so this is not a LLaVA or EMMA checkpoint")
     config = EmmaConfig(
         path=path,
         vision_tower=tower,
-        vision_layer=_take(raw, path, "mm_vision_select_layer", int, -2),
-        keep_class_token=_take(raw, path, "mm_vision_select_feature", str, "patch") == "cls_patch",
-        projector=_take(raw, path, "mm_projector_type", str, "linear"),
+        vision_layer=settings.take("mm_vision_select_layer", int, -2),
+        keep_class_token=settings.take("mm_vision_select_feature", str, "patch") == "cls_patch",
+        projector=settings.take("mm_projector_type", str, "linear"),
         pad_to_square=raw.get("image_aspect_ratio") == "pad",
-        max_length=_take(raw, path, "tokenizer_model_max_length", int, None),
-        tower_in_shards=_take(raw, path, "unfreeze_mm_vision_tower", bool, False),
-        adds_patch_token=_take(raw, path, "mm_use_im_patch_token", bool, True),
+        max_length=settings.take("tokenizer_model_max_length", int, None),
+        tower_in_shards=settings.take("unfreeze_mm_vision_tower", bool, False),
+        adds_patch_token=settings.take("mm_use_im_patch_token", bool, True),
         stored_dtype=str(raw.get("torch_dtype") or raw.get("dtype") or "float32").removeprefix("torch."),
         eos_ids=_eos_ids(folder, raw),
-        alignment=_alignment(raw, path, folder),
-        llama={key: value for key, value in raw.items() if key not in NOT_LLAMA and not key.startswith("mm_")},
+        alignment=_alignment(settings, folder),
+        llama=read_llama_config(settings),
     )
     _refuse_unsupported(raw, config)
     return config
 
 
-def _alignment(raw: Mapping[str, Any], path: Path, folder: Path) -> AlignmentConfig | None:
+def _alignment(settings: Settings, folder: Path) -> AlignmentConfig | None:
     """EMMA's part, or None for plain LLaVA: a folder that neither says encoder_version nor has vision_tower.bin."""
-    version = _take(raw, path, "encoder_version", str, None)
+    version = settings.take("encoder_version", str, None)
     if version is None and not (folder / "vision_tower.bin").is_file():
         return None
-    feature = _take(raw, path, "mm_text_select_feature", str, "cls_patch")
+    feature = settings.take("mm_text_select_feature", str, "cls_patch")
     return AlignmentConfig(
         version=version or "v1",
-        text_layer=_take(raw, path, "mm_text_select_layer", int, -2),
+        text_layer=settings.take("mm_text_select_layer", int, -2),
         text_positions=TEXT_POSITIONS.get(feature, TEXT_POSITIONS["cls_patch"]),
     )
 
@@ -110,13 +112,3 @@ def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
     if not all(isinstance(one, int) for one in ids):
         raise UserError(f"{path if path.is_file() else folder / 'config.json'}: eos_token_id must be an integer")
     return frozenset(ids)
-
-
-def _take(raw: Mapping[str, Any], path: Path, key: str, kind: type, default: Any) -> Any:
-    """A key's value, `default` where it is missing or null. Raises UserError when it is not of the kind."""
-    value = raw.get(key)
-    if value is None:
-        return default
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"{path}: {key} must be of type {kind.__name__}, not {value!r}")
-    return value

@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch of prompt trees with transformers' LLaMA: a prefill, then one forward pass a token.
+"""Greedy decoding of a batch of prompt trees : a prefill, then one forward pass a token.
 
 A row of the batch is a tree, padded on the right. Every token knows its own position and sees its own way to the root
 alone, so its numbers do not depend on its companions. The answers of one row grow side by side in that row.
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
-from transformers import LlamaForCausalLM
 
-from emma_eval.models.emma.captured import Steps, forward
+from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.key_values import KeyValues, Layers
-from emma_eval.models.emma.last_layer import Reading, read_to_ends
 from emma_eval.models.emma.layout import Layout, as_mask, numbers_within
+from emma_eval.models.emma.llama import Llama, Reading
 from emma_eval.models.emma.tree import Tree
 
 ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
@@ -56,7 +55,7 @@ class State:
 
 
 def prefill(
-    llama: LlamaForCausalLM, memory: KeyValues, trees: Sequence[Tree], embeds: Sequence[Tensor], prefix: Layers = ()
+    llama: Llama, memory: KeyValues, trees: Sequence[Tree], embeds: Sequence[Tensor], prefix: Layers = ()
 ) -> tuple[Tensor, State]:
     """Read trees, whose slots hold `embeds` (size, D) each: the logits (P, V) after each prompt, and the state.
 
@@ -81,17 +80,17 @@ def prefill(
         ends=torch.from_numpy(ends).to(device),
         mask_of_ends=as_mask(torch.from_numpy(seen).to(device), llama.dtype),
     )
-    hidden = read_to_ends(llama, memory, reading)
+    hidden = llama(reading, memory)
     state = State(
         memory=memory,
         rows=rows,
         seen=pad(torch.from_numpy(at_ends).to(device), (0, memory.slots - memory.filled)),
         lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
     )
-    return cast(Tensor, llama.lm_head(hidden[rows, columns])), state
+    return cast(Tensor, llama.head(hidden[rows, columns])), state
 
 
-def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
+def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
     """Read one more token an open answer, (P,): the logits (P, V) of the next.
 
     A row with fewer open answers than the fullest one is filled up with tokens that nobody looks at.
@@ -116,13 +115,11 @@ def step(llama: LlamaForCausalLM, state: State, tokens: Tensor) -> Tensor:
     hidden = state.steps.hidden(batch, positions, mask) if state.steps else None
     if hidden is None:
         memory.extend(width)
-        hidden = forward(llama, memory, batch, positions, mask[..., : memory.filled])
-    return cast(Tensor, llama.lm_head(hidden[place]))
+        hidden = llama(Reading(llama.embed(batch), positions, mask[..., : memory.filled]), memory)
+    return cast(Tensor, llama.head(hidden[place]))
 
 
-def greedy(
-    llama: LlamaForCausalLM, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]
-) -> list[list[int]]:
+def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[list[int]]:
     """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id."""
     answers: list[list[int]] = [[] for _ in limits]
     open_ = list(range(len(limits)))  # the answers that `state` still holds

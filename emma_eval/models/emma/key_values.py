@@ -1,8 +1,7 @@
 """The keys and values of what a batch has read, in memory that every batch uses again.
 
 One buffer a layer holds the batch of the moment as (rows, heads, slots, width), so a batch of the same shape always has
-the same addresses, which a captured decoding step relies on. transformers' LLaMA calls `update` as it calls its own
-caches'.
+the same addresses, which a captured decoding step relies on.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import LlamaConfig
+
+from emma_eval.models.emma.llama_config import LlamaConfig
 
 SLOT_GRAIN = 64  # on a GPU: fewer shapes to record, and aligned masks
 
@@ -22,8 +22,8 @@ class KeyValues:
     """Keys and values by row and slot. Slots from `filled` on are free."""
 
     def __init__(self, config: LlamaConfig, dtype: torch.dtype, device: torch.device) -> None:
-        self._heads, self._width = config.num_key_value_heads, config.head_dim
-        self._buffers = [torch.empty(0, dtype=dtype, device=device) for _ in range(2 * config.num_hidden_layers)]
+        self._heads, self._width = config.kv_heads, config.head_width
+        self._buffers = [torch.empty(0, dtype=dtype, device=device) for _ in range(2 * config.layers)]
         self.layers: list[tuple[Tensor, Tensor]] = []  # keys and values: (B, H, K, Dh) each
         self._grain = SLOT_GRAIN if device.type == "cuda" else 1
         self.rows = self.slots = self.filled = 0
@@ -59,11 +59,10 @@ class KeyValues:
         """Let forward passes fill the slots that `places` (L,) names when they run, and read every slot."""
         self._places, self._visible = places, self.slots
 
-    def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """Store a layer's new keys and values, (B, H, L, Dh), and return all of the layer's that attention sees."""
+    def update(self, keys: Tensor, values: Tensor, layer: int) -> None:
+        """Store a layer's new keys and values, (B, H, L, Dh)."""
         for stored, new in zip(self.layers[layer], (keys, values), strict=True):
             stored[:, :, self._places] = new
-        return self.stored(layer)
 
     def stored(self, layer: int) -> tuple[Tensor, Tensor]:
         """A layer's keys and values, (B, H, K, Dh) each, as far as attention sees them."""

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import torch
-import transformers
 from torch import Tensor, nn
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from emma_eval.errors import UserError
-from emma_eval.models.emma import attention
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.checkpoint import fill, read_tensors, take, without_prefix
-from emma_eval.models.emma.clip import Towers, from_state, load_towers
+from emma_eval.models.emma.checkpoint import fill, read_tensors, without_prefix
+from emma_eval.models.emma.clip import Towers
+from emma_eval.models.emma.clip_weights import load_towers
 from emma_eval.models.emma.config import EmmaConfig, read_config
+from emma_eval.models.emma.llama_weights import load_llama
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
-from emma_eval.text import first_line, in_one_line
+from emma_eval.text import first_line
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
@@ -35,7 +33,6 @@ def load_emma(
 
     Raises UserError for a missing file, a missing or misshaped tensor, an unsupported setting, an unknown tower.
     """
-    transformers.logging.disable_progress_bar()
     config = read_config(folder)
     place = _device(device)
     precision = _dtype(dtype, place, config)
@@ -47,15 +44,14 @@ def load_emma(
     source = files[0] if len(files) == 1 else folder
     towers, processor = _towers(config, folder, shards)
     alignment = _alignment(config, folder, shards, towers)
-    llama = _llama(config, shards, source, len(tokenizer), precision)
-    width = llama.config.hidden_size
-    projector = fill(build_projector(config.projector, towers.width, width), shards, source, "model.mm_projector.")
+    llama = load_llama(config.llama, shards, source, len(tokenizer), torch.empty(0, dtype=precision, device=place))
+    projector = build_projector(config.projector, towers.width, config.llama.width)
+    fill(projector, shards, source, "model.mm_projector.")
     if precision is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     for module in (towers, alignment, projector):
         if isinstance(module, nn.Module):
             module.to(place, precision).eval().requires_grad_(False)
-    llama.to(place).eval().requires_grad_(False)  # its precision already; rotary frequencies stay float32, or drift
     processor = replace(processor, fast=fast_preprocess)
     return Emma(config, processor, tokenizer, towers, alignment, projector, llama)
 
@@ -93,34 +89,6 @@ def _alignment(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor], t
     if alignment.learnable_tokens is not None:  # v3 may be stored before they were trained: they start at zero
         stored = {"learnable_tokens": alignment.learnable_tokens.detach()} | stored
     return fill(alignment, stored, path)
-
-
-def _llama(
-    config: EmmaConfig, shards: Mapping[str, Tensor], source: Path, vocabulary: int, dtype: torch.dtype
-) -> LlamaForCausalLM:
-    """The language model, its vocabulary brought to the tokenizer's size."""
-    try:
-        llama_config = LlamaConfig.from_dict(dict(config.llama))
-        with torch.device("meta"):
-            expected = {name: value.shape for name, value in LlamaForCausalLM(llama_config).state_dict().items()}
-    except Exception as error:  # transformers and torch raise many kinds for values that don't fit
-        raise UserError(f"{config.path}: {in_one_line(error)}") from error
-    if llama_config.tie_word_embeddings and "lm_head.weight" not in shards:
-        shards = {**shards, "lm_head.weight": shards.get("model.embed_tokens.weight", torch.empty(0))}
-    state = take(shards, expected, source)
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
-        state[name] = _resize(state[name], vocabulary)
-    llama_config.vocab_size = vocabulary
-    llama = cast(LlamaForCausalLM, from_state(LlamaForCausalLM, llama_config, state, dtype))
-    llama.set_attn_implementation(attention.NAME)
-    return llama
-
-
-def _resize(rows: Tensor, count: int) -> Tensor:
-    """Rows (V, D) brought to `count`. A new row is the mean of all: as an output, never likelier than the likeliest."""
-    if count <= len(rows):
-        return rows[:count]
-    return torch.cat([rows, rows.float().mean(dim=0, keepdim=True).to(rows.dtype).expand(count - len(rows), -1)])
 
 
 def _device(name: str | None) -> torch.device:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import LlamaForCausalLM
 
 from emma_eval.errors import SampleError
 from emma_eval.models.emma.alignment import Alignment
@@ -24,6 +23,7 @@ from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.decoding import State, greedy, prefill
 from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.key_values import KeyValues, Layers
+from emma_eval.models.emma.llama import Llama
 from emma_eval.models.emma.memory import tokens_that_fit
 from emma_eval.models.emma.processing import ImageProcessor
 from emma_eval.models.emma.recent import Recent
@@ -50,19 +50,19 @@ class Emma:
     towers: Towers
     alignment: Alignment | None  # None: plain LLaVA
     projector: nn.Module
-    llama: LlamaForCausalLM
+    llama: Llama
 
     template = "vicuna_v1"
 
     @property
     def device(self) -> torch.device:
         """Where the model computes."""
-        return cast(torch.device, self.llama.device)
+        return self.llama.device
 
     @property
     def dtype(self) -> torch.dtype:
         """What the model computes in."""
-        return cast(torch.dtype, self.llama.dtype)
+        return self.llama.dtype
 
     @property
     def batch_tokens(self) -> int:
@@ -130,7 +130,7 @@ class Emma:
         """What the language model reads in each tree's slots: (size, D) each."""
         shown = self.picture_rows([item for tree in trees for item in tree.pictures], pictures)
         ids = torch.from_numpy(np.concatenate([tree.ids() for tree in trees])).to(self.device)
-        embeds = self.llama.get_input_embeddings()(ids).split([tree.size for tree in trees])
+        embeds = self.llama.embed(ids).split([tree.size for tree in trees])
         for tree, slots in zip(trees, embeds, strict=True):
             for item, slot, _ in tree.items:
                 if isinstance(item, Picture):

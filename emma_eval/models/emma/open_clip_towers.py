@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emma_eval.errors import UserError
 from emma_eval.hub import at_once_and_quietly
-from emma_eval.models.emma.clip import check_text_tower, layer_depth
+from emma_eval.models.emma.clip_weights import check_text_tower, layer_depth
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.processing import ImageProcessor
 from emma_eval.models.folders import open_clip_names
