@@ -6,15 +6,16 @@ The file's head explains its fields.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
 from emma_eval.files import shipped
-from emma_eval.text import first_complaint, in_one_line
+from emma_eval.text import first_complaint
+from emma_eval.yaml_file import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
 
@@ -144,14 +145,11 @@ class Published(Entry):
         return next(entry.name for entry in self.models if entry.id == model)
 
 
+@cache
 def load_published(path: Path | None = None) -> Published:
     """Read and validate the file, the shipped one by default. Raises UserError naming file and field."""
     path = path or shipped("results/published.yaml")
     try:
-        return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: it holds the published scores") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {in_one_line(error)}") from None
+        return Published.model_validate(read_yaml(path))
     except ValidationError as error:
         raise UserError(f"{path}: {first_complaint(error)}") from None

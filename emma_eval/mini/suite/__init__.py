@@ -6,6 +6,7 @@ It is written at its first use and kept, so that the real readers, prompts and s
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from emma_eval.cache import cache_folder
@@ -21,7 +22,13 @@ def suite_folder() -> Path:
 
     Raises UserError when it cannot be written.
     """
-    return publish(cache_folder() / f"mini-suite-v{VERSION}", _write_with_a_word)
+    return _looked_through(cache_folder() / f"mini-suite-v{VERSION}")
+
+
+@cache
+def _looked_through(folder: Path) -> Path:
+    """The checksums of thousands of files are taken once a process."""
+    return publish(folder, _write_with_a_word)
 
 
 def write_suite(root: Path) -> None:
