@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
 from emma_eval.pictures_in_prompts import in_place, markers, pasted
+from emma_eval.text import writable
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def instruction_of(question: str, policy: InstructionPolicy) -> str:
 def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = "vicuna_v1") -> Iterator[Request]:
     """One request a sample, or one per rotation of the options for a circular task (round_id 0, 1, ...).
 
-    Raises UserError for an unknown template.
+    Half a surrogate pair, which no tokenizer takes, becomes U+FFFD. Raises UserError for an unknown template.
     """
     prompt = task.prompt
     for sample in samples:
@@ -63,8 +64,8 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
             yield Request(
                 sample_id=sample.id,
                 round_id=round_id,
-                prompt=render_prompt(message, _suffix(prompt, choices), False, template),
-                instruction=instruction_of(question, prompt.instruction),
+                prompt=writable(render_prompt(message, _suffix(prompt, choices), False, template)),
+                instruction=writable(instruction_of(question, prompt.instruction)),
                 images=images,
                 max_new_tokens=task.generation.max_new_tokens,
             )

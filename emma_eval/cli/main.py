@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code; raises nothing a user could mend."""
     keep_threads_calm()
+    show_anything()
     command = DEFAULT_COMMAND
     try:
         command, rest = choose(list(sys.argv[1:] if argv is None else argv))
@@ -84,6 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return fail(environment_message(error, command))
     return code
+
+
+def show_anything() -> None:
+    r"""Print what the terminal has no characters for as `\ud800`; standard error does so by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def choose(argv: list[str]) -> tuple[str, list[str]]:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     print(as_text(report))
     if args.json:
         from emma_eval.files import write_atomic
-        from emma_eval.reports.scores_file import json_text
+        from emma_eval.record import json_text
 
         write_atomic(args.json, json_text(report))
     return 1 if report.counts.failed else 0

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import Field
 
 from emma_eval.files import sha256_of_file
-from emma_eval.reports.scores_file import Counts, MetricRecord, Record
+from emma_eval.record import Record
+from emma_eval.reports.scores_file import Counts, MetricRecord
 from emma_eval.types import SampleScore
 
 SCHEMA_VERSION = 1

@@ -6,30 +6,18 @@ It holds no time, machine or path, so that two runs of one model on one task agr
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from emma_eval.errors import UserError
-from emma_eval.text import first_complaint
+from emma_eval.record import Record, read_json_record
 from emma_eval.types import Better, Metric, SampleScore, Scores, Unit
 
 SCHEMA_VERSION = 1
 SCORES_FILE = "scores.json"
 COPIED = ("name", "value", "n", "unit", "group", "category", "better")
-
-
-class Record(BaseModel):
-    """What every part of the file has in common: immutable, and no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def json_text(record: BaseModel) -> str:
-    """The record as JSON. pydantic's own writer refuses a lone surrogate, which an answer may hold."""
-    return json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False) + "\n"
 
 
 class Interval(Record):
@@ -155,10 +143,4 @@ def read_scores(run: Path) -> ScoresFile:
             if unfinished
             else f"{run} is not a run folder: it has no {SCORES_FILE}"
         )
-    try:
-        scores = ScoresFile.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path} is not a scores file: {first_complaint(error)}") from None
-    if scores.schema_version != SCHEMA_VERSION:
-        raise UserError(f"{path} has schema {scores.schema_version}; this program reads {SCHEMA_VERSION}: score again")
-    return scores
+    return read_json_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from emma_eval.files import make_folder, write_atomic
-from emma_eval.reports.scores_file import ModelRecord, Record, read_scores
+from emma_eval.record import Record, compact_json, read_json_record
+from emma_eval.reports.scores_file import ModelRecord, read_scores
 from emma_eval.runs.environment import results_folder
-from emma_eval.runs.evidence import SCHEMA_VERSION, Evidence, TaskEvidence, compact, parse, read_run, unpack
+from emma_eval.runs.evidence import SCHEMA_VERSION, Evidence, TaskEvidence, read_run, unpack
 
 
 class Baseline(Record):
@@ -24,7 +25,7 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
     baseline = Baseline(model=model, tasks=tuple(task.record for task in read_run(run)))
     path = output or results_folder() / "baselines" / f"{model.name}.json"
     make_folder(path.parent)
-    write_atomic(path, compact(baseline))
+    write_atomic(path, compact_json(baseline))
     return path
 
 
@@ -32,5 +33,5 @@ def read_measured(path: Path) -> tuple[str, list[TaskEvidence]]:
     """Model and tasks of a run folder, or of a baseline's file. Raises UserError if it can't be read."""
     if path.is_dir():
         return read_scores(path).model.name, read_run(path)
-    baseline = parse(Baseline, path)
+    baseline = read_json_record(path, Baseline, "the command baseline writes it again from a run")
     return baseline.model.name, [unpack(record, path) for record in baseline.tasks]

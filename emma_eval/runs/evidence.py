@@ -6,30 +6,29 @@ the samples' credit is the word `credit`, and a choice of samples that several c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, Field, NonNegativeInt, ValidationError, field_validator
+from pydantic import Field, NonNegativeInt, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import make_folder, write_atomic
-from emma_eval.reports.scores_file import Record, TaskScores, read_scores
+from emma_eval.record import Record, compact_json, read_json_record
+from emma_eval.reports.scores_file import TaskScores, read_scores
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.stats.combinations import COMBINATIONS
-from emma_eval.text import first_complaint
 from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Unit
 
 SCHEMA_VERSION = 1
 FOLDER = "evidence"
+WRITTEN_BY_RUN = "the command that made the run writes it, without asking the model anything again"
 
 Number = int | float  # whole ones are written without `.0`
 Column = tuple[Number, ...] | Literal["credit"]
 Status = Literal["answered", "failed", "missing"]
 COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine", "bounded")  # of a Metric
-RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class RatioRecord(Record):
@@ -115,7 +114,7 @@ class TaskEvidence:
 def write_evidence(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
     """Write the evidence of a scored task into its run folder."""
     make_folder(folder / FOLDER)
-    write_atomic(folder / FOLDER / f"{task.name}.json", compact(pack(task, facts, scores)))
+    write_atomic(folder / FOLDER / f"{task.name}.json", compact_json(pack(task, facts, scores)))
 
 
 def read_run(run: Path) -> list[TaskEvidence]:
@@ -127,31 +126,9 @@ def read_run(run: Path) -> list[TaskEvidence]:
     for task in tasks:
         path = run / FOLDER / f"{task}.json"
         if not path.exists():
-            raise UserError(
-                f"{run} lacks {FOLDER}/{task}.json, which comparisons need; the command that made the run writes it, "
-                "without asking the model anything again"
-            )
-        found.append(unpack(parse(Evidence, path), path))
+            raise UserError(f"{run} lacks {FOLDER}/{task}.json, which comparisons need; {WRITTEN_BY_RUN}")
+        found.append(unpack(read_json_record(path, Evidence, WRITTEN_BY_RUN), path))
     return found
-
-
-def parse(kind: type[RecordT], path: Path) -> RecordT:
-    """A record's file. Raises UserError if there is none or its content does not fit."""
-    try:
-        record = kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except ValidationError as error:
-        raise UserError(f"{path} cannot be read: {first_complaint(error)}") from None
-    if (version := getattr(record, "schema_version", None)) != SCHEMA_VERSION:
-        raise UserError(f"{path} has schema {version}; this program reads {SCHEMA_VERSION}: write it again")
-    return record
-
-
-def compact(record: BaseModel) -> str:
-    """JSON without blanks and defaults."""
-    content = {"schema_version": SCHEMA_VERSION} | record.model_dump(mode="python", exclude_defaults=True)
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
@@ -172,11 +149,11 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
         truth=facts.truth,
         resampled=scores.resampled,
         samples=SampleColumns(
-            id=tuple(_encodable(sample.id) for sample in samples),
+            id=tuple(sample.id for sample in samples),
             value=_short(earned),
-            read_as=tuple(_encodable(sample.read_as) for sample in samples),
+            read_as=tuple(sample.read_as for sample in samples),
             status=tuple(sample.status for sample in samples),
-            cluster=tuple(_encodable(sample.cluster) for sample in samples),
+            cluster=tuple(sample.cluster for sample in samples),
         ),
         places=tuple(choices),
         ratios=tuple(_pack_ratio(ratio, choices, earned) for ratio in ratios.values()),
@@ -229,11 +206,6 @@ def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], earne
 
 def _at(places: Sequence[int] | None, values: Sequence[float]) -> list[float]:
     return list(values) if places is None else [values[place] for place in places]
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates, which an answer may hold and pydantic refuses."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _short(values: Sequence[float]) -> tuple[Number, ...]:

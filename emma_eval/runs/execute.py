@@ -16,8 +16,9 @@ from typing import Literal
 from emma_eval import inference
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.inference.usage import Usage
+from emma_eval.record import json_text
 from emma_eval.reports.published import load_published
-from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile, json_text
+from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.runs.evidence import write_evidence
 from emma_eval.runs.lock import locked

@@ -22,7 +22,7 @@ from pathlib import Path
 from pydantic import Field, NonNegativeFloat, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.reports.scores_file import Record
+from emma_eval.record import Record
 from emma_eval.runs.compare import differences
 from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.stats.exact import holm

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from emma_eval.errors import UserError
 from emma_eval.files import write_atomic
-from emma_eval.text import first_complaint
+from emma_eval.record import Record, json_text, read_json_record
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -22,13 +22,7 @@ MANIFEST_FILE = "manifest.json"
 Outcome = Literal["running", "interrupted", "stopped", "finished"]
 
 
-class Facts(BaseModel):
-    """What every part of the manifest has in common: immutable, and no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelFacts(Facts):
+class ModelFacts(Record):
     """The model. The last three are known once it is loaded."""
 
     name: str
@@ -40,7 +34,7 @@ class ModelFacts(Facts):
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 
 
-class TaskFacts(Facts):
+class TaskFacts(Record):
     """One task: how it is asked and scored, of which data."""
 
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
@@ -52,7 +46,7 @@ class TaskFacts(Facts):
     prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
 
 
-class SettingsFacts(Facts):
+class SettingsFacts(Record):
     """The options that decide which samples are asked, and how their pictures are seen."""
 
     limit: int | None
@@ -61,7 +55,7 @@ class SettingsFacts(Facts):
     fast_preprocess: bool = False
 
 
-class UsageFacts(Facts):
+class UsageFacts(Record):
     """What answering took in one session."""
 
     prompt_tokens: int = Field(description="of all prompts, each alone and whole")
@@ -76,7 +70,7 @@ class UsageFacts(Facts):
     memory_shortages: int = Field(description="batches that did not fit into memory and were halved")
 
 
-class Session(Facts):
+class Session(Record):
     """One start of the program on this run."""
 
     started: str = Field(description="ISO 8601, UTC")
@@ -97,7 +91,7 @@ class Session(Facts):
     device_memory: int | None = Field(default=None, description="peak of what tensors took on the GPU, bytes")
 
 
-class Manifest(Facts):
+class Manifest(Record):
     """The whole file."""
 
     schema_version: int = SCHEMA_VERSION
@@ -117,18 +111,12 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST_FILE
     if not path.exists():
         return None
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path} cannot be read: {first_complaint(error)}; choose another folder") from None
-    if manifest.schema_version != SCHEMA_VERSION:
-        raise UserError(f"{path} has schema {manifest.schema_version}, this program writes {SCHEMA_VERSION}")
-    return manifest
+    return read_json_record(path, Manifest, "begin another run with --output FOLDER")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest in one step."""
-    write_atomic(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
+    write_atomic(folder / MANIFEST_FILE, json_text(manifest))
 
 
 def require_same(folder: Path, before: Manifest, now: Manifest) -> None:

@@ -125,4 +125,4 @@ def test_no_model_library_is_imported(folder):
 def test_an_answer_that_utf_8_cannot_hold_is_scored_and_written(folder):
     out = folder / "scores.json"
     assert main(arguments(folder, rows("\ud800", "dog"), "--allow-partial", "--json", str(out))) == 0
-    assert json.loads(out.read_text(encoding="utf-8"))["samples"][0]["read_as"] == "\ud800"
+    assert json.loads(out.read_text(encoding="utf-8"))["samples"][0]["read_as"] == "\N{REPLACEMENT CHARACTER}"
