@@ -13,13 +13,15 @@ from emma_eval.errors import UserError
 from emma_eval.text import aligned, counted, in_bytes
 
 if TYPE_CHECKING:
+    from emma_eval.data.lock import Lock
     from emma_eval.task import TaskConfig
 
 EPILOG = """\
 examples:
   emma-eval data status --data /data/benchmarks              what is there, what is missing, where to get it
   emma-eval data fetch pope mme --data /data/benchmarks      from the hub; interrupted, the same command goes on
-  emma-eval data verify pope --data /data/benchmarks         counts and hashes"""
+  emma-eval data verify pope --data /data/benchmarks         counts and hashes
+  emma-eval data fetch pope --data D --lock hub.lock.yaml    the same commits wherever that file is used"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("fetch", "verify", "status"))
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (verify, status: all)")
+    parser.add_argument(
+        "--lock", type=Path, metavar="FILE", help="fetch: keep to the commits in this file, and add those it has not"
+    )
     add_task_options(parser, data="the folder that holds, or will hold, the data")
 
 
@@ -41,18 +46,45 @@ def run(args: argparse.Namespace) -> int:
         if not args.tasks:
             raise UserError("data fetch: name the tasks or groups to fetch; `data status` lists what is missing")
         _make(args.data)
+    elif args.action == "status" and args.lock:
+        raise UserError("--lock is for data fetch and data verify")
     elif not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     tasks = map(load_task, expand_tasks(args.tasks) if args.tasks else task_names())
     if args.action == "status":
         return _status(tasks, args.data)
+    lock = _lock(args)
     if args.action == "fetch":
-        from emma_eval.data.fetch import fetch
-
-        return _each(tasks, args.data, fetch)
+        return _each(tasks, args.data, lambda task, root: _fetch(task, root, lock))
     from emma_eval.data.verify import verify
 
-    return _each(tasks if args.tasks else _there(tasks, args.data), args.data, verify)
+    chosen = tasks if args.tasks else _there(tasks, args.data)
+    return _each(chosen, args.data, lambda task, root: verify(lock.pinned(task) if lock else task, root))
+
+
+def _lock(args: argparse.Namespace) -> Lock | None:
+    """What --lock names. Raises UserError where it is not there, or cannot be written there."""
+    if args.lock is None:
+        return None
+    if args.action != "fetch" and not args.lock.is_file():
+        raise UserError(f"--lock {args.lock}: no such file; `data fetch --lock` writes it")
+    if not args.lock.parent.is_dir():
+        raise UserError(f"--lock {args.lock}: no such folder")
+    from emma_eval.data.lock import Lock
+
+    return Lock(args.lock)
+
+
+def _fetch(task: TaskConfig, root: Path, lock: Lock | None) -> str:
+    """Fetch it, at the lock's commit; the lock learns of one that it had not."""
+    from emma_eval.data.fetch import fetch
+
+    if lock is None:
+        return fetch(task, root)
+    pinned = lock.pinned(task)
+    done = fetch(pinned, root)
+    lock.add(pinned, root)
+    return done
 
 
 def _make(root: Path) -> None:
