@@ -8,15 +8,16 @@ A package registers by name what a task file or `--model` may then name, in a gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module, metadata
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.text import in_one_line
 
 Kind = Literal["readers", "scorers", "models"]
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def with_plugins(kind: Kind, shipped: Mapping[str, str]) -> dict[str, str]:
@@ -47,6 +48,26 @@ def imported(place: str) -> Any:
             raise
         raise UserError(f"the entry point {place} cannot be imported: {in_one_line(error)}") from error
     return found
+
+
+def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
+    """Mark a function with a check of the tools that it needs, which raises UserError with the mend for a missing one.
+
+    `require` makes the check before anything that takes long; the function may still make it for itself.
+    """
+
+    def marked(function: FunctionT) -> FunctionT:
+        function.requirements = check  # type: ignore[attr-defined]
+        return function
+
+    return marked
+
+
+def require(place: str, *about: Any) -> None:
+    """Make the check of what stands at `module:attribute`, if it has one. Raises UserError for a missing tool."""
+    check = getattr(imported(place), "requirements", None)
+    if check is not None:
+        check(*about)
 
 
 @cache

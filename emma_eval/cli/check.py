@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
     from emma_eval.readers import load_samples, locate_files
-    from emma_eval.scorers import get_scorer
+    from emma_eval.scorers import get_scorer, require_tools
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -65,6 +65,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     found, _ = locate_files(task, data_root)
     if task.files and not found and not must_exist:
         return f"task file is right (none of its data below {data_root})"
+    require_tools(task.scorer_config().scorer)
     local_only = task.model_copy(update={"hub": None})
     samples = load_samples(local_only, data_root, need_images=True)
     _check_ids(task, samples)

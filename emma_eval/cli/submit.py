@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.files import write_atomic
     from emma_eval.predictions import read_predictions
     from emma_eval.readers import load_samples
-    from emma_eval.submissions import submission
+    from emma_eval.submissions import require_tools, submission
     from emma_eval.submissions.answered import Answered
     from emma_eval.task import load_task
 
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"task {task.name} is scored here: there is no file to submit; see the command score")
     clean = _cleaning(task, args.protocol)
     require_place("--output", args.output)
+    require_tools(task.submission.format, args.output)
     answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
     answers = read_predictions(answered, samples).answers

@@ -40,11 +40,17 @@ class TaskPlan:
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether every expected answer is known."""
+        return all(sample.answers for sample in self.samples)
+
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
-    """Read the task and its samples. Raises UserError for whatever is wrong with either."""
+    """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
     from emma_eval.readers import load_samples, locate_files
     from emma_eval.readers.fetched import brought, fetched_splits
+    from emma_eval.scorers import require_tools
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -72,7 +78,10 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         samples=len(samples),
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
-    return TaskPlan(task, protocol, samples, complete, facts)
+    plan = TaskPlan(task, protocol, samples, complete, facts)
+    if plan.is_scored:
+        require_tools(scorer.scorer)  # else hours of answers may come before the word that it is missing
+    return plan
 
 
 def truth_digest(samples: Iterable[Sample]) -> str:

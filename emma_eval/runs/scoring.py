@@ -27,7 +27,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         if (response := responses.get(request.key)) and response.text is None
     ]
     scores, baseline = Scores((), (), (HELD_BACK,)), None
-    if all(sample.answers for sample in plan.samples):
+    if plan.is_scored:
         from emma_eval.scorers import get_scorer
 
         config = plan.task.scorer_config(plan.protocol)

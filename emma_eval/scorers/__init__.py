@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, cast, get_args, get_type_hints
 
 from emma_eval.errors import UserError
-from emma_eval.plugins import imported, with_plugins
+from emma_eval.plugins import imported, require, with_plugins
 from emma_eval.text import did_you_mean
 from emma_eval.types import Scorer
 
@@ -65,6 +65,11 @@ def get_scorer(name: str, **options: str) -> Scorer:
         if value not in known[option]:
             raise UserError(f"scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), known[option])}")
     return cast(Scorer, functools.partial(scorer, **options))
+
+
+def require_tools(name: str) -> None:
+    """Raise UserError, with the mend, for a program or package that the scorer needs and that is not installed."""
+    require(known_scorers()[name])
 
 
 def _options(scorer: Callable[..., Any]) -> dict[str, tuple[str, ...]]:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
+from emma_eval.plugins import needs
 from emma_eval.scorers.common import require_truth
-from emma_eval.scorers.nouns import nouns
+from emma_eval.scorers.nouns import nouns, require_nouns
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
 COUNTER_START = 0.001  # of every counter that divides, in the official tool
@@ -37,12 +38,14 @@ class Description:
     dreamt: int  # objects that are not there, but that models make up there, that are named
 
 
+@needs(require_nouns)
 def amber_generative(samples: Sequence[Sample], answers: Answers) -> Scores:
     """CHAIR, Cover, Hal and Cog in percent; all but Cover are better when lower.
 
     A sample's credit is 1 where nothing is made up. A missing description names nothing and earns no credit.
     """
     require_truth(samples)
+    require_nouns()
     if "association" not in samples[0].meta:
         raise UserError("AMBER's descriptions are scored with its word lists: give files association and safe_words")
     described, scored = [], []

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emma_eval.errors import UserError
+from emma_eval.plugins import needs
 from emma_eval.scorers.common import require_truth
 from emma_eval.scorers.meteor import meteor
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
@@ -23,6 +24,20 @@ NGRAMS = 4
 TINY, SMALL = 1e-15, 1e-9
 
 
+def require_captioning() -> None:
+    """Raise UserError if pycocoevalcap or Java is missing."""
+    from importlib.util import find_spec
+
+    if find_spec("pycocoevalcap") is None:
+        raise UserError("captions are scored by the package pycocoevalcap: pip install 'emma-eval[captions]'")
+    if shutil.which("java") is None:
+        raise UserError(
+            "captions are scored by the Penn Treebank tokenizer and METEOR, which are Java programs, and there is no "
+            "`java` on the PATH: install a Java runtime (apt install default-jre-headless)"
+        )
+
+
+@needs(require_captioning)
 def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
     """CIDEr, BLEU-1 to 4, METEOR and ROUGE-L (fractions, as the tool gives them; CIDEr goes up to 10).
 
@@ -30,7 +45,7 @@ def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
     Java.
     """
     require_truth(samples)
-    _require_tools()
+    require_captioning()
     texts = [answers[sample.id, 0].text if (sample.id, 0) in answers else "" for sample in samples]
     try:
         references = tokenize([sample.answers for sample in samples])
@@ -108,15 +123,3 @@ def _closest_length(count: dict[str, Any]) -> int:
     """The reference length nearest to the caption's, the smaller one of two."""
     lengths: Sequence[int] = count["reflen"]
     return min(lengths, key=lambda length: (abs(length - count["testlen"]), length))
-
-
-def _require_tools() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("pycocoevalcap") is None:
-        raise UserError("captions are scored by the package pycocoevalcap: pip install 'emma-eval[captions]'")
-    if shutil.which("java") is None:
-        raise UserError(
-            "captions are scored by the Penn Treebank tokenizer and METEOR, which are Java programs, and there is no "
-            "`java` on the PATH: install a Java runtime (apt install default-jre-headless)"
-        )

@@ -6,8 +6,9 @@ A format is a function of Answered that returns the file's content. It raises Us
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from emma_eval.plugins import imported
+from emma_eval.plugins import imported, require
 from emma_eval.submissions.answered import Answered
 
 FORMATS = {
@@ -19,6 +20,11 @@ FORMATS = {
     "vizwiz": "emma_eval.submissions.vizwiz:vizwiz",
     "vqav2": "emma_eval.submissions.vqav2:vqav2",
 }
+
+
+def require_tools(name: str, output: Path) -> None:
+    """Raise UserError for an output that the format can't be written to, or a package that is missing for it."""
+    require(FORMATS[name], output)
 
 
 def submission(name: str, answered: Answered) -> str | bytes:

@@ -10,8 +10,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.plugins import needs
 from emma_eval.prompts import passes
 from emma_eval.readers.mmbench_tsv import LETTERS, PASS
 from emma_eval.submissions.answered import Answered, whole_number
@@ -22,14 +25,19 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")  # what 
 Row = tuple[int | str, ...]
 
 
+def require_table(output: Path) -> None:
+    """Raise UserError for another name than `.xlsx` or `.tsv`, and if the package for the former is missing."""
+    if output.suffix not in {".xlsx", ".tsv"}:
+        raise UserError(f"--output {output}: a name that ends in .xlsx (the server's format) or .tsv is expected")
+    if output.suffix == ".xlsx" and find_spec("openpyxl") is None:
+        raise UserError("Excel files need openpyxl: pip install 'emma-eval[xlsx]'; or name a .tsv file")
+
+
+@needs(require_table)
 def mmbench(answered: Answered) -> str | bytes:
-    """The table as `.xlsx` or `.tsv`, as the output's name has it. Raises UserError for another one."""
-    match answered.output.suffix:
-        case ".xlsx":
-            return _excel([COLUMNS, *_rows(answered)])
-        case ".tsv":
-            return _tsv([COLUMNS, *_rows(answered)])
-    raise UserError(f"--output {answered.output}: a name that ends in .xlsx (the server's format) or .tsv is expected")
+    """The table as `.xlsx` or `.tsv`, as the output's name has it."""
+    write = _excel if answered.output.suffix == ".xlsx" else _tsv
+    return write([COLUMNS, *_rows(answered)])
 
 
 def _rows(answered: Answered) -> Iterator[Row]:
@@ -51,11 +59,9 @@ def _tsv(rows: list[Row]) -> str:
 
 
 def _excel(rows: list[Row]) -> bytes:
-    try:
-        from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
-    except ImportError as error:
-        raise UserError("Excel files need openpyxl: pip install 'emma-eval[xlsx]'; or name a .tsv file") from error
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Sheet1")
     for row in rows:
