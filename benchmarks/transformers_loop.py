@@ -100,14 +100,13 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
 
 def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
     config = llama.config
-    queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
     yield "model.embed_tokens.weight", llama.embedding
     for index, layer in enumerate(llama.layers):
-        q, k, v = layer.qkv.weight.split([queries, keys, keys])
+        k, v = layer.keys_values.weight.chunk(2)
         gate, up = layer.gate_up.weight.chunk(2)
         parts = {
             "input_layernorm": layer.attention_norm.weight,
-            "self_attn.q_proj": _halves_apart(q, config.head_width),
+            "self_attn.q_proj": _halves_apart(layer.queries.weight, config.head_width),
             "self_attn.k_proj": _halves_apart(k, config.head_width),
             "self_attn.v_proj": v,
             "self_attn.o_proj": layer.out.weight,

@@ -89,7 +89,7 @@ class TextTower(nn.Module):
         hidden = embedding(ids, self.tokens) + self.positions[: ids.shape[1]]
         for block in self.blocks:
             hidden = block(hidden)
-        return cast(Tensor, hidden)
+        return hidden
 
 
 class Block(nn.Module):

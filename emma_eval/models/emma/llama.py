@@ -1,7 +1,7 @@
 """LLaMA, as "LLaMA: Open and Efficient Foundation Language Models" and its published code define it.
 
-What is multiplied by the same tokens is one matrix: queries, keys and values; the MLP's gate and up. Only the ends of
-prompts are taken through the whole of the last layer: of the other tokens nobody reads more than keys and values.
+What is multiplied by the same tokens is one matrix: keys and values; the MLP's gate and up. Only the ends of prompts
+are taken through the whole of the last layer: of the other tokens nobody reads more than keys and values.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear, scaled_dot_product_attention, silu
+from torch.nn.functional import embedding, scaled_dot_product_attention, silu
 
 from emma_eval.models.emma.key_values import KeyValues
 from emma_eval.models.emma.llama_config import LlamaConfig
@@ -81,10 +81,11 @@ class Layer(nn.Module):
     def __init__(self, config: LlamaConfig, index: int) -> None:
         super().__init__()
         self.index = index
-        self.heads, self.kv_heads, self.head_width = config.heads, config.kv_heads, config.head_width
+        self.head_width = config.head_width
         width, attention = config.width, config.heads * config.head_width
         self.attention_norm = nn.RMSNorm(width, config.epsilon)
-        self.qkv = nn.Linear(width, attention + 2 * config.kv_heads * config.head_width, bias=False)
+        self.queries = nn.Linear(width, attention, bias=False)
+        self.keys_values = nn.Linear(width, 2 * config.kv_heads * config.head_width, bias=False)
         self.out = nn.Linear(attention, width, bias=False)
         self.mlp_norm = nn.RMSNorm(width, config.epsilon)
         self.gate_up = nn.Linear(width, 2 * config.mlp_width, bias=False)
@@ -95,25 +96,17 @@ class Layer(nn.Module):
     ) -> Tensor:
         """Hidden states (B, L, D), overwritten -> the next layer's; at `ends` (B, Q) alone, where given."""
         normed = self.attention_norm(hidden)
-        if ends is None:
-            queries, keys, values = self._turned(self.qkv(normed), turns, self.heads)
-        else:
-            queries_rows = self.heads * self.head_width
-            _, keys, values = self._turned(linear(normed, self.qkv.weight[queries_rows:]), turns, 0)
+        keys, values = self._heads(self.keys_values(normed)).chunk(2, dim=2)
+        memory.update(_turn(keys, turns).transpose(1, 2), values.transpose(1, 2), self.index)
+        if ends is not None:
             hidden, normed, turns = (_at(ends, part) for part in (hidden, normed, turns))
-            queries = _turn(self._split(linear(normed, self.qkv.weight[:queries_rows])), turns).transpose(1, 2)
-        memory.update(keys, values, self.index)
+        queries = _turn(self._heads(self.queries(normed)), turns).transpose(1, 2)
         hidden = _add_product(hidden, attend(queries, *memory.stored(self.index), mask), self.out)
         gate, up = self.gate_up(self.mlp_norm(hidden)).chunk(2, dim=-1)
         return _add_product(hidden, silu(gate, inplace=True).mul_(up), self.down)
 
-    def _turned(self, products: Tensor, turns: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (B, H, L, Dh) from their products; queries and keys turned to their positions."""
-        turned, values = self._split(products).tensor_split([heads + self.kv_heads], dim=2)
-        queries, keys = _turn(turned, turns).tensor_split([heads], dim=2)
-        return queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
-
-    def _split(self, products: Tensor) -> Tensor:
+    def _heads(self, products: Tensor) -> Tensor:
+        """(B, L, H Dh) -> (B, L, H, Dh)."""
         return products.view(*products.shape[:2], -1, self.head_width)
 
 

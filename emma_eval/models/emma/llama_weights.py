@@ -70,7 +70,8 @@ def joined(config: LlamaConfig, tensors: Mapping[str, Tensor]) -> Iterator[tuple
         queries, keys = (pairs_together(part[f"self_attn.{name}_proj"], config.head_width) for name in "qk")
         ours = {
             "attention_norm": part["input_layernorm"],
-            "qkv": torch.cat([queries, keys, part["self_attn.v_proj"]]),
+            "queries": queries,
+            "keys_values": torch.cat([keys, part["self_attn.v_proj"]]),
             "out": part["self_attn.o_proj"],
             "mlp_norm": part["post_attention_layernorm"],
             "gate_up": torch.cat([part["mlp.gate_proj"], part["mlp.up_proj"]]),

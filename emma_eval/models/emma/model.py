@@ -130,7 +130,7 @@ class Emma:
         """What the language model reads in each tree's slots: (size, D) each."""
         shown = self.picture_rows([item for tree in trees for item in tree.pictures], pictures)
         ids = torch.from_numpy(np.concatenate([tree.ids() for tree in trees])).to(self.device)
-        embeds = self.llama.embed(ids).split([tree.size for tree in trees])
+        embeds = torch.split(self.llama.embed(ids), [tree.size for tree in trees])
         for tree, slots in zip(trees, embeds, strict=True):
             for item, slot, _ in tree.items:
                 if isinstance(item, Picture):
