@@ -30,20 +30,24 @@ def evidence(
     wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
 ) -> TaskEvidence:
     """The evidence of these scores; `facts` are fields of the record."""
-    scores = pope_scores(set(wrong), questions)
+    return evidence_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+
+
+def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvidence:
+    """The evidence of a task's scores."""
     scored = TaskScores(
         name=task,
         title=task,
         benchmark=task,
         split="test",
         protocol="official",
-        metric="f1",
+        metric=metric,
         complete=True,
         counts=Counts.of(scores.samples),
         credit=0.0,
         metrics=(),
     )
-    about = TaskFacts(config="c", protocol="official", data={}, truth="t", samples=questions)
+    about = TaskFacts(config="c", protocol="official", data={}, truth="t", samples=len(scores.samples))
     record = pack(scored, about, scores).model_copy(update=facts)
     found = unpack(record, Path("run"))
     return replace(found, record=record)

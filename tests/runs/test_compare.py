@@ -4,7 +4,10 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.runs.compare import compare_runs, holm_over_tasks
-from tests.runs.made_evidence import evidence
+from emma_eval.runs.gate import Tolerances, judge
+from emma_eval.scorers import get_scorer
+from tests.runs.made_evidence import evidence, evidence_of
+from tests.scorers.made import answers_to, questions
 
 
 def test_the_second_run_is_held_against_the_first():
@@ -52,3 +55,22 @@ def test_p_values_are_corrected_over_the_tasks():
     names = ("a", "b", "c")
     comparisons = compare_runs([evidence(set(range(20)), task=n) for n in names], [evidence(task=n) for n in names])
     assert holm_over_tasks(comparisons) == pytest.approx([3 * one.primary.p_value for one in comparisons])
+
+
+def test_gqas_distribution_is_compared_and_gated_like_any_metric():
+    samples = questions("gqa")
+    given = answers_to(samples), answers_to(samples, seed=1)
+    runs = [evidence_of(get_scorer("gqa")(samples, answers), "gqa", "accuracy") for answers in given]
+    (task,) = compare_runs(runs[:1], runs[1:])
+    pair = next(pair for pair in task.metrics if pair.metric.name == "distribution")
+    assert pair.interval[0] <= pair.difference <= pair.interval[1]
+    gated = {finding.metric: finding.verdict for finding in judge(runs[1:], runs[:1], Tolerances()).findings}
+    assert gated["distribution"] in {"pass", "improved", "regressed"}
+
+
+def test_gqas_distribution_cannot_be_told_of_a_part_of_the_samples():
+    samples = questions("gqa")
+    whole, part = (evidence_of(get_scorer("gqa")(s, answers_to(s)), "gqa", "accuracy") for s in (samples, samples[:40]))
+    (task,) = compare_runs([whole], [part], intersect=True)
+    assert {pair.metric.name for pair in task.metrics} >= {"accuracy", "validity"}
+    assert "distribution" not in {pair.metric.name for pair in task.metrics}
