@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import inside, sha256_of_file
-from emma_eval.text import first_complaint
+from emma_eval.record import read_json_record
 
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig
@@ -95,10 +95,7 @@ def listed_split(root: Path, hub: HubConfig, config: str | None) -> Split | None
     path = split_file(root, hub, config)
     if not path.is_file():
         return None
-    try:
-        split = Split.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path}: cannot be read: {first_complaint(error)}; delete it and fetch again") from error
+    split = read_json_record(path, Split, "delete it and fetch again")
     return split if hub.revision in (None, split.revision) else None
 
 
