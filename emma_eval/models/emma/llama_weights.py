@@ -32,8 +32,7 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
         found[name] = _resize(found[name], vocabulary)
     with torch.device("meta"):
         llama = Llama(replace(config, vocabulary=vocabulary))
-    state = {name: value.to(like) for name, value in joined(config, found)}
-    llama.load_state_dict(state, assign=True)
+    llama.load_state_dict(dict(joined(config, found, like)), assign=True)
     return llama.eval().requires_grad_(False)
 
 
@@ -58,12 +57,12 @@ def shapes(config: LlamaConfig) -> dict[str, torch.Size]:
     return {name: torch.Size(shape) for name, shape in named.items()}
 
 
-def joined(config: LlamaConfig, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Our parameters by name, one at a time: a 7B model is never held twice."""
-    yield "embedding", tensors[EMBEDDING]
+def joined(config: LlamaConfig, tensors: Mapping[str, Tensor], like: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Our parameters by name, a layer at a time: a GPU joins them sooner, and needs no room for all of them twice."""
+    yield "embedding", tensors[EMBEDDING].to(like)
     for index in range(config.layers):
         part = {
-            name.removeprefix(f"model.layers.{index}.").removesuffix(".weight"): value
+            name.removeprefix(f"model.layers.{index}.").removesuffix(".weight"): value.to(like)
             for name, value in tensors.items()
             if name.startswith(f"model.layers.{index}.")
         }
@@ -79,13 +78,13 @@ def joined(config: LlamaConfig, tensors: Mapping[str, Tensor]) -> Iterator[tuple
         }
         for name, value in ours.items():
             yield f"layers.{index}.{name}.weight", value
-    yield "norm.weight", tensors[NORM]
-    yield "head.weight", tensors[HEAD]
+    yield "norm.weight", tensors[NORM].to(like)
+    yield "head.weight", tensors[HEAD].to(like)
 
 
 def pairs_together(rows: Tensor, head_width: int) -> Tensor:
     """A head's rows (i, i + Dh / 2) as neighbours: (H Dh, D) -> (H Dh, D)."""
-    return rows.view(-1, 2, head_width // 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+    return rows.reshape(-1, 2, head_width // 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
 
 
 def _resize(rows: Tensor, count: int) -> Tensor:
