@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
-    from emma_eval.readers import load_samples, locate_files
+    from emma_eval.readers import fetched_for, load_local, locate_files
     from emma_eval.scorers import get_scorer, require_tools
     from emma_eval.task import load_task
 
@@ -62,12 +62,11 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         get_scorer(protocol.scorer, **protocol.options)
     if task.files and data_root is None and task.suite is None:
         return "task file is right (no --data ROOT given: data not checked)"
-    found, _ = locate_files(task, data_root)
-    if task.files and not found and not must_exist:
+    found, missing = locate_files(task, data_root)
+    if task.files and not must_exist and not (found or fetched_for(task, data_root, found, missing)):
         return f"task file is right (none of its data below {data_root})"
     require_tools(task.scorer_config().scorer)
-    local_only = task.model_copy(update={"hub": None})
-    samples = load_samples(local_only, data_root, need_images=True)
+    samples = load_local(task, data_root, need_images=True)
     _check_ids(task, samples)
     return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} pictures"
 

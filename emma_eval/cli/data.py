@@ -92,6 +92,8 @@ def _make(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise UserError(f"--data {root}: there is a file of that name") from error
+    except OSError as error:
+        raise UserError(f"--data {root}: no folder can be made there: {error.strerror}") from error
 
 
 def _each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, Path], str]) -> int:

@@ -13,7 +13,10 @@ from emma_eval.text import did_you_mean, in_one_line
 if TYPE_CHECKING:
     from emma_eval.task import HubConfig
 
-_PINNED = "; the task pins commit {}; `hub: {{revision: null}}` in a task file of your own takes the newest"
+_PINNED = (
+    "; commit {} is pinned by --lock, or by the task: then `hub: {{revision: null}}` in a task file of your own takes "
+    "the newest"
+)
 
 
 def list_split(hub: HubConfig, config: str | None) -> Split:

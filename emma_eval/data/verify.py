@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
 from emma_eval.files import sha256_of_file
-from emma_eval.readers import load_samples, locate_files
-from emma_eval.readers.fetched import brought, fetched_splits, repository_folder
+from emma_eval.readers import fetched_for, load_local, locate_files
+from emma_eval.readers.fetched import repository_folder
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def verify(task: TaskConfig, root: Path) -> str:
     """What was checked, in words. Raises UserError for the first thing that is not as it should be."""
     found, missing = locate_files(task, root)
-    splits = fetched_splits(root, task.hub) if missing or brought(root, task.hub, found) else []
+    splits = fetched_for(task, root, found, missing)
     checked = 0
     for split in splits:
         folder = repository_folder(root, split.id)
@@ -29,7 +29,7 @@ def verify(task: TaskConfig, root: Path) -> str:
             checked += 1
     if not splits:
         checked = _check_files(task, found)
-    samples = load_samples(task if splits else task.model_copy(update={"hub": None}), root)
+    samples = load_local(task, root)
     hashes = f"{checked:,} {'hash' if checked == 1 else 'hashes'} as known"
     return f"ok: {len(samples):,} samples, {hashes if checked else 'no hash is known of its files'}"
 

@@ -41,8 +41,9 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
     with no_garbage_collection():
-        if needed or (_fetched(task, data_root, found, missing) and missing):
-            samples = _from_hub(task, data_root, found, _missing_message(task, needed, data_root))
+        fetched = fetched_for(task, data_root, found, missing)
+        if needed or (fetched and missing):
+            samples = _from_hub(task, data_root, bool(found), bool(fetched), _missing_message(task, needed, data_root))
         else:
             samples = reader.read_files(absent | found)
     if task.select:
@@ -52,13 +53,24 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     if limit is None and not allow_partial and not task.expected.allows(len(samples)):
         raise UserError(
             f"task {task.name}: {len(samples):,} samples were read, {task.expected.in_words} are expected; "
-            "complete the data, or pass --allow-partial"
+            "complete the data, or have `run` or `score` take them with --allow-partial"
         )
     return samples[:limit]
 
 
-def _fetched(task: TaskConfig, root: Path | None, found: Mapping[str, Path], missing: Mapping[str, str]) -> list[Split]:
-    """What `data fetch` has brought that is read. Raises UserError where it is not whole."""
+def load_local(task: TaskConfig, root: Path | None, *, need_images: bool = False) -> list[Sample]:
+    """As load_samples, all of them and from this machine alone: official files, or what `data fetch` has brought."""
+    fetched = fetched_for(task, root, *locate_files(task, root))
+    return load_samples(task if fetched else task.model_copy(update={"hub": None}), root, need_images=need_images)
+
+
+def fetched_for(
+    task: TaskConfig, root: Path | None, found: Mapping[str, Path], missing: Mapping[str, str]
+) -> list[Split]:
+    """What `data fetch` has brought and the task reads, given what locate_files says.
+
+    Raises UserError where it is not whole.
+    """
     return fetched_splits(root, task.hub) if missing or brought(root, task.hub, found) else []
 
 
@@ -77,19 +89,21 @@ def row_reader(task: TaskConfig) -> ReadRows | None:
     return reader.read_rows
 
 
-def _from_hub(task: TaskConfig, root: Path | None, found: Mapping[str, Path], missing: str) -> list[Sample]:
+def _from_hub(task: TaskConfig, root: Path | None, found: bool, fetched: bool, missing: str) -> list[Sample]:
     """The hub's samples, fetched ones if there are.
 
     Raises UserError `missing` when some files are found, but none was fetched: two sources are not mixed.
     """
     read_rows = row_reader(task)
-    if task.hub is None or read_rows is None or (found and not fetched_splits(root, task.hub)):
+    if task.hub is None or read_rows is None or (found and not fetched):
         raise UserError(missing)
     from emma_eval.readers.hub import hub_rows
 
     try:
         return read_rows(task.hub.id, hub_rows(task.hub, root))
     except UserError as error:
+        if fetched:
+            raise
         raise UserError(f"{missing}; and from the hub: {error}") from error
 
 

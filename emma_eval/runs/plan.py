@@ -48,8 +48,7 @@ class TaskPlan:
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
-    from emma_eval.readers import load_samples, locate_files
-    from emma_eval.readers.fetched import brought, fetched_splits
+    from emma_eval.readers import fetched_for, load_samples, locate_files
     from emma_eval.scorers import require_tools
     from emma_eval.task import load_task
 
@@ -58,7 +57,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     scorer = task.scorer_config(protocol)
     files = settings.files.get(name, {})
     found, missing = locate_files(task, settings.data, files)
-    fetched = fetched_splits(settings.data, task.hub) if missing or brought(settings.data, task.hub, found) else []
+    fetched = fetched_for(task, settings.data, found, missing)
     with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
         data = background.submit(data_facts, task, found, fetched)
         samples: Sequence[Sample] = load_samples(

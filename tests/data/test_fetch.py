@@ -102,6 +102,8 @@ def test_what_is_fetched_is_read_counted_and_known_again(command, hub, tmp_path)
     assert "Is it red?" in shown
     assert "image: org/gqa (pictures), row" in shown
     assert "my_gqa: ok: 2 samples, 2 hashes as known" in command("data", "verify").stdout
+    assert "my_gqa: ok: 2 samples, 2 pictures" in command("check", "my_gqa").stdout
+    assert re.search("^my_gqa: ok", command("check").stdout, re.MULTILINE)
     assert hub.log == []  # none of these asked the network
 
 
@@ -212,7 +214,7 @@ def test_a_revision_that_is_pinned_is_the_one_that_is_fetched(command, repositor
     (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {'f' * 40}"))
     done = command("data", "fetch", "pinned")
     assert "pinned: PROBLEM: data set org/gqa (main) cannot be listed: " in done.stdout
-    assert "the task pins commit ffffffffffff; `hub: {revision: null}` in a task file of your own" in done.stdout
+    assert "commit ffffffffffff is pinned by --lock, or by the task: then `hub: {revision: null}`" in done.stdout
     (repositories / "tasks" / "pinned.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {COMMIT}"))
     assert "pinned: 2 files fetched" in command("data", "fetch", "pinned").stdout
     assert {path.split("/resolve/")[1].split("/")[0] for _, path, _ in hub.log if "parquet" in path} == {COMMIT}
@@ -228,6 +230,18 @@ def test_what_is_prepared_is_found_again_without_datasets_and_made_again_when_it
     shutil.rmtree(tmp_path / "root" / "hub" / ".prepared")
     assert command("show", "my_gqa", "--offline", patch=NO_DATASETS).returncode == 2
     assert "Is it red?" in command("show", "my_gqa", "--offline").stdout
+
+
+def test_fetched_rows_that_do_not_fit_are_not_said_to_be_missing(command, repositories):
+    command("data", "fetch", "my_pope")
+    (repositories / "tasks" / "few.yaml").write_text(POPE % 1)
+    columns = "hub: {id: org/pope, config: main, split: dev, columns: {question: qestion}}"
+    (repositories / "tasks" / "misread.yaml").write_text(f"extends: my_pope\n{columns}\n")
+    few, misread = command("data", "fetch", "few"), command("data", "fetch", "misread")
+    for name in ("few", "misread"):
+        (repositories / "tasks" / f"{name}.yaml").unlink()
+    assert "are expected; complete the data, or have `run` or `score` take them with --allow-partial" in few.stdout
+    assert "misread: PROBLEM: org/pope, row 0: key 'qestion' is missing; did you mean 'question'?" in misread.stdout
 
 
 def test_a_run_records_the_commit(command, tmp_path):

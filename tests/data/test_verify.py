@@ -60,6 +60,7 @@ def test_what_is_there_need_not_be_fetched(seed, capsys):
         (["status"], "--data ROOT is missing"),
         (["verify", "--data", "no/such"], "--data no/such: no such folder"),
         (["fetch", "pop", "--data", "{file}"], "--data {file}: there is a file of that name"),
+        (["fetch", "pop", "--data", "/dev/null/x"], "--data /dev/null/x: no folder can be made there: Not a directory"),
         (["ftech"], "invalid choice: 'ftech'"),
     ],
 )
