@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +63,28 @@ def fill(module: ModuleT, tensors: Mapping[str, Tensor], source: Path | str, pre
     found = take(tensors, expected, source)
     module.load_state_dict({name.removeprefix(prefix): value for name, value in found.items()})
     return module
+
+
+def parts_of(
+    module: nn.Module, names: Callable[[str], Sequence[str]], tensors: Mapping[str, Tensor], source: Path | str
+) -> dict[str, list[Tensor]]:
+    """For each parameter of a module the stored tensors that stand in it one above another, as `names` names them.
+
+    They are equal parts of it. Raises UserError like `take`.
+    """
+    parts = {name: names(name) for name in module.state_dict()}
+    expected = {
+        part: torch.Size((value.shape[0] // len(parts[name]), *value.shape[1:]))
+        for name, value in module.state_dict().items()
+        for part in parts[name]
+    }
+    found = take(tensors, expected, source)
+    return {name: [found[part] for part in of] for name, of in parts.items()}
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Tensors one above another; a single one as it is."""
+    return torch.cat(list(parts)) if len(parts) > 1 else parts[0]
 
 
 def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
