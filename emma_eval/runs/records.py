@@ -8,16 +8,28 @@ when the record is opened again; damage anywhere else is an error, because it wa
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import TracebackType, UnionType
 from typing import Any, Self
 
 from emma_eval.errors import UserError
 from emma_eval.types import Response
 
+Fields = Mapping[str, type | UnionType]
+FIELDS: Fields = {
+    "id": str,
+    "round": int,
+    "prompt": str,
+    "instruction": str,
+    "text": str | None,
+    "tokens": int,
+    "seconds": int | float,
+    "error": str | None,
+}
 SYNC_SECONDS = 2.0  # how much work a power cut may cost
 
 
@@ -35,10 +47,17 @@ def to_record(response: Response) -> dict[str, Any]:
     }
 
 
+def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
+    """Raise KeyError or TypeError unless the record has these fields, of these types, numbers finite."""
+    for name, kind in fields.items():
+        value = record[name]
+        if not isinstance(value, kind) or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"{name} is {value!r:.40}")
+
+
 def from_record(record: Mapping[str, Any]) -> Response:
     """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
-    if not isinstance(record["id"], str) or not isinstance(record["round"], int):
-        raise TypeError("id must be text and round a number")
+    require_fields(record, FIELDS)
     if (record["text"] is None) == (record["error"] is None):
         raise ValueError("exactly one of text and error must be given")
     return Response(
@@ -71,7 +90,7 @@ def _read(path: Path) -> tuple[list[Response], int]:
     for number, line in enumerate(lines, 1):
         try:
             responses.append(from_record(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines):  # the line that was being written when the process or the power went
                 break
             raise UserError(

@@ -1,12 +1,13 @@
 """The record of answers survives whatever ends the process, and is refused when it is not what was written."""
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.runs.records import ResponseLog, read_responses
+from emma_eval.runs.records import ResponseLog, read_responses, to_record
 from emma_eval.types import Response
 
 
@@ -74,7 +75,7 @@ def test_wherever_the_file_is_cut_whole_answers_stay_and_the_next_is_appended_cl
     assert numbers == [n for n, end in zip("12", (len(whole) // 2, len(whole)), strict=True) if cut >= end - 1] + ["9"]
 
 
-@pytest.mark.parametrize("damage", [b"garbage\n", b"\n", b'{"id": 1}\n', b"[]\n"])
+@pytest.mark.parametrize("damage", [b"garbage\n", b"\n", b'{"id": 1}\n', b"[]\n", b"[" * 99_999 + b"\n"])
 def test_damage_before_the_last_line_names_file_and_line(tmp_path, damage):
     path = tmp_path / "t.jsonl"
     written(path, response(1))
@@ -83,6 +84,17 @@ def test_damage_before_the_last_line_names_file_and_line(tmp_path, damage):
     with path.open("ab") as file:
         file.write(path.read_bytes().split(b"\n")[0] + b"\n")
     with pytest.raises(UserError, match=r"t\.jsonl, line 2 is damaged"):
+        read_responses(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("prompt", []), ("instruction", None), ("text", 5), ("tokens", "3"), ("tokens", 1e9), ("seconds", float("nan"))],
+)
+def test_a_field_of_another_kind_is_damage(tmp_path, field, value):
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(to_record(response(1)) | {field: value}) + "\n" + json.dumps(to_record(response(2))))
+    with pytest.raises(UserError, match=rf"t\.jsonl, line 1 is damaged \(.*{field}"):
         read_responses(path)
 
 

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.files import read_bytes
 from emma_eval.reports.measured import labels
 from emma_eval.reports.scores_file import ScoresFile, TaskScores, read_scores
-from emma_eval.runs.evidence import TaskEvidence, read_run
+from emma_eval.runs.evidence import WRITTEN_BY_RUN, TaskEvidence, read_run
 from emma_eval.runs.execute import record_path
 from emma_eval.runs.manifest import Manifest, read_manifest
-from emma_eval.runs.records import read_responses
+from emma_eval.runs.records import Fields, read_responses, require_fields
 from emma_eval.types import Key, Response, SampleScore
+
+SAMPLE_FIELDS: Fields = {"id": str, "value": int | float, "read_as": str, "status": str, "cluster": str}
+STATUSES = ("answered", "failed", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,18 @@ def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
 
 
 def _samples(path: Path) -> Mapping[str, SampleScore]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            scores = [SampleScore(**json.loads(line)) for line in lines]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; the command that made the run writes it again") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); the command that made the run writes it again") from None
-    return {score.id: score for score in scores}
+    if not path.exists():
+        raise UserError(f"{path} is missing; {WRITTEN_BY_RUN}")
+    scores = {}
+    for number, line in enumerate(read_bytes(path).splitlines(), 1):
+        try:
+            record = json.loads(line)
+            require_fields(record, SAMPLE_FIELDS)
+            if record["status"] not in STATUSES:
+                raise ValueError(f"status is {record['status']!r}")
+            scores[record["id"]] = SampleScore(**record)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {WRITTEN_BY_RUN}"
+            ) from None
+    return scores

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -116,6 +118,19 @@ def test_panels_hold_the_values_of_the_scores_file(runs):
     first, second = profiles(read, {"gqa": 100.0})
     assert [mark.name for mark in first.rows[0].marks] == ["alpha", "beta"]
     assert [mark.name for mark in second.rows[0].marks] == ["beta", "alpha"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{}", "[" * 99_999, '"value": "1"', '"value": NaN', '"status": "odd"', '"id": []', '"more": 1']
+)
+def test_a_damaged_list_of_samples_is_named_by_its_line(damage, runs, tmp_path):
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    path = run / "samples" / "gqa.jsonl"
+    first, *rest = path.read_text().splitlines()
+    changed = json.dumps(json.loads(first) | json.loads(f"{{{damage}}}")) if damage.startswith('"') else damage
+    path.write_text("\n".join([changed, *rest]))
+    with pytest.raises(UserError, match=r"samples/gqa.jsonl, line 1 cannot be read .* writes it"):
+        write_report([run], tmp_path / "out")
 
 
 def test_a_folder_that_is_no_finished_run_is_a_mistake(tmp_path, runs):
