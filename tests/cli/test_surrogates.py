@@ -84,7 +84,7 @@ def test_records_and_scores_can_be_read_and_count_rightly(runs, capsys):
 def test_every_command_takes_the_runs(runs, capsys):
     one, two = runs / "one", runs / "two"
     baseline = runs / "baseline.json"
-    assert call(runs, "leaderboard", one, two) == 0
+    assert call(runs, "leaderboard", one, two, "--output", runs / "board") == 0
     assert call(runs, "compare", one, two, "--flips", "5", "--json", runs / "compared.json") == 0
     assert "1 won" in capsys.readouterr().out or json.loads((runs / "compared.json").read_text())
     assert call(runs, "baseline", one, "--output", baseline) == 0
