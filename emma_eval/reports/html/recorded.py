@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.files import read_bytes
@@ -93,12 +94,16 @@ def _samples(path: Path) -> Mapping[str, SampleScore]:
     for number, line in enumerate(read_bytes(path).splitlines(), 1):
         try:
             record = json.loads(line)
-            require_fields(record, SAMPLE_FIELDS)
-            if record["status"] not in STATUSES:
-                raise ValueError(f"status is {record['status']!r}")
-            scores[record["id"]] = SampleScore(**record)
+            scores[record["id"]] = _sample(record)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {WRITTEN_BY_RUN}"
             ) from None
     return scores
+
+
+def _sample(record: Mapping[str, Any]) -> SampleScore:
+    require_fields(record, SAMPLE_FIELDS)
+    if record["status"] not in STATUSES:
+        raise ValueError(f"status is {record['status']!r}")
+    return SampleScore(**record)
