@@ -111,7 +111,7 @@ class Answer:
 
 Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
-Unit = Literal["percent", "fraction", "points", "count"]
+Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
 Better = Literal["higher", "lower", "unranked"]
 
 

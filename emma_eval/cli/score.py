@@ -25,7 +25,7 @@ examples:
 answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "round_id" for circular passes;
 the official result formats are read too. exit codes: 0 scored, 1 samples that failed, 2 a mistake to mend"""
 
-DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "count": 0}
+DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
         corner="Task",
         headings=tuple(Heading((head,), "unranked") for head in HEADS),
         rows=tuple(Row(finding.task, _cells(finding)) for finding in result.findings),
-        notes=tuple(f"{task}: not in the baseline, so nothing is said of it" for task in result.new),
+        notes=tuple(f"{name}: not in the baseline, so nothing is said of it" for name in result.new),
     )
 
 

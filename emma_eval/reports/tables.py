@@ -74,10 +74,9 @@ class Footnotes:
 
 
 def format_value(value: float, unit: str) -> str:
-    """As the field prints scores: one decimal; fractions as percent; counts whole."""
-    if unit == "count":
-        return f"{value:.0f}"
-    return f"{value * 100 if unit == 'fraction' else value:z.1f}"
+    """As the field prints scores: one decimal, three on a scale of its own; fractions as percent; counts whole."""
+    decimals = {"count": 0, "number": 3}.get(unit, 1)
+    return f"{value * 100 if unit == 'fraction' else value:z.{decimals}f}"
 
 
 def format_interval(low: float, high: float, unit: str) -> str:

@@ -82,7 +82,7 @@ class GateResult:
 
     findings: tuple[Finding, ...]
     lost: Mapping[str, tuple[Flip, ...]]
-    new: tuple[str, ...]  # tasks that the baseline does not have
+    new: tuple[str, ...]  # tasks, and metrics as `task: metric`, that the baseline does not have
 
     @property
     def failed(self) -> bool:
@@ -115,6 +115,7 @@ def judge(
     _check_names(before, tolerances, tasks)
     findings: list[Finding] = []
     tested: list[tuple[str, Paired]] = []
+    new: list[str] = []
     lost = {}
     for task in tasks or before:
         reasons = differences(before[task], now[task]) if task in now else ["the run has no scores of it"]
@@ -123,6 +124,8 @@ def judge(
             continue
         pairs = compare_metrics(before[task].scores, now[task].scores, is_gated, RESAMPLES)
         tested += [(task, pair) for pair in pairs]
+        added = _gated_names(now[task]) - _gated_names(before[task])
+        new += [f"{task}: {name}" for name in sorted(added)]
         gone = _gated_names(before[task]) - {pair.metric.name for pair in pairs}
         findings += [Finding(task, name, "incomparable", reason="the run does not have it") for name in sorted(gone)]
         if (most := tolerances.most_changed(task)) is not None:
@@ -130,8 +133,8 @@ def judge(
         lost[task] = tuple(flips(before[task].scores, now[task].scores, before[task].primary)[1])
     corrected = holm([pair.p_value for _, pair in tested])
     findings += [_finding(task, pair, p, tolerances) for (task, pair), p in zip(tested, corrected, strict=True)]
-    new = () if tasks else tuple(task for task in now if task not in before)
-    return GateResult(tuple(findings), lost, new)
+    new += [] if tasks else [task for task in now if task not in before]
+    return GateResult(tuple(findings), lost, tuple(new))
 
 
 def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) -> Finding:

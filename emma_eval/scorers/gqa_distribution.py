@@ -33,7 +33,7 @@ def distribution(balanced: Sequence[Sample], scored: Sequence[SampleScore], plac
     value = chi_square(balanced, scored)
     grouped = [place for place, sample in enumerate(balanced) if sample.meta["groups"]["global"] is not None]
     if not grouped:
-        return Metric("distribution", value, len(scored), "points", better="lower")
+        return Metric("distribution", value, len(scored), "number", better="lower")
     table = _table([balanced[place] for place in grouped], [scored[place] for place in grouped])
     first_of: dict[int, int] = {}
     for place, picture in zip(grouped, table.pictures.tolist(), strict=True):
@@ -44,7 +44,7 @@ def distribution(balanced: Sequence[Sample], scored: Sequence[SampleScore], plac
         "distribution",
         value,
         len(scored),
-        "points",
+        "number",
         better="lower",
         ratios=(parts,),
         scale=most,

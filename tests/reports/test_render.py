@@ -12,7 +12,7 @@ from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, terminal
 from emma_eval.reports.scores_file import Interval
-from emma_eval.reports.tables import Cell, Heading, Row, Table
+from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.reports.write import write_leaderboard
 from tests.reports.made import metric, scores, task
 
@@ -71,6 +71,21 @@ Not comparable. \\
 \textsuperscript{a} doubtful: 100\% \textless{}sure\textgreater{}
 \par}
 """
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.664, "fraction", "66.4"),
+        (87.46, "percent", "87.5"),
+        (648.0, "points", "648.0"),
+        (-0.0, "points", "0.0"),
+        (25.0, "count", "25"),
+        (0.10871, "number", "0.109"),
+    ],
+)
+def test_a_value_is_printed_as_the_field_prints_it(value, unit, text):
+    assert format_value(value, unit) == text
 
 
 def test_an_interval_stands_behind_its_value():

@@ -1,5 +1,7 @@
 """The gate's verdicts: on the right task, by its tolerances, and never silent about what it can't compare."""
 
+from dataclasses import replace
+
 import pytest
 
 from emma_eval.errors import UserError
@@ -74,6 +76,14 @@ def test_what_cannot_be_compared_fails(now, reason):
 def test_a_task_beyond_the_baseline_is_told_and_does_not_fail():
     result = judge([evidence(), evidence(task="new")], [evidence()], Tolerances())
     assert (result.new, result.failed) == (("new",), False)
+
+
+def test_a_metric_beyond_the_baseline_is_told_and_does_not_fail():
+    whole = evidence()
+    known = tuple(metric for metric in whole.scores.metrics if metric.name != "recall")
+    older = replace(whole, scores=replace(whole.scores, metrics=known))
+    result = judge([whole], [older], Tolerances())
+    assert (result.new, result.failed) == (("pope: recall",), False)
 
 
 def test_tolerances_from_yaml(tmp_path):
