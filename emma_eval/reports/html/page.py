@@ -27,7 +27,7 @@ from emma_eval.reports.html.recorded import RecordedRun, TaskRecord, read_eviden
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
-from emma_eval.runs.compare import compare_runs, holm_over_tasks
+from emma_eval.runs.compare import compare_task, holm_over_tasks
 from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.runs.progress import duration
 
@@ -137,18 +137,21 @@ def _environment() -> Environment:
 def _comparisons(
     runs: Sequence[RecordedRun], evidence: Mapping[int, list[TaskEvidence]]
 ) -> tuple[list[Table], list[str]]:
-    """Every other run against the first, and why some are not compared."""
+    """Every other run against the first on the tasks of both, and why some are not compared."""
     tables, problems = [], []
     for number in range(1, len(runs)):
         if not {0, number} <= evidence.keys():
             continue
         names = runs[0].label, runs[number].label
-        try:
-            compared = compare_runs(evidence[0], evidence[number])
-        except UserError as error:
-            problems.append(f"{names[1]} is not compared with {names[0]}: {error}")
-            continue
-        tables.append(comparison_table(compared, holm_over_tasks(compared), names))
+        theirs = {task.task: task for task in evidence[number]}
+        compared = []
+        for task in (task for task in evidence[0] if task.task in theirs):
+            try:
+                compared.append(compare_task(task, theirs[task.task]))
+            except UserError as error:
+                problems.append(f"{names[1]} is not compared with {names[0]}: {error}")
+        if compared:
+            tables.append(comparison_table(compared, holm_over_tasks(compared), names))
     return tables, problems
 
 

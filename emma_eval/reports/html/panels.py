@@ -6,8 +6,10 @@ The page draws them as SVG (`charts`), `reports.figures` as PNG and SVG for pape
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from emma_eval.errors import UserError
 from emma_eval.reports.html.recorded import RecordedRun
 from emma_eval.reports.scores_file import MetricRecord, TaskScores
 from emma_eval.reports.tables import as_percent, format_interval, format_value
@@ -15,6 +17,7 @@ from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.stats.bootstrap import full_range
 
 PERCENT = (0.0, 100.0)
+IN_PERCENT = ("percent", "fraction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
             if (metric := one.find(one.metric))
         ]
         if primary := task.find(task.metric):
-            bounds = PERCENT if primary.unit != "points" else None
+            bounds = PERCENT if primary.unit in IN_PERCENT else None
             panels.append(Panel(task.name, task.title, _subtitle(task, task.metric), tuple(rows), bounds))
     return panels
 
@@ -104,7 +107,11 @@ def profiles(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> list[P
 
 def full_ranges(evidence: Mapping[int, Sequence[TaskEvidence]]) -> dict[str, float]:
     """By task: the full range of its primary metric, which only a run's evidence tells."""
-    return {task.task: full_range(task.primary) for tasks in evidence.values() for task in tasks}
+    found = {}
+    for task in (task for tasks in evidence.values() for task in tasks):
+        with suppress(UserError):  # the scorer does not say what each sample adds
+            found[task.task] = full_range(task.primary)
+    return found
 
 
 def comparable(runs: Sequence[RecordedRun]) -> list[TaskScores]:
@@ -148,7 +155,7 @@ def _category_panel(runs: Sequence[RecordedRun], task: TaskScores, group: str) -
             if (found := one.find(name, group, metric.category))
         ]
         rows.append(PanelRow(metric.category, tuple(marks), metric.n))
-    bounds = PERCENT if all(metric.unit != "points" for metric in shown) else None
+    bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in shown) else None
     title = group.replace("_", " ")
     return Panel(f"{task.name}-{group}", title, name.replace("_", " "), tuple(rows), bounds)
 

@@ -14,8 +14,8 @@ from emma_eval.errors import UserError
 from emma_eval.reports.html import write
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
 from emma_eval.reports.html.embedding import content_policy, embedded_json
-from emma_eval.reports.html.panels import category_panels, profiles, score_panels
-from emma_eval.reports.html.recorded import read_runs
+from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
+from emma_eval.reports.html.recorded import read_evidence, read_runs
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.reports.html.truth import benchmark_samples
 from emma_eval.reports.html.write import write_report
@@ -131,6 +131,16 @@ def test_a_damaged_list_of_samples_is_named_by_its_line(damage, runs, tmp_path):
     path.write_text("\n".join([changed, *rest]))
     with pytest.raises(UserError, match=r"samples/gqa.jsonl, line 1 cannot be read .* writes it"):
         write_report([run], tmp_path / "out")
+
+
+def test_a_task_that_cannot_be_compared_is_named_on_the_page(runs, tmp_path):
+    """Nor has a scorer's task that does not say what each sample adds a place among the profiles."""
+    run = Path(shutil.copytree(runs[1], tmp_path / "run"))
+    path = run / "evidence" / "gqa.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": []}))
+    page = write_report([runs[0], run], tmp_path / "out").read_text()
+    assert "beta is not compared with alpha: task gqa: its metric accuracy can&#39;t be compared" in page
+    assert full_ranges(read_evidence(read_runs([run]))[0]) == {}
 
 
 def test_a_folder_that_is_no_finished_run_is_a_mistake(tmp_path, runs):
