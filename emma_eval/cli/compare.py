@@ -54,6 +54,6 @@ def run(args: argparse.Namespace) -> int:
     if apart and not args.task:
         print(f"in one run only: {', '.join(apart)}")
     if args.flips:
-        for comparison in comparisons:
-            print("\n".join(map(one_line, flip_lines(comparison, args.flips))))
+        for line in (line for comparison in comparisons for line in flip_lines(comparison, args.flips)):
+            print(one_line(line))
     return 0

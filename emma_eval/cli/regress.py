@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
     require_place("--junit", args.junit)
     require_place("--markdown", args.markdown)
+    shown = os.environ.get(SUMMARY_VARIABLE)
+    require_place(f"${SUMMARY_VARIABLE}", Path(shown) if shown else None)
     (old_name, baseline), (new_name, run) = read_measured(args.baseline), read_measured(args.run)
     result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
     names = (old_name, new_name)
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         write_atomic(args.junit, junit(result))
     if args.markdown:
         write_atomic(args.markdown, gate_markdown(result, names))
-    if shown := os.environ.get(SUMMARY_VARIABLE):
+    if shown:
         with Path(shown).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(result, names))
     print_table(gate_table(result, names))

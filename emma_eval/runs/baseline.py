@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from emma_eval.errors import UserError
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.record import Record, compact_json, read_json_record
 from emma_eval.reports.scores_file import ModelRecord, read_scores
 from emma_eval.runs.environment import results_folder
 from emma_eval.runs.evidence import SCHEMA_VERSION, Evidence, TaskEvidence, read_run, unpack
+
+EXPECTED = "a run's folder or a file that the command baseline wrote is expected"
 
 
 class Baseline(Record):
@@ -33,5 +36,7 @@ def read_measured(path: Path) -> tuple[str, list[TaskEvidence]]:
     """Model and tasks of a run folder, or of a baseline's file. Raises UserError if it can't be read."""
     if path.is_dir():
         return read_scores(path).model.name, read_run(path)
-    baseline = read_json_record(path, Baseline, "the command baseline writes it again from a run")
+    if not path.exists():
+        raise UserError(f"{path} is missing: {EXPECTED}")
+    baseline = read_json_record(path, Baseline, EXPECTED)
     return baseline.model.name, [unpack(record, path) for record in baseline.tasks]

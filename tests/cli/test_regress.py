@@ -86,6 +86,29 @@ def test_a_report_that_has_no_place_is_told_before_any_work(arguments, tmp_path,
     assert f"{option} {tmp_path / 'no' / 'file'}: a file in a folder that exists" in capsys.readouterr().err
 
 
+def test_a_summary_that_has_no_place_is_told(runs, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(runs / "no" / "summary.md"))
+    assert call("regress", runs / "good", "--baseline", runs / "good") == 2
+    assert capsys.readouterr().err.startswith("error: $GITHUB_STEP_SUMMARY ")
+
+
+def test_a_baseline_is_a_file(runs, capsys):
+    assert call("baseline", runs / "good", "--output", runs) == 2
+    assert capsys.readouterr().err == f"error: --output {runs} is a folder: a file is expected\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "regress"])
+def test_what_is_not_there_is_one_line(command, runs, capsys):
+    rest = {"compare": [runs / "good"], "regress": ["--baseline", runs / "good"]}[command]
+    assert call(command, runs / "gone", *rest) == 2
+    assert "gone is missing: a run's folder or a file that" in capsys.readouterr().err
+
+
+def test_flips_stand_without_empty_lines(runs, capsys):
+    assert call("compare", runs / "good", runs / "good", "--flips", "5") == 0
+    assert not capsys.readouterr().out.endswith("\n\n")
+
+
 @pytest.mark.parametrize("command", ["compare", "baseline", "regress"])
 def test_what_is_no_run_is_one_line(command, tmp_path, capsys):
     rest = {"compare": [tmp_path], "baseline": [], "regress": ["--baseline", tmp_path]}[command]
