@@ -63,11 +63,12 @@ def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
     return marked
 
 
-def require(place: str, *about: Any) -> None:
-    """Make the check of what stands at `module:attribute`, if it has one. Raises UserError for a missing tool."""
+def require(place: str, *about: Any) -> bool:
+    """Make the check of what stands at `module:attribute`; whether it has one. Raises UserError for a missing tool."""
     check = getattr(imported(place), "requirements", None)
     if check is not None:
         check(*about)
+    return check is not None
 
 
 @cache

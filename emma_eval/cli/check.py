@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
     from emma_eval.readers import fetched_for, load_local, locate_files
-    from emma_eval.scorers import get_scorer, require_tools
+    from emma_eval.scorers import get_scorer, require_ready, require_tools
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -65,8 +65,11 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     found, missing = locate_files(task, data_root)
     if task.files and not must_exist and not (found or fetched_for(task, data_root, found, missing)):
         return f"task file is right (none of its data below {data_root})"
-    require_tools(task.scorer_config().scorer)
+    scoring = task.scorer_config()
+    require_tools(scoring.scorer)
     samples = load_local(task, data_root, need_images=True)
+    if all(sample.answers for sample in samples):
+        require_ready(scoring.scorer, scoring.options, samples)
     _check_ids(task, samples)
     return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} pictures"
 

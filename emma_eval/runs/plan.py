@@ -49,7 +49,7 @@ class TaskPlan:
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
     from emma_eval.readers import fetched_for, load_samples, locate_files
-    from emma_eval.scorers import require_tools
+    from emma_eval.scorers import require_ready
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -79,7 +79,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts)
     if plan.is_scored:
-        require_tools(scorer.scorer)  # else hours of answers may come before the word that it is missing
+        require_ready(scorer.scorer, scorer.options, samples)  # else hours of answers may come before the word of it
     return plan
 
 

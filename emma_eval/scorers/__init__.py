@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, cast, get_args, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args, get_type_hints
 
 from emma_eval.errors import UserError
 from emma_eval.plugins import imported, require, with_plugins
 from emma_eval.text import did_you_mean
-from emma_eval.types import Scorer
+from emma_eval.types import Answers, Sample, Scorer, Scores
 
 _SHIPPED: dict[str, str] = {
     "amber": "emma_eval.scorers.amber:amber",
@@ -64,12 +64,39 @@ def get_scorer(name: str, **options: str) -> Scorer:
             raise UserError(f"scorer {name!r} has no option {option!r}{did_you_mean(option, known)}")
         if value not in known[option]:
             raise UserError(f"scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), known[option])}")
-    return cast(Scorer, functools.partial(scorer, **options))
+    return _worded(name, functools.partial(scorer, **options))
 
 
-def require_tools(name: str) -> None:
-    """Raise UserError, with the mend, for a program or package that the scorer needs and that is not installed."""
-    require(known_scorers()[name])
+def _worded(name: str, scorer: Scorer) -> Scorer:
+    """The scorer, whose missing of a meta entry is a UserError: a task file has it read another benchmark's samples."""
+
+    def scored(samples: Sequence[Sample], answers: Answers) -> Scores:
+        try:
+            return scorer(samples, answers)
+        except KeyError as error:
+            key = error.args[0]
+            if all(key in sample.meta for sample in samples):
+                raise
+            raise UserError(
+                f"the scorer {name!r} reads {key!r} of every sample, which the task's reader does not give; with the "
+                "reader `table`, `columns.meta` can name a column for it"
+            ) from error
+
+    return scored
+
+
+def require_tools(name: str) -> bool:
+    """Whether the scorer needs programs or packages. Raises UserError, with the mend, for one that is not installed."""
+    return require(known_scorers()[name])
+
+
+def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sample]) -> None:
+    """Raise UserError, with the mend, for what would keep the scorer from scoring the samples, as far as can be told.
+
+    A missing tool does; a scorer that needs none is tried on the first sample.
+    """
+    if not require_tools(name):
+        get_scorer(name, **options)(samples[:1], {})
 
 
 def _options(scorer: Callable[..., Any]) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from emma_eval.scorers.common import picture_of, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 
 COUNTER_START = 0.001
@@ -34,7 +34,7 @@ def amber(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     The tool prints one place; here accuracy, precision and recall are unrounded.
     """
-    require_truth(samples)
+    require_truth(samples, lambda _: YES_OR_NO)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         return float(text == sample.answers[0].capitalize()), text if text in ("Yes", "No") else ""

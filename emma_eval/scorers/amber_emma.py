@@ -4,7 +4,10 @@ The script looks a question's truth up with its id, which counts from 1, in a li
 held against the record after its own. Of the questions of one id only the first counts, and its hit is added when the
 next id begins, so that the last id never hits. A question after the last record ends the run.
 
-Reads of a Sample: meta `shifted_truth` (the next record's truth, None after the last), `record` (the id in the file).
+The script is run on the queries of each dimension by themselves, which the published numbers are of: the breakdown.
+
+Reads of a Sample: meta `shifted_truth` (the next record's truth, None after the last), `record` (the id in the file),
+and `category`, the dimension.
 """
 
 from __future__ import annotations
@@ -13,32 +16,49 @@ from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import averaged, require_truth, score_each
-from emma_eval.types import Answers, Sample, Scores
+from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
+
+DIMENSIONS = ("existence", "attribute", "relation")
 
 
 def amber_emma(samples: Sequence[Sample], answers: Answers) -> Scores:
-    """The accuracy (a fraction) that the script prints last, with 4 places: hits of all ids but the last, over ids."""
+    """The accuracy (a fraction) that the script prints last, with 4 places: hits of all ids but the last, over ids.
+
+    Overall, as for the file of all queries, and by dimension, as for the file of each.
+    """
     require_truth(samples)
-    places = _first_of_each_record(samples)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as, truth = text.strip().lower(), sample.meta["shifted_truth"]
         return float(truth is not None and read_as == truth.lower()), read_as
 
     scored = score_each(samples, answers, read)
-    hits = [scored[place].value for place in places[:-1]] + [0.0] * bool(places)
     note = (
         "EMMA's own count: each question is held against the next record's truth, and the last id never hits; "
         "it is no measure of hallucination"
     )
-    return Scores((averaged("accuracy", hits, mean, "fraction", places=places),), tuple(scored), (note,))
+    asked = {
+        part: [place for place, sample in enumerate(samples) if part in ("", sample.category)]
+        for part in ("", *DIMENSIONS)
+    }
+    metrics = (_printed(samples, scored, places, part) for part, places in asked.items() if places)
+    return Scores(tuple(metrics), tuple(scored), (note,))
 
 
-def _first_of_each_record(samples: Sequence[Sample]) -> list[int]:
+def _printed(samples: Sequence[Sample], scored: Sequence[SampleScore], asked: Sequence[int], dimension: str) -> Metric:
+    """What the script prints of the questions at these places: a run of its own."""
+    places = _first_of_each_record(samples, asked)
+    hits = [scored[place].value for place in places[:-1]] + [0.0] * bool(places)
+    group = "dimension" if dimension else ""
+    return averaged("accuracy", hits, mean, "fraction", places=places, group=group, category=dimension)
+
+
+def _first_of_each_record(samples: Sequence[Sample], asked: Sequence[int]) -> list[int]:
     """Where each id is asked about first, up to the question that ends the run."""
     first: dict[int, int] = {}
-    for place, sample in enumerate(samples):
-        if sample.meta["shifted_truth"] is None:
+    for place in asked:
+        meta = samples[place].meta
+        if meta["shifted_truth"] is None:
             break
-        first.setdefault(sample.meta["record"], place)
+        first.setdefault(meta["record"], place)
     return list(first.values())

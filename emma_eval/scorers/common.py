@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -14,8 +14,14 @@ from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
 GroupT = TypeVar("GroupT", bound=Hashable)
 
 
-def require_truth(samples: Sequence[Sample]) -> None:
-    """Raise UserError if there is nothing to score, or a sample whose truth is held back."""
+YES_OR_NO = ("yes", "no")
+
+
+def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collection[str]] = lambda _: ()) -> None:
+    """Raise UserError if there is nothing to score, a truth is held back, or is not among those given (if any are).
+
+    Shipped readers of one benchmark look at its truth themselves; with the reader `table` it may be anything.
+    """
     if not samples:
         raise UserError("there are no samples to score")
     held_back = next((sample.id for sample in samples if not sample.answers), None)
@@ -23,6 +29,13 @@ def require_truth(samples: Sequence[Sample]) -> None:
         raise UserError(
             f"sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
         )
+    for sample in samples:
+        allowed, truth = among(sample), sample.answers[0]
+        if allowed and truth not in allowed:
+            raise UserError(
+                f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
+                "answer_is and answer_words of its task file's `columns` say how it is read"
+            )
 
 
 Average = Callable[[Sequence[float]], float]

@@ -1,9 +1,9 @@
 """Exact match for data sets of short closed answers, such as easy-VQA.
 
-No official tool exists for these: an answer is right if it equals the truth after strip, lower-case, and the loss of
-one trailing full stop.
+No official tool exists for these: an answer is right if it equals the truth, or one of several, after strip,
+lower-case, and the loss of one trailing full stop.
 
-Reads of a Sample: `answers` (one text), `category`.
+Reads of a Sample: `answers`, `category`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def exact(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)
-        return float(read_as == read_answer(sample.answers[0])), read_as
+        return float(read_as in map(read_answer, sample.answers)), read_as
 
     scored = score_each(samples, answers, read)
     hits = [score.value for score in scored]

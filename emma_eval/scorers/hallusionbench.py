@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import averaged, by_group, percent_by, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, averaged, by_group, percent_by, require_truth, score_each
 from emma_eval.scorers.normalization import M4C, process_punctuation
 from emma_eval.types import Answers, Metric, Sample, Scores
 
@@ -30,7 +30,7 @@ def hallusionbench(samples: Sequence[Sample], answers: Answers) -> Scores:
     A figure counts when all its questions are right, a pair when its question is right with every figure. Questions of
     VS without a figure belong to none.
     """
-    require_truth(samples)
+    require_truth(samples, lambda _: YES_OR_NO)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)

@@ -28,7 +28,7 @@ def mmbench(
     LLaVA's and EMMA's own count: the stripped answer must be the letter; they read options up to the first missing
     one, and a question with none runs no pass and counts as right.
     """
-    require_truth(samples)
+    require_truth(samples, lambda _: LETTERS)
     read_passes = exact_letter_passes if matching == "exact_letters" else _matched_passes
     scored, passes = [], []
     for sample in samples:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import picture_of, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
 from emma_eval.types import Answers, Better, Metric, Ratio, Sample, Scores
 
@@ -33,7 +33,7 @@ def read_answer(text: str) -> str:
 
 def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
     """Accuracy, precision, recall, F1, yes ratio (fractions) of each category; overall, their means over categories."""
-    require_truth(samples)
+    require_truth(samples, lambda _: YES_OR_NO)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)

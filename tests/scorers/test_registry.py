@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
-from emma_eval.scorers import get_scorer, known_scorers
+from emma_eval.scorers import get_scorer, known_scorers, require_ready
 from emma_eval.scorers.arithmetic import mean, naive_sum, ratio
 from emma_eval.scorers.exact import exact
 from tests.scorers.helpers import answered, sample, value
@@ -57,3 +57,31 @@ def test_exact_match_ignores_case_blanks_and_one_full_stop():
     scores = exact(samples, answered(" BLUE.", "blue..", None))
     assert [one.value for one in scores.samples] == [1, 0, 0]
     assert value(scores, group="category", category="color") == pytest.approx(100 / 3)
+
+
+def test_exact_match_takes_any_of_several_truths():
+    scores = exact([sample(str(i), ("Red", "dark red")) for i in (1, 2, 3)], answered("red", "Dark red.", "dark"))
+    assert [one.value for one in scores.samples] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["amber_emma", "gqa", "mathvista", "mme", "scienceqa", "seed", "vqa"])
+def test_samples_of_another_benchmark_are_a_mistake_to_mend(name):
+    with pytest.raises(
+        UserError, match=f"the scorer '{name}' reads '.*' of every sample, which the task's reader does"
+    ):
+        get_scorer(name)([sample("1", "yes", category="a")], answered("yes"))
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"), [("pope", "True"), ("letters", "Open"), ("mmbench", "Open"), ("amber", "1")]
+)
+def test_a_truth_of_another_kind_is_a_mistake_to_mend(name, truth):
+    samples = [sample("1", truth, options=("Open", "Closed"), category="a")]
+    with pytest.raises(UserError, match=f"sample '1': the truth '{truth}' is none of "):
+        get_scorer(name)(samples, answered("A"))
+
+
+def test_a_scorer_is_tried_on_one_sample_before_answers_are_made():
+    require_ready("vqa_m4c", {}, [sample("1", "yes")])
+    with pytest.raises(UserError, match="the scorer 'vqa' reads 'answer_type' of every sample"):
+        require_ready("vqa", {"processor": "llava"}, [sample("1", "yes")])
