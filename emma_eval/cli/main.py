@@ -45,12 +45,8 @@ COMMANDS = {
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 
-# What stops a command for want of room, rights or a path: the user mends it, and no traceback would help.
-ENVIRONMENT_ERRORS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),  # the disk
-    *(errno.EROFS, errno.EACCES, errno.EPERM),  # its rights
-    *(errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG),  # a path that is none, or of another kind
-}
+# What stops a command for want of room or rights: the user mends it, and no traceback would help.
+ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class Command(Protocol):
@@ -145,7 +141,7 @@ def overview() -> str:
 
 
 def environment_message(error: OSError, command: str) -> str:
-    """One line about a full disk, a missing right or a path that is of another kind, with the way on."""
+    """One line about a full disk or a missing right, with the way on."""
     where = f": {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""

@@ -17,6 +17,7 @@ from types import TracebackType, UnionType
 from typing import Any, Self
 
 from emma_eval.errors import UserError
+from emma_eval.files import read_bytes
 from emma_eval.types import Response
 
 Fields = Mapping[str, type | UnionType]
@@ -84,7 +85,7 @@ def _read(path: Path) -> tuple[list[Response], int]:
     """The responses, and how many bytes of the file are sound."""
     responses: list[Response] = []
     sound = 0
-    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
     while lines[-1] == b"" and len(lines) > 1:
         lines.pop()
     for number, line in enumerate(lines, 1):

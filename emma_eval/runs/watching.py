@@ -64,7 +64,7 @@ class _Record:
 
     def read_on(self) -> None:
         """Read the lines that are new; one that is still being written waits for the next look."""
-        if not self.path.exists():
+        if not self.path.is_file():
             return
         with self.path.open("rb") as file:
             file.seek(self.offset)
