@@ -29,6 +29,7 @@ INSTRUCTION = {
     "first_line": "EMMA's CLIP text encoder reads the first line of the question.",
     "full": "EMMA's CLIP text encoder reads the whole question.",
 }
+_RAISES = re.compile(r"Raises? UserError[^.]*\.")  # in a docstring: for who calls the scorer
 EPILOG = """\
 examples:
   emma-eval explain mmmu_pasted
@@ -143,7 +144,7 @@ def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
     paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]
     for paragraph in paragraphs:
         if not paragraph.startswith("Reads of"):
-            yield from textwrap.wrap(paragraph.replace("`", ""), WIDTH - 6)
+            yield from textwrap.wrap(_RAISES.sub("", paragraph).replace("`", ""), WIDTH - 6)
 
 
 def _published(task: TaskConfig, published: Published) -> Iterator[str]:

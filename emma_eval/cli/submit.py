@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
     require_tools(task.submission.format, args.output)
     answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
-    answers = read_predictions(answered, samples).answers
+    given = read_predictions(answered, samples)
     whole = _all_questions(task, args.data)
-    content = submission(task.submission.format, Answered(samples, answers, args.run.stem, args.output, whole, clean))
-    write_atomic(args.output, content)
-    print(f"{args.output}: {len(samples):,} answers")
+    made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
+    write_atomic(args.output, submission(task.submission.format, made))
+    print("\n".join([f"{args.output}: {len(samples):,} answers", *(f"note: {note}" for note in given.notes)]))
     return 0
 
 

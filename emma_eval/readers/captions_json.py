@@ -39,8 +39,8 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
 
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
-    """The files that only score leave out the pictures' names; they are COCO val2014's then."""
-    name = row.get("file_name") or f"COCO_val2014_{int(row['id']):012d}.jpg"
+    """The files that only score leave out the pictures' names; they are COCO's then, in its folder of val2014."""
+    name = row.get("file_name") or f"val2014/COCO_val2014_{int(row['id']):012d}.jpg"
     image = ImageFile(folder, inside(name))
     return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
 

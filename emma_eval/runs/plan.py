@@ -13,6 +13,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.errors import UserError
 from emma_eval.files import sha256_of_file
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.runs.manifest import TaskFacts
@@ -21,7 +22,7 @@ from emma_eval.types import Request, Sample
 
 if TYPE_CHECKING:
     from emma_eval.readers.fetched import Split
-    from emma_eval.task import TaskConfig
+    from emma_eval.task import ScorerConfig, TaskConfig
 
 # What of a task file decides the answers and the scores; a corrected title changes neither.
 DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
@@ -49,7 +50,6 @@ class TaskPlan:
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
     from emma_eval.readers import fetched_for, load_samples, locate_files
-    from emma_eval.scorers import require_ready
     from emma_eval.task import load_task
 
     task = load_task(name)
@@ -79,8 +79,18 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts)
     if plan.is_scored:
-        require_ready(scorer.scorer, scorer.options, samples)  # else hours of answers may come before the word of it
+        _require_ready(plan, scorer)
     return plan
+
+
+def _require_ready(plan: TaskPlan, scorer: ScorerConfig) -> None:
+    """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it."""
+    from emma_eval.scorers import require_ready
+
+    try:
+        require_ready(scorer.scorer, scorer.options, plan.samples)
+    except UserError as error:
+        raise UserError(f"task {plan.task.name}: {error}") from error
 
 
 def truth_digest(samples: Iterable[Sample]) -> str:

@@ -11,7 +11,9 @@ from emma_eval.reports.scores_file import Counts, FailedSample, MetricRecord, Ta
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.types import Answer, Key, Response, SampleScore, Scores
 
-HELD_BACK = "the benchmark holds the expected answers back, so nothing is scored here: submit the answers to its server"
+HELD_BACK = (
+    "expected answers are held back, so nothing is scored here: `submit` writes the file for the server or the judge"
+)
 
 Responses = Mapping[Key, Response]  # the last recorded of each request
 

@@ -1,4 +1,4 @@
-"""Benchmarks whose answers a judge model scores: what is here is the answer when somebody asks for a score."""
+"""A judge model scores the answers, elsewhere: here there is no score, and `submit` writes the file that it takes."""
 
 from __future__ import annotations
 

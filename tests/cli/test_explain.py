@@ -19,6 +19,7 @@ def test_every_task_can_be_explained(name, capsys):
     for head in ("How it is asked", "How it is scored", "What the published numbers used", "CLIP instruction:"):
         assert head in text
     assert "Reads of a Sample" not in text
+    assert "UserError" not in text
 
 
 def test_how_it_is_asked(capsys):

@@ -57,6 +57,14 @@ def test_a_runs_folder_holds_the_answers_too(tmp_path):
     assert len(json.loads(output.read_text())) == 2
 
 
+def test_of_repeated_answers_the_later_one_counts_and_is_told(tmp_path, capsys):
+    tiny.mmvet(tmp_path)
+    given = [("v1_0", "x"), ("v1_1", "y"), ("v1_0", "z")]
+    code, output = submit(tmp_path, "mmvet", [{"question_id": key, "text": text} for key, text in given])
+    assert (code, json.loads(output.read_text())) == (0, {"v1_0": "z", "v1_1": "y"})
+    assert "note: 1 repeated answer: the later one counts" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [

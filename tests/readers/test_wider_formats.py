@@ -92,6 +92,22 @@ def test_karpathys_test_split(tmp_path):
     assert question("coco_caption", tmp_path) == "<image>\nProvide a one-sentence caption for the provided image."
 
 
+def test_karpathys_test_split_in_the_file_that_only_scores(tmp_path):
+    name = "coco/annotations/coco_karpathy_test_gt.json"
+    annotations = [{"image_id": 42, "id": n, "caption": text} for n, text in enumerate(("A cat.", "One cat sits."))]
+    tiny.write_json(tmp_path / name, {"images": [{"id": 42}], "annotations": annotations})
+    tiny.save_picture(tmp_path / "coco/val2014/COCO_val2014_000000000042.jpg", 1)
+    (sample,) = load("coco_caption", tmp_path)
+    assert (sample.id, sample.answers) == ("42", ("A cat.", "One cat sits."))
+    assert sample.images[0].exists()
+
+
+def test_q_benchs_pictures_in_llavas_folder(tmp_path):
+    tiny.qbench(tmp_path)
+    (tmp_path / "qbench/images").rename(tmp_path / "qbench/images_llvisionqa")
+    assert all(image.exists() for sample in load("qbench", tmp_path) for image in sample.images)
+
+
 def test_nocaps_keeps_the_order_of_images_and_of_their_captions(tmp_path):
     tiny.nocaps(tmp_path)
     samples = load("nocaps", tmp_path)
