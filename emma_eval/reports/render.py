@@ -105,7 +105,8 @@ def _terminal_grid(table: Table) -> rich.table.Table:
     import rich.text
 
     styles = ("", "bold", "underline")
-    shown = rich.table.Table(title=table.title, box=rich.box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    title = rich.text.Text(one_line(table.title), "bold")
+    shown = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
     shown.add_column(rich.text.Text(table.corner))
     for heading in table.headings:
         shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ from tests.reports.html.made import truth, write_gqa, write_run
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     write_gqa(root, 12)
-    return write_run(root, root / "run", "emma $\\alpha$ & co", truth)
+    return write_run(root, root / "run", "emma $\\alpha$\x1b & co", truth)
 
 
 def test_scores_models_and_categories_are_drawn_as_png_and_svg(run, tmp_path):
@@ -29,7 +30,8 @@ def test_scores_models_and_categories_are_drawn_as_png_and_svg(run, tmp_path):
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     svg = paths[1].read_text(encoding="utf-8")
     assert "GQA (test-dev balanced)" in svg  # text stays text
-    assert "emma $\\alpha$ &amp; co" in svg  # and no formula
+    assert "emma $\\alpha$ &amp; co" in svg  # and no formula, nor a character that XML forbids
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
     again = write_figures([run], tmp_path / "again")
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, terminal
+from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, one_line, terminal
 from emma_eval.reports.scores_file import Interval
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.reports.write import write_leaderboard
@@ -164,6 +164,13 @@ def test_csv_has_one_line_a_value_with_unrounded_numbers():
 def test_the_terminal_shows_the_same_cells():
     shown = terminal(SMALL, Console(width=80))
     assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "63.3"]
+
+
+@pytest.mark.parametrize("name", [*NASTY, "[/b] [red]", "[link=x]"])
+def test_a_title_in_the_terminal_is_the_text_that_it_is(name):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(terminal(replace(SMALL, title=name), console))
+    assert "".join(console.export_text().split()).startswith("".join(one_line(name).split()))
 
 
 def test_a_table_too_wide_for_the_terminal_lies_on_its_side():

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as Xml
 
 from markupsafe import Markup
 
+from emma_eval.reports.render import one_line
+
 WIDTH = 320.0  # units of every drawing, so that text of 12 units is 12 pixels on a phone and hardly more elsewhere
 COLOURS = 8  # runs told apart by colour: the classes run-0 to run-7 of the style sheet
 
@@ -80,7 +82,7 @@ def grid(axis: Axis, top: float, bottom: float) -> list[Xml.Element]:
 
 def shortened(text: str, most: int) -> str:
     """A label that fits; the whole one belongs in a title."""
-    text = " ".join(text.split())
+    text = one_line(text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
