@@ -15,7 +15,8 @@ from emma_eval.text import writable
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.task import PromptConfig, TaskConfig
+    from emma_eval.task import TaskConfig
+    from emma_eval.task_parts import PromptConfig
 
 TEMPLATES = {
     "vicuna_v1": (

@@ -10,151 +10,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import inside
-from emma_eval.pictures_in_prompts import PicturePlaces
-from emma_eval.prompts import InstructionPolicy
 from emma_eval.readers.columns import Columns
 from emma_eval.readers.registry import SUITES, get_reader, known_readers, takes_columns
+from emma_eval.task_parts import (
+    ExpectedConfig,
+    GenerationConfig,
+    HubConfig,
+    PromptConfig,
+    ScorerConfig,
+    Strict,
+    SubmissionConfig,
+    as_tuple,
+)
 from emma_eval.tasks_index import task_files, task_groups, task_names
 from emma_eval.text import did_you_mean
 from emma_eval.yaml_file import read_yaml
-
-
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str | int) else tuple(value) if isinstance(value, list) else value
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class PromptConfig(_Strict):
-    """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
-
-    question: str = Field(default="", description="asked of every sample in place of its own question")
-    suffix: str = Field(default="", description="text on lines of its own at the end; {letters}: those of the options")
-    open_suffix: str | None = Field(default=None, description="the suffix of questions without options, if another")
-    instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
-    hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
-    hint_after: str = Field(default="", description="put after question and options when there is a hint")
-    option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
-    remove: str = Field(default="", description="text taken out of the question, blanks around it included")
-    capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
-    images: PicturePlaces = Field(
-        default="first",
-        description="pictures before the question, where its text points at them (in_place), pasted into one, or none",
-    )
-
-    @property
-    def hints(self) -> tuple[str, str]:
-        """The layouts of a hint before the question and after it."""
-        return self.hint, self.hint_after
-
-    @model_validator(mode="after")
-    def _fields_are_used(self) -> PromptConfig:
-        for key, layout in (("hint", self.hint), ("hint_after", self.hint_after)):
-            if layout and "{hint}" not in layout:
-                raise ValueError(f"prompt.{key} must contain {{hint}}")
-        if self.option and not ("{letter}" in self.option and "{text}" in self.option):
-            raise ValueError("prompt.option must contain {letter} and {text}")
-        return self
-
-
-class GenerationConfig(_Strict):
-    """Greedy decoding; only its length is set."""
-
-    max_new_tokens: PositiveInt = 128
-
-
-class HubImages(_Strict):
-    """Pictures that live in another configuration of the same data set."""
-
-    config: str
-    key: str = Field(description="the column of a question that names its picture's `id`")
-
-
-class HubConfig(_Strict):
-    """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
-
-    id: str
-    split: str = Field(default="", description="whose rows are the samples")
-    files: tuple[str, ...] = Field(
-        default=(), description="instead of a split: files and folders of the repository that are the official ones"
-    )
-    config: str | None = None
-    revision: str | None = Field(default=None, description="a commit, to pin the data")
-    images: HubImages | None = None
-    columns: Columns | None = Field(
-        default=None, description="what stands in which column; `table` reads the rows then, whatever reads the files"
-    )
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _files_are_paths(cls, files: Any) -> Any:
-        return tuple(inside(str(file)) for file in files) if isinstance(files, list) else files
-
-    @model_validator(mode="after")
-    def _gives_rows_or_files(self) -> HubConfig:
-        if bool(self.split) == bool(self.files):
-            raise ValueError("either hub.split, whose rows are read, or hub.files is needed")
-        return self
-
-
-class ScorerConfig(BaseModel):
-    """A scorer by name; every other key is an option given to it."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    scorer: str
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The scorer's keyword arguments."""
-        return dict(self.model_extra or {})
-
-
-class ExpectedConfig(_Strict):
-    """What the data must hold; more than one number where official releases differ, none where it is not known."""
-
-    samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)]
-    sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
-
-    def allows(self, count: int) -> bool:
-        """Whether so many samples are all of them, as far as is known."""
-        return not self.samples or count in self.samples
-
-    @property
-    def in_words(self) -> str:
-        """`19,242 or 17,990`, or a question mark."""
-        return " or ".join(f"{count:,}" for count in self.samples) or "?"
-
-
-class SubmissionConfig(_Strict):
-    """The file for a judge or a test server."""
-
-    format: str
-    all_questions: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
-        default=(), description="paths below the data root: the server's whole split, of which this task asks a part"
-    )
 
 
 def _as_submission(value: Any) -> Any:
     return {"format": value} if isinstance(value, str) else value
 
 
-class TaskConfig(_Strict):
+class TaskConfig(Strict):
     """One task, validated. `name` is the file's stem."""
 
     name: str
@@ -163,7 +44,7 @@ class TaskConfig(_Strict):
     split: str
     homepage: str = Field(default="", description="where the official files come from")
     reader: str
-    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]] = Field(
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
     suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")

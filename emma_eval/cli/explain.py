@@ -15,7 +15,8 @@ from emma_eval.cli.arguments import add_task_options
 
 if TYPE_CHECKING:
     from emma_eval.reports.published import Published
-    from emma_eval.task import ScorerConfig, TaskConfig
+    from emma_eval.task import TaskConfig
+    from emma_eval.task_parts import ScorerConfig
     from emma_eval.types import Sample
 
 WIDTH = 110

@@ -11,7 +11,7 @@ from emma_eval.readers.fetched import HubFile, Split
 from emma_eval.text import did_you_mean, in_one_line
 
 if TYPE_CHECKING:
-    from emma_eval.task import HubConfig
+    from emma_eval.task_parts import HubConfig
 
 _PINNED = (
     "; commit {} is pinned by --lock, or by the task: then `hub: {{revision: null}}` in a task file of your own takes "

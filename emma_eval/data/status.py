@@ -12,7 +12,8 @@ from emma_eval.readers import locate_files, on_hub
 from emma_eval.readers.fetched import brought, configurations, listed_split, repository_folder
 
 if TYPE_CHECKING:
-    from emma_eval.task import HubConfig, TaskConfig
+    from emma_eval.task import TaskConfig
+    from emma_eval.task_parts import HubConfig
 
 
 class Status(NamedTuple):

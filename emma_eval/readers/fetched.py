@@ -18,7 +18,7 @@ from emma_eval.files import inside, sha256_of_file
 from emma_eval.record import read_json_record
 
 if TYPE_CHECKING:
-    from emma_eval.task import HubConfig
+    from emma_eval.task_parts import HubConfig
 
 FOLDER = "hub"
 PREPARED = ".prepared"

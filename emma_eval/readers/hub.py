@@ -17,7 +17,7 @@ from emma_eval.readers.registry import Row
 from emma_eval.text import in_one_line
 
 if TYPE_CHECKING:
-    from emma_eval.task import HubConfig
+    from emma_eval.task_parts import HubConfig
 
 _BATCH = 1000  # rows turned into Python objects at a time
 

@@ -22,7 +22,8 @@ from emma_eval.types import Request, Sample
 
 if TYPE_CHECKING:
     from emma_eval.readers.fetched import Split
-    from emma_eval.task import ScorerConfig, TaskConfig
+    from emma_eval.task import TaskConfig
+    from emma_eval.task_parts import ScorerConfig
 
 # What of a task file decides the answers and the scores; a corrected title changes neither.
 DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
