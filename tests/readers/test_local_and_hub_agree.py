@@ -8,7 +8,8 @@ from PIL.Image import Image
 from emma_eval.errors import UserError
 from emma_eval.readers import load_samples
 from emma_eval.scorers.common import picture_of
-from emma_eval.task import HubConfig, HubImages, load_task
+from emma_eval.task import load_task
+from emma_eval.task_parts import HubConfig, HubImages
 
 from .tiny import TINY, Tiny, gzip_in_place
 from .tiny_wider import WITH_HUB

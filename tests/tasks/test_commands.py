@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from emma_eval.cli.main import main
-from emma_eval.task import ExpectedConfig, load_task
+from emma_eval.task import load_task
+from emma_eval.task_parts import ExpectedConfig
 from tests.readers import tiny
 
 HEAVY = ("torch", "transformers", "datasets", "pandas", "numpy", "PIL")
