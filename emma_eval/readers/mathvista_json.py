@@ -73,12 +73,13 @@ def _text(problem: Mapping[str, Any], key: str) -> str:
 
 
 def query(problem: Mapping[str, Any]) -> str:
-    """The official query of a problem, without examples. Raises KeyError for an unknown kind of answer."""
+    """The official query of a problem, without examples. Raises ValueError for an unknown kind of answer."""
     kind = problem["answer_type"]
-    if problem["question_type"] == "multi_choice":
-        form = _CHOICE
-    else:
-        form = _FORMS[f"float{int(problem['precision'])}" if kind == "float" else kind]
+    if kind == "float" and problem["precision"] is not None:
+        kind += f"{problem['precision']:.0f}"
+    form = _CHOICE if problem["question_type"] == "multi_choice" else _FORMS.get(kind)
+    if form is None:
+        raise ValueError(f"answer_type and precision make {kind!r}, and there are {', '.join(_FORMS)}")
     unit = f" (Unit: {problem['unit']})" if problem["unit"] else ""
     lines = [f"Hint: Please answer the question {form}", f"Question: {problem['question']}{unit}"]
     if choices := problem["choices"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,8 @@ def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pic
 
 def _cell(column: str, row: Row) -> Any:
     """A column's cell. Raises KeyError with the column's name where there is none."""
+    if isinstance(row, dict) and column in row:  # nearly always, of hundreds of thousands
+        return row[column]
     if not isinstance(row, Mapping):
         raise TypeError(row)
     for name in column.split("|"):
@@ -166,12 +168,17 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
     text = columns.answer_words.get(str(cell), str(cell))
     if columns.answer_is == "text":
         return text
-    letters = [letter_of(place, len(options)) for place in range(len(options))]
-    if columns.answer_is == "letter" and text.strip("(). ").upper() in letters:
-        return text.strip("(). ").upper()
+    letter = text.strip("(). ").upper()
+    if columns.answer_is == "letter" and letter in _letters(len(options)):
+        return letter
     if columns.answer_is == "option" and text in options:
-        return letters[options.index(text)]
+        return letter_of(options.index(text), len(options))
     raise ValueError(f"answer {text!r} is none of the {len(options)} options")
+
+
+@cache
+def _letters(options: int) -> tuple[str, ...]:
+    return tuple(letter_of(place, options) for place in range(options))
 
 
 def _category(columns: Columns, row: Row) -> str:

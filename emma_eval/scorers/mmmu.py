@@ -44,7 +44,7 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
 
     `responses="parsed"` takes answers that are letters already, as main_eval_only.py does.
     """
-    require_truth(samples)
+    require_truth(samples, lambda sample: LETTERS[: len(sample.options)])
     generator = Random(SEED)
     drawn: list[str] = []
 

@@ -7,6 +7,7 @@ import pytest
 from emma_eval.errors import UserError
 from emma_eval.prompts import build_requests
 from emma_eval.readers import load_samples
+from emma_eval.readers.mathvista_json import query
 from emma_eval.task import load_task
 
 from . import tiny_wider as tiny
@@ -146,6 +147,15 @@ def test_mathvistas_query_is_put_together_where_the_file_lacks_it(tmp_path):
         "Hint: Please answer the question requiring a floating-point number with one decimal place and provide the "
         "final value, e.g., 1.2, 1.3, 1.4, at the end.\nQuestion: How much? (Unit: g)"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "told"), [("flt", 1.0, "flt"), ("float", 3.0, "float3"), ("float", None, "float")]
+)
+def test_a_mathvista_query_for_an_unknown_kind_of_answer(kind, precision, told):
+    problem = {"question_type": "free_form", "answer_type": kind, "precision": precision}
+    with pytest.raises(ValueError, match=f"answer_type and precision make '{told}', and there are integer, float1"):
+        query(problem)
 
 
 def test_mmmu_pictures_stand_where_the_text_points_at_them(tmp_path):
