@@ -56,6 +56,14 @@ def test_the_same_model_passes(baseline, tmp_path):
     assert regressed(answered(tmp_path), baseline, STRICT) == set()
 
 
+def test_the_committed_baseline_is_met_and_lacks_no_metric(tmp_path, capsys):
+    kept = Path(__file__).parents[2] / "results" / "baselines"
+    gate = ["--baseline", str(kept / "emma-mini.json"), "--tolerances", str(kept / "tolerances.yaml")]
+    assert main(["run", "--output", str(tmp_path), "--device", "cpu", "--dtype", "float32"]) == 0
+    assert main(["regress", str(tmp_path), *gate]) == 0
+    assert "not in the baseline" not in capsys.readouterr().out
+
+
 def test_an_alignment_that_ignores_the_question_fails(baseline, tmp_path):
     def with_identity(source: ModelSource) -> ModelSource:
         def load():

@@ -144,8 +144,11 @@ def _comparisons(
             continue
         names = runs[0].label, runs[number].label
         theirs = {task.task: task for task in evidence[number]}
+        shared = [task for task in evidence[0] if task.task in theirs]
+        if not shared:
+            problems.append(f"{names[1]} is not compared with {names[0]}: they share no task")
         compared = []
-        for task in (task for task in evidence[0] if task.task in theirs):
+        for task in shared:
             try:
                 compared.append(compare_task(task, theirs[task.task]))
             except UserError as error:
