@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from emma_eval.cli.arguments import positive_or
+from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write what was asked for and name it. Raises UserError for a folder that holds no finished run."""
+    """Write what was asked for and name it. Raises UserError for a folder that holds no finished run, or no data."""
+    if args.data and not args.data.is_dir():
+        raise UserError(f"--data {args.data}: no such folder")
     if args.figures:
         from emma_eval.reports.figures import write_figures
 

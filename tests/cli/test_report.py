@@ -39,6 +39,7 @@ def test_figures_alone_write_no_page(run, tmp_path, monkeypatch, capsys):
     ("arguments", "complaint"),
     [
         (["nowhere"], "nowhere is not a run folder"),
+        (["nowhere", "--data", "neither"], "--data neither: no such folder"),
         (["nowhere", "--samples", "some"], "'some' is not a whole number above 0, nor all, nor none"),
     ],
 )
