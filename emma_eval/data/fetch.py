@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.data.download import download, present
 from emma_eval.data.listing import list_split
 from emma_eval.errors import UserError
-from emma_eval.files import write_atomic
+from emma_eval.files import lock, write_atomic
 from emma_eval.hub import require_hub
 from emma_eval.readers import load_samples, locate_files, on_hub
 from emma_eval.readers.fetched import Split, brought, configurations, listed_split, repository_folder, split_file
@@ -43,7 +44,8 @@ def fetch(task: TaskConfig, root: Path) -> str:
     if missing:
         require_hub()
         _require_space(root, folder, splits)
-        _download(task.name, folder, splits)
+        with _alone_in(folder):
+            _download(task.name, folder, splits)
     samples = load_samples(task, root)
     size = in_bytes(sum(file.size for split in splits for file in split.files))
     what = f"{counted(missing, 'file')} fetched" if missing else "there already"
@@ -81,6 +83,15 @@ def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
             f"{in_bytes(to_come + copy)} are needed below {root} ({in_bytes(to_come)} to come, {in_bytes(copy)} for "
             f"a copy that is fast to read) and {in_bytes(free)} are free; nothing was downloaded"
         )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing the same files. Raises UserError while one does."""
+    with (folder / ".splits" / "fetching").open("w") as file:
+        if not lock(file, wait=False):
+            raise UserError(f"another `data fetch` is at work in {folder}; wait until it has ended")
+        yield
 
 
 def _download(name: str, folder: Path, splits: Sequence[Split]) -> None:

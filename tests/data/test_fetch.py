@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emma_eval.files import lock
 from tests.data.hub_server import COMMIT, serving
 from tests.readers import tiny, tiny_wider
 from tests.readers.test_local_and_hub_agree import write_hub_folder
@@ -230,6 +231,19 @@ def test_what_is_prepared_is_found_again_without_datasets_and_made_again_when_it
     shutil.rmtree(tmp_path / "root" / "hub" / ".prepared")
     assert command("show", "my_gqa", "--offline", patch=NO_DATASETS).returncode == 2
     assert "Is it red?" in command("show", "my_gqa", "--offline").stdout
+
+
+def test_two_at_once_do_not_write_into_one_file(command, hub, tmp_path):
+    hub.break_at = 2500
+    command("data", "fetch", "my_gqa")
+    hub.break_at = None
+    folder = tmp_path / "root" / "hub" / "org" / "gqa"
+    with (folder / ".splits" / "fetching").open("w") as other:
+        assert lock(other, wait=False)
+        refused = command("data", "fetch", "my_gqa")
+    line = f"my_gqa: PROBLEM: another `data fetch` is at work in {folder}; wait until it has ended"
+    assert line in refused.stdout
+    assert command("data", "fetch", "my_gqa").returncode == 0
 
 
 def test_fetched_rows_that_do_not_fit_are_not_said_to_be_missing(command, repositories):
