@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables that hold a measured value, write the three files and name them."""
+    """Write the three files, print the tables that hold a measured value and name the files."""
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
 
     runs = [read_scores(path) for path in args.runs]
     published = load_published()
+    written = write_leaderboard(args.output or results_folder(), runs, published)
     for table in leaderboard(runs, published, measured_only=True):
         print_table(table)
-    for path in write_leaderboard(args.output or results_folder(), runs, published):
-        print(path)
+    print(*written, sep="\n")
     return 0
