@@ -75,8 +75,11 @@ class _Record:
                 try:
                     entry = json.loads(line)
                     self.failed[entry["id"], entry["round"]] = entry["error"] is not None
-                except (ValueError, KeyError, TypeError):
-                    raise UserError(f"{self.path} is damaged at byte {self.offset - len(line)}") from None
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    raise UserError(
+                        f"{self.path} is damaged at byte {self.offset - len(line)}; "
+                        "delete that line, and its sample will be asked again"
+                    ) from None
 
 
 class Watcher:
