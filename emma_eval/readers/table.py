@@ -164,7 +164,10 @@ def _answers(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str,
 def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
     """The truth as text or letter. Raises ValueError for a letter or text that no option has."""
     if columns.answer_is == "index":
-        return letter_of(int(cell), len(options))
+        try:
+            return letter_of(int(cell), len(options))
+        except ValueError as error:
+            raise ValueError(f"answer {cell!r} is no number of one of the {len(options)} options") from error
     text = columns.answer_words.get(str(cell), str(cell))
     if columns.answer_is == "text":
         return text

@@ -88,8 +88,9 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig) -> None:
     """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it."""
     from emma_eval.scorers import require_ready
 
+    metric = plan.task.metric if plan.protocol == plan.task.protocol else ""  # others may count something else
     try:
-        require_ready(scorer.scorer, scorer.options, plan.samples)
+        require_ready(scorer.scorer, scorer.options, plan.samples, metric)
     except UserError as error:
         raise UserError(f"task {plan.task.name}: {error}") from error
 

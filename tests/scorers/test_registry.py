@@ -82,6 +82,8 @@ def test_a_truth_of_another_kind_is_a_mistake_to_mend(name, truth):
 
 
 def test_a_scorer_is_tried_on_one_sample_before_answers_are_made():
-    require_ready("vqa_m4c", {}, [sample("1", "yes")])
+    require_ready("vqa_m4c", {}, [sample("1", "yes")], "accuracy")
     with pytest.raises(UserError, match="the scorer 'vqa' reads 'answer_type' of every sample"):
-        require_ready("vqa", {"processor": "llava"}, [sample("1", "yes")])
+        require_ready("vqa", {"processor": "llava"}, [sample("1", "yes")], "accuracy")
+    with pytest.raises(UserError, match="the scorer 'exact' gives no 'acuracy'; did you mean 'accuracy'"):
+        require_ready("exact", {}, [sample("1", "yes")], "acuracy")
