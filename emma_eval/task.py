@@ -79,6 +79,10 @@ class TaskConfig(Strict):
             raise UserError(f"task {self.name}: unknown protocol {name!r}{did_you_mean(name, self.protocols)}")
         return self.protocols[name]
 
+    def primary_metric(self, protocol: str | None = None) -> str:
+        """The name of a protocol's primary metric, the default one's for None. Raises UserError for an unknown one."""
+        return self.scorer_config(protocol).metric or self.metric
+
 
 def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     """The task of that name. Raises UserError, one line, for anything wrong with its file."""

@@ -96,11 +96,12 @@ class HubConfig(Strict):
 
 
 class ScorerConfig(BaseModel):
-    """A scorer by name; every other key is an option given to it."""
+    """A scorer by name, and the metric that counts; every other key is an option given to it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     scorer: str
+    metric: str | None = Field(default=None, description="the protocol's primary metric, where it is not the task's")
 
     @property
     def options(self) -> dict[str, Any]:

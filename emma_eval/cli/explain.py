@@ -127,7 +127,8 @@ def _scored(task: TaskConfig) -> Iterator[str]:
     explained: dict[str, str] = {}
     for name, config in task.protocols.items():
         default = " (the default)" if name == task.protocol else ""
-        options = "".join(f", {key}: {value}" for key, value in config.options.items())
+        metric = f", primary metric {config.metric}" if config.metric else ""
+        options = "".join(f", {key}: {value}" for key, value in config.options.items()) + metric
         same = f"; as {explained[config.scorer]}, but for that" if config.scorer in explained else ""
         yield f"protocol {name}{default}: scorer {config.scorer}{options}{same}"
         if not same:

@@ -79,7 +79,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         task=task.name,
         benchmark=task.benchmark,
         split=task.split,
-        metric=task.metric,
+        metric=task.primary_metric(args.protocol),
         protocol=args.protocol or task.protocol,
         scorer=config.scorer,
         options=config.options,

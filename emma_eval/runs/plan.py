@@ -69,7 +69,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
             need_images=True,
         )
     samples = chosen(samples, settings.limit, settings.seed)
-    config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump()}
+    config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump(exclude_none=True)}
     facts = TaskFacts(
         config=_digest([json.dumps(config, sort_keys=True)]),
         protocol=protocol,
@@ -88,9 +88,8 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig) -> None:
     """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it."""
     from emma_eval.scorers import require_ready
 
-    metric = plan.task.metric if plan.protocol == plan.task.protocol else ""  # others may count something else
     try:
-        require_ready(scorer.scorer, scorer.options, plan.samples, metric)
+        require_ready(scorer.scorer, scorer.options, plan.samples, plan.task.primary_metric(plan.protocol))
     except UserError as error:
         raise UserError(f"task {plan.task.name}: {error}") from error
 

@@ -46,7 +46,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         benchmark=plan.task.benchmark,
         split=plan.task.split,
         protocol=plan.protocol,
-        metric=plan.task.metric,
+        metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),

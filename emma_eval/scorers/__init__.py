@@ -90,8 +90,8 @@ def require_tools(name: str) -> bool:
     return require(known_scorers()[name])
 
 
-def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sample], metric: str = "") -> None:
-    """Raise UserError, with the mend, for what would keep the samples from a score (of that metric), as far as is seen.
+def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sample], metric: str) -> None:
+    """Raise UserError, with the mend, for what would keep the samples from a score of that metric, as far as is seen.
 
     A missing tool would; a scorer that needs none is tried on the first sample.
     """
@@ -99,7 +99,7 @@ def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sampl
         return
     scores = get_scorer(name, **options)(samples[:1], {})
     given = [one.name for one in scores.metrics if not one.group]
-    if metric and metric not in given:
+    if metric not in given:
         raise UserError(f"key 'metric': the scorer {name!r} gives no {metric!r}{did_you_mean(metric, given)}")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.reports.scores_file import MetricRecord
-from emma_eval.scorers import get_scorer, known_scorers
+from emma_eval.scorers import get_scorer, known_scorers, require_ready
 from emma_eval.task import load_task
 from emma_eval.tasks_index import task_names
 from emma_eval.types import Answer
@@ -32,6 +32,14 @@ def records(scorer, options, samples, answers):
 
 def test_the_shipped_tasks_use_every_shipped_scorer():
     assert {scorer for scorer, _ in WAYS} == known_scorers().keys()
+
+
+def test_every_protocols_primary_metric_is_given_by_its_scorer():
+    tasks = map(load_task, task_names())
+    primary = {(one.scorer, task.primary_metric(name)) for task in tasks for name, one in task.protocols.items()}
+    for scorer, metric in primary:
+        if scorer not in {*NEEDS, "judged"}:
+            require_ready(scorer, {}, questions(scorer, 1), metric)
 
 
 @pytest.mark.parametrize(("scorer", "options"), WAYS)

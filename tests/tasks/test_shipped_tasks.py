@@ -88,6 +88,12 @@ def test_emmas_own_count_has_a_name_where_it_is_another(name):
     assert "emma" in load_task(name).protocols
 
 
+def test_a_protocol_may_count_by_another_metric():
+    task = load_task("amber_discriminative")
+    assert (task.primary_metric(), task.primary_metric("emma")) == ("f1", "accuracy")
+    assert task.scorer_config("emma").options == {}
+
+
 @pytest.mark.parametrize(
     ("name", "count"), [("pope", 8910), ("seed", 17990), ("seed_video", 3757), ("mmbench_en", 1164)]
 )
