@@ -68,8 +68,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     scoring = task.scorer_config()
     require_tools(scoring.scorer)
     samples = load_local(task, data_root, need_images=True)
-    if all(sample.answers for sample in samples):
-        require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
+    require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
     _check_ids(task, samples)
     return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} pictures"
 

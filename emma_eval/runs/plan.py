@@ -79,8 +79,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts)
-    if plan.is_scored:
-        _require_ready(plan, scorer)
+    _require_ready(plan, scorer)
     return plan
 
 

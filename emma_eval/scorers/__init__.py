@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 from emma_eval.errors import UserError
 from emma_eval.plugins import imported, require, with_plugins
+from emma_eval.scorers.common import truth_is_known
 from emma_eval.text import did_you_mean
 from emma_eval.types import Answers, Sample, Scorer, Scores
 
@@ -93,9 +94,10 @@ def require_tools(name: str) -> bool:
 def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sample], metric: str) -> None:
     """Raise UserError, with the mend, for what would keep the samples from a score of that metric, as far as is seen.
 
-    A missing tool would; a scorer that needs none is tried on the first sample.
+    A missing tool would, and so would a truth that only some have; a scorer that needs no tool is tried on the first
+    sample. Where all truth is held back, nothing is in the way: there is no score.
     """
-    if require_tools(name):
+    if not truth_is_known(samples) or require_tools(name):
         return
     scores = get_scorer(name, **options)(samples[:1], {})
     given = [one.name for one in scores.metrics if not one.group]

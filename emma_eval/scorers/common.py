@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
+from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
 
 GroupT = TypeVar("GroupT", bound=Hashable)
@@ -36,6 +37,17 @@ def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collectio
                 f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
                 "answer_is and answer_words of its task file's `columns` say how it is read"
             )
+
+
+def truth_is_known(samples: Sequence[Sample]) -> bool:
+    """Whether there are expected answers: False where all are held back. Raises UserError where only some are there."""
+    without = [sample.id for sample in samples if not sample.answers]
+    if without and len(without) < len(samples):
+        raise UserError(
+            f"{len(without):,} of {counted(len(samples), 'sample')} have no expected answer, the first is "
+            f"{without[0]!r}: complete the data; a split whose truth is held back has none at all"
+        )
+    return not without
 
 
 Average = Callable[[Sequence[float]], float]

@@ -85,6 +85,16 @@ def test_a_task_that_needs_nothing_is_not_held_up(hidden, tmp_path, monkeypatch)
         run(tmp_path, "mmvp")
 
 
+def test_a_truth_that_only_some_samples_have_is_told_before_the_model_is_loaded(unloadable, tmp_path, capsys):
+    tiny.mmvp(tmp_path)
+    questions = tmp_path / "vision-bench" / "MMVP" / "Questions.csv"
+    questions.write_text(questions.read_text(encoding="utf-8-sig").replace(",(b)", ","))
+    told = "task mmvp: 1 of 2 samples have no expected answer, the first is '2': complete the data"
+    assert run(tmp_path, "mmvp") == 2
+    assert told in capsys.readouterr().err
+    assert main(["check", "mmvp", "--data", str(tmp_path)]) == 2
+
+
 def test_check_tells_it_too_where_the_data_are(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pycocoevalcap")
     tiny.karpathy(tmp_path)

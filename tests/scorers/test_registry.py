@@ -11,6 +11,7 @@ from emma_eval.errors import UserError
 from emma_eval.scorers import get_scorer, known_scorers, require_ready
 from emma_eval.scorers.arithmetic import mean, naive_sum, ratio
 from emma_eval.scorers.exact import exact
+from emma_eval.types import Sample
 from tests.scorers.helpers import answered, sample, value
 
 
@@ -87,3 +88,10 @@ def test_a_scorer_is_tried_on_one_sample_before_answers_are_made():
         require_ready("vqa", {"processor": "llava"}, [sample("1", "yes")], "accuracy")
     with pytest.raises(UserError, match="the scorer 'exact' gives no 'acuracy'; did you mean 'accuracy'"):
         require_ready("exact", {}, [sample("1", "yes")], "acuracy")
+
+
+def test_truth_that_is_held_back_of_all_samples_is_in_no_ones_way_and_of_some_a_fault_of_the_data():
+    held_back = [Sample("1", "?"), Sample("2", "?")]
+    require_ready("vqa", {"processor": "llava"}, held_back, "accuracy")
+    with pytest.raises(UserError, match="2 of 3 samples have no expected answer, the first is '1': complete the data"):
+        require_ready("exact", {}, [*held_back, sample("3", "yes")], "accuracy")
