@@ -13,7 +13,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_object
 from emma_eval.readers.registry import Files, Reader
-from emma_eval.readers.rows import part, rows_to_samples
+from emma_eval.readers.rows import part, rows_to_samples, whole
 from emma_eval.types import Sample
 
 
@@ -40,7 +40,7 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
     """The files that only score leave out the pictures' names; they are COCO's then, in its folder of val2014."""
-    name = row.get("file_name") or f"val2014/COCO_val2014_{int(row['id']):012d}.jpg"
+    name = row.get("file_name") or f"val2014/COCO_val2014_{whole(row, 'id'):012d}.jpg"
     image = ImageFile(folder, inside(name))
     return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
 

@@ -16,7 +16,7 @@ from emma_eval.errors import UserError
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader
-from emma_eval.readers.rows import part, rows_to_samples
+from emma_eval.readers.rows import part, rows_to_samples, whole
 from emma_eval.types import Sample
 
 _KEYS = ("id", "image_id", "caption", "foil")
@@ -32,7 +32,7 @@ def _read_files(files: Files) -> list[Sample]:
 
     def sample(pair: tuple[str, Record, Record]) -> Sample:
         name, true, foil = pair
-        image = ImageFile(folder, f"COCO_val2014_{int(true['image_id']):012d}.jpg")
+        image = ImageFile(folder, f"COCO_val2014_{whole(true, 'image_id'):012d}.jpg")
         swapped = Random(name).random() < 0.5
         captions = (foil["caption"], true["caption"]) if swapped else (true["caption"], foil["caption"])
         return Sample(name, "", (image,), ("B" if swapped else "A",), captions, meta={"image": image.name})

@@ -15,7 +15,7 @@ from functools import partial
 from emma_eval.errors import UserError
 from emma_eval.images import ImageBytes
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.readers.rows import rows_to_samples, whole
 from emma_eval.table_file import PANDAS_MISSING, read_table
 from emma_eval.types import ImageSource, Sample
 
@@ -77,7 +77,7 @@ def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
     if passes != _rotations(options, answer):
         meta["passes"] = passes
     return Sample(
-        str(int(first["index"])),
+        str(whole(first, "index")),
         first["question"],
         (picture(first),),
         (answer,) if answer else (),

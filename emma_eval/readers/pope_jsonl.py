@@ -13,7 +13,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_lines
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.readers.rows import rows_to_samples, whole
 from emma_eval.types import ImageSource, Sample
 
 _CATEGORIES = ("random", "popular", "adversarial")
@@ -52,7 +52,7 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 def _sample(number: int, category: str, row: Mapping[str, Any], image_name: str, image: ImageSource) -> Sample:
     if row["label"] not in ("yes", "no"):
         raise ValueError(f"label {row['label']!r} is neither 'yes' nor 'no'")
-    meta = {"question_id": int(row["question_id"]), "image": image_name}
+    meta = {"question_id": whole(row, "question_id"), "image": image_name}
     return Sample(str(number), row["text"], (image,), (row["label"],), category=category, meta=meta)
 
 

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.images import ImageBytes
+from emma_eval.readers.misfits import content_of, key_at_fault, keys_with
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
 
 _Row = TypeVar("_Row")
+_MISFIT = "a value of another type than the format has"
 
 
 def part(content: Any, key: str, kind: type, path: Path, default: Any = None) -> Any:
@@ -44,20 +46,34 @@ def rows_to_samples(
     samples: list[Sample] = []
     for row in rows:
         try:
-            samples.append(_of_texts(make(row)))
+            samples.append(_of_texts(make(row), row))
         except KeyError as error:
             key = error.args[0]
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
+            told = error if isinstance(error, ValueError) else _wrong_type(row, make, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
 
-def _of_texts(sample: Sample) -> Sample:
-    """The sample itself. Raises TypeError where a JSON number, null or list stands in a text's place."""
-    "".join((sample.id, sample.question, sample.hint, sample.category, *sample.answers, *sample.options))
+def whole(row: Mapping[str, Any], key: str) -> int:
+    """`row[key]` as a whole number. Raises ValueError, naming the key, for what is none."""
+    value = row[key]
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"key {key!r}: a whole number is expected, not {value!r:.80}") from error
+
+
+def _of_texts(sample: Sample, row: Any) -> Sample:
+    """The sample itself. Raises ValueError where a JSON number, null or list stands in a text's place."""
+    values = (sample.id, sample.question, sample.hint, sample.category, *sample.answers, *sample.options)
+    try:
+        "".join(values)
+    except TypeError as error:
+        misfit = next(value for value in values if not isinstance(value, str))
+        raise ValueError(f"{keys_with(row, misfit)}{_MISFIT}: a text is expected, not {misfit!r:.80}") from error
     return sample
 
 
@@ -68,23 +84,16 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     raise ValueError(f"{what} must be a list of texts, not {values!r:.80}")
 
 
-def _wrong_type(row: Any, error: Exception) -> str:
-    content = _content(row)
+def _wrong_type(row: Any, make: Callable[[Any], Sample], error: Exception) -> str:
+    content = content_of(row)
     if not isinstance(content, Mapping):
         return f"a JSON object is expected, not {type(content).__name__}"
-    return f"a value of another type than the format has: {error}"
+    return f"{key_at_fault(row, make, error)}{_MISFIT}: {error}"
 
 
 def _keys(row: Any) -> list[str]:
-    content = _content(row)
+    content = content_of(row)
     return list(map(str, content)) if isinstance(content, Mapping) else []
-
-
-def _content(row: Any) -> Any:
-    """The row itself, or the last one when it comes in a list or with a number."""
-    while isinstance(row, list | tuple) and row:
-        row = row[-1]
-    return row
 
 
 def named(image: Any, row: Mapping[str, Any], key: str) -> Any:

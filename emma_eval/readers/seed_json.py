@@ -13,7 +13,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import named, part, rows_to_samples
+from emma_eval.readers.rows import named, part, rows_to_samples, whole
 from emma_eval.types import ImageSource, Sample
 
 _TYPES = {
@@ -58,7 +58,7 @@ def _middle(image: ImageSource | list[ImageSource]) -> ImageSource:
 
 
 def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]) -> Sample:
-    number = int(row["question_type_id"])
+    number = whole(row, "question_type_id")
     return Sample(
         str(row["question_id"]),
         row["question"],

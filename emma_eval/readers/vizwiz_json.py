@@ -11,7 +11,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.readers.rows import rows_to_samples, whole
 from emma_eval.types import ImageSource, Sample
 
 
@@ -39,7 +39,7 @@ def _sample(name: str, row: Mapping[str, Any], image: ImageSource, answers: tupl
     kind = row.get("answer_type") or row.get("category") or ""  # the hub calls the answer's type `category`
     meta: dict[str, Any] = {"answer_type": kind} if kind else {}
     if row.get("answerable") is not None:
-        meta["answerable"] = int(row["answerable"])
+        meta["answerable"] = whole(row, "answerable")
     return Sample(name, row["question"], (image,), answers, category=kind, meta=meta)
 
 

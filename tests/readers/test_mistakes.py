@@ -164,7 +164,7 @@ def test_a_missing_package_is_named(monkeypatch):
          "key 'data_subtype': a str is expected"),
         ("pope", "coco_pope_random.json", '"text"', "row 0: a JSON object is expected, not str"),
         ("pope", "coco_pope_random.json", '{"question_id": [], "image": "a", "text": "?", "label": "no"}',
-         "row 0: a value of another type than the format has"),
+         "row 0: key 'question_id': a whole number is expected, not []"),
         ("seed", "SEED-Bench.json", "[1]", "a JSON object with the key 'questions' is expected"),
         ("seed", "SEED-Bench.json", '{"questions": [1]}', "row 0: a JSON object is expected, not int"),
         ("seed", "SEED-Bench.json", '{"questions": [], "question_type": 1}', "key 'question_type': a dict is expected"),
@@ -181,6 +181,35 @@ def test_content_of_another_shape_is_told_by_file_and_row(task, name, content, m
     error = complaint(task, tmp_path)
     assert name in error
     assert message in error
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "change", "message"),
+    [
+        ("vizwiz", "vizwiz/val.json", {"answerable": "no"}, "'answerable': a whole number is expected, not 'no'"),
+        ("vizwiz", "vizwiz/val.json", {"answerable": float("inf")}, "'answerable': a whole number is expected, not in"),
+        ("vizwiz", "vizwiz/val.json", {"answers": [5]}, "'answers': {misfit}: 'int' object is not subscriptable"),
+        ("vizwiz", "vizwiz/val.json", {"image": 5}, "'image': {misfit}: 'int' object has no attribute 'replace'"),
+        ("vizwiz", "vizwiz/val.json", {"question": 5}, "'question': {misfit}: a text is expected, not 5"),
+        ("vizwiz", "vizwiz/val.json", {"answers": [{"answer": 5}]}, "{misfit}: a text is expected, not 5"),
+        ("vqav2", "vqav2/v2_mscoco_val2014_annotations.json", {"answers": 5},
+         "'answers': {misfit}: 'int' object is not iterable"),
+        ("vqav2", "vqav2/v2_OpenEnded_mscoco_val2014_questions.json", {"image_id": "a"},
+         "{misfit}: %d format: a real number is required, not str"),
+        ("gqa", "gqa/data/testdev_balanced_questions.json", {"types": 5},
+         "'types': {misfit}: 'int' object is not subscriptable"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_told_by_its_key_where_that_is_sure(task, file, change, message, root):
+    path = root / file
+    edit(path, lambda content: first_row(content).update(change))
+    assert message.format(misfit="a value of another type than the format has") in complaint(task, root)
+
+
+def first_row(content):
+    """The first row of a list, of an object's list, or of an object keyed by id."""
+    values = content if isinstance(content, list) else list(content.values())
+    return next((value[0] for value in values if isinstance(value, list)), values[0])
 
 
 def shapes(root):

@@ -259,9 +259,9 @@ def test_ambers_files_that_do_not_fit(tmp_path, task, name, change, message):
         load(task, tmp_path)
 
 
-def test_a_number_in_a_texts_place_is_told_by_file_and_row(tmp_path):
+def test_a_number_in_a_texts_place_is_told_by_file_row_and_key(tmp_path):
     tiny.textvqa(tmp_path)
     path = tmp_path / "textvqa" / "TextVQA_0.5.1_val.json"
     path.write_text(path.read_text().replace('"nous"', "7"))
-    with pytest.raises(UserError, match=rf"{path}, row 0: a value of another type than the format has"):
+    with pytest.raises(UserError, match=rf"{path}, row 0: key 'answers': a value of another type than the format has"):
         load("textvqa", tmp_path)
