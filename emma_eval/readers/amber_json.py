@@ -105,7 +105,12 @@ def _queries(path: Path) -> list[dict[str, Any]]:
 
 
 def _records(path: Path) -> Records:
-    return {record["id"]: record for record in _list(path, ("id", "type", "truth"))}
+    records: dict[int, Mapping[str, Any]] = {}
+    for number, record in enumerate(_list(path, ("id", "type", "truth"))):
+        if record["id"] in records:
+            raise UserError(f"{path}, row {number}: the id {record['id']} is that of an earlier row too")
+        records[record["id"]] = record
+    return records
 
 
 def _record(number: int, records: Records, files: Files) -> Mapping[str, Any]:

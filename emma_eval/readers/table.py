@@ -38,8 +38,8 @@ def _read_files(columns: Columns, files: Files) -> list[Sample]:
     path, folder = files["rows"], files.get("images", Path())
 
     def pictures(row: Row) -> tuple[ImageSource, ...]:
-        names = [_filled(columns.image_name, row)] if columns.image_name else _listed(columns.images, row)
-        return tuple(ImageFile(folder, inside(str(name))) for name in names)
+        names = [_filled(columns.image_name, row)] if columns.image_name else _file_names(columns.images, row)
+        return tuple(ImageFile(folder, inside(name)) for name in names)
 
     first = 1 if path.suffix == ".jsonl" or _delimiter(path) else 0
     return _samples(columns, path, _rows(path, columns), pictures, first)
@@ -135,6 +135,15 @@ def _listed(columns: Sequence[str], row: Row, text_lists: Sequence[str] = ()) ->
             cell = _list_of_text(cell)
         values += cell if isinstance(cell, list | tuple) else [cell]
     return [value for value in values if value is not None and value != ""]
+
+
+def _file_names(columns: Sequence[str], row: Row) -> list[str]:
+    """As _listed. Raises TypeError for a cell that is no text, as a file's name is."""
+    names = _listed(columns, row)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{' or '.join(columns)} must be a file's name, not {name!r:.80}")
+    return names
 
 
 def _list_of_text(text: str) -> list[Any]:

@@ -53,6 +53,7 @@ def test_a_table_of_tab_separated_values(tmp_path):
         ([ROW | {"a": "b"}], {"options": "x", "answer_is": "index"}, "row 0: answer 'b' is no number of one of the 2"),
         ([ROW | {"x": "['one'"}], {"options": "x", "text_lists": "x"}, "row 0: .* is not a list"),
         ([ROW], {"category": "q", "category_pattern": "(z+)"}, "row 0: q 'Which\\?' does not tell the category"),
+        ([ROW | {"x": ["a.jpg", 5]}], {"images": "x"}, "row 0: .*: x must be a file's name, not 5"),
         ([ROW], {"images": "q", "image_name": "../{q}.jpg"}, "row 0: the file name .* leads out of its folder"),
         ("5", {}, "a JSON list of rows is expected, not int"),
         ([ROW], {"rows": "data"}, "a JSON object with the key 'data' is expected"),

@@ -236,6 +236,7 @@ ANNOTATIONS, RELATION = "annotations.json", "relation.json"
             ('"id": 4', '"id": 7'),
             "annotations.json: there is no annotation with the",
         ),
+        ("amber_discriminative", ANNOTATIONS, ('"id": 4', '"id": 3'), "json, row 3: the id 3 is that of"),
         ("amber_generative", ANNOTATIONS, ('"dog"', '"elk"'), "row 0: object 'elk' of id 1 is not in .*relation.json"),
         (
             "amber_generative",
