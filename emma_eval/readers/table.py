@@ -21,6 +21,7 @@ from emma_eval.readers.columns import Columns
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import letter_of, part, rows_to_samples
 from emma_eval.table_file import read_table
+from emma_eval.text import did_you_mean
 from emma_eval.types import ImageSource, Sample
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -167,7 +168,16 @@ def _answers(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str,
     if not columns.answer:
         return ()
     cells = _listed((columns.answer,), row, columns.text_lists)
-    return tuple(_answer(columns, cell, options) for cell in cells)
+    try:
+        return tuple(_answer(columns, cell, options) for cell in cells)
+    except ValueError as error:
+        raise ValueError(f"{error}{_absent(columns.options, row)}") from error
+
+
+def _absent(columns: Sequence[str], row: Row) -> str:
+    """Which of several columns is not in the row, with the nearest that is: `_listed` takes that for an empty cell."""
+    absent = next((column for column in columns if len(columns) > 1 and column not in row), None)
+    return "" if absent is None else f", and there is no column {absent!r}{did_you_mean(absent, row)}"
 
 
 def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:

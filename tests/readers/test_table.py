@@ -64,6 +64,13 @@ def test_rows_that_do_not_fit_are_told_by_file_and_row(tmp_path, rows, columns, 
         read(tmp_path, rows, **columns)
 
 
+@pytest.mark.parametrize(("form", "answer"), [("letter", "B"), ("index", "1"), ("option", "two")])
+def test_of_several_option_columns_the_one_that_is_not_there_is_named(tmp_path, form, answer):
+    rows = f"q\ta\tFirst\tSecond\nWhich?\t{answer}\tone\ttwo\n"
+    with pytest.raises(UserError, match=r"of the 1 options, and there is no column 'Secnd'; did you mean 'Second'\?"):
+        read(tmp_path, rows, "rows.tsv", options=["First", "Secnd"], answer_is=form)
+
+
 def test_the_lines_of_a_json_lines_file_count_from_one(tmp_path):
     with pytest.raises(UserError, match=r"rows\.jsonl, row 2: key 'a' is missing"):
         read(tmp_path, [ROW, {"q": "?"}], "rows.jsonl")
