@@ -33,8 +33,8 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     What `data fetch` has brought from the hub goes before an incomplete set of local files.
 
     `files` (key -> path) go before those below `data_root`. `need_images` also asks for the image folders, which
-    scoring can do without. Raises UserError: nothing found, content that does not fit, or another number of samples
-    than the task expects (unless `limit` or `allow_partial`).
+    scoring can do without. Raises UserError: nothing found, content that does not fit, no sample in it, or another
+    number of samples than the task expects (unless `limit` or `allow_partial`).
     """
     reader = get_reader(task.reader, task.columns)
     found, missing = locate_files(task, data_root, files)
@@ -48,6 +48,10 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
             samples = reader.read_files(absent | found)
     if task.select:
         samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]
+    if not samples:
+        sources = [str(path) for key, path in found.items() if key not in reader.folders]
+        sources = sources or [task.hub.id if task.hub else "its data"]
+        raise UserError(f"task {task.name}: none of its samples is in {', '.join(sources)}")
     if need_images and absent and (used := _folders_of(samples, absent)):
         raise UserError(_missing_message(task, [missing[key] for key in used], data_root))
     if limit is None and not allow_partial and not task.expected.allows(len(samples)):

@@ -44,6 +44,13 @@ def test_another_number_of_samples_than_expected(root):
     assert len(load("vqav2", root, allow_partial=False, limit=2)) == 2
 
 
+def test_data_without_a_sample_are_named_whatever_is_allowed(root):
+    path = root / "vizwiz/val.json"
+    path.write_text("[]")
+    for allowed in (True, False):
+        assert complaint("vizwiz", root, allow_partial=allowed) == f"task vizwiz: none of its samples is in {path}"
+
+
 def test_files_that_are_not_there(root):
     (root / "pope/coco/coco_pope_popular.json").unlink()
     message = complaint("pope", root)
