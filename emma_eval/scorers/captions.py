@@ -8,9 +8,12 @@ Reads of a Sample: `answers` (the reference captions).
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from emma_eval.errors import UserError
 from emma_eval.plugins import needs
@@ -20,6 +23,7 @@ from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
 Tokenized = dict[int, list[str]]  # place of a sample -> its captions, tokens between blanks
 NGRAMS = 4
+STANDARD_ERROR = 2  # its number among the process's open files, which Java inherits
 # What pycocoevalcap's BLEU adds to the counts and to their divisors, so that nothing is 0 or divided by it.
 TINY, SMALL = 1e-15, 1e-9
 
@@ -71,10 +75,26 @@ def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     clean = {place: [{"caption": " ".join(text.splitlines())} for text in own] for place, own in enumerate(texts)}
-    tokenized: Tokenized = PTBTokenizer().tokenize(clean)
-    if [len(own) for own in tokenized.values()] != [len(own) for own in texts]:
-        raise ValueError("the tokenizer gave another number of captions than it got")
+    with _standard_error_kept() as said:
+        tokenized: Tokenized = PTBTokenizer().tokenize(clean)
+        if [len(own) for own in tokenized.values()] != [len(own) for own in texts]:
+            said.seek(0)
+            words = " ".join(said.read().decode(errors="replace").split()) or "no reason"
+            raise ValueError(f"the tokenizer gave another number of captions than it got, and as reason: {words:.400}")
     return tokenized
+
+
+@contextmanager
+def _standard_error_kept() -> Iterator[IO[bytes]]:
+    """A file that takes what this process and its children write to standard error, off the user's screen."""
+    with TemporaryFile() as said:
+        screen = os.dup(STANDARD_ERROR)
+        os.dup2(said.fileno(), STANDARD_ERROR)
+        try:
+            yield said
+        finally:
+            os.dup2(screen, STANDARD_ERROR)
+            os.close(screen)
 
 
 def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric], list[float]]:

@@ -1,6 +1,7 @@
 """Captions: what stops the tokenizer is taken out, and what is missing is said."""
 
 import shutil
+import sys
 
 import pytest
 
@@ -29,6 +30,26 @@ def test_line_breaks_of_any_kind_shift_no_caption():
     pytest.importorskip("pycocoevalcap")
     texts = [("One\r\ncat.",), ("Two\u2028dogs.", "A\x0bfox.\n"), ("An owl.",)]
     assert tokenize(texts) == {0: ["one cat"], 1: ["two dogs", "a fox"], 2: ["an owl"]}
+
+
+@needs_java
+def test_the_tokenizers_chatter_is_off_the_screen(capfd):
+    pytest.importorskip("pycocoevalcap")
+    tokenize([("One cat.",)])
+    print("mine", file=sys.stderr)
+    assert capfd.readouterr().err == "mine\n"
+
+
+@pytest.mark.parametrize("java", ["echo no room >&2; exit 1", "kill -9 $$"])
+def test_what_the_tokenizer_says_when_it_fails_is_told(java, tmp_path, monkeypatch, capfd):
+    pytest.importorskip("pycocoevalcap")
+    (tmp_path / "java").write_text(f"#!/bin/sh\n{java}\n")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = "no room" if "room" in java else "no reason"
+    with pytest.raises(UserError, match=rf"another number of captions .* reason: {said}; check that `java` runs"):
+        captions([sample("1", ("A cat.", "One cat."))], answered("A cat."))
+    assert capfd.readouterr().err == ""
 
 
 @needs_java
