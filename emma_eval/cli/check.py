@@ -70,7 +70,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     samples = load_local(task, data_root, need_images=True)
     require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
     _check_ids(task, samples)
-    return f"ok: {len(samples):,} samples, {_check_pictures(task, samples):,} pictures"
+    return f"ok: {counted(len(samples), 'sample')}, {counted(_check_pictures(task, samples), 'picture')}"
 
 
 def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:

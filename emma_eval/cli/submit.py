@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
+from emma_eval.text import counted
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     whole = _all_questions(task, args.data)
     made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
     write_atomic(args.output, submission(task.submission.format, made))
-    print("\n".join([f"{args.output}: {len(samples):,} answers", *(f"note: {note}" for note in given.notes)]))
+    print("\n".join([f"{args.output}: {counted(len(samples), 'answer')}", *(f"note: {note}" for note in given.notes)]))
     return 0
 
 

@@ -49,7 +49,7 @@ def fetch(task: TaskConfig, root: Path) -> str:
     samples = load_samples(task, root)
     size = in_bytes(sum(file.size for split in splits for file in split.files))
     what = f"{counted(missing, 'file')} fetched" if missing else "there already"
-    return f"{what}: {len(samples):,} samples, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
+    return f"{what}: {counted(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
 
 
 def by_hand(task: TaskConfig, root: Path | None) -> str:

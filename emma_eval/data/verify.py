@@ -9,6 +9,7 @@ from emma_eval.errors import UserError
 from emma_eval.files import sha256_of_file
 from emma_eval.readers import fetched_for, load_local, locate_files
 from emma_eval.readers.fetched import repository_folder
+from emma_eval.text import counted
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
@@ -31,7 +32,7 @@ def verify(task: TaskConfig, root: Path) -> str:
         checked = _check_files(task, found)
     samples = load_local(task, root)
     hashes = f"{checked:,} {'hash' if checked == 1 else 'hashes'} as known"
-    return f"ok: {len(samples):,} samples, {hashes if checked else 'no hash is known of its files'}"
+    return f"ok: {counted(len(samples), 'sample')}, {hashes if checked else 'no hash is known of its files'}"
 
 
 def _check_files(task: TaskConfig, found: dict[str, Path]) -> int:

@@ -22,6 +22,7 @@ from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
 from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
+from emma_eval.text import counted
 
 TITLES = {
     "general": "General benchmarks",
@@ -153,4 +154,4 @@ def sample_counts(task: TaskScores) -> str:
     """'300 questions', with the failed and missing ones where there are any."""
     counts = task.counts
     wrong = [f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
-    return f"{counts.samples} questions" + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
+    return counted(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")

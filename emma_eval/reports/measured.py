@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from emma_eval.reports.published import Column, Measured, Published, TableKey
 from emma_eval.reports.scores_file import MetricRecord, ModelRecord, ScoresFile, TaskScores
 from emma_eval.reports.tables import Cell, Heading, as_percent, format_interval, format_value
+from emma_eval.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def place(task: TaskScores, published: Published) -> Iterator[Value]:
         return
     table: TableKey | str = same_benchmark[0].table if same_benchmark else "other"
     reason = _why_apart(task)
-    split = task.split if task.complete else f"{task.split}, {task.counts.samples} questions only"
+    split = task.split if task.complete else f"{task.split}, {counted(task.counts.samples, 'question')} only"
     name = task.metric.replace("_", " ")
     metric_name = name if task.protocol == "official" else f"{name}, protocol {task.protocol}"
     yield Value(ColumnKey(table, task.title, split, metric_name), primary, task, reason)

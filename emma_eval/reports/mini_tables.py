@@ -12,6 +12,7 @@ from statistics import fmean
 from emma_eval.reports.measured import labels, measured_cell, numbers
 from emma_eval.reports.scores_file import ScoresFile, TaskScores
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, format_value, with_places
+from emma_eval.text import counted
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 
@@ -30,7 +31,7 @@ ColumnId = tuple[str, str, str]  # task, protocol, how much of it was asked
 
 
 def _column(task: TaskScores) -> ColumnId:
-    extent = "" if task.complete else f"{task.counts.samples} questions only"
+    extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
     return task.name, "" if task.protocol == "official" else f"protocol {task.protocol}", extent
 
 
@@ -55,7 +56,7 @@ def _scores_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[Co
                 cells.append(Cell())
                 continue
             wrong = task.counts.failed + task.counts.missing
-            text = f"{wrong} of {task.counts.samples} questions without an answer, counted as wrong"
+            text = f"{wrong:,} of {counted(task.counts.samples, 'question')} without an answer, counted as wrong"
             marks = (footnotes.mark(text),) if wrong else ()
             cells.append(measured_cell(metric, marks))
             records.append(_record(name, task, task.metric) | numbers(metric))
@@ -139,7 +140,7 @@ def _record(model: str, task: TaskScores, metric: str) -> dict[str, object]:
         "benchmark": task.benchmark,
         "split": task.split,
         "metric": metric,
-        "source": f"task {task.name}, protocol {task.protocol}, {task.counts.samples} questions",
+        "source": f"task {task.name}, protocol {task.protocol}, {counted(task.counts.samples, 'question')}",
         "remarks": "",
         "place": "",
     }

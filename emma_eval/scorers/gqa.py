@@ -16,6 +16,7 @@ from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
 from emma_eval.scorers.gqa_distribution import distribution
+from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 # A program step with one of these only asks, and does not count as a reasoning step.
@@ -90,7 +91,7 @@ def _near_misses(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> l
     if not near:
         return []
     return [
-        f"{near} answers are wrong by a capital or a full stop alone; "
+        f"{counted(near, 'answer')} wrong by a capital or a full stop alone; "
         "published LLaVA and EMMA scores forgive both (protocol llava)"
     ]
 

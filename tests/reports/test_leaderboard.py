@@ -65,6 +65,15 @@ class TestColumns:
         mark = cells(general, *head)["my-emma (measured)"].marks[0]
         assert word in dict(general.footnotes)[mark]
 
+    def test_one_question_is_said_as_one(self, published):
+        one = task("gqa", "testdev-balanced", metric("accuracy", 62.34))
+        one = one.model_copy(update={"complete": False, "counts": one.counts.model_copy(update={"samples": 1})})
+        general = table(leaderboard([scores(one)], published), "general")
+        head = ("GQA", "testdev-balanced, 1 question only", "accuracy")
+        mark = cells(general, *head)["my-emma (measured)"].marks[0]
+        assert "protocol official, 1 question" in dict(general.footnotes)[mark]
+        assert "1 questions" not in dict(general.footnotes)[mark]
+
     def test_one_task_may_fill_several(self, published):
         three = [metric("f1", 0.87, "fraction", "category", c) for c in ("random", "popular", "adversarial")]
         run = scores(task("pope", "coco", metric("f1", 0.8599, "fraction"), *three))

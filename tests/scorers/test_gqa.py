@@ -18,7 +18,7 @@ def test_answers_must_equal_exactly_unless_llava_converts_them():
     answers = answered("cat", "Cat.")
     official, converted = gqa(questions, answers), gqa(questions, answers, conversion="llava")
     assert (value(official), value(converted)) == (50, 100)
-    assert any("1 answers are wrong by a capital or a full stop alone" in note for note in official.notes)
+    assert any("1 answer wrong by a capital or a full stop alone" in note for note in official.notes)
     assert not any("full stop" in note for note in converted.notes)
 
 

@@ -90,6 +90,9 @@ def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "1 of 1 pictures do not exist" in out
     assert "10_101.png" in out
+    (tmp_path / "x.png").rename(tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png")
+    assert main(["check", "seed_video", "--data", str(tmp_path)]) == 0
+    assert "ok: 1 sample, 1 picture\n" in capsys.readouterr().out
 
 
 def test_schema_is_json(capsys):

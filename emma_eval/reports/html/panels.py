@@ -15,6 +15,7 @@ from emma_eval.reports.scores_file import MetricRecord, TaskScores
 from emma_eval.reports.tables import as_percent, format_interval, format_value
 from emma_eval.runs.evidence import TaskEvidence
 from emma_eval.stats.bootstrap import full_range
+from emma_eval.text import counted
 
 PERCENT = (0.0, 100.0)
 IN_PERCENT = ("percent", "fraction")
@@ -139,7 +140,7 @@ def _identity(task: TaskScores) -> tuple[str, str, str, int]:
 
 def _subtitle(task: TaskScores, metric: str) -> str:
     protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
-    extent = "" if task.complete else f"{task.counts.samples:,} questions only"
+    extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
     return ", ".join(filter(None, (metric.replace("_", " "), task.split, protocol, extent)))
 
 
