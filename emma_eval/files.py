@@ -8,6 +8,7 @@ import os
 import zlib
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from emma_eval.errors import UserError
@@ -73,9 +74,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder that the user named with --output, where it is missing. Raises UserError if it can't be one."""
+    """Create a folder that the user named with --output, where it is missing.
+
+    Raises UserError if it can't be one, or takes no files.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        NamedTemporaryFile(dir=folder).close()
     except OSError as error:
         why = "there is a file of that name" if folder.is_file() else error.strerror
         raise UserError(f"{folder} cannot be the output folder: {why}; name another with --output") from error

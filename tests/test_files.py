@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,13 @@ def test_a_file_is_no_output_folder(tmp_path):
     ):
         with pytest.raises(UserError, match=f"{folder} cannot be the output folder: {why}; name another"):
             make_folder(folder)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, even from root")
+@pytest.mark.parametrize("folder", ["/proc", "/proc/folder"])
+def test_a_folder_that_takes_no_files_is_no_output_folder(folder):
+    with pytest.raises(UserError, match=f"{folder} cannot be the output folder: .*; name"):
+        make_folder(Path(folder))
 
 
 def test_json_keeps_a_character_that_utf_8_cannot_hold(tmp_path):

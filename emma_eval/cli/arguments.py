@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
 from emma_eval.errors import UserError
@@ -54,8 +55,14 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
 
 def require_place(option: str, path: Path | None) -> None:
     """Raise UserError unless a file can be written there: said before any work is done."""
-    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
         raise UserError(f"{option} {path}: a file in a folder that exists is expected")
+    try:
+        NamedTemporaryFile(dir=path.absolute().parent, prefix=path.name).close()
+    except OSError as error:
+        raise UserError(f"{option} {path}: no file can be written there: {error.strerror}") from error
 
 
 def positive(text: str) -> int:

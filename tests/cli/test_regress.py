@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -84,6 +85,15 @@ def test_a_report_that_has_no_place_is_told_before_any_work(arguments, tmp_path,
     rest = {"compare": [tmp_path], "regress": ["--baseline", tmp_path]}[command]
     assert call(command, tmp_path, *rest, option, tmp_path / "no" / "file") == 2
     assert f"{option} {tmp_path / 'no' / 'file'}: a file in a folder that exists" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, even from root")
+@pytest.mark.parametrize("arguments", [("compare", "--json"), ("regress", "--junit"), ("regress", "--markdown")])
+def test_a_folder_that_takes_no_files_is_told_before_any_work(arguments, tmp_path, capsys):
+    command, option = arguments
+    rest = {"compare": [tmp_path], "regress": ["--baseline", tmp_path]}[command]
+    assert call(command, tmp_path, *rest, option, "/proc/file") == 2
+    assert f"error: {option} /proc/file: no file can be written there: " in capsys.readouterr().err
 
 
 def test_a_summary_that_has_no_place_is_told(runs, monkeypatch, capsys):
