@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.images import ImageBytes
-from emma_eval.readers.misfits import content_of, key_at_fault, keys_with
+from emma_eval.readers.misfits import content_of, keys_of_type, keys_with
 from emma_eval.text import did_you_mean
 from emma_eval.types import Sample
 
@@ -52,7 +52,7 @@ def rows_to_samples(
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            told = error if isinstance(error, ValueError) else _wrong_type(row, make, error)
+            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
@@ -84,11 +84,11 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     raise ValueError(f"{what} must be a list of texts, not {values!r:.80}")
 
 
-def _wrong_type(row: Any, make: Callable[[Any], Sample], error: Exception) -> str:
+def _wrong_type(row: Any, error: Exception) -> str:
     content = content_of(row)
     if not isinstance(content, Mapping):
         return f"a JSON object is expected, not {type(content).__name__}"
-    return f"{key_at_fault(row, make, error)}{_MISFIT}: {error}"
+    return f"{keys_of_type(row, error)}{_MISFIT}: {error}"
 
 
 def _keys(row: Any) -> list[str]:

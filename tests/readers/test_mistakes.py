@@ -195,8 +195,10 @@ def test_content_of_another_shape_is_told_by_file_and_row(task, name, content, m
     [
         ("vizwiz", "vizwiz/val.json", {"answerable": "no"}, "'answerable': a whole number is expected, not 'no'"),
         ("vizwiz", "vizwiz/val.json", {"answerable": float("inf")}, "'answerable': a whole number is expected, not in"),
-        ("vizwiz", "vizwiz/val.json", {"answers": [5]}, "'answers': {misfit}: 'int' object is not subscriptable"),
-        ("vizwiz", "vizwiz/val.json", {"image": 5}, "'image': {misfit}: 'int' object has no attribute 'replace'"),
+        ("vizwiz", "vizwiz/val.json", {"answers": [5]},
+         "'answers' or 'answerable': {misfit}: 'int' object is not subscriptable"),
+        ("vizwiz", "vizwiz/val.json", {"image": 5},
+         "'image' or 'answerable': {misfit}: 'int' object has no attribute 'replace'"),
         ("vizwiz", "vizwiz/val.json", {"question": 5}, "'question': {misfit}: a text is expected, not 5"),
         ("vizwiz", "vizwiz/val.json", {"answers": [{"answer": 5}]}, "{misfit}: a text is expected, not 5"),
         ("vqav2", "vqav2/v2_mscoco_val2014_annotations.json", {"answers": 5},
@@ -207,7 +209,7 @@ def test_content_of_another_shape_is_told_by_file_and_row(task, name, content, m
          "'types': {misfit}: 'int' object is not subscriptable"),
     ],
 )  # fmt: skip
-def test_a_value_of_another_kind_is_told_by_its_key_where_that_is_sure(task, file, change, message, root):
+def test_a_value_of_another_kind_is_told_by_the_keys_that_it_may_be_of(task, file, change, message, root):
     path = root / file
     edit(path, lambda content: first_row(content).update(change))
     assert message.format(misfit="a value of another type than the format has") in complaint(task, root)
