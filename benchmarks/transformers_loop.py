@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from emma_eval.inference.usage import Usage
 from emma_eval.models.emma.llama import Llama
+from emma_eval.models.emma.llama_weights import is_turned, stored_names
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import IMAGE_ID
 from emma_eval.types import ImageSource, Request
@@ -99,25 +100,12 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
 
 
 def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
-    config = llama.config
-    yield "model.embed_tokens.weight", llama.embedding
-    for index, layer in enumerate(llama.layers):
-        k, v = layer.keys_values.weight.chunk(2)
-        gate, up = layer.gate_up.weight.chunk(2)
-        parts = {
-            "input_layernorm": layer.attention_norm.weight,
-            "self_attn.q_proj": _halves_apart(layer.queries.weight, config.head_width),
-            "self_attn.k_proj": _halves_apart(k, config.head_width),
-            "self_attn.v_proj": v,
-            "self_attn.o_proj": layer.out.weight,
-            "post_attention_layernorm": layer.mlp_norm.weight,
-            "mlp.gate_proj": gate,
-            "mlp.up_proj": up,
-            "mlp.down_proj": layer.down.weight,
-        }
-        yield from ((f"model.layers.{index}.{name}.weight", value) for name, value in parts.items())
-    yield "model.norm.weight", llama.norm.weight
-    yield "lm_head.weight", llama.head.weight
+    for name, value in llama.named_parameters():
+        theirs = stored_names(name)
+        parts = list(value.chunk(len(theirs)))
+        if is_turned(name):
+            parts[0] = _halves_apart(parts[0], llama.config.head_width)
+        yield from zip(theirs, parts, strict=True)
 
 
 def _halves_apart(rows: Tensor, head_width: int) -> Tensor:

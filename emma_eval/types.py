@@ -111,6 +111,7 @@ class Answer:
 
 Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
+Status = Literal["answered", "failed", "missing"]
 Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
 Better = Literal["higher", "lower", "unranked"]
 
@@ -154,7 +155,7 @@ class SampleScore:
     id: str
     value: float  # credit in [0, 1]
     read_as: str  # the answer as the scorer understood it; empty when there was none to read
-    status: Literal["answered", "failed", "missing"] = "answered"
+    status: Status = "answered"
     cluster: str = ""  # what it shares with others, a picture say, and is resampled with; empty: nothing
 
 

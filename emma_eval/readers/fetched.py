@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import inside, sha256_of_file
-from emma_eval.record import read_json_record
+from emma_eval.record import Record, read_json_record
 
 if TYPE_CHECKING:
     from emma_eval.task_parts import HubConfig
@@ -24,10 +24,8 @@ FOLDER = "hub"
 PREPARED = ".prepared"
 
 
-class HubFile(BaseModel):
+class HubFile(Record):
     """One file of a repository."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str = Field(description="within the repository")
     size: int = Field(description="bytes")
@@ -52,10 +50,8 @@ class HubFile(BaseModel):
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == self.git_sha1  # noqa: S324 (git's)
 
 
-class Split(BaseModel):
+class Split(Record):
     """Which files make one split of one configuration, and how `datasets` reads them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     config: str | None

@@ -8,16 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from emma_eval.files import inside, write_atomic
 from emma_eval.readers.fetched import Split
+from emma_eval.record import Record
 
 
-class Prepared(BaseModel):
+class Prepared(Record):
     """What is remembered of a split."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: str
     pictures: tuple[str, ...]  # names of columns

@@ -19,7 +19,7 @@ from emma_eval.record import Record, compact_json, read_json_record
 from emma_eval.reports.scores_file import TaskScores, read_scores
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.stats.combinations import COMBINATIONS
-from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Unit
+from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Status, Unit
 
 SCHEMA_VERSION = 1
 FOLDER = "evidence"
@@ -27,7 +27,6 @@ WRITTEN_BY_RUN = "the command that made the run writes it, without asking the mo
 
 Number = int | float  # whole ones are written without `.0`
 Column = tuple[Number, ...] | Literal["credit"]
-Status = Literal["answered", "failed", "missing"]
 COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine", "bounded")  # of a Metric
 
 

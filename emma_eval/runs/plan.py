@@ -42,11 +42,6 @@ class TaskPlan:
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
 
-    @property
-    def is_scored(self) -> bool:
-        """Whether every expected answer is known."""
-        return all(sample.answers for sample in self.samples)
-
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""

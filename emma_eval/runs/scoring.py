@@ -9,6 +9,7 @@ from statistics import fmean
 from emma_eval.reports.baseline import majority_baseline
 from emma_eval.reports.scores_file import Counts, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
+from emma_eval.scorers.common import truth_is_known
 from emma_eval.types import Answer, Key, Response, SampleScore, Scores
 
 HELD_BACK = (
@@ -29,7 +30,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         if (response := responses.get(request.key)) and response.text is None
     ]
     scores, baseline = Scores((), (), (HELD_BACK,)), None
-    if plan.is_scored:
+    if truth_is_known(plan.samples):
         from emma_eval.scorers import get_scorer
 
         config = plan.task.scorer_config(plan.protocol)

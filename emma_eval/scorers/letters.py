@@ -11,6 +11,7 @@ Reads of a Sample: `options`, `answers` (the letter), `category`, every text in 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
@@ -19,13 +20,12 @@ from emma_eval.scorers.option_matching import infer
 from emma_eval.types import Answers, Sample, Scores
 
 Matching = Literal["vlmevalkit", "exact", "any_case", "contains"]
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NOT_A_GROUP = frozenset(("image",))  # a meta entry that tells samples apart, not kinds of them
 
 
 def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching = "vlmevalkit") -> Scores:
     """Accuracy in percent: overall, of pairs where there are any, by category, and by every text in meta."""
-    require_truth(samples, lambda sample: LETTERS[: len(sample.options)])
+    require_truth(samples, lambda sample: ascii_uppercase[: len(sample.options)])
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         return is_right(sample, text, matching)
@@ -48,7 +48,7 @@ def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]
     if matching == "contains":
         return float(gold in text), text
     if matching == "vlmevalkit":
-        read_as = infer(text, dict(zip(LETTERS, sample.options, strict=False))) or ""
+        read_as = infer(text, dict(zip(ascii_uppercase, sample.options, strict=False))) or ""
     else:
         read_as = text.strip().upper() if matching == "any_case" else text.strip()
     return float((read_as,) == sample.answers), read_as

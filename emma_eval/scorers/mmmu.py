@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean, naive_sum
@@ -36,7 +37,6 @@ DOMAINS = {
 SEED = 42
 STRIPPED = ",.!?;:'"  # one after the other, so that of `!.` the mark goes and of `.!` both do
 TOKENS_FOR_TEXT = 5  # an option's text is looked for in longer responses only
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["free", "parsed"] = "free") -> Scores:
@@ -44,7 +44,7 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
 
     `responses="parsed"` takes answers that are letters already, as main_eval_only.py does.
     """
-    require_truth(samples, lambda sample: LETTERS[: len(sample.options)])
+    require_truth(samples, lambda sample: ascii_uppercase[: len(sample.options)])
     generator = Random(SEED)
     drawn: list[str] = []
 
@@ -53,7 +53,7 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
             return float(open_is_right(sample.answers, parse_open(text))), text
         letter = text if responses == "parsed" else parse_letter(text, sample.options)
         if letter is None:
-            letter = generator.choice(LETTERS[: len(sample.options)])
+            letter = generator.choice(ascii_uppercase[: len(sample.options)])
             drawn.append(sample.id)
         return float(letter in sample.answers), letter
 
@@ -71,7 +71,7 @@ def parse_letter(response: str, options: Sequence[str]) -> str | None:
     for mark in STRIPPED:
         response = response.strip(mark)
     response = f" {response} "
-    letters = LETTERS[: len(options)]
+    letters = ascii_uppercase[: len(options)]
     for form in ("({})", " {} "):
         found = {letter: response.rfind(form.format(letter)) for letter in letters if form.format(letter) in response}
         if found:

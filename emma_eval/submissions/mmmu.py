@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from random import Random
+from string import ascii_uppercase
 
 from emma_eval.errors import UserError
-from emma_eval.scorers.mmmu import LETTERS, SEED, parse_letter
+from emma_eval.scorers.mmmu import SEED, parse_letter
 from emma_eval.submissions.answered import Answered
 
 
@@ -21,7 +22,7 @@ def mmmu(answered: Answered) -> str:
     for sample in sorted(answered.samples, key=lambda sample: sample.category):
         text = answered.text(sample)
         if sample.options:
-            letters = LETTERS[: len(sample.options)]
+            letters = ascii_uppercase[: len(sample.options)]
             text = parse_letter(text, sample.options) or generator.choice(letters)
         given[sample.id] = text
     if len(given) < len(answered.samples):

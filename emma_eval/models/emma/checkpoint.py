@@ -59,9 +59,8 @@ def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], sour
 
 def fill(module: ModuleT, tensors: Mapping[str, Tensor], source: Path | str, prefix: str = "") -> ModuleT:
     """Load a module's parameters from tensors named `prefix` + the parameter's name. Raises UserError like `take`."""
-    expected = {prefix + name: value.shape for name, value in module.state_dict().items()}
-    found = take(tensors, expected, source)
-    module.load_state_dict({name.removeprefix(prefix): value for name, value in found.items()})
+    parts = parts_of(module, lambda name: (prefix + name,), tensors, source)
+    module.load_state_dict({name: stored for name, (stored,) in parts.items()})
     return module
 
 

@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch of prompt trees : a prefill, then one forward pass a token.
+"""Greedy decoding of a batch of prompt trees: a prefill, then one forward pass a token.
 
 A row of the batch is a tree, padded on the right. Every token knows its own position and sees its own way to the root
 alone, so its numbers do not depend on its companions. The answers of one row grow side by side in that row.

@@ -42,7 +42,7 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
     state = {}
     for name, parts in parts_of(stored, stored_names, shards, source).items():
         placed = [part.to(like) for part in parts]  # and joined there: a GPU does it sooner
-        if "queries" in name or "keys_values" in name:
+        if is_turned(name):
             placed[0] = pairs_together(placed[0], config.head_width)
         state[name] = resized(placed[0], vocabulary) if name in ("embedding", "head.weight") else joined(placed)
     llama.load_state_dict(state, assign=True)
@@ -55,6 +55,11 @@ def stored_names(name: str) -> tuple[str, ...]:
         return (OUTSIDE[name],)
     _, index, part, _ = name.split(".")  # layers.3.queries.weight
     return tuple(f"model.layers.{index}.{theirs}.weight" for theirs in IN_LAYER[part])
+
+
+def is_turned(name: str) -> bool:
+    """Whether rotary positions turn what the first of a parameter's parts gives: queries, and keys."""
+    return "queries" in name or "keys_values" in name
 
 
 def pairs_together(rows: Tensor, head_width: int) -> Tensor:

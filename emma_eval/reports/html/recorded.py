@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.files import read_bytes
@@ -16,10 +16,10 @@ from emma_eval.runs.evidence import WRITTEN_BY_RUN, TaskEvidence, read_run
 from emma_eval.runs.execute import record_path
 from emma_eval.runs.manifest import Manifest, read_manifest
 from emma_eval.runs.records import Fields, read_responses, require_fields
-from emma_eval.types import Key, Response, SampleScore
+from emma_eval.types import Key, Response, SampleScore, Status
 
 SAMPLE_FIELDS: Fields = {"id": str, "value": int | float, "read_as": str, "status": str, "cluster": str}
-STATUSES = ("answered", "failed", "missing")
+STATUSES = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
