@@ -87,7 +87,8 @@ def prefill(
         seen=pad(torch.from_numpy(at_ends).to(device), (0, memory.slots - memory.filled)),
         lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
     )
-    return cast(Tensor, llama.head(hidden[rows, columns])), state
+    at_ends_of = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
+    return cast(Tensor, llama.head(hidden[at_ends_of])), state
 
 
 def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:

@@ -162,12 +162,14 @@ class Emma:
         return self.towers.text_features(ids.to(self.device))[:, self.config.alignment.text_positions]
 
     def normalise(self, levels: Tensor) -> Tensor:
-        """Levels (B, 3, S, S) uint8 -> pixels (B, 3, S, S) float32, by the processor's own table."""
-        return torch.stack([self._table[channel][levels[:, channel].int()] for channel in range(3)], dim=1)
+        """Levels (B, 3, S, S) uint8 -> pixels (B, 3, S, S) in the model's type, by the processor's own table."""
+        rows = torch.arange(0, 3 * 256, 256, dtype=torch.int32, device=levels.device)[:, None, None]
+        return self._table.index_select(0, (rows + levels).flatten()).view(levels.shape)
 
     @cached_property
     def _table(self) -> Tensor:
-        return torch.from_numpy(self.processor.table()).to(self.device)
+        """(3 x 256,) the normalised value of each level, a channel behind the other."""
+        return torch.from_numpy(self.processor.table()).flatten().to(self.device, self.dtype)
 
     @cached_property
     def _memory(self) -> KeyValues:

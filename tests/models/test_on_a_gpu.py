@@ -1,0 +1,81 @@
+"""What a GPU would be asked, seen without one: every tensor is on it, and a batch fits into its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import random_model
+from emma_eval.models.emma import captured
+from emma_eval.models.emma.memory import tokens_that_fit
+from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.rows import Row
+from emma_eval.types import Request
+from tests.models.fake_gpu import fake_gpu
+from tests.models.test_layouts import Picture
+from tests.models.tiny_checkpoint import picture
+
+GB = 10**9
+TEXT = "A chat between a person and a machine. " * 3
+
+
+def requests(pictures: int, questions: int) -> list[Request]:
+    """So many questions about each picture."""
+    return [
+        Request(f"{p}-{q}", 0, f"{TEXT}<image>\nIs it {q}? ASSISTANT:", f"Is it {q % 2}?", (shown,), 8 - (p + q) % 8)
+        for p in range(pictures)
+        for shown in [Picture(picture(8, 8, seed=p))]
+        for q in range(questions)
+    ]
+
+
+def rows_of(model: Emma, asked: Sequence[Request]) -> list[Row]:
+    """Requests as the rows of a batch, behind what they all begin with."""
+    prompts = [model.read(request) for request in asked]
+    return model.rows(prompts, model.common_start(prompts))
+
+
+def answer(model: Emma, rows: Sequence[Row]) -> None:
+    """Answer a batch; the pictures are black."""
+    black = np.zeros((3, model.processor.crop, model.processor.crop), np.uint8)
+    answers = model.generate(rows, {shown.image: black for row in rows for shown in row.tree.pictures})
+    assert [len(of_row) for of_row in answers] == [len(row.members) for row in rows]
+
+
+@pytest.mark.parametrize("aligned", [True, False], ids=["emma", "llava"])
+@pytest.mark.parametrize(("pictures", "questions"), [(1, 1), (9, 1), (3, 4)])
+def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, pictures: int, questions: int) -> None:
+    with fake_gpu():
+        model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
+        rows = rows_of(model, requests(pictures, questions))
+        for _ in range(captured.WORTH_RECORDING):  # the first with nothing kept, the last with recorded steps
+            answer(model, rows)
+        assert model._steps is not None
+        assert model._steps._recorded
+
+
+def test_a_tensor_left_on_the_host_is_found() -> None:
+    with fake_gpu():
+        model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer())
+        model.llama.norm = torch.nn.RMSNorm(random_model.SMALL.hidden, dtype=torch.bfloat16)
+        with pytest.raises(RuntimeError, match="device"):
+            answer(model, rows_of(model, requests(2, 1)))
+
+
+@pytest.mark.parametrize("free", [8, 24, 64])
+def test_a_batch_within_its_budget_fits_beside_the_full_size_model(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * GB, 80 * GB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
+    with fake_gpu() as memory:
+        model = random_model.build(random_model.FULL, "cuda", torch.bfloat16, random_model.tokenizer())
+        weights, budget = memory.taken, tokens_that_fit(model.llama)
+        assert weights == pytest.approx(14.3 * GB, rel=0.01)
+        rows = rows_of(model, requests(120, 1))
+        fitting = rows[: budget // max(row.tokens for row in rows)]
+        answer(model, fitting)
+    assert 0 < len(fitting) < len(rows)
+    assert memory.most - weights < free * GB
