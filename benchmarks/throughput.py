@@ -185,15 +185,16 @@ def _evenly(count: int, most: int | None) -> list[int]:
 
 
 def mini(limit: int | None, one_by_one: int | None, repeats: int) -> Iterator[Scenario]:
-    """The shipped models over the shipped suite, in float32 on the CPU."""
-    emma, llava = (load_model(name, device="cpu", dtype="float32") for name in ("emma-mini", "llava-mini"))
-    cases = (
-        ("mini suite", "emma-mini", emma, "mini", against_one_by_one(one_by_one, (6.0, None))),
-        ("pope_mini", "llava-mini", llava, "pope_mini", with_and_without_sharing(1.5)),
-        ("mmbench_mini", "emma-mini", emma, "mmbench_mini", with_and_without_sharing(1.3)),
-    )
-    for name, described, model, tasks, ways in cases:
-        yield measure(Case(name, described, model, _suite_requests(tasks, limit), ways, repeats=repeats))
+    """The shipped models over the shipped suite on the CPU."""
+    one_by_one_too = against_one_by_one(one_by_one, (6.0, None))
+    for tasks, name, dtype, ways in (
+        ("mini", "emma-mini", "float32", one_by_one_too),
+        ("mini", "emma-mini", "bfloat16", one_by_one_too),
+        ("pope_mini", "llava-mini", "float32", with_and_without_sharing(1.5)),
+        ("mmbench_mini", "emma-mini", "float32", with_and_without_sharing(1.3)),
+    ):
+        model = load_model(name, device="cpu", dtype=dtype)
+        yield measure(Case(tasks, f"{name}, {dtype}", model, _suite_requests(tasks, limit), ways, repeats=repeats))
 
 
 def _suite_requests(tasks: str, limit: int | None) -> list[Request]:

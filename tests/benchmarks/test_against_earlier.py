@@ -1,0 +1,35 @@
+"""The benchmark against an earlier version: the version that is there stands in for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import against_earlier
+from emma_eval.errors import UserError
+
+pytestmark = pytest.mark.skipif(
+    bool(subprocess.run(["git", "-C", str(against_earlier.HERE), "rev-parse", "HEAD"], capture_output=True).returncode),
+    reason="this is no clone",
+)
+
+
+def test_both_versions_answer_the_same_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "earlier.json"
+    arguments = ["--commit", "HEAD", "--limit", "1", "--repeats", "1", "--output", str(output)]
+    monkeypatch.setattr("sys.argv", ["against_earlier.py", *arguments])
+    against_earlier.main()  # whatever the bar says
+    first, *others = json.loads(output.read_text())["measured"]
+    assert len(others) == 3
+    for one in others:
+        assert one["requests"] == first["requests"] > 8
+        assert one["same_answers"] == 1
+        assert one["first_is_faster"] == pytest.approx(one["seconds"] / first["seconds"])
+
+
+def test_a_clone_without_the_commit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"git has no 0000000 .* whole history"):
+        against_earlier.check_out("0000000", tmp_path)
