@@ -9,7 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from emma_eval.inference import answer
 from emma_eval.inference.usage import Usage
 from emma_eval.models import load_model
-from emma_eval.models.emma import captured, decoding
+from emma_eval.models.emma import captured, decoding, key_values
 from emma_eval.models.emma.llama import attend
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
@@ -89,14 +89,22 @@ def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: py
     assert ids(model, long, sharing=True)[0] == expected
 
 
-def test_recorded_steps_answer_alike(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a GPU the graph is replaced by the function that it records; addresses, masks and slots stay."""
-    expected, _ = ids(model, questions(), sharing=True)
+@pytest.mark.parametrize("questions_a_picture", [1, 4])
+def test_what_a_gpu_would_do_answers_alike(
+    model: Emma, monkeypatch: pytest.MonkeyPatch, questions_a_picture: int
+) -> None:
+    """Slots in steps of 64, no mask where rows are straight, and recorded steps: the graph is replaced by the function
+    that it records; addresses, masks and slots stay."""
+    asked = questions()[: 12 : 4 // questions_a_picture]
+    expected, _ = ids(model, asked, sharing=False)
     recorded = []
+    monkeypatch.setattr(decoding, "CAUSAL_ON", ("cpu",))
+    monkeypatch.setattr(model._memory, "_grain", key_values.SLOT_GRAIN)
     monkeypatch.setattr(captured, "record", lambda compute: recorded.append(compute) or compute)
     monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
     monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
-    assert ids(model, questions(), sharing=True)[0] == expected
+    for _ in range(2):  # the second time every step has been recorded
+        assert ids(model, asked, sharing=True)[0] == expected
     assert recorded
 
 
