@@ -10,3 +10,7 @@ class UserError(Exception):
 
 class SampleError(Exception):
     """One sample cannot be answered (an unreadable image, say). The run records the reason and goes on."""
+
+
+class MissingToolError(UserError):
+    """A program or package that only a part of the work needs is not installed; says how to install it."""

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import Any, Literal, TypeVar
 
-from emma_eval.errors import UserError
+from emma_eval.errors import MissingToolError, UserError
 from emma_eval.text import in_one_line
 
 Kind = Literal["readers", "scorers", "models"]
@@ -64,10 +64,13 @@ def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
 
 
 def require(place: str, *about: Any) -> bool:
-    """Make the check of what stands at `module:attribute`; whether it has one. Raises UserError for a missing tool."""
+    """Make the check of what stands at `module:attribute`; whether it has one. Raises MissingToolError."""
     check = getattr(imported(place), "requirements", None)
     if check is not None:
-        check(*about)
+        try:
+            check(*about)
+        except UserError as error:
+            raise MissingToolError(str(error)) from error
     return check is not None
 
 

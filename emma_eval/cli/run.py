@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
     add("--fast-preprocess", action="store_true", help="resize pictures faster, up to one grey level off the reference")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
+    add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
 
 
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         fast_preprocess=args.fast_preprocess,
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
+        answers_only=args.answers_only,
     )
     folder = args.output or default_folder(settings)
     try:
@@ -94,6 +96,11 @@ def run(args: argparse.Namespace) -> int:
 
 def show(result: Result) -> None:
     """Print the tables that hold a measured value, the failures, and where everything is."""
+    if result.scores is None:
+        failures = f", {result.failed:,} requests failed" if result.failed else ""
+        print(f"nothing is scored yet{failures}; the same command without --answers-only scores the run")
+        print(f"run folder: {result.folder}")
+        return
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import one_line, print_table

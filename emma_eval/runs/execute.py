@@ -17,7 +17,7 @@ from emma_eval import inference
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.inference.usage import Usage
 from emma_eval.record import json_text
-from emma_eval.reports.published import load_published
+from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.runs.evidence import write_evidence
@@ -43,12 +43,8 @@ class Result:
     """A finished run."""
 
     folder: Path
-    scores: ScoresFile
-
-    @property
-    def failed(self) -> int:
-        """How many samples have no answer."""
-        return sum(task.counts.failed + task.counts.missing for task in self.scores.tasks)
+    failed: int  # samples without an answer; requests, where nothing was scored
+    scores: ScoresFile | None  # None: answers only
 
 
 @dataclass(slots=True)
@@ -76,8 +72,7 @@ def execute(
         tally = _Tally()
         try:
             answer_all(session, settings, progress, tally, answer or inference.answer)
-            scores = score_all(session)
-            write_leaderboard(folder, [scores], published)
+            result = answered(session) if settings.answers_only else scored(session, published)
         except BaseException as error:
             with suppress(OSError):  # on a full disk the error under way tells more
                 session.end(
@@ -88,7 +83,7 @@ def execute(
                 )
             raise
         session.end("finished", tally.answered, tally.failed, tally.usage)
-    return Result(folder, scores)
+    return result
 
 
 def answer_all(session: RunSession, settings: RunSettings, progress: Progress, tally: _Tally, answer: Answerer) -> None:
@@ -127,6 +122,20 @@ def answer_all(session: RunSession, settings: RunSettings, progress: Progress, t
             progress.advance(name, failed)
             check_failures(settings, failures + tally.failed, sum(totals.values()), response)
     progress.message(str(tally.usage))
+
+
+def answered(session: RunSession) -> Result:
+    """The run as far as it goes without scores."""
+    responses = (recorded_responses(session.folder, plan).values() for plan in session.plans)
+    return Result(session.folder, sum(one.text is None for of_task in responses for one in of_task), None)
+
+
+def scored(session: RunSession, published: Published) -> Result:
+    """The run with its scores and leaderboard."""
+    scores = score_all(session)
+    write_leaderboard(session.folder, [scores], published)
+    failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
+    return Result(session.folder, failed, scores)
 
 
 def check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:

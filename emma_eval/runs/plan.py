@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.errors import UserError
+from emma_eval.errors import MissingToolError, UserError
 from emma_eval.files import sha256_of_file
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.runs.manifest import TaskFacts
@@ -74,16 +74,22 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts)
-    _require_ready(plan, scorer)
+    _require_ready(plan, scorer, settings.answers_only)
     return plan
 
 
-def _require_ready(plan: TaskPlan, scorer: ScorerConfig) -> None:
-    """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it."""
+def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> None:
+    """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it.
+
+    With `answers_only` its tools need not be on this machine.
+    """
     from emma_eval.scorers import require_ready
 
     try:
         require_ready(scorer.scorer, scorer.options, plan.samples, plan.task.primary_metric(plan.protocol))
+    except MissingToolError as error:
+        if not answers_only:
+            raise UserError(f"task {plan.task.name}: {error}; or use --answers-only, and score later") from error
     except UserError as error:
         raise UserError(f"task {plan.task.name}: {error}") from error
 

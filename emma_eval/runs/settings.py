@@ -47,6 +47,7 @@ class RunSettings:
     fast_preprocess: bool = False
     max_errors: ErrorLimit | None = None
     retry_failed: bool = False
+    answers_only: bool = False  # another session, perhaps elsewhere, scores what is recorded
 
 
 def default_folder(settings: RunSettings) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from emma_eval.cli import run as command
 from emma_eval.cli.main import main
-from emma_eval.errors import UserError
+from emma_eval.errors import MissingToolError, UserError
 from emma_eval.reports.scores_file import read_scores
 from emma_eval.runs.settings import ErrorLimit
 from tests.runs.tiny import REQUESTS, Answering, source, write_pope
@@ -64,6 +64,28 @@ def test_ends_with_1_when_a_sample_failed_and_names_it(data, tmp_path, answering
     shown = capsys.readouterr().out
     assert "pope: sample 1 failed, counted as wrong: " in shown
     assert "1 more failed" in shown
+
+
+def test_answers_now_and_scores_later_where_the_scorers_tools_are(data, tmp_path, answering, monkeypatch, capsys):
+    def no_java(*arguments):
+        raise MissingToolError("there is no `java` on the PATH")
+
+    with monkeypatch.context() as here:
+        here.setattr("emma_eval.scorers.require_ready", no_java)
+        assert call(data, tmp_path / "run") == 2
+        assert "task pope: there is no `java` on the PATH; or use --answers-only" in capsys.readouterr().err
+        assert call(data, tmp_path / "run", "--answers-only") == 0
+    assert "the same command without --answers-only scores the run" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "scores.json").exists()
+    assert call(data, tmp_path / "run") == 0
+    assert "everything is answered already" in capsys.readouterr().err
+    assert read_scores(tmp_path / "run").tasks[0].counts.answered
+
+
+def test_ends_with_1_when_an_answer_failed_and_nothing_is_scored(data, tmp_path, answering, capsys):
+    (data / "pope" / "val2014" / "b.jpg").write_bytes(b"")
+    assert call(data, tmp_path / "run", "--answers-only") == 1
+    assert "6 requests failed" in capsys.readouterr().out
 
 
 def test_ends_with_1_when_too_many_failed(data, tmp_path, answering, capsys):
