@@ -57,7 +57,7 @@ def fake_gpu() -> Iterator[Memory]:
         patch.object(fake_tensor.FakeTensor, "tolist", lambda self: np.zeros(self.shape, int).tolist(), create=True),
         patch.object(fake_tensor.FakeTensor, "data_ptr", lambda self: 0, create=True),
         patch.object(bias, "causal_lower_right", lambda *lengths: None),  # no fake can be of that class
-        patch.object(captured, "record", lambda compute: compute),
+        patch.object(captured, "record", lambda compute, pool: compute),
         fake_tensor.FakeTensorMode(allow_non_fake_inputs=True),
         Memory() as memory,
     ):

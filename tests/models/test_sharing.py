@@ -100,7 +100,7 @@ def test_what_a_gpu_would_do_answers_alike(
     recorded = []
     monkeypatch.setattr(decoding, "CAUSAL_ON", ("cpu",))
     monkeypatch.setattr(model._memory, "_grain", key_values.SLOT_GRAIN)
-    monkeypatch.setattr(captured, "record", lambda compute: recorded.append(compute) or compute)
+    monkeypatch.setattr(captured, "record", lambda compute, pool: recorded.append(compute) or compute)
     monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
     monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
     for _ in range(2):  # the second time every step has been recorded
@@ -109,7 +109,7 @@ def test_what_a_gpu_would_do_answers_alike(
 
 
 def test_a_gpu_that_cannot_record_decodes_without(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(compute: object) -> None:
+    def refuse(compute: object, pool: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
     expected, _ = ids(model, questions(), sharing=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -28,6 +29,7 @@ class Steps:
     def __init__(self, llama: Llama, memory: KeyValues) -> None:
         self._llama, self._memory = llama, memory
         self._recorded: dict[Shape, Recorded] = {}
+        self._pool = Pool()
         self._met: Counter[Shape] = Counter()
         self._address = memory.address
         self._enabled = True
@@ -35,14 +37,14 @@ class Steps:
     def hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
         """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, 1, L, K)."""
         if self._address != self._memory.address:
-            self._recorded, self._address = {}, self._memory.address
+            self._recorded, self._pool, self._address = {}, Pool(), self._memory.address
         shape = (*tokens.shape, mask.shape[3])
         self._met[shape] += 1
         if not self._enabled or self._met[shape] < WORTH_RECORDING:
             return None
         try:
             if shape not in self._recorded:
-                self._recorded[shape] = Recorded(self._llama, self._memory, shape, mask.dtype)
+                self._recorded[shape] = Recorded(self._llama, self._memory, shape, self._pool)
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:  # what cannot be captured on this GPU or with these versions
@@ -53,22 +55,22 @@ class Steps:
 
 
 class Recorded:
-    """One step as a graph, with its inputs and its output."""
+    """One step as a graph, with its inputs and its output, which lie outside the pool."""
 
-    def __init__(self, llama: Llama, memory: KeyValues, shape: Shape, dtype: torch.dtype) -> None:
+    def __init__(self, llama: Llama, memory: KeyValues, shape: Shape, pool: Pool) -> None:
         rows, width, slots = shape
         self._memory = memory
         self._tokens, self._positions = torch.zeros(2, rows, width, dtype=torch.long, device=llama.device)
         self._places = torch.arange(width, device=llama.device) + memory.filled
-        self._mask = torch.zeros(rows, 1, width, slots, dtype=dtype, device=llama.device)
-        self._hidden = torch.empty(rows, width, llama.config.width, dtype=dtype, device=llama.device)
+        self._mask = torch.zeros(rows, 1, width, slots, dtype=llama.dtype, device=llama.device)
+        self._hidden = torch.empty(rows, width, llama.config.width, dtype=llama.dtype, device=llama.device)
 
         def compute() -> None:
             memory.fill(self._places)
             reading = Reading(llama.embed(self._tokens), self._positions, self._mask)
             self._hidden.copy_(llama(reading, memory))
 
-        self._replay = record(compute)
+        self._replay = record(compute, pool)
 
     def __call__(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Compute the step, which fills the memory's next free slots."""
@@ -82,7 +84,16 @@ class Recorded:
         return self._hidden
 
 
-def record(compute: Callable[[], None]) -> Callable[[], None]:
+class Pool:
+    """Memory for what graphs compute in between: one after the other, all use the same."""
+
+    @cached_property
+    def handle(self) -> Any:
+        """What CUDA knows it by."""
+        return torch.cuda.graph_pool_handle()
+
+
+def record(compute: Callable[[], None], pool: Pool) -> Callable[[], None]:
     """Capture what `compute` does on the GPU; the result does it again."""
     aside = cast(Any, torch.cuda).Stream()
     aside.wait_stream(torch.cuda.current_stream())
@@ -91,6 +102,6 @@ def record(compute: Callable[[], None]) -> Callable[[], None]:
             compute()
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, pool=pool.handle):
         compute()
     return graph.replay
