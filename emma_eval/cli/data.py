@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options
+from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
 from emma_eval.text import aligned, counted, in_bytes
 
@@ -66,10 +66,10 @@ def _lock(args: argparse.Namespace) -> Lock | None:
     """What --lock names. Raises UserError where it is not there, or cannot be written there."""
     if args.lock is None:
         return None
-    if args.action != "fetch" and not args.lock.is_file():
+    if args.action == "fetch":
+        require_place("--lock", args.lock)
+    elif not args.lock.is_file():
         raise UserError(f"--lock {args.lock}: no such file; `data fetch --lock` writes it")
-    if not args.lock.parent.is_dir():
-        raise UserError(f"--lock {args.lock}: no such folder")
     from emma_eval.data.lock import Lock
 
     return Lock(args.lock)

@@ -9,7 +9,8 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.models.emma.tokenizer import IMAGE_ID
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Reference, Tiny, picture
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+from tests.models.tiny_reference import Reference
 
 QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
 

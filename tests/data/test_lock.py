@@ -41,7 +41,9 @@ def test_a_lock_that_is_none_is_one_line(command, tmp_path):  # noqa: F811
     missing = command("data", "verify", "my_gqa", "--lock", str(path))
     assert missing.stderr == f"error: --lock {path}: no such file; `data fetch --lock` writes it\n"
     nowhere = command("data", "fetch", "my_gqa", "--lock", str(tmp_path / "no" / "lock.yaml"))
-    assert nowhere.stderr == f"error: --lock {tmp_path / 'no' / 'lock.yaml'}: no such folder\n"
+    assert (
+        nowhere.stderr == f"error: --lock {tmp_path / 'no' / 'lock.yaml'}: a file in a folder that exists is expected\n"
+    )
     not_here = command("data", "status", "my_gqa", "--lock", str(path))
     assert "--lock is for data fetch and data verify" in not_here.stderr
     path.write_text("org/gqa: main\n")

@@ -16,7 +16,8 @@ from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
 from tests.models.asking import read
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Reference, Tiny, picture
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+from tests.models.tiny_reference import Reference
 
 PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
 QUESTION = "What is on the left?"

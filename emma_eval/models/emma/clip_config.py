@@ -9,7 +9,7 @@ from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
 from emma_eval.models.emma.settings import Settings
 
-ACTIVATIONS = ("quick_gelu", "gelu")
+ACTIVATIONS = ("quick_gelu", "gelu")  # those that `clip` knows
 
 
 @dataclass(frozen=True, slots=True)
