@@ -18,8 +18,8 @@ def operations(model: Emma, usage: Usage, requests: int) -> float:
     """Floating-point operations of a pass: two for each parameter and token, of LLaMA and of CLIP's vision tower.
 
     Tokens that were computed, not those that were asked for, and no padding. An answer's first token comes from its
-    prompt; the last is never read. Every parameter counts, as is usual: so do the embedding (2%) and the output, which
-    few tokens pass; attention's own products (1%) do not.
+    prompt; the last is never read. Every parameter counts, as is usual: so do the embedding (2%), the
+    output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = usage.computed_tokens + usage.new_tokens - requests
     patches = model.towers.patches + 1

@@ -57,18 +57,18 @@ Batch = tuple[Lot, ...]
 class Budget:
     """How much a batch may hold."""
 
-    tokens: int  # padding included
+    tokens: int  # padding included, and what was read before: it takes memory in every row
     requests: int | None  # None: as many as the tokens allow
 
     def halve(self, batch: Sequence[Lot]) -> None:
         """Make do with half of what the batch holds."""
-        self.tokens = max(1, min(self.tokens, padded(batch)) // 2)
+        self.tokens = max(1, min(self.tokens, len(batch) * max(map(_slots, batch)) // 2))
 
     def take(self, waiting: Sequence[Lot]) -> int:
         """How many of these, the longest first, make a batch: at least one."""
         count, requests, longest = 0, 0, 0
         for lot in waiting:
-            longest = max(longest, lot.row.tokens)
+            longest = max(longest, _slots(lot))
             requests += len(lot.jobs)
             full = (count + 1) * longest > self.tokens or (self.requests is not None and requests > self.requests)
             if count and full:
@@ -147,7 +147,7 @@ class Planner:
         limit = (self.budget.requests or len(jobs)) if self.sharing else 1
         for start in range(0, len(jobs), limit):
             for lot in weave(self.model, jobs[start : start + limit], self.prefix or ()):
-                if lot.row.tokens > self.budget.tokens and len(lot.jobs) > 1:
+                if _slots(lot) > self.budget.tokens and len(lot.jobs) > 1:
                     for half in halves(lot.jobs):
                         yield from self._lots(half)
                 else:
@@ -168,3 +168,7 @@ def halves(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
 
 def _tokens(lot: Lot) -> int:
     return lot.row.tokens
+
+
+def _slots(lot: Lot) -> int:
+    return len(lot.row.prefix) + lot.row.tokens

@@ -22,9 +22,10 @@ class Usage:
     def __str__(self) -> str:
         """One line for people."""
         fewer = f" ({self.prompt_tokens / self.computed_tokens:.1f} times fewer)" if self.computed_tokens else ""
+        shortages = f"; memory ran out {self.memory_shortages} times" if self.memory_shortages else ""
         return (
             f"{self.prompt_tokens:,} prompt tokens asked, {self.computed_tokens:,} computed{fewer}; "
-            f"{self.pictures:,} pictures; device idle {self.idle_share:.0%}"
+            f"{self.pictures:,} pictures; device idle {self.idle_share:.0%}{shortages}"
         )
 
     @property

@@ -13,7 +13,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.models.folders import BUILT_IN, model_folder
 from emma_eval.plugins import imported, with_plugins
-from emma_eval.processors import keep_threads_calm, usable_cpus
+from emma_eval.processors import keep_freed_memory, keep_threads_calm, usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.emma.model import Emma
@@ -67,6 +67,7 @@ def load_model(
         raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
     folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
     keep_threads_calm()
+    keep_freed_memory()
     import torch
 
     from emma_eval.models.emma.loading import load_emma

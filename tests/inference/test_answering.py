@@ -11,6 +11,7 @@ import pytest
 
 from emma_eval.errors import SampleError
 from emma_eval.inference import answer
+from emma_eval.inference.batches import Budget, Lot
 from emma_eval.inference.usage import Usage
 from emma_eval.types import Generation, Request, Response
 
@@ -179,6 +180,14 @@ def test_after_a_shortage_of_memory_batches_stay_small() -> None:
     model, usage = Echo(room=4), Usage()
     list(answer(model, requests(*(f"question {n:02}" for n in range(4000))), 8, usage))
     assert usage.memory_shortages < 20  # those that were planned ahead, and no more
+
+
+def test_batches_that_were_planned_before_a_shortage_halve_the_budget_no_further() -> None:
+    budget = Budget(tokens=100, requests=None)
+    batch = [Lot(OnePicture((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
+    for _ in range(3):
+        budget.halve(batch)
+    assert budget.tokens == 40
 
 
 def test_a_request_too_large_even_alone_fails_with_the_reason() -> None:

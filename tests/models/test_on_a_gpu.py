@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import random_model
-from emma_eval.models.emma import captured
+from emma_eval.models.emma import captured, loading
 from emma_eval.models.emma.memory import tokens_that_fit
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.rows import Row
@@ -57,6 +57,16 @@ def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, pictures: i
         assert model._steps._recorded
 
 
+def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or steps would be recorded on the first one's stream, and replay nothing."""
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    with fake_gpu():
+        loading._set_up(torch.device("cuda", 3))
+    assert chosen == [torch.device("cuda", 3)]
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
 def test_a_tensor_left_on_the_host_is_found() -> None:
     with fake_gpu():
         model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer())
@@ -75,7 +85,7 @@ def test_a_batch_within_its_budget_fits_beside_the_full_size_model(monkeypatch: 
         weights, budget = memory.taken, tokens_that_fit(model.llama)
         assert weights == pytest.approx(14.3 * GB, rel=0.01)
         rows = rows_of(model, requests(120, 1))
-        fitting = rows[: budget // max(row.tokens for row in rows)]
+        fitting = rows[: budget // max(len(row.prefix) + row.tokens for row in rows)]
         answer(model, fitting)
     assert 0 < len(fitting) < len(rows)
     assert memory.most - weights < free * GB

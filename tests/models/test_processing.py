@@ -55,6 +55,13 @@ def test_padding_is_the_mean_colour_with_the_offset_rounded_down() -> None:
     assert [row[0].tolist() for row in padded] == [[122, 116, 104], [255] * 3, [122, 116, 104], [122, 116, 104]]
 
 
+@pytest.mark.parametrize("pad", [True, False])
+def test_a_picture_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
+    thread = Image.new("RGB", (1, 200_000))  # a square around it would take 160 GB
+    with pytest.raises(ValueError, match=r"too long and thin: to prepare it takes [\d,]+ x [\d,]+ pixels"):
+        ImageProcessor(resize=224, crop=224, pad_to_square=pad)(thread)
+
+
 def test_orientation_tags_are_ignored() -> None:
     turned = noise(40, 30)
     turned.getexif()[0x0112] = 6

@@ -18,7 +18,8 @@ from torch import Tensor
 from emma_eval.models.emma.key_values import KeyValues
 from emma_eval.models.emma.llama import Llama, Reading
 
-WORTH_RECORDING = 3  # recording costs as much as some steps: shapes that come but once are not recorded
+WORTH_RECORDING = 8  # times that a shape must have come: recording costs as much as some steps
+MOST_RECORDED = 64
 
 Shape = tuple[int, int, int]  # rows, tokens a row, slots
 
@@ -31,27 +32,30 @@ class Steps:
         self._recorded: dict[Shape, Recorded] = {}
         self._pool = Pool()
         self._met: Counter[Shape] = Counter()
-        self._address = memory.address
+        self._moves = memory.moves
         self._enabled = True
 
     def hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
         """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, 1, L, K)."""
-        if self._address != self._memory.address:
-            self._recorded, self._pool, self._address = {}, Pool(), self._memory.address
+        if self._moves != self._memory.moves:
+            self._forget()
         shape = (*tokens.shape, mask.shape[3])
         self._met[shape] += 1
-        if not self._enabled or self._met[shape] < WORTH_RECORDING:
-            return None
-        try:
-            if shape not in self._recorded:
+        if shape not in self._recorded:
+            worth = self._met[shape] >= WORTH_RECORDING and len(self._recorded) < MOST_RECORDED
+            if not (worth and self._enabled):
+                return None
+            try:
                 self._recorded[shape] = Recorded(self._llama, self._memory, shape, self._pool)
-        except torch.cuda.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # what cannot be captured on this GPU or with these versions
-            self._enabled = False
-            warnings.warn(f"CUDA graphs are off, decoding is slower: {error}", stacklevel=2)
-            return None
+            except RuntimeError as error:  # no memory for it, or not with this GPU or these versions
+                self._forget()
+                self._enabled = False
+                warnings.warn(f"CUDA graphs are off, decoding is slower: {error}", stacklevel=2)
+                return None
         return self._recorded[shape](tokens, positions, mask)
+
+    def _forget(self) -> None:
+        self._recorded, self._pool, self._moves = {}, Pool(), self._memory.moves
 
 
 class Recorded:
@@ -85,23 +89,27 @@ class Recorded:
 
 
 class Pool:
-    """Memory for what graphs compute in between: one after the other, all use the same."""
+    """What graphs that run one after the other share: the memory of what they compute in between, and a stream."""
 
     @cached_property
     def handle(self) -> Any:
-        """What CUDA knows it by."""
+        """What CUDA knows the memory by."""
         return torch.cuda.graph_pool_handle()
+
+    @cached_property
+    def stream(self) -> Any:
+        """Where they are captured."""
+        return cast(Any, torch.cuda).Stream()
 
 
 def record(compute: Callable[[], None], pool: Pool) -> Callable[[], None]:
     """Capture what `compute` does on the GPU; the result does it again."""
-    aside = cast(Any, torch.cuda).Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):  # libraries set themselves up at the first calls, which must not be captured
-        for _ in range(2):
-            compute()
-    torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool.handle):
-        compute()
+    pool.stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(pool.stream):
+        for _ in range(2):  # libraries set themselves up at the first calls, which must not be captured
+            compute()
+        with torch.cuda.graph(graph, pool=pool.handle, stream=pool.stream):
+            compute()
+    torch.cuda.current_stream().wait_stream(pool.stream)
     return graph.replay

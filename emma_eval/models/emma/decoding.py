@@ -66,10 +66,9 @@ def prefill(
     layout = Layout(trees, prefix[0][0].shape[2] if prefix else 0)
     rows, slots, positions, at_ends = layout.rows(), layout.ends(), layout.positions(), layout.seen_at_ends()
     columns = numbers_within(rows)
-    memory.open(len(trees), layout.start + layout.length + ROOM)
-    if prefix:
-        memory.put(prefix)
+    memory.open(len(trees), layout.start + layout.length + ROOM, prefix)
     memory.extend(layout.length)
+    memory.clear(memory.filled)
     ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q)
     seen = np.ones((*ends.shape, memory.filled), bool)  # where a row has fewer than Q, nobody looks at what comes out
     ends[rows, columns], seen[rows, columns] = slots, at_ends

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from emma_eval.models.emma.llama_config import LlamaConfig
 
-SLOT_GRAIN = 64  # on a GPU: fewer shapes to record, and aligned masks
+SLOT_GRAIN = 16  # on a GPU: fewer shapes to record, and aligned masks
+SPARE = 8  # a buffer that grows takes an eighth more: batches of one size differ that much
 
 Layers = Sequence[tuple[Tensor, Tensor]]  # a layer's keys and values: (B, H, K, Dh) each
 
@@ -23,31 +24,37 @@ class KeyValues:
 
     def __init__(self, config: LlamaConfig, dtype: torch.dtype, device: torch.device) -> None:
         self._heads, self._width = config.kv_heads, config.head_width
-        self._buffers = [torch.empty(0, dtype=dtype, device=device) for _ in range(2 * config.layers)]
+        self._nothing = torch.empty(0, dtype=dtype, device=device)
+        self._buffers = [self._nothing] * (2 * config.layers)
         self.layers: list[tuple[Tensor, Tensor]] = []  # keys and values: (B, H, K, Dh) each
         self._grain = SLOT_GRAIN if device.type == "cuda" else 1
         self.rows = self.slots = self.filled = 0
+        self.moves = 0  # how often a buffer was made anew: what knows addresses of before is out of date
         self._places: slice | Tensor = slice(0)  # the slots that the next `update` fills
         self._visible = 0  # attention reads so many slots
 
-    @property
-    def address(self) -> int:
-        """Where the memory begins; it moves when it grows."""
-        return self._buffers[0].data_ptr()
+    def open(self, rows: int, slots: int, beginning: Layers = ()) -> None:
+        """Make room for a new batch of at least so many slots; what the last one had read is gone.
 
-    def open(self, rows: int, slots: int) -> None:
-        """Make room for a new batch of at least so many slots; what the last one had read is gone."""
+        Every row begins with `beginning`, which was read before: (1, H, S, Dh) a layer.
+        """
         slots = self._rounded(slots)
+        self.layers = []
+        if any(buffer.numel() < self._size(rows, slots) for buffer in self._buffers):
+            self._buffers = [self._nothing] * len(self._buffers)  # first, or all would be there twice
         views = [self._view(at, rows, slots) for at in range(len(self._buffers))]
         self.layers = list(zip(views[::2], views[1::2], strict=True))
         self.rows, self.slots, self.filled = rows, slots, 0
-
-    def put(self, prefix: Layers) -> None:
-        """Begin every row of an empty batch with what has been read already: (1, H, S, Dh) a layer."""
-        for (keys, values), (first_keys, first_values) in zip(self.layers, prefix, strict=True):
+        for (keys, values), (first_keys, first_values) in zip(self.layers, beginning, strict=bool(beginning)):
             self.filled = first_keys.shape[2]
             keys[:, :, : self.filled] = first_keys
             values[:, :, : self.filled] = first_values
+
+    def clear(self, start: int) -> None:
+        """Put zeros into the slots from `start` on: a mask does not hide NaN that an earlier batch may have left."""
+        for keys, values in self.layers:
+            keys[:, :, start:] = 0
+            values[:, :, start:] = 0
 
     def extend(self, count: int) -> None:
         """Let the next forward pass fill `count` slots."""
@@ -82,12 +89,17 @@ class KeyValues:
             keys[:, :, :filled], values[:, :, :filled] = kept
             self.layers[layer] = keys, values
         self.rows, self.slots = len(rows), slots
+        self.clear(filled)
 
     def _rounded(self, slots: int) -> int:
         return -(-slots // self._grain) * self._grain
 
+    def _size(self, rows: int, slots: int) -> int:
+        return rows * self._heads * slots * self._width
+
     def _view(self, at: int, rows: int, slots: int) -> Tensor:
-        needed = rows * self._heads * slots * self._width
+        needed = self._size(rows, slots)
         if self._buffers[at].numel() < needed:
-            self._buffers[at] = self._buffers[at].new_zeros(needed)  # no NaN: a mask does not hide it
+            self.moves += 1
+            self._buffers[at] = self._nothing.new_empty(needed + needed // SPARE)
         return self._buffers[at][:needed].view(rows, self._heads, slots, self._width)

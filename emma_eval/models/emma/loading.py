@@ -35,6 +35,7 @@ def load_emma(
     """
     config = read_config(folder)
     place = _device(device)
+    _set_up(place)
     precision = _dtype(dtype, place, config)
     tokenizer = LlamaTokenizer(folder)
     if config.adds_patch_token:
@@ -100,6 +101,14 @@ def _device(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
     return device
+
+
+def _set_up(device: torch.device) -> None:
+    """Make a GPU ready: streams and graphs are the current device's; cuDNN's attention prepares for every new shape."""
+    if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _dtype(name: str | None, device: torch.device, config: EmmaConfig) -> torch.dtype:
