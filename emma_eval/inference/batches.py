@@ -14,6 +14,7 @@ from emma_eval.errors import SampleError
 from emma_eval.types import ImageSource, Model, Prompt, Request, Row
 
 ROWS_AT_A_TIME = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
+LONGEST_ROW = 4096  # tokens that many requests share: what each may see of the others grows with the square
 WINDOW = 512  # requests that are tokenised at a time
 
 
@@ -147,7 +148,7 @@ class Planner:
         limit = (self.budget.requests or len(jobs)) if self.sharing else 1
         for start in range(0, len(jobs), limit):
             for lot in weave(self.model, jobs[start : start + limit], self.prefix or ()):
-                if _slots(lot) > self.budget.tokens and len(lot.jobs) > 1:
+                if _slots(lot) > min(self.budget.tokens, LONGEST_ROW) and len(lot.jobs) > 1:
                     for half in halves(lot.jobs):
                         yield from self._lots(half)
                 else:

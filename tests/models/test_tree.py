@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emma_eval.models.emma.layout import Layout
 from emma_eval.models.emma.rows import Prompt, as_rows, cut
-from emma_eval.models.emma.tree import Branch, Item, Picture, common_start, weave, width
+from emma_eval.models.emma.tree import Branch, Item, Picture, Tree, common_start, weave, width
 from tests.models.test_layouts import Picture as Shown
 from tests.models.tiny_checkpoint import picture
 
@@ -23,13 +25,19 @@ def prompt(*items: Item, limit: int = 1) -> Prompt:
     return Prompt((), None, (), items, limit)
 
 
+def ways(*trees: Tree, start: int = 0) -> np.ndarray:
+    """(B, L, K) what each slot sees, where the trees are the rows of a batch."""
+    layout = Layout(trees, start)
+    return layout.seen(torch.arange(layout.length).expand(len(trees), -1)).numpy()
+
+
 def test_a_small_tree() -> None:
     tree = weave([(1, 2, 3), (1, 2, 4, 5), (1, 2), (7,)])
     assert tree.ids().tolist() == [1, 2, 3, 4, 5, 7]
     assert tree.positions().tolist() == [0, 1, 2, 2, 3, 0]
     assert tree.branches == (Branch(0, 3, -1), Branch(3, 5, 1), Branch(5, 6, -1))
     assert tree.ends == (2, 4, 1, 5)
-    assert tree.ways().astype(int).tolist() == [
+    assert ways(tree)[0].astype(int).tolist() == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],
         [1, 1, 1, 0, 0, 0],
@@ -44,6 +52,14 @@ def test_a_picture_takes_a_slot_for_each_of_its_rows() -> None:
     assert tree.ids().tolist() == [5, 0, 0, 0, 8, 9]
     assert tree.positions().tolist() == [0, 1, 2, 3, 4, 4]
     assert tree.pictures == [seen(CAT)]
+
+
+def test_rows_of_a_batch_see_neither_padding_nor_a_beginning_that_is_not_theirs() -> None:
+    behind, whole = weave([(1, 2, 3), (1, 2, 4)], start=2), weave([(5, 6, 7)])
+    assert ways(behind, whole, start=2).astype(int).tolist() == [
+        [[1, 1, 1, 0, 0], [1, 1, 0, 1, 0], [1, 1, 0, 0, 1]],
+        [[0, 0, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 1]],
+    ]
 
 
 def test_behind_a_beginning_that_was_read_before() -> None:
@@ -61,7 +77,7 @@ def test_every_prompt_can_be_read_off_the_tree_and_nothing_is_in_it_twice(prompt
     tree = weave(prompts)
     first_slot = {slot: item for item, slot, _ in tree.items}
     for asked, end in zip(prompts, tree.ends, strict=True):
-        way = np.flatnonzero(tree.ways()[end])
+        way = np.flatnonzero(ways(tree)[0, end])
         assert tree.positions()[way].tolist() == list(range(len(way)))
         assert [first_slot[slot] for slot in way if slot in first_slot] == asked
     beginnings = {(*map(id_of, asked[:length]),) for asked in prompts for length in range(1, len(asked) + 1)}

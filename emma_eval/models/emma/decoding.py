@@ -64,31 +64,33 @@ def prefill(
     """
     device = embeds[0].device
     layout = Layout(trees, prefix[0][0].shape[2] if prefix else 0)
-    rows, slots, positions, at_ends = layout.rows(), layout.ends(), layout.positions(), layout.seen_at_ends()
+    rows, slots, positions = layout.rows(), layout.ends(), layout.positions()
     columns = numbers_within(rows)
     memory.open(len(trees), layout.start + layout.length + ROOM, prefix)
     memory.extend(layout.length)
     memory.clear(memory.filled)
-    ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q)
-    seen = np.ones((*ends.shape, memory.filled), bool)  # where a row has fewer than Q, nobody looks at what comes out
-    ends[rows, columns], seen[rows, columns] = slots, at_ends
+    ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q); nobody looks at what a row has too many
+    ends[rows, columns] = slots
+    at_ends = torch.from_numpy(ends).to(device)
+    seen_at_ends = layout.seen(at_ends)
     causal = layout.straight and device.type in CAUSAL_ON
+    every = torch.arange(layout.length, device=device).expand(len(trees), -1)
     reading = Reading(
         embeds=pad_sequence(list(embeds), batch_first=True),
         positions=torch.from_numpy(positions).to(device),
-        mask=None if causal else as_mask(torch.from_numpy(layout.seen()).to(device), llama.dtype),
-        ends=torch.from_numpy(ends).to(device),
-        mask_of_ends=as_mask(torch.from_numpy(seen).to(device), llama.dtype),
+        mask=None if causal else as_mask(layout.seen(every), llama.dtype),
+        ends=at_ends,
+        mask_of_ends=as_mask(seen_at_ends, llama.dtype),
     )
     hidden = llama(reading, memory)
+    place = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
     state = State(
         memory=memory,
         rows=rows,
-        seen=pad(torch.from_numpy(at_ends).to(device), (0, memory.slots - memory.filled)),
+        seen=pad(seen_at_ends[place], (0, memory.slots - memory.filled)),
         lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
     )
-    at_ends_of = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
-    return cast(Tensor, llama.head(hidden[at_ends_of])), state
+    return cast(Tensor, llama.head(hidden[place])), state
 
 
 def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:

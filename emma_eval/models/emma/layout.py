@@ -48,23 +48,32 @@ class Layout:
             row[: tree.size] = tree.positions()
         return positions
 
-    def seen_at_ends(self) -> NDArray[np.bool_]:
-        """(P, K) what each prompt's last token sees."""
-        ends = [(tree, end) for tree in self.trees for end in tree.ends]
-        seen = np.zeros((len(ends), self.start + self.length), bool)
-        for row, (tree, end) in zip(seen, ends, strict=True):
-            row[: tree.start] = True
-            row[self.start : self.start + tree.size] = tree.way(end)
-        return seen
+    def seen(self, slots: Tensor) -> Tensor:
+        """(B, Q) slots -> (B, Q, K) bool: what a token in each sees, worked out where `slots` are.
 
-    def seen(self) -> NDArray[np.bool_]:
-        """(B, L, K) what each token sees."""
-        seen = np.zeros((len(self.trees), self.length, self.start + self.length), bool)
-        for row, tree in zip(seen, self.trees, strict=True):
-            row[: tree.size, : tree.start] = True
-            row[: tree.size, self.start : self.start + tree.size] = tree.ways()
-            np.fill_diagonal(row[tree.size :, self.start + tree.size :], True)  # or a softmax would be 0 / 0
-        return seen
+        Padding is a branch of its own: it sees what is before it there, or a softmax would be 0 / 0.
+        """
+        device = slots.device
+        branches, reach = (torch.from_numpy(part).to(device) for part in self._branches())
+        far = torch.take_along_dim(reach, branches.gather(1, slots)[:, :, None], dim=1)  # (B, Q, N)
+        far = torch.take_along_dim(far, branches[:, None], dim=2)  # (B, Q, L)
+        place = torch.arange(self.length, device=device)
+        own = (place < far) & (place <= slots[:, :, None])
+        begins = torch.tensor([tree.start > 0 for tree in self.trees], device=device)
+        return torch.cat([begins[:, None, None].expand(*slots.shape, self.start), own], dim=2)
+
+    def _branches(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Each slot's branch (B, L), and how far each branch sees into each (B, N, N)."""
+        most = max(len(tree.branches) for tree in self.trees) + 1
+        branches = np.zeros((len(self.trees), self.length), np.int64)
+        reach = np.zeros((len(self.trees), most, most), np.int32)
+        for row, tree in enumerate(self.trees):
+            count = len(tree.branches)
+            branches[row, : tree.size] = np.repeat(range(count), [one.stop - one.start for one in tree.branches])
+            branches[row, tree.size :] = count
+            reach[row, :count, :count] = tree.reach()
+            reach[row, count, count] = self.length
+        return branches, reach
 
 
 def numbers_within(rows: NDArray[np.int64]) -> NDArray[np.int64]:

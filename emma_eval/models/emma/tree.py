@@ -6,6 +6,7 @@ token sees the slots on its own way back to the root. A single prompt is a tree 
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,24 +69,17 @@ class Tree:
             positions[slot : slot + width(item)] = np.arange(position, position + width(item))
         return positions
 
-    def way(self, slot: int) -> NDArray[np.bool_]:
-        """(size,) which slots one slot sees: itself and those on its way to the root."""
-        seen = np.zeros(self.size, bool)
-        for branch in reversed(self.branches):
-            if branch.start <= slot < branch.stop:
-                seen[branch.start : slot + 1] = True
-                slot = branch.parent
-        return seen
-
-    def ways(self) -> NDArray[np.bool_]:
-        """(size, size) the way of each slot."""
-        seen = np.zeros((self.size, self.size), bool)
-        for branch in self.branches:
-            own = slice(branch.start, branch.stop)
+    def reach(self) -> NDArray[np.int32]:
+        """(N, N) for N branches: a token of one sees another's slots below this number, its own up to itself."""
+        reach = np.zeros((len(self.branches), len(self.branches)), np.int32)
+        starts = [branch.start for branch in self.branches]
+        for number, branch in enumerate(self.branches):  # each behind the one that it goes on from
             if branch.parent != ROOT:
-                seen[own] = seen[branch.parent]
-            seen[own, own] = np.tri(branch.stop - branch.start, dtype=bool)
-        return seen
+                before = bisect(starts, branch.parent) - 1
+                reach[number] = reach[before]
+                reach[number, before] = branch.parent + 1
+            reach[number, number] = branch.stop
+        return reach
 
 
 def weave(prompts: Sequence[Sequence[Item]], start: int = 0) -> Tree:
