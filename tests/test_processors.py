@@ -1,8 +1,11 @@
-"""A container's quota counts, not the machine's size."""
+"""What the process takes: a container's quota counts, not the machine's size; memory that it freed stays with it."""
 
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,19 @@ def test_version_1(quota: str, cpus: int, tmp_path: Path) -> None:
 
 def test_no_control_group(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == 64
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_freed_memory_is_not_fetched_from_the_kernel_again() -> None:
+    code = """
+import resource
+from emma_eval.processors import keep_freed_memory
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+keep_freed_memory()
+first = faults(); bytearray(2**26); second = faults(); bytearray(2**26); third = faults()
+print(second - first, third - second)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    fetched, again = map(int, ended.stdout.split())
+    assert fetched > 10_000
+    assert again < 100
