@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -106,6 +108,20 @@ def test_what_a_gpu_would_do_answers_alike(
     for _ in range(2):  # the second time every step has been recorded
         assert ids(model, asked, sharing=True)[0] == expected
     assert recorded
+
+
+def test_steps_are_recorded_anew_when_the_memory_has_moved(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph reads and writes where keys and values lay when it was recorded."""
+    fresh = replace(model)
+    recorded = []
+    monkeypatch.setattr(captured, "record", lambda compute, pool: recorded.append(compute) or compute)
+    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
+    monkeypatch.setitem(fresh.__dict__, "_steps", captured.Steps(fresh.llama, fresh._memory))
+    counts = []
+    for asked in (questions()[:1], questions()[:1], questions(), questions()[:1]):
+        ids(fresh, asked, sharing=True)
+        counts.append(len(recorded))
+    assert 0 < counts[0] == counts[1] < counts[2] < counts[3]
 
 
 def test_a_gpu_that_cannot_record_decodes_without(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
