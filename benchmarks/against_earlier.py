@@ -33,14 +33,9 @@ WEIGHTS = HERE / "emma_eval" / "mini" / "weights" / "emma-mini"
 
 Texts = list[list[str]]  # sample, round, prompt, answer
 
-# Runs in either version: only what `answer` yields has changed, and that torch's threads are told how to wait.
+# Runs in either version: only what `answer` yields has changed.
 ASK = """
 import json, sys, time
-try:
-    from emma_eval.processors import keep_threads_calm
-    keep_threads_calm()
-except ImportError:
-    pass
 from emma_eval.inference import answer
 from emma_eval.models import load_model
 from emma_eval.prompts import build_requests
