@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from emma_eval.models.emma.tree import Tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """B trees of up to L slots, padded on the right, behind `start` slots that were filled before; P prompts end there.
 
@@ -54,7 +55,7 @@ class Layout:
         Padding is a branch of its own: it sees what is before it there, or a softmax would be 0 / 0.
         """
         device = slots.device
-        branches, reach = (torch.from_numpy(part).to(device) for part in self._branches())
+        branches, reach = (torch.from_numpy(part).to(device) for part in self._branches)
         far = torch.take_along_dim(reach, branches.gather(1, slots)[:, :, None], dim=1)  # (B, Q, N)
         far = torch.take_along_dim(far, branches[:, None], dim=2)  # (B, Q, L)
         place = torch.arange(self.length, device=device)
@@ -62,6 +63,7 @@ class Layout:
         begins = torch.tensor([tree.start > 0 for tree in self.trees], device=device)
         return torch.cat([begins[:, None, None].expand(*slots.shape, self.start), own], dim=2)
 
+    @cached_property
     def _branches(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Each slot's branch (B, L), and how far each branch sees into each (B, N, N)."""
         most = max(len(tree.branches) for tree in self.trees) + 1
