@@ -1,4 +1,4 @@
-"""Whether decoding steps replayed as CUDA graphs give the answers of steps that are computed one operation at a time."""
+"""Decoding steps replayed as CUDA graphs against steps computed one operation at a time: the same answers?"""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def recorded_and_unrecorded(dtype: str) -> dict[str, Any]:
         for request in build_requests(task, load_samples(task))
     ]
     replayed = _texts(model, requests)
-    steps = model._steps  # noqa: SLF001
-    graphs = 0 if steps is None else len(steps._recorded)  # noqa: SLF001
+    steps = model._steps
+    graphs = 0 if steps is None else len(steps._recorded)
     plain = replace(model)
     plain.__dict__["_steps"] = None
     computed = _texts(plain, requests)

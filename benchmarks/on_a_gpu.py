@@ -124,7 +124,7 @@ STEPS: Mapping[str, Step] = {
 
 
 def _pytest(folders: Sequence[str], log: Path, variables: Mapping[str, str]) -> Result:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *folders]
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(
             command, cwd=ROOT, env=os.environ | variables, stdout=file, stderr=subprocess.STDOUT, check=False

@@ -25,7 +25,7 @@ ROOM = 2 * 10**9  # bytes beside the model: far less than batches are planned fo
 def answers_under_shortage(small: bool) -> dict[str, Any]:
     """Ask a random model twice, the second time with too little memory. On a CPU the shortages are injected."""
     cuda = not small and torch.cuda.is_available()
-    device = torch.device("cuda" if cuda else "cpu")
+    device = torch.device("cuda:0" if cuda else "cpu")
     shape = random_model.SMALL if small else MEDIUM
     with tempfile.TemporaryDirectory() as folder:
         images = vqa_load.photographs(Path(folder), 12 if small else 200, (64, 48) if small else vqa_load.SIZE)

@@ -43,15 +43,14 @@ class State:
         self.rows, self.seen, self.lengths = self.rows[list(answers)], self.seen[index], self.lengths[index]
         left, renumbered = np.unique(self.rows, return_inverse=True)
         if 2 * len(left) <= self.memory.rows:
-            self.memory.keep(torch.from_numpy(left).to(index.device), self.memory.slots)
+            self.memory.keep(left.tolist())
             self.rows = renumbered
 
     def make_room(self, slots: int) -> None:
         """See to it that so many slots are free."""
         memory = self.memory
         if memory.filled + slots > memory.slots:
-            every = torch.arange(memory.rows, device=self.seen.device)
-            memory.keep(every, memory.slots + max(2 * slots, memory.slots // 4))
+            memory.grow(memory.slots + max(2 * slots, memory.slots // 4))
             self.seen = pad(self.seen, (0, memory.slots - self.seen.shape[1]))
 
 
