@@ -20,7 +20,7 @@ from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.clip import Towers
 from emma_eval.models.emma.config import EmmaConfig
-from emma_eval.models.emma.decoding import State, greedy, prefill
+from emma_eval.models.emma.decoding import Continuation, State, greedy, prefill
 from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.llama import Llama
@@ -38,6 +38,13 @@ VISION_KEPT = 256  # pictures whose features are kept for later questions about 
 TEXT_KEPT = 1024  # instructions whose features are
 CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
 VISION_BATCH = 64  # pictures that the vision tower sees at a time
+
+NOT_FINITE = {  # what is wrong, and what mends it
+    torch.float16: "not finite: the model overflows float16; try --dtype bfloat16 (or float32)",
+    torch.bfloat16: "not finite in bfloat16; try --dtype float32, and if that fails too the weights are broken",
+    torch.float32: "not finite even in float32, so the weights are broken (an overflow of float16 alone would be "
+    "mended by --dtype bfloat16); take another copy or an earlier save of the checkpoint",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +85,10 @@ class Emma:
         rows = self.towers.patches + self.config.keep_class_token
         shown = iter(Picture(image, instruction, rows) for image in request.images)
         items: list[Item] = [next(shown) if index == IMAGE_ID else index for index in ids]
+        kept = items
         if request.images:  # the reference cuts only sequences that hold pictures
-            items = list(cut(items, self.config.max_length))
-        return Prompt(tuple(ids), instruction, request.images, tuple(items), request.max_new_tokens)
+            kept = list(cut(items, self.config.max_length))
+        return Prompt(tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, cut=kept != items)
 
     def look(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop a picture: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
@@ -116,8 +124,10 @@ class Emma:
         state.steps = self._steps
         return logits, state
 
-    def _generation(self, ids: Sequence[int]) -> Generation:
-        return Generation(self.tokenizer.decode(ids), tuple(ids))
+    def _generation(self, answer: Continuation) -> Generation:
+        ids, reason = answer
+        error = f"the logits after {len(ids)} new tokens are {NOT_FINITE[self.dtype]}" if reason == "error" else ""
+        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error)
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests at once, in order. Raises SampleError if one cannot be answered."""
@@ -126,6 +136,8 @@ class Emma:
         answers = self.generate(rows, {image: self.look(image) for prompt in prompts for image in prompt.images})
         members = [member for row in rows for member in row.members]
         in_order = dict(zip(members, (one for ones in answers for one in ones), strict=True))
+        if error := next((one.error for one in in_order.values() if one.error), ""):
+            raise SampleError(error)
         return [in_order[number] for number in range(len(prompts))]
 
     def embed(self, trees: Sequence[Tree], pictures: Pictures) -> list[Tensor]:
