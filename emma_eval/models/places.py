@@ -8,6 +8,8 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.text import first_line
 
+LFS_POINTER = b"version https://git-lfs"  # how the small file begins that git leaves in place of a large one
+
 
 def user_path(name: str) -> Path:
     """The path, with `~` and `~user` replaced. Raises UserError where there is no such home."""

@@ -58,6 +58,7 @@ class Emma:
     alignment: Alignment | None  # None: plain LLaVA
     projector: nn.Module
     llama: Llama
+    built: str = ""  # in words: architecture, version, towers, type, and what of the folder is not used
 
     template = "vicuna_v1"
 

@@ -194,6 +194,7 @@ def _manifest(run: RecordedRun) -> dict[str, Any]:
     facts = {
         "Model": model.source,
         "Weights": model.weights[:16],
+        "Built": model.built,
         "Precision": model.dtype,
         "Template": model.template,
         "Device": (last and last.device_name) or model.device,
