@@ -38,6 +38,8 @@ def clip_copy(tensors: Mapping[str, Tensor], prefix: str = TOWER) -> dict[str, T
 
 def tower_file(path: Path) -> dict[str, Tensor]:
     """vision_tower.bin with bare names. Raises UserError for tensors of no tower, and for two of a name that differ."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: EMMA's alignment module, without which the model is another one")
     stored = read_tensors([path])
     prefixed = without_prefix(stored, TOWER)
     bare = {name: value for name, value in stored.items() if not name.startswith(TOWER)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,13 +60,11 @@ def _require_weights(path: Path) -> None:
     """Raise UserError for a file that is none, with what it is instead."""
     if not is_regular(path):
         raise UserError(f"{path} is missing" if not path.exists() else f"{path} is no regular file")
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:  # a byte that the locale could not decode
+    if str(path).encode(errors="replace") != os.fsencode(path):  # safetensors and torch open names in UTF-8
         raise UserError(
-            f"{ascii(str(path))[1:-1]}: the locale's encoding does not hold this name, so its weights can't be "
-            "opened; set LC_ALL=C.UTF-8 (or PYTHONUTF8=1), or rename the folder"
-        ) from error
+            f"{ascii(str(path))[1:-1]}: under this locale the name is not UTF-8, so the weights can't be opened; "
+            "set LC_ALL=C.UTF-8 (or PYTHONUTF8=1), or rename the folder"
+        )
     try:
         with path.open("rb") as file:
             start = file.read(64)

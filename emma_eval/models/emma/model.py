@@ -30,6 +30,7 @@ from emma_eval.models.emma.recent import Recent
 from emma_eval.models.emma.rows import Prompt, Row, as_rows, cut
 from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
 from emma_eval.models.emma.tree import Item, Picture, Tree, common_start, weave
+from emma_eval.text import counted
 from emma_eval.types import Generation, ImageSource, Request
 
 Pictures = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
@@ -39,11 +40,11 @@ TEXT_KEPT = 1024  # instructions whose features are
 CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
 VISION_BATCH = 64  # pictures that the vision tower sees at a time
 
-NOT_FINITE = {  # what is wrong, and what mends it
-    torch.float16: "not finite: the model overflows float16; try --dtype bfloat16 (or float32)",
-    torch.bfloat16: "not finite in bfloat16; try --dtype float32, and if that fails too the weights are broken",
-    torch.float32: "not finite even in float32, so the weights are broken (an overflow of float16 alone would be "
-    "mended by --dtype bfloat16); take another copy or an earlier save of the checkpoint",
+MENDS = {  # of logits that are not finite
+    torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
+    torch.bfloat16: "try --dtype float32; if that fails too, the weights are broken",
+    torch.float32: "the weights are broken, for what overflows float16 alone (and --dtype bfloat16 mends) is finite in "
+    "float32; take another copy or an earlier save of the checkpoint",
 }
 
 
@@ -127,8 +128,8 @@ class Emma:
 
     def _generation(self, answer: Continuation) -> Generation:
         ids, reason = answer
-        error = f"the logits after {len(ids)} new tokens are {NOT_FINITE[self.dtype]}" if reason == "error" else ""
-        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error)
+        error = f"logits are not finite after {counted(len(ids), 'new token')}: {MENDS[self.dtype]}"
+        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests at once, in order. Raises SampleError if one cannot be answered."""
