@@ -10,7 +10,7 @@ from emma_eval.errors import UserError
 from emma_eval.hub import at_once_and_quietly, why_not
 from emma_eval.json_file import read_object
 from emma_eval.models.kinds import refuse_adapter, without_weights
-from emma_eval.models.places import is_folder, is_regular, shortened, user_path
+from emma_eval.models.places import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
 from emma_eval.text import did_you_mean
 
 BUILT_IN = {
@@ -54,7 +54,7 @@ def tower_folder(name: str, checkpoint: Path) -> Path:
     mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
     if not name.strip():
         raise UserError(f"{checkpoint / 'config.json'}: {key} names no folder and no hub repository; {mend}")
-    folders = [place for place in _places(name, checkpoint) if is_folder(place)]
+    folders = [place for place in _places(name, checkpoint) if seems_folder(place)]
     if found := next((folder for folder in folders if is_regular(folder / "config.json")), None):
         return found
     if folders:
@@ -78,7 +78,7 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
     architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
     if not architecture or not pretrained:
         raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
-    file = next((place for place in _places(pretrained, checkpoint) if is_regular(place)), None)
+    file = next((place for place in _places(pretrained, checkpoint) if seems_regular(place)), None)
     return architecture, str(file or pretrained)
 
 
@@ -126,8 +126,15 @@ def _places(name: str, checkpoint: Path) -> list[Path]:
     """Next to the checkpoint, also where that is a link to; from the working directory; inside the checkpoint."""
     beside = (checkpoint.absolute().parent, checkpoint.resolve().parent)
     last = Path(name).name  # `openai/clip-...` or a path of another machine
-    places = [*(parent / name for parent in beside), user_path(name), checkpoint / name]
+    places = [*(parent / name for parent in beside), *_at_home(name), checkpoint / name]
     return list(dict.fromkeys([*places, *(parent / last for parent in beside), checkpoint / last]))
+
+
+def _at_home(name: str) -> list[Path]:
+    try:
+        return [user_path(name)]
+    except UserError:  # another machine's user: the folder may lie elsewhere
+        return []
 
 
 def _all_of_one_save(shards: list[Path]) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
@@ -27,6 +28,23 @@ def is_folder(path: Path) -> bool:
 def is_regular(path: Path) -> bool:
     """Whether there is a regular file, rather than a pipe or a device, which may never end. Raises like `is_folder`."""
     return stat.S_ISREG(_mode(path))
+
+
+def seems_folder(path: Path) -> bool:
+    """As `is_folder`, for one place of several: what can't be looked at is not there."""
+    return _seems(is_folder, path)
+
+
+def seems_regular(path: Path) -> bool:
+    """As `is_regular`, for one place of several."""
+    return _seems(is_regular, path)
+
+
+def _seems(is_so: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return is_so(path)
+    except UserError:
+        return False
 
 
 def _mode(path: Path) -> int:
