@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.layout import Layout, as_mask, numbers_within
 from emma_eval.models.emma.llama import Llama, Reading
 from emma_eval.models.emma.tree import Tree
+from emma_eval.types import FinishReason
 
 ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
 CAUSAL_ON = ("cuda",)  # where the fastest attention is causal and takes no mask
@@ -121,18 +122,44 @@ def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
     return cast(Tensor, llama.head(hidden[place]))
 
 
-def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[list[int]]:
-    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id."""
+class Continuation(NamedTuple):
+    """New ids, and why there are no more: `error` where the logits after them were not finite."""
+
+    ids: list[int]
+    finish_reason: FinishReason
+
+
+def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[Continuation]:
+    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id.
+
+    Logits that are not finite end an answer: their likeliest id means nothing.
+    """
     answers: list[list[int]] = [[] for _ in limits]
+    reasons: list[FinishReason | None] = [None] * len(limits)
     open_ = list(range(len(limits)))  # the answers that `state` still holds
     while True:
-        tokens = logits.argmax(dim=-1)
-        for answer, token in zip(open_, tokens.tolist(), strict=True):
-            answers[answer].append(token)
-        left = [i for i, a in enumerate(open_) if answers[a][-1] not in eos and len(answers[a]) < limits[a]]
+        tokens, finite = likeliest(logits)
+        for answer, token, sound in zip(open_, *torch.stack([tokens, finite]).tolist(), strict=True):  # one transfer
+            if sound:
+                answers[answer].append(token)
+            reasons[answer] = _ended(answers[answer], limits[answer], eos) if sound else "error"
+        left = [i for i, answer in enumerate(open_) if reasons[answer] is None]
         if not left:
-            return answers
+            return [Continuation(ids, reason or "length") for ids, reason in zip(answers, reasons, strict=True)]
         if len(left) < len(open_):
             state.keep(left)
             tokens, open_ = tokens[left], [open_[i] for i in left]
         logits = step(llama, state, tokens)
+
+
+def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Of logits (P, V) the likeliest ids (P,), and for each 1 where all of its logits are finite, else 0.
+
+    A sum is finite where all are: a NaN stays, and infinities do not cancel out. Nothing here waits for a device.
+    """
+    tokens = logits.argmax(dim=-1)
+    return tokens, logits.sum(dim=-1, dtype=torch.float32).isfinite().to(tokens.dtype)
+
+
+def _ended(ids: Sequence[int], limit: int, eos: Set[int]) -> FinishReason | None:
+    return "stop" if ids[-1] in eos else "length" if len(ids) >= limit else None
