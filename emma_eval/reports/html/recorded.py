@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.files import read_bytes
-from emma_eval.reports.measured import labels
-from emma_eval.reports.scores_file import ScoresFile, TaskScores, read_scores
+from emma_eval.reports import scores_file
+from emma_eval.reports.run_labels import labels
+from emma_eval.reports.scores_file import ScoredRun, ScoresFile, TaskScores
 from emma_eval.runs.evidence import WRITTEN_BY_RUN, TaskEvidence, read_run
 from emma_eval.runs.execute import record_path
 from emma_eval.runs.manifest import Manifest, read_manifest
@@ -41,13 +42,18 @@ class RecordedRun:
     scores: ScoresFile
     manifest: Manifest
 
+    @property
+    def scored(self) -> ScoredRun:
+        """The same for a leaderboard."""
+        return ScoredRun(self.folder, self.scores)
+
 
 def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
     """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
-    scores = [read_scores(folder) for folder in folders]
-    manifests = [_manifest(folder) for folder in folders]
-    names = labels([one.model for one in scores])
-    return [RecordedRun(*parts) for parts in zip(folders, names, scores, manifests, strict=True)]
+    runs = scores_file.read_runs(folders)
+    names = labels([run.named for run in runs])
+    manifests = [_manifest(run.folder) for run in runs]
+    return [RecordedRun(r.folder, name, r.scores, m) for r, name, m in zip(runs, names, manifests, strict=True)]
 
 
 def task_names(runs: Sequence[RecordedRun]) -> list[str]:
