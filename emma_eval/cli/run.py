@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
-    add("--name", type=run_name, default="", help="what tables call the run (the model's name); may be changed later")
+    add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
         answers_only=args.answers_only,
-        name=args.name,
+        name=args.name or "",
     )
     folder = args.output or default_folder(settings)
     try:

@@ -38,8 +38,8 @@ class TaskPlan:
     samples: Sequence[Sample]
     complete: bool  # all samples of the split, so that the scores compare with published ones
     facts: TaskFacts
-    template: str = ""  # the model's conversation template, once it is known
-    requests: tuple[Request, ...] = ()  # in it
+    requests: tuple[Request, ...] = ()  # once the model's template is known
+    template: str = ""
 
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
