@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,21 +40,32 @@ class RecordedRun:
 
     folder: Path
     label: str  # distinct among the reported runs
-    scores: ScoresFile
+    scores: ScoresFile  # with titles that tell the tasks of all reported runs apart
     manifest: Manifest
-
-    @property
-    def scored(self) -> ScoredRun:
-        """The same for a leaderboard."""
-        return ScoredRun(self.folder, self.scores)
+    scored: ScoredRun  # as it is
 
 
 def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
     """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
     runs = scores_file.read_runs(folders)
     names = labels([run.named for run in runs])
-    manifests = [_manifest(run.folder) for run in runs]
-    return [RecordedRun(r.folder, name, r.scores, m) for r, name, m in zip(runs, names, manifests, strict=True)]
+    titles = _titles([task for run in runs for task in run.scores.tasks])
+    return [
+        RecordedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
+        for run, name in zip(runs, names, strict=True)
+    ]
+
+
+def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
+    """By task name a title: its own, with the name behind it where tasks of several names have that title."""
+    first = {task.name: task.title for task in reversed(tasks)}
+    shared = Counter(first.values())
+    return {name: f"{title}, task {name}" if shared[title] > 1 else title for name, title in first.items()}
+
+
+def _entitled(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
+    tasks = tuple(task.model_copy(update={"title": titles[task.name]}) for task in scores.tasks)
+    return scores.model_copy(update={"tasks": tasks})
 
 
 def task_names(runs: Sequence[RecordedRun]) -> list[str]:
