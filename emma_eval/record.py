@@ -20,9 +20,9 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class Record(BaseModel):
-    """What records and their parts have in common: immutable, and no unknown keys."""
+    """What records and their parts have in common: immutable, no unknown keys, and numbers that are finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class _Versioned(BaseModel):

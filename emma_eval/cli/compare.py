@@ -35,14 +35,15 @@ def run(args: argparse.Namespace) -> int:
 
     from emma_eval.files import write_atomic
     from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
-    from emma_eval.reports.measured import distinct
     from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.run_labels import labels
     from emma_eval.runs.baseline import read_measured
     from emma_eval.runs.compare import compare_runs, holm_over_tasks
 
     require_place("--json", args.json)
-    (first_name, first), (second_name, second) = read_measured(args.first), read_measured(args.second)
-    names = distinct(first_name, second_name)
+    (first_run, first), (second_run, second) = read_measured(args.first), read_measured(args.second)
+    first_name, second_name = labels([first_run, second_run])
+    names = first_name, second_name
     comparisons = compare_runs(first, second, args.task, intersect=args.intersect)
     corrected = holm_over_tasks(comparisons)
     if args.json:

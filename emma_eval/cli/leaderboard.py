@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  emma-eval leaderboard results/runs/emma-mini-* results/runs/llava-mini-*"
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders (or their scores.json)")
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="DIR", help="where leaderboard.md, .csv and .tex go (results/)"
+        "--output", "-o", type=Path, metavar="DIR", help="where leaderboard.md, .csv and .tex go (results/leaderboard)"
     )
 
 
@@ -20,13 +20,13 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
-    from emma_eval.reports.scores_file import read_scores
+    from emma_eval.reports.scores_file import read_runs
     from emma_eval.reports.write import write_leaderboard
     from emma_eval.runs.environment import results_folder
 
-    runs = [read_scores(path) for path in args.runs]
+    runs = read_runs(args.runs)
     published = load_published()
-    written = write_leaderboard(args.output or results_folder(), runs, published)
+    written = write_leaderboard(args.output or results_folder() / "leaderboard", runs, published)
     for table in leaderboard(runs, published, measured_only=True):
         print_table(table)
     print(*written, sep="\n")

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.files import write_atomic
     from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
     from emma_eval.reports.render import print_table
+    from emma_eval.reports.run_labels import labels
     from emma_eval.runs.baseline import read_measured
     from emma_eval.runs.gate import judge, read_tolerances
 
@@ -51,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     require_place("--markdown", args.markdown)
     shown = os.environ.get(SUMMARY_VARIABLE)
     require_place(f"${SUMMARY_VARIABLE}", Path(shown) if shown else None)
-    (old_name, baseline), (new_name, run) = read_measured(args.baseline), read_measured(args.run)
+    (old, baseline), (new, run) = read_measured(args.baseline), read_measured(args.run)
     result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
-    names = (old_name, new_name)
+    old_name, new_name = labels([old, new])
+    names = old_name, new_name
     if args.junit:
         write_atomic(args.junit, junit(result))
     if args.markdown:

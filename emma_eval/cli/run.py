@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
+LONGEST_NAME = 80
 MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 EPILOG = """\
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
+    add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
@@ -83,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
         answers_only=args.answers_only,
+        name=args.name or "",
     )
     folder = args.output or default_folder(settings)
     try:
@@ -104,8 +107,9 @@ def show(result: Result) -> None:
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.scores_file import ScoredRun
 
-    for table in leaderboard([result.scores], load_published(), measured_only=True):
+    for table in leaderboard([ScoredRun(result.folder, result.scores)], load_published(), measured_only=True):
         print_table(table)
     for task in result.scores.tasks:
         for note in task.notes:
@@ -115,6 +119,14 @@ def show(result: Result) -> None:
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")
+
+
+def run_name(text: str) -> str:
+    """A name that fits into a table."""
+    name = " ".join(text.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of 1 to {LONGEST_NAME} printable characters")
+    return name
 
 
 def error_limit(text: str) -> ErrorLimit:

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emma_eval.reports.measured import (
-    ColumnKey,
-    MeasuredRow,
-    Value,
-    heading_of,
-    key_of,
-    measured_cell,
-    measured_rows,
-    numbers,
-)
+from emma_eval.reports.measured import ColumnKey, Value, heading_of, key_of, measured_cell, numbers
+from emma_eval.reports.measured_rows import MeasuredRow, measured_rows
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
-from emma_eval.reports.scores_file import ScoresFile, TaskScores
-from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
+from emma_eval.reports.scores_file import ScoredRun, TaskScores
+from emma_eval.reports.tables import Better, Cell, Footnotes, Row, Table, format_value, with_places
 from emma_eval.text import counted
 
 TITLES = {
@@ -32,10 +24,12 @@ TITLES = {
 }
 MIN_PUBLISHED = 2  # a column that nobody measured is shown only where published values can be compared
 
+UNPROVEN = "that the questions are the benchmark's own is known by their number alone"
+
 Picks = dict[tuple[str, ColumnKey], Pick]  # (published model, column) -> what stands there
 
 
-def leaderboard(runs: Sequence[ScoresFile], published: Published, *, measured_only: bool = False) -> list[Table]:
+def leaderboard(runs: Sequence[ScoredRun], published: Published, *, measured_only: bool = False) -> list[Table]:
     """All tables that have something to show. With `measured_only`, only columns that hold a measured value."""
     rows = measured_rows(runs, published)
     picks = {
@@ -70,7 +64,7 @@ class _Builder:
 
     def table(self) -> Table:
         """The finished table; without rows if nothing belongs in it."""
-        headings = tuple(heading_of(key, self.columns.get(key)) for key in self.keys)
+        headings = tuple(heading_of(key, self._better(key)) for key in self.keys)
         rows = [
             Row(self.published.name_of(model), tuple(self._published_cell(model, key) for key in self.keys))
             for model in self.published.rows
@@ -90,6 +84,12 @@ class _Builder:
             records=tuple(self.records),
         )
 
+    def _better(self, key: ColumnKey) -> Better:
+        """As the declared column says, or the metric measured in a column of its own."""
+        if key in self.columns:
+            return self.columns[key].better
+        return next(row.values[key].metric.better for row in self.measured if key in row.values)
+
     def _published_cell(self, model: str, key: ColumnKey) -> Cell:
         pick = self.picks.get((model, key))
         if pick is None:
@@ -106,7 +106,7 @@ class _Builder:
         value = row.values.get(key)
         if value is None:
             return Cell()
-        source = provenance(value)
+        source = provenance(value) + (f"; run {value.run.folder.name}" if len(row.folders) > 1 else "")
         metric = value.metric
         self._record(key, {"model": row.label, "kind": "measured", "source": source} | numbers(metric))
         return measured_cell(metric, (self.sources.mark(source),))
@@ -146,8 +146,8 @@ def disagreement(pick: Pick, published: Published, metric: str) -> str:
 
 def provenance(value: Value) -> str:
     """How a measured number came about."""
-    apart = f"; set apart: {value.apart}" if value.apart else ""
-    return f"measured: task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}{apart}"
+    standing = f"set apart: {value.apart}" if value.apart else UNPROVEN
+    return f"measured: task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}; {standing}"
 
 
 def sample_counts(task: TaskScores) -> str:

@@ -6,51 +6,72 @@ never stand beside published ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
-from emma_eval.reports.measured import labels, measured_cell, numbers
-from emma_eval.reports.scores_file import ScoresFile, TaskScores
-from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, format_value, with_places
+from emma_eval.reports.asking import Asking, askings, told_apart
+from emma_eval.reports.measured import measured_cell, numbers
+from emma_eval.reports.placing import shipped_task
+from emma_eval.reports.run_labels import labels
+from emma_eval.reports.scores_file import ScoredRun, TaskScores
+from emma_eval.reports.tables import Better, Cell, Footnotes, Heading, Row, Table, format_value, with_places
 from emma_eval.text import counted
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 
 
-def mini_tables(runs: Sequence[ScoresFile]) -> list[Table]:
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """The mini tasks of all runs, sorted by how they were asked: a column for each way."""
+
+    names: tuple[str, ...]  # of the runs that have some
+    tasks: tuple[Mapping[Asking, TaskScores], ...]  # of each of them
+    columns: Mapping[Asking, TaskScores]  # the first of each
+    details: Mapping[Asking, str]  # what tells columns of one title apart
+
+    def title(self, asking: Asking) -> tuple[str, ...]:
+        """A task's title, and what else must be known of how it was asked."""
+        return *_words(self.columns[asking].title, asking), *filter(None, [self.details[asking]])
+
+
+def mini_tables(runs: Sequence[ScoredRun]) -> list[Table]:
     """The two tables, or none when no run holds a mini task."""
-    runs = [run for run in runs if any(task.mini for task in run.tasks)]
-    if not runs:
+    names = labels([run.named for run in runs])
+    found = [(name, task) for name, run in zip(names, runs, strict=True) for task in run.scores.tasks if task.mini]
+    if not found:
         return []
-    names = labels([run.model for run in runs])
-    columns = {_column(task): task for run in runs for task in run.tasks if task.mini and task.find(task.metric)}
-    return [_scores_table(runs, names, columns), _baseline_table(runs, names, columns)]
+    asked = askings([task for _, task in found])
+    columns: dict[Asking, TaskScores] = {}
+    of_runs: dict[str, dict[Asking, TaskScores]] = {}
+    for asking, (name, task) in zip(asked, found, strict=True):
+        of_runs.setdefault(name, {})[asking] = task
+        if task.find(task.metric):
+            columns.setdefault(asking, task)
+    shown = {asking: _words(task.title, asking) for asking, task in columns.items()}
+    suite = _Suite(tuple(of_runs), tuple(of_runs.values()), columns, told_apart(shown))
+    return [_scores_table(suite), _baseline_table(suite)]
 
 
-ColumnId = tuple[str, str, str]  # task, protocol, how much of it was asked
+def _words(title: str, asking: Asking) -> tuple[str, ...]:
+    protocol = "" if asking.protocol == "official" else f"protocol {asking.protocol}"
+    own = f"task {asking.task}" if shipped_task(asking.task) is None else ""
+    return title, *filter(None, (own, protocol, asking.extent))
 
 
-def _column(task: TaskScores) -> ColumnId:
-    extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
-    return task.name, "" if task.protocol == "official" else f"protocol {task.protocol}", extent
-
-
-def _find(run: ScoresFile, column: ColumnId) -> TaskScores | None:
-    return next((task for task in run.tasks if _column(task) == column), None)
-
-
-def _scores_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[ColumnId, TaskScores]) -> Table:
+def _scores_table(suite: _Suite) -> Table:
     headings = tuple(
-        Heading((task.title, task.metric.replace("_", " "), *filter(None, column[1:])))
-        for column, task in columns.items()
+        Heading((title, task.metric.replace("_", " "), *more), _better(task))
+        for asking, task in suite.columns.items()
+        for title, *more in (suite.title(asking),)
     )
     footnotes = Footnotes()
     records: list[dict[str, object]] = []
     rows = []
-    for run, name in zip(runs, names, strict=True):
+    for name, tasks in zip(suite.names, suite.tasks, strict=True):
         cells = []
-        for column in columns:
-            task = _find(run, column)
+        for asking in suite.columns:
+            task = tasks.get(asking)
             metric = task.find(task.metric) if task else None
             if task is None or metric is None:
                 cells.append(Cell())
@@ -61,7 +82,7 @@ def _scores_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[Co
                 asked = counted(task.counts.samples, "question")
                 remarks.insert(0, f"{wrong:,} of {asked} without an answer, counted as wrong")
             cells.append(measured_cell(metric, tuple(map(footnotes.mark, remarks))))
-            records.append(_record(name, task, task.metric) | numbers(metric))
+            records.append(_record(name, suite, asking, task.metric) | numbers(metric))
         rows.append(Row(name, tuple(cells)))
     return Table(
         key="mini",
@@ -75,10 +96,10 @@ def _scores_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[Co
     )
 
 
-def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[ColumnId, TaskScores]) -> Table:
+def _baseline_table(suite: _Suite) -> Table:
     per_model = [
         heading
-        for name in names
+        for name in suite.names
         for heading in (Heading((name, "accuracy"), "unranked"), Heading(("p", "better:worse"), "unranked"))
     ]
     headings = (
@@ -89,30 +110,26 @@ def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[
     )
     rows = []
     records: list[dict[str, object]] = []
-    for column, first in columns.items():
+    for asking, first in suite.columns.items():
         constant = first.baseline
         cells = [
             Cell(str(first.counts.samples)),
             Cell(constant.answer if constant else ""),
             Cell(_percent(constant.credit) if constant else ""),
         ]
-        for run, name in zip(runs, names, strict=True):
-            task = _find(run, column)
+        for name, tasks in zip(suite.names, suite.tasks, strict=True):
+            task = tasks.get(asking)
             cells += _against_constant(task)
             if task:
                 credit = {"value": task.credit * 100, "unit": "percent"}
-                records.append(_record(name, task, "mean credit") | credit)
-        rows.append(Row(first.title, tuple(cells)))
-    means: list[Cell] = [Cell(), Cell(), Cell()]
-    for run in runs:
-        earned = [task.credit for column in columns if (task := _find(run, column))]
-        means += [Cell(_percent(fmean(earned))), Cell()]
+                records.append(_record(name, suite, asking, "mean credit") | credit)
+        rows.append(Row(", ".join(suite.title(asking)), tuple(cells)))
     return Table(
         key="mini-baseline",
         title="Mini suite against the best constant answer",
         corner="Task",
         headings=headings,
-        rows=(*rows, Row("Mean", tuple(means))),
+        rows=(*rows, Row("Mean", tuple(_means(suite)))),
         notes=(
             "Accuracy is the mean credit per question under the task's own scorer. The constant answer is the one that "
             "earns most when given to every question. p is the exact one-sided sign test over the questions on which "
@@ -120,6 +137,15 @@ def _baseline_table(runs: Sequence[ScoresFile], names: list[str], columns: dict[
         ),
         records=tuple(records),
     )
+
+
+def _means(suite: _Suite) -> list[Cell]:
+    """Each run's mean over the tasks; none for a run that was not asked all of them as the others were."""
+    cells = [Cell(), Cell(), Cell()]
+    for tasks in suite.tasks:
+        earned = [task.credit for asking in suite.columns if (task := tasks.get(asking))]
+        cells += [Cell(_percent(fmean(earned)) if len(earned) == len(suite.columns) else ""), Cell()]
+    return cells
 
 
 def _against_constant(task: TaskScores | None) -> list[Cell]:
@@ -134,14 +160,20 @@ def _percent(fraction: float) -> str:
     return format_value(fraction, "fraction")
 
 
-def _record(model: str, task: TaskScores, metric: str) -> dict[str, object]:
+def _better(task: TaskScores) -> Better:
+    metric = task.find(task.metric)
+    return metric.better if metric else "higher"
+
+
+def _record(model: str, suite: _Suite, asking: Asking, metric: str) -> dict[str, object]:
+    task = suite.columns[asking]
     return {
         "table": "mini",
         "model": model,
         "kind": "measured",
         "benchmark": task.benchmark,
         "split": task.split,
-        "metric": metric,
+        "metric": ", ".join((metric, *suite.title(asking)[1:])),
         "source": f"task {task.name}, protocol {task.protocol}, {counted(task.counts.samples, 'question')}",
         "remarks": "",
         "place": "",

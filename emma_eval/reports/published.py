@@ -35,6 +35,7 @@ class Measured(Entry):
     group: str = ""
     category: str = ""
     protocol: str = "official"
+    n: int | None = None  # over so many questions alone, where releases of the data differ
 
 
 class Column(Entry):

@@ -75,7 +75,13 @@ def csv(tables: Sequence[Table]) -> str:
     import pandas as pd
 
     records = [record for table in tables for record in table.records]
+    records = [{key: _no_formula(value) for key, value in record.items()} for record in records]
     return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: object) -> object:
+    """A text that a spreadsheet would compute gets an apostrophe before it, which makes it a text there too."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
 
 
 def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:

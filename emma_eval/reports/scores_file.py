@@ -7,33 +7,46 @@ It holds no time, machine or path, so that two runs of one model on one task agr
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.record import Record, read_json_record
+from emma_eval.reports.run_labels import NamedRun
 from emma_eval.text import counted
 from emma_eval.types import Better, Metric, SampleScore, Scores, Unit
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCORES_FILE = "scores.json"
+LARGEST = 1e12  # beyond any score: what is larger was not written by this program
+Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=int(LARGEST))]
 COPIED = ("name", "value", "n", "unit", "group", "category", "better")
 
 
 class Interval(Record):
     """Where the metric would lie with other questions of the same kind, in the metric's unit."""
 
-    low: float
-    high: float
+    low: Value
+    high: Value
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Interval:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
 
 
 class MetricRecord(Record):
     """One number, as `types.Metric` has it, and its 95% interval where there is one (see `stats.bootstrap`)."""
 
     name: str
-    value: float
-    n: int
+    value: Value
+    n: Count
     unit: Unit
     group: str = ""
     category: str = ""
@@ -59,10 +72,10 @@ class MetricRecord(Record):
 class Counts(Record):
     """How the task's samples fared; a failed or missing one counts as wrong in every metric."""
 
-    samples: int
-    answered: int
-    failed: int
-    missing: int
+    samples: Count
+    answered: Count
+    failed: Count
+    missing: Count
 
     @classmethod
     def of(cls, samples: tuple[SampleScore, ...]) -> Counts:
@@ -120,16 +133,26 @@ class BaselineRecord(Record):
     p_value: float = Field(description="exact one-sided sign test of better against worse")
 
 
+class Asked(Record):
+    """What was asked, and how: by these hashes two runs' numbers are known to be of the same questions, asked alike."""
+
+    config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
+    truth: str = Field(description="SHA-256 over sample ids and expected answers")
+    template: str = Field(description="the model's conversation template")
+    prompts: str = Field(description="SHA-256 over every prompt, instruction and answer length")
+
+
 class TaskScores(Record):
     """One task's scores, with all that decides what they may be compared with."""
 
-    name: str = Field(description="the task file's name")
+    name: str = Field(description="the task file's name", pattern=r"^[^/\\\x00]+$")
     title: str
     benchmark: str
     split: str
     protocol: str = Field(description="the named way of scoring")
     metric: str = Field(description="the task's primary metric")
     complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")
+    asked: Asked
     mini: bool = Field(default=False, description="a task of the shipped suite, never set beside published values")
     counts: Counts
     credit: float = Field(description="mean credit per sample, 0 to 1")
@@ -158,7 +181,34 @@ class ScoresFile(Record):
 
     schema_version: int = SCHEMA_VERSION
     model: ModelRecord
+    name: str = Field(default="", description="what --name calls the run in tables; empty: the model's name")
     tasks: tuple[TaskScores, ...]
+
+    @model_validator(mode="after")
+    def _tasks_are_different(self) -> ScoresFile:
+        twice = [name for name, times in Counter(task.name for task in self.tasks).items() if times > 1]
+        if twice:
+            raise ValueError(f"the task {twice[0]} is there twice")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRun:
+    """A finished run: where it lies, and its scores."""
+
+    folder: Path
+    scores: ScoresFile
+
+    @property
+    def named(self) -> NamedRun:
+        """What its label is made of."""
+        return NamedRun(self.scores.name or self.scores.model.name, self.scores.model.dtype, (self.folder,))
+
+
+def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
+    """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
+    folders = dict.fromkeys(path.resolve() for path in paths)
+    return [ScoredRun(path.parent if path.name == SCORES_FILE else path, read_scores(path)) for path in folders]
 
 
 def read_scores(run: Path) -> ScoresFile:

@@ -9,12 +9,13 @@ from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import Published
 from emma_eval.reports.render import csv, escape_markdown, latex, markdown
-from emma_eval.reports.scores_file import ScoresFile
+from emma_eval.reports.run_labels import labels
+from emma_eval.reports.scores_file import ScoredRun
 
 MAX_LISTED = 20  # failed samples listed a task; scores.json has them all
 
 
-def write_leaderboard(folder: Path, runs: Sequence[ScoresFile], published: Published) -> list[Path]:
+def write_leaderboard(folder: Path, runs: Sequence[ScoredRun], published: Published) -> list[Path]:
     """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
     tables = leaderboard(runs, published)
     make_folder(folder)
@@ -27,14 +28,14 @@ def write_leaderboard(folder: Path, runs: Sequence[ScoresFile], published: Publi
     return paths
 
 
-def failures(runs: Sequence[ScoresFile]) -> str:
+def failures(runs: Sequence[ScoredRun]) -> str:
     """A section of Markdown that lists the failed samples with their reasons; empty if there are none."""
     lines = []
-    for run in runs:
-        for task in run.tasks:
+    for run, label in zip(runs, labels([run.named for run in runs]), strict=True):
+        for task in run.scores.tasks:
             if not task.failed:
                 continue
-            heading = f"{run.model.name}, {task.name}: {len(task.failed)} failed, counted as wrong"
+            heading = f"{label}, {task.name}: {len(task.failed)} failed, counted as wrong"
             lines += ["", f"### {escape_markdown(heading)}", ""]
             for sample in task.failed[:MAX_LISTED]:
                 rotation = f", pass {sample.round}" if sample.round else ""

@@ -62,8 +62,8 @@ def checkout() -> Path | None:
 
 
 def results_folder() -> Path:
-    """Where results go unless told otherwise: `results/` of the checkout, else of the current folder."""
-    return (checkout() or Path.cwd()) / "results"
+    """Where results go unless told otherwise: below the current folder, never into the program's own."""
+    return Path("results")
 
 
 def processor_name() -> str:

@@ -18,7 +18,7 @@ from emma_eval.files import make_folder, write_atomic
 from emma_eval.inference.usage import Usage
 from emma_eval.record import json_text
 from emma_eval.reports.published import Published, load_published
-from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoresFile
+from emma_eval.reports.scores_file import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.runs.evidence import write_evidence
 from emma_eval.runs.lock import locked
@@ -133,7 +133,7 @@ def answered(session: RunSession) -> Result:
 def scored(session: RunSession, published: Published) -> Result:
     """The run with its scores and leaderboard."""
     scores = score_all(session)
-    write_leaderboard(session.folder, [scores], published)
+    write_leaderboard(session.folder, [ScoredRun(session.folder, scores)], published)
     failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
     return Result(session.folder, failed, scores)
 
@@ -181,6 +181,6 @@ def score_all(session: RunSession) -> ScoresFile:
         write_evidence(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(name=facts.name, weights=facts.weights, dtype=facts.dtype or "")
-    result = ScoresFile(model=model, tasks=tuple(tasks))
+    result = ScoresFile(model=model, name=session.manifest.name, tasks=tuple(tasks))
     write_atomic(session.folder / SCORES_FILE, json_text(result))
     return result

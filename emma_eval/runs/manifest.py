@@ -96,6 +96,7 @@ class Manifest(Record):
     """The whole file."""
 
     schema_version: int = SCHEMA_VERSION
+    name: str = Field(default="", description="what --name calls the run in tables; it may change between sessions")
     model: ModelFacts
     settings: SettingsFacts
     tasks: dict[str, TaskFacts]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from emma_eval.files import sha256_of_file
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
+from emma_eval.task_digest import task_digest
 from emma_eval.types import Request, Sample
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
     from emma_eval.task_parts import ScorerConfig
 
-# What of a task file decides the answers and the scores; a corrected title changes neither.
-DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
 UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
@@ -41,6 +39,7 @@ class TaskPlan:
     complete: bool  # all samples of the split, so that the scores compare with published ones
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
+    template: str = ""
 
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
@@ -64,9 +63,8 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
             need_images=True,
         )
     samples = chosen(samples, settings.limit, settings.seed)
-    config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scorer.model_dump(exclude_none=True)}
     facts = TaskFacts(
-        config=_digest([json.dumps(config, sort_keys=True)]),
+        config=task_digest(task, protocol),
         protocol=protocol,
         data=data.result(),
         truth=truth_digest(samples),
@@ -121,7 +119,7 @@ def with_requests(plan: TaskPlan, template: str) -> TaskPlan:
     asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
     prompts = _digest(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts})
-    return replace(plan, facts=facts, requests=requests)
+    return replace(plan, facts=facts, template=template, requests=requests)
 
 
 def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split]) -> dict[str, str]:

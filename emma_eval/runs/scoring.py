@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from emma_eval.reports.baseline import majority_baseline
-from emma_eval.reports.scores_file import Counts, Endings, FailedSample, MetricRecord, TaskScores
+from emma_eval.reports.scores_file import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.scorers.common import truth_is_known
 from emma_eval.types import Answer, Key, Response, SampleScore, Scores
@@ -51,6 +51,9 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         protocol=plan.protocol,
         metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
+        asked=Asked(
+            config=plan.facts.config, truth=plan.facts.truth, template=plan.template, prompts=plan.facts.prompts
+        ),
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),
         credit=fmean(earned) if earned else 0.0,

@@ -44,6 +44,7 @@ class RunSession:
         self._facts = source.describe()
         self._model: Model | None = None
         now = Manifest(
+            name=settings.name,
             model=self._facts,
             settings=SettingsFacts(
                 limit=settings.limit,
@@ -56,7 +57,7 @@ class RunSession:
         before = read_manifest(folder)
         if before:
             require_same(folder, before, now)
-            now = now.model_copy(update={"model": before.model})
+            now = now.model_copy(update={"model": before.model, "name": settings.name or before.name})
         self.manifest = now
         # The template is on record when the run has got that far; only a new run must load the model to know it.
         template = now.model.template or self.model().template

@@ -47,13 +47,14 @@ class RunSettings:
     fast_preprocess: bool = False
     max_errors: ErrorLimit | None = None
     retry_failed: bool = False
+    name: str = ""  # what tables call the run; empty: the model's name
     answers_only: bool = False  # another session, perhaps elsewhere, scores what is recorded
 
 
 def default_folder(settings: RunSettings) -> Path:
     """`results/runs/<model>-<suite>-<hash>`: the same command finds its folder again, another one gets another.
 
-    The hash is over what decides the answers and scores; batch size, data folder and error limits do not.
+    The hash is over what decides the answers and scores; name, batch size, data folder and error limits do not.
     """
     defining = {
         "model": settings.model,
@@ -67,7 +68,7 @@ def default_folder(settings: RunSettings) -> Path:
         "fast_preprocess": settings.fast_preprocess,
     }
     digest = hashlib.sha256(json.dumps(defining).encode()).hexdigest()[:8]
-    return results_folder() / "runs" / f"{_slug(model_name(settings.model))}-{_slug(settings.suite)}-{digest}"
+    return results_folder() / "runs" / f"{slug(model_name(settings.model))}-{slug(settings.suite)}-{digest}"
 
 
 def model_name(model: str) -> str:
@@ -75,5 +76,6 @@ def model_name(model: str) -> str:
     return Path(model).expanduser().resolve().name if model in (".", "..") else Path(model).name
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """The text as a part of a file's name."""
     return re.sub(r"[^\w.]+", "-", text).strip("-")[:40] or "run"

@@ -103,7 +103,7 @@ class Watcher:
         state = _state(self._folder, manifest)
         done = sum(count.done for count in tasks.values())
         rate = self._rate(done, manifest) if state == "running" else None
-        return View(manifest.model.name, state, tasks, rate)
+        return View(manifest.name or manifest.model.name, state, tasks, rate)
 
     def _rate(self, done: int, manifest: Manifest) -> float | None:
         """Over the last minute of looking; at the first look over this session, the model's loading included."""

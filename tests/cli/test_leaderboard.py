@@ -32,9 +32,9 @@ def test_a_folder_without_scores_is_a_mistake(tmp_path, capsys):
 
 def test_scores_of_another_schema_are_named(tmp_path, capsys):
     path = tmp_path / "scores.json"
-    path.write_text('{"schema_version": 1, "model": {}}')
+    path.write_text('{"schema_version": 2, "model": {}}')
     assert main(["leaderboard", str(path)]) == 2
     assert "cannot be read: model.name: Field required; score again" in capsys.readouterr().err
     path.write_text(scores().model_copy(update={"schema_version": 7}).model_dump_json())
     assert main(["leaderboard", str(path)]) == 2
-    assert "has schema 7, this program reads 1; score again" in capsys.readouterr().err
+    assert "has schema 7, this program reads 2; score again" in capsys.readouterr().err

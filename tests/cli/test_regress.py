@@ -39,7 +39,7 @@ def call(*arguments):
 def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
     assert call("compare", runs / "bad", runs / "good", "--flips", "2", "--json", runs / "c.json") == 0
     out = capsys.readouterr().out
-    assert "fake (B) against fake (A)" in out
+    assert "fake, good against fake, bad" in out
     assert "+100.0" in out
     assert "12 : 0 : 0" in out
     assert "pope won 0: 'no' (0) -> 'yes' (1)" in out

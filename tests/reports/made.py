@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from emma_eval.reports.scores_file import BaselineRecord, Counts, MetricRecord, ModelRecord, ScoresFile, TaskScores
+from pathlib import Path
+
+from emma_eval.reports.placing import shipped_task
+from emma_eval.reports.scores_file import (
+    Asked,
+    BaselineRecord,
+    Counts,
+    MetricRecord,
+    ModelRecord,
+    ScoredRun,
+    ScoresFile,
+    TaskScores,
+)
+from emma_eval.task_digest import task_digest
 
 
 def metric(name: str, value: float, unit: str = "percent", group: str = "", category: str = "") -> MetricRecord:
     return MetricRecord(name=name, value=value, n=100, unit=unit, group=group, category=category)  # type: ignore[arg-type]
 
 
+def asked(name: str = "", protocol: str = "official", **changes: str) -> Asked:
+    """As a run of the shipped task would say; of another task, what it says is made up."""
+    shipped = shipped_task(name) if name else None
+    config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
+    return Asked(config=config, truth="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(update=changes)
+
+
 def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> TaskScores:
+    """A shipped task is asked as it is shipped, with all its samples; others have a hundred."""
+    shipped = shipped_task(name)
+    samples = next(iter(shipped.expected.samples), 100) if shipped else 100
     made = TaskScores(
         name=name,
         title=name.upper(),
@@ -18,7 +41,8 @@ def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> Ta
         protocol="official",
         metric=metrics[0].name,
         complete=True,
-        counts=Counts(samples=100, answered=100, failed=0, missing=0),
+        asked=asked(name, str(changes.get("protocol", "official"))),
+        counts=Counts(samples=samples, answered=samples, failed=0, missing=0),
         credit=0.75,
         metrics=metrics,
     )
@@ -27,6 +51,11 @@ def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> Ta
 
 def scores(*tasks: TaskScores, name: str = "my-emma", weights: str = "abc", dtype: str = "float16") -> ScoresFile:
     return ScoresFile(model=ModelRecord(name=name, weights=weights, dtype=dtype), tasks=tasks)
+
+
+def scored(*tasks: TaskScores, folder: str = "run", **model: str) -> ScoredRun:
+    """The same as a run in a folder."""
+    return ScoredRun(Path(folder), scores(*tasks, **model))
 
 
 def mini(name: str, value: float, **changes: object) -> TaskScores:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from emma_eval.reports.scores_file import Counts, TaskScores
+from emma_eval.reports.scores_file import Asked, Counts, TaskScores
 from emma_eval.runs.evidence import TaskEvidence, pack, unpack
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.scorers import get_scorer
@@ -43,6 +43,7 @@ def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvi
         protocol="official",
         metric=metric,
         complete=True,
+        asked=Asked(config="c", truth="t", template="vicuna_v1", prompts="p"),
         counts=Counts.of(scores.samples),
         credit=0.0,
         metrics=(),

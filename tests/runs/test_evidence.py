@@ -37,8 +37,8 @@ def test_it_is_compact():
 def test_a_runs_baseline_is_the_runs_evidence(data, folder, tmp_path):
     run(data, folder)
     path = write_baseline(folder, tmp_path / "deep" / "baseline.json")
-    (name, from_file), (same_name, from_run) = read_measured(path), read_measured(folder)
-    assert (name, from_file) == (same_name, from_run)
+    (named, from_file), (same, from_run) = read_measured(path), read_measured(folder)
+    assert (named.name, named.dtype, from_file) == (same.name, same.dtype, from_run)
     assert [task.task for task in from_file] == ["pope"]
     assert read_json_record(path, Baseline, "mend it").model.weights == "w" * 64
 

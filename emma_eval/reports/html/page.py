@@ -105,7 +105,7 @@ def render(
         "title": " · ".join(run.label for run in runs),
         "runs": runs,
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
-        "leaderboard": leaderboard([run.scores for run in runs], load_published(), measured_only=True),
+        "leaderboard": leaderboard([run.scored for run in runs], load_published(), measured_only=True),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
         "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(evidence)) if panel.rows],
         "comparisons": comparisons,

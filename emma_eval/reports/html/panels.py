@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
+from emma_eval.reports.asking import Asking, askings, told_apart
 from emma_eval.reports.html.recorded import RecordedRun
 from emma_eval.reports.scores_file import MetricRecord, TaskScores
 from emma_eval.reports.tables import as_percent, format_interval, format_value
@@ -54,28 +55,62 @@ class Panel:
     bounds: tuple[float, float] | None = None  # what the metric can't leave
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A task's scores that may be compared, by the number of their run."""
+
+    task: TaskScores  # the first of them
+    members: tuple[tuple[int, TaskScores], ...]
+    details: str  # how it was asked, where the runs hold the task more than once
+
+    @property
+    def title(self) -> str:
+        """The task's title, with what tells it from other tasks or samples of that title."""
+        return ", ".join(filter(None, (self.task.title, self.details)))
+
+    @property
+    def subtitle(self) -> str:
+        """Metric, split, and what else must be known."""
+        task = self.task
+        protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
+        extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
+        return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
+
+
+def comparable(runs: Sequence[RecordedRun]) -> list[Group]:
+    """The runs' tasks, those together that were asked and scored alike, in the runs' order."""
+    found = [(number, task) for number, run in enumerate(runs) for task in run.scores.tasks]
+    groups: dict[Asking, list[tuple[int, TaskScores]]] = {}
+    for asking, one in zip(askings([task for _, task in found]), found, strict=True):
+        groups.setdefault(asking, []).append(one)
+    heads = {asking: (m[0][1].title, asking.protocol, asking.extent) for asking, m in groups.items()}
+    details = told_apart(heads)
+    return [Group(members[0][1], tuple(members), details[asking]) for asking, members in groups.items()]
+
+
 def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
     """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
     panels = []
-    for task in comparable(runs):
+    for group in comparable(runs):
+        task = group.task
         rows = [
             PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
-            for number, one in matching(runs, task)
+            for number, one in group.members
             if (metric := one.find(one.metric))
         ]
         if primary := task.find(task.metric):
             bounds = PERCENT if primary.unit in IN_PERCENT else None
-            panels.append(Panel(task.name, task.title, _subtitle(task, task.metric), tuple(rows), bounds))
+            panels.append(Panel(task.name, group.title, group.subtitle, tuple(rows), bounds))
     return panels
 
 
 def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
     """By task title: a panel for each way to group its samples that tells something new, a row for each category."""
     found: dict[str, list[Panel]] = {}
-    for task in comparable(runs):
-        for group in dict.fromkeys(metric.group for metric in task.metrics if metric.group):
-            panel = _category_panel(runs, task, group)
-            others = found.setdefault(task.title, [])
+    for group in comparable(runs):
+        for key in dict.fromkeys(metric.group for metric in group.task.metrics if metric.group):
+            panel = _category_panel(runs, group, key)
+            others = found.setdefault(group.title, [])
             if len(panel.rows) > 1 and all(panel.rows != other.rows for other in others):
                 others.append(panel)
     return {title: panels for title, panels in found.items() if panels}
@@ -84,14 +119,14 @@ def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
 def overview(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> Panel:
     """All runs on all tasks: the primary metrics in percent of their full range, a row for each task."""
     rows = []
-    for task in comparable(runs):
+    for group in comparable(runs):
         marks = [
             _scaled(_mark(runs, number, metric), ranges[one.name], metric.unit)
-            for number, one in matching(runs, task)
+            for number, one in group.members
             if one.name in ranges and (metric := one.find(one.metric))
         ]
         if marks:
-            rows.append(PanelRow(task.title, tuple(marks), task.counts.samples))
+            rows.append(PanelRow(group.title, tuple(marks), group.task.counts.samples))
     return Panel("models", "All tasks", "percent of each metric's full range", tuple(rows), PERCENT)
 
 
@@ -115,50 +150,21 @@ def full_ranges(evidence: Mapping[int, Sequence[TaskEvidence]]) -> dict[str, flo
     return found
 
 
-def comparable(runs: Sequence[RecordedRun]) -> list[TaskScores]:
-    """One TaskScores for each set of them that may be compared, in the runs' order."""
-    found: dict[tuple[str, str, str, int], TaskScores] = {}
-    for run in runs:
-        for task in run.scores.tasks:
-            found.setdefault(_identity(task), task)
-    return list(found.values())
-
-
-def matching(runs: Sequence[RecordedRun], task: TaskScores) -> list[tuple[int, TaskScores]]:
-    """(number of the run, its scores) for all runs with the same task, protocol and extent."""
-    return [
-        (number, one)
-        for number, run in enumerate(runs)
-        for one in run.scores.tasks
-        if _identity(one) == _identity(task)
-    ]
-
-
-def _identity(task: TaskScores) -> tuple[str, str, str, int]:
-    return task.name, task.split, task.protocol, 0 if task.complete else task.counts.samples
-
-
-def _subtitle(task: TaskScores, metric: str) -> str:
-    protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
-    extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
-    return ", ".join(filter(None, (metric.replace("_", " "), task.split, protocol, extent)))
-
-
-def _category_panel(runs: Sequence[RecordedRun], task: TaskScores, group: str) -> Panel:
+def _category_panel(runs: Sequence[RecordedRun], group: Group, key: str) -> Panel:
     """The group's primary metric, or the first that is no count."""
-    shown = [metric for metric in task.metrics if metric.group == group and metric.unit != "count"]
+    task = group.task
+    shown = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
     name = next((metric.name for metric in shown if metric.name == task.metric), shown[0].name if shown else "")
     rows = []
     for metric in (one for one in shown if one.name == name):
         marks = [
             _mark(runs, number, found)
-            for number, one in matching(runs, task)
-            if (found := one.find(name, group, metric.category))
+            for number, one in group.members
+            if (found := one.find(name, key, metric.category))
         ]
         rows.append(PanelRow(metric.category, tuple(marks), metric.n))
     bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in shown) else None
-    title = group.replace("_", " ")
-    return Panel(f"{task.name}-{group}", title, name.replace("_", " "), tuple(rows), bounds)
+    return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds)
 
 
 def _mark(runs: Sequence[RecordedRun], number: int, metric: MetricRecord) -> Mark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.files import read_bytes
-from emma_eval.reports.measured import labels
-from emma_eval.reports.scores_file import ScoresFile, TaskScores, read_scores
+from emma_eval.reports import scores_file
+from emma_eval.reports.run_labels import labels
+from emma_eval.reports.scores_file import ScoredRun, ScoresFile, TaskScores
 from emma_eval.runs.evidence import WRITTEN_BY_RUN, TaskEvidence, read_run
 from emma_eval.runs.execute import record_path
 from emma_eval.runs.manifest import Manifest, read_manifest
@@ -38,16 +40,32 @@ class RecordedRun:
 
     folder: Path
     label: str  # distinct among the reported runs
-    scores: ScoresFile
+    scores: ScoresFile  # with titles that tell the tasks of all reported runs apart
     manifest: Manifest
+    scored: ScoredRun  # as it is
 
 
 def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
     """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
-    scores = [read_scores(folder) for folder in folders]
-    manifests = [_manifest(folder) for folder in folders]
-    names = labels([one.model for one in scores])
-    return [RecordedRun(*parts) for parts in zip(folders, names, scores, manifests, strict=True)]
+    runs = scores_file.read_runs(folders)
+    names = labels([run.named for run in runs])
+    titles = _titles([task for run in runs for task in run.scores.tasks])
+    return [
+        RecordedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
+        for run, name in zip(runs, names, strict=True)
+    ]
+
+
+def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
+    """By task name a title: its own, with the name behind it where tasks of several names have that title."""
+    first = {task.name: task.title for task in reversed(tasks)}
+    shared = Counter(first.values())
+    return {name: f"{title}, task {name}" if shared[title] > 1 else title for name, title in first.items()}
+
+
+def _entitled(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
+    tasks = tuple(task.model_copy(update={"title": titles[task.name]}) for task in scores.tasks)
+    return scores.model_copy(update={"tasks": tasks})
 
 
 def task_names(runs: Sequence[RecordedRun]) -> list[str]:
