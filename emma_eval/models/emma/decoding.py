@@ -138,11 +138,11 @@ def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eo
     reasons: list[FinishReason | None] = [None] * len(limits)
     open_ = list(range(len(limits)))  # the answers that `state` still holds
     while True:
-        tokens, finite = likeliest(logits)
-        for answer, token, sound in zip(open_, *torch.stack([tokens, finite]).tolist(), strict=True):  # one transfer
-            if sound:
+        tokens, broken = likeliest(logits)
+        for answer, token, wrong in zip(open_, *torch.stack([tokens, broken]).tolist(), strict=True):  # one transfer
+            if not wrong:
                 answers[answer].append(token)
-            reasons[answer] = _ended(answers[answer], limits[answer], eos) if sound else "error"
+            reasons[answer] = "error" if wrong else _ended(answers[answer], limits[answer], eos)
         left = [i for i, answer in enumerate(open_) if reasons[answer] is None]
         if not left:
             return [Continuation(ids, reason or "length") for ids, reason in zip(answers, reasons, strict=True)]
@@ -153,12 +153,12 @@ def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eo
 
 
 def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Of logits (P, V) the likeliest ids (P,), and for each 1 where all of its logits are finite, else 0.
+    """Of logits (P, V) the likeliest ids (P,), and for each 1 where one of its logits is not finite, else 0.
 
     A sum is finite where all are: a NaN stays, and infinities do not cancel out. Nothing here waits for a device.
     """
-    tokens = logits.argmax(dim=-1)
-    return tokens, logits.sum(dim=-1, dtype=torch.float32).isfinite().to(tokens.dtype)
+    tokens, total = logits.argmax(dim=-1), logits.sum(dim=-1, dtype=torch.float32)
+    return tokens, (total - total).ne(0).to(tokens.dtype)  # infinity less itself is NaN, and unlike 0
 
 
 def _ended(ids: Sequence[int], limit: int, eos: Set[int]) -> FinishReason | None:
