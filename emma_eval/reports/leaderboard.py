@@ -49,7 +49,7 @@ class _Builder:
         self, key: str, rows: list[MeasuredRow], picks: Picks, published: Published, measured_only: bool
     ) -> None:
         self.key = key
-        self.published = published
+        self.published, self.measured_only = published, measured_only
         self.picks = {at: pick for at, pick in picks.items() if at[1].table == key}
         self.measured = [row for row in rows if any(column.table == key for column in row.values)]
         self.columns = {key_of(column): column for column in published.columns if column.table == key}
@@ -121,7 +121,11 @@ class _Builder:
             record["place"] = place or ""
 
     def _not_shown(self) -> tuple[str, ...]:
-        """The published values that stand alone in their column, as words."""
+        """The published values that stand alone in their column, as words; where only measured columns are, a count."""
+        if self.measured_only:
+            hidden = sum(key not in self.keys for _, key in self.picks)
+            told = f"Columns without a measured value, with {counted(hidden, 'published value')}, are left out."
+            return (told,) if hidden else ()
         alone = [
             f"{self.published.name_of(model)}: {key.benchmark}, {key.split}, {key.metric} "
             f"{format_value(pick.score.value, pick.score.unit)} ({cite(pick.score, self.published, key.metric)})"
