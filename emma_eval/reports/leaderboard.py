@@ -106,7 +106,7 @@ class _Builder:
         value = row.values.get(key)
         if value is None:
             return Cell()
-        source = provenance(value) + (f"; run {value.run.folder.name}" if len(row.folders) > 1 else "")
+        source = provenance(value) + (f"; run {value.run.folder.resolve().name}" if len(row.folders) > 1 else "")
         metric = value.metric
         self._record(key, {"model": row.label, "kind": "measured", "source": source} | numbers(metric))
         return measured_cell(metric, (self.sources.mark(source),))
@@ -151,7 +151,9 @@ def disagreement(pick: Pick, published: Published, metric: str) -> str:
 def provenance(value: Value) -> str:
     """How a measured number came about."""
     standing = f"set apart: {value.apart}" if value.apart else UNPROVEN
-    return f"measured: task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}; {standing}"
+    fast = "; pictures resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
+    what = f"task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}"
+    return f"measured: {what}{fast}; {standing}"
 
 
 def sample_counts(task: TaskScores) -> str:

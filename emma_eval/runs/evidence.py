@@ -81,6 +81,7 @@ class Evidence(Record):
     protocol: str
     primary: str  # the task's primary metric
     truth: str  # SHA-256 over sample ids and expected answers
+    config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
     resampled: str
     samples: SampleColumns
     places: tuple[tuple[NonNegativeInt, ...], ...]
@@ -158,6 +159,7 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
         protocol=task.protocol,
         primary=task.metric,
         truth=facts.truth,
+        config=facts.config,
         resampled=scores.resampled,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),
