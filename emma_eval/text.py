@@ -66,4 +66,4 @@ def in_one_line(error: BaseException) -> str:
 def first_complaint(error: ValidationError) -> str:
     """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
     first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg'].removeprefix('Value error, ')}"

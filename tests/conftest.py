@@ -16,7 +16,7 @@ def _cache_of_its_own(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _results_stay_as_they_are():
-    """A command without --output writes to `results/`: no test may call it so."""
+    """What is shipped there is written by hand alone (results/README.md)."""
 
     def written() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in RESULTS.glob("leaderboard.*")}

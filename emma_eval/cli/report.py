@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emma_eval.cli.arguments import positive_or
+from emma_eval.cli.arguments import add_task_options, positive_or
 from emma_eval.errors import UserError
 
 EPILOG = """\
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs; the first is compared with")
     add("--output", "-o", type=Path, metavar="DIR", help="where index.html goes (results/report)")
+    add_task_options(parser)
     add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
     add(
         "--samples",

@@ -49,7 +49,7 @@ class _Builder:
         self, key: str, rows: list[MeasuredRow], picks: Picks, published: Published, measured_only: bool
     ) -> None:
         self.key = key
-        self.published = published
+        self.published, self.measured_only = published, measured_only
         self.picks = {at: pick for at, pick in picks.items() if at[1].table == key}
         self.measured = [row for row in rows if any(column.table == key for column in row.values)]
         self.columns = {key_of(column): column for column in published.columns if column.table == key}
@@ -106,7 +106,7 @@ class _Builder:
         value = row.values.get(key)
         if value is None:
             return Cell()
-        source = provenance(value) + (f"; run {value.run.folder.name}" if len(row.folders) > 1 else "")
+        source = provenance(value) + (f"; run {value.run.folder.resolve().name}" if len(row.folders) > 1 else "")
         metric = value.metric
         self._record(key, {"model": row.label, "kind": "measured", "source": source} | numbers(metric))
         return measured_cell(metric, (self.sources.mark(source),))
@@ -121,7 +121,11 @@ class _Builder:
             record["place"] = place or ""
 
     def _not_shown(self) -> tuple[str, ...]:
-        """The published values that stand alone in their column, as words."""
+        """The published values that stand alone in their column, as words; where only measured columns are, a count."""
+        if self.measured_only:
+            hidden = sum(key not in self.keys for _, key in self.picks)
+            told = f"Columns without a measured value, with {counted(hidden, 'published value')}, are left out."
+            return (told,) if hidden else ()
         alone = [
             f"{self.published.name_of(model)}: {key.benchmark}, {key.split}, {key.metric} "
             f"{format_value(pick.score.value, pick.score.unit)} ({cite(pick.score, self.published, key.metric)})"
@@ -147,7 +151,9 @@ def disagreement(pick: Pick, published: Published, metric: str) -> str:
 def provenance(value: Value) -> str:
     """How a measured number came about."""
     standing = f"set apart: {value.apart}" if value.apart else UNPROVEN
-    return f"measured: task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}; {standing}"
+    fast = "; pictures resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
+    what = f"task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}"
+    return f"measured: {what}{fast}; {standing}"
 
 
 def sample_counts(task: TaskScores) -> str:

@@ -174,6 +174,7 @@ class ModelRecord(Record):
     name: str = Field(description="its name in tables")
     weights: str = Field(description="fingerprint of its weights and configuration")
     dtype: str
+    fast_preprocess: bool = Field(default=False, description="pictures resized up to a grey level off the reference")
 
 
 class ScoresFile(Record):
@@ -207,8 +208,11 @@ class ScoredRun:
 
 def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
     """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
-    folders = dict.fromkeys(path.resolve() for path in paths)
-    return [ScoredRun(path.parent if path.name == SCORES_FILE else path, read_scores(path)) for path in folders]
+    given: dict[Path, ScoredRun] = {}
+    for path in paths:
+        folder = path.parent if path.name == SCORES_FILE else path
+        given.setdefault(folder.resolve(), ScoredRun(folder, read_scores(path)))
+    return list(given.values())
 
 
 def read_scores(run: Path) -> ScoresFile:

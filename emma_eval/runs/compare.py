@@ -72,7 +72,7 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
         won=tuple(won),
         lost=tuple(lost),
         ties=ties,
-        notes=tuple(reasons),
+        notes=(*reasons, *remarks(first, second)),
     )
 
 
@@ -92,6 +92,12 @@ def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
     elif first.record.truth != second.record.truth:
         reasons.append("the expected answers differ")
     return reasons
+
+
+def remarks(first: TaskEvidence, second: TaskEvidence) -> list[str]:
+    """What must be known of a comparison that is allowed: of two prompts, say, which may be its very purpose."""
+    ours, theirs = first.record.config, second.record.config
+    return ["asked or scored by different task files"] if ours and theirs and ours != theirs else []
 
 
 def on_shared_samples(first: TaskEvidence, second: TaskEvidence) -> tuple[Scores, Scores]:

@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeInt, field_validator
 from emma_eval.errors import UserError
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.record import Record, compact_json, read_json_record
-from emma_eval.reports.scores_file import TaskScores, read_scores
+from emma_eval.reports.scores_file import SCORES_FILE, TaskScores, read_scores
 from emma_eval.runs.manifest import TaskFacts
 from emma_eval.stats.combinations import COMBINATIONS
 from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Status, Unit
@@ -81,6 +81,7 @@ class Evidence(Record):
     protocol: str
     primary: str  # the task's primary metric
     truth: str  # SHA-256 over sample ids and expected answers
+    config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
     resampled: str
     samples: SampleColumns
     places: tuple[tuple[NonNegativeInt, ...], ...]
@@ -118,16 +119,28 @@ def write_evidence(folder: Path, task: TaskScores, facts: TaskFacts, scores: Sco
 
 def read_run(run: Path) -> list[TaskEvidence]:
     """The evidence of each scored task of a run folder. Raises UserError if there is none or it can't be read."""
-    tasks = [task.name for task in read_scores(run).tasks if task.metrics]  # none where the truth is held back
+    tasks = [task for task in read_scores(run).tasks if task.metrics]  # none where the truth is held back
     if not tasks:
         raise UserError(f"{run} holds no scored task")
     found = []
     for task in tasks:
-        path = run / FOLDER / f"{task}.json"
+        path = run / FOLDER / f"{task.name}.json"
         if not path.exists():
-            raise UserError(f"{run} lacks {FOLDER}/{task}.json, which comparisons need; {WRITTEN_BY_RUN}")
-        found.append(unpack(read_json_record(path, Evidence, WRITTEN_BY_RUN), path))
+            raise UserError(f"{run} lacks {FOLDER}/{task.name}.json, which comparisons need; {WRITTEN_BY_RUN}")
+        one = unpack(read_json_record(path, Evidence, WRITTEN_BY_RUN), path)
+        _require_agreement(task, one.record, path)
+        found.append(one)
     return found
+
+
+def _require_agreement(task: TaskScores, evidence: Evidence, path: Path) -> None:
+    """Raise UserError unless the evidence is of the scores that tables show: else two commands tell two numbers."""
+    agree = (task.name, task.protocol, task.asked.truth) == (evidence.task, evidence.protocol, evidence.truth)
+    for metric in evidence.metrics:
+        shown = task.find(metric.name, metric.group, metric.category)
+        agree = agree and shown is not None and shown.value == metric.value
+    if not agree:
+        raise UserError(f"{path} and the run's {SCORES_FILE} contradict each other; {WRITTEN_BY_RUN}")
 
 
 def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
@@ -146,6 +159,7 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
         protocol=task.protocol,
         primary=task.metric,
         truth=facts.truth,
+        config=facts.config,
         resampled=scores.resampled,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),

@@ -180,7 +180,12 @@ def score_all(session: RunSession) -> ScoresFile:
         write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
         write_evidence(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
-    model = ModelRecord(name=facts.name, weights=facts.weights, dtype=facts.dtype or "")
+    model = ModelRecord(
+        name=facts.name,
+        weights=facts.weights,
+        dtype=facts.dtype or "",
+        fast_preprocess=session.manifest.settings.fast_preprocess,
+    )
     result = ScoresFile(model=model, name=session.manifest.name, tasks=tuple(tasks))
     write_atomic(session.folder / SCORES_FILE, json_text(result))
     return result

@@ -27,7 +27,10 @@ def benchmark_samples(runs: Sequence[RecordedRun], name: str, data: Path | None)
     """The samples of a task below the data root `data`, or of the shipped suite."""
     from emma_eval.readers import load_samples
     from emma_eval.task import load_task
+    from emma_eval.tasks_index import task_names
 
+    if name not in task_names():
+        return BenchmarkSamples(problem=f"no folder known here has the task {name}: name its folder with --task-dir")
     try:
         task = load_task(name).model_copy(update={"hub": None})
         samples = load_samples(task, data, allow_partial=True)
