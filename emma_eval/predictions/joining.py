@@ -57,7 +57,7 @@ def join_rows(
         if join.fallback and any(one.fits for one in tried):
             break
         tried.append(_tried(join, rows, checker))
-    best = max(tried, key=lambda one: (one.found, one.fits))
+    best = max(tried, key=lambda one: (one.found, bool(one.contradictions)))  # in doubt the one that is refused
     if not best.found or best.contradictions:
         raise _refused(path, rows, tried)
     others = [one for one in tried if one is not best and one.fits and _differ(one.keys, best.keys)]

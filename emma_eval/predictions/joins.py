@@ -119,7 +119,8 @@ def _by_position(samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: 
     """Rows without ids, as many as there are samples, or samples of one category, each with its question."""
     parts = {"": list(samples)}
     for sample in samples:
-        parts.setdefault(sample.category, []).append(sample)
+        if sample.category:
+            parts.setdefault(sample.category, []).append(sample)
     for category, members in parts.items():
         if len(members) != len(rows) or (category and len(members) == len(samples)):
             continue
