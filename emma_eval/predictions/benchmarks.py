@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from emma_eval.predictions.checking import sample_images
+from emma_eval.predictions.evidence import image_stem, row_images
 from emma_eval.predictions.joins import Find, Join, Passes, by_filled, by_id
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.types import Key, Sample
@@ -57,6 +59,22 @@ def _vizwiz(samples: Sequence[Sample], passes: Passes) -> Iterator[Join]:
     yield Join("image names without .jpg", by_id(samples, passes, {s.id.removesuffix(".jpg"): s.id for s in samples}))
 
 
+def _captions(samples: Sequence[Sample], passes: Passes) -> Iterator[Join]:
+    """The image's file name: captions have no question, and each image one sample."""
+    stems: dict[str, list[str]] = {}
+    for sample in samples:
+        for stem in dict.fromkeys(sample_images(sample)):
+            stems.setdefault(stem, []).append(sample.id)
+
+    def find(_: int, row: AnswerRow) -> Key | None:
+        for stem in (image_stem(row.name), *row_images(row)):
+            if len(found := stems.get(stem, [])) == 1:
+                return found[0], 0
+        return None
+
+    yield Join("image names", find)
+
+
 def _prefixed(samples: Sequence[Sample]) -> Mapping[str, str]:
     """MM-Vet's ids in the other form: `v1_0` in the official file, 0 in LLaVA's."""
     other = (s.id.removeprefix(MMVET_PREFIX) if MMVET_PREFIX in s.id else MMVET_PREFIX + s.id for s in samples)
@@ -75,6 +93,7 @@ def _by_end(samples: Sequence[Sample]) -> Find:
 
 
 _BY_READER: Mapping[str, Callable[[Sequence[Sample], Passes], Iterator[Join]]] = {
+    "captions_json": _captions,
     "pope_jsonl": _pope,
     "vizwiz_json": _vizwiz,
 }

@@ -1,4 +1,4 @@
-"""The join by what a row shows: its image, or else its options, and its question.
+"""The join by what a row shows: its image and its question.
 
 LLaVA's answers to MME and TextVQA have the image as their id, MME's twice; POPE's image and question may stand in
 several categories, of which the row must then name one.
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from emma_eval.predictions.checking import Checker, pass_options, sample_images
-from emma_eval.predictions.evidence import image_stem, row_images, row_options
+from emma_eval.predictions.checking import Checker, sample_images
+from emma_eval.predictions.evidence import image_stem, row_images
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.types import Key, Sample
 
@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 
 def content_join(samples: Sequence[Sample], task: TaskConfig | None, checker: Checker, passes: Passes) -> Join:
-    """The join by image or options, and question. Raises ValueError for a row that fits several samples."""
+    """The join by image and question; its `find` raises ValueError for a row that fits several samples."""
     from emma_eval.predictions.joins import Join
 
     return Join("image and question", _Content(samples, task, checker, passes).find)
 
 
+IMAGE_AS_ID = frozenset({"mme_folder", "textvqa_json"})  # readers of benchmarks whose id in LLaVA's files is the image
+
+
 class _Content:
     def __init__(self, samples: Sequence[Sample], task: TaskConfig | None, checker: Checker, passes: Passes) -> None:
-        self._samples, self._task, self._checker, self._passes = samples, task, checker, passes
+        self._samples, self._checker, self._passes = samples, checker, passes
+        self._ids_are_images = task is not None and task.reader in IMAGE_AS_ID
 
     @cached_property
     def _by_image(self) -> Mapping[str, list[Sample]]:
@@ -42,9 +46,7 @@ class _Content:
     def find(self, _: int, row: AnswerRow) -> Key | None:
         """The one sample with the row's image that nothing in the row contradicts."""
         name = row.name
-        stems = row_images(row) or [image_stem(name)]
-        if not any(stems):
-            return None
+        stems = row_images(row) or ([image_stem(name)] if self._ids_are_images else [])
         candidates = {sample.id: sample for stem in stems for sample in self._by_image.get(stem, ())}
         folder = name.partition("/")[0] if "/" in name else ""  # MME: `existence/000001.jpg`
         if folder and any(sample.category == folder for sample in candidates.values()):
@@ -64,6 +66,3 @@ class _Content:
             ids = " and ".join(repr(sample.id) for sample in fitting[:3])
             raise ValueError(f"its image and question are those of the samples {ids}")
         return [longest]
-
-
-__all__ = ["content_join", "pass_options", "row_options"]

@@ -12,7 +12,7 @@ from emma_eval.predictions.rows import AnswerRow, written
 QUESTION_KEYS = ("question", "prompt", "query", "input", "Question")
 IMAGE_KEYS = (
     "image", "image_name", "image_file", "image_path", "img_path", "filename", "imagename", "image_source", "image_id",
-    "imageId", "data_id", "img_id",
+    "imageId", "img_id",
 )  # fmt: skip
 LETTERS = "ABCDEFGHIJ"
 NO_OPTION = frozenset({"", "nan", "none", "n/a", "null"})

@@ -54,7 +54,7 @@ def join_rows(
             raise UserError(f"{path}, {row.place}: {error}") from error
     tried: list[Joined] = []
     for join in joins_of(task, samples, rows, checker):
-        if join.fallback and any(one.fits for one in tried):
+        if join.fallback and any(one.fits and one.found == len(rows) for one in tried):
             break
         tried.append(_tried(join, rows, checker))
     best = max(tried, key=lambda one: (one.found, bool(one.contradictions)))  # in doubt the one that is refused

@@ -28,7 +28,7 @@ class Join:
 
     name: str
     find: Find
-    fallback: bool = False  # tried only where no other way fits
+    fallback: bool = False  # tried only where no other way fits all rows
 
 
 def joins_of(
