@@ -61,7 +61,7 @@ def join_rows(
     if not best.found or best.contradictions:
         raise _refused(path, rows, tried)
     others = [one for one in tried if one is not best and one.fits and _differ(one.keys, best.keys)]
-    if others and not _alone_complete(best, others, rows, samples):
+    if others and not _alone_complete(best, others, samples):
         row, mine, theirs = next(
             (row, a, b)
             for row, a, b in zip(rows, best.keys, others[0].keys, strict=True)
@@ -92,13 +92,10 @@ def _differ(one: Iterable[Key | None], other: Iterable[Key | None]) -> bool:
     return any(a is not None and b is not None and a != b for a, b in zip(one, other, strict=True))
 
 
-def _alone_complete(
-    best: Joined, others: Iterable[Joined], rows: Sequence[AnswerRow], samples: Sequence[Sample]
-) -> bool:
-    """Whether this way alone gives every row a sample, and every sample a row."""
+def _alone_complete(best: Joined, others: Iterable[Joined], samples: Sequence[Sample]) -> bool:
+    """Whether this way alone gives every sample a row, and more rows a sample than the others do."""
     given = {key[0] for key in best.keys if key}
-    whole = best.found == len(rows) and len(given) == len({sample.id for sample in samples})
-    return whole and all(one.found < len(rows) for one in others)
+    return given == {sample.id for sample in samples} and all(one.found < best.found for one in others)
 
 
 def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> UserError:

@@ -22,7 +22,8 @@ def json_rows(path: Path, text: str) -> Iterator[AnswerRow]:
 
 def _lines(path: Path, text: str) -> Iterator[AnswerRow]:
     """A row a line, unless the file is one object over several lines, or a line that holds all answers."""
-    if text.lstrip().split("\n", 1)[0].strip() == "{":
+    first = text.lstrip().split("\n", 1)[0].rstrip()
+    if first.startswith("{") and not first.endswith("}"):
         yield from _by_id(path, _parsed(text, path))
         return
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
@@ -41,6 +42,8 @@ def _array(path: Path, text: str) -> Iterator[AnswerRow]:
 
 def _by_id(path: Path, content: Any) -> Iterator[AnswerRow]:
     """Answers by id: texts, or objects that hold them; ScienceQA's are below `outputs`. A row of its own is one row."""
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: JSON objects are expected, not {type(content).__name__}")
     if all(isinstance(content.get(name), list) for name in LISTS):
         for name in LISTS:
             for number, row in enumerate(content[name]):
