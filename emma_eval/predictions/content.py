@@ -27,13 +27,10 @@ def content_join(samples: Sequence[Sample], task: TaskConfig | None, checker: Ch
     return Join("image and question", _Content(samples, task, checker, passes).find)
 
 
-IMAGE_AS_ID = frozenset({"mme_folder", "textvqa_json"})  # readers of benchmarks whose id in LLaVA's files is the image
-
-
 class _Content:
     def __init__(self, samples: Sequence[Sample], task: TaskConfig | None, checker: Checker, passes: Passes) -> None:
         self._samples, self._checker, self._passes = samples, checker, passes
-        self._ids_are_images = task is not None and task.reader in IMAGE_AS_ID
+        self._reader = task.reader if task else ""
 
     @cached_property
     def _by_image(self) -> Mapping[str, list[Sample]]:
@@ -45,11 +42,12 @@ class _Content:
 
     def find(self, _: int, row: AnswerRow) -> Key | None:
         """The one sample with the row's image that nothing in the row contradicts."""
-        name = row.name
-        stems = row_images(row) or ([image_stem(name)] if self._ids_are_images else [])
+        stems, folder = row_images(row), ""
+        named = row.text("question_id")
+        if not stems and (self._reader == "textvqa_json" or (self._reader == "mme_folder" and "/" in named)):
+            stems, folder = [image_stem(named)], named.rpartition("/")[0].partition("/")[0]
         candidates = {sample.id: sample for stem in stems for sample in self._by_image.get(stem, ())}
-        folder = name.partition("/")[0] if "/" in name else ""  # MME: `existence/000001.jpg`
-        if folder and any(sample.category == folder for sample in candidates.values()):
+        if folder:  # the subtask in `existence/000001.jpg`
             candidates = {key: sample for key, sample in candidates.items() if sample.category == folder}
         fitting = [sample for sample in candidates.values() if self._fits(row, sample)]
         if len(fitting) > 1:

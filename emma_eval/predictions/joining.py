@@ -52,11 +52,7 @@ def join_rows(
             told_pass(row)
         except ValueError as error:
             raise UserError(f"{path}, {row.place}: {error}") from error
-    tried: list[Joined] = []
-    for join in joins_of(task, samples, rows, checker):
-        if join.fallback and any(one.fits and one.found == len(rows) for one in tried):
-            break
-        tried.append(_tried(join, rows, checker))
+    tried = [_tried(join, rows, checker) for join in joins_of(task, samples, rows, checker)]
     best = max(tried, key=lambda one: (one.found, bool(one.contradictions)))  # in doubt the one that is refused
     if not best.found or best.contradictions:
         raise _refused(path, rows, tried)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emma_eval.predictions.checking import Checker, pass_options
+from emma_eval.predictions.evidence import row_images
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.readers.mmbench_tsv import PASS
 from emma_eval.types import Key, Sample
@@ -19,6 +20,7 @@ from emma_eval.types import Key, Sample
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
 
+NUMBER_KEYS = ("index", "doc_id")  # may be a row's number in the data
 Find = Callable[[int, AnswerRow], Key | None]  # (the row's place in the file, the row)
 
 
@@ -28,7 +30,6 @@ class Join:
 
     name: str
     find: Find
-    fallback: bool = False  # tried only where no other way fits all rows
 
 
 def joins_of(
@@ -43,13 +44,11 @@ def joins_of(
     if task is not None:
         yield from benchmarks.joins(task, samples, passes)
     yield content_join(samples, task, checker, passes)
-    if not any(row.name for row in rows):
+    if not any(row.name or row_images(row) for row in rows):
         yield from _by_position(samples, rows, checker)
-    if passes.circular:
-        return
-    for base in (0, 1):
-        for place in (0, 1):
-            yield Join(f"row numbers from {base}", _by_number(samples, checker, base, place), fallback=True)
+    if not passes.circular:
+        more = ("question_id",) if task and task.reader == "vizwiz_json" else ()  # LLaVA's: the ids are no numbers
+        yield Join("row numbers", _by_number(samples, checker, (*NUMBER_KEYS, *more)))
 
 
 class Passes:
@@ -132,13 +131,13 @@ def _by_position(samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: 
         yield Join(f"the order of the questions{f' of {category}' if category else ''}", find)
 
 
-def _by_number(samples: Sequence[Sample], checker: Checker, base: int, key_place: int) -> Find:
-    """By the row's number in the data, as VLMEvalKit's index and lmms-eval's doc_id are; only with its question."""
+def _by_number(samples: Sequence[Sample], checker: Checker, keys: Sequence[str]) -> Find:
+    """By the row's number in the data, from 0, in VLMEvalKit's, lmms-eval's and LLaVA's files; with its question."""
 
     def find(_: int, row: AnswerRow) -> Key | None:
-        name = row.name_under(key_place)
-        number = int(name[:9]) - base if name.isdecimal() and len(name) <= 9 else -1
-        if not 0 <= number < len(samples) or told_pass(row) or not checker.can_tell(row, samples[number]):
+        name = next((text for key in keys if (text := row.text(key))), "")
+        number = int(name) if name.isdecimal() and len(name) <= 9 else len(samples)
+        if number >= len(samples) or told_pass(row) or not checker.can_tell(row, samples[number]):
             return None
         return samples[number].id, 0
 

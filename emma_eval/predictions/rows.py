@@ -30,12 +30,7 @@ class AnswerRow:
     @property
     def name(self) -> str:
         """The row's id as text, empty if it has none."""
-        return self.name_under(0)
-
-    def name_under(self, place: int) -> str:
-        """The id under the first key that there is, the second (1), ...; empty if there are not so many."""
-        names = [text for key in ID_KEYS if (text := self.text(key))]
-        return names[place] if place < len(names) else ""
+        return next((text for key in ID_KEYS if (text := self.text(key))), "")
 
 
 def written(value: Any) -> str | None:
