@@ -24,7 +24,8 @@ PICTURES = {
     "first": "Its pictures come before the question, one a line.",
     "in_place": "Its pictures stand where question and options point at them; those not pointed at come first.",
     "side_by_side": "Its pictures are pasted into one, from left to right, as EMMA's scripts do.",
-    "none": "The model sees no picture.",
+    "side_by_side_in_text": "Its pictures are pasted into one, which is sent where the question points at one.",
+    "none": "The model sees no picture, unless the question holds a marker for one.",
 }
 INSTRUCTION = {
     "first_line": "EMMA's CLIP text encoder reads the first line of the question.",
@@ -114,7 +115,7 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
 
     if data is not None or task.suite is not None:
         return load_samples(task, data, limit=1)[0], "the first sample"
-    several = task.prompt.images in ("in_place", "side_by_side")
+    several = task.prompt.images in ("in_place", "side_by_side", "side_by_side_in_text")
     question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
     pictures = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
     options = ("red", "green", "blue") if task.prompt.option else ()

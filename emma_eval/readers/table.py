@@ -220,4 +220,4 @@ def _category(columns: Columns, row: Row) -> str:
     match = search(columns.category_pattern, text)
     if match is None:
         raise ValueError(f"{columns.category} {text!r} does not tell the category")
-    return match[1]
+    return str(match[1])

@@ -12,13 +12,11 @@ from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, unread_note
-from emma_eval.scorers.option_matching import REFUSED, after_xlsx, infer
+from emma_eval.scorers.option_matching import after_xlsx, infer
 from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore, Scores, Status
 
 LETTERS = "ABCD"
 UNREAD = "-"  # stands in `read_as` for a pass whose answer gave no letter
-
-
 Matching = Literal["vlmevalkit", "exact_letters", "emma"]
 
 
@@ -32,9 +30,10 @@ def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
     """
     require_truth(samples, lambda _: LETTERS)
     read_passes = PASSES[matching]
-    scored, passes = [], []
+    scored, passes, letters = [], [], []
     for sample in samples:
         rounds = list(read_passes(sample, answers))
+        letters += [letter for _, letter in rounds if letter is not None]
         passes.append([right for right, _ in rounds])
         read_as = "".join(letter or UNREAD for _, letter in rounds)
         complete = all(letter is not None for _, letter in rounds)
@@ -48,7 +47,7 @@ def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
         *_vanilla(passes),
         *accuracies({key: groups[key] for key in sorted(groups)}, mean, "fraction"),
     )
-    return Scores(metrics, tuple(scored), (*_notes(samples, answers, passes), *_unread(scored)))
+    return Scores(metrics, tuple(scored), (*_notes(samples, answers, passes), *unread_note(letters, tuple(LETTERS))))
 
 
 def _vanilla(passes: Sequence[Sequence[bool]]) -> tuple[Metric, Metric]:
@@ -134,8 +133,3 @@ def _notes(samples: Sequence[Sample], answers: Answers, passes: Iterable[Sequenc
     if none_run:
         notes.append(f"{none_run} questions have no option to ask with, run no pass, and count as right")
     return notes
-
-
-def _unread(scored: Sequence[SampleScore]) -> Iterator[str]:
-    """Of all passes' answers, those without a letter. A pass without an answer stands in `read_as` too."""
-    yield from ()
