@@ -119,11 +119,28 @@ class ScorerConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
+class WordingConfig(Strict):
+    """How the scripts of one model family ask; what it leaves out is as in the task's own `prompt` and `generation`."""
+
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+
+
+class ReleaseConfig(Strict):
+    """One of several official releases of the data, known by what it asks."""
+
+    questions: str = Field(description="SHA-256 over its questions, see `remarks.questions_digest`")
+    note: str = Field(default="", description="who used it, and what is special about it")
+
+
 class ExpectedConfig(Strict):
     """What the data must hold; more than one number where official releases differ, none where it is not known."""
 
     samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_tuple)]
     sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
+    releases: dict[str, ReleaseConfig] = Field(
+        default_factory=dict, description="name -> an official release, where several ask differently"
+    )
 
     def allows(self, count: int) -> bool:
         """Whether so many samples are all of them, as far as is known."""

@@ -80,6 +80,12 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield from (f"    {line}" for line in requests[0].prompt.split("\n"))
     yield "CLIP instruction:"
     yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
+    if task.wordings:
+        yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
+    for family in task.wordings:
+        worded = task.worded(family)
+        yield f"{family}: " + " ".join(_asking_in_words(worded))
+        yield from (f"    {line}" for line in next(build_requests(worded, [sample])).prompt.split("\n"))
 
 
 def _asking_in_words(task: TaskConfig) -> Iterator[str]:
@@ -94,9 +100,17 @@ def _asking_in_words(task: TaskConfig) -> Iterator[str]:
     if prompt.hint:
         yield "A hint, where there is one, comes before the question."
     if prompt.hint_after:
-        yield "A hint, where there is one, comes after it."
+        yield "A hint comes after it." if prompt.empty_hint else "A hint, where there is one, comes after it."
+    if prompt.before_options:
+        yield f"Before the options stands {prompt.before_options!r}."
     if prompt.option:
         yield f"Each option follows as {prompt.option!r}."
+    if prompt.most_options:
+        yield f"The first {prompt.most_options} options are shown, no more."
+    if prompt.tidy:
+        yield "Of two blanks one is made, and markers and blanks at the ends of the text go."
+    if prompt.padding == "none":
+        yield "Its images are not padded to a square, whatever the model's configuration says."
     if prompt.suffix:
         yield f"The end is {prompt.suffix!r}" + (
             "." if prompt.open_suffix is None else f"; of open questions {prompt.open_suffix!r}."

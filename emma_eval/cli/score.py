@@ -59,6 +59,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
     """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
     from emma_eval.predictions import read_predictions
     from emma_eval.readers import load_samples, locate_files
+    from emma_eval.remarks import release_of, remarks
     from emma_eval.reports.score_report import InputFile, ScoreReport
     from emma_eval.reports.scores_file import Counts, MetricRecord
     from emma_eval.scorers import REFUSES_MISSING, get_scorer
@@ -81,6 +82,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         split=task.split,
         metric=task.primary_metric(args.protocol),
         protocol=args.protocol or task.protocol,
+        release=release_of(task, samples),
         scorer=config.scorer,
         options=config.options,
         complete=not partial,
@@ -88,7 +90,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         data={key: InputFile.of(path) for key, path in hashed.items()},
         counts=Counts.of(scores.samples),
         metrics=MetricRecord.all_of(scores),
-        notes=(*predictions.notes, *scores.notes),
+        notes=(*predictions.notes, *remarks(task, samples, complete=not partial), *scores.notes),
         samples=scores.samples,
     )
 
