@@ -108,6 +108,31 @@ class SideBySide:
         return canvas
 
 
+@dataclass(frozen=True, slots=True)
+class Unpadded:
+    """An image that a model must not pad to a square, whatever its configuration says: a wording's own way."""
+
+    image: ImageSource
+
+    @property
+    def name(self) -> str:
+        """The image's name."""
+        return self.image.name
+
+    @property
+    def label(self) -> str:
+        """The image's label."""
+        return self.image.label
+
+    def exists(self) -> bool:
+        """Whether the image is there."""
+        return self.image.exists()
+
+    def open(self) -> Image:
+        """The decoded image. Raises SampleError if it cannot be read."""
+        return self.image.open()
+
+
 def _decode(source: Path | BytesIO, label: str) -> Image:
     from PIL import Image
 

@@ -13,7 +13,7 @@ from typing import Literal
 from emma_eval.images import SideBySide
 from emma_eval.types import IMAGE_MARKER, ImageSource, Sample
 
-PicturePlaces = Literal["first", "in_place", "side_by_side", "none"]
+PicturePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
 _POINTER = re.compile(r"<image(?: (\d+))?>")
 
 
@@ -23,19 +23,22 @@ def markers(pictures: int) -> str:
 
 
 def pasted(sample: Sample, choices: Mapping[str, str]) -> tuple[Sample, Mapping[str, str]]:
-    """The sample with its pictures pasted into one, and its choices, reworded as EMMA's MuirBench script rewords them.
+    """The sample with its images pasted into one, and its choices, reworded as EMMA's MuirBench script rewords them.
 
-    The first `<image>` of the question is where the picture goes, the others become `Right Image`; options that are
-    pictures become `Image 2`, `Image 3`, ... Where the options alone point at pictures, the script sends none.
+    The script splits the question at blanks. The first word that has an `<image>` in it keeps it, or all it has; those
+    of later words become `Right Image`. Options that are images become `Image 2`, `Image 3`, ...
     """
-    before, marker, after = sample.question.partition(IMAGE_MARKER)
-    question = before + marker + after.replace(IMAGE_MARKER, "Right Image")
+    words = sample.question.split(" ")
+    first = next((place for place, word in enumerate(words) if IMAGE_MARKER in word), len(words))
+    words[first + 1 :] = [word.replace(IMAGE_MARKER, "Right Image") for word in words[first + 1 :]]
     shown = [letter for letter, text in choices.items() if IMAGE_MARKER in text]
     named = {letter: f"Image {number}" for number, letter in enumerate(shown, 2)}
-    images = (SideBySide(sample.images),) if len(sample.images) > 1 else sample.images
-    if named and not marker:
-        images = ()
-    return replace(sample, question=question, images=images), {**choices, **named}
+    return replace(sample, question=" ".join(words), images=side_by_side(sample.images)), {**choices, **named}
+
+
+def side_by_side(images: tuple[ImageSource, ...]) -> tuple[ImageSource, ...]:
+    """Several images pasted into one, in a tuple of its own; one or none as it is."""
+    return (SideBySide(images),) if len(images) > 1 else images
 
 
 def in_place(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple[ImageSource, ...]]:

@@ -7,10 +7,13 @@ The text is what the evaluation scripts of LLaVA-1.5 and EMMA send (greedy decod
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
-from emma_eval.pictures_in_prompts import in_place, markers, pasted
+from emma_eval.images import Unpadded
+from emma_eval.pictures_in_prompts import in_place, markers, pasted, side_by_side
 from emma_eval.text import writable
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
 
@@ -41,7 +44,8 @@ def render_prompt(question: str, suffix: str | None, has_image: bool | int, temp
     message = markers(int(has_image)) + question
     if suffix:
         message += "\n" + suffix.removeprefix("\n")
-    return TEMPLATES[template].replace("{message}", message)
+    # Without a word to say, the reference's template has no blanks around it either: `USER:ASSISTANT:`.
+    return TEMPLATES[template].replace("{message}" if message else " {message} ", message)
 
 
 def instruction_of(question: str, policy: InstructionPolicy) -> str:
@@ -60,14 +64,14 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
     """
     prompt = task.prompt
     for sample in samples:
-        for round_id, choices in enumerate(passes(sample, task.circular)):
+        for round_id, choices in enumerate(shown_choices(task, sample)):
             question, message, images = _compose(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
                 round_id=round_id,
                 prompt=writable(render_prompt(message, _suffix(prompt, choices), False, template)),
                 instruction=writable(instruction_of(question, prompt.instruction)),
-                images=images,
+                images=tuple(map(Unpadded, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 
@@ -75,16 +79,17 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
 def _compose(
     prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]
 ) -> tuple[str, str, tuple[ImageSource, ...]]:
-    """(question for CLIP, message with image markers, pictures in the markers' order); see PicturePlaces."""
+    """(question for CLIP, message with image markers, images in the markers' order); see PicturePlaces."""
     if prompt.images == "side_by_side":
+        sample = replace(sample, images=side_by_side(sample.images))
+    elif prompt.images == "side_by_side_in_text":
         sample, choices = pasted(sample, choices)
     question = lay_out(prompt, sample, choices)
-    if prompt.images == "none":
-        return question, question, ()
+    if prompt.images in ("none", "side_by_side_in_text"):  # the text alone says whether the script sends an image
+        return question, question, sample.images if IMAGE_MARKER in question else ()
     if prompt.images == "in_place":
         return question, *in_place(question, sample.images)
-    marked = prompt.images == "side_by_side" and IMAGE_MARKER in question
-    return question, question if marked else markers(len(sample.images)) + question, sample.images
+    return question, markers(len(sample.images)) + question, sample.images
 
 
 def _suffix(prompt: PromptConfig, choices: Mapping[str, str]) -> str:
@@ -101,15 +106,27 @@ def lay_out(prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]) ->
     if prompt.capitalize:
         question = question.capitalize()
     if choices:
-        question += "".join([_option(prompt.option, letter, text) for letter, text in choices.items()])
-    if sample.hint:
+        options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
+        question += "".join([prompt.before_options, *options])
+    if sample.hint or prompt.empty_hint:
         before, after = (layout.replace("{hint}", sample.hint) for layout in prompt.hints)
         question = before + question + after
-    return question
+    return tidied(question) if prompt.tidy else question
+
+
+def tidied(text: str) -> str:
+    """The text as LLaVA's ScienceQA has it: its question file makes one blank of two, its script takes markers out."""
+    return text.replace("  ", " ").strip().replace(IMAGE_MARKER, "").strip()
 
 
 def _option(layout: str, letter: str, text: str) -> str:
     return layout.replace("{letter}", letter).replace("{text}", text)
+
+
+def shown_choices(task: TaskConfig, sample: Sample) -> Iterator[Mapping[str, str]]:
+    """Letter -> text of the options that each pass shows."""
+    for choices in passes(sample, task.circular):
+        yield dict(islice(choices.items(), task.prompt.most_options))
 
 
 def passes(sample: Sample, circular: bool) -> Iterable[Mapping[str, str]]:

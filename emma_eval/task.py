@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.files import inside
@@ -24,6 +24,7 @@ from emma_eval.task_parts import (
     ScorerConfig,
     Strict,
     SubmissionConfig,
+    WordingConfig,
     as_tuple,
 )
 from emma_eval.tasks_index import task_files, task_groups, task_names
@@ -55,6 +56,10 @@ class TaskConfig(Strict):
     )
     prompt: PromptConfig = PromptConfig()
     generation: GenerationConfig = GenerationConfig()
+    wording: str = Field(default="", description="the model family whose scripts ask so, where others ask otherwise")
+    wordings: dict[str, WordingConfig] = Field(
+        default_factory=dict, description="model family -> what its own scripts ask otherwise: prompt, generation"
+    )
     circular: bool = Field(default=False, description="ask once per rotation of the options")
     metric: str = Field(description="the primary metric's name")
     protocol: str = Field(default="official", description="the protocol used when none is named")
@@ -71,6 +76,29 @@ class TaskConfig(Strict):
             for name in names:
                 inside(name)
         return files
+
+    @model_validator(mode="after")
+    def _wordings_have_names(self) -> TaskConfig:
+        if self.wordings and not self.wording:
+            raise ValueError("key 'wording' must say whose wording `prompt` is, beside those of `wordings`")
+        if self.wording in self.wordings:
+            raise ValueError(f"key 'wordings': {self.wording!r} is the wording of `prompt` itself")
+        return self
+
+    def wording_of(self, family: str | None) -> str:
+        """The wording that a model of this family is asked in: its own, else the task's."""
+        return family if family in self.wordings and family else self.wording
+
+    def worded(self, wording: str) -> TaskConfig:
+        """The task as the scripts of that family ask. Raises UserError for a wording that it does not have."""
+        if wording == self.wording:
+            return self
+        if wording not in self.wordings:
+            known = (self.wording, *self.wordings) if self.wording else ()
+            hint = did_you_mean(wording, known) or "; it has but one"
+            raise UserError(f"task {self.name}: unknown wording {wording!r}{hint}")
+        own = self.wordings[wording]
+        return self.model_copy(update={"prompt": own.prompt, "generation": own.generation})
 
     def scorer_config(self, protocol: str | None = None) -> ScorerConfig:
         """The scorer of a protocol, the default one for None. Raises UserError for an unknown protocol."""
@@ -98,7 +126,7 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     if "name" in content:
         raise UserError(f"{path}: unknown key 'name'; a task is named by its file")
     try:
-        task = TaskConfig.model_validate({**content, "name": name})
+        task = TaskConfig.model_validate({**content, **_whole_wordings(content), "name": name})
     except ValidationError as error:
         raise UserError(f"{path}: {_in_our_words(error)}") from error
     _check_names(task, path)
@@ -141,7 +169,18 @@ def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ..
     inherited = _read_merged(files[base], files, (*children, path))
     if isinstance(content.get("hub"), dict) and isinstance(inherited.get("hub"), dict) and "id" in content["hub"]:
         inherited["hub"].pop("revision", None)  # a commit is of one data set, and this file names its own
+    if "prompt" in content and "wordings" not in content:  # a prompt of its own is nobody else's wording
+        inherited = {key: value for key, value in inherited.items() if key not in ("wording", "wordings")}
     return _merge(inherited, content)
+
+
+def _whole_wordings(content: dict[str, Any]) -> dict[str, Any]:
+    """The file's wordings, each merged over what the task asks itself."""
+    wordings = content.get("wordings")
+    if not isinstance(wordings, dict):
+        return {}
+    own = {key: content[key] for key in ("prompt", "generation") if isinstance(content.get(key), dict)}
+    return {"wordings": {name: _merge(own, one) if isinstance(one, dict) else one for name, one in wordings.items()}}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

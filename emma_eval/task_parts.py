@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
@@ -32,12 +32,22 @@ class PromptConfig(Strict):
     instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
     hint_after: str = Field(default="", description="put after question and options when there is a hint")
+    empty_hint: bool = Field(default=False, description="lay a hint out even where it is empty")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
+    before_options: str = Field(default="", description="put between the question and its options")
+    most_options: PositiveInt | None = Field(default=None, description="so many options are shown, the others never")
     remove: str = Field(default="", description="text taken out of the question, blanks around it included")
     capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
+    tidy: bool = Field(
+        default=False, description="two blanks made one, no marker in the text, no blanks at its ends (ScienceQA)"
+    )
     images: PicturePlaces = Field(
         default="first",
-        description="pictures before the question, where its text points at them (in_place), pasted into one, or none",
+        description="images before the question, where its text points at them (in_place), pasted into one that stands "
+        "before the question (side_by_side) or where its text says (side_by_side_in_text), or none",
+    )
+    padding: Literal["model", "none"] = Field(
+        default="model", description="whether images are padded to a square: as the model's config says, or never"
     )
 
     @property
@@ -109,11 +119,28 @@ class ScorerConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
+class WordingConfig(Strict):
+    """How the scripts of one model family ask; what it leaves out is as in the task's own `prompt` and `generation`."""
+
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+
+
+class ReleaseConfig(Strict):
+    """One of several official releases of the data, known by what it asks."""
+
+    questions: str = Field(description="SHA-256 over its questions, see `remarks.questions_digest`")
+    note: str = Field(default="", description="who used it, and what is special about it")
+
+
 class ExpectedConfig(Strict):
     """What the data must hold; more than one number where official releases differ, none where it is not known."""
 
     samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_tuple)]
     sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
+    releases: dict[str, ReleaseConfig] = Field(
+        default_factory=dict, description="name -> an official release, where several ask differently"
+    )
 
     def allows(self, count: int) -> bool:
         """Whether so many samples are all of them, as far as is known."""

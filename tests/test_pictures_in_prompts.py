@@ -1,8 +1,13 @@
 """Where pictures go in a prompt with several of them."""
 
+from pathlib import Path
+
 import pytest
 
+from emma_eval.images import ImageFile
 from emma_eval.pictures_in_prompts import in_place, pasted
+from emma_eval.prompts import build_requests
+from emma_eval.task import load_task
 from emma_eval.types import Sample
 
 
@@ -38,6 +43,23 @@ def test_a_single_picture_is_not_pasted():
     assert one.images == ("a",)
 
 
-def test_pictures_that_the_options_alone_point_at_are_not_sent():
-    one, choices = pasted(Sample("1", "Which fits?", ("a", "b")), {"A": "<image>", "B": "<image>"})
-    assert (one.images, choices) == ((), {"A": "Image 2", "B": "Image 3"})
+@pytest.mark.parametrize(
+    ("question", "options", "sent"),
+    [
+        ("Which fits?", ("<image>", "<image>"), 0),
+        ("No pointer at all?", ("red", "blue"), 0),
+        ("Is <image> like <image>?", ("red", "blue"), 1),
+    ],
+)
+def test_pasted_images_are_sent_where_the_question_points_at_one(question, options, sent):
+    sample = Sample("1", question, (ImageFile(Path(), "a"), ImageFile(Path(), "b")), ("A",), options)
+    (request,) = build_requests(load_task("muirbench_pasted"), [sample])
+    assert len(request.images) == request.prompt.count("<image>") == sent
+
+
+def test_pasted_images_words_are_what_stands_between_blanks():
+    def reworded(question):
+        return pasted(Sample("1", question, ("a", "b")), {})[0].question
+
+    assert reworded("See <image> and <image>,<image>.") == "See <image> and Right Image,Right Image."
+    assert reworded("<image>\n<image>\nWhich <image>?") == "<image>\n<image>\nWhich Right Image?"

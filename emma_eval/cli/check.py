@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
     from emma_eval.readers import fetched_for, load_local, locate_files
+    from emma_eval.remarks import remarks
     from emma_eval.scorers import get_scorer, require_ready, require_tools
     from emma_eval.task import load_task
 
@@ -70,7 +71,8 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     samples = load_local(task, data_root, need_images=True)
     require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
     _check_ids(task, samples)
-    return f"ok: {counted(len(samples), 'sample')}, {counted(_check_pictures(task, samples), 'picture')}"
+    told = f"ok: {counted(len(samples), 'sample')}, {counted(_check_pictures(task, samples), 'picture')}"
+    return "\n  note: ".join([told, *remarks(task, samples)])
 
 
 def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:

@@ -24,7 +24,8 @@ PICTURES = {
     "first": "Its pictures come before the question, one a line.",
     "in_place": "Its pictures stand where question and options point at them; those not pointed at come first.",
     "side_by_side": "Its pictures are pasted into one, from left to right, as EMMA's scripts do.",
-    "none": "The model sees no picture.",
+    "side_by_side_in_text": "Its pictures are pasted into one, which is sent where the question points at one.",
+    "none": "The model sees no picture, unless the question holds a marker for one.",
 }
 INSTRUCTION = {
     "first_line": "EMMA's CLIP text encoder reads the first line of the question.",
@@ -79,6 +80,12 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield from (f"    {line}" for line in requests[0].prompt.split("\n"))
     yield "CLIP instruction:"
     yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
+    if task.wordings:
+        yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
+    for family in task.wordings:
+        worded = task.worded(family)
+        yield f"{family}: " + " ".join(_asking_in_words(worded))
+        yield from (f"    {line}" for line in next(build_requests(worded, [sample])).prompt.split("\n"))
 
 
 def _asking_in_words(task: TaskConfig) -> Iterator[str]:
@@ -93,9 +100,17 @@ def _asking_in_words(task: TaskConfig) -> Iterator[str]:
     if prompt.hint:
         yield "A hint, where there is one, comes before the question."
     if prompt.hint_after:
-        yield "A hint, where there is one, comes after it."
+        yield "A hint comes after it." if prompt.empty_hint else "A hint, where there is one, comes after it."
+    if prompt.before_options:
+        yield f"Before the options stands {prompt.before_options!r}."
     if prompt.option:
         yield f"Each option follows as {prompt.option!r}."
+    if prompt.most_options:
+        yield f"The first {prompt.most_options} options are shown, no more."
+    if prompt.tidy:
+        yield "Of two blanks one is made, and markers and blanks at the ends of the text go."
+    if prompt.padding == "none":
+        yield "Its images are not padded to a square, whatever the model's configuration says."
     if prompt.suffix:
         yield f"The end is {prompt.suffix!r}" + (
             "." if prompt.open_suffix is None else f"; of open questions {prompt.open_suffix!r}."
@@ -114,7 +129,7 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
 
     if data is not None or task.suite is not None:
         return load_samples(task, data, limit=1)[0], "the first sample"
-    several = task.prompt.images in ("in_place", "side_by_side")
+    several = task.prompt.images in ("in_place", "side_by_side", "side_by_side_in_text")
     question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
     pictures = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
     options = ("red", "green", "blue") if task.prompt.option else ()

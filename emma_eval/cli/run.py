@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
     add("--seed", type=whole, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
+    add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
     add("--fast-preprocess", action="store_true", help="resize pictures faster, up to one grey level off the reference")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         dtype=args.dtype,
         protocols=pairs("--protocol", args.protocol, tasks),
+        wordings=pairs("--wording", args.wording, tasks),
         allow_partial=args.allow_partial,
         fast_preprocess=args.fast_preprocess,
         max_errors=args.max_errors,

@@ -62,6 +62,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.reading import missing_answers
     from emma_eval.readers import load_samples, locate_files
+    from emma_eval.remarks import release_of, remarks
     from emma_eval.reports.score_report import InputFile, ScoreReport
     from emma_eval.reports.scores_file import Counts, MetricRecord
     from emma_eval.scorers import get_scorer
@@ -94,6 +95,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         split=task.split,
         metric=task.primary_metric(args.protocol),
         protocol=args.protocol or task.protocol,
+        release=release_of(task, samples),
         scorer=config.scorer,
         options=config.options,
         complete=not partial,
@@ -101,7 +103,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         data={key: InputFile.of(path) for key, path in hashed.items()},
         counts=Counts.of(scores.samples),
         metrics=MetricRecord.all_of(scores),
-        notes=(*predictions.notes, *scores.notes),
+        notes=(*predictions.notes, *remarks(task, samples, complete=not partial), *scores.notes),
         samples=scores.samples,
     )
 

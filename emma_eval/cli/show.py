@@ -11,7 +11,7 @@ from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
-    from emma_eval.types import Sample
+    from emma_eval.types import Request, Sample
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "examples:\n  emma-eval show mmbench_mini --sample 3\n  emma-eval show pope --data /data/benchmarks"
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
+    parser.add_argument("--wording", metavar="W", help="as the scripts of this model family ask, of several")
     add_task_options(parser, data="folder of the official files")
 
 
@@ -30,7 +31,12 @@ def run(args: argparse.Namespace) -> int:
     task = load_task(args.task)
     samples = load_samples(task, args.data, allow_partial=True)
     number = _find(samples, args.sample, task.name)
-    for label, text in _describe(task, samples[number], f"{number:,} of {len(samples):,}"):
+    wording = args.wording or task.wording
+    worded = task.worded(wording)
+    if task.wordings:
+        others = [name for name in (task.wording, *task.wordings) if name != wording]
+        print(f"wording: {wording} (others: {', '.join(others)})")
+    for label, text in _describe(worded, samples[number], f"{number:,} of {len(samples):,}"):
         print(f"{label}:\n{_indented(text)}" if "\n" in text else f"{label}: {text}")
     return 0
 
@@ -49,15 +55,22 @@ def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, s
 
     requests = list(build_requests(task, [sample]))
     lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({place})")]
-    lines += [("image", image.label) for image in sample.images] or [("image", "none")]
+    same = len({request.images for request in requests}) == 1
+    lines += _images(requests[0]) if same else []
     for request in requests:
         which = f" of pass {request.round_id}" if len(requests) > 1 else ""
+        lines += [] if same else _images(request, which)
         lines.append((f"prompt{which}", request.prompt))
         if request.round_id == 0:
             lines.append(("instruction", request.instruction))
     lines.append(("expected answer", " | ".join(sample.answers) or "held back by the benchmark"))
     lines += [("category", sample.category)] if sample.category else []
     return lines
+
+
+def _images(request: Request, which: str = "") -> list[tuple[str, str]]:
+    """What is sent, which need not be all that the sample has."""
+    return [(f"image{which}", image.label) for image in request.images] or [(f"image{which}", "none")]
 
 
 def _indented(text: str) -> str:

@@ -6,10 +6,11 @@ two there is. A format string, `{image_id}.jpg`, is filled from a row's columns.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator
+
+from emma_eval.readers.patterns import require_pattern
 
 
 def _as_tuple(value: Any) -> Any:
@@ -42,13 +43,12 @@ class Columns(BaseModel):
     category_pattern: str = Field(default="", description="pattern whose first group is the category")
     text_lists: Names = Field(default=(), description="columns that hold a list as its text: \"['a', 'b']\"")
     pair: PositiveInt | None = Field(default=None, description="so many rows in a row belong together")
+    pair_number: str = Field(
+        default="", description="column that counts the rows from 1, by which they pair; else by their order"
+    )
     meta: dict[str, str] = Field(default_factory=dict, description="meta entry -> column")
 
     @field_validator("option_mark", "category_pattern")
     @classmethod
     def _is_a_pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
+        return require_pattern(pattern)

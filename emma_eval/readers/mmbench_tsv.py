@@ -4,12 +4,16 @@ Pass r of question i has index i + 1,000,000 r and is asked as the file has it: 
 release of 2023-07-12 to the right, and 53 times with the fourth option kept in place and so three passes. Where the
 file has one row a question, the passes turn left, as in EMMA's script. Either way there is one sample a base question.
 A picture column may hold another row's index instead of a picture.
+
+EMMA's script asks the rows of such a file as if each were a question, and turns each again: ROWS_READER has a sample a
+row.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from emma_eval.errors import UserError
@@ -24,7 +28,11 @@ PASS = 1_000_000  # added to the index for each pass
 _LONGEST_REFERENCE = 64  # a shorter picture cell is an index; VLMEvalKit draws the line here
 
 
-def _read_files(files: Files) -> list[Sample]:
+Rows = Sequence[Row]
+Pictures = Callable[[Row], ImageSource]
+
+
+def _read_files(files: Files, samples: Callable[[object, Rows, Pictures], list[Sample]]) -> list[Sample]:
     path = files["questions"]
     rows = [row for _, row in read_table(path, "\t")]
     pictures = {row.get("index"): row.get("image") or "" for row in rows}
@@ -35,19 +43,32 @@ def _read_files(files: Files) -> list[Sample]:
             cell = pictures[cell]
         return ImageBytes(f"{path}, index {row['index']}", partial(base64.b64decode, cell))
 
-    return _samples(path, rows, picture)
+    return samples(path, rows, picture)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+def _read_rows(
+    where: str, rows: Iterable[Row], samples: Callable[[object, Rows, Pictures], list[Sample]]
+) -> list[Sample]:
     def plain(row: Row) -> Row:
         """The hub writes an empty cell as null or as the text `nan`, and one column's name in capitals."""
         cells = {key: "" if value is None or value == "nan" else value for key, value in row.items()}
         return {"l2-category": cells.get("L2-category"), **cells}
 
-    return _samples(where, [plain(row) for row in rows], lambda row: row["image"])
+    return samples(where, [plain(row) for row in rows], lambda row: row["image"])
 
 
-def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageSource]) -> list[Sample]:
+def _row_samples(where: object, rows: Rows, picture: Pictures) -> list[Sample]:
+    """A sample a row, whose options are those that EMMA's script sees; `question` is the row's question."""
+
+    def sample(row: Row) -> Sample:
+        one = _sample([row], picture)
+        meta = {key: value for key, value in one.meta.items() if key != "passes"}
+        return replace(one, meta=meta | {"question": str(int(one.id) % PASS)})
+
+    return rows_to_samples(where, rows, sample)
+
+
+def _samples(where: object, rows: Rows, picture: Pictures) -> list[Sample]:
     questions: dict[int, list[tuple[int, Row]]] = {}
     for number, row in enumerate(rows):
         try:
@@ -65,7 +86,7 @@ def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageS
     return rows_to_samples(where, questions.values(), sample)
 
 
-def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
+def _sample(rounds: list[Row], picture: Pictures) -> Sample:
     first = rounds[0]
     cells = [first[letter] or "" for letter in LETTERS]
     answer = _truth(first)
@@ -121,4 +142,7 @@ def _missing(cell: str | None) -> bool:
     return cell is None or cell in PANDAS_MISSING or cell.lower() in ("nan", "none")
 
 
-READER = Reader(_read_files, _read_rows, required=("questions",))
+READER = Reader(partial(_read_files, samples=_samples), partial(_read_rows, samples=_samples), required=("questions",))
+ROWS_READER = Reader(
+    partial(_read_files, samples=_row_samples), partial(_read_rows, samples=_row_samples), required=("questions",)
+)

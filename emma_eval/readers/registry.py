@@ -24,6 +24,7 @@ _SHIPPED = {
     "foil_json": "emma_eval.readers.foil_json:READER",
     "gqa_json": "emma_eval.readers.gqa_json:READER",
     "mathvista_json": "emma_eval.readers.mathvista_json:READER",
+    "mmbench_rows": "emma_eval.readers.mmbench_tsv:ROWS_READER",
     "mmbench_tsv": "emma_eval.readers.mmbench_tsv:READER",
     "mme_folder": "emma_eval.readers.mme_folder:READER",
     "pope_jsonl": "emma_eval.readers.pope_jsonl:READER",

@@ -18,8 +18,9 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_rows
 from emma_eval.readers.columns import Columns
+from emma_eval.readers.patterns import search, split
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, part, rows_to_samples
+from emma_eval.readers.rows import letter_of, part, rows_to_samples, whole
 from emma_eval.table_file import read_table
 from emma_eval.text import did_you_mean
 from emma_eval.types import ImageSource, Sample
@@ -76,7 +77,8 @@ def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pic
         options = _options(columns, row)
         meta = {key: _plain(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
         if columns.pair:
-            meta["pair"] = number // columns.pair
+            place = _whole(columns.pair_number, row) - 1 if columns.pair_number else number
+            meta["pair"] = place // columns.pair
         return Sample(
             _named(columns.id, row) if columns.id else str(number),
             str(_cell(columns.question, row)) if columns.question else "",
@@ -116,6 +118,11 @@ def _plain(column: str, row: Row) -> str | float | None:
     return cell
 
 
+def _whole(column: str, row: Row) -> int:
+    """A cell that is a whole number, or one's text."""
+    return whole({column: _cell(column, row)}, column)
+
+
 def _filled(layout: str, row: Row) -> str:
     return _FIELD.sub(lambda field: str(_cell(field[1], row)), layout)
 
@@ -124,7 +131,9 @@ def _named(name: str, row: Row) -> str:
     return _filled(name, row) if "{" in name else str(_cell(name, row))
 
 
-def _listed(columns: Sequence[str], row: Row, text_lists: Sequence[str] = ()) -> list[Any]:
+def _listed(
+    columns: Sequence[str], row: Row, text_lists: Sequence[str] = (), empty: Sequence[str] = ("",)
+) -> list[Any]:
     """What the columns hold, lists one by one, empty cells left out; of several columns some may be absent."""
     present = [column for column in columns if len(columns) == 1 or column in row]
     if columns and not present:
@@ -135,7 +144,7 @@ def _listed(columns: Sequence[str], row: Row, text_lists: Sequence[str] = ()) ->
         if column in text_lists and isinstance(cell, str) and cell.startswith("["):
             cell = _list_of_text(cell)
         values += cell if isinstance(cell, list | tuple) else [cell]
-    return [value for value in values if value is not None and value != ""]
+    return [value for value in values if value is not None and value not in empty]
 
 
 def _file_names(columns: Sequence[str], row: Row) -> list[str]:
@@ -158,9 +167,10 @@ def _list_of_text(text: str) -> list[Any]:
 
 
 def _options(columns: Columns, row: Row) -> tuple[str, ...]:
-    texts = [str(value) for value in _listed(columns.options, row, columns.text_lists)]
+    """The texts of a row's options. Where cells say that there is none, an empty one is an option without words."""
+    texts = [str(value) for value in _listed(columns.options, row, columns.text_lists, columns.no_option or ("",))]
     if columns.option_mark:
-        texts = [text.strip() for whole in texts for text in re.split(columns.option_mark, whole)[1:]]
+        texts = [text.strip() for whole in texts for text in split(columns.option_mark, whole)[1:]]
     return tuple(text for text in texts if text not in columns.no_option)
 
 
@@ -207,7 +217,7 @@ def _category(columns: Columns, row: Row) -> str:
     text = str(_cell(columns.category, row)) if columns.category else ""
     if not columns.category_pattern:
         return text
-    match = re.search(columns.category_pattern, text)
+    match = search(columns.category_pattern, text)
     if match is None:
         raise ValueError(f"{columns.category} {text!r} does not tell the category")
-    return match[1]
+    return str(match[1])

@@ -35,6 +35,7 @@ class ScoreReport(Record):
     split: str
     metric: str = Field(description="the task's primary metric")
     protocol: str = Field(description="the named way of scoring")
+    release: str = Field(default="", description="the official release of the data, where several ask differently")
     scorer: str
     options: dict[str, str] = Field(description="the scorer's options that the protocol sets")
     complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")

@@ -150,6 +150,8 @@ class TaskScores(Record):
     benchmark: str
     split: str
     protocol: str = Field(description="the named way of scoring")
+    release: str = Field(default="", description="the official release of the data, where several ask differently")
+    wording: str = Field(default="", description="the model family in whose wording it was asked, of several")
     metric: str = Field(description="the task's primary metric")
     complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")
     asked: Asked

@@ -23,7 +23,7 @@ Outcome = Literal["running", "interrupted", "stopped", "finished"]
 
 
 class ModelFacts(Record):
-    """The model. The last three are known once it is loaded."""
+    """The model. The last four are known once it is loaded."""
 
     name: str
     source: str = Field(description="the built-in name, path or hub name given")
@@ -31,6 +31,7 @@ class ModelFacts(Record):
     config: str = Field(description="SHA-256 of config.json")
     template: str | None = None
     built: str | None = Field(default=None, description="what was made of the files, in words")
+    family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 
@@ -43,6 +44,8 @@ class TaskFacts(Record):
     data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; pictures are not hashed")
     truth: str = Field(description="SHA-256 over sample ids and expected answers")
     samples: int
+    release: str = Field(default="", description="the official release that holds just these questions, where told")
+    wording: str = Field(default="", description="the model family whose wording is used, of a task with several")
     requests: int = Field(default=0, description="more than samples for a circular task")
     prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
 
@@ -159,6 +162,8 @@ def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:
     for file in sorted(old.data.keys() & new.data.keys()):
         if old.data[file] != new.data[file]:
             yield f"the data file {file} of task {name} has changed"
+    if old.wording and new.wording and old.wording != new.wording:
+        yield f"the wording of task {name} was that of {old.wording} and is that of {new.wording} now"
     if old.truth != new.truth or old.samples != new.samples:
         yield f"the samples of task {name} have changed ({old.samples:,} then, {new.samples:,} now)"
     if old.prompts and new.prompts and old.prompts != new.prompts:

@@ -76,6 +76,7 @@ def loaded_facts(facts: ModelFacts, model: Model) -> ModelFacts:
         update={
             "template": model.template,
             "built": getattr(model, "built", None),
+            "family": getattr(model, "family", None),
             "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
             "device": None if device is None else str(device).split(":")[0],
         }

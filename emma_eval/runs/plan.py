@@ -40,14 +40,18 @@ class TaskPlan:
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
     template: str = ""
+    notes: tuple[str, ...] = ()  # on the questions, see `remarks`
 
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
     from emma_eval.readers import fetched_for, load_samples, locate_files
+    from emma_eval.remarks import release_of, remarks
     from emma_eval.task import load_task
 
     task = load_task(name)
+    if name in settings.wordings:
+        task.worded(settings.wordings[name])  # an unknown one is told before anything else is done
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
     files = settings.files.get(name, {})
@@ -62,6 +66,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
             allow_partial=settings.allow_partial or settings.limit is not None,
             need_images=True,
         )
+    release = release_of(task, samples)
     samples = chosen(samples, settings.limit, settings.seed)
     facts = TaskFacts(
         config=task_digest(task, protocol),
@@ -69,9 +74,10 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         data=data.result(),
         truth=truth_digest(samples),
         samples=len(samples),
+        release=release,
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
-    plan = TaskPlan(task, protocol, samples, complete, facts)
+    plan = TaskPlan(task, protocol, samples, complete, facts, notes=remarks(task, samples, complete))
     _require_ready(plan, scorer, settings.answers_only)
     return plan
 
@@ -110,16 +116,26 @@ def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Se
     return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]
 
 
-def with_requests(plan: TaskPlan, template: str) -> TaskPlan:
-    """The plan with its prompts in the model's conversation template."""
+def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
+    """The plan with its prompts in the model's conversation template, in the wording given or its family's own."""
     from emma_eval.prompts import build_requests
 
+    wording = wording or plan.task.wording_of(family)
+    notes = (*plan.notes, *_on_wording(plan.task, wording, family))
+    plan = replace(plan, task=plan.task.worded(wording), notes=notes)
     with no_garbage_collection():
         requests = tuple(build_requests(plan.task, plan.samples, template))
     asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
     prompts = _digest(map(UNIT_SEPARATOR.join, asked))
-    facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts})
+    facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
     return replace(plan, facts=facts, template=template, requests=requests)
+
+
+def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
+    """A note where the scripts of other model families ask otherwise."""
+    if task.wordings:
+        own = f"not in that of {family}, the model's own family" if family and family != wording else ""
+        yield f"asked in the wording of {wording}'s scripts" + (f", {own}" if own else "")
 
 
 def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split]) -> dict[str, str]:

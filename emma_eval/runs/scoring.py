@@ -49,6 +49,8 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         benchmark=plan.task.benchmark,
         split=plan.task.split,
         protocol=plan.protocol,
+        release=plan.facts.release,
+        wording=plan.facts.wording,
         metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
         asked=Asked(
@@ -58,7 +60,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         counts=Counts.of(samples),
         credit=fmean(earned) if earned else 0.0,
         metrics=MetricRecord.all_of(scores),
-        notes=(*ends.remarks(most_new_tokens(plan)), *scores.notes),
+        notes=(*plan.notes, *ends.remarks(most_new_tokens(plan)), *scores.notes),
         endings=ends,
         failed=tuple(failed),
         baseline=baseline,

@@ -61,7 +61,8 @@ class RunSession:
         self.manifest = now
         # The template is on record when the run has got that far; only a new run must load the model to know it.
         template = now.model.template or self.model().template
-        self.plans = [with_requests(plan, template) for plan in plans]
+        family, told = self.manifest.model.family, settings.wordings
+        self.plans = [with_requests(plan, template, family, told.get(plan.task.name)) for plan in plans]
         now = self.manifest.model_copy(update={"tasks": {plan.task.name: plan.facts for plan in self.plans}})
         if before:
             require_same(folder, before, now)

@@ -43,6 +43,7 @@ class RunSettings:
     device: str | None = None
     dtype: str | None = None
     protocols: Mapping[str, str] = field(default_factory=dict)  # task -> protocol, where not the task's default
+    wordings: Mapping[str, str] = field(default_factory=dict)  # task -> wording, where not the model family's own
     allow_partial: bool = False
     fast_preprocess: bool = False
     max_errors: ErrorLimit | None = None
@@ -67,6 +68,8 @@ def default_folder(settings: RunSettings) -> Path:
         "allow_partial": settings.allow_partial,
         "fast_preprocess": settings.fast_preprocess,
     }
+    if settings.wordings:
+        defining["wordings"] = dict(sorted(settings.wordings.items()))
     digest = hashlib.sha256(json.dumps(defining).encode()).hexdigest()[:8]
     return results_folder() / "runs" / f"{slug(model_name(settings.model))}-{slug(settings.suite)}-{digest}"
 

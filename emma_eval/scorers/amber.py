@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, picture_of, read_of, require_truth, score_each, unread_note
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 
 COUNTER_START = 0.001
@@ -49,7 +49,8 @@ def amber(samples: Sequence[Sample], answers: Answers) -> Scores:
         members = [asked[place] for place in places]
         counters = 3 if (group, category) == ("dimension", "attribute") else 1
         metrics += _metrics(members, places, counters, group, category)
-    return Scores(tuple(metrics), tuple(scored), resampled="image")
+    notes = unread_note(read_of(scored), ("Yes", "No"), "neither `Yes` nor `No`")
+    return Scores(tuple(metrics), tuple(scored), notes, resampled="image")
 
 
 def _places(samples: Sequence[Sample]) -> dict[tuple[str, str], list[int]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import averaged, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, averaged, read_of, require_truth, score_each, unread_note
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 DIMENSIONS = ("existence", "attribute", "relation")
@@ -42,7 +42,8 @@ def amber_emma(samples: Sequence[Sample], answers: Answers) -> Scores:
         for part in ("", *DIMENSIONS)
     }
     metrics = (_printed(samples, scored, places, part) for part, places in asked.items() if places)
-    return Scores(tuple(metrics), tuple(scored), (note,))
+    unread = unread_note(read_of(scored), YES_OR_NO, "neither yes nor no")
+    return Scores(tuple(metrics), tuple(scored), (note, *unread))
 
 
 def _printed(samples: Sequence[Sample], scored: Sequence[SampleScore], asked: Sequence[int], dimension: str) -> Metric:

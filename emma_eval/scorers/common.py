@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -115,6 +115,21 @@ def picture_of(sample: Sample) -> str:
     if "image" in sample.meta:
         return str(sample.meta["image"])
     return sample.images[0].name if sample.images else sample.id
+
+
+def unread_note(read: Iterable[str], known: Collection[str], what: str = "no letter") -> tuple[str, ...]:
+    """How many answers were read as nothing that is known, so that a wrong format is not taken for a wrong answer."""
+    answered = list(read)
+    unread = sum(one not in known for one in answered)
+    if not unread:
+        return ()
+    verb = "counts" if unread == 1 else "count"
+    return (f"{unread:,} of {counted(len(answered), 'answer')} gave {what} and {verb} as wrong",)
+
+
+def read_of(scored: Iterable[SampleScore]) -> Iterator[str]:
+    """How each answer that is there was read."""
+    return (score.read_as for score in scored if score.status == "answered")
 
 
 def score_each(

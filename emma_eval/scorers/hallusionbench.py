@@ -12,7 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import YES_OR_NO, averaged, by_group, percent_by, require_truth, score_each
+from emma_eval.scorers.common import (
+    YES_OR_NO,
+    averaged,
+    by_group,
+    percent_by,
+    read_of,
+    require_truth,
+    score_each,
+    unread_note,
+)
 from emma_eval.scorers.normalization import M4C, process_punctuation
 from emma_eval.types import Answers, Metric, Sample, Scores
 
@@ -45,7 +54,8 @@ def hallusionbench(samples: Sequence[Sample], answers: Answers) -> Scores:
         *percent_by("category", (sample.category for sample in samples), hits),
         *percent_by("subcategory", (sample.meta["subcategory"] for sample in samples), hits),
     ]
-    return Scores(tuple(metrics), tuple(scored), resampled="set of figures")
+    notes = unread_note(read_of(scored), YES_OR_NO, "neither yes nor no")
+    return Scores(tuple(metrics), tuple(scored), notes, resampled="set of figures")
 
 
 def _all_right(

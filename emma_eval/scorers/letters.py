@@ -15,9 +15,9 @@ from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import accuracies, averaged, by_group, picture_of, require_truth, score_each
+from emma_eval.scorers.common import accuracies, averaged, by_group, picture_of, require_truth, score_each, unread_note
 from emma_eval.scorers.option_matching import infer
-from emma_eval.types import Answers, Sample, Scores
+from emma_eval.types import Answers, Sample, SampleScore, Scores
 
 Matching = Literal["vlmevalkit", "exact", "any_case", "contains"]
 NOT_A_GROUP = frozenset(("image",))  # a meta entry that tells samples apart, not kinds of them
@@ -39,7 +39,7 @@ def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
         both = [float(all(pair.values)) for pair in pairs]
         metrics.append(averaged("pair_accuracy", both, mean_percent, places=[pair.places[0] for pair in pairs]))
     metrics += accuracies(by_group(map(_groups, samples), hits), mean_percent)
-    return Scores(tuple(metrics), tuple(scored), resampled="pair" if paired else "image")
+    return Scores(tuple(metrics), tuple(scored), _notes(samples, scored, matching), "pair" if paired else "image")
 
 
 def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]:
@@ -52,6 +52,17 @@ def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]
     else:
         read_as = text.strip().upper() if matching == "any_case" else text.strip()
     return float((read_as,) == sample.answers), read_as
+
+
+def _notes(samples: Sequence[Sample], scored: Sequence[SampleScore], matching: Matching) -> tuple[str, ...]:
+    """How many answers to questions with options have no letter of theirs."""
+    found = []
+    for sample, score in zip(samples, scored, strict=True):
+        known = ascii_uppercase[: len(sample.options)]
+        if known and score.status == "answered":
+            holds = [letter for letter in known if letter in score.read_as] if matching == "contains" else ()
+            found.append(holds[0] if holds else score.read_as if score.read_as in tuple(known) else "")
+    return unread_note(found, tuple(ascii_uppercase))
 
 
 def pair_of(sample: Sample) -> str:

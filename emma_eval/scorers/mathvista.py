@@ -93,17 +93,30 @@ def _option(text: str, options: Sequence[str]) -> str:
     letters = [chr(ord("A") + index) for index in range(len(options))]
     if letter in letters:
         return options[letters.index(letter)]
-    return min(options, key=lambda option: edit_distance(letter, option))
+    return min(options, key=lambda option: edit_distance(option, letter))
 
 
-def edit_distance(a: str, b: str) -> int:
-    """Levenshtein's: insertions, deletions and replacements of single characters."""
-    row = list(range(len(b) + 1))
-    for i, char in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (char != other))
-    return row[-1]
+def edit_distance(pattern: str, text: str) -> int:
+    """Levenshtein's: insertions, deletions and replacements of single characters.
+
+    By Myers' and Hyyro's bit vectors: bit i says how the distances of pattern[:i] and pattern[:i + 1] to the text read
+    so far differ. A column is then a few operations on integers, and an answer of 100,000 characters takes a moment.
+    """
+    if not pattern:
+        return len(text)
+    last, every = 1 << (len(pattern) - 1), (1 << len(pattern)) - 1
+    places: dict[str, int] = {}
+    for i, char in enumerate(pattern):
+        places[char] = places.get(char, 0) | 1 << i
+    higher, lower, distance = every, 0, len(pattern)  # where the next distance is one more, one less
+    for char in text:
+        equal = places.get(char, 0)
+        zero = (((equal & higher) + higher) ^ higher) | equal | lower
+        up, down = lower | (every & ~(zero | higher)), higher & zero
+        distance += bool(up & last) - bool(down & last)
+        up, down = up << 1 | 1, down << 1
+        higher, lower = every & (down | ~(zero | up)), up & zero & every
+    return distance
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:

@@ -1,42 +1,45 @@
 """MMBench with circular evaluation: a question counts when every pass, with its options rotated, is answered rightly.
 
-Reads of a Sample: `options`, `answers` (the letter of pass 0), `category`, meta `l2_category`, `split`, and `passes`
-((choices by letter, answer letter) a pass) where the passes are not just `options` rotated. Answers are keyed
-(id, pass).
+Reads of a Sample: `options`, `answers` (the letter of pass 0), `category`, meta `l2_category`, `split`, `passes`
+((choices by letter, answer letter) a pass) where the passes are not just `options` rotated, and `question` where a
+sample is one row of a question. Answers are keyed (id, pass).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth
+from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, unread_note
 from emma_eval.scorers.option_matching import after_xlsx, infer
-from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
+from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore, Scores, Status
 
 LETTERS = "ABCD"
 UNREAD = "-"  # stands in `read_as` for a pass whose answer gave no letter
+Matching = Literal["vlmevalkit", "exact_letters", "emma"]
 
 
-def mmbench(
-    samples: Sequence[Sample], answers: Answers, *, matching: Literal["vlmevalkit", "exact_letters"] = "vlmevalkit"
-) -> Scores:
+def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching = "vlmevalkit") -> Scores:
     """Circular accuracy and vanilla accuracy (fractions): overall, by split, and by ability within all and each split.
 
-    `vlmevalkit` is the official exact matching, after the xlsx file that the official tool writes. `exact_letters` is
-    LLaVA's and EMMA's own count: the stripped answer must be the letter; they read options up to the first missing
-    one, and a question with none runs no pass and counts as right.
+    `vlmevalkit` is the official exact matching, after the xlsx file that the official tool writes. `exact_letters`
+    wants the stripped answer to be the letter of the pass. `emma` does so too, of the passes that EMMA's script makes
+    itself: it reads options up to the first missing one and turns them left; a row with none runs no pass and counts
+    as right.
     """
     require_truth(samples, lambda _: LETTERS)
-    read_passes = exact_letter_passes if matching == "exact_letters" else _matched_passes
-    scored, passes = [], []
+    read_passes = PASSES[matching]
+    scored, passes, letters = [], [], []
     for sample in samples:
         rounds = list(read_passes(sample, answers))
+        letters += [letter for _, letter in rounds if letter is not None]
         passes.append([right for right, _ in rounds])
         read_as = "".join(letter or UNREAD for _, letter in rounds)
         complete = all(letter is not None for _, letter in rounds)
-        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, "answered" if complete else "missing"))
+        status: Status = "answered" if complete else "missing"
+        question = sample.meta.get("question", "")
+        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, status, question))
     hits = [score.value for score in scored]
     groups = by_group(map(_groups, samples), hits)
     metrics = (
@@ -44,7 +47,7 @@ def mmbench(
         *_vanilla(passes),
         *accuracies({key: groups[key] for key in sorted(groups)}, mean, "fraction"),
     )
-    return Scores(metrics, tuple(scored), tuple(_notes(samples, answers, passes)))
+    return Scores(metrics, tuple(scored), (*_notes(samples, answers, passes), *unread_note(letters, tuple(LETTERS))))
 
 
 def _vanilla(passes: Sequence[Sequence[bool]]) -> tuple[Metric, Metric]:
@@ -81,13 +84,34 @@ def _matched_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
 
 
 def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
+    """The passes that were asked, answered by nothing but the letter."""
+    for round_id, (_, gold) in enumerate(circular_passes(sample)):
+        letter = _bare_letter(answers.get((sample.id, round_id)))
+        yield letter == gold, letter
+
+
+def emma_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
     """EMMA's rounds: its answer letter moves on with the options, from wherever it was."""
     gold = sample.answers[0]
     for round_id in range(len(sample.options)):
-        answer = answers.get((sample.id, round_id))
-        letter = None if answer is None else answer.text.strip()
-        yield letter == gold, letter if letter in (None, *LETTERS) else ""
+        letter = _bare_letter(answers.get((sample.id, round_id)))
+        yield letter == gold, letter
         gold = LETTERS[(LETTERS.index(gold) - 1) % len(sample.options)]
+
+
+def _bare_letter(answer: Answer | None) -> str | None:
+    """The stripped answer if it is a letter, "" if it is not, None if there is none."""
+    if answer is None:
+        return None
+    letter = answer.text.strip()
+    return letter if letter in tuple(LETTERS) else ""
+
+
+PASSES: Mapping[Matching, Callable[[Sample, Answers], Iterator[Round]]] = {
+    "vlmevalkit": _matched_passes,
+    "exact_letters": exact_letter_passes,
+    "emma": emma_passes,
+}
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emma_eval.scorers.arithmetic import naive_sum
-from emma_eval.scorers.common import require_truth, score_each
+from emma_eval.scorers.common import read_of, require_truth, score_each, unread_note
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
@@ -64,7 +64,8 @@ def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
         _total("perception", scores, PERCEPTION),
         _total("cognition", scores, COGNITION),
     )
-    return Scores((*totals, *metrics), tuple(scored), tuple(_notes(by_subtask)), resampled="image pair")
+    notes = (*_notes(by_subtask), *unread_note(read_of(scored), DECIDED, "neither yes nor no"))
+    return Scores((*totals, *metrics), tuple(scored), tuple(notes), resampled="image pair")
 
 
 def _total(name: str, scores: Sequence[Metric], subtasks: Sequence[str]) -> Metric:

@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean, naive_sum
-from emma_eval.scorers.common import accuracies, by_group, require_truth, score_each
+from emma_eval.scorers.common import accuracies, by_group, require_truth, score_each, unread_note
 from emma_eval.scorers.mmmu_open import open_is_right, parse_open
 from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
@@ -60,10 +60,17 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
     in_order = sorted(samples, key=lambda sample: sample.category)  # stable: rows keep their order within a subject
     by_id = {score.id: score for score in score_each(in_order, answers, read)}
     scored = tuple(by_id[sample.id] for sample in samples)
-    notes: tuple[str, ...] = ()
+    notes = _without_letter(samples, scored) if responses == "parsed" else ()
     if drawn:
         notes = (f"{counted(len(drawn), 'answer')} gave no letter and drew one at random, as the official tool does",)
     return Scores(tuple(_metrics(samples, scored)), scored, notes)
+
+
+def _without_letter(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> tuple[str, ...]:
+    """A note where parsed answers are none of their question's letters; open questions have none."""
+    pairs = zip(samples, scored, strict=True)
+    chosen = [score.read_as for sample, score in pairs if sample.options and score.status == "answered"]
+    return unread_note(chosen, tuple(ascii_uppercase))
 
 
 def parse_letter(response: str, options: Sequence[str]) -> str | None:

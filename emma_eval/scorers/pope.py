@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
+from emma_eval.text import counted
 from emma_eval.types import Answers, Better, Metric, Ratio, Sample, Scores
 
 NO_WORDS = frozenset(("No", "no", "not"))
@@ -63,7 +64,9 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
     ]
     for category, confusion in confusions.items():
         metrics += _category_metrics(category, confusion, ratios[category])
-    return Scores(tuple(metrics), tuple(scored), tuple(_notes(confusions)), resampled="image")
+    return Scores(
+        tuple(metrics), tuple(scored), (*_notes(confusions), *_taken_for_yes(samples, answers)), resampled="image"
+    )
 
 
 def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, Ratio]) -> list[Metric]:
@@ -72,6 +75,15 @@ def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, 
         Metric(m, getattr(confusion, m), n, "fraction", group, category, better, (ratios[m],))
         for m, better in METRICS.items()
     ] + count_metrics(confusion, ratios, group, category)
+
+
+def _taken_for_yes(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...]:
+    """How many answers say neither: the official tool takes whatever is no `no` for a `yes`, the empty answer too."""
+    said = [answers[sample.id, 0].text for sample in samples if (sample.id, 0) in answers]
+    neither = sum("yes" not in text.lower() and read_answer(text) == "yes" for text in said)
+    if not neither:
+        return ()
+    return (f"{neither:,} of {counted(len(said), 'answer')} gave neither yes nor no; the official tool reads yes",)
 
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:

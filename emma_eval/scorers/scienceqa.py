@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, score_each
+from emma_eval.scorers.common import accuracies, averaged, by_group, read_of, require_truth, score_each, unread_note
 from emma_eval.types import IMAGE_MARKER, Answers, Sample, Scores
 
 LETTERS = ("A", "B", "C", "D", "E")
@@ -55,7 +55,7 @@ def scienceqa(samples: Sequence[Sample], answers: Answers, *, pattern: Literal["
         averaged("img_accuracy", [hits[place] for place in pictured], mean_percent, places=pictured),
         *accuracies({key: groups[key] for key in sorted(groups)}, mean_percent),
     )
-    return Scores(metrics, tuple(scored))
+    return Scores(metrics, tuple(scored), unread_note(read_of(scored), LETTERS))
 
 
 def _asked_with_image(sample: Sample, answers: Answers) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.scorers.common import averaged, percent_by, picture_of, read_of, require_truth, score_each, unread_note
 from emma_eval.types import Answers, Sample, Scores
+
+LETTERS = ("A", "B", "C", "D")
 
 
 def seed(samples: Sequence[Sample], answers: Answers) -> Scores:
@@ -27,4 +29,4 @@ def seed(samples: Sequence[Sample], answers: Answers) -> Scores:
         *percent_by("data_type", media, ordered, places=order),
         *percent_by("question_type", types, ordered, places=order),
     )
-    return Scores(metrics, tuple(scored), resampled="image")
+    return Scores(metrics, tuple(scored), unread_note(read_of(scored), LETTERS), resampled="image")

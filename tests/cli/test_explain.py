@@ -32,7 +32,7 @@ def test_how_it_is_asked(capsys):
 
 def test_pictures_pasted(capsys):
     text = explained(capsys, "muirbench_pasted")
-    assert "pasted into one, from left to right" in text
+    assert "pasted into one, which is sent where the question points at one" in text
     assert "Which is larger, <image> or Right Image?" in text
 
 

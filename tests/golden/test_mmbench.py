@@ -3,7 +3,7 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.scorers.mmbench import circular_passes, exact_letter_passes
+from emma_eval.scorers.mmbench import circular_passes, emma_passes
 from emma_eval.scorers.option_matching import after_xlsx, infer, infer_letter
 from emma_eval.types import Answer
 from tests.golden.files import breakdown, overall, read_json, read_lines, samples_of
@@ -85,11 +85,11 @@ def test_every_question(folder, samples, answers):
     assert {score.id: score.value for score in by_vlmevalkit.samples} == {
         key: row["hit"] for key, row in official.items()
     }
-    by_emma = get_scorer("mmbench", matching="exact_letters")(samples, answers)
+    by_emma = get_scorer("mmbench", matching="emma")(samples, answers)
     for score in by_emma.samples:
         assert score.value == all(official[score.id]["emma_round_hits"] or []), score.id
     for sample in samples:
-        hits = [int(right) for right, _ in exact_letter_passes(sample, answers)]
+        hits = [int(right) for right, _ in emma_passes(sample, answers)]
         assert hits == (official[sample.id]["emma_round_hits"] or []), sample.id
 
 
@@ -103,7 +103,7 @@ def test_emmas_all_rounds(folder, samples, answers):
         (samples, expected["all_questions"]),
         (complete, expected["questions_without_missing_options"]),
     ):
-        scores = get_scorer("mmbench", matching="exact_letters")(asked, answers)
+        scores = get_scorer("mmbench", matching="emma")(asked, answers)
         (per_round,) = [m for m in scores.metrics if m.name == "vanilla_accuracy_all_passes"]
         hits = int(sum(score.value for score in scores.samples))
         assert per_round.n == official["rounds_run"]

@@ -102,8 +102,21 @@ def test_exact_letters_take_the_letter_alone():
     assert value(mmbench([three_options()], asked("B", "A.", "C"), matching="exact_letters")) == 0
 
 
-def test_for_exact_letters_a_question_without_options_counts_as_right():
-    scores = mmbench([sample("1", "B", options=(), **META)], {}, matching="exact_letters")
+def test_exact_letters_are_those_of_the_files_own_passes():
+    """The release of 2023-07-12 turns its options right."""
+    passes = (({"A": "cat", "B": "dog"}, "B"), ({"A": "bus", "B": "cat", "C": "dog"}, "C"), ({"A": "dog"}, "A"))
+    assert value(mmbench([three_options(passes=passes)], asked("B", "C", "A"), matching="exact_letters")) == 1
+
+
+def test_emma_reads_the_options_before_the_first_missing_one_and_turns_them_left():
+    passes = (({"A": "cat", "B": "dog", "D": "bus"}, "B"),)
+    cut = sample("1", "B", options=("cat", "dog"), passes=passes, **META)
+    assert value(mmbench([cut], asked("B", "A"), matching="emma")) == 1
+    assert mmbench([cut], asked("B"), matching="emma").samples[0].status == "missing"
+
+
+def test_for_emma_a_question_without_options_counts_as_right():
+    scores = mmbench([sample("1", "B", options=(), **META)], {}, matching="emma")
     assert value(scores) == 1
     assert "no option" in scores.notes[0]
 

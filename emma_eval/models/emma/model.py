@@ -6,7 +6,7 @@ Each stage is a method of its own, so that tests and analyses read intermediate 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emma_eval.errors import SampleError
+from emma_eval.images import Unpadded
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.clip import Towers
@@ -64,6 +65,11 @@ class Emma:
     template = "vicuna_v1"
 
     @property
+    def family(self) -> str:
+        """Whose evaluation scripts ask a question in this model's own wording."""
+        return "emma" if self.alignment else "llava"
+
+    @property
     def device(self) -> torch.device:
         """Where the model computes."""
         return self.llama.device
@@ -95,7 +101,8 @@ class Emma:
     def look(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop a picture: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
         try:
-            return self.processor.levels(image.open())
+            processor = replace(self.processor, pad_to_square=False) if isinstance(image, Unpadded) else self.processor
+            return processor.levels(image.open())
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
             raise SampleError(f"{image.label}: unreadable picture: {error}") from error
         except MemoryError as error:

@@ -1,0 +1,43 @@
+"""Regular expressions that a user wrote, run with a limit of time: some patterns would take for ever on some texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SECONDS = 2.0  # a pattern that is well made takes microseconds
+
+
+def require_pattern(pattern: str) -> str:
+    """The pattern itself. Raises ValueError for what is none."""
+    import regex
+
+    try:
+        regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+def split(pattern: str, text: str) -> list[str]:
+    """The text's parts between the pattern's places. Raises ValueError if finding them takes too long."""
+    import regex
+
+    parts: list[str | None] = _timed(regex.split, pattern, text)
+    return [part for part in parts if part is not None]
+
+
+def search(pattern: str, text: str) -> Any:
+    """The pattern's first match, None without one. Raises ValueError if finding it takes too long."""
+    import regex
+
+    return _timed(regex.search, pattern, text)
+
+
+def _timed(function: Any, pattern: str, text: str) -> Any:
+    try:
+        return function(pattern, text, timeout=SECONDS)
+    except TimeoutError as error:
+        raise ValueError(
+            f"the pattern {pattern!r:.80} takes more than {SECONDS:g} seconds on {text!r:.40}: write it without "
+            "repetitions within repetitions"
+        ) from error
