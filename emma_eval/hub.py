@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from emma_eval.errors import UserError
-from emma_eval.text import first_line
+from emma_eval.text import first_line, in_one_line
 
 REACH_SECONDS = 5
 SWITCH = "HF_HUB_OFFLINE"
@@ -35,14 +35,28 @@ def offline() -> Iterator[None]:
             os.environ[SWITCH] = before
 
 
+def require_address() -> None:
+    """Raise UserError for an HF_ENDPOINT that is no address: the clients fail on it while they are imported."""
+    from huggingface_hub import constants
+
+    try:
+        url = urlsplit(constants.ENDPOINT)
+        reason = "" if url.hostname and url.port != 0 else "it names no host"
+    except ValueError as error:
+        reason = first_line(error)
+    if reason:
+        raise UserError(f"HF_ENDPOINT {constants.ENDPOINT!r:.200} is no address of a hub: {reason}")
+
+
 def require_hub() -> None:
     """Raise UserError, one line, when the hub is switched off or cannot be reached; waits seconds at most."""
     from huggingface_hub import constants
 
+    require_address()
     if constants.HF_HUB_OFFLINE:
         raise UserError(f"--offline (or {SWITCH}) keeps from the hub, and this is not on this machine yet")
-    if obstacle := _obstacle():
-        raise UserError(f"{obstacle}; check the network, or HF_ENDPOINT")
+    if _obstacle():
+        raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
 
 
 @contextmanager
@@ -53,6 +67,7 @@ def at_once_and_quietly() -> Iterator[None]:
     """
     from huggingface_hub import constants
 
+    require_address()
     if not constants.HF_HUB_OFFLINE and (obstacle := _obstacle()):
         _switch(on=True)
         _flipped[:] = [obstacle]
@@ -72,10 +87,11 @@ def why_not(error: Exception) -> str:
         return "its owner lets in only whom he approved; ask for access on its page, then `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "there is no such repository, or it is private and needs `hf auth login`"
-    if constants.HF_HUB_OFFLINE and isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+    absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
+    if constants.HF_HUB_OFFLINE and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
         asked = f"{SWITCH} (or --offline) keeps from the hub"
         return f"{_flipped[0] if _flipped else asked}, and it is not in the cache on this machine"
-    return first_line(error)
+    return in_one_line(error)
 
 
 def _switch(*, on: bool) -> None:
@@ -92,17 +108,12 @@ def _obstacle() -> str | None:
     """Why the hub cannot be reached; None where it can, or where a proxy stands between and only clients can tell."""
     from huggingface_hub import constants
 
+    url = urlsplit(constants.ENDPOINT)
     try:
-        url = urlsplit(constants.ENDPOINT)
-        place = url.hostname or "", url.port or url.scheme
-    except ValueError as error:
-        return f"HF_ENDPOINT {constants.ENDPOINT!r} is no address: {first_line(error)}"
-    if not url.hostname:
-        return f"HF_ENDPOINT {constants.ENDPOINT!r} is no address: it names no host"
-    try:
-        if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname):
+        if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname or ""):
             return None
-        with socket.create_connection(place, timeout=REACH_SECONDS):
+        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
             return None
     except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
-        return f"the hub {constants.ENDPOINT} cannot be reached ({first_line(error)})"
+        reason = getattr(error, "strerror", None) or first_line(error)
+        return f"the hub {constants.ENDPOINT} cannot be reached ({reason})"

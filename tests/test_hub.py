@@ -46,6 +46,28 @@ def test_a_model_that_is_nowhere(no_network, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_the_network_is_named_and_no_switch_that_the_user_did_not_set(tmp_path):
+    for lookup in (lambda: model_folder("nobody/nothing"), lambda: load_samples(load_task("pope"), tmp_path)):
+        with pytest.raises(UserError) as caught:
+            lookup()
+        assert "cannot be reached (Network is unreachable)" in str(caught.value)
+        assert "HF_HUB_OFFLINE" not in str(caught.value)
+
+
+def test_a_switch_that_the_user_set_is_named(monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "_flipped", [])
+    with pytest.raises(UserError, match=r"HF_HUB_OFFLINE \(or --offline\) keeps from the hub"):
+        model_folder("nobody/nothing")
+
+
+@pytest.mark.parametrize("address", ["http://localhost:99999", "http://localhost:port", "nonsense", "http://[::1"])
+def test_an_address_that_is_none_is_told_in_one_line(address, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    with pytest.raises(UserError, match=r"\AHF_ENDPOINT '.*' is no address of a hub: [^\n]+\Z"):
+        model_folder("nobody/nothing")
+
+
 def test_the_log_is_as_loud_as_before_afterwards(caplog):
     with hub.at_once_and_quietly():
         logging.getLogger("huggingface_hub").error("retrying")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.hub import at_once_and_quietly, why_not
+from emma_eval.hub import at_once_and_quietly, require_address, why_not
 from emma_eval.json_file import read_object
 from emma_eval.models.kinds import refuse_adapter, without_weights
 from emma_eval.models.places import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
@@ -84,6 +84,7 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
 
 def hub_snapshot(name: str, role: str) -> Path:
     """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    require_address()
     from huggingface_hub import snapshot_download
 
     try:

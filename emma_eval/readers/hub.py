@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
-from emma_eval.hub import at_once_and_quietly
+from emma_eval.hub import at_once_and_quietly, require_address, why_not
 from emma_eval.images import ImageBytes
 from emma_eval.readers.fetched import FOLDER, PREPARED, Split, fetched_splits, repository_folder, split_file
 from emma_eval.readers.prepared import picture_columns, remember, remembered
@@ -121,6 +121,7 @@ def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
 
 
 def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
+    require_address()
     from datasets import load_dataset
 
     reach = nullcontext() if Path(hub.id).exists() else at_once_and_quietly()
@@ -128,7 +129,7 @@ def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
         with reach:
             dataset = load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors
-        reason = in_one_line(error)[:200]
+        reason = why_not(error)[:300]
         raise UserError(
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"

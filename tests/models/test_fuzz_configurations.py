@@ -138,6 +138,8 @@ def test_rotary_positions_that_are_not_computed(rope: dict[str, Any], tmp_path: 
         ("model_type", "mplug_owl2"),
         ("model_type", None),
         ("architectures", ["LlavaQwenForCausalLM"]),
+        ("architectures", [""]),
+        ("layer_types", [None]),
         ("architectures", "LlavaLlamaForCausalLM"),
         ("image_aspect_ratio", "anyres_max_9"),
         ("image_aspect_ratio", True),

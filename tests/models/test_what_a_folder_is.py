@@ -220,6 +220,14 @@ def test_added_tokens_with_ids_that_cannot_be(index: Any, tmp_path: Path) -> Non
     fails(folder, "added token")
 
 
+@pytest.mark.parametrize("token", [[], {"content": []}, True, 0, {"content": 5}, [None]])
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_special_tokens_are_texts(file: str, token: Any, tmp_path: Path) -> None:
+    folder = EMMA.write(tmp_path)
+    (folder / file).write_text(json.dumps({"bos_token": token}))
+    fails(folder, "a special token must be a text")
+
+
 # Files that are something else.
 
 

@@ -60,8 +60,8 @@ def refuse_unsupported(settings: Settings) -> None:
     if raw.get("sliding_window") is not None and raw.get("use_sliding_window") is not False:
         raise UserError(f"{settings.path}: sliding_window {raw['sliding_window']!r:.60} is not supported (null is)")
     kinds = settings.take("layer_types", list, [])
-    if other := next((kind for kind in kinds if kind != "full_attention"), None):
-        raise UserError(f"{settings.path}: layer_types {other!r:.60} is not supported (full_attention is)")
+    if other := [kind for kind in kinds if kind != "full_attention"]:
+        raise UserError(f"{settings.path}: layer_types {other[0]!r:.60} is not supported (full_attention is)")
     for key, value in raw.items():
         if key.startswith(FAMILY) and key not in READ | WITHOUT_EFFECT | MUST_BE.keys() and value not in (None, False):
             raise UserError(f"{settings.path}: {key} {value!r:.60} is not supported: it is of another model's settings")
@@ -76,8 +76,10 @@ def _refuse_other_models(settings: Settings) -> None:
         raise UserError(f"{settings.path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
     if kind is not None and kind not in MODEL_TYPES:
         raise UserError(f"{settings.path}: model_type {kind!r:.60} is not supported ({', '.join(MODEL_TYPES)})")
-    if other := next((name for name in names if name not in ARCHITECTURES), None):
-        raise UserError(f"{settings.path}: architectures {other!r:.60} is not supported ({', '.join(ARCHITECTURES)})")
+    if other := [name for name in names if name not in ARCHITECTURES]:
+        raise UserError(
+            f"{settings.path}: architectures {other[0]!r:.60} is not supported ({', '.join(ARCHITECTURES)})"
+        )
 
 
 def _method(config: Any) -> str:

@@ -135,8 +135,8 @@ def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
     config = DEFAULT_SPECIALS | {key: value for key, value in config.items() if value is not None}
     more = Settings(folder / CONFIG, config).take("additional_special_tokens", list, [])
     texts = [_text(token) for token in (*(config.get(key) for key in SPECIAL_KEYS), *more)]
-    if wrong := next((text for text in texts if not isinstance(text, str | None)), None):
-        raise UserError(f"{folder / CONFIG}: a special token must be a text, not {wrong!r:.60}")
+    if wrong := [text for text in texts if not isinstance(text, str | None)]:
+        raise UserError(f"{folder / CONFIG}: a special token must be a text, not {wrong[0]!r:.60}")
     return config, [text for text in texts if text]
 
 
