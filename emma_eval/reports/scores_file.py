@@ -182,8 +182,9 @@ def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
     """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
     given: dict[Path, ScoredRun] = {}
     for path in paths:
+        scores = read_scores(path)
         folder = path.parent if path.name == SCORES_FILE else path
-        given.setdefault(folder.resolve(), ScoredRun(folder, read_scores(path)))
+        given.setdefault(folder.resolve(), ScoredRun(folder, scores))
     return list(given.values())
 
 
