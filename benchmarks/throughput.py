@@ -155,6 +155,7 @@ def measure(case: Case) -> Scenario:
         )
         first = measured[0] if measured else one
         measured.append(replace(one, first_is_faster=first.samples_per_second / one.samples_per_second))
+        print(f"{way.name}: {len(asked)} requests in {seconds:.1f} s, {speed / 1e12:.1f} TFLOP/s; {usage}", flush=True)
     return Scenario(case.name, case.described, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
 
 

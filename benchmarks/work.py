@@ -46,6 +46,21 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = SIDE) -> f
     return 2.0 * side**3 * REPEATS / best
 
 
+def copy_rate(device: torch.device, size: int) -> float:
+    """Bytes a second of a copy within the device's memory, read and written both counted, the best of three series."""
+    source = torch.empty(size, dtype=torch.uint8, device=device).random_()
+    target = torch.empty_like(source)
+    best = float("inf")
+    for _ in range(3):
+        wait(device)
+        start = time.perf_counter()
+        for _ in range(REPEATS):
+            target.copy_(source)
+        wait(device)
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * size * REPEATS / best
+
+
 def wait(device: torch.device) -> None:
     """Until the device has done all that it was given."""
     if device.type == "cuda":

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from emma_eval.errors import UserError
+from emma_eval.text import first_line
 
 REACH_SECONDS = 5
 SWITCH = "HF_HUB_OFFLINE"
+_flipped: list[str] = []  # why this program set the clients' switch itself; empty where the user did
 
 
 @contextmanager
@@ -39,8 +41,8 @@ def require_hub() -> None:
 
     if constants.HF_HUB_OFFLINE:
         raise UserError(f"--offline (or {SWITCH}) keeps from the hub, and this is not on this machine yet")
-    if not _reachable():
-        raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
+    if obstacle := _obstacle():
+        raise UserError(f"{obstacle}; check the network, or HF_ENDPOINT")
 
 
 @contextmanager
@@ -49,14 +51,31 @@ def at_once_and_quietly() -> Iterator[None]:
 
     What they log comes again as the exception that the caller words in one line.
     """
-    if not _reachable():
+    from huggingface_hub import constants
+
+    if not constants.HF_HUB_OFFLINE and (obstacle := _obstacle()):
         _switch(on=True)
+        _flipped[:] = [obstacle]
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(before)
+
+
+def why_not(error: Exception) -> str:
+    """Why a hub's client did not give what it was asked for, in one line that names what the user can mend."""
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return "its owner lets in only whom he approved; ask for access on its page, then `hf auth login`"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such repository, or it is private and needs `hf auth login`"
+    if constants.HF_HUB_OFFLINE and isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        asked = f"{SWITCH} (or --offline) keeps from the hub"
+        return f"{_flipped[0] if _flipped else asked}, and it is not in the cache on this machine"
+    return first_line(error)
 
 
 def _switch(*, on: bool) -> None:
@@ -69,16 +88,21 @@ def _switch(*, on: bool) -> None:
         sys.modules["datasets"].config.HF_HUB_OFFLINE = on
 
 
-def _reachable() -> bool:
+def _obstacle() -> str | None:
+    """Why the hub cannot be reached; None where it can, or where a proxy stands between and only clients can tell."""
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE:
-        return False
-    url = urlsplit(constants.ENDPOINT)
-    if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname or ""):
-        return True  # behind a proxy only the clients can tell
     try:
-        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
-            return True
-    except OSError:
-        return False
+        url = urlsplit(constants.ENDPOINT)
+        place = url.hostname or "", url.port or url.scheme
+    except ValueError as error:
+        return f"HF_ENDPOINT {constants.ENDPOINT!r} is no address: {first_line(error)}"
+    if not url.hostname:
+        return f"HF_ENDPOINT {constants.ENDPOINT!r} is no address: it names no host"
+    try:
+        if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname):
+            return None
+        with socket.create_connection(place, timeout=REACH_SECONDS):
+            return None
+    except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
+        return f"the hub {constants.ENDPOINT} cannot be reached ({first_line(error)})"

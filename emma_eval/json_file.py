@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,22 @@ def read_json_rows(path: Path) -> Any:
     return read_json_lines(path) if ".jsonl" in path.suffixes else read_json(path)
 
 
-def parse_json(text: str, path: Path, line: int | None = None) -> Any:
-    """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column."""
+Pairs = Callable[[list[tuple[str, Any]]], Any]
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs, for `parse_json`. Raises ValueError for a key that stands in it twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {key!r:.80} stands twice in one object")
+    return content
+
+
+def parse_json(text: str, path: Path, line: int | None = None, *, pairs: Pairs | None = None) -> Any:
+    """A file's text, or one line of it, as JSON; `pairs` makes its objects. Raises UserError naming file and line."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
         place = f"line {line or error.lineno}, column {error.colno}"

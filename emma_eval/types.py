@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 Key = tuple[str, int]  # (sample id, round id)
+FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
 IMAGE_MARKER = "<image>"  # stands in a prompt where a picture goes
 
 
@@ -80,6 +81,8 @@ class Generation:
 
     text: str  # decoded, special tokens skipped, stripped
     token_ids: tuple[int, ...]  # new ids only; the end id kept when it was reached
+    finish_reason: FinishReason | None = None  # None: the model does not say
+    error: str = ""  # why there is no answer; given with the finish reason `error` alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Response:
     tokens: int
     seconds: float
     error: str | None = None
+    finish_reason: FinishReason | None = None  # None: not known, as in records of before it was kept
+    prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: not known
 
     @property
     def key(self) -> Key:

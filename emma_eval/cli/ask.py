@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from emma_eval.cli.arguments import positive
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.image and not args.image.is_file():
         raise UserError(f"no picture {args.image}")
     model = load_model(args.model, dtype=args.dtype)
+    print(f"{args.model}: {model.built}", file=sys.stderr)
     request = Request(
         sample_id="ask",
         round_id=0,

@@ -11,11 +11,11 @@ from emma_eval.cli.arguments import add_task_options, positive, require_place
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from emma_eval.reports.score_report import ScoreReport
     from emma_eval.reports.scores_file import MetricRecord
-    from emma_eval.types import Scores
+    from emma_eval.types import Key, Sample, Scores, Status
 
 EPILOG = """\
 examples:
@@ -23,7 +23,8 @@ examples:
   emma-eval score --task gqa --file questions=testdev.json --predictions answers.jsonl --json scores.json
 
 answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "round_id" for circular passes;
-the official result formats are read too. exit codes: 0 scored, 1 samples that failed, 2 a mistake to mend"""
+the official result formats, VLMEvalKit's sheets and lmms-eval's sample files are read too: docs/predictions.md
+exit codes: 0 scored, 1 samples that failed, 2 a mistake to mend"""
 
 DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, path = parser.add_argument, Path
     add("--task", required=True, metavar="T", help="the task whose questions were answered")
     add("--predictions", required=True, type=path, metavar="FILE", help="answers: JSON lines or an official format")
+    add("--answer-key", metavar="KEY", help="the key or column of the answers, where several may hold them")
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add_task_options(parser, data="folder of the official data files, for those not given by --file")
@@ -58,10 +60,11 @@ def run(args: argparse.Namespace) -> int:
 def score(args: argparse.Namespace) -> ScoreReport:
     """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
     from emma_eval.predictions import read_predictions
+    from emma_eval.predictions.reading import missing_answers
     from emma_eval.readers import load_samples, locate_files
     from emma_eval.reports.score_report import InputFile, ScoreReport
     from emma_eval.reports.scores_file import Counts, MetricRecord
-    from emma_eval.scorers import REFUSES_MISSING, get_scorer
+    from emma_eval.scorers import get_scorer
     from emma_eval.task import load_task
 
     task = load_task(args.task)
@@ -69,11 +72,21 @@ def score(args: argparse.Namespace) -> ScoreReport:
     scorer = get_scorer(config.scorer, **config.options)
     files = given_files(args.file)
     partial = args.allow_partial or args.limit is not None
-    samples = load_samples(task, args.data, files=files, limit=args.limit, allow_partial=args.allow_partial)
-    predictions = read_predictions(args.predictions, samples, ignore_foreign=partial)
-    scores = with_failures(scorer(samples, predictions.answers), {sample_id for sample_id, _ in predictions.failed})
-    if config.scorer in REFUSES_MISSING and not args.allow_partial:
-        refuse_missing(scores, args.predictions)
+    # The whole data, of which --limit scores a part: rows find their sample among all of them.
+    known = load_samples(task, args.data, files=files, allow_partial=partial)
+    predictions = read_predictions(
+        args.predictions,
+        known,
+        task,
+        protocol=args.protocol,
+        answer_key=args.answer_key,
+        ignore_foreign=args.allow_partial,
+    )
+    samples = known[: args.limit]
+    missing = list(missing_answers(samples, task, predictions))
+    if missing and not args.allow_partial:
+        raise refused(args.predictions, missing, samples)
+    scores = with_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
     hashed = locate_files(task, args.data, files)[0] if args.json else {}
     return ScoreReport(
         task=task.name,
@@ -104,23 +117,24 @@ def given_files(pairs: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def with_failures(scores: Scores, failed: set[str]) -> Scores:
-    """The scores with `failed` in place of `missing` where the file says that the sample failed."""
-    samples = tuple(
-        replace(sample, status="failed") if sample.status == "missing" and sample.id in failed else sample
-        for sample in scores.samples
-    )
+def with_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
+    """The scores with each sample's status: failed or missing as soon as one of its passes is."""
+    statuses: dict[str, Status] = {sample_id: "missing" for sample_id, _ in missing}
+    statuses |= {sample_id: "failed" for sample_id, _ in failed}
+    samples = tuple(replace(sample, status=statuses.get(sample.id, "answered")) for sample in scores.samples)
     return replace(scores, samples=samples)
 
 
-def refuse_missing(scores: Scores, path: Path) -> None:
-    """Raise UserError if a sample has no answer: the official tool takes no such file."""
-    missing = [sample.id for sample in scores.samples if sample.status == "missing"]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing):,} of {len(scores.samples):,} questions have no answer, the first is {missing[0]}; "
-            "the official tool refuses that: complete the file, or pass --allow-partial to count them as wrong"
-        )
+def refused(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> UserError:
+    """The error for a file that leaves questions, or passes of circular ones, without an answer."""
+    questions = len({sample_id for sample_id, _ in missing})
+    first, pass_index = missing[0]
+    which = f"{first}, pass {pass_index}" if pass_index else first
+    passes = f" ({len(missing):,} passes)" if len(missing) > questions else ""
+    return UserError(
+        f"{path}: {questions:,} of {len(samples):,} questions have no answer{passes}, the first is {which}; "
+        "complete the file, or pass --allow-partial to count them as wrong"
+    )
 
 
 def as_text(report: ScoreReport) -> str:

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a file of answers")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
+    parser.add_argument("--answer-key", metavar="KEY", help="the answers' key, where several may hold them")
     parser.add_argument("--protocol", metavar="P", help="`llava`: answers cleaned as LLaVA does before it submits them")
     add_task_options(parser, data="folder of the official data files")
     parser.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     require_tools(task.submission.format, args.output)
     answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
-    given = read_predictions(answered, samples)
+    given = read_predictions(answered, samples, task, answer_key=args.answer_key)
     whole = _all_questions(task, args.data)
     made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
     write_atomic(args.output, submission(task.submission.format, made))

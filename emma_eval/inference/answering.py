@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from typing import Any, Literal
 
 from emma_eval.errors import SampleError
 from emma_eval.inference.ahead import ahead, threads
-from emma_eval.inference.batches import Batch, Budget, Failure, Lot, Planner, halves, padded, weave
+from emma_eval.inference.batches import Batch, Budget, Failure, Job, Lot, Planner, halves, padded, weave
 from emma_eval.inference.usage import Usage
 from emma_eval.processors import usable_cpus
 from emma_eval.types import Generation, ImageSource, Model, Request, Response
@@ -116,7 +117,9 @@ def _generate(
         usage.computing_seconds += seconds
         if generations is not None:
             _count(usage, part, generations)
-            yield from _responses(part, generations, seconds)
+            again = _spoilt(part, generations)
+            yield from _responses(part, generations, seconds, again)
+            parts += [tuple(weave(model, [job], prefix)) for job, prefix in again.items()]
             continue
         _release_memory()
         usage.memory_shortages += 1
@@ -147,22 +150,45 @@ def _count(usage: Usage, batch: Batch, generations: Iterable[Sequence[Generation
     usage.new_tokens += sum(len(one.token_ids) for row in generations for one in row)
 
 
-def _responses(batch: Batch, generations: Sequence[Sequence[Generation]], seconds: float) -> Iterator[Answered]:
+def _spoilt(batch: Batch, generations: Sequence[Sequence[Generation]]) -> dict[Job, Sequence[int]]:
+    """The jobs, with their rows' prefixes, that failed in a row of several: numbers gone wrong in one spoil the others.
+
+    Alone each shows whether the fault is its own.
+    """
+    return {
+        job: lot.row.prefix
+        for lot, row in zip(batch, generations, strict=True)
+        if len(lot.jobs) > 1
+        for job, generation in zip(lot.jobs, row, strict=True)
+        if generation.finish_reason == "error"
+    }
+
+
+def _responses(
+    batch: Batch, generations: Sequence[Sequence[Generation]], seconds: float, left_out: Container[Job]
+) -> Iterator[Answered]:
     share = seconds / sum(len(lot.jobs) for lot in batch)
     for lot, row in zip(batch, generations, strict=True):
         for job, generation in zip(lot.jobs, row, strict=True):
-            yield (
-                job.number,
-                Response(
-                    sample_id=job.request.sample_id,
-                    round_id=job.request.round_id,
-                    prompt=job.request.prompt,
-                    instruction=job.request.instruction,
-                    text=generation.text,
-                    tokens=len(generation.token_ids),
-                    seconds=job.seconds + share,
-                ),
-            )
+            if job not in left_out:
+                yield job.number, _response(job, generation, job.seconds + share)
+
+
+def _response(job: Job, generation: Generation, seconds: float) -> Response:
+    cut: bool | None = getattr(job.prompt, "cut", None)  # models of other packages need not say
+    if generation.finish_reason == "error":
+        return replace(_failure(job.request, seconds, generation.error or "the model failed"), prompt_cut=cut)
+    return Response(
+        sample_id=job.request.sample_id,
+        round_id=job.request.round_id,
+        prompt=job.request.prompt,
+        instruction=job.request.instruction,
+        text=generation.text,
+        tokens=len(generation.token_ids),
+        seconds=seconds,
+        finish_reason=generation.finish_reason,
+        prompt_cut=cut,
+    )
 
 
 def _failure(request: Request, seconds: float, reason: str) -> Response:
@@ -175,6 +201,7 @@ def _failure(request: Request, seconds: float, reason: str) -> Response:
         tokens=0,
         seconds=seconds,
         error=reason,
+        finish_reason="error",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emma_eval.cache import remembered_sha256
-from emma_eval.json_file import read_object
+from emma_eval.models.emma.config import read_config
 from emma_eval.models.folders import OPEN_CLIP_PREFIX, model_folder, open_clip_names, shard_files, tower_folder
 
 CHECKPOINT_FILES = (
@@ -23,7 +23,7 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
     Raises UserError where `load_model` would for want of a file.
     """
     folder = model_folder(str(name_or_path))
-    tower = str(read_object(folder / "config.json").get("mm_vision_tower", ""))
+    tower = read_config(folder).vision_tower  # a model that is not supported is refused before gigabytes are read
     total = hashlib.sha256()
     _add(total, "checkpoint", _present(folder, CHECKPOINT_FILES) + shard_files(folder))
     if tower.startswith(OPEN_CLIP_PREFIX):
@@ -33,7 +33,7 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
             _add(total, "tower", [Path(pretrained)])
         else:
             total.update(tower.encode())  # a tag of open_clip's always means the same weights
-    elif tower:
+    else:
         tower_path = tower_folder(tower, folder)
         _add(total, "tower", _present(tower_path, TOWER_FILES) + shard_files(tower_path))
     return total.hexdigest()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.hub import at_once_and_quietly
+from emma_eval.hub import at_once_and_quietly, why_not
 from emma_eval.json_file import read_object
-from emma_eval.text import did_you_mean, first_line
+from emma_eval.models.kinds import refuse_adapter, without_weights
+from emma_eval.models.places import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
+from emma_eval.text import did_you_mean
 
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
@@ -28,15 +31,15 @@ def model_folder(name_or_path: str) -> Path:
         if not (folder / "config.json").is_file():
             raise UserError(f"the weights of {name_or_path} are not installed: {folder} has no config.json")
         return folder
-    folder = Path(name_or_path).expanduser()
-    if name_or_path and folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder} is no checkpoint folder: it has no config.json")
-        return folder
+    folder = user_path(name_or_path)
+    if name_or_path and is_folder(folder):
+        return _checkpoint(folder)
     if HUB_NAME.fullmatch(name_or_path):
-        return hub_snapshot(name_or_path, "model")
+        return _checkpoint(hub_snapshot(name_or_path, "model"))
+    if name_or_path and is_regular(folder):
+        raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
     raise UserError(
-        f"no model {name_or_path!r}: neither a built-in name, nor a folder, nor a hub name (ORG/NAME)"
+        f"no model {shortened(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name (ORG/NAME)"
         f"{did_you_mean(name_or_path, BUILT_IN)}"
     )
 
@@ -44,17 +47,26 @@ def model_folder(name_or_path: str) -> Path:
 def tower_folder(name: str, checkpoint: Path) -> Path:
     """The folder of the CLIP model that a checkpoint's `mm_vision_tower` names.
 
-    Sought next to the checkpoint's folder, from the working directory, and inside the checkpoint's folder; then on
-    the hub. Raises UserError if it is nowhere.
+    Sought next to the checkpoint's folder, from the working directory, and inside the checkpoint's folder, by its
+    whole name and by the last part of it; then on the hub. Raises UserError if it is nowhere.
     """
-    for place in _places(name, checkpoint):
-        if place.is_dir():
-            return place
+    key = f"mm_vision_tower {name!r:.200}"
+    mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
+    if not name.strip():
+        raise UserError(f"{checkpoint / 'config.json'}: {key} names no folder and no hub repository; {mend}")
+    folders = [place for place in _places(name, checkpoint) if seems_folder(place)]
+    if found := next((folder for folder in folders if is_regular(folder / "config.json")), None):
+        return found
+    if folders:
+        raise UserError(f"{checkpoint / 'config.json'}: {key} is {folders[0]}, which has no config.json; {mend}")
     if HUB_NAME.fullmatch(name):
-        return hub_snapshot(name, "vision tower")
+        try:
+            return hub_snapshot(name, "vision tower")
+        except UserError as error:
+            raise UserError(f"{error}; or {mend}") from error
     raise UserError(
-        f"{checkpoint / 'config.json'}: mm_vision_tower {name!r} can't be found: no folder of this name next to the "
-        f"checkpoint, in the working directory or inside the checkpoint, and not a hub name (ORG/NAME)"
+        f"{checkpoint / 'config.json'}: {key} can't be found: no folder of this name next to the "
+        f"checkpoint, in the working directory or inside the checkpoint, and not a hub name (ORG/NAME); {mend}"
     )
 
 
@@ -66,7 +78,7 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
     architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
     if not architecture or not pretrained:
         raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
-    file = next((place for place in _places(pretrained, checkpoint) if place.is_file()), None)
+    file = next((place for place in _places(pretrained, checkpoint) if seems_regular(place)), None)
     return architecture, str(file or pretrained)
 
 
@@ -79,7 +91,7 @@ def hub_snapshot(name: str, role: str) -> Path:
             return Path(snapshot_download(name, allow_patterns=HUB_FILES))
     except Exception as error:  # the hub client raises dozens of kinds: HTTP, offline, cache, name
         raise UserError(
-            f"{role} {name!r} is neither a local folder nor to be had from the hub ({first_line(error)}); "
+            f"{role} {name!r} is neither a local folder nor to be had from the hub: {why_not(error)}; "
             f"give the path of a downloaded folder, or check the name and the network"
         ) from error
 
@@ -93,17 +105,49 @@ def shard_files(folder: Path) -> list[Path]:
     for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
         index = folder / f"{stem}.{suffix}.index.json"
         single = folder / f"{stem}.{suffix}"
-        if single.is_file():
+        if is_regular(single):
             return [single]
-        if index.is_file():
+        if is_regular(index):
             return [_shard(folder, index, name) for name in _shard_names(index)]
         if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}")):
-            return shards
-    raise UserError(f"{folder}: no weights here (model*.safetensors or pytorch_model*.bin)")
+            return list(_all_of_one_save(shards))
+    raise UserError(without_weights(folder))
+
+
+def _checkpoint(folder: Path) -> Path:
+    """The folder, which must hold a whole model."""
+    refuse_adapter(folder)
+    if not is_regular(folder / "config.json"):
+        raise UserError(f"{folder} is no checkpoint folder: it has no config.json")
+    return folder
 
 
 def _places(name: str, checkpoint: Path) -> list[Path]:
-    return [checkpoint.absolute().parent / name, Path(name).expanduser(), checkpoint / name]
+    """Next to the checkpoint, also where that is a link to; from the working directory; inside the checkpoint."""
+    beside = (checkpoint.absolute().parent, checkpoint.resolve().parent)
+    last = Path(name).name  # `openai/clip-...` or a path of another machine
+    places = [*(parent / name for parent in beside), *_at_home(name), checkpoint / name]
+    return list(dict.fromkeys([*places, *(parent / last for parent in beside), checkpoint / last]))
+
+
+def _at_home(name: str) -> list[Path]:
+    try:
+        return [user_path(name)]
+    except UserError:  # another machine's user: the folder may lie elsewhere
+        return []
+
+
+def _all_of_one_save(shards: list[Path]) -> Iterator[Path]:
+    """Shards without an index, if they are numbered 1 to N of N."""
+    total = shards[0].stem.rpartition("-of-")[2]
+    for number, shard in enumerate(shards, 1):
+        if shard.stem.rpartition("-of-")[2] != total:
+            raise UserError(f"{shard.parent}: {shards[0].name} and {shard.name} are of two saves, and no index tells")
+        if not shard.stem.rpartition("-of-")[0].endswith(f"-{number:05}") or not is_regular(shard):
+            raise UserError(f"{shard.parent}: shard {number} of {total} is missing, and there is no index")
+        yield shard
+    if f"{len(shards):05}" != total:
+        raise UserError(f"{shards[0].parent}: there are {len(shards)} shards of {total}, and no index")
 
 
 def _shard_names(index: Path) -> list[str]:
@@ -117,6 +161,6 @@ def _shard(folder: Path, index: Path, name: str) -> Path:
     shard = folder / name
     if Path(name).name != name:
         raise UserError(f"{index} names {name!r}, which lies outside the folder")
-    if not shard.is_file():
+    if not is_regular(shard):
         raise UserError(f"{shard} is missing; {index.name} names it")
     return shard

@@ -160,4 +160,5 @@ def sample_counts(task: TaskScores) -> str:
     """'300 questions', with the failed and missing ones where there are any."""
     counts = task.counts
     wrong = [f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
-    return counted(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
+    text = counted(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
+    return "; ".join([text, *(task.endings.remarks() if task.endings else ())])

@@ -77,9 +77,11 @@ def _scores_table(suite: _Suite) -> Table:
                 cells.append(Cell())
                 continue
             wrong = task.counts.failed + task.counts.missing
-            text = f"{wrong:,} of {counted(task.counts.samples, 'question')} without an answer, counted as wrong"
-            marks = (footnotes.mark(text),) if wrong else ()
-            cells.append(measured_cell(metric, marks))
+            remarks = list(task.endings.remarks()) if task.endings else []
+            if wrong:
+                asked = counted(task.counts.samples, "question")
+                remarks.insert(0, f"{wrong:,} of {asked} without an answer, counted as wrong")
+            cells.append(measured_cell(metric, tuple(map(footnotes.mark, remarks))))
             records.append(_record(name, suite, asking, task.metric) | numbers(metric))
         rows.append(Row(name, tuple(cells)))
     return Table(

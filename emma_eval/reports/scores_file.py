@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from emma_eval.errors import UserError
 from emma_eval.record import Record, read_json_record
 from emma_eval.reports.run_labels import NamedRun
+from emma_eval.text import counted
 from emma_eval.types import Better, Metric, SampleScore, Scores, Unit
 
 SCHEMA_VERSION = 2
@@ -88,6 +89,32 @@ class Counts(Record):
         )
 
 
+class Endings(Record):
+    """Why the answers to the task's requests ended, and which tell that something is amiss."""
+
+    stop: int = Field(description="the model ended its answer")
+    length: int = Field(description="cut off at the most new tokens that the task allows")
+    error: int = Field(description="no answer: see `failed`")
+    unknown: int = Field(default=0, description="the model, or a record of before this was kept, does not say")
+    empty: int = Field(default=0, description="answers without a text")
+    prompts_cut: int = Field(default=0, description="prompts longer than the model reads, cut on the right")
+
+    @property
+    def answered(self) -> int:
+        """How many requests have an answer."""
+        return self.stop + self.length + self.unknown
+
+    def remarks(self, most_tokens: int | None = None) -> tuple[str, ...]:
+        """What a reader of the scores should know; `most_tokens` is where answers are cut off."""
+        at = "" if most_tokens is None else f" at {counted(most_tokens, 'token')}"
+        found = ((self.length, f"answers were cut off{at}"), (self.empty, "answers are empty"))
+        remarks = [f"{number:,} of {self.answered:,} {what}" for number, what in found if number]
+        asked = self.answered + self.error
+        if self.prompts_cut:
+            remarks.append(f"{self.prompts_cut:,} of {asked:,} prompts were cut: they are longer than the model reads")
+        return tuple(remarks)
+
+
 class FailedSample(Record):
     """A sample without an answer, and why."""
 
@@ -131,6 +158,7 @@ class TaskScores(Record):
     credit: float = Field(description="mean credit per sample, 0 to 1")
     metrics: tuple[MetricRecord, ...]
     notes: tuple[str, ...] = ()
+    endings: Endings | None = Field(default=None, description="absent from files of before it was kept")
     failed: tuple[FailedSample, ...] = ()
     baseline: BaselineRecord | None = None
 

@@ -30,6 +30,7 @@ class ModelFacts(Record):
     weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
     config: str = Field(description="SHA-256 of config.json")
     template: str | None = None
+    built: str | None = Field(default=None, description="what was made of the files, in words")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 

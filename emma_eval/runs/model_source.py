@@ -75,6 +75,7 @@ def loaded_facts(facts: ModelFacts, model: Model) -> ModelFacts:
     return facts.model_copy(
         update={
             "template": model.template,
+            "built": getattr(model, "built", None),
             "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
             "device": None if device is None else str(device).split(":")[0],
         }

@@ -14,11 +14,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType, UnionType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.files import read_bytes
-from emma_eval.types import Response
+from emma_eval.types import FinishReason, Response
 
 Fields = Mapping[str, type | UnionType]
 FIELDS: Fields = {
@@ -31,6 +31,8 @@ FIELDS: Fields = {
     "seconds": int | float,
     "error": str | None,
 }
+ADDED: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: not known
+MOST_SECONDS = 1e9
 SYNC_SECONDS = 2.0  # how much work a power cut may cost
 
 
@@ -45,6 +47,8 @@ def to_record(response: Response) -> dict[str, Any]:
         "tokens": response.tokens,
         "seconds": round(response.seconds, 6),
         "error": response.error,
+        "finish_reason": response.finish_reason,
+        "prompt_cut": response.prompt_cut,
     }
 
 
@@ -52,15 +56,24 @@ def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
     """Raise KeyError or TypeError unless the record has these fields, of these types, numbers finite."""
     for name, kind in fields.items():
         value = record[name]
-        if not isinstance(value, kind) or (isinstance(value, float) and not math.isfinite(value)):
+        is_other = isinstance(value, bool) and kind in (int, int | float)  # in Python a bool is an integer
+        if not isinstance(value, kind) or is_other or (isinstance(value, float) and not math.isfinite(value)):
             raise TypeError(f"{name} is {value!r:.40}")
 
 
 def from_record(record: Mapping[str, Any]) -> Response:
     """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
-    require_fields(record, FIELDS)
+    absent: dict[str, Any] = dict.fromkeys(ADDED)
+    record = absent | dict(record)
+    require_fields(record, {**FIELDS, **ADDED})
     if (record["text"] is None) == (record["error"] is None):
         raise ValueError("exactly one of text and error must be given")
+    if record["finish_reason"] not in (None, *get_args(FinishReason)):
+        raise ValueError(f"finish_reason is {record['finish_reason']!r}")
+    if record["finish_reason"] is not None and (record["finish_reason"] == "error") != (record["text"] is None):
+        raise ValueError("finish_reason must be error where there is no text, and nowhere else")
+    if min(record["round"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MOST_SECONDS:
+        raise ValueError("round, tokens and seconds must be numbers from 0 on, of a size that can be")
     return Response(
         sample_id=record["id"],
         round_id=record["round"],
@@ -70,6 +83,8 @@ def from_record(record: Mapping[str, Any]) -> Response:
         tokens=record["tokens"],
         seconds=record["seconds"],
         error=record["error"],
+        finish_reason=record["finish_reason"],
+        prompt_cut=record["prompt_cut"],
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from statistics import fmean
 
 from emma_eval.reports.baseline import majority_baseline
-from emma_eval.reports.scores_file import Asked, Counts, FailedSample, MetricRecord, TaskScores
+from emma_eval.reports.scores_file import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.scorers.common import truth_is_known
 from emma_eval.types import Answer, Key, Response, SampleScore, Scores
@@ -39,6 +40,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         if plan.task.suite:
             asked = {request.key: Answer("", request.prompt) for request in plan.requests}
             baseline = majority_baseline(scorer, plan.samples, asked, scores)
+    ends = endings(plan, responses)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
     earned = [sample.value for sample in samples]
     task_scores = TaskScores(
@@ -56,11 +58,33 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         counts=Counts.of(samples),
         credit=fmean(earned) if earned else 0.0,
         metrics=MetricRecord.all_of(scores),
-        notes=scores.notes,
+        notes=(*ends.remarks(most_new_tokens(plan)), *scores.notes),
+        endings=ends,
         failed=tuple(failed),
         baseline=baseline,
     )
     return task_scores, replace(scores, samples=samples)
+
+
+def endings(plan: TaskPlan, responses: Responses) -> Endings:
+    """Why the answers to the plan's requests ended."""
+    recorded = [response for request in plan.requests if (response := responses.get(request.key))]
+    answered = [response for response in recorded if response.text is not None]
+    reasons = Counter(response.finish_reason for response in answered)
+    return Endings(
+        stop=reasons["stop"],
+        length=reasons["length"],
+        error=len(recorded) - len(answered),
+        unknown=reasons[None],
+        empty=sum(not (response.text or "").strip() for response in answered),
+        prompts_cut=sum(bool(response.prompt_cut) for response in recorded),
+    )
+
+
+def most_new_tokens(plan: TaskPlan) -> int | None:
+    """Where the answers are cut off, if at one length all."""
+    limits = {request.max_new_tokens for request in plan.requests}
+    return limits.pop() if len(limits) == 1 else None
 
 
 def statuses(plan: TaskPlan, scores: Scores, answered: Set[Key], failed: Set[str]) -> tuple[SampleScore, ...]:

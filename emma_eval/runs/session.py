@@ -73,6 +73,8 @@ class RunSession:
         if self._model is None:
             self._progress.message(f"loading {self.manifest.model.name}")
             self._model = self._source.load()
+            if built := getattr(self._model, "built", ""):
+                self._progress.message(f"{self.manifest.model.name}: {built}")
             now = self.manifest.model_copy(update={"model": loaded_facts(self._facts, self._model)})
             require_same(self.folder, self.manifest, now)
             self.manifest = now

@@ -41,9 +41,6 @@ _SHIPPED: dict[str, str] = {
     "vqa_m4c": "emma_eval.scorers.vqa:vqa_m4c",
 }
 
-# The official tools of these refuse a result file with a question missing, where the others count it as wrong.
-REFUSES_MISSING = frozenset({"gqa", "vizwiz", "vqa"})
-
 
 def known_scorers() -> dict[str, str]:
     """Name -> place of every scorer, those of other packages included."""

@@ -12,4 +12,4 @@ PREFIX = "v1_"  # of the official ids; LLaVA's question file leaves it out
 def mmvet(answered: Answered) -> str:
     """`{"v1_0": text, ...}` in the order of the questions."""
     texts = {PREFIX + sample.id.removeprefix(PREFIX): answered.text(sample) for sample in answered.samples}
-    return json.dumps(texts, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(texts, indent=2)

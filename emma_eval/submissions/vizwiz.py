@@ -18,4 +18,4 @@ def vizwiz(answered: Answered) -> str:
     if count > 1:
         raise UserError(f"{name} stands {count} times among the questions; the server takes one answer a picture")
     rows = [{"image": sample.id, "answer": answered.text(sample)} for sample in answered.samples]
-    return json.dumps(rows, ensure_ascii=False)
+    return json.dumps(rows)

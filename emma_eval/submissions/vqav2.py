@@ -30,7 +30,7 @@ def vqav2(answered: Answered) -> str:
             f"{answered.all_questions}: {counted(len(strange), 'answered question')} not among its own, the first is "
             f"{min(strange)}: it is the file of another split"
         )
-    return json.dumps([{"question_id": one, "answer": given.get(one, "")} for one in asked], ensure_ascii=False)
+    return json.dumps([{"question_id": one, "answer": given.get(one, "")} for one in asked])
 
 
 def _question_ids(path: Path) -> list[int]:

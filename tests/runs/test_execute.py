@@ -44,6 +44,8 @@ class TestAFinishedRun:
             "tokens": 2,
             "seconds": 0.25,
             "error": None,
+            "finish_reason": "stop",
+            "prompt_cut": False,
         }
         assert len(records(folder)) == REQUESTS
 

@@ -16,6 +16,38 @@ def response(number: int, text: str | None = "Yes") -> Response:
     return Response(str(number), 0, f"prompt {number}\n", "instruction", text, 3, 0.5, error)
 
 
+OF_BEFORE = {"finish_reason", "prompt_cut"}  # that were not kept
+
+
+def test_a_record_of_before_finish_reasons_were_kept_is_read(tmp_path):
+    path = tmp_path / "t.jsonl"
+    lines = [to_record(response(1)), to_record(response(2, None))]
+    old = [{key: value for key, value in line.items() if key not in OF_BEFORE} for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in old))
+    assert read_responses(path) == [response(1), response(2, None)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"finish_reason": "tired"},
+        {"finish_reason": []},
+        {"finish_reason": "error"},
+        {"finish_reason": "stop", "text": None, "error": "no such picture"},
+        {"prompt_cut": 1},
+        {"tokens": True},
+        {"tokens": -1},
+        {"seconds": 1e300},
+        {"seconds": 10**400},
+    ],
+)
+def test_a_value_that_cannot_be_is_damage(tmp_path, wrong):
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(to_record(response(1)) | wrong) + "\n" + json.dumps(to_record(response(2))))
+    with pytest.raises(UserError, match=r"line 1 is damaged"):
+        read_responses(path)
+
+
 def written(path: Path, *responses: Response) -> None:
     with ResponseLog(path) as log:
         for one in responses:

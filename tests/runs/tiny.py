@@ -89,8 +89,8 @@ class Answering:
             for image in request.images:
                 image.open()
         except SampleError as error:
-            return Response(*common, text=None, tokens=0, seconds=0.0, error=str(error))
-        return Response(*common, text=text_for(request), tokens=2, seconds=0.25)
+            return Response(*common, text=None, tokens=0, seconds=0.0, error=str(error), finish_reason="error")
+        return Response(*common, text=text_for(request), tokens=2, seconds=0.25, finish_reason="stop", prompt_cut=False)
 
 
 def run(root: Path, folder: Path, answer: Answering | None = None, **changes: object) -> Result:

@@ -140,8 +140,9 @@ def test_mmbench_as_tsv_is_read_as_predictions_again(mmbench):
     root, _ = mmbench
     code, path = submit(root, "mmbench_en_test", answers(TEXTS), output="out.tsv")
     assert code == 0
-    samples = load_samples(load_task("mmbench_en_test"), root, allow_partial=True)
-    again = read_predictions(path, samples).answers
+    task = load_task("mmbench_en_test")
+    samples = load_samples(task, root, allow_partial=True)
+    again = read_predictions(path, samples, task).answers
     assert {key: answer.text for key, answer in again.items()} == {
         ("241", 0): "A",
         ("241", 1): "=B",
@@ -209,5 +210,5 @@ def test_mathvistas_file_is_what_extract_answer_reads(tmp_path):
         assert problem["question_type"] in ("multi_choice", "free_form")
         assert (problem["choices"] is not None) == (problem["question_type"] == "multi_choice")
         assert {"answer_type", "precision", "pid"} <= set(problem)
-    again = read_predictions(path, samples).answers
+    again = read_predictions(path, samples, load_task("mathvista")).answers
     assert {answer.text for answer in again.values()} == {"4"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emma_eval.errors import UserError
+from emma_eval.models.places import LFS_POINTER, is_regular
+
+WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -25,11 +29,15 @@ def read_tensors(files: Iterable[Path]) -> dict[str, Tensor]:
     """
     tensors: dict[str, Tensor] = {}
     for path in files:
-        tensors |= _read(path)
+        read = _read(path)
+        if twice := min(tensors.keys() & read.keys(), default=None):
+            raise UserError(f"{path}: tensor {twice} is in another shard too; the shards are not of one save")
+        tensors |= read
     return tensors
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    _require_weights(path)
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -41,9 +49,31 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"{path} is not a readable file of weights: truncated, corrupt, or holding more than tensors"
         ) from error
+    if isinstance(loaded, dict) and not all(isinstance(name, str) for name in loaded):
+        raise UserError(f"{path} holds tensors without names")
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise UserError(f"{path} holds no dictionary of tensors")
     return loaded
+
+
+def _require_weights(path: Path) -> None:
+    """Raise UserError for a file that is none, with what it is instead."""
+    if not is_regular(path):
+        raise UserError(f"{path} is missing" if not path.exists() else f"{path} is no regular file")
+    if str(path).encode(errors="replace") != os.fsencode(path):  # safetensors and torch open names in UTF-8
+        raise UserError(
+            f"{ascii(str(path))[1:-1]}: under this locale the name is not UTF-8, so the weights can't be opened; "
+            "set LC_ALL=C.UTF-8 (or PYTHONUTF8=1), or rename the folder"
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if start.startswith(LFS_POINTER):
+        raise UserError(f"{path} is a git-LFS pointer, not the weights themselves; fetch them with `git lfs pull`")
+    if start.lstrip()[:1] == b"<":
+        raise UserError(f"{path} is a web page, not weights; the download failed, so fetch it again")
 
 
 def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], source: Path | str) -> dict[str, Tensor]:
@@ -51,6 +81,11 @@ def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], sour
     for name, shape in expected.items():
         if name not in tensors:
             raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing")
+        if (kind := tensors[name].dtype) not in WEIGHT_TYPES:
+            raise UserError(
+                f"{source}: tensor {name} is of type {str(kind).removeprefix('torch.')}: quantised weights are not "
+                "supported; take the checkpoint in float16 or bfloat16"
+            )
         if tensors[name].shape != shape:
             found = tuple(tensors[name].shape)
             raise UserError(f"{source}: tensor {name} has shape {found}, but the configuration asks for {tuple(shape)}")

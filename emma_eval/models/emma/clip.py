@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
 
 from emma_eval.models.emma.clip_config import TextConfig, TowerConfig, VisionConfig
+from emma_eval.models.emma.pointwise import quick_gelu
 
 
 class Towers(Protocol):
@@ -113,11 +114,6 @@ class Block(nn.Module):
         seen = scaled_dot_product_attention(queries, keys, values, is_causal=self.causal)
         hidden = hidden + self.out(seen.transpose(1, 2).flatten(2))
         return cast(Tensor, hidden + self.down(self.activation(self.up(self.mlp_norm(hidden)))))
-
-
-def quick_gelu(inputs: Tensor) -> Tensor:
-    """GELU as OpenAI's CLIP has it: x sigmoid(1.702 x)."""
-    return torch.sigmoid_(1.702 * inputs).mul_(inputs)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"quick_gelu": quick_gelu, "gelu": gelu}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
-from emma_eval.models.emma.settings import Settings
+from emma_eval.models.emma.settings import MOST_LAYERS, Settings
 
 ACTIVATIONS = ("quick_gelu", "gelu")  # those that `clip` knows
 
@@ -56,6 +56,8 @@ def read_clip_config(folder: Path) -> tuple[VisionConfig, TextConfig | None]:
     path = folder / "config.json"
     settings = Settings(path, read_object(path))
     kind = settings.take("model_type", str, None)
+    if settings.raw.get("quantization_config") is not None:
+        raise UserError(f"{path}: quantization_config is not supported; take CLIP in float16 or float32")
     if kind == "clip_vision_model":
         return _vision(settings), None
     if kind != "clip":
@@ -75,6 +77,8 @@ def _vision(settings: Settings) -> VisionConfig:
         patch_size=settings.count("patch_size", 32),
         channels=settings.count("num_channels", 3),
     )
+    if config.channels != 3:
+        raise UserError(f"{settings.path}: num_channels {config.channels} is not supported (3: pictures are RGB)")
     if not config.patches:
         raise UserError(f"{settings.path}: a picture of image_size {config.image_size} holds no patch")
     return config
@@ -91,11 +95,11 @@ def _text(settings: Settings) -> TextConfig:
 def _tower(settings: Settings, width: int, heads: int, mlp_width: int) -> TowerConfig:
     config = TowerConfig(
         width=settings.count("hidden_size", width),
-        layers=settings.count("num_hidden_layers", 12),
+        layers=settings.count("num_hidden_layers", 12, MOST_LAYERS),
         heads=settings.count("num_attention_heads", heads),
         mlp_width=settings.count("intermediate_size", mlp_width),
         activation=settings.take("hidden_act", str, "quick_gelu"),
-        epsilon=settings.take("layer_norm_eps", float, 1e-5),
+        epsilon=settings.number("layer_norm_eps", 1e-5, above=0, most=0.1),
     )
     if config.width % config.heads:
         raise UserError(f"{settings.path}: hidden_size {config.width} does not split into {config.heads} heads")

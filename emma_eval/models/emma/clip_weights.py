@@ -14,6 +14,7 @@ from emma_eval.models.emma.checkpoint import joined, parts_of, read_tensors
 from emma_eval.models.emma.clip import ClipTowers
 from emma_eval.models.emma.clip_config import TowerConfig, read_clip_config
 from emma_eval.models.emma.instruction import CONTEXT_LENGTH, VOCABULARY
+from emma_eval.models.emma.leftovers import is_of_clip, refuse_leftovers
 from emma_eval.models.folders import shard_files
 
 OUTSIDE = {
@@ -43,7 +44,11 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
     vision, text = read_clip_config(folder)
     files = shard_files(folder)
     source = files[0] if len(files) == 1 else folder
-    tensors = read_tensors(files) | dict(override)
+    stored = read_tensors(files)
+    layers = vision.tower.layers, text.tower.layers if text else 0
+    refuse_leftovers((name for name in stored if not is_of_clip(name, *layers)), source)
+    replaced = tuple({f"{name.partition('.')[0]}." for name in override})  # a tower is taken from one place whole
+    tensors = {name: value for name, value in stored.items() if not name.startswith(replaced)} | dict(override)
     vision = replace(vision, tower=_cut(vision.tower, vision_layer, "mm_vision_select_layer", folder))
     if text_layer is None:
         text = None
@@ -57,6 +62,21 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
     parts = parts_of(towers, _stored_names, tensors, source)
     towers.load_state_dict({name: joined(of).float() for name, of in parts.items()}, assign=True)
     return towers
+
+
+def unlike(towers: ClipTowers, copy: Mapping[str, Tensor]) -> str | None:
+    """The first tensor of a copy that differs from the towers' own by more than rounding; those that lack are passed.
+
+    The copy's tensors are named as a CLIP folder names them.
+    """
+    for name, own in towers.state_dict().items():
+        names = _stored_names(name)
+        if any(part not in copy for part in names):
+            continue
+        theirs = joined([copy[part] for part in names]).float()
+        if theirs.shape != own.shape or not torch.allclose(theirs, own, rtol=2**-7, atol=1e-6):
+            return names[0]
+    return None
 
 
 def layer_depth(layer: int, layers: int, key: str, source: Path | str) -> int:

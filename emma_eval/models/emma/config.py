@@ -10,11 +10,19 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
 from emma_eval.models.emma.llama_config import LlamaConfig, read_llama_config
-from emma_eval.models.emma.settings import Settings
+from emma_eval.models.emma.settings import MOST_LAYERS, Settings
+from emma_eval.models.emma.supported import (
+    ASPECT_RATIOS,
+    DTYPES,
+    PROJECTORS,
+    VISION_FEATURES,
+    refuse_unsupported,
+)
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
-PROJECTORS = ("linear", "mlp2x_gelu")
+EMMA_KEYS = ("encoder_version", "num_learnable_tokens", "mm_text_select_layer", "mm_text_select_feature")
+VERSIONS = ("v1", "v3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,57 +58,69 @@ def read_config(folder: Path) -> EmmaConfig:
     path = folder / "config.json"
     raw = read_object(path)
     settings = Settings(path, raw)
+    refuse_unsupported(settings)
     if (tower := settings.take("mm_vision_tower", str, None)) is None:
         raise UserError(f"{path}: no mm_vision_tower, so this is not a LLaVA or EMMA checkpoint")
     config = EmmaConfig(
         path=path,
         vision_tower=tower,
-        vision_layer=settings.take("mm_vision_select_layer", int, -2),
-        keep_class_token=settings.take("mm_vision_select_feature", str, "patch") == "cls_patch",
-        projector=settings.take("mm_projector_type", str, "linear"),
-        pad_to_square=raw.get("image_aspect_ratio") == "pad",
-        max_length=settings.take("tokenizer_model_max_length", int, None),
+        vision_layer=_layer(settings, "mm_vision_select_layer"),
+        keep_class_token=settings.choice("mm_vision_select_feature", VISION_FEATURES, "patch") == "cls_patch",
+        projector=settings.choice("mm_projector_type", PROJECTORS, "linear"),
+        pad_to_square=settings.choice("image_aspect_ratio", ASPECT_RATIOS, "square") == "pad",
+        max_length=_max_length(settings),
         tower_in_shards=settings.take("unfreeze_mm_vision_tower", bool, False),
         adds_patch_token=settings.take("mm_use_im_patch_token", bool, True),
-        stored_dtype=str(raw.get("torch_dtype") or raw.get("dtype") or "float32").removeprefix("torch."),
+        stored_dtype=_stored_dtype(settings),
         eos_ids=_eos_ids(folder, raw),
         alignment=_alignment(settings, folder),
         llama=read_llama_config(settings),
     )
-    _refuse_unsupported(raw, config)
+    if config.alignment and config.keep_class_token:
+        raise UserError(f"{path}: mm_vision_select_feature 'cls_patch' with an alignment module is not supported")
     return config
 
 
 def _alignment(settings: Settings, folder: Path) -> AlignmentConfig | None:
-    """EMMA's part, or None for plain LLaVA: a folder that neither says encoder_version nor has vision_tower.bin."""
-    version = settings.take("encoder_version", str, None)
-    if version is None and not (folder / "vision_tower.bin").is_file():
+    """EMMA's part, or None for plain LLaVA: a folder that has neither one of EMMA's keys nor vision_tower.bin."""
+    named = any(settings.raw.get(key) is not None for key in EMMA_KEYS)
+    if not named and not (folder / "vision_tower.bin").is_file():
         return None
+    version = settings.take("encoder_version", str, "v1")
+    if version not in VERSIONS:
+        raise UserError(
+            f"{settings.path}: encoder_version {version!r:.60} is not supported "
+            "(v1 and v3 are; v2 cannot run in the reference either)"
+        )
     feature = settings.take("mm_text_select_feature", str, "cls_patch")
     return AlignmentConfig(
-        version=version or "v1",
-        text_layer=settings.take("mm_text_select_layer", int, -2),
+        version=version,
+        text_layer=_layer(settings, "mm_text_select_layer"),
         text_positions=TEXT_POSITIONS.get(feature, TEXT_POSITIONS["cls_patch"]),
     )
 
 
-def _refuse_unsupported(raw: Mapping[str, Any], config: EmmaConfig) -> None:
-    """Settings of other models in this family, which would otherwise be answered wrongly without a word."""
-    version = config.alignment.version if config.alignment else "v1"
-    refusals = {
-        f"encoder_version {version!r} (v1 and v3 are; v2 cannot run in the reference either)": version
-        not in ("v1", "v3"),
-        f"mm_projector_type {config.projector!r} ({' and '.join(PROJECTORS)} are)": config.projector not in PROJECTORS,
-        "num_learnable_tokens other than 0": raw.get("num_learnable_tokens") not in (None, 0),
-        "mm_use_im_start_end: true": bool(raw.get("mm_use_im_start_end")),
-        "image_aspect_ratio 'anyres' (LLaVA-1.6's)": raw.get("image_aspect_ratio") == "anyres",
-        "s2: true": bool(raw.get("s2")),
-        "mm_vision_select_feature 'cls_patch' with an alignment module": bool(config.alignment)
-        and config.keep_class_token,
-    }
-    for setting, present in refusals.items():
-        if present:
-            raise UserError(f"{config.path}: {setting} is not supported")
+def _layer(settings: Settings, key: str) -> int:
+    layer = settings.take(key, int, -2)
+    if abs(layer) > MOST_LAYERS:
+        raise UserError(f"{settings.path}: {key} {layer!r:.60} is no layer that a tower has")
+    return layer
+
+
+def _max_length(settings: Settings) -> int | None:
+    """tokenizer_model_max_length; a length beyond all sequences, as transformers writes for none, is none."""
+    length = settings.take("tokenizer_model_max_length", int, None)
+    if length is not None and length < 1:
+        raise UserError(f"{settings.path}: tokenizer_model_max_length must be positive, not {length}")
+    return length
+
+
+def _stored_dtype(settings: Settings) -> str:
+    key = "torch_dtype" if settings.raw.get("torch_dtype") else "dtype"
+    name = settings.take(key, str, "float32").removeprefix("torch.")
+    if name not in DTYPES:
+        raise UserError(f"{settings.path}: {key} {name!r:.60} is not supported ({', '.join(DTYPES)})")
+    return name
 
 
 def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
@@ -109,6 +129,17 @@ def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
     generation = read_object(path) if path.is_file() else {}
     ids = next((source["eos_token_id"] for source in (generation, raw) if source.get("eos_token_id") is not None), 2)
     ids = ids if isinstance(ids, list) else [ids]
-    if not all(isinstance(one, int) for one in ids):
-        raise UserError(f"{path if path.is_file() else folder / 'config.json'}: eos_token_id must be an integer")
+    if not ids or not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in ids):
+        source = path if generation.get("eos_token_id") is not None else folder / "config.json"
+        raise UserError(f"{source}: eos_token_id must be an integer from 0 on, or some, not {ids!r:.60}")
     return frozenset(ids)
+
+
+def require_in_vocabulary(config: EmmaConfig, vocabulary: int) -> None:
+    """Raise UserError for an end id that the model cannot say: its answers would never end."""
+    if outside := sorted(one for one in config.eos_ids if one >= vocabulary):
+        path = config.path.with_name("generation_config.json")
+        raise UserError(
+            f"{path if path.is_file() else config.path}: eos_token_id {outside[0]!r:.60} is outside the vocabulary of "
+            f"{vocabulary:,} ids, so answers would never end"
+        )

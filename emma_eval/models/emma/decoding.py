@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.layout import Layout, as_mask, numbers_within
 from emma_eval.models.emma.llama import Llama, Reading
 from emma_eval.models.emma.tree import Tree
+from emma_eval.types import FinishReason
 
 ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
 CAUSAL_ON = ("cuda",)  # where the fastest attention is causal and takes no mask
@@ -43,15 +44,14 @@ class State:
         self.rows, self.seen, self.lengths = self.rows[list(answers)], self.seen[index], self.lengths[index]
         left, renumbered = np.unique(self.rows, return_inverse=True)
         if 2 * len(left) <= self.memory.rows:
-            self.memory.keep(torch.from_numpy(left).to(index.device), self.memory.slots)
+            self.memory.keep(left.tolist())
             self.rows = renumbered
 
     def make_room(self, slots: int) -> None:
         """See to it that so many slots are free."""
         memory = self.memory
         if memory.filled + slots > memory.slots:
-            every = torch.arange(memory.rows, device=self.seen.device)
-            memory.keep(every, memory.slots + max(2 * slots, memory.slots // 4))
+            memory.grow(memory.slots + max(2 * slots, memory.slots // 4))
             self.seen = pad(self.seen, (0, memory.slots - self.seen.shape[1]))
 
 
@@ -122,18 +122,44 @@ def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
     return cast(Tensor, llama.head(hidden[place]))
 
 
-def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[list[int]]:
-    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id."""
+class Continuation(NamedTuple):
+    """New ids, and why there are no more: `error` where the logits after them were not finite."""
+
+    ids: list[int]
+    finish_reason: FinishReason
+
+
+def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[Continuation]:
+    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id.
+
+    Logits that are not finite end an answer: their likeliest id means nothing.
+    """
     answers: list[list[int]] = [[] for _ in limits]
+    reasons: list[FinishReason | None] = [None] * len(limits)
     open_ = list(range(len(limits)))  # the answers that `state` still holds
     while True:
-        tokens = logits.argmax(dim=-1)
-        for answer, token in zip(open_, tokens.tolist(), strict=True):
-            answers[answer].append(token)
-        left = [i for i, a in enumerate(open_) if answers[a][-1] not in eos and len(answers[a]) < limits[a]]
+        tokens, broken = likeliest(logits)
+        for answer, token, wrong in zip(open_, *torch.stack([tokens, broken]).tolist(), strict=True):  # one transfer
+            if not wrong:
+                answers[answer].append(token)
+            reasons[answer] = "error" if wrong else _ended(answers[answer], limits[answer], eos)
+        left = [i for i, answer in enumerate(open_) if reasons[answer] is None]
         if not left:
-            return answers
+            return [Continuation(ids, reason or "length") for ids, reason in zip(answers, reasons, strict=True)]
         if len(left) < len(open_):
             state.keep(left)
             tokens, open_ = tokens[left], [open_[i] for i in left]
         logits = step(llama, state, tokens)
+
+
+def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Of logits (P, V) the likeliest ids (P,), and for each 1 where one of its logits is not finite, else 0.
+
+    A sum is finite where all are: a NaN stays, and infinities do not cancel out. Nothing here waits for a device.
+    """
+    tokens, total = logits.argmax(dim=-1), logits.sum(dim=-1, dtype=torch.float32)
+    return tokens, (total - total).ne(0).to(tokens.dtype)  # infinity less itself is NaN, and unlike 0
+
+
+def _ended(ids: Sequence[int], limit: int, eos: Set[int]) -> FinishReason | None:
+    return "stop" if ids[-1] in eos else "length" if len(ids) >= limit else None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.models.emma.llama_config import LlamaConfig
+from emma_eval.models.emma.pointwise import can_rotate, rotate
 
 SLOT_GRAIN = 16  # on a GPU: fewer shapes to record, and aligned masks
 SPARE = 8  # a buffer that grows takes an eighth more: batches of one size differ that much
@@ -66,10 +67,17 @@ class KeyValues:
         """Let forward passes fill the slots that `places` (L,) names when they run, and read every slot."""
         self._places, self._visible = places, self.slots
 
-    def update(self, keys: Tensor, values: Tensor, layer: int) -> None:
-        """Store a layer's new keys and values, (B, H, L, Dh)."""
-        for stored, new in zip(self.layers[layer], (keys, values), strict=True):
-            stored[:, :, self._places] = new
+    def update(self, keys_values: Tensor, turns: Tensor, layer: int) -> None:
+        """Store a layer's new keys, rotated by `turns`, and values: (B, L, 2 H, Dh), keys first."""
+        if isinstance(self._places, slice) and can_rotate(keys_values):
+            from emma_eval.models.emma.kernels import store
+
+            keys, values = (part[:, :, self._places] for part in self.layers[layer])
+            store(keys_values, turns, keys, values)
+            return
+        keys, values = keys_values.chunk(2, dim=2)
+        for stored, new in zip(self.layers[layer], (rotate(keys, turns), values), strict=True):
+            stored[:, :, self._places] = new.transpose(1, 2)
 
     def stored(self, layer: int) -> tuple[Tensor, Tensor]:
         """A layer's keys and values, (B, H, K, Dh) each, as far as attention sees them."""
@@ -80,15 +88,24 @@ class KeyValues:
         """What is stored now, in memory of its own."""
         return [(k[:, :, : self.filled].clone(), v[:, :, : self.filled].clone()) for k, v in self.layers]
 
-    def keep(self, rows: Tensor, slots: int) -> None:
-        """Go on with these rows alone, (B',) indices, and with room for at least `slots` slots."""
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, ascending: each moves up to its place, where nothing is that is still wanted."""
+        by_row = list(zip(*(part.unbind() for layer in self.layers for part in layer), strict=True))
+        for place, row in enumerate(rows):
+            if place != row:
+                torch._foreach_copy_(by_row[place], by_row[row])
+        self.rows = len(rows)
+        self.layers = [(keys[: self.rows], values[: self.rows]) for keys, values in self.layers]
+
+    def grow(self, slots: int) -> None:
+        """Go on with room for at least `slots` slots a row."""
         filled, slots = self.filled, self._rounded(slots)
         for layer, stored in enumerate(self.layers):
-            kept = [part[rows, :, :filled] for part in stored]
-            keys, values = self._view(2 * layer, len(rows), slots), self._view(2 * layer + 1, len(rows), slots)
+            kept = [part[:, :, :filled].clone() for part in stored]
+            keys, values = self._view(2 * layer, self.rows, slots), self._view(2 * layer + 1, self.rows, slots)
             keys[:, :, :filled], values[:, :, :filled] = kept
             self.layers[layer] = keys, values
-        self.rows, self.slots = len(rows), slots
+        self.slots = slots
         self.clear(filled)
 
     def _rounded(self, slots: int) -> int:

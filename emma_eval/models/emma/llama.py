@@ -11,10 +11,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, scaled_dot_product_attention, silu
+from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from emma_eval.models.emma.key_values import KeyValues
 from emma_eval.models.emma.llama_config import LlamaConfig
+from emma_eval.models.emma.pointwise import rotate, swiglu
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,12 @@ class Layer(nn.Module):
     ) -> Tensor:
         """Hidden states (B, L, D), overwritten -> the next layer's; at `ends` (B, Q) alone, where given."""
         normed = self.attention_norm(hidden)
-        keys, values = self._heads(self.keys_values(normed)).chunk(2, dim=2)
-        memory.update(_turn(keys, turns).transpose(1, 2), values.transpose(1, 2), self.index)
+        memory.update(self._heads(self.keys_values(normed)), turns, self.index)
         if ends is not None:
             hidden, normed, turns = (_at(ends, part) for part in (hidden, normed, turns))
-        queries = _turn(self._heads(self.queries(normed)), turns).transpose(1, 2)
+        queries = rotate(self._heads(self.queries(normed)), turns).transpose(1, 2)
         hidden = _add_product(hidden, attend(queries, *memory.stored(self.index), mask), self.out)
-        gate, up = self.gate_up(self.mlp_norm(hidden)).chunk(2, dim=-1)
-        return _add_product(hidden, silu(gate, inplace=True).mul_(up), self.down)
+        return _add_product(hidden, swiglu(self.gate_up(self.mlp_norm(hidden))), self.down)
 
     def _heads(self, products: Tensor) -> Tensor:
         """(B, L, H Dh) -> (B, L, H, Dh)."""
@@ -125,12 +124,6 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
         mask = cast(Tensor, causal_lower_right(queries.shape[2], keys.shape[2]))  # flash kernels know this one
     out = scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
     return out.transpose(1, 2).flatten(2)
-
-
-def _turn(heads: Tensor, turns: Tensor) -> Tensor:
-    """Rotary positions: the pairs (2i, 2i + 1) of heads (B, L, H, Dh) as complex numbers, times their turns."""
-    pairs = torch.view_as_complex(heads.float().view(*heads.shape[:3], -1, 2))
-    return torch.view_as_real(pairs * turns).flatten(3).to(heads.dtype)
 
 
 def _add_product(hidden: Tensor, inputs: Tensor, weights: nn.Linear) -> Tensor:

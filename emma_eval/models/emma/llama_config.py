@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
-from emma_eval.models.emma.settings import Settings
+from emma_eval.models.emma.settings import MOST_LAYERS, Settings
+
+ROTARY = ("type", "rope_type", "factor", "rope_theta", "original_max_position_embeddings")
+MOST_THETA = 1e12
+MOST_STRETCH = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,12 @@ def read_llama_config(settings: Settings) -> LlamaConfig:
     return LlamaConfig(
         vocabulary=settings.count("vocab_size", 32_000),
         width=width,
-        layers=settings.count("num_hidden_layers", 32),
+        layers=settings.count("num_hidden_layers", 32, MOST_LAYERS),
         heads=heads,
         kv_heads=kv_heads,
         head_width=head_width,
         mlp_width=settings.count("intermediate_size", 11_008),
-        epsilon=settings.take("rms_norm_eps", float, 1e-6),
+        epsilon=settings.number("rms_norm_eps", 1e-6, above=0, most=0.1),
         theta=theta,
         stretch=stretch,
         tied=settings.take("tie_word_embeddings", bool, False),
@@ -58,10 +62,14 @@ def _rotary(settings: Settings) -> tuple[float, float]:
     kind = scaling.take("rope_type", str, scaling.take("type", str, "default"))
     if kind not in ("default", "linear"):
         raise UserError(f"{settings.path}: rotary positions of type {kind!r} are not supported (default, linear)")
-    theta, stretch = base.take("rope_theta", float, 10_000.0), scaling.take("factor", float, 1.0)
-    if theta <= 0 or stretch <= 0:
-        raise UserError(f"{settings.path}: rope_theta and factor must be positive")
-    return theta, stretch if kind == "linear" else 1.0
+    theta = base.number("rope_theta", 10_000.0, above=0, most=MOST_THETA)
+    stretch = scaling.number("factor", 1.0, above=0, most=MOST_STRETCH)
+    if kind == "default" and stretch != 1:
+        raise UserError(f"{settings.path}: rotary positions with factor {stretch:g} and no type are not supported")
+    for key, value in scaling.raw.items():
+        if key not in ROTARY and value is not None and (key, value) != ("partial_rotary_factor", 1):
+            raise UserError(f"{settings.path}: rotary positions with {key} {value!r:.60} are not supported")
+    return theta, stretch
 
 
 def _refuse_unsupported(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from emma_eval.errors import UserError
 from emma_eval.models.emma.checkpoint import joined, parts_of
 from emma_eval.models.emma.llama import Llama
 from emma_eval.models.emma.llama_config import LlamaConfig
@@ -35,7 +36,9 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
 
     Raises UserError for a tensor that is missing or does not fit the configuration.
     """
-    if config.tied and HEAD not in shards and EMBEDDING in shards:
+    if config.tied and EMBEDDING in shards:
+        if not torch.equal(shards.get(HEAD, shards[EMBEDDING]), shards[EMBEDDING]):
+            raise UserError(f"{source}: {HEAD} is unlike {EMBEDDING}, but config.json says tie_word_embeddings: true")
         shards = {**shards, HEAD: shards[EMBEDDING]}
     with torch.device("meta"):
         stored, llama = Llama(config), Llama(replace(config, vocabulary=vocabulary))
@@ -47,6 +50,11 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
         state[name] = resized(placed[0], vocabulary) if name in ("embedding", "head.weight") else joined(placed)
     llama.load_state_dict(state, assign=True)
     return llama.eval().requires_grad_(False)
+
+
+def all_stored_names(llama: Llama) -> set[str]:
+    """Every tensor of the shards that the language model reads."""
+    return {stored for name in llama.state_dict() for stored in stored_names(name)}
 
 
 def stored_names(name: str) -> tuple[str, ...]:

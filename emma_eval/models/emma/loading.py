@@ -11,19 +11,22 @@ from torch import Tensor, nn
 
 from emma_eval.errors import UserError
 from emma_eval.models.emma.alignment import Alignment, build_projector
+from emma_eval.models.emma.built import clip_copy, described, notes_on, tower_file
 from emma_eval.models.emma.checkpoint import fill, read_tensors, without_prefix
 from emma_eval.models.emma.clip import Towers
 from emma_eval.models.emma.clip_weights import load_towers
-from emma_eval.models.emma.config import EmmaConfig, read_config
-from emma_eval.models.emma.llama_weights import load_llama
+from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
+from emma_eval.models.emma.leftovers import ALIGNMENT, TOWER, is_copy_of_tower, refuse_leftovers, refuse_quantised
+from emma_eval.models.emma.llama_weights import EMBEDDING, HEAD, all_stored_names, load_llama
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
 from emma_eval.text import first_line
 
+PROJECTOR = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
+MOST_NEW_ROWS = 4  # of the vocabulary: what trainers add (<im_patch>, a pad token) is never so many
 
 
 def load_emma(
@@ -43,47 +46,72 @@ def load_emma(
     files = shard_files(folder)
     shards = read_tensors(files)
     source = files[0] if len(files) == 1 else folder
-    towers, processor = _towers(config, folder, shards)
+    refuse_quantised(shards, source)
+    towers, processor, tower_place = _towers(config, folder, shards)
     alignment = _alignment(config, folder, shards, towers)
+    _require_rows(tokenizer, shards, source)
+    require_in_vocabulary(config, len(tokenizer))
     llama = load_llama(config.llama, shards, source, len(tokenizer), torch.empty(0, dtype=precision, device=place))
     projector = build_projector(config.projector, towers.width, config.llama.width)
-    fill(projector, shards, source, "model.mm_projector.")
+    fill(projector, shards, source, PROJECTOR)
+    read = all_stored_names(llama) | {PROJECTOR + name for name in projector.state_dict()} | {HEAD}
+    unread = {name for name in shards if name not in read and not is_copy_of_tower(name)}
+    refuse_leftovers(unread, source)
+    notes = notes_on(config, folder, shards, towers, alignment)
     if precision is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     for module in (towers, alignment, projector):
         if isinstance(module, nn.Module):
             module.to(place, precision).eval().requires_grad_(False)
     processor = replace(processor, fast=fast_preprocess)
-    return Emma(config, processor, tokenizer, towers, alignment, projector, llama)
+    built = "; ".join([described(config, tower_place, precision, place), *notes])
+    return Emma(config, processor, tokenizer, towers, alignment, projector, llama, built)
 
 
-def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor]:
+def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor, str]:
+    """The towers, what prepares their pictures, and where they are from."""
     if config.vision_tower.startswith(OPEN_CLIP_PREFIX):
+        if config.tower_in_shards:
+            raise UserError(f"{config.path}: unfreeze_mm_vision_tower with a tower of open_clip is not supported")
         from emma_eval.models.emma.open_clip_towers import load_open_clip_towers
 
-        return load_open_clip_towers(config, folder)
+        return *load_open_clip_towers(config, folder), config.vision_tower
     text_layer = config.alignment.text_layer if config.alignment else None
     tower = tower_folder(config.vision_tower, folder)
-    override: dict[str, Tensor] = {}
-    if config.tower_in_shards:
-        override = without_prefix(shards, TOWER + "vision_tower.") | without_prefix(shards, TOWER + "text_encoder.")
+    override = clip_copy(shards) if config.tower_in_shards else {}
+    if config.tower_in_shards and not any(name.startswith("vision_model.") for name in override):
+        raise UserError(
+            f"{config.path}: unfreeze_mm_vision_tower: true, but the shards hold no vision tower "
+            f"({TOWER}vision_tower.*); set it to false if CLIP was not trained"
+        )
     towers = load_towers(tower, config.vision_layer, text_layer, override)
-    return towers, read_processor(tower, towers.image_size, config.pad_to_square)
+    origin = f"the shards (trained; configured as {tower})" if override else str(tower)
+    return towers, read_processor(tower, towers.image_size, config.pad_to_square), origin
+
+
+def _require_rows(tokenizer: LlamaTokenizer, shards: Mapping[str, Tensor], source: Path) -> None:
+    """Raise UserError where the tokenizer has ids for which the model would have to invent embeddings and outputs."""
+    stored = len(shards[EMBEDDING]) if EMBEDDING in shards and shards[EMBEDDING].ndim else 0
+    missing = range(stored, len(tokenizer)) if stored else range(0)
+    if len(missing) > MOST_NEW_ROWS or any(tokenizer.is_piece(index) for index in missing):
+        raise UserError(
+            f"{source}: {EMBEDDING} has {stored:,} rows for the tokenizer's {len(tokenizer):,} ids; "
+            "tokenizer.model or added_tokens.json is another model's, or the weights are"
+        )
 
 
 def _alignment(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor], towers: Towers) -> Alignment | None:
     """The alignment from vision_tower.bin, its keys bare or prefixed; from the shards if the tower was trained."""
     path = folder / "vision_tower.bin"
     if config.alignment is None:
-        if TOWER + "image_text_infusion.weight" in shards:
+        if any(ALIGNMENT.fullmatch(name) for name in without_prefix(shards, TOWER)):
             raise UserError(f"{path} is missing: the shards say that this is an EMMA checkpoint")
         return None
     in_shards = without_prefix(shards, TOWER) if config.tower_in_shards else {}
     if "image_text_infusion.weight" in in_shards and not path.is_file():
         stored = in_shards
     else:
-        bare = read_tensors([path])
-        stored = bare | without_prefix(bare, TOWER) | in_shards
+        stored = tower_file(path) | in_shards
     positions = config.alignment.text_positions
     text_tokens = positions.stop - positions.start
     alignment = Alignment(towers.patches, text_tokens, towers.width, towers.text_width, config.alignment.version)

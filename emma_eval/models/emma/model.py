@@ -20,7 +20,7 @@ from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.captured import Steps
 from emma_eval.models.emma.clip import Towers
 from emma_eval.models.emma.config import EmmaConfig
-from emma_eval.models.emma.decoding import State, greedy, prefill
+from emma_eval.models.emma.decoding import Continuation, State, greedy, prefill
 from emma_eval.models.emma.instruction import instruction_ids
 from emma_eval.models.emma.key_values import KeyValues, Layers
 from emma_eval.models.emma.llama import Llama
@@ -30,6 +30,7 @@ from emma_eval.models.emma.recent import Recent
 from emma_eval.models.emma.rows import Prompt, Row, as_rows, cut
 from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
 from emma_eval.models.emma.tree import Item, Picture, Tree, common_start, weave
+from emma_eval.text import counted
 from emma_eval.types import Generation, ImageSource, Request
 
 Pictures = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
@@ -38,6 +39,13 @@ VISION_KEPT = 256  # pictures whose features are kept for later questions about 
 TEXT_KEPT = 1024  # instructions whose features are
 CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
 VISION_BATCH = 64  # pictures that the vision tower sees at a time
+
+MENDS = {  # of logits that are not finite
+    torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
+    torch.bfloat16: "try --dtype float32; if that fails too, the weights are broken",
+    torch.float32: "the weights are broken, for what overflows float16 alone (and --dtype bfloat16 mends) is finite in "
+    "float32; take another copy or an earlier save of the checkpoint",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +59,7 @@ class Emma:
     alignment: Alignment | None  # None: plain LLaVA
     projector: nn.Module
     llama: Llama
+    built: str = ""  # in words: architecture, version, towers, type, and what of the folder is not used
 
     template = "vicuna_v1"
 
@@ -78,9 +87,10 @@ class Emma:
         rows = self.towers.patches + self.config.keep_class_token
         shown = iter(Picture(image, instruction, rows) for image in request.images)
         items: list[Item] = [next(shown) if index == IMAGE_ID else index for index in ids]
+        kept = items
         if request.images:  # the reference cuts only sequences that hold pictures
-            items = list(cut(items, self.config.max_length))
-        return Prompt(tuple(ids), instruction, request.images, tuple(items), request.max_new_tokens)
+            kept = list(cut(items, self.config.max_length))
+        return Prompt(tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, cut=kept != items)
 
     def look(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop a picture: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
@@ -116,8 +126,10 @@ class Emma:
         state.steps = self._steps
         return logits, state
 
-    def _generation(self, ids: Sequence[int]) -> Generation:
-        return Generation(self.tokenizer.decode(ids), tuple(ids))
+    def _generation(self, answer: Continuation) -> Generation:
+        ids, reason = answer
+        error = f"logits are not finite after {counted(len(ids), 'new token')}: {MENDS[self.dtype]}"
+        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests at once, in order. Raises SampleError if one cannot be answered."""
@@ -126,6 +138,8 @@ class Emma:
         answers = self.generate(rows, {image: self.look(image) for prompt in prompts for image in prompt.images})
         members = [member for row in rows for member in row.members]
         in_order = dict(zip(members, (one for ones in answers for one in ones), strict=True))
+        if error := next((one.error for one in in_order.values() if one.error), ""):
+            raise SampleError(error)
         return [in_order[number] for number in range(len(prompts))]
 
     def embed(self, trees: Sequence[Tree], pictures: Pictures) -> list[Tensor]:

@@ -16,12 +16,11 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from emma_eval.errors import UserError
-from emma_eval.hub import at_once_and_quietly
+from emma_eval.hub import at_once_and_quietly, why_not
 from emma_eval.models.emma.clip_weights import check_text_tower, layer_depth
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.processing import ImageProcessor
 from emma_eval.models.folders import open_clip_names
-from emma_eval.text import first_line
 
 
 class OpenClipTowers(nn.Module):
@@ -67,7 +66,7 @@ def load_open_clip_towers(config: EmmaConfig, checkpoint: Path) -> tuple[OpenCli
         with nullcontext() if Path(pretrained).is_file() else at_once_and_quietly():
             clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
     except Exception as error:  # open_clip and the hub client raise many kinds
-        reason = first_line(error).partition(" Available")[0]  # a hundred names follow
+        reason = why_not(error).partition(" Available")[0]  # a hundred names follow
         raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error
     if not isinstance(clip.visual, VisionTransformer):
         raise UserError(f"{where}: only open_clip's plain vision transformers have the class token that EMMA drops")

@@ -19,9 +19,13 @@ from torch.nn.functional import interpolate
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
+from emma_eval.models.emma.settings import Settings
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+PROCESSORS = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor")
+MOST_SIDE = 4096
+MOST_LEVEL = 1000.0  # a mean or a deviation is of values from 0 to 1, or to 255
 MOST_PIXELS = 2 * 89_478_485  # of a canvas; Pillow takes no file with more
 TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 
@@ -111,6 +115,8 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     """
     path = tower / "preprocessor_config.json"
     raw = read_object(path) if path.is_file() else {}
+    for key in ("image_processor_type", "feature_extractor_type"):
+        Settings(path, raw).choice(key, PROCESSORS, PROCESSORS[0])
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
         if not raw.get(step, True):
             raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")
@@ -119,10 +125,12 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
         crop=_side(raw, path, "crop_size", "height", image_size),
         mean=_three(raw, path, "image_mean", CLIP_MEAN),
         std=_three(raw, path, "image_std", CLIP_STD),
-        resample=raw.get("resample", Image.Resampling.BICUBIC),
-        scale=raw.get("rescale_factor", 1 / 255),
+        resample=_resample(raw, path),
+        scale=Settings(path, raw).number("rescale_factor", 1 / 255, above=0, most=1),
         pad_to_square=pad,
     )
+    if min(processor.std) <= 0:
+        raise UserError(f"{path}: image_std must be positive, not {processor.std}")
     if processor.crop != image_size:
         raise UserError(f"{path}: crop_size {processor.crop} does not fit the tower's image_size {image_size}")
     return processor
@@ -132,13 +140,22 @@ def _side(raw: Mapping[str, Any], path: Path, key: str, part: str, default: int)
     """A size given as a number, or as the dictionary that newer processors write."""
     value = raw.get(key, default)
     value = value.get(part) if isinstance(value, dict) else value
-    if not isinstance(value, int):
-        raise UserError(f"{path}: {key} must be a number or have {part}, not {raw[key]!r}")
-    return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{path}: {key} must be a number or have {part}, not {raw[key]!r:.60}")
+    return Settings(path, {key: value}).count(key, default, MOST_SIDE)
 
 
 def _three(raw: Mapping[str, Any], path: Path, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
     value = raw.get(key, default)
-    if not (isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)):
-        raise UserError(f"{path}: {key} must be three numbers, not {value!r}")
-    return tuple(value)
+    numbers = value if isinstance(value, list | tuple) else ()
+    if not (len(numbers) == 3 and all(isinstance(v, int | float) and abs(v) <= MOST_LEVEL for v in numbers)):
+        raise UserError(f"{path}: {key} must be three numbers, not {value!r:.60}")
+    return tuple(map(float, numbers))
+
+
+def _resample(raw: Mapping[str, Any], path: Path) -> int:
+    """Pillow's number of a filter."""
+    value = Settings(path, raw).take("resample", int, int(Image.Resampling.BICUBIC))
+    if value not in list(Image.Resampling):
+        raise UserError(f"{path}: resample {value!r:.60} is no filter of Pillow's")
+    return value

@@ -18,6 +18,7 @@ class Prompt:
     images: tuple[ImageSource, ...]
     items: tuple[Item, ...]  # what the language model reads
     max_new_tokens: int
+    cut: bool = False  # whether the request was longer than the model reads
 
     @property
     def tokens(self) -> int:

@@ -16,11 +16,14 @@ import sentencepiece
 
 from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
+from emma_eval.models.emma.settings import Settings
+from emma_eval.models.places import LFS_POINTER, is_regular
 from emma_eval.types import IMAGE_MARKER
 
 IMAGE_ID = -200  # stands in the ids where a picture's rows go
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
+CONFIG = "tokenizer_config.json"
 
 DEFAULT_SPECIALS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -33,9 +36,15 @@ class LlamaTokenizer:
 
     def __init__(self, folder: Path) -> None:
         config, specials = _settings(folder)
-        self.legacy = config.get("legacy") is not False
+        self.legacy = Settings(folder / CONFIG, config).take("legacy", bool, True)
         self.sentencepiece = _load(folder / "tokenizer.model", prefix=self.legacy)
         self.added = _added_tokens(folder, config)  # text -> id
+        outside = next((token for token, index in self.added.items() if not 0 <= index < len(self)), None)
+        if outside is not None:
+            raise UserError(
+                f"{folder}: the added token {outside!r:.60} has the id {self.added[outside]!r:.20}, but there are "
+                f"{len(self):,} ids; tokenizer.model and the added tokens are not of one model"
+            )
         self.special_ids: set[int] = set()
         for token in specials:
             self.add_special(token)
@@ -46,6 +55,10 @@ class LlamaTokenizer:
         """How many ids there are, added tokens included: the size of the model's vocabulary."""
         pieces = self.sentencepiece.get_piece_size()
         return int(pieces + sum(index >= pieces for index in set(self.added.values())))
+
+    def is_piece(self, index: int) -> bool:
+        """Whether an id is of tokenizer.model, rather than of a token added to it."""
+        return index < int(self.sentencepiece.get_piece_size())
 
     def add_special(self, token: str) -> None:
         """Make a text one token that decoding skips, with a new id if it has none yet."""
@@ -115,23 +128,31 @@ class LlamaTokenizer:
 def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """tokenizer_config.json, completed as version 4 did, and the texts of the special tokens in its order."""
     config, special_map = (
-        read_object(path) if (path := folder / name).is_file() else {}
-        for name in ("tokenizer_config.json", "special_tokens_map.json")
+        read_object(path) if (path := folder / name).is_file() else {} for name in (CONFIG, "special_tokens_map.json")
     )
     if "added_tokens_decoder" not in config:  # written before version 4.34: the map has the last word
         config = config | special_map
     config = DEFAULT_SPECIALS | {key: value for key, value in config.items() if value is not None}
-    more = config.get("additional_special_tokens") or []
-    texts = [_text(config.get(key)) for key in SPECIAL_KEYS] + [_text(token) for token in more]
+    more = Settings(folder / CONFIG, config).take("additional_special_tokens", list, [])
+    texts = [_text(token) for token in (*(config.get(key) for key in SPECIAL_KEYS), *more)]
+    if wrong := next((text for text in texts if not isinstance(text, str | None)), None):
+        raise UserError(f"{folder / CONFIG}: a special token must be a text, not {wrong!r:.60}")
     return config, [text for text in texts if text]
 
 
 def _added_tokens(folder: Path, config: dict[str, Any]) -> dict[str, int]:
     """Added tokens by text, from tokenizer_config.json's decoder or, in older folders, from added_tokens.json."""
-    if decoder := config.get("added_tokens_decoder"):
-        return {str(_text(token)): int(index) for index, token in decoder.items()}
+    if decoder := Settings(folder / CONFIG, config).take("added_tokens_decoder", dict, {}):
+        return {str(_text(token)): _index(index, folder / CONFIG) for index, token in decoder.items()}
     path = folder / "added_tokens.json"
-    return {token: int(index) for token, index in read_object(path).items()} if path.is_file() else {}
+    return {token: _index(index, path) for token, index in read_object(path).items()} if path.is_file() else {}
+
+
+def _index(index: Any, path: Path) -> int:
+    """An id, which the decoder has as text."""
+    if not re.fullmatch("[0-9]{1,9}", str(index)) or isinstance(index, bool):
+        raise UserError(f"{path}: the id of an added token must be an integer, not {index!r:.60}")
+    return int(index)
 
 
 def _text(token: Any) -> str | None:
@@ -140,10 +161,14 @@ def _text(token: Any) -> str | None:
 
 
 def _load(path: Path, prefix: bool) -> sentencepiece.SentencePieceProcessor:
+    if path.exists() and not is_regular(path):
+        raise UserError(f"{path} is no regular file; it should be a SentencePiece model")
     try:
         stored = path.read_bytes()
         if not stored:
             raise UserError(f"{path} is empty; it should be a SentencePiece model")
+        if stored.startswith(LFS_POINTER):
+            raise UserError(f"{path} is a git-LFS pointer, not the model itself; fetch it with `git lfs pull`")
         return sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix else NO_DUMMY_PREFIX))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: the language model's SentencePiece tokenizer") from error

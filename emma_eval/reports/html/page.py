@@ -26,6 +26,7 @@ from emma_eval.reports.html.panels import category_panels, full_ranges, profiles
 from emma_eval.reports.html.recorded import RecordedRun, TaskRecord, read_evidence
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
+from emma_eval.reports.scores_file import Endings
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
 from emma_eval.runs.compare import compare_task, holm_over_tasks
 from emma_eval.runs.evidence import TaskEvidence
@@ -33,6 +34,7 @@ from emma_eval.runs.progress import duration
 
 TEMPLATE = Path(__file__).parent / "template"
 SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
+ENDS = ("ended by the model", "cut off", "empty", "prompts cut")
 MAX_REASONS = 12  # kinds of failure listed for a task
 
 
@@ -46,7 +48,7 @@ class TaskDetails:
     confusions: Sequence[Confusion]
     lengths: Markup
     times: Markup
-    pace: Sequence[tuple[str, str, str, str]]  # run; median tokens, median and longest time
+    pace: Sequence[tuple[str, ...]]  # run; median tokens, median and longest time; how answers ended (`ENDS`)
 
 
 def task_details(
@@ -58,6 +60,7 @@ def task_details(
     seconds = {record.run: [r.seconds for r in record.responses.values() if r.text is not None] for record in records}
     lengths = {run: values for run, values in lengths.items() if values}
     seconds = {run: values for run, values in seconds.items() if values}
+    scores = {record.run: record.scores for record in records}
     return TaskDetails(
         name=records[0].scores.name,
         title=title,
@@ -71,10 +74,20 @@ def task_details(
                 f"{median(lengths[run]):g}",
                 in_seconds(median(seconds[run])),
                 in_seconds(max(seconds[run])),
+                *_ends(scores[run].endings),
             )
             for run in lengths
         ],
     )
+
+
+def _ends(endings: Endings | None) -> tuple[str, ...]:
+    """Under `ENDS`: a dash where a record of before it was kept does not say."""
+    if endings is None:
+        return ("-",) * len(ENDS)
+    known = endings.unknown < endings.answered
+    by_reason = (f"{endings.stop:,}", f"{endings.length:,}") if known else ("-", "-")
+    return (*by_reason, f"{endings.empty:,}", f"{endings.prompts_cut:,}")
 
 
 def render(
@@ -101,6 +114,7 @@ def render(
             title: [(panel, dot_plot(panel)) for panel in panels] for title, panels in category_panels(runs).items()
         },
         "details": details,
+        "ends": ENDS,
         "failures": _failures(runs),
         "manifests": [_manifest(run) for run in runs],
         "index": index,
@@ -180,6 +194,7 @@ def _manifest(run: RecordedRun) -> dict[str, Any]:
     facts = {
         "Model": model.source,
         "Weights": model.weights[:16],
+        "Built": model.built,
         "Precision": model.dtype,
         "Template": model.template,
         "Device": (last and last.device_name) or model.device,

@@ -2,15 +2,19 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
+from emma_eval.task import load_task
 from emma_eval.types import Sample
 
 TWO = [Sample("1", "Is it a cat?"), Sample("2", "Is it a dog?")]
 MME = [Sample("OCR/7.jpg#0", "Is it A? Please answer yes or no.", category="OCR", meta={"image": "7.jpg", "pair": 0})]
+CIRCULAR = [Sample("1", "Which?", options=("x", "y"))]
+MMBENCH = load_task("mmbench_en")
 
 
 def write(tmp_path, content, name="answers.jsonl"):
@@ -71,18 +75,18 @@ def test_a_single_row_is_no_answers_by_id(tmp_path):
     ("name", "content"),
     [
         ("a.tsv", "index\tprediction\n1\tA\n1000001\tB\n"),
-        ("a.csv", 'index,question,prediction\n1,"a\nb",A\n1000001,,B\n'),
+        ("a.csv", 'index,comment,prediction\n1,"a\nb",A\n1000001,,B\n'),
         ("a.jsonl", '{"index": 1, "prediction": "A"}\n{"index": 1000001, "prediction": "B"}\n'),
         ("a.jsonl", '{"question_id": 1, "round_id": 0, "text": "A"}\n{"question_id": 1, "round_id": 1, "text": "B"}\n'),
     ],
 )
 def test_mmbench_rows_have_a_pass_in_their_index_or_beside_it(tmp_path, name, content):
-    assert texts(read_predictions(write(tmp_path, content, name), TWO)) == {("1", 0): "A", ("1", 1): "B"}
+    assert texts(read_predictions(write(tmp_path, content, name), CIRCULAR, MMBENCH)) == {("1", 0): "A", ("1", 1): "B"}
 
 
 def test_mmes_folder_joins_by_subtask_picture_and_question(tmp_path):
     write(tmp_path, "7.png\tIs it A?\tYes\tno idea\n", "OCR.txt")
-    assert texts(read_predictions(tmp_path, MME)) == {("OCR/7.jpg#0", 0): "no idea"}
+    assert texts(read_predictions(tmp_path, MME, load_task("mme"))) == {("OCR/7.jpg#0", 0): "no idea"}
 
 
 def test_numbers_are_written_as_a_spreadsheet_writes_them(tmp_path):
@@ -92,11 +96,11 @@ def test_numbers_are_written_as_a_spreadsheet_writes_them(tmp_path):
 
 def test_a_runs_own_record_keeps_prompts_and_failures(tmp_path):
     rows = [
-        {"id": "1", "round": 0, "prompt": "<image>\nQ", "text": "yes", "error": None},
-        {"id": "2", "round": 0, "prompt": "Q", "text": None, "error": "no such picture"},
+        {"id": "1", "round": 0, "prompt": "<image>\nIs it a cat?", "text": "yes", "error": None},
+        {"id": "2", "round": 0, "prompt": "Is it a dog?", "text": None, "error": "no such picture"},
     ]
     predictions = read_predictions(write(tmp_path, rows), TWO)
-    assert predictions.answers["1", 0].prompt == "<image>\nQ"
+    assert predictions.answers["1", 0].prompt == "<image>\nIs it a cat?"
     assert predictions.failed == {("2", 0)}
 
 
@@ -111,7 +115,8 @@ def test_of_repeated_rows_the_later_counts_with_a_note(tmp_path):
 def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
     rows = [{"question_id": id_, "text": "yes"} for id_ in (1, 77, 78)]
     path = write(tmp_path, rows)
-    with pytest.raises(UserError, match="2 answers to questions that are not in the data, the first to '77'"):
+    told = "2 answers to questions, or passes of questions, that are not in the data, the first, line 2, to '77'"
+    with pytest.raises(UserError, match=told):
         read_predictions(path, TWO)
     assert texts(read_predictions(path, TWO, ignore_foreign=True)) == {("1", 0): "yes"}
 
@@ -121,9 +126,9 @@ def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
     [
         ('{"question_id": 1, "text": "a"}\n\n{"question_id": 2, "text"\n', "line 3, column 26: not JSON"),
         ('[{"question_id": 1,\n "text": }]', "line 2, column 10: not JSON"),
-        ('{"question_id": 1, "txt": "a"}\n', "line 1: no answer.*the row has question_id, txt"),
-        ('{"question_ids": 1, "text": "a"}\n', "line 1: no id.*the row has question_ids, text"),
-        ('{"question_id": 1, "text": ["a"]}\n', "line 1: text must be text, not list"),
+        ('{"question_id": 1, "txt": "a"}\n', "line 1: no answer.*the row has 'question_id', 'txt'.*--answer-key"),
+        ('{"question_ids": 1, "text": "a"}\n', "line 1: no id.*the row has 'question_ids', 'text'"),
+        ('{"question_id": 1, "text": ["a"]}\n', "line 1: text must be text, not a list of 1"),
         ('{"question_id": 1, "round_id": "x", "text": "a"}\n', "line 1: round_id 'x'"),
         ('{"question_id": 1, "prompt": ["p"], "text": "a"}\n', "line 1: prompt must be text, not list"),
         ('{"question_id": 77, "text": ["a"]}\n', "line 1: text must be text"),  # rather than: no such question
@@ -132,8 +137,8 @@ def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
         ("", "there are no answers in it"),
         ("5\n", "line 1: a JSON object is expected, not int"),
         ('[[1, "a"]]', "row 0: a JSON object is expected, not list"),
-        ('{"question": "Is it a dog?", "answer": "a"}\n', "line 1: rows without ids are joined by position"),
-        ('{"question": "Is it a cat?", "answer": "a"}\n', "1 rows without ids for 2 questions"),
+        ('{"question": "Is it a dog?", "answer": "a"}\n', "line 1: no id; .*by their order where there are as many"),
+        ('{"question": "Is it a cat?", "answer": "a"}\n', "line 1: no id; .*by their order where there are as many"),
     ],
 )
 def test_mistakes_name_file_and_line(tmp_path, content, message):
@@ -146,12 +151,12 @@ def test_mistakes_name_file_and_line(tmp_path, content, message):
 
 def test_a_tables_rounds_are_numbers_written_as_text(tmp_path):
     path = write(tmp_path, "question_id,round_id,text\n1,0,A\n1,1,B\n", "answers.csv")
-    assert texts(read_predictions(path, TWO)) == {("1", 0): "A", ("1", 1): "B"}
+    assert texts(read_predictions(path, CIRCULAR, MMBENCH)) == {("1", 0): "A", ("1", 1): "B"}
 
 
 def test_a_row_with_more_cells_than_the_table_has_columns(tmp_path):
     path = write(tmp_path, "question_id,txt\n1,a,b\n", "answers.csv")
-    with pytest.raises(UserError, match="line 2: no answer"):
+    with pytest.raises(UserError, match="line 2: 3 cells under 2 columns"):
         read_predictions(path, TWO)
 
 
@@ -162,18 +167,40 @@ def test_missing_files_are_the_users_mistake(tmp_path):
         read_predictions(tmp_path, MME)
 
 
-def test_an_excel_file_is_read_by_pandas_or_its_lack_is_named(tmp_path, monkeypatch):
-    pandas = pytest.importorskip("pandas")
+def sheet(path, *rows, second=()):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for row in second:
+        (book["more"] if "more" in book.sheetnames else book.create_sheet("more")).append(row)
+    book.save(path)
+    return path
+
+
+def test_an_excel_sheet(tmp_path):
+    path = sheet(tmp_path / "a.xlsx", ("index", "prediction"), (1, "=A"), (1_000_001.0, 3.0))
+    assert texts(read_predictions(path, CIRCULAR, MMBENCH)) == {("1", 0): "=A", ("1", 1): "3"}  # no formula, no 3.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "second", "message"),
+    [
+        ([("index", "prediction", "prediction"), (1, "A", "B")], (), "two columns are called 'prediction'"),
+        ([("index", "prediction"), (1, "A", "B")], (), "row 2: a cell stands in a column without a name"),
+        ([("index", "prediction"), (1, "A")], [("index", "prediction"), (1, "B")], "2 sheets have rows"),
+        ([], (), "there are no answers in it"),
+    ],
+)
+def test_a_doubtful_sheet_is_refused(tmp_path, rows, second, message):
+    with pytest.raises(UserError, match=message):
+        read_predictions(sheet(tmp_path / "a.xlsx", *rows, second=second), CIRCULAR, MMBENCH)
+
+
+def test_no_excel_file_or_nothing_to_read_it_with(tmp_path, monkeypatch):
     path = write(tmp_path, "no archive", "answers.xlsx")
     with pytest.raises(UserError, match="not an Excel file"):
         read_predictions(path, TWO)
-
-    def without_openpyxl(*_, **__):
-        raise ImportError
-
-    monkeypatch.setattr(pandas, "read_excel", without_openpyxl)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UserError, match="need openpyxl"):
         read_predictions(path, TWO)
-    frame = pandas.DataFrame({"index": [1, 1_000_001], "prediction": ["A", 3.0]}, dtype=object)
-    monkeypatch.setattr(pandas, "read_excel", lambda *_, **__: frame)
-    assert texts(read_predictions(path, TWO)) == {("1", 0): "A", ("1", 1): "3"}

@@ -1,0 +1,44 @@
+"""Decoding steps replayed as CUDA graphs against steps computed one operation at a time: the same answers?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from emma_eval.inference import answer
+from emma_eval.models import load_model
+from emma_eval.models.emma.model import Emma
+from emma_eval.prompts import build_requests
+from emma_eval.readers import load_samples
+from emma_eval.task import load_task
+from emma_eval.types import Request
+
+TASKS = ("mme_mini", "vqav2_mini", "gqa_mini")
+NEW_TOKENS = 24  # long answers: a difference in the last bit has time to show
+MOST_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}
+
+
+def recorded_and_unrecorded(dtype: str) -> dict[str, Any]:
+    """emma-mini's answers of up to NEW_TOKENS tokens, end ids ignored; how many differ without recorded steps."""
+    model = load_model("emma-mini", device="cuda", dtype=dtype)
+    model = replace(model, config=replace(model.config, eos_ids=frozenset()))
+    loaded = [load_task(name) for name in TASKS]
+    requests = [
+        replace(request, max_new_tokens=NEW_TOKENS)
+        for task in loaded
+        for request in build_requests(task, load_samples(task))
+    ]
+    replayed = _texts(model, requests)
+    steps = model._steps
+    graphs = 0 if steps is None else len(steps._recorded)
+    plain = replace(model)
+    plain.__dict__["_steps"] = None
+    computed = _texts(plain, requests)
+    different = sum(replayed[number] != computed[number] for number in computed)
+    passes = graphs > 0 and different <= MOST_DIFFERENT[dtype] * len(requests)
+    return {"requests": len(requests), "graphs": graphs, "different": different, "passes": passes}
+
+
+def _texts(model: Emma, requests: Sequence[Request]) -> dict[int, str | None]:
+    return {number: response.text for number, response in answer(model, requests, 64)}

@@ -1,0 +1,69 @@
+"""Answers when a GPU's memory runs out in mid-run: all there, the same as with memory enough."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from benchmarks import random_model, vqa_load
+from benchmarks.random_model import Shape
+from emma_eval.inference import answer
+from emma_eval.inference.usage import Usage
+from emma_eval.models.emma.model import Emma
+from emma_eval.types import Request
+
+MEDIUM = Shape("EMMA, medium", 1024, 8, 16, 2816, 32_000, (256, 4, 4), (256, 3, 4), image=336, patch=14)
+ROOM = 2 * 10**9  # bytes beside the model: far less than batches are planned for
+
+
+def answers_under_shortage(small: bool) -> dict[str, Any]:
+    """Ask a random model twice, the second time with too little memory. On a CPU the shortages are injected."""
+    cuda = not small and torch.cuda.is_available()
+    device = torch.device("cuda:0" if cuda else "cpu")
+    shape = random_model.SMALL if small else MEDIUM
+    with tempfile.TemporaryDirectory() as folder:
+        images = vqa_load.photographs(Path(folder), 12 if small else 200, (64, 48) if small else vqa_load.SIZE)
+        requests = vqa_load.requests(images)
+        model = random_model.build(shape, str(device), torch.float32, random_model.tokenizer())
+        plenty, _ = _ask(replace(model), requests)
+        scarce, usage = _ask_short_of_memory(replace(model), requests, device)
+    failed = sum(text is None for text in scarce.values())
+    different = sum(scarce[number] != plenty[number] for number in plenty)
+    return {
+        "model": shape.name,
+        "requests": len(requests),
+        "shortages": usage.memory_shortages,
+        "failed": failed,
+        "different": different,
+        "passes": usage.memory_shortages > 0 and failed == 0 and different == 0,
+    }
+
+
+def _ask(model: Emma, requests: Sequence[Request]) -> tuple[dict[int, str | None], Usage]:
+    usage = Usage()
+    return {number: response.text for number, response in answer(model, requests, usage=usage)}, usage
+
+
+def _ask_short_of_memory(
+    model: Emma, requests: Sequence[Request], device: torch.device
+) -> tuple[dict[int, str | None], Usage]:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        total = torch.cuda.mem_get_info(device)[1]
+        torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated(device) + ROOM) / total, device)
+        return _ask(model, requests)
+    generate, calls = Emma.generate, iter(range(10**9))
+
+    def every_third_fails(self: Emma, *arguments: Any) -> Any:
+        if next(calls) % 3 == 0:
+            raise torch.cuda.OutOfMemoryError("injected")
+        return generate(self, *arguments)
+
+    with patch.object(Emma, "generate", every_third_fails):
+        return _ask(model, requests)

@@ -1,0 +1,129 @@
+"""Reading an answer file: its rows, the key with the answers, and the sample of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emma_eval.errors import UserError
+from emma_eval.garbage import no_garbage_collection
+from emma_eval.predictions.answer_key import find_answer_key
+from emma_eval.predictions.files import answer_rows
+from emma_eval.predictions.joining import join_rows
+from emma_eval.predictions.joins import Passes
+from emma_eval.predictions.rows import AnswerRow, is_none, written
+from emma_eval.text import counted
+from emma_eval.types import Answer, Answers, Key, Sample
+
+if TYPE_CHECKING:
+    from emma_eval.task import TaskConfig
+
+LISTS = frozenset({"filtered_resps", "resps"})  # lmms-eval keeps an answer in lists of one
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Answers by (sample id, pass), the requests that the file records as failed, and remarks on the file."""
+
+    answers: Answers
+    failed: frozenset[Key]
+    notes: tuple[str, ...]
+
+
+def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
+    path: Path,
+    samples: Sequence[Sample],
+    task: TaskConfig | None = None,
+    *,
+    protocol: str | None = None,
+    answer_key: str | None = None,
+    ignore_foreign: bool = False,
+) -> Predictions:
+    """The file's answers to the samples of the task; without one, rows are joined by the samples' ids and images.
+
+    Of repeated rows the last counts, as in all official tools. Raises UserError, naming file and row, for rows that
+    cannot be read or contradict their sample, for a file that answers none of the samples, and for answers to questions
+    that are not among them, unless those are to be ignored.
+    """
+    with no_garbage_collection():
+        rows = answer_rows(path)
+        if not rows:
+            raise UserError(f"{path}: there are no answers in it")
+        extracted = bool(task and task.scorer_config(protocol).options.get("extraction") == "done")
+        questions = {sample.question.strip() for sample in samples} - {""}
+        key = find_answer_key(path, rows, questions, answer_key, extracted)
+        texts = [_answer(path, row, key) for row in rows]
+        keys = join_rows(path, rows, samples, task)
+    return _collected(path, rows, texts, keys, ignore_foreign)
+
+
+def _collected(
+    path: Path, rows: Sequence[AnswerRow], texts: Sequence[str | None], keys: Sequence[Key | None], ignore_foreign: bool
+) -> Predictions:
+    answers: dict[Key, Answer] = {}
+    failed: set[Key] = set()
+    foreign = [row for row, key in zip(rows, keys, strict=True) if key is None]
+    if foreign and not ignore_foreign:
+        raise UserError(
+            f"{path}: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not in the "
+            f"data, the first, {foreign[0].place}, to {foreign[0].name[:40]!r}; "
+            "take the task and split that they are for, or pass --allow-partial to leave them out"
+        )
+    repeated = 0
+    for row, text, key in zip(rows, texts, keys, strict=True):
+        if key is None:
+            continue
+        repeated += key in answers or key in failed
+        if text is None:
+            answers.pop(key, None)
+            failed.add(key)
+        else:
+            failed.discard(key)
+            answers[key] = Answer(text, _prompt(path, row))
+    notes = [f"{counted(repeated, 'repeated answer')}: the later one counts"] if repeated else []
+    if foreign:
+        notes.append(
+            f"left out: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not among the "
+            "samples"
+        )
+    return Predictions(answers, frozenset(failed), tuple(notes))
+
+
+def missing_answers(samples: Sequence[Sample], task: TaskConfig, predictions: Predictions) -> Iterator[Key]:
+    """Every pass of every sample that the file neither answers nor records as failed."""
+    passes = Passes(samples, task)
+    for sample in samples:
+        for pass_index in range(passes.count(sample.id)):
+            key = (sample.id, pass_index)
+            if key not in predictions.answers and key not in predictions.failed:
+                yield key
+
+
+def _answer(path: Path, row: AnswerRow, key: str) -> str | None:
+    """The answer; None where the row records a failure. Raises UserError for a row without one."""
+    if key not in row.cells:
+        raise UserError(
+            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has "
+            f"{', '.join(map(repr, row.cells)) or 'nothing'}"
+        )
+    value: Any = row.cells[key]
+    while key in LISTS and isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if is_none(value):
+        return None
+    text = written(value)
+    if text is None:
+        what = f"a list of {len(value)}" if isinstance(value, list) else f"{type(value).__name__} {value!r:.40}"
+        raise UserError(f"{path}, {row.place}: {key} must be text, not {what}")
+    return text
+
+
+def _prompt(path: Path, row: AnswerRow) -> str:
+    value = row.cells.get("prompt")
+    if is_none(value):
+        return ""
+    if not isinstance(value, str):
+        raise UserError(f"{path}, {row.place}: prompt must be text, not {type(value).__name__}")
+    return value

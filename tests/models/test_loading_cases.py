@@ -1,0 +1,108 @@
+"""Checkpoints as people meet them and should be told of: the reproducible cases of `shared/cases/loading`."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.models import load_model, weights_fingerprint
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT.parent / "shared" / "cases" / "loading"
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside the checkout")
+
+REFUSED = {
+    "01-lora-folder/llava-v1.5-7b-task-lora": [
+        "a LoRA adapter of lmsys/vicuna-7b-v1.5",
+        "adapter_config.json",
+        "merge",
+    ],
+    "01-lora-folder/llava-lora-bin": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
+    "01-lora-folder/emma-lora": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
+    "03-llava-hf-folder/llava-1.5-7b-hf": ["config.json", "converted", "llava-hf", "liuhaotian/llava-v1.5-7b"],
+    "04-mistral-template/llava-v1.6-mistral-7b": ["config.json", "model_type 'llava_mistral'", "llava_llama"],
+    "04-mistral-template/llava-mistral-pad": ["model_type 'llava_mistral'"],
+    "04-mistral-template/llava-sliding-16": ["model_type 'llava_mistral'"],
+    "05-anyres-max/anyres_max_9": ["config.json", "mm_patch_merge_type 'spatial_unpad'"],
+    "05-anyres-max/crop_split": ["image_aspect_ratio 'crop_split'", "pad"],
+    "05-anyres-max/highres": ["image_aspect_ratio 'highres'", "square"],
+    "05-anyres-max/resampler": ["mm_resampler_type 'spatial_pool'"],
+    "05-anyres-max/model_type_qwen": ["model_type 'llava_qwen'"],
+    "05-anyres-max/mlp3x": ["mm_projector_type 'mlp3x_gelu'", "mlp2x_gelu"],
+    "05-anyres-max/start_end": ["mm_use_im_start_end True"],
+    "06-qwen-bias/llava-qwen-with-sp-tokenizer": ["model_type 'llava_qwen'"],
+    "06-qwen-bias/unmerged-lora-in-shards": ["model.layers.0.self_attn.q_proj.lora_A.default.weight", "merge"],
+    "08-quantised-weights/int8-bnb": ["config.json", "quantization_config 'bitsandbytes'", "float16"],
+    "08-quantised-weights/fp8-compressed": ["quantization_config 'compressed-tensors'"],
+    "08-quantised-weights/nf4-bnb": ["quantization_config 'bitsandbytes'"],
+    "08-quantised-weights/gptq": ["quantization_config 'gptq'"],
+    "11-tuned-tower-ignored/flag-but-no-tower-in-shards": [
+        "config.json",
+        "unfreeze_mm_vision_tower: true",
+        "no vision",
+    ],
+    "11-tuned-tower-ignored/emma-without-bin-keeps-keys": ["vision_tower.bin is missing", "alignment"],
+    "12-no-eos/eos-minus-1": ["generation_config.json", "eos_token_id", "[-1]"],
+    "12-no-eos/eos-32000": ["generation_config.json", "eos_token_id 32000", "640"],
+    "12-no-eos/eos-empty-list": ["eos_token_id", "[]"],
+    "12-no-eos/eos-true": ["eos_token_id", "[True]"],
+    "12-no-eos/eos-float": ["eos_token_id", "[2.0]"],
+}
+LOADED = {
+    "04-mistral-template/llava-llama-2-13b-chat-pad": "LLaVA-1.5",
+    "05-anyres-max/square": "pictures not padded",
+    "11-tuned-tower-ignored/tuned-tower-no-flag": "NOTE: the shards hold a vision tower that differs",
+    "11-tuned-tower-ignored/tuned-tower-with-flag": "vision tower the shards",
+    "11-tuned-tower-ignored/emma-without-vision-tower-bin": "LLaVA-1.5 (no alignment module)",
+    "12-no-eos/eos-null": "LLaVA-1.5",
+    "12-no-eos/eos-list": "LLaVA-1.5",
+    "12-no-eos/no-file": "LLaVA-1.5",
+}
+
+Made = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The folder of a `case/checkpoint`; a case's script runs once."""
+    folders: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        case, _, checkpoint = name.partition("/")
+        if case not in folders:
+            folders[case] = tmp_path_factory.mktemp(case)
+            before = list(sys.path)
+            with pytest.MonkeyPatch.context() as patch, chdir(ROOT):
+                patch.setitem(os.environ, "BUGS_WORK", str(folders[case]))
+                patch.delitem(sys.modules, "kit", raising=False)
+                patch.setattr(sys, "dont_write_bytecode", True)
+                runpy.run_path(str(CASES / case / "make.py"))
+            sys.path[:] = before
+        return folders[case] / case[:2] / checkpoint
+
+    return make
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_answered_wrongly_is_refused_in_one_line_before_gigabytes_are_read(name: str, made: Made) -> None:
+    folder = made(name)
+    with pytest.raises(UserError) as failure:
+        weights_fingerprint(folder)
+        load_model(str(folder), device="cpu")
+    message = str(failure.value)
+    assert "\n" not in message
+    for fragment in (str(folder), *REFUSED[name]):
+        assert fragment in message
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_what_is_right_is_loaded_and_said(name: str, made: Made) -> None:
+    assert LOADED[name] in load_model(str(made(name)), device="cpu").built
