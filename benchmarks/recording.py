@@ -22,7 +22,7 @@ from emma_eval.runs.environment import (
     versions,
 )
 
-RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
+RESULTS = Path("results", "benchmarks")  # below the current folder: a checkout's root, for those that are committed
 
 
 def facts(device: str = "cpu") -> dict[str, Any]:

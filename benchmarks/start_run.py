@@ -32,13 +32,14 @@ answering._generate = lambda *arguments: os._exit(86)
 main(["run", "--tasks", "mini", "--output", sys.argv[1]])
 """
 BEGUN = 86
+ROOT = Path(__file__).parents[1]
 
 
 def seconds(code: str, argument: str = "", expected: int = 0) -> float:
     """How long a fresh interpreter takes for the code. Raises RuntimeError when it does not end as expected."""
     start = time.perf_counter()
     command = [sys.executable, "-c", code, argument]
-    ended = subprocess.run(command, cwd=RESULTS.parents[1], capture_output=True, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     taken = time.perf_counter() - start
     if ended.returncode != expected:
         raise RuntimeError(ended.stderr.decode())

@@ -53,7 +53,9 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
     everything = overview(runs, full_ranges(read_evidence(runs)[0]))
     pages = {"scores": score_panels(runs), "models": [everything] if everything.rows else []}
     for title, panels in category_panels(runs).items():
-        pages["categories-" + re.sub(r"[^\w.-]+", "-", title)] = panels
+        name = "categories-" + re.sub(r"[^\w.-]+", "-", title)
+        again = sum(page == name or page.startswith(f"{name}-no-") for page in pages)
+        pages[f"{name}-no-{again + 1}" if again else name] = panels
     if not any(pages.values()):
         raise UserError("there is nothing to draw: the runs hold no scored task")
     with mpl.rc_context(STYLE):

@@ -86,23 +86,46 @@ def _no_formula(value: object) -> object:
 
 def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
     """The table for a terminal, on its side if that is what fits; footnotes stay in the files."""
-    import rich.measure
-
     shown = _terminal_grid(table)
-    width = rich.measure.Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
-    return shown if width <= console.width else _terminal_grid(transposed(table))
+    return shown if _width(shown, console) <= console.width else _terminal_grid(transposed(table))
 
 
 def print_table(table: Table) -> None:
-    """Print a table and its notes; a pipe or a file, which has no width, gets it unfolded."""
+    """Print a table and its notes. A pipe or a file, which has no width, gets it unfolded.
+
+    Where it fits a terminal neither way, its rows become text: a number is never cut.
+    """
     import rich.console
 
     console = rich.console.Console()
     if not console.is_terminal:
-        console.width = 200
-    console.print(terminal(table, console))
+        console.width = max(200, _width(_terminal_grid(table), console))
+    shown = terminal(table, console)
+    if _width(shown, console) <= console.width:
+        console.print(shown)
+    else:
+        for line in as_lines(table):
+            console.print(line, markup=False, highlight=False)
     for note in table.notes:
         console.print(one_line(note), markup=False, highlight=False)
+
+
+def as_lines(table: Table) -> list[str]:
+    """The title, and each row as 'label: head value; head value'; empty cells are left out."""
+    heads = [" ".join(map(one_line, heading.lines)) for heading in table.headings]
+    lines = [one_line(table.title), ""]
+    for row in table.rows:
+        cells = zip(heads, row.cells, strict=True)
+        told = (f"{head} {one_line(cell.text)}{_behind(cell)}" for head, cell in cells if cell.text)
+        lines += [f"{one_line(row.label)}: {'; '.join(told)}", ""]
+    return lines
+
+
+def _width(shown: rich.table.Table, console: rich.console.Console) -> int:
+    """How wide it is with no cell folded."""
+    import rich.measure
+
+    return rich.measure.Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
 
 
 def _terminal_grid(table: Table) -> rich.table.Table:

@@ -208,12 +208,18 @@ class ScoredRun:
         return NamedRun(self.scores.name or self.scores.model.name, self.scores.model.dtype, (self.folder,))
 
 
+def run_folder(path: Path) -> Path:
+    """The run folder that is meant: the scores file in it will do."""
+    return path.parent if path.name == SCORES_FILE else path
+
+
 def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
     """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
     given: dict[Path, ScoredRun] = {}
     for path in paths:
-        folder = path.parent if path.name == SCORES_FILE else path
-        given.setdefault(folder.resolve(), ScoredRun(folder, read_scores(path)))
+        scores = read_scores(path)
+        folder = run_folder(path)
+        given.setdefault(folder.resolve(), ScoredRun(folder, scores))
     return list(given.values())
 
 

@@ -8,7 +8,7 @@ from emma_eval.errors import UserError
 from emma_eval.files import make_folder, write_atomic
 from emma_eval.record import Record, compact_json, read_json_record
 from emma_eval.reports.run_labels import NamedRun
-from emma_eval.reports.scores_file import ModelRecord, ScoredRun, read_scores
+from emma_eval.reports.scores_file import ModelRecord, ScoredRun, read_scores, run_folder
 from emma_eval.runs.environment import results_folder
 from emma_eval.runs.evidence import SCHEMA_VERSION, Evidence, TaskEvidence, read_run, unpack
 from emma_eval.runs.settings import slug
@@ -31,6 +31,7 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
     Raises UserError if it can't be made, and for a file that is there already and was not named with `output`: a
     baseline is what later runs are held against, so none is replaced unasked.
     """
+    run = run_folder(run)
     scores = read_scores(run)
     baseline = Baseline(model=scores.model, name=scores.name, tasks=tuple(task.record for task in read_run(run)))
     path = output or results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}.json"
@@ -43,6 +44,7 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
 
 def read_measured(path: Path) -> tuple[NamedRun, list[TaskEvidence]]:
     """Name and tasks of a run folder, or of a baseline's file. Raises UserError if it can't be read."""
+    path = run_folder(path)
     if path.is_dir():
         return ScoredRun(path, read_scores(path)).named, read_run(path)
     if not path.exists():

@@ -202,3 +202,10 @@ class TestAnEditedScoresFile:
         edited("value", repr(value / 2 + 0.1))
         assert main(["compare", "first", "first"]) == 2
         assert "evidence/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
+
+
+def test_the_scores_file_stands_for_its_run_in_every_command(capsys):
+    run("first")
+    run("second")
+    for command in (["leaderboard"], ["report"], ["compare", "second"], ["baseline"]):
+        assert main([*command, "first/scores.json"]) == 0

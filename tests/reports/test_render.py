@@ -10,7 +10,16 @@ from rich.console import Console
 
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.render import csv, escape_latex, escape_markdown, latex, markdown, one_line, terminal
+from emma_eval.reports.render import (
+    csv,
+    escape_latex,
+    escape_markdown,
+    latex,
+    markdown,
+    one_line,
+    print_table,
+    terminal,
+)
 from emma_eval.reports.scores_file import Interval
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.reports.write import write_leaderboard
@@ -189,3 +198,32 @@ def test_files_are_written_and_name_failed_samples(tmp_path):
     text = paths[0].read_text(encoding="utf-8")
     assert "- q\\|0: no picture\n- q\\|1, pass 1: no picture" in text
     assert "and 5 more, listed in scores.json" in text
+
+
+def on_a_terminal(table: Table, width: int, monkeypatch) -> str:
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    monkeypatch.setattr("rich.console.Console", lambda: console)
+    print_table(table)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120, 400])
+def test_no_number_is_cut_whatever_the_terminal(width, monkeypatch):
+    headings = tuple(Heading((f"Benchmark {i}", "accuracy")) for i in range(12))
+    rows = [
+        Row(f"model-{m}", tuple(Cell(f"{10 * m + i}.5", 1.0, (), 0, f"[{i}.1, {i}.9]") for i in range(12)))
+        for m in range(1, 10)
+    ]
+    shown = on_a_terminal(Table("wide", "Wide", "Model", headings, tuple(rows)), width, monkeypatch)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    for row in rows:
+        for cell in row.cells:
+            assert re.search(rf"(?<!\d){re.escape(cell.text)}", shown)
+
+
+def test_a_pipe_gets_the_whole_table_on_its_side_or_not(monkeypatch, capsys):
+    headings = tuple(Heading((f"A benchmark with a long name, number {i}", "accuracy")) for i in range(12))
+    print_table(Table("wide", "Wide", "Model", headings, (Row("m", tuple(Cell(f"{i}.5", 1.0) for i in range(12))),)))
+    shown = capsys.readouterr().out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert [word for word in shown.split() if re.fullmatch(r"\d+\.5", word)] == [f"{i}.5" for i in range(12)]

@@ -24,7 +24,6 @@ from emma_eval.mini.world import blurred
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.readers.easy_vqa import installed_data
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 BLURRED_EVERY = 12
 MODELS = {"emma-mini": True, "llava-mini": False}  # name -> has the alignment module
 
@@ -33,11 +32,12 @@ def main() -> None:
     """Train what is asked for and write the weights."""
     args = _arguments()
     torch.manual_seed(0)
+    out = args.out or args.folder / "weights"  # never unasked into the package, where the shipped ones are
     tokenizer = args.folder / "tokenizer"
     if not (tokenizer / "tokenizer.model").exists():
         learn_tokenizer(_texts(), tokenizer)
     clip, used_ids = train_clip(args.folder, args.clip_steps, args.scenes)
-    export_clip(clip, used_ids, args.out)
+    export_clip(clip, used_ids, out)
     material = gather(clip, tokenizer, args.folder, args.scenes)
     for name in args.models.split(","):
         student = _student(material, MODELS[name])
@@ -46,7 +46,7 @@ def main() -> None:
         learn_language(student, material, args.language_steps, args.folder)
         align(student, material, args.align_steps, args.folder, name)
         tune(student, material, Schedule(args.tune_steps, args.rate), args.folder, name)
-        export_model(student, tokenizer, args.out / name)
+        export_model(student, tokenizer, out / name)
 
 
 def gather(clip: CLIPModel, tokenizer: Path, folder: Path, scenes: int) -> Material:
@@ -84,7 +84,7 @@ def _texts() -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m emma_eval.mini.train", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("training"), help="checkpoints, to go on from")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the finished weights go")
+    parser.add_argument("--out", type=Path, help="where the finished weights go (FOLDER/weights)")
     parser.add_argument("--models", default=",".join(MODELS), help="which to train, with commas between")
     parser.add_argument("--scenes", type=int, default=24_000)
     parser.add_argument("--clip-steps", type=int, default=1_400)
