@@ -11,8 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.predictions.rows import ID_KEYS, AnswerRow
-from emma_eval.text import did_you_mean
+from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
 
 # Keys that only an answer is called by. The names are those of VLMEvalKit, GQA and SEED-Bench (prediction),
 # HallusionBench, AMBER and MathVista, LLaVA's ScienceQA output, captions, MathVista's extract_answer.py, lmms-eval.
@@ -46,13 +45,13 @@ def find_answer_key(
     keys = dict.fromkeys(key for row in rows for key in row.cells)  # in the file's order
     if chosen is not None:
         if chosen not in keys:
-            raise UserError(f"{path}: --answer-key {chosen}: no row has that key{did_you_mean(chosen, keys)}")
+            raise UserError(f"{path}: --answer-key {chosen!r:.80}: no row has that key; they have {listed(keys)}")
         return chosen
     found = _candidates(rows, keys, questions, extracted)
     if not found:
         raise UserError(
             f"{path}, {rows[0].place}: no answer; one of the keys {', '.join(ANSWER_KEYS)} is expected, the row has "
-            f"{', '.join(map(repr, keys)) or 'none'}; --answer-key KEY names another"
+            f"{listed(keys)}; --answer-key KEY names another"
         )
     if len(found) > 1:
         raise UserError(
@@ -62,8 +61,8 @@ def find_answer_key(
     strange = [key for key in keys if key not in _COMPANIONS]
     if found == [REFERENCE] and strange:
         raise UserError(
-            f"{path}, {rows[0].place}: {REFERENCE!r} beside {strange[0]!r} may be the reference answer rather than a "
-            f"model's; if it is the model's, say so with --answer-key {REFERENCE}"
+            f"{path}, {rows[0].place}: {REFERENCE!r} beside {strange[0]!r:.80} may be the reference answer and "
+            f"not a model's; if it is the model's, say so with --answer-key {REFERENCE}"
         )
     return found[0]
 

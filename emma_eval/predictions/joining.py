@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emma_eval.errors import UserError
 from emma_eval.predictions.checking import Checker, shown
 from emma_eval.predictions.joins import Join, joins_of, told_pass
-from emma_eval.predictions.rows import ID_KEYS, AnswerRow
+from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
 from emma_eval.text import counted
 from emma_eval.types import Key, Sample
 
@@ -110,7 +110,7 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
     if not first.name:
         return UserError(
             f"{path}, {first.place}: no id; one of the keys {', '.join(ID_KEYS)} is expected, the row has "
-            f"{', '.join(map(repr, first.cells)) or 'none'}; rows without are joined by image and question, or by "
+            f"{listed(first.cells)}; rows without are joined by image and question, or by "
             "their order where there are as many as questions and each has its question"
         )
     return UserError(

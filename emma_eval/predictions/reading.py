@@ -13,7 +13,7 @@ from emma_eval.predictions.answer_key import find_answer_key
 from emma_eval.predictions.files import answer_rows
 from emma_eval.predictions.joining import join_rows
 from emma_eval.predictions.joins import Passes
-from emma_eval.predictions.rows import AnswerRow, is_none, written
+from emma_eval.predictions.rows import AnswerRow, is_none, listed, written
 from emma_eval.text import counted
 from emma_eval.types import Answer, Answers, Key, Sample
 
@@ -105,8 +105,7 @@ def _answer(path: Path, row: AnswerRow, key: str) -> str | None:
     """The answer; None where the row records a failure. Raises UserError for a row without one."""
     if key not in row.cells:
         raise UserError(
-            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has "
-            f"{', '.join(map(repr, row.cells)) or 'nothing'}"
+            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has {listed(row.cells)}"
         )
     value: Any = row.cells[key]
     while key in LISTS and isinstance(value, list) and len(value) == 1:

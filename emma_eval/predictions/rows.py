@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # What tells a question apart, in the order in which a row with several is read.
 ID_KEYS = ("question_id", "questionId", "index", "id", "pid", "Index", "idx", "image_id", "image", "doc_id")
+
+
+MOST_KEYS = 20  # named in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class AnswerRow:
     def name(self) -> str:
         """The row's id as text, empty if it has none."""
         return next((text for key in ID_KEYS if (text := self.text(key))), "")
+
+
+def listed(keys: Iterable[str]) -> str:
+    """A row's keys for a message."""
+    names = [f"{key!r:.40}" for key in keys]
+    return ", ".join(names[:MOST_KEYS]) + (f" and {len(names) - MOST_KEYS} more" if names[MOST_KEYS:] else "") or "none"
 
 
 def written(value: Any) -> str | None:
