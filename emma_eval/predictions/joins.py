@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emma_eval.predictions.checking import Checker, pass_options
-from emma_eval.predictions.evidence import row_images
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.readers.mmbench_tsv import PASS
 from emma_eval.types import Key, Sample
@@ -37,16 +36,17 @@ def joins_of(
 ) -> Iterator[Join]:
     """Every way in which rows of the task's answer files may name their samples, the exact ones first."""
     from emma_eval.predictions import benchmarks
-    from emma_eval.predictions.content import content_join
+    from emma_eval.predictions.content import IMAGE_AS_ID, content_join
 
     passes = Passes(samples, task)
     yield Join("the task's own ids", by_id(samples, passes))
     if task is not None:
         yield from benchmarks.joins(task, samples, passes)
-    yield content_join(samples, task, checker, passes)
-    if not any(row.name or row_images(row) for row in rows):
+    if checker.question_keys and (checker.image_keys or (task and task.reader in IMAGE_AS_ID)):
+        yield content_join(samples, task, checker, passes)
+    if checker.question_keys and not checker.image_keys and not any(row.name for row in rows):
         yield from _by_position(samples, rows, checker)
-    if not passes.circular:
+    if checker.question_keys and not passes.circular:
         more = ("question_id",) if task and task.reader == "vizwiz_json" else ()  # LLaVA's: the ids are no numbers
         yield Join("row numbers", _by_number(samples, checker, (*NUMBER_KEYS, *more)))
 
