@@ -33,7 +33,12 @@ class AnswerRow:
     @property
     def name(self) -> str:
         """The row's id as text, empty if it has none."""
-        return next((text for key in ID_KEYS if (text := self.text(key))), "")
+        return next((name for key in ID_KEYS if (name := self.number(key))), "")
+
+    def number(self, key: str) -> str:
+        """The cell as text, a whole number without the `.0` that pandas writes behind it in a column with gaps."""
+        text = self.text(key)
+        return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def listed(keys: Iterable[str]) -> str:
