@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emma_eval.predictions.evidence import (
+    IMAGE_KEYS,
     QUESTION_KEYS,
     asked,
     holds,
@@ -30,19 +31,33 @@ QUERY_READERS = frozenset({"mathvista_json"})  # the sample's question is a quer
 class Checker:
     """Compares rows with samples. Images are compared where any row names one of the samples' images."""
 
-    def __init__(self, samples: Sequence[Sample], rows: Sequence[AnswerRow], task: TaskConfig | None) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        rows: Sequence[AnswerRow],
+        task: TaskConfig | None,
+        asking: tuple[str, ...] = (),
+    ) -> None:
+        """`asking`: keys of this file that say what was asked, besides those that always do."""
+        self.samples, self.task = samples, task
         self._samples = {sample.id: sample for sample in samples}
-        self._task = task
         self._reader = task.reader if task else ""
         columns = [columns for columns in (task.columns, task.hub and task.hub.columns) if columns] if task else []
-        asking = [name for one in columns for name in one.question.split("|") if name and name != "text"]
+        asking += tuple(name for one in columns for name in one.question.split("|") if name and name != "text")
         self.question_keys: tuple[str, ...] = (*QUESTION_KEYS, *(name for name in asking if name not in QUESTION_KEYS))
         self._rows = rows
+        present: set[str] = set()  # a file has few of the keys that there may be, and VQAv2's has 214,354 rows
+        for row in rows:
+            present.update(row.cells, row.doc)
+        self.question_keys = tuple(key for key in self.question_keys if key in present)
+        self.image_keys = tuple(key for key in IMAGE_KEYS if key in present)
+        self._has_category = "category" in present
+        self._has_options = not present.isdisjoint({"options", "A"})
 
     @cached_property
     def _images(self) -> Mapping[str, frozenset[str]]:
         """Sample id -> stems of its images; empty where no row names any of them."""
-        named = {stem for row in self._rows for stem in row_images(row)}
+        named = {stem for row in self._rows for stem in row_images(row, self.image_keys)} if self.image_keys else set()
         if not named:
             return {}
         stems = {name: frozenset(sample_images(sample)) for name, sample in self._samples.items()}
@@ -78,7 +93,7 @@ class Checker:
         question = plain(sample.question)
         if not question or holds(text, question):
             return True
-        removed = self._task.prompt.remove if self._task else ""
+        removed = self.task.prompt.remove if self.task else ""
         if removed and holds(text, plain(sample.question.replace(removed, " "))):
             return True
         if self._reader in QUERY_READERS and key != "prompt" and holds(question, text):
@@ -87,22 +102,22 @@ class Checker:
 
     def _messages(self, sample: Sample) -> Iterable[str]:
         """What the task sends to a model: it may reword a question, as MuirBench's pasted images do."""
-        if self._task is None:
+        if self.task is None:
             return
         from emma_eval.prompts import build_requests
 
-        for request in build_requests(self._task, [sample]):
+        for request in build_requests(self.task, [sample]):
             yield plain(request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0])
 
     def _image(self, row: AnswerRow, sample: Sample) -> str | None:
-        named = row_images(row) if self._images else []
+        named = row_images(row, self.image_keys) if self._images else []
         own = self._images.get(sample.id)
         if not named or not own or not own.isdisjoint(named):
             return None
         return f"its image {shown(named[0])} is not that of sample {sample.id!r}, {shown(min(own))}"
 
     def _told_category(self, row: AnswerRow, sample: Sample) -> str | None:
-        category = row.text("category")
+        category = row.text("category") if self._has_category else ""
         if not category or not sample.category or category == sample.category:
             return None
         if category in self._categories or self._reader in CATEGORY_READERS:
@@ -110,12 +125,12 @@ class Checker:
         return None
 
     def _options(self, row: AnswerRow, sample: Sample, pass_index: int) -> str | None:
-        if not sample.options:
+        if not sample.options or not self._has_options:
             return None
         told = row_options(row)
         if not told:
             return None
-        shown_options = pass_options(sample, self._task)[pass_index]
+        shown_options = pass_options(sample, self.task)[pass_index]
         for letter, text in told.items():
             own = shown_options.get(letter, "")
             if not same_option(text, own):

@@ -27,6 +27,9 @@ def content_join(samples: Sequence[Sample], task: TaskConfig | None, checker: Ch
     return Join("image and question", _Content(samples, task, checker, passes).find)
 
 
+IMAGE_AS_ID = frozenset({"mme_folder", "textvqa_json"})  # readers of benchmarks whose id in LLaVA's files is the image
+
+
 class _Content:
     def __init__(self, samples: Sequence[Sample], task: TaskConfig | None, checker: Checker, passes: Passes) -> None:
         self._samples, self._checker, self._passes = samples, checker, passes
@@ -42,7 +45,7 @@ class _Content:
 
     def find(self, _: int, row: AnswerRow) -> Key | None:
         """The one sample with the row's image that nothing in the row contradicts."""
-        stems, folder = row_images(row), ""
+        stems, folder = row_images(row, self._checker.image_keys), ""
         named = row.text("question_id")
         if not stems and (self._reader == "textvqa_json" or (self._reader == "mme_folder" and "/" in named)):
             stems, folder = [image_stem(named)], named.rpartition("/")[0].partition("/")[0]

@@ -61,9 +61,9 @@ def image_stem(name: Any) -> str:
     return (base.lstrip("0") or "0") if base.isdecimal() else base
 
 
-def row_images(row: AnswerRow) -> list[str]:
+def row_images(row: AnswerRow, keys: Iterable[str] = IMAGE_KEYS) -> list[str]:
     """The stems of the images that the row names."""
-    return [stem for key in IMAGE_KEYS if (stem := image_stem(row.get(key)))]
+    return [stem for key in keys if (stem := image_stem(row.get(key)))]
 
 
 def row_options(row: AnswerRow) -> Mapping[str, str]:

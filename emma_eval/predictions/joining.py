@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from emma_eval.errors import UserError
 from emma_eval.predictions.checking import Checker, shown
 from emma_eval.predictions.joins import Join, joins_of, told_pass
-from emma_eval.predictions.rows import ID_KEYS, AnswerRow
+from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
 from emma_eval.text import counted
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    pass
 
 MEND = "give the rows a question, a prompt, or image and category"
 
@@ -39,25 +39,22 @@ class Joined:
         return bool(self.found) and not self.contradictions
 
 
-def join_rows(
-    path: Path, rows: Sequence[AnswerRow], samples: Sequence[Sample], task: TaskConfig | None
-) -> list[Key | None]:
+def join_rows(path: Path, rows: Sequence[AnswerRow], checker: Checker) -> list[Key | None]:
     """(sample id, pass) of each row; None for a question that is not among the samples.
 
     Raises UserError for a row that contradicts its sample, for rows that no way joins, or more than one.
     """
-    checker = Checker(samples, rows, task)
     for row in rows:
         try:
             told_pass(row)
         except ValueError as error:
             raise UserError(f"{path}, {row.place}: {error}") from error
-    tried = [_tried(join, rows, checker) for join in joins_of(task, samples, rows, checker)]
+    tried = [_tried(join, rows, checker) for join in joins_of(checker.task, checker.samples, rows, checker)]
     best = max(tried, key=lambda one: (one.found, bool(one.contradictions)))  # in doubt the one that is refused
     if not best.found or best.contradictions:
         raise _refused(path, rows, tried)
     others = [one for one in tried if one is not best and one.fits and _differ(one.keys, best.keys)]
-    if others and not _alone_complete(best, others, samples):
+    if others and not _alone_complete(best, others, checker.samples):
         row, mine, theirs = next(
             (row, a, b)
             for row, a, b in zip(rows, best.keys, others[0].keys, strict=True)
@@ -110,7 +107,7 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
     if not first.name:
         return UserError(
             f"{path}, {first.place}: no id; one of the keys {', '.join(ID_KEYS)} is expected, the row has "
-            f"{', '.join(map(repr, first.cells)) or 'none'}; rows without are joined by image and question, or by "
+            f"{listed(first.cells)}; rows without are joined by image and question, or by "
             "their order where there are as many as questions and each has its question"
         )
     return UserError(

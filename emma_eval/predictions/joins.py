@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emma_eval.predictions.checking import Checker, pass_options
-from emma_eval.predictions.evidence import row_images
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.readers.mmbench_tsv import PASS
 from emma_eval.types import Key, Sample
@@ -37,16 +36,19 @@ def joins_of(
 ) -> Iterator[Join]:
     """Every way in which rows of the task's answer files may name their samples, the exact ones first."""
     from emma_eval.predictions import benchmarks
-    from emma_eval.predictions.content import content_join
+    from emma_eval.predictions.content import IMAGE_AS_ID, content_join
 
     passes = Passes(samples, task)
     yield Join("the task's own ids", by_id(samples, passes))
+    if any("index" in row.cells for row in rows):  # VLMEvalKit's own number, which may stand before the benchmark's id
+        yield Join("the ids beside the index", by_id(samples, passes, keys=("id", "pid", "Index", "idx")))
     if task is not None:
         yield from benchmarks.joins(task, samples, passes)
-    yield content_join(samples, task, checker, passes)
-    if not any(row.name or row_images(row) for row in rows):
+    if checker.question_keys and (checker.image_keys or (task and task.reader in IMAGE_AS_ID)):
+        yield content_join(samples, task, checker, passes)
+    if checker.question_keys and not checker.image_keys and not any(row.name for row in rows):
         yield from _by_position(samples, rows, checker)
-    if not passes.circular:
+    if checker.question_keys and not passes.circular:
         more = ("question_id",) if task and task.reader == "vizwiz_json" else ()  # LLaVA's: the ids are no numbers
         yield Join("row numbers", _by_number(samples, checker, (*NUMBER_KEYS, *more)))
 
@@ -80,12 +82,14 @@ def told_pass(row: AnswerRow) -> int:
     return 0
 
 
-def by_id(samples: Sequence[Sample], passes: Passes, aliases: Mapping[str, str] | None = None) -> Find:
-    """By the id, or an alias of it; for circular tasks index + 1,000,000 a pass too."""
+def by_id(
+    samples: Sequence[Sample], passes: Passes, aliases: Mapping[str, str] | None = None, keys: Sequence[str] = ()
+) -> Find:
+    """By the id, or an alias of it; for circular tasks index + 1,000,000 a pass too. `keys`: of the id, if not all."""
     known = {sample.id: sample.id for sample in samples} if aliases is None else aliases
 
     def find(_: int, row: AnswerRow) -> Key | None:
-        name = row.name
+        name = next(filter(None, map(row.number, keys)), "") if keys else row.name
         if name in known:
             return passes.key(known[name], row)
         if passes.circular and name.isdecimal() and int(name[:18]) >= PASS:
@@ -135,7 +139,7 @@ def _by_number(samples: Sequence[Sample], checker: Checker, keys: Sequence[str])
     """By the row's number in the data, from 0, in VLMEvalKit's, lmms-eval's and LLaVA's files; with its question."""
 
     def find(_: int, row: AnswerRow) -> Key | None:
-        name = next((text for key in keys if (text := row.text(key))), "")
+        name = next((text for key in keys if (text := row.number(key))), "")
         number = int(name) if name.isdecimal() and len(name) <= 9 else len(samples)
         if number >= len(samples) or told_pass(row) or not checker.can_tell(row, samples[number]):
             return None

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
 from emma_eval.garbage import no_garbage_collection
-from emma_eval.predictions.answer_key import find_answer_key
+from emma_eval.predictions.answer_key import TEXT, find_answer_key, repeats_questions
+from emma_eval.predictions.checking import Checker
+from emma_eval.predictions.evidence import plain
 from emma_eval.predictions.files import answer_rows
 from emma_eval.predictions.joining import join_rows
 from emma_eval.predictions.joins import Passes
-from emma_eval.predictions.rows import AnswerRow, is_none, written
+from emma_eval.predictions.rows import AnswerRow, is_none, listed, written
 from emma_eval.text import counted
 from emma_eval.types import Answer, Answers, Key, Sample
 
@@ -52,10 +54,11 @@ def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
         extracted = bool(task and task.scorer_config(protocol).options.get("extraction") == "done")
-        questions = {sample.question.strip() for sample in samples} - {""}
+        questions = {plain(sample.question) for sample in samples} - {""}
         key = find_answer_key(path, rows, questions, answer_key, extracted)
         texts = [_answer(path, row, key) for row in rows]
-        keys = join_rows(path, rows, samples, task)
+        text_asks = key != TEXT and repeats_questions(rows, questions)
+        keys = join_rows(path, rows, Checker(samples, rows, task, (TEXT,) if text_asks else ()))
     return _collected(path, rows, texts, keys, ignore_foreign)
 
 
@@ -105,8 +108,7 @@ def _answer(path: Path, row: AnswerRow, key: str) -> str | None:
     """The answer; None where the row records a failure. Raises UserError for a row without one."""
     if key not in row.cells:
         raise UserError(
-            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has "
-            f"{', '.join(map(repr, row.cells)) or 'nothing'}"
+            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has {listed(row.cells)}"
         )
     value: Any = row.cells[key]
     while key in LISTS and isinstance(value, list) and len(value) == 1:

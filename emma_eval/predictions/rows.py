@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # What tells a question apart, in the order in which a row with several is read.
 ID_KEYS = ("question_id", "questionId", "index", "id", "pid", "Index", "idx", "image_id", "image", "doc_id")
+
+
+MOST_KEYS = 20  # named in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,18 @@ class AnswerRow:
     @property
     def name(self) -> str:
         """The row's id as text, empty if it has none."""
-        return next((text for key in ID_KEYS if (text := self.text(key))), "")
+        return next((name for key in ID_KEYS if (name := self.number(key))), "")
+
+    def number(self, key: str) -> str:
+        """The cell as text, a whole number without the `.0` that pandas writes behind it in a column with gaps."""
+        text = self.text(key)
+        return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def listed(keys: Iterable[str]) -> str:
+    """A row's keys for a message."""
+    names = [f"{key!r:.40}" for key in keys]
+    return ", ".join(names[:MOST_KEYS]) + (f" and {len(names) - MOST_KEYS} more" if names[MOST_KEYS:] else "") or "none"
 
 
 def written(value: Any) -> str | None:

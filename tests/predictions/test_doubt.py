@@ -179,7 +179,9 @@ def test_the_user_settles_it(tmp_path, key):
 
 
 def test_a_key_that_no_row_has(tmp_path):
-    refused(tmp_path, "--answer-key txt: no row has that key; did you mean 'text'", ROWS, answer_key="txt")
+    refused(
+        tmp_path, "--answer-key 'txt': no row has that key; they have 'question_id', .*'text'", ROWS, answer_key="txt"
+    )
 
 
 def test_a_row_without_the_files_key(tmp_path):
