@@ -163,7 +163,9 @@ def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ..
     content = read_yaml(path)
     if "extends" not in content:
         return content
-    base = str(content.pop("extends"))
+    base = content.pop("extends")
+    if not isinstance(base, str):
+        raise UserError(f"{path}: key 'extends': the name of a task or base is expected, not {type(base).__name__}")
     if base not in files:
         raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(base, files)}")
     inherited = _read_merged(files[base], files, (*children, path))
