@@ -45,7 +45,7 @@ class TaskConfig(Strict):
     split: str
     homepage: str = Field(default="", description="where the official files come from")
     reader: str
-    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple)]] = Field(
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
     suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")

@@ -52,15 +52,16 @@ TABLE = {
     "expected": {"samples": [2], "releases": {"r": {"questions": "0", "note": ""}}},
 }
 ROWS = [
-    {"id": 1, "question": "Which?", "image": "a.png", "options": "(a) x (b) y", "answer": "(a)", "category": "k"}
-    | {"number": number}
+    {"question": "Which?", "image": "a.png", "options": "(a) x (b) y", "answer": "(a)", "category": "k"}
+    | {"id": number, "number": number}
     for number in (1, 2)
 ]
 KEYS = sorted({key for part in (TABLE, *(v for v in TABLE.values() if isinstance(v, dict))) for key in part})
 SHIPPED = sorted(path.stem for path in tasks_folder().glob("*.yaml"))
 YAML_PIECES = st.sampled_from(
     ["title: ", "prompt: ", "extends: ", "expected: {samples: ", "}", "]", "[", "{", "\n", "  ", "- ", "&a ", "*a",
-     "? ", "<<: *a", "!!int ", "!!bool ", "!!float x", "!!timestamp ", "!!binary x", "!!set ", "!!python/name:os.system ",
+     "? ", "<<: *a", "!!int ", "!!bool ", "!!float x", "!!timestamp ", "!!binary x", "!!set ",
+     "!!python/name:os.system ",
      "2001-99-99", "2001-01-01 99:99:99", "0x", "0b2", "1_", "9" * 5000, ".inf", ".nan", "~", "'", '"', "|", ">", "# ",
      "\ud800", "\0", "\x85", "%YAML 9.9\n", "---\n", "...\n", "\t", "pope", "1:2:3", "="]
 )  # fmt: skip
