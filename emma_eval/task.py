@@ -45,7 +45,7 @@ class TaskConfig(Strict):
     split: str
     homepage: str = Field(default="", description="where the official files come from")
     reader: str
-    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple)]] = Field(
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
     suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
@@ -163,7 +163,9 @@ def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ..
     content = read_yaml(path)
     if "extends" not in content:
         return content
-    base = str(content.pop("extends"))
+    base = content.pop("extends")
+    if not isinstance(base, str):
+        raise UserError(f"{path}: key 'extends': the name of a task or base is expected, not {type(base).__name__}")
     if base not in files:
         raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(base, files)}")
     inherited = _read_merged(files[base], files, (*children, path))

@@ -96,7 +96,9 @@ class HubConfig(Strict):
     @field_validator("files", mode="before")
     @classmethod
     def _files_are_paths(cls, files: Any) -> Any:
-        return tuple(inside(str(file)) for file in files) if isinstance(files, list) else files
+        if not isinstance(files, list):
+            return files
+        return tuple(inside(file) if isinstance(file, str) else file for file in files)
 
     @model_validator(mode="after")
     def _gives_rows_or_files(self) -> HubConfig:

@@ -48,7 +48,11 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 def _read_subtask(folder: Path) -> list[Sample]:
     pictures = folder / "images" if (folder / "images").is_dir() else folder
-    names = {path.stem: path.name for path in sorted(pictures.iterdir()) if not path.name.endswith((".txt", ".gz"))}
+    names = {
+        path.stem: path.name
+        for path in sorted(pictures.iterdir())
+        if not path.name.endswith((".txt", ".gz")) and path.name[0] != "."
+    }
     make = _maker(folder.name)
     samples: list[Sample] = []
     for path in sorted(_text_files(folder)):
@@ -77,7 +81,8 @@ def _read_table(path: Path, pictures: Path) -> list[Sample]:
 
 def _text_files(subtask: Path) -> Iterator[Path]:
     texts = subtask / "questions_answers_YN"
-    return (texts if texts.is_dir() else subtask).glob("*.txt*")
+    paths = (texts if texts.is_dir() else subtask).glob("*.txt*")
+    return (path for path in paths if not path.name.startswith("."))  # macOS leaves `._1.txt` beside `1.txt`
 
 
 def _lines(path: Path) -> list[str]:
