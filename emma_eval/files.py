@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -21,6 +22,7 @@ LARGEST = 2**33  # bytes of a data file: the largest, tables with pictures in th
 _SMALL = 2**26  # bytes to which any gzip file may unpack
 _MOST_PACKED = 100  # what a larger one may unpack to, times its size: annotations reach 30, a bomb 1,000
 _HEAD = 512
+_BLOCK = 2**20
 _LFS = b"version https://git-lfs.github.com/spec/"
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO (named pipe)"),
@@ -81,6 +83,12 @@ def require_inside(path: Path) -> None:
         )
 
 
+def require_within(path: Path, folder: Path) -> None:
+    """Raise UserError where links on the path lead out of the folder, in which something is to be written."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
+
+
 def _home(root: Path) -> Path:
     """The root; of a snapshot in the Hugging Face cache, whose files are links to `blobs`, the repository's folder."""
     return root.parent.parent if root.parent.name == "snapshots" else root
@@ -117,7 +125,7 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     """The whole file, decompressed. Raises UserError naming the file: missing, no regular file, larger than `most`."""
     try:
         with open_regular(path, most) as file:
-            data = _decompressed(file, most) if path.suffix == ".gz" else file.read(most + 1)
+            data = _decompressed(file, most) if path.suffix == ".gz" else file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except gzip.BadGzipFile as error:
@@ -137,14 +145,17 @@ def _decompressed(file: IO[bytes], most: int) -> bytes:
     """A gzip file's content. Raises UnfitFileError for one that grows as only a bomb does."""
     packed = os.fstat(file.fileno()).st_size
     allowed = min(most, max(_SMALL, _MOST_PACKED * packed))
+    data = bytearray()
     with gzip.open(file) as unpacked:
-        data = unpacked.read(allowed + 1)
-    if len(data) > allowed:
-        raise UnfitFileError(f"its {in_bytes(packed)} unpack to more than {in_bytes(allowed)}, as no such file does")
-    return data
+        while block := unpacked.read(_BLOCK):
+            data += block
+            if len(data) > allowed:
+                what = f"its {in_bytes(packed)} unpack to more than {in_bytes(allowed)}, as no such file does"
+                raise UnfitFileError(what)
+    return bytes(data)
 
 
-def open_regular(path: Path, most: int = LARGEST) -> IO[bytes]:
+def open_regular(path: Path, most: int = LARGEST) -> BufferedReader:
     """A regular file, open for reading.
 
     Raises OSError, UnfitFileError for anything else: opening a FIFO waits for ever, reading a device never ends.
@@ -248,6 +259,6 @@ def lock(file: IO[str], *, wait: bool) -> bool:
 
 
 def sha256_of_file(path: Path) -> str:
-    """The hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    """The hex SHA-256 of a file's bytes. Raises OSError."""
+    with open_regular(path, sys.maxsize) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

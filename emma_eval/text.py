@@ -31,13 +31,15 @@ def writable(text: str) -> str:
 def printable(text: str) -> str:
     r"""The text with `\x1b` for ESC and the like for the other control characters but line ends and tabs.
 
+    JSON stays JSON: what it may hold unescaped of them becomes `\u009b`.
+
     Whatever comes from a file goes through here before it reaches a terminal.
     """
     return _CONTROL.sub(lambda found: _escaped(found[0]), text)
 
 
 def _escaped(character: str) -> str:
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    return f"\\x{ord(character):02x}" if ord(character) < 32 else f"\\u{ord(character):04x}"
 
 
 def told(message: str) -> str:

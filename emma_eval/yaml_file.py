@@ -120,4 +120,4 @@ def _require_shallow(text: str) -> None:
     for event in yaml.parse(text, Loader=_SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise yaml.constructor.ConstructorError(None, None, _DEEP, event.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, _DEEP, event.start_mark)  # type: ignore[arg-type]

@@ -79,10 +79,13 @@ def _require_unique_ids(task: TaskConfig, reader: Reader, samples: list[Sample])
             )
 
 
-def load_local(task: TaskConfig, root: Path | None, *, need_images: bool = False) -> list[Sample]:
+def load_local(
+    task: TaskConfig, root: Path | None, *, need_images: bool = False, allow_partial: bool = False
+) -> list[Sample]:
     """As load_samples, all of them and from this machine alone: official files, or what `data fetch` has brought."""
     fetched = fetched_for(task, root, *locate_files(task, root))
-    return load_samples(task if fetched else task.model_copy(update={"hub": None}), root, need_images=need_images)
+    local = task if fetched else task.model_copy(update={"hub": None})
+    return load_samples(local, root, need_images=need_images, allow_partial=allow_partial)
 
 
 def fetched_for(

@@ -48,11 +48,12 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 def _read_subtask(folder: Path) -> list[Sample]:
     pictures = folder / "images" if (folder / "images").is_dir() else folder
-    names = {
-        path.stem: path.name
-        for path in sorted(pictures.iterdir())
-        if not path.name.endswith((".txt", ".gz")) and path.name[0] != "."
-    }
+    names: dict[str, str] = {}
+    for path in sorted(pictures.iterdir()):
+        if path.name.endswith((".txt", ".gz")) or path.name.startswith(".") or path.is_dir():
+            continue
+        if names.setdefault(path.stem, path.name) != path.name:
+            raise UserError(f"{pictures}: {names[path.stem]} and {path.name}: which is the picture? delete the other")
     make = _maker(folder.name)
     samples: list[Sample] = []
     for path in sorted(_text_files(folder)):

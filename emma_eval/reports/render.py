@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
+from emma_eval.table_file import spreadsheet_safe
 
 if TYPE_CHECKING:
     import rich.console
@@ -71,17 +72,13 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def csv(tables: Sequence[Table]) -> str:
-    """One line a value, with unrounded numbers, source and remarks."""
+    """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
     import pandas as pd
 
-    records = [record for table in tables for record in table.records]
-    records = [{key: _no_formula(value) for key, value in record.items()} for record in records]
+    records = [
+        {key: spreadsheet_safe(cell) for key, cell in record.items()} for table in tables for record in table.records
+    ]
     return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
-
-
-def _no_formula(value: object) -> object:
-    """A text that a spreadsheet would compute gets an apostrophe before it, which makes it a text there too."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
 
 
 def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
