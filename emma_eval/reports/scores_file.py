@@ -92,12 +92,12 @@ class Counts(Record):
 class Endings(Record):
     """Why the answers to the task's requests ended, and which tell that something is amiss."""
 
-    stop: int = Field(description="the model ended its answer")
-    length: int = Field(description="cut off at the most new tokens that the task allows")
-    error: int = Field(description="no answer: see `failed`")
-    unknown: int = Field(default=0, description="the model, or a record of before this was kept, does not say")
-    empty: int = Field(default=0, description="answers without a text")
-    prompts_cut: int = Field(default=0, description="prompts longer than the model reads, cut on the right")
+    stop: Count = Field(description="the model ended its answer")
+    length: Count = Field(description="cut off at the most new tokens that the task allows")
+    error: Count = Field(description="no answer: see `failed`")
+    unknown: Count = Field(default=0, description="the model, or a record of before this was kept, does not say")
+    empty: Count = Field(default=0, description="answers without a text")
+    prompts_cut: Count = Field(default=0, description="prompts longer than the model reads, cut on the right")
 
     @property
     def answered(self) -> int:

@@ -6,6 +6,7 @@ Every way in which two runs can differ in what they asked gives two columns.
 import csv as csv_module
 import io
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -229,3 +230,13 @@ def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(publi
     ]
     (other,) = leaderboard(runs, published, measured_only=True)
     assert [row.cells[0].place for row in other.rows] == [1, 2]
+
+
+def test_pictures_resized_otherwise_are_told_and_make_a_row_of_their_own(published):
+    run = scored(gqa())
+    model = run.scores.model.model_copy(update={"fast_preprocess": True})
+    fast = ScoredRun(Path("fast"), run.scores.model_copy(update={"model": model}))
+    (general,) = leaderboard([run, fast], published, measured_only=True)
+    marks = {row.label: row.cells[0].marks for row in general.rows if "measured" in row.label}
+    assert list(marks) == ["my-emma, run (measured)", "my-emma, fast (measured)"]
+    assert "resized by --fast-preprocess" in dict(general.footnotes)[marks["my-emma, fast (measured)"][0]]
