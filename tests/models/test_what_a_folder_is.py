@@ -290,6 +290,27 @@ def test_folders_without_weights_are_told_for_what_they_are(
     fails(folder, str(folder), fragment)
 
 
+@pytest.mark.parametrize("prefix", ["base_model.model.", "module.", "language_model."])
+def test_names_of_another_layout(prefix: str, tmp_path: Path) -> None:
+    name = "model.embed_tokens.weight"
+    folder = changed(tmp_path, lambda tensors: tensors.update({prefix + name: tensors.pop(name)}))
+    fails(folder, f"{name} (420, 32) is missing", f"there is {prefix}{name}")
+
+
+def test_a_training_folder_around_checkpoints(tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (tmp_path / "outputs").mkdir()
+    folder.rename(tmp_path / "outputs" / "checkpoint-500")
+    fails(tmp_path / "outputs", "no config.json", "checkpoint-500")
+
+
+@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.bin", "non_lora_trainables.bin"])
+def test_each_part_of_an_adapter_is_a_sign_of_it(file: str, tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (folder / file).write_text("{}")
+    fails(folder, "LoRA adapter", file)
+
+
 def test_an_adapter_beside_weights_is_a_doubt(tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "vicuna"}')
