@@ -50,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     if args.image and not args.image.is_file():
         raise UserError(f"no picture {args.image}")
     model = load_model(args.model, dtype=args.dtype)
-    print(f"{args.model}: {model.built}", file=sys.stderr)
     request = Request(
         sample_id="ask",
         round_id=0,
@@ -64,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
         (generation,) = model.ask([request])
     except SampleError as error:
         raise UserError(str(error)) from error
+    cut_off = f"; the answer was cut off at {args.max_new_tokens} tokens" * (generation.finish_reason == "length")
+    cut = "; the prompt was cut: it is longer than the model reads" * prompt.cut
+    print(f"{args.model}: {model.built}{cut_off}{cut}", file=sys.stderr)
     facts = {
         "input_ids": prompt.input_ids,
         "instruction_ids": prompt.instruction_ids,

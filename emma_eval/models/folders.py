@@ -119,7 +119,9 @@ def _checkpoint(folder: Path) -> Path:
     """The folder, which must hold a whole model."""
     refuse_adapter(folder)
     if not is_regular(folder / "config.json"):
-        raise UserError(f"{folder} is no checkpoint folder: it has no config.json")
+        inner = next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None)
+        more = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""
+        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{more}")
     return folder
 
 
@@ -128,7 +130,9 @@ def _places(name: str, checkpoint: Path) -> list[Path]:
     beside = (checkpoint.absolute().parent, checkpoint.resolve().parent)
     last = Path(name).name  # `openai/clip-...` or a path of another machine
     places = [*(parent / name for parent in beside), *_at_home(name), checkpoint / name]
-    return list(dict.fromkeys([*places, *(parent / last for parent in beside), checkpoint / last]))
+    if last not in ("", ".."):
+        places += [*(parent / last for parent in beside), checkpoint / last]
+    return list(dict.fromkeys(places))
 
 
 def _at_home(name: str) -> list[Path]:

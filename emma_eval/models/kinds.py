@@ -11,7 +11,7 @@ from emma_eval.errors import UserError
 from emma_eval.json_file import read_object
 from emma_eval.models.places import is_regular
 
-ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin", "non_lora_trainables.bin")
 PROJECTOR = "mm_projector.bin"
 OTHER_LAYOUTS = {
     "*.gguf": "a GGUF file (llama.cpp's)",

@@ -154,6 +154,10 @@ def test_rotary_positions_that_are_not_computed(rope: dict[str, Any], tmp_path: 
         ("sliding_window", 4096),
         ("layer_types", ["full_attention", "sliding_attention"]),
         ("partial_rotary_factor", 0.25),
+        ("s2_scales", "336,672"),
+        ("final_logit_softcapping", 30.0),
+        ("use_qk_norm", True),
+        ("num_local_experts", 8),
         ("torch_dtype", "int8"),
         ("quantization_config", {"quant_method": "gptq"}),
         ("quantization_config", {}),
@@ -187,6 +191,8 @@ def test_settings_that_are_not_computed_are_refused_by_name(key: str, value: Any
         ("rope_scaling", {"type": "linear", "factor": 4}),
         ("mm_use_im_start_end", False),
         ("num_learnable_tokens", 0),
+        ("use_qk_norm", False),
+        ("mm_resampler_type", None),
     ],
 )
 def test_settings_without_effect_or_computed_are_taken(key: str, value: Any, tmp_path: Path) -> None:

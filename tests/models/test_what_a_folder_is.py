@@ -144,7 +144,14 @@ def test_tied_embeddings_beside_a_head_of_their_own(tmp_path: Path) -> None:
 def test_one_line_says_what_was_built(tmp_path: Path) -> None:
     line = built(replace(EMMA, version="v3").write(tmp_path))
     assert "\n" not in line
-    for part in ("EMMA v3", "2 layers x 32", "mlp2x_gelu", str(tmp_path / "tiny-clip"), "layer -2", "float32 on cpu"):
+    for part in (
+        "EMMA v3",
+        "2 layers x 32",
+        "mlp2x_gelu",
+        "tower tiny-clip beside the checkpoint",
+        "layer -2",
+        "float32 on cpu",
+    ):
         assert part in line
     assert "NOTE" not in line
 
@@ -290,6 +297,27 @@ def test_folders_without_weights_are_told_for_what_they_are(
     fails(folder, str(folder), fragment)
 
 
+@pytest.mark.parametrize("prefix", ["base_model.model.", "module.", "language_model."])
+def test_names_of_another_layout(prefix: str, tmp_path: Path) -> None:
+    name = "model.embed_tokens.weight"
+    folder = changed(tmp_path, lambda tensors: tensors.update({prefix + name: tensors.pop(name)}))
+    fails(folder, f"{name} (420, 32) is missing", f"there is {prefix}{name}")
+
+
+def test_a_training_folder_around_checkpoints(tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (tmp_path / "outputs").mkdir()
+    folder.rename(tmp_path / "outputs" / "checkpoint-500")
+    fails(tmp_path / "outputs", "no config.json", "checkpoint-500")
+
+
+@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.bin", "non_lora_trainables.bin"])
+def test_each_part_of_an_adapter_is_a_sign_of_it(file: str, tmp_path: Path) -> None:
+    folder = LLAVA.write(tmp_path)
+    (folder / file).write_text("{}")
+    fails(folder, "LoRA adapter", file)
+
+
 def test_an_adapter_beside_weights_is_a_doubt(tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "vicuna"}')
@@ -329,7 +357,7 @@ def test_a_file_is_no_model(tmp_path: Path) -> None:
 def test_a_tower_is_found_beside_the_checkpoint_by_the_last_part_of_its_name(name: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, mm_vision_tower=name)
-    assert str(tmp_path / "tiny-clip") in built(folder)
+    assert "tiny-clip beside the checkpoint" in built(folder)
 
 
 def test_a_link_to_a_checkpoint_finds_the_tower_beside_it(tmp_path: Path) -> None:

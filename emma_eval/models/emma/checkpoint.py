@@ -80,7 +80,9 @@ def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], sour
     """The expected tensors. Raises UserError naming the first that is missing, or misshaped with both shapes."""
     for name, shape in expected.items():
         if name not in tensors:
-            raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing")
+            alike = next((other for other in tensors if other.endswith(f".{name}")), "")
+            there = f"; there is {alike}, so the names are of another layout" if alike else ""
+            raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing{there}")
         if (kind := tensors[name].dtype) not in WEIGHT_TYPES:
             raise UserError(
                 f"{source}: tensor {name} is of type {str(kind).removeprefix('torch.')}: quantised weights are not "

@@ -85,7 +85,8 @@ def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> t
             f"({TOWER}vision_tower.*); set it to false if CLIP was not trained"
         )
     towers = load_towers(tower, config.vision_layer, text_layer, override)
-    origin = f"the shards (trained; configured as {tower})" if override else str(tower)
+    place = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
+    origin = f"the shards (trained; configured as {place})" if override else place
     return towers, read_processor(tower, towers.image_size, config.pad_to_square), origin
 
 

@@ -28,7 +28,12 @@ MUST_BE = {  # besides null: the one value that changes nothing
     "s2": False,
     "partial_rotary_factor": 1.0,
 }
-MUST_BE_ABSENT = ("mm_resampler_type", "quantization_config", "attention_chunk_size", "vision_config", "text_config")
+MUST_BE_ABSENT = (  # or false; each is what another model of transformers computes with
+    "mm_resampler_type", "attention_chunk_size", "vision_config", "text_config", "s2_scales", "attn_logit_softcapping",
+    "final_logit_softcapping", "logit_scale", "logits_scaling", "attention_multiplier", "embedding_multiplier",
+    "residual_multiplier", "scale_emb", "clip_qkv", "qkv_bias", "use_qk_norm", "qk_norm", "num_experts",
+    "num_local_experts", "no_rope_layers",
+)  # fmt: skip
 # Of training, or without effect unless another setting is one that is refused.
 WITHOUT_EFFECT = frozenset({
     "mm_hidden_size", "mm_projector_lr", "mm_vision_tower_lr", "mm_tunable_parts", "mm_newline_position",
@@ -51,7 +56,7 @@ def refuse_unsupported(settings: Settings) -> None:
             "take the checkpoint in float16 or bfloat16"
         )
     for key in MUST_BE_ABSENT:
-        if raw.get(key) is not None:
+        if raw.get(key) not in (None, False):
             raise UserError(f"{settings.path}: {key} {raw[key]!r:.60} is not supported (null is)")
     for key, only in MUST_BE.items():
         value = raw.get(key)
