@@ -101,7 +101,7 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
         also = f" (and so in {counted(more, 'more row')})" if more else ""
         return UserError(
             f"{path}, {row.place}: joined by {nearest.join.name}, {told}{also}; these answers are to other data, or "
-            "the row has another's id"
+            f"the row has another's id{_begun_anew(rows)}"
         )
     first = rows[0]
     if not first.name:
@@ -113,4 +113,13 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
     return UserError(
         f"{path}: none of its {counted(len(rows), 'row')} answers a question of the data, the first is to "
         f"{shown(first.name)}; take the task and split that they are for, or {MEND}"
+    )
+
+
+def _begun_anew(rows: Sequence[AnswerRow]) -> str:
+    """The mend for ids that stand several times, as POPE's do that begin anew in each of its files."""
+    names = [row.name for row in rows]
+    twice = len(set(names)) < len(names) and not any(row.text("category") for row in rows)
+    return (
+        "; ids stand twice: if they begin anew in each category's file, give the rows their category" if twice else ""
     )

@@ -225,3 +225,36 @@ def test_nan_and_null_are_no_answer(tmp_path, written):
 )
 def test_a_broken_file(tmp_path, name, content, match):
     refused(tmp_path, match, content, name=name)
+
+
+# what people's files look like
+
+
+def test_ids_of_a_column_with_gaps(tmp_path):
+    content = "question_id,prediction\n" + "".join(f"{sample.id}.0,{sample.id}\n" for sample in SAMPLES)
+    assert read(tmp_path, content, name="a.csv") == {sample.id: sample.id for sample in SAMPLES}
+
+
+def test_the_benchmarks_own_rows_with_a_response(tmp_path):
+    """`text` is the question there, and is compared as one."""
+    rows = [{"question_id": s.id, "text": s.question, "label": "yes", "response": s.id} for s in SAMPLES]
+    assert read(tmp_path, rows) == {sample.id: sample.id for sample in SAMPLES}
+    rows[0]["text"], rows[1]["text"] = rows[1]["text"], rows[0]["text"]
+    refused(tmp_path, "line 1: .*its text 'Is there a random 1\\?' is not what sample '0' asks", rows)
+
+
+def test_the_benchmarks_own_file_holds_no_answers(tmp_path):
+    rows = [{"question_id": s.id, "text": f"{s.question}\nAnswer briefly.", "category": s.category} for s in SAMPLES]
+    refused(tmp_path, "no answer; one of the keys", rows)
+
+
+def test_the_benchmarks_id_beside_vlmevalkits_index(tmp_path):
+    samples = [Sample(f"validation_Art_{number}", f"What is {number}?") for number in range(3)]
+    rows = [{"index": 7 + n, "id": s.id, "question": s.question, "prediction": s.id} for n, s in enumerate(samples)]
+    assert read(tmp_path, rows, samples, load_task("mmmu")) == {sample.id: sample.id for sample in samples}
+
+
+def test_official_rows_of_all_three_files_whose_image_and_question_recur(tmp_path):
+    samples = [Sample(s.id, "Is there a cat?", category=s.category, meta=s.meta) for s in SAMPLES]
+    rows = [{"question_id": s.meta["question_id"], "text": s.question, "response": "yes"} for s in samples]
+    refused(tmp_path, "category", rows, samples)
