@@ -37,6 +37,12 @@ def test_each_picture_has_its_marker():
     assert "USER: <image>\n<image>\nWhich is redder? ASSISTANT:" in render_prompt("Which is redder?", None, 2)
 
 
+def test_with_nothing_to_say_the_template_has_no_blanks():
+    """As the reference's conversation template renders an empty message, which only a text-only request can have."""
+    assert render_prompt("", None, False).endswith("polite answers to the user's questions. USER:ASSISTANT:")
+    assert render_prompt("", None, True).endswith("USER: <image>\n ASSISTANT:")
+
+
 def test_braces_in_a_question_are_left_alone():
     assert "USER: What is {message} in {0}? ASSISTANT:" in render_prompt("What is {message} in {0}?", None, False)
 
@@ -128,3 +134,10 @@ def test_braces_in_options_are_left_alone():
     sample = Sample("1", "Which?", (), ("A",), ("{text}", "{letter}"))
     request = only(build_requests(load_task("seed"), [sample]))
     assert "A. {text}\nB. {letter}\n" in request.prompt
+
+
+def test_an_image_without_ocr_tokens_keeps_their_line():
+    sample = Sample("1", "What is IT?", (Picture(),))
+    request = only(build_requests(load_task("textvqa_ocr"), [sample]))
+    assert user_text(request) == f"<image>\nWhat is it?\nReference OCR token: \n{WORD}"
+    assert "OCR" not in only(build_requests(load_task("textvqa"), [sample])).prompt

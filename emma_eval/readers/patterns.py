@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
 from typing import Any
 
 SECONDS = 2.0  # a pattern that is well made takes microseconds
+LARGEST = 20_000
+_COUNT = re.compile(r"[{,]([0-9]{1,18})(?=[,}])")  # of `x{2}` and `x{2,5}`; a longer number is no count
 
 
 def require_pattern(pattern: str) -> str:
-    """The pattern itself. Raises ValueError for what is none."""
+    """The pattern itself. Raises ValueError for what is none, or too large to be compiled in a moment."""
     import regex
 
+    counts = [int(number) for number in _COUNT.findall(pattern) if int(number)]
+    if len(pattern) * prod(counts) > LARGEST:  # repetitions are written out
+        raise ValueError(f"a pattern of more than {LARGEST:,} characters, its repetitions written out")
     try:
         regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError, MemoryError) as error:

@@ -7,6 +7,7 @@ import pytest
 from emma_eval.errors import UserError
 from emma_eval.readers.columns import Columns
 from emma_eval.readers.registry import get_reader
+from emma_eval.task import load_task
 
 ROW = {"q": "Which?", "a": "B", "x": ["one", "two"], "deep": {"er": "kind"}}
 
@@ -74,3 +75,29 @@ def test_of_several_option_columns_the_one_that_is_not_there_is_named(tmp_path, 
 def test_the_lines_of_a_json_lines_file_count_from_one(tmp_path):
     with pytest.raises(UserError, match=r"rows\.jsonl, row 2: key 'a' is missing"):
         read(tmp_path, [ROW, {"q": "?"}], "rows.jsonl")
+
+
+def test_pairs_follow_the_number_that_a_column_gives(tmp_path):
+    """MMVP's questions are numbered, two to a pair, whatever the order of the rows."""
+    path = tmp_path / "Questions.csv"
+    rows = [f"{n},Is it open?,(a) Open (b) Closed,(a)" for n in (3, 2, 4, 1)]
+    path.write_text("\n".join(["Index,Question,Options,Correct Answer", *rows]) + "\n")
+    task = load_task("mmvp")
+    samples = get_reader("table", task.columns).read_files({"rows": path})
+    assert {sample.id: sample.meta["pair"] for sample in samples} == {"3": 1, "2": 0, "4": 1, "1": 0}
+
+
+def test_mmvps_options_are_a_and_b(tmp_path):
+    path = tmp_path / "Questions.csv"
+    path.write_text("Index,Question,Options,Correct Answer\n1,Which?,(a) a (c) sign (b) none,(b)\n")
+    (sample,) = get_reader("table", load_task("mmvp").columns).read_files({"rows": path})
+    assert (sample.options, sample.answers) == (("a (c) sign", "none"), ("B",))
+
+
+def test_where_cells_say_that_there_is_no_option_an_empty_one_is_an_option(tmp_path):
+    """A-Bench's, as EMMA's script shows them; elsewhere an empty cell is none."""
+    path = tmp_path / "dev.jsonl"
+    row = {"id": 1, "question": "Which?", "image": "a.png", "option0": "a", "option1": "", "option2": "c"}
+    path.write_text(json.dumps(row | {"option3": "N/A", "correct_choice": "C", "category": "k"}) + "\n")
+    (sample,) = get_reader("table", load_task("abench").columns).read_files({"rows": path})
+    assert (sample.options, sample.answers) == (("a", "", "c"), ("C",))

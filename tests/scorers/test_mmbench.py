@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emma_eval.images import ImageBytes
+from emma_eval.prompts import build_requests
+from emma_eval.readers.registry import get_reader
+from emma_eval.remarks import without_right_option
 from emma_eval.scorers.mmbench import circular_passes, mmbench
 from emma_eval.scorers.option_matching import after_xlsx, infer
+from emma_eval.task import load_task
 from emma_eval.types import Answer
 from tests.scorers.helpers import sample, value
 
@@ -131,3 +136,47 @@ def test_breakdowns_are_within_all_and_within_each_split():
         ("dev/category", "ocr"),
         ("dev/l2_category", "finegrained"),
     }
+
+
+CELLS = st.sampled_from(["cat", "dog", "bus", "pear", "", "nan", "None", "N/A"])
+
+
+@st.composite
+def files(draw):
+    """Rows of MMBench's file: a question with a row alone, or with a row a pass, turned either way."""
+    rows = []
+    for question in range(1, draw(st.integers(1, 4)) + 1):
+        cells = draw(st.lists(CELLS, min_size=4, max_size=4))
+        answer = draw(st.integers(0, 3))
+        if not cells[answer]:
+            cells[answer] = "kite"
+        count = max(i + 1 for i, cell in enumerate(cells) if cell)
+        way = draw(st.sampled_from([0, -1, 1]))
+        for turn in range(count if way else 1):
+            places = [(place + way * turn) % count for place in range(count)]
+            turned = [cells[place] for place in places] + [""] * (4 - count)
+            rows.append((question + turn * 1_000_000, *turned, "ABCD"[places.index(answer)]))
+    return rows
+
+
+@given(files())
+def test_who_answers_each_pass_as_it_is_shown_is_right(rows):
+    columns = ("index", "A", "B", "C", "D", "answer")
+    fixed = {"question": "?", "hint": "", "category": "c", "l2-category": "f", "split": "dev"}
+    fixed["image"] = ImageBytes("an image", bytes)
+    task = load_task("mmbench_en")
+    samples = get_reader("mmbench_tsv").read_rows(
+        "rows", [dict(zip(columns, row, strict=True)) | fixed for row in rows]
+    )
+    samples = [sample for sample in samples if not without_right_option(task, [sample])]
+    if not samples:
+        return
+    asked = {request.key for request in build_requests(task, samples)}
+    right = {
+        (sample.id, turn): Answer(letter)
+        for sample in samples
+        for turn, (_, letter) in enumerate(circular_passes(sample))
+    }
+    assert right.keys() == asked
+    for matching in ("vlmevalkit", "exact_letters"):
+        assert value(mmbench(samples, right, matching=matching)) == 1

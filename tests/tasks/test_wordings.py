@@ -1,0 +1,143 @@
+"""A task may hold a wording for each model family; a model is asked in its own unless told otherwise."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from emma_eval.cli.main import main
+from emma_eval.errors import UserError
+from emma_eval.images import ImageFile, Unpadded
+from emma_eval.prompts import build_requests
+from emma_eval.task import load_task
+from emma_eval.types import Sample
+
+QUESTION = "USER: <image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n ASSISTANT:"
+
+
+def request(task, tmp_path):
+    sample = Sample("0", "Is it sharp?", (ImageFile(tmp_path, "a.png"),), ("A",), ("Yes", "No"))
+    (one,) = build_requests(task, [sample])
+    return one
+
+
+def test_llava_is_asked_q_bench_as_its_own_script_asks(tmp_path):
+    task = load_task("qbench")
+    one = request(task.worded(task.wording_of("llava")), tmp_path)
+    assert one.prompt.endswith(QUESTION)
+    assert one.images == (Unpadded(ImageFile(tmp_path, "a.png")),)
+    assert one.max_new_tokens == 1024
+
+
+@pytest.mark.parametrize("family", ["emma", "mplug_owl2", None])
+def test_a_family_without_a_wording_is_asked_in_the_tasks_own(family, tmp_path):
+    task = load_task("qbench")
+    assert task.wording_of(family) == "emma"
+    assert request(task.worded("emma"), tmp_path) == request(task, tmp_path)
+
+
+def test_an_unpadded_image_is_cropped_instead(tmp_path):
+    from emma_eval.models import load_model
+
+    Image.new("RGB", (64, 16), "white").save(tmp_path / "a.png")
+    model = load_model("llava-mini")
+    image = ImageFile(tmp_path, "a.png")
+    assert model.processor.pad_to_square
+    assert model.look(image).min() < 250
+    assert model.look(Unpadded(image)).min() > 250
+
+
+GOOD = """\
+extends: qbench
+wording: emma
+wordings:
+  llava: {prompt: {suffix: Which?}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ("suffix", "sufix", "unknown key 'wordings.llava.prompt.sufix'"),
+        ("  llava", "  emma", "'emma' is the wording of `prompt` itself"),
+        ("wording: emma\n", "wording: ''\n", "'wording' must say whose wording"),
+        ("{prompt: {suffix: Which?}}", "3", "wordings.llava"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, was, becomes, told):
+    (tmp_path / "mine.yaml").write_text(GOOD.replace("extends: qbench\n", NO_BASE).replace(was, becomes))
+    with pytest.raises(UserError, match=told):
+        load_task("mine", tmp_path)
+
+
+NO_BASE = """\
+title: A task
+benchmark: a
+split: val
+reader: vqa_json
+files: {questions: a/questions.json}
+metric: accuracy
+protocols:
+  official: {scorer: vqa}
+expected: {samples: 3}
+"""
+
+
+def test_a_task_with_a_prompt_of_its_own_takes_no_wordings_over(tmp_path):
+    (tmp_path / "base.yaml").write_text(NO_BASE + GOOD.removeprefix("extends: qbench\n"))
+    (tmp_path / "short.yaml").write_text("extends: base\ngeneration: {max_new_tokens: 3}\n")
+    (tmp_path / "mine.yaml").write_text("extends: base\nprompt: {suffix: Mine.}\n")
+    assert load_task("short", tmp_path).worded("llava").generation.max_new_tokens == 3
+    assert load_task("mine", tmp_path).wording_of("llava") == ""
+    with pytest.raises(UserError, match="unknown wording 'llava'; it has but one"):
+        load_task("mine", tmp_path).worded("llava")
+
+
+@pytest.fixture
+def six(tmp_path):
+    """Q-Bench with two questions, as a task of the user's."""
+    folder = tmp_path / "data" / "qbench"
+    (folder / "images").mkdir(parents=True)
+    rows = [
+        {"question": "Is it sharp?", "img_path": f"{n}.png", "candidates": ["Yes", "No"], "correct_ans": "No"}
+        for n in (0, 1)
+    ]
+    (folder / "llvisionqa_dev.json").write_text(json.dumps(rows))
+    for n in (0, 1):
+        Image.new("RGB", (40, 20), "grey").save(folder / "images" / f"{n}.png")
+    (tmp_path / "tasks").mkdir()
+    short = "extends: qbench\nhub: null\ngeneration: {max_new_tokens: 2}\nexpected: {samples: [2]}\n"
+    (tmp_path / "tasks" / "two.yaml").write_text(short)
+    return tmp_path
+
+
+def run(folder, *more):
+    command = ["run", "--task-dir", str(folder / "tasks"), "--tasks", "two", "--data", str(folder / "data")]
+    return main([*command, "--output", str(folder / "out"), *more])
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "wording", "note"),
+    [
+        ("llava-mini", (), "llava", "asked in the wording of llava's scripts"),
+        ("emma-mini", (), "emma", "asked in the wording of emma's scripts"),
+        (
+            "emma-mini",
+            ("--wording", "two=llava"),
+            "llava",
+            "not in that of emma, the model's own family",
+        ),
+    ],
+)
+def test_a_run_says_whose_wording_it_used(six, model, more, wording, note):
+    assert run(six, "--model", model, *more) == 0
+    manifest = json.loads((six / "out" / "manifest.json").read_text())
+    (scores,) = json.loads((six / "out" / "scores.json").read_text())["tasks"]
+    assert manifest["tasks"]["two"]["wording"] == scores["wording"] == wording
+    assert scores["notes"][0].endswith(note)
+    assert run(six, "--model", model, *more) == 0  # and goes on in it without loading the model
+
+
+def test_an_unknown_wording_is_told_before_anything_is_done(six, capsys):
+    assert run(six, "--wording", "two=lava") == 2
+    assert "task two: unknown wording 'lava'; did you mean 'llava'?" in capsys.readouterr().err
