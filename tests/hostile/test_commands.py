@@ -49,9 +49,12 @@ def test_neither_do_those_of_task_files(tmp_path, capsys):
         ["list", "tasks", "--task-dir", f"/{LONG}"],
         ["score", "--task", "pope_mini", "--predictions", f"/{LONG}"],
         ["show", "pope_mini", "--sample", "9" * 5000],
+        ["run", "--tasks", "pope_mini", "--model", "~nobody-of-this-name/x"],
+        ["run", "--tasks", "pope_mini", "--model=--"],
+        ["score", "--task", "pope_mini", "--predictions=--"],
     ],
 )
-def test_a_name_that_is_too_long(capsys, command):
+def test_a_name_that_is_too_long_or_none(capsys, command):
     assert said(capsys, command, 2).count("\n") <= 2
 
 

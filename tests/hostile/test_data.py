@@ -137,6 +137,13 @@ def test_what_is_no_image_is_named_without_an_address(tmp_path, content, message
         assert "0x" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["\ud800.png", "a" * 300 + ".png", "a.png/b.png"])
+def test_a_name_that_no_file_has_fails_its_sample(tmp_path, name):
+    load(tmp_path, [row(1)])
+    with pytest.raises(SampleError):
+        ImageFile(tmp_path / "data/img", name).open()
+
+
 @pytest.mark.parametrize("cell", [None, {}, 5, {"bytes": None}])
 def test_a_row_that_holds_anything_fails_its_sample(cell):
     with pytest.raises(SampleError, match="row 7: "):
