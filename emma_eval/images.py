@@ -64,7 +64,7 @@ class ImageFile:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise SampleError(f"{self.label}: no such image file") from error
             raise SampleError(str(error)) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise SampleError(f"{self.label}: cannot be read: {why(error)}") from error
         return _decode(data, self.label)
 

@@ -110,6 +110,8 @@ def in_words(error: Exception, command: str) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.errno:
         return environment_message(error, command)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "there is no home folder for a path with ~; write the path in full"
     return "there is not enough memory" if isinstance(error, MemoryError) else None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
-from emma_eval.files import read_bytes
+from emma_eval.files import read_bytes, require_inside
 from emma_eval.hub import at_once_and_quietly, require_address, why_not
 from emma_eval.images import ImageBytes
 from emma_eval.readers.fetched import FOLDER, PREPARED, Split, fetched_splits, repository_folder, split_file
@@ -116,6 +116,8 @@ def _cache_folders(name: str) -> list[Path]:
 def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
     """A split from its fetched files, prepared once. Raises UserError for files that cannot be read."""
     folder = repository_folder(root, split.id)
+    for file in split.files:
+        require_inside(folder / file.path)
     note = split_file(root, hub, split.config).with_suffix(".prepared.json")
     prepared = root / FOLDER / PREPARED
     try:

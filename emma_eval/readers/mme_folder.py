@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from emma_eval.errors import UserError
-from emma_eval.files import inside, read_text
+from emma_eval.files import inside, read_text, require_inside
 from emma_eval.images import ImageFile
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import rows_to_samples
@@ -87,6 +87,7 @@ def _text_files(subtask: Path) -> Iterator[Path]:
 
 
 def _lines(path: Path) -> list[str]:
+    require_inside(path)
     return [line.removesuffix("\r") for line in read_text(path).split("\n") if line.strip()]
 
 
