@@ -2,7 +2,7 @@
 
 import sys
 
-from emma_eval.cli.main import main
+from emma_eval.cli.door import main
 
 if __name__ == "__main__":
     sys.exit(main())

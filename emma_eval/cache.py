@@ -9,16 +9,25 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from emma_eval.files import sha256_of_file, write_atomic
+from emma_eval.errors import UserError
+from emma_eval.files import read_text, sha256_of_file, write_atomic
 
 LARGE = 256 * 2**20  # bytes; a smaller file is read again in less than a second
 
 
 def cache_folder() -> Path:
-    """EMMA_CACHE, else emma-eval in the user's cache folder (XDG_CACHE_HOME, else ~/.cache)."""
+    """EMMA_CACHE, else emma-eval in the user's cache folder (XDG_CACHE_HOME, else ~/.cache).
+
+    Raises UserError where there is no home folder either.
+    """
     if chosen := os.environ.get("EMMA_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "emma-eval"
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "emma-eval"
+    try:
+        return Path.home() / ".cache" / "emma-eval"
+    except RuntimeError as error:  # no HOME, and the user is in no list of users
+        raise UserError("there is no home folder to keep a cache in; name a folder in EMMA_CACHE") from error
 
 
 def remembered_sha256(path: Path) -> str:
@@ -31,14 +40,17 @@ def remembered_sha256(path: Path) -> str:
     if status.st_size < LARGE:
         return sha256_of_file(path)
     identity = (path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    record = cache_folder() / "sha256" / hashlib.sha256(repr(identity).encode()).hexdigest()
-    with suppress(OSError, UnicodeDecodeError):
-        digest = record.read_text(encoding="ascii")
+    try:
+        record = cache_folder() / "sha256" / hashlib.sha256(repr(identity).encode()).hexdigest()
+    except UserError:  # without a cache it is computed each time
+        return sha256_of_file(path)
+    with suppress(UserError):
+        digest = read_text(record, 1000)
         if re.fullmatch("[0-9a-f]{64}", digest):
             return digest
     print(f"hashing {path} ({status.st_size / 2**30:.1f} GiB, once)", file=sys.stderr, flush=True)
     digest = sha256_of_file(path)
-    with suppress(OSError):  # without a cache it is computed each time
+    with suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(record, digest)
     return digest

@@ -1,15 +1,21 @@
-"""Read JSON and JSON lines, plain or gzip, with errors that name file, line and column."""
+"""Read JSON and JSON lines, plain or gzip, with errors that name file, line and column.
+
+What JSON's grammar lets pass and no reader could take rightly is an error too: a key that stands twice in one object,
+and numbers that are not finite (NaN, Infinity, 1e400).
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.files import read_text
+from emma_eval.files import read_text, what_it_is
+from emma_eval.text import kind_of
+from emma_eval.trouble import why
 
 
 def read_json(path: Path) -> Any:
@@ -22,7 +28,7 @@ def read_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict):
         what = f"a JSON object keyed by {keyed_by}" if keyed_by else "a JSON object"
-        raise UserError(f"{path}: {what} is expected, not {type(content).__name__}")
+        raise UserError(f"{path}: {what} is expected, not {kind_of(content)}")
     return content
 
 
@@ -37,26 +43,48 @@ def read_json_rows(path: Path) -> Any:
     return read_json_lines(path) if ".jsonl" in path.suffixes else read_json(path)
 
 
-Pairs = Callable[[list[tuple[str, Any]]], Any]
-
-
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs, for `parse_json`. Raises ValueError for a key that stands in it twice."""
+    """The object of these pairs. Raises ValueError for a key that stands in it twice."""
     content = dict(pairs)
     if len(content) < len(pairs):
         key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {key!r:.80} stands twice in one object")
+        raise ValueError(f"the key {key!r:.80} stands twice in the object that begins {_beginning(content)}")
     return content
 
 
-def parse_json(text: str, path: Path, line: int | None = None, *, pairs: Pairs | None = None) -> Any:
-    """A file's text, or one line of it, as JSON; `pairs` makes its objects. Raises UserError naming file and line."""
+def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: bool = False) -> Any:
+    """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column.
+
+    `nan_as_null` takes NaN, as pandas writes a cell without a value, for null; Infinity stays an error.
+    """
+
+    def constant(name: str) -> None:
+        if not (nan_as_null and name == "NaN"):
+            raise ValueError(f"{name} is not a number that JSON has" + "; write null" * (name == "NaN"))
+
     try:
-        return json.loads(text, object_pairs_hook=pairs)
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
         place = f"line {line or error.lineno}, column {error.colno}"
-        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets nested as deep
+        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}{what_it_is(text)}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
         where = "" if line is None else f", line {line}"
-        raise UserError(f"{path}{where}: JSON that cannot be read: {error}") from error
+        raise UserError(f"{path}{where}: JSON that cannot be read: {_told(error)}") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text:.40} is too large")
+    return number
+
+
+def _told(error: Exception) -> str:
+    digits = str(error).rpartition("value has ")[2].partition(" digits")[0]
+    return f"a number of {digits} digits" if digits.isdecimal() else why(error)
+
+
+def _beginning(content: dict[str, Any]) -> str:
+    key, value = next(iter(content.items()))
+    return f"{{{key!r:.40}: {value!r:.40}"

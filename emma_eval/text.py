@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+# What moves a terminal's cursor, colours it or turns its text around; line ends and tabs stay.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_MOST_SHOWN = 80  # characters of a value in a message
 
 
 def writable(text: str) -> str:
@@ -21,6 +26,42 @@ def writable(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
     return text
+
+
+def printable(text: str) -> str:
+    r"""The text with `\x1b` for ESC and the like for the other control characters but line ends and tabs.
+
+    JSON stays JSON: what it may hold unescaped of them becomes `\u009b`.
+
+    Whatever comes from a file goes through here before it reaches a terminal.
+    """
+    return _CONTROL.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 32 else f"\\u{ord(character):04x}"
+
+
+def told(message: str) -> str:
+    """A message in one printable line, without the memory addresses that Python puts into the names of things."""
+    return printable(" ".join(_ADDRESS.sub("", message).split("\n")).replace("\r", " "))
+
+
+def shown(value: Any) -> str:
+    """A value of a data file as JSON spells it, cut short."""
+    if isinstance(value, str):
+        return f"{value!r:.{_MOST_SHOWN}}"
+    try:
+        return f"{json.dumps(value, ensure_ascii=False):.{_MOST_SHOWN}}"
+    except (TypeError, ValueError, RecursionError):
+        return kind_of(value)
+
+
+def kind_of(value: Any) -> str:
+    """What a value of a data file is, in the words of JSON: `a list`."""
+    kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
+    named = next((name for kind, name in kinds if isinstance(value, kind)), None)
+    return named or {"NoneType": "null", "dict": "an object", "bytes": "bytes"}.get(type(value).__name__, "an image")
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -55,12 +96,12 @@ def counted(number: int, thing: str) -> str:
 def first_line(error: BaseException) -> str:
     """An exception's message without the paragraphs that libraries put behind it."""
     lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    return told(lines[0].strip()) if lines else type(error).__name__
 
 
 def in_one_line(error: BaseException) -> str:
     """An exception's whole message, its lines joined."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return told(" ".join(str(error).split())) or type(error).__name__
 
 
 def first_complaint(error: ValidationError) -> str:

@@ -29,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         """The arguments. Raises UserError, with the nearest option for an unknown one."""
+        empty = next((argument for argument in argv if argument.startswith("--") and argument.endswith("=--")), None)
+        if empty:  # argparse makes an empty list of it, whatever the option's type
+            self.error(f"{empty.removesuffix('=--')}: a value is expected, not '--'")
         args, unknown = self.parse_known_args(argv)
         if unknown and not unknown[0].startswith("-"):
             self.error(f"one argument too many: {unknown[0]!r}")

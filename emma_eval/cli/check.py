@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
-from emma_eval.errors import UserError
+from emma_eval.errors import SampleError, UserError
+from emma_eval.processors import usable_cpus
 from emma_eval.text import counted
+from emma_eval.types import IMAGE_MARKER
 
 if TYPE_CHECKING:
     from emma_eval.task import TaskConfig
-    from emma_eval.types import Sample
+    from emma_eval.types import ImageSource, Sample
 
-_STEP = 2000  # pictures between two words of progress
+_MOST_LISTED = 20  # problems of one task
 EPILOG = """\
 examples:
   emma-eval check                                     the task files, and the data that are shipped
@@ -67,31 +70,67 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         return f"task file is right (none of its data below {data_root})"
     scoring = task.scorer_config()
     require_tools(scoring.scorer)
-    samples = load_local(task, data_root, need_images=True)
-    require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
-    _check_ids(task, samples)
-    return f"ok: {counted(len(samples), 'sample')}, {counted(_check_pictures(task, samples), 'picture')}"
+    samples = load_local(task, data_root, need_images=True, allow_partial=True)
+    problems = [*_of_samples(task, samples), *_of_images(task, samples)]
+    try:
+        require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
+    except UserError as error:
+        problems.append(str(error).removeprefix(f"task {name}: "))
+    if problems:
+        more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
+        raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
+    return f"ok: {counted(len(samples), 'sample')}, {counted(len(_images(samples)), 'picture')}"
 
 
-def _check_ids(task: TaskConfig, samples: Sequence[Sample]) -> None:
+def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
+    """What is wrong with their number, their ids, and where their questions point at images."""
+    if not task.expected.allows(len(samples)):
+        yield f"{len(samples):,} samples were read, {task.expected.in_words} are expected"
     identity, count = Counter(sample.id for sample in samples).most_common(1)[0]
     if count > 1:
-        raise UserError(f"task {task.name}: the sample id {identity!r} occurs {count} times")
+        yield f"the sample id {identity!r} occurs {count} times"
+    from emma_eval.prompts import build_requests
+
+    for sample in samples:
+        for request in build_requests(task, [sample]):
+            markers = request.prompt.count(IMAGE_MARKER)
+            if markers != len(request.images):
+                told = counted(markers, f"{IMAGE_MARKER} marker")
+                yield f"sample {sample.id}: its prompt has {told} for {counted(len(request.images), 'image')}"
+                break
 
 
-def _check_pictures(task: TaskConfig, samples: Sequence[Sample]) -> int:
-    """How many pictures there are. Raises UserError when some do not exist, as files or in their rows."""
-    pictures = {image.label: image for sample in samples for image in sample.images}
-    missing = []
-    for number, image in enumerate(pictures.values(), 1):
-        if not image.exists():
-            missing.append(image.label)
-        if sys.stderr.isatty() and (number % _STEP == 0 or number == len(pictures)):
-            print(f"\r{task.name}: {number:,} of {len(pictures):,} pictures", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty() and pictures:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    if missing:
-        raise UserError(
-            f"task {task.name}: {len(missing):,} of {len(pictures):,} pictures do not exist: {missing[0]}, ..."
-        )
-    return len(pictures)
+def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
+    """What is wrong with the images, each decoded once, in parallel."""
+    images = _images(samples)
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        complaints = pool.map(_complaint, images)
+        wrong = [text for text in _with_progress(task.name, complaints, len(images)) if text]
+    if wrong:
+        yield f"{len(wrong):,} of {counted(len(images), 'image')} cannot be used: {wrong[0]}"
+        yield from wrong[1:]
+
+
+def _images(samples: Sequence[Sample]) -> list[ImageSource]:
+    return list(dict.fromkeys(image for sample in samples for image in sample.images))
+
+
+def _complaint(image: ImageSource) -> str:
+    try:
+        image.open()
+    except SampleError as error:
+        return str(error)
+    return ""
+
+
+def _with_progress(name: str, complaints: Iterable[str], total: int) -> Iterator[str]:
+    """Pass them on; how far that is stands on a terminal meanwhile."""
+    if not sys.stderr.isatty():
+        yield from complaints
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(complaints, total=total, description=f"{name}: images")

@@ -12,16 +12,18 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Protocol, cast
+from contextlib import nullcontext, redirect_stdout
+from typing import IO, Any, Protocol, cast
 
 from emma_eval import __version__
+from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError
 from emma_eval.hub import offline
 from emma_eval.processors import keep_threads_calm
 from emma_eval.tasks_index import tasks_from
-from emma_eval.text import did_you_mean
+from emma_eval.text import did_you_mean, printable, told
+from emma_eval.trouble import system_message
 
 PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"
@@ -45,8 +47,22 @@ COMMANDS = {
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 
-# What stops a command for want of room or rights: the user mends it, and no traceback would help.
-ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+DRAWING = {"run", "watch"}  # with escape sequences of their own, on a terminal; they clean texts themselves
+
+
+class PrintableStream:
+    """Standard output for commands that print what files hold: no control character of theirs reaches a terminal."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write it, control characters spelt out."""
+        return self._stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Command(Protocol):
@@ -63,29 +79,47 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code; raises nothing a user could mend."""
-    keep_threads_calm()
-    show_anything()
     command = DEFAULT_COMMAND
     try:
+        interrupts.watch_for_interrupts()
+        keep_threads_calm()
+        show_anything()
         command, rest = choose(list(sys.argv[1:] if argv is None else argv))
         code = start(command, rest)
         sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
     except SystemExit as stop:  # argparse has printed its --help
         return stop.code if isinstance(stop.code, int) else 2
-    except UserError as error:
-        return fail(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
         return 141
     except KeyboardInterrupt:
-        goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
-        print(f"\ninterrupted{goes_on}", file=sys.stderr)
-        return 130
-    except OSError as error:
-        if error.errno not in ENVIRONMENT_ERRORS:
+        return interrupted(command)
+    except Exception as error:
+        if interrupts.pressed.is_set():  # within an import it often comes out as another error
+            return interrupted(command)
+        message = in_words(error, command)
+        if message is None:
             raise
-        return fail(environment_message(error, command))
+        return fail(message)
     return code
+
+
+def in_words(error: Exception, command: str) -> str | None:
+    """One line about what the user, or who looks after the machine, can mend; None for a fault of this program."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno:
+        return environment_message(error, command)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "there is no home folder for a path with ~; write the path in full"
+    return "there is not enough memory" if isinstance(error, MemoryError) else None
+
+
+def interrupted(command: str) -> int:
+    """Say so in one line, and how to go on."""
+    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
+    print(f"\ninterrupted{goes_on}", file=sys.stderr)
+    return 130
 
 
 def show_anything() -> None:
@@ -116,7 +150,12 @@ def start(name: str, argv: list[str]) -> int:
     parser = Parser(f"{PROGRAM} {name}", summary[0].upper() + summary[1:] + ".")
     command.add_arguments(parser)
     args = parser.parse(argv)
-    with tasks_from(getattr(args, "task_dir", ())), offline() if getattr(args, "offline", False) else nullcontext():
+    plain = name not in DRAWING or not sys.stdout.isatty()
+    with (
+        redirect_stdout(cast(IO[str], PrintableStream(sys.stdout))) if plain else nullcontext(),
+        tasks_from(getattr(args, "task_dir", ())),
+        offline() if getattr(args, "offline", False) else nullcontext(),
+    ):
         return command.run(args)
 
 
@@ -142,14 +181,14 @@ def overview() -> str:
 
 def environment_message(error: OSError, command: str) -> str:
     """One line about a full disk or a missing right, with the way on."""
-    where = f": {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
+        where = f": {error.filename}" if error.filename else ""
         return f"the disk is full{where}{kept}"
-    return f"{os.strerror(error.errno or 0)}{where}"
+    return system_message(error)
 
 
 def fail(message: str) -> int:
     """Print a user's mistake and return its exit code."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {told(message)}", file=sys.stderr)
     return 2

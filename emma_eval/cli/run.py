@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, positive, positive_or, whole
+from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError
-from emma_eval.text import did_you_mean
+from emma_eval.text import did_you_mean, printable, told
 
 if TYPE_CHECKING:
     from emma_eval.runs.execute import Result
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.settings import RunSettings, default_folder
     from emma_eval.tasks_index import expand_tasks
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's time limit ends like Ctrl-C
+    signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
     names = [name for part in args.tasks.split(",") if (name := part.strip())]
     if not names:
         raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         result = execute(settings, model_source(settings), folder, progress_for_terminal())
     except TooManyFailuresError as stop:
-        print(f"{stop}\nwhat is answered is kept in {folder}", file=sys.stderr)
+        print(f"{told(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
     show(result)
     return 1 if result.failed else 0
@@ -109,9 +110,10 @@ def show(result: Result) -> None:
         print_table(table)
     for task in result.scores.tasks:
         for note in task.notes:
-            print(f"{task.name}: {note}")
+            print(printable(f"{task.name}: {note}"))
         for sample in task.failed[:MAX_LISTED]:
-            print(f"{task.name}: sample {sample.id} failed, counted as wrong: {one_line(sample.reason)}")
+            reason = one_line(sample.reason)
+            print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")

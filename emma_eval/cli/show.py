@@ -39,9 +39,9 @@ def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
     for number, sample in enumerate(samples):
         if sample.id == wanted:
             return number
-    if wanted.isdecimal() and int(wanted) < len(samples):
+    if wanted.isdecimal() and len(wanted) < 19 and int(wanted) < len(samples):
         return int(wanted)
-    raise UserError(f"task {task} has no sample with the id or number {wanted!r}; it has {len(samples):,} samples")
+    raise UserError(f"task {task} has no sample with the id or number {wanted!r:.80}; it has {len(samples):,} samples")
 
 
 def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, str]]:

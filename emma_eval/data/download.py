@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.files import open_own, require_within
 from emma_eval.hub import at_once_and_quietly
 from emma_eval.readers.fetched import HubFile, Split
 from emma_eval.text import in_bytes, in_one_line
@@ -36,10 +37,13 @@ def download(split: Split, file: HubFile, folder: Path, told: Callable[[int], No
     """
     path = folder / file.path
     part = part_of(path)
+    require_within(path.parent, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with at_once_and_quietly():
             _append(f"datasets/{split.id}@{split.revision}/{file.path}", part, file.size, told)
+    except UserError:
+        raise
     except Exception as error:  # the hub's client raises dozens of kinds
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise
@@ -58,7 +62,7 @@ def _append(source: str, part: Path, size: int, told: Callable[[int], None]) -> 
     """Read on from where the part ends."""
     from huggingface_hub import HfFileSystem
 
-    with part.open("ab") as sink:
+    with open_own(part, "ab") as sink:
         if sink.tell() > size:  # of another revision
             sink.truncate(0)
         if sink.tell() == size:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from emma_eval.data.download import download, present
 from emma_eval.data.listing import list_split
 from emma_eval.errors import UserError
-from emma_eval.files import lock, write_atomic
+from emma_eval.files import lock, open_own, write_atomic
 from emma_eval.hub import require_hub
 from emma_eval.readers import load_samples, locate_files, on_hub
 from emma_eval.readers.fetched import Split, brought, configurations, listed_split, repository_folder, split_file
@@ -88,7 +88,7 @@ def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the same files. Raises UserError while one does."""
-    with (folder / ".splits" / "fetching").open("w") as file:
+    with open_own(folder / ".splits" / "fetching", "a") as file:
         if not lock(file, wait=False):
             raise UserError(f"another `data fetch` is at work in {folder}; wait until it has ended")
         yield

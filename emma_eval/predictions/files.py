@@ -47,7 +47,7 @@ def answer_rows(path: Path) -> list[AnswerRow]:
 
 
 def _table(path: Path, delimiter: str) -> list[AnswerRow]:
-    return [AnswerRow(f"line {line}", row) for line, row in read_table(path, delimiter, complete=True)]
+    return [AnswerRow(f"line {line}", row) for line, row in read_table(path, delimiter)]
 
 
 def _mme_folder(folder: Path) -> Iterator[AnswerRow]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.json_file import parse_json, unique_keys
+from emma_eval.json_file import parse_json
 from emma_eval.predictions.answer_key import ANSWER_KEYS
 from emma_eval.predictions.rows import ID_KEYS, AnswerRow
 
@@ -76,4 +76,4 @@ def _of_lmms_eval(place: str, row: Mapping[str, Any]) -> AnswerRow:
 
 
 def _parsed(text: str, path: Path, line: int | None = None) -> Any:
-    return parse_json(text, path, line, pairs=unique_keys)
+    return parse_json(text, path, line, nan_as_null=True)

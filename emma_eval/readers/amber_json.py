@@ -17,6 +17,7 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_rows, read_object
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import rows_to_samples, texts
+from emma_eval.text import kind_of, shown
 from emma_eval.types import ImageSource, Sample
 
 _HALLUCINATION, _ATTRIBUTE = "discriminative-hallucination", "discriminative-attribute-"  # all other types are relation
@@ -122,12 +123,12 @@ def _record(number: int, records: Records, files: Files) -> Mapping[str, Any]:
 def _list(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = read_json_rows(path)
     if not isinstance(rows, list):
-        raise UserError(f"{path}: a JSON list is expected, not {type(rows).__name__}")
+        raise UserError(f"{path}: a JSON list is expected, not {kind_of(rows)}")
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not all(key in row for key in keys):
             raise UserError(f"{path}, row {number}: an object with {', '.join(keys)} is expected")
         if type(row["id"]) is not int:
-            raise UserError(f"{path}, row {number}: key 'id': a whole number is expected, not {row['id']!r:.80}")
+            raise UserError(f"{path}, row {number}: key 'id': a whole number is expected, not {shown(row['id'])}")
     return rows
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from emma_eval.errors import UserError
-from emma_eval.files import inside, sha256_of_file
+from emma_eval.files import inside, read_bytes, sha256_of_file
 from emma_eval.record import Record, read_json_record
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class HubFile(Record):
         """Whether a file has the content that the hub tells."""
         if self.sha256:
             return sha256_of_file(path) == self.sha256
-        content = path.read_bytes()
+        content = read_bytes(path)
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == self.git_sha1  # noqa: S324 (git's)
 
 

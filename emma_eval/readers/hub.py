@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
+from emma_eval.files import read_bytes, require_inside
 from emma_eval.hub import at_once_and_quietly
 from emma_eval.images import ImageBytes
 from emma_eval.readers.fetched import FOLDER, PREPARED, Split, fetched_splits, repository_folder, split_file
@@ -50,8 +52,9 @@ def _with_pictures(questions: HubTable, pictures: HubTable, key: str) -> Iterato
 class HubTable:
     """One configuration's split, by rows or by columns; pictures stay where they are until they are opened."""
 
-    def __init__(self, name: str, table: Any, pictures: Sequence[str]) -> None:
+    def __init__(self, name: str, table: Any, pictures: Sequence[str], folders: Sequence[Path] = ()) -> None:
         self.name = name
+        self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # where its rows may name files
         self.texts = table.drop_columns(list(pictures))  # all but the pictures
         self.pictures = {column: table.column(column) for column in pictures}
 
@@ -75,7 +78,7 @@ class HubTable:
         def picture(number: int, known_as: str = "", position: int | None = None) -> ImageBytes:
             def load() -> bytes:
                 cell = (cells[number] if position is None else cells[number][position]).as_py()
-                return cell["bytes"] or Path(cell["path"]).read_bytes()
+                return _bytes_of(cell, self.folders)
 
             return ImageBytes(f"{self.name}, row {number}", load, known_as)
 
@@ -88,16 +91,40 @@ class HubTable:
         return lambda number, known_as="": picture(number, known_as) if there[number] else None
 
 
+def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:
+    """The encoded picture of a cell. Raises ValueError for one without, or with a path that leads out of the data set.
+
+    A data set of picture files has their absolute paths in its cells; any other path is a stranger's.
+    """
+    held, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
+    if held or not path:
+        return held or b""
+    real = Path(os.path.realpath(path))
+    if not Path(path).is_absolute() or not any(real.is_relative_to(folder) for folder in folders):
+        raise ValueError(f"the row holds no picture but the path {path!r:.200}, which is not in the data set")
+    return read_bytes(real)
+
+
+def _cache_folders(name: str) -> list[Path]:
+    """Where the hub's clients keep the files of a data set that has picture files instead of tables."""
+    from datasets import config
+    from huggingface_hub import constants
+
+    return [Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}", Path(config.EXTRACTED_DATASETS_PATH)]
+
+
 def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
     """A split from its fetched files, prepared once. Raises UserError for files that cannot be read."""
     folder = repository_folder(root, split.id)
+    for file in split.files:
+        require_inside(folder / file.path)
     note = split_file(root, hub, split.config).with_suffix(".prepared.json")
     prepared = root / FOLDER / PREPARED
     try:
         known = remembered(note, split, prepared)
         if known is None:
             known = remember(note, split, _prepare(folder, split, prepared), prepared)
-        return HubTable(name, known.table(prepared), known.pictures)
+        return HubTable(name, known.table(prepared), known.pictures, [folder, prepared])
     except Exception as error:  # whatever the readers stumble over; a full disk too, in words of their own
         raise UserError(f"{folder}: cannot be read: {in_one_line(error)[:200]}; see `data verify`") from error
 
@@ -133,4 +160,5 @@ def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"
         ) from error
-    return HubTable(name, dataset.with_format("arrow")[:], picture_columns(dataset.features))
+    folders = [Path(hub.id)] if Path(hub.id).exists() else _cache_folders(hub.id)
+    return HubTable(name, dataset.with_format("arrow")[:], picture_columns(dataset.features), folders)

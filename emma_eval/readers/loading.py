@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
-from emma_eval.files import existing
+from emma_eval.files import confine, existing, require_inside
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.images import ImageFile
 from emma_eval.readers.fetched import Split, brought, fetched_splits
@@ -52,6 +52,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
         sources = [str(path) for key, path in found.items() if key not in reader.folders]
         sources = sources or [task.hub.id if task.hub else "its data"]
         raise UserError(f"task {task.name}: none of its samples is in {', '.join(sources)}")
+    _require_unique_ids(task, reader, samples)
     if need_images and absent and (used := _folders_of(samples, absent)):
         raise UserError(_missing_message(task, [missing[key] for key in used], data_root))
     if limit is None and not allow_partial and not task.expected.allows(len(samples)):
@@ -62,10 +63,29 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     return samples[:limit]
 
 
-def load_local(task: TaskConfig, root: Path | None, *, need_images: bool = False) -> list[Sample]:
+def _require_unique_ids(task: TaskConfig, reader: Reader, samples: list[Sample]) -> None:
+    """Raise UserError for two samples of one id: an answer is found by it, so one of them would get the other's."""
+    if len({sample.id for sample in samples}) == len(samples):
+        return
+    asked: dict[str, Sample] = {}
+    for number, sample in enumerate(samples):
+        first = asked.setdefault(sample.id, sample)
+        same = (first.question, first.images) == (sample.question, sample.images)
+        if first is not sample and not (reader.repeats and same):
+            count = sum(other.id == sample.id for other in samples)
+            raise UserError(
+                f"task {task.name}: the sample id {sample.id!r} occurs {count} times in its data, again as sample "
+                f"{number} (from 0); an answer is found by its id, so each must have its own"
+            )
+
+
+def load_local(
+    task: TaskConfig, root: Path | None, *, need_images: bool = False, allow_partial: bool = False
+) -> list[Sample]:
     """As load_samples, all of them and from this machine alone: official files, or what `data fetch` has brought."""
     fetched = fetched_for(task, root, *locate_files(task, root))
-    return load_samples(task if fetched else task.model_copy(update={"hub": None}), root, need_images=need_images)
+    local = task if fetched else task.model_copy(update={"hub": None})
+    return load_samples(local, root, need_images=need_images, allow_partial=allow_partial)
 
 
 def fetched_for(
@@ -125,8 +145,10 @@ def locate_files(
     Raises UserError for a root that is no folder, and for a key or path in `files` that does not exist.
     """
     root = suite_folder(task.suite) if task.suite else data_root
-    if root is not None and not root.is_dir():
-        raise UserError(f"{root}: no such folder (the data root)")
+    if root is not None:
+        if not root.is_dir():
+            raise UserError(f"{root}: no such folder (the data root)")
+        confine(root)
     found = _given(task, get_reader(task.reader, task.columns), files or {})
     missing: dict[str, str] = {}
     for key, alternatives in task.files.items():
@@ -135,6 +157,7 @@ def locate_files(
         paths = [existing(root / name) for name in alternatives] if root else []
         hit = next(filter(None, paths), None)
         if hit:
+            require_inside(hit)
             found[key] = hit
         else:
             missing[key] = f"{key}: {' or '.join(alternatives)}"

@@ -15,6 +15,7 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_object
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import letter_of, rows_to_samples, texts
+from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
 
 _CHOICE = "and provide the correct option letter, e.g., A, B, C, D, at the end."
@@ -68,7 +69,7 @@ def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
 def _text(problem: Mapping[str, Any], key: str) -> str:
     text = problem[key]
     if not isinstance(text, str):
-        raise TypeError(f"{key} must be a text, not {text!r:.80}")
+        raise ValueError(f"{key} must be a text, not {shown(text)}")  # noqa: TRY004 (its message is for the user)
     return text
 
 

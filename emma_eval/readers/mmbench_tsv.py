@@ -17,6 +17,7 @@ from emma_eval.images import ImageBytes
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import rows_to_samples, whole
 from emma_eval.table_file import PANDAS_MISSING, read_table
+from emma_eval.text import did_you_mean
 from emma_eval.types import ImageSource, Sample
 
 LETTERS = "ABCD"
@@ -33,9 +34,19 @@ def _read_files(files: Files) -> list[Sample]:
         cell = row["image"] or ""
         if len(cell) <= _LONGEST_REFERENCE and cell in pictures:
             cell = pictures[cell]
-        return ImageBytes(f"{path}, index {row['index']}", partial(base64.b64decode, cell))
+        return ImageBytes(f"{path}, index {row['index']}", partial(_decoded, cell))
 
     return _samples(path, rows, picture)
+
+
+def _decoded(cell: str) -> bytes:
+    """The bytes of a picture cell. Raises ValueError for a reference to no row, and for what is no base64."""
+    if len(cell) <= _LONGEST_REFERENCE:
+        raise ValueError(f"the cell {cell!r} is no image, and no row with an image has this index")
+    try:
+        return base64.b64decode("".join(cell.split()), validate=True)
+    except ValueError as error:
+        raise ValueError(f"the cell {cell!r:.40} is not in base64") from error
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
@@ -50,10 +61,12 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 def _samples(where: object, rows: Sequence[Row], picture: Callable[[Row], ImageSource]) -> list[Sample]:
     questions: dict[int, list[tuple[int, Row]]] = {}
     for number, row in enumerate(rows):
+        if "index" not in row:
+            raise UserError(f"{where}: the column 'index' is missing{did_you_mean('index', map(str, row))}")
         try:
-            round_id, base = divmod(int(row["index"]), PASS)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{where}, row {number}: the column 'index' must hold a whole number") from error
+            round_id, base = divmod(whole(row, "index"), PASS)
+        except ValueError as error:
+            raise UserError(f"{where}, row {number}: {error}") from error
         questions.setdefault(base, []).append((round_id, row))
 
     def sample(rounds: list[tuple[int, Row]]) -> Sample:
@@ -82,7 +95,7 @@ def _sample(rounds: list[Row], picture: Callable[[Row], ImageSource]) -> Sample:
         (picture(first),),
         (answer,) if answer else (),
         options,
-        hint="" if _missing(first["hint"]) else first["hint"],
+        hint="" if _missing(first.get("hint")) else first["hint"],
         category=first["category"],
         meta=meta,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from emma_eval.errors import UserError
-from emma_eval.files import inside, read_text
+from emma_eval.files import inside, read_text, require_inside
 from emma_eval.images import ImageFile
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import rows_to_samples
@@ -48,7 +48,12 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 def _read_subtask(folder: Path) -> list[Sample]:
     pictures = folder / "images" if (folder / "images").is_dir() else folder
-    names = {path.stem: path.name for path in sorted(pictures.iterdir()) if not path.name.endswith((".txt", ".gz"))}
+    names: dict[str, str] = {}
+    for path in sorted(pictures.iterdir()):
+        if path.name.endswith((".txt", ".gz")) or path.name.startswith(".") or path.is_dir():
+            continue
+        if names.setdefault(path.stem, path.name) != path.name:
+            raise UserError(f"{pictures}: {names[path.stem]} and {path.name}: which is the picture? delete the other")
     make = _maker(folder.name)
     samples: list[Sample] = []
     for path in sorted(_text_files(folder)):
@@ -77,10 +82,12 @@ def _read_table(path: Path, pictures: Path) -> list[Sample]:
 
 def _text_files(subtask: Path) -> Iterator[Path]:
     texts = subtask / "questions_answers_YN"
-    return (texts if texts.is_dir() else subtask).glob("*.txt*")
+    paths = (texts if texts.is_dir() else subtask).glob("*.txt*")
+    return (path for path in paths if not path.name.startswith("."))  # macOS leaves `._1.txt` beside `1.txt`
 
 
 def _lines(path: Path) -> list[str]:
+    require_inside(path)
     return [line.removesuffix("\r") for line in read_text(path).split("\n") if line.strip()]
 
 

@@ -37,8 +37,12 @@ def picture_columns(features: Any) -> tuple[str, ...]:
     """The columns of a data set that hold a picture or a list of them."""
     from datasets import Image, List
 
+    def is_one(kind: Any) -> bool:
+        """An image, or what a table without the data set's own types has for one."""
+        return isinstance(kind, Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
+
     def is_picture(kind: Any) -> bool:
-        return isinstance(kind, Image) or (isinstance(kind, List) and isinstance(kind.feature, Image))
+        return is_one(kind) or (isinstance(kind, List) and is_one(kind.feature))
 
     return tuple(column for column, kind in features.items() if is_picture(kind))
 

@@ -55,6 +55,7 @@ class Reader:
     required: tuple[str, ...] = ()  # file keys a task must name
     optional: tuple[str, ...] = ()  # file keys a task may name; a file that is named must exist
     folders: tuple[str, ...] = ()  # image folders; needed to run, not to score
+    repeats: bool = False  # whether the official scorer counts one question as often as it is annotated
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any, TypeVar
 from emma_eval.errors import UserError
 from emma_eval.images import ImageBytes
 from emma_eval.readers.misfits import content_of, keys_of_type, keys_with
-from emma_eval.text import did_you_mean
+from emma_eval.text import did_you_mean, kind_of, shown
 from emma_eval.types import Sample
 
 _Row = TypeVar("_Row")
+_WHOLE = re.compile(r"-?[0-9]{1,4000}(\.0*)?")  # longer ones Python refuses to read
 _MISFIT = "a value of another type than the format has"
 
 
@@ -32,7 +34,7 @@ def part(content: Any, key: str, kind: type, path: Path, default: Any = None) ->
     if key not in content:
         raise UserError(f"{path}: key {key!r} is missing{did_you_mean(key, map(str, content))}")
     if not isinstance(content[key], kind):
-        raise UserError(f"{path}: key {key!r}: a {kind.__name__} is expected")
+        raise UserError(f"{path}: key {key!r}: {kind_of(kind())} is expected, not {kind_of(content[key])}")
     return content[key]
 
 
@@ -51,19 +53,21 @@ def rows_to_samples(
             key = error.args[0]
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
+        except (TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
             told = error if isinstance(error, ValueError) else _wrong_type(row, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
 
 def whole(row: Mapping[str, Any], key: str) -> int:
-    """`row[key]` as a whole number. Raises ValueError, naming the key, for what is none."""
+    """`row[key]` as a whole number, which pandas may have written as 7.0. Raises ValueError, naming the key."""
     value = row[key]
-    try:
+    text = str(value).strip().removeprefix("+") if isinstance(value, int | float | str) else ""
+    if _WHOLE.fullmatch(text):
+        return int(text.partition(".")[0])
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"key {key!r}: a whole number is expected, not {value!r:.80}") from error
+    raise ValueError(f"key {key!r}: a whole number is expected, not {shown(value)}")
 
 
 def _of_texts(sample: Sample, row: Any) -> Sample:
@@ -73,7 +77,10 @@ def _of_texts(sample: Sample, row: Any) -> Sample:
         "".join(values)
     except TypeError as error:
         misfit = next(value for value in values if not isinstance(value, str))
-        raise ValueError(f"{keys_with(row, misfit)}{_MISFIT}: a text is expected, not {misfit!r:.80}") from error
+        raise ValueError(f"{keys_with(row, misfit)}{_MISFIT}: a text is expected, not {shown(misfit)}") from error
+    for image in sample.images:
+        if not hasattr(image, "open"):
+            raise ValueError(f"{keys_with(row, image)}{_MISFIT}: an image is expected, not {kind_of(image)}")
     return sample
 
 
@@ -81,14 +88,14 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     """A JSON list of texts. Raises ValueError, naming what it should be, for anything else."""
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         return tuple(values)
-    raise ValueError(f"{what} must be a list of texts, not {values!r:.80}")
+    raise ValueError(f"{what} must be a list of texts, not {shown(values)}")
 
 
 def _wrong_type(row: Any, error: Exception) -> str:
     content = content_of(row)
     if not isinstance(content, Mapping):
-        return f"a JSON object is expected, not {type(content).__name__}"
-    return f"{keys_of_type(row, error)}{_MISFIT}: {error}"
+        return f"a JSON object is expected, not {kind_of(content)}"
+    return f"{keys_of_type(row, error)}{_MISFIT}"
 
 
 def _keys(row: Any) -> list[str]:

@@ -14,6 +14,7 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import named, part, rows_to_samples, whole
+from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
 
 _TYPES = {
@@ -39,6 +40,11 @@ def _read_files(files: Files) -> list[Sample]:
     types = {number: name for name, number in part(content, "question_type", dict, path, {}).items()} or _TYPES
 
     def sample(row: dict[str, Any]) -> Sample:
+        if row["data_type"] not in ("image", "video"):
+            raise ValueError(
+                f"data_type {shown(row['data_type'])} is neither 'image' nor 'video', as in SEED-Bench-2 and other "
+                "releases, which this task does not read"
+            )
         if row["data_type"] == "video":
             image = ImageFile(frames, inside(f"{row['question_type_id']}_{row['question_id']}.png"))
         else:
@@ -59,6 +65,8 @@ def _middle(image: ImageSource | list[ImageSource]) -> ImageSource:
 
 def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]) -> Sample:
     number = whole(row, "question_type_id")
+    if number not in types:
+        raise ValueError(f"question_type_id {number} is none of {', '.join(map(str, sorted(types)))}")
     return Sample(
         str(row["question_id"]),
         row["question"],

@@ -19,9 +19,9 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_rows
 from emma_eval.readers.columns import Columns
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, part, rows_to_samples
+from emma_eval.readers.rows import letter_of, part, rows_to_samples, whole
 from emma_eval.table_file import read_table
-from emma_eval.text import did_you_mean
+from emma_eval.text import did_you_mean, kind_of, shown
 from emma_eval.types import ImageSource, Sample
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -61,7 +61,7 @@ def _rows(path: Path, columns: Columns) -> Sequence[Row]:
     if isinstance(content, dict):
         content = [{"id": key, **row} if isinstance(row, dict) else row for key, row in content.items()]
     if not isinstance(content, list):
-        raise UserError(f"{path}: a JSON list of rows is expected, not {type(content).__name__}")
+        raise UserError(f"{path}: a JSON list of rows is expected, not {kind_of(content)}")
     return content
 
 
@@ -112,7 +112,7 @@ def _plain(column: str, row: Row) -> str | float | None:
     """A cell that is no list and no object."""
     cell: str | float | None = _cell(column, row)
     if isinstance(cell, list | Mapping):
-        raise TypeError(f"{column} must be a text or a number, not {cell!r:.80}")
+        raise ValueError(f"{column} must be a text or a number, not {shown(cell)}")  # noqa: TRY004 (its message is for the user)
     return cell
 
 
@@ -139,11 +139,11 @@ def _listed(columns: Sequence[str], row: Row, text_lists: Sequence[str] = ()) ->
 
 
 def _file_names(columns: Sequence[str], row: Row) -> list[str]:
-    """As _listed. Raises TypeError for a cell that is no text, as a file's name is."""
+    """As _listed. Raises ValueError for a cell that is no text, as a file's name is."""
     names = _listed(columns, row)
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{' or '.join(columns)} must be a file's name, not {name!r:.80}")
+            raise ValueError(f"{' or '.join(columns)} must be a file's name, not {shown(name)}")  # noqa: TRY004 (its message is for the user)
     return names
 
 
@@ -184,9 +184,9 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
     """The truth as text or letter. Raises ValueError for a letter or text that no option has."""
     if columns.answer_is == "index":
         try:
-            return letter_of(int(cell), len(options))
+            return letter_of(whole({"": cell}, ""), len(options))
         except ValueError as error:
-            raise ValueError(f"answer {cell!r} is no number of one of the {len(options)} options") from error
+            raise ValueError(f"answer {shown(cell)} is no number of one of the {len(options)} options") from error
     text = columns.answer_words.get(str(cell), str(cell))
     if columns.answer_is == "text":
         return text

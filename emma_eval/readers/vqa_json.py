@@ -19,6 +19,7 @@ from emma_eval.readers.hub import HubTable
 from emma_eval.readers.registry import Files, Reader, Row
 from emma_eval.readers.rows import named, part, rows_to_samples
 from emma_eval.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
+from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
 
 LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
@@ -74,10 +75,16 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 
 def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
+    by_id: dict[Any, Any] = {}
     for number, question in enumerate(questions):
         if not (isinstance(question, dict) and question.keys() >= QUESTION_KEYS):
             raise UserError(f"{path}, row {number}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
-    return {question["question_id"]: question for question in questions}
+        identity = question["question_id"]
+        if not isinstance(identity, int | str):
+            raise UserError(f"{path}, row {number}: key 'question_id': a number is expected, not {shown(identity)}")
+        if by_id.setdefault(identity, question) != question:
+            raise UserError(f"{path}, row {number}: another question has the question_id {identity!r} too")
+    return by_id
 
 
 def _coco_pictures(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
@@ -124,4 +131,11 @@ def _answer_key(answer: dict[str, Any]) -> frozenset[tuple[str, Any]]:
     return frozenset((key, value) for key, value in answer.items() if key != "answer")
 
 
-READER = Reader(_read_files, _read_rows, required=("questions",), optional=("annotations",), folders=("images",))
+READER = Reader(
+    _read_files,
+    _read_rows,
+    required=("questions",),
+    optional=("annotations",),
+    folders=("images",),
+    repeats=True,
+)

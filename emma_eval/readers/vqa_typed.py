@@ -61,11 +61,17 @@ Pictures = Callable[[str], Callable[[int], ImageSource]]  # the file's data_subt
 def read_typed(questions: Path, annotations: Path, pictures: Pictures) -> list[Sample] | None:
     """One sample per annotation, in their order, equal pictures and meta mappings shared; None for unusual files."""
     try:
-        asked = msgspec.json.decode(read_bytes(questions), type=_Questions)
-        told = msgspec.json.decode(read_bytes(annotations), type=_Annotations)
+        content = read_bytes(questions)
+        asked = msgspec.json.decode(content, type=_Questions)
+        usual = _each_once(content, len(asked.questions), _Question)
+        content = read_bytes(annotations)
+        told = msgspec.json.decode(content, type=_Annotations)
+        usual = usual and _each_once(content, len(told.annotations), _Annotation)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     by_id = {question.question_id: question for question in asked.questions}
+    if not usual or len(by_id) < len(asked.questions):
+        return None
     picture = cache(pictures(asked.data_subtype))
     metas = _Metas()
     samples = []
@@ -80,6 +86,14 @@ def read_typed(questions: Path, annotations: Path, pictures: Pictures) -> list[S
             Sample(str(one.question_id), question.question, images, answers, category=meta["answer_type"], meta=meta)
         )
     return samples
+
+
+def _each_once(content: bytes, rows: int, kind: type[msgspec.Struct]) -> bool:
+    """Whether every row has each key once: of a key that stands twice, the decoder keeps the last in silence.
+
+    A quote within a text has a backslash before it, so that no text holds a key with both its quotes.
+    """
+    return all(content.count(b'"%s"' % name.encode()) == rows for name in kind.__struct_fields__)
 
 
 def read_columns(rows: HubTable) -> list[Sample] | None:

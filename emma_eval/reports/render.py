@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
+from emma_eval.table_file import spreadsheet_safe
 
 if TYPE_CHECKING:
     import rich.console
@@ -71,10 +72,12 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def csv(tables: Sequence[Table]) -> str:
-    """One line a value, with unrounded numbers, source and remarks."""
+    """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
     import pandas as pd
 
-    records = [record for table in tables for record in table.records]
+    records = [
+        {key: spreadsheet_safe(cell) for key, cell in record.items()} for table in tables for record in table.records
+    ]
     return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.files import lock
+from emma_eval.files import lock, open_own, read_text
 
 LOCK_FILE = "run.lock"
 
@@ -30,8 +30,8 @@ class Holder:
 def holder(folder: Path) -> Holder | None:
     """Who holds the folder, or held it last; None if that is not written there. The lock itself is left alone."""
     try:
-        text = (folder / LOCK_FILE).read_text(encoding="utf-8")
-    except OSError:
+        text = read_text(folder / LOCK_FILE, 1000)
+    except UserError:
         return None
     written = re.fullmatch(r"process (\d+) on (.+)", text.strip())
     return Holder(int(written[1]), written[2]) if written else None
@@ -40,7 +40,7 @@ def holder(folder: Path) -> Holder | None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises UserError, naming the holder, while another process has it."""
-    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
+    with open_own(folder / LOCK_FILE, "a+") as file:
         if not lock(file, wait=False):
             raise UserError(
                 f"{folder} is being written by {holder(folder) or 'another process'}; wait for it, "

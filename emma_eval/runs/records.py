@@ -17,7 +17,7 @@ from types import TracebackType, UnionType
 from typing import Any, Self
 
 from emma_eval.errors import UserError
-from emma_eval.files import read_bytes
+from emma_eval.files import open_own, read_bytes
 from emma_eval.types import Response
 
 Fields = Mapping[str, type | UnionType]
@@ -109,7 +109,7 @@ class ResponseLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         _, sound = _read(path)
         # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
-        self._file = path.open("ab", buffering=0)
+        self._file = open_own(path, "ab", buffering=0)
         self._synced = time.monotonic()
         size = self._file.tell()
         if size == sound - 1:  # the last newline alone is missing

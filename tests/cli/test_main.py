@@ -103,8 +103,8 @@ def test_a_missing_right_is_one_line_and_2(command, capsys):
 
 
 def test_a_bug_is_not_hidden(command):
-    command(FileNotFoundError(errno.ENOENT, "No such file", "x"))
-    with pytest.raises(FileNotFoundError):
+    command(KeyError("x"))
+    with pytest.raises(KeyError):
         desk.main(["run"])
 
 

@@ -103,10 +103,9 @@ def test_an_interrupted_writing_leaves_nothing_that_is_taken_for_whole(tmp_path)
         lambda folder: (folder / "b.txt").write_text("B.txt"),
         lambda folder: (folder / SEAL).unlink(),
         lambda folder: (folder / SEAL).write_bytes(b"\xff\xfe"),
-        lambda folder: (folder / "more.txt").write_text("more"),
         lambda folder: [shutil.rmtree(folder), folder.mkdir()],
     ],
-    ids=["file gone", "file cut", "byte changed", "seal gone", "seal broken", "file added", "emptied"],
+    ids=["file gone", "file cut", "byte changed", "seal gone", "seal broken", "emptied"],
 )
 def test_a_damaged_folder_is_written_anew(tmp_path, damage):
     folder = publish(tmp_path / "suite", three_files)
@@ -114,6 +113,37 @@ def test_a_damaged_folder_is_written_anew(tmp_path, damage):
     assert not is_whole(folder)
     publish(folder, three_files)
     assert is_whole(folder)
+
+
+def test_a_file_that_was_added_does_no_harm_and_stays(tmp_path):
+    folder = publish(tmp_path / "suite", three_files)
+    (folder / ".DS_Store").write_text("of a file manager")
+    assert is_whole(folder)
+    publish(folder, lambda _: pytest.fail("written again"))
+    assert (folder / ".DS_Store").exists()
+
+
+def test_a_damaged_folder_is_mended_under_a_process_that_reads_it(tmp_path):
+    folder = publish(tmp_path / "suite", three_files)
+    (folder / "a.txt").write_text("damaged")
+    before = folder.stat().st_ino, (folder / "b.txt").stat().st_ino
+
+    def write(draft: Path) -> None:
+        assert (folder / "b.txt").read_text() == "b.txt"
+        three_files(draft)
+
+    publish(folder, write)
+    assert (folder.stat().st_ino, (folder / "b.txt").stat().st_ino) == before
+    assert (folder / "a.txt").read_text() == "a.txt"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["suite", "suite.lock"]
+
+
+def test_a_link_that_was_put_in_place_of_the_lock_is_not_written_through(tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "suite.lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(UserError, match=r"suite\.lock: a symbolic link"):
+        publish(tmp_path / "suite", three_files)
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_the_seal_is_in_the_form_of_sha256sum(tmp_path):

@@ -133,7 +133,7 @@ def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
         ('{"question_id": 1, "prompt": ["p"], "text": "a"}\n', "line 1: prompt must be text, not list"),
         ('{"question_id": 77, "text": ["a"]}\n', "line 1: text must be text"),  # rather than: no such question
         ('{"question_id": ' + "9" * 5000 + ', "text": "a"}\n', "line 1: JSON that cannot be read: .*5000 digits"),
-        ("[" * 100_000, "JSON that cannot be read: maximum recursion depth"),
+        ("[" * 100_000, "JSON that cannot be read: brackets nested too deep"),
         ("", "there are no answers in it"),
         ("5\n", "line 1: a JSON object is expected, not int"),
         ('[[1, "a"]]', "row 0: a JSON object is expected, not list"),

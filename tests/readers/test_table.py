@@ -47,15 +47,15 @@ def test_a_table_of_tab_separated_values(tmp_path):
     ("rows", "columns", "message"),
     [
         ([{"q": "?", "aa": "B"}], {}, r"row 0: key 'a' is missing; did you mean 'aa'\?"),
-        ([ROW, 5], {}, "row 1: a JSON object is expected, not int"),
+        ([ROW, 5], {}, "row 1: a JSON object is expected, not a number"),
         ([ROW | {"a": "C"}], {"options": "x", "answer_is": "letter"}, "row 0: answer 'C' is none of the 2 options"),
         ([ROW | {"a": 2}], {"options": "x", "answer_is": "index"}, "row 0: answer 2 is no number of one of the 2 opt"),
         ([ROW | {"a": "b"}], {"options": "x", "answer_is": "index"}, "row 0: answer 'b' is no number of one of the 2"),
         ([ROW | {"x": "['one'"}], {"options": "x", "text_lists": "x"}, "row 0: .* is not a list"),
         ([ROW], {"category": "q", "category_pattern": "(z+)"}, "row 0: q 'Which\\?' does not tell the category"),
-        ([ROW | {"x": ["a.jpg", 5]}], {"images": "x"}, "row 0: .*: x must be a file's name, not 5"),
+        ([ROW | {"x": ["a.jpg", 5]}], {"images": "x"}, "row 0: x must be a file's name, not 5"),
         ([ROW], {"images": "q", "image_name": "../{q}.jpg"}, "row 0: the file name .* leads out of its folder"),
-        ("5", {}, "a JSON list of rows is expected, not int"),
+        ("5", {}, "a JSON list of rows is expected, not a number"),
         ([ROW], {"rows": "data"}, "a JSON object with the key 'data' is expected"),
     ],
 )

@@ -88,7 +88,7 @@ def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("emma_eval.task.load_task", lambda name: task)
     assert main(["check", "seed_video", "--data", str(tmp_path)]) == 2
     out = capsys.readouterr().out
-    assert "1 of 1 pictures do not exist" in out
+    assert "1 of 1 image cannot be used: " in out
     assert "10_101.png" in out
     (tmp_path / "x.png").rename(tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png")
     assert main(["check", "seed_video", "--data", str(tmp_path)]) == 0
