@@ -114,7 +114,7 @@ def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
 
 
 def _images(samples: Sequence[Sample]) -> list[ImageSource]:
-    return list({image.label: image for sample in samples for image in sample.images}.values())
+    return list(dict.fromkeys(image for sample in samples for image in sample.images))
 
 
 def _complaint(image: ImageSource) -> str:
