@@ -105,9 +105,12 @@ def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
 def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
     """What is wrong with the images, each decoded once, in parallel."""
     images = _images(samples)
-    with ThreadPoolExecutor(usable_cpus()) as pool:
+    pool = ThreadPoolExecutor(usable_cpus())
+    try:
         complaints = pool.map(_complaint, images)
         wrong = [text for text in _with_progress(task.name, complaints, len(images)) if text]
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a hundred thousand images
     if wrong:
         yield f"{len(wrong):,} of {counted(len(images), 'image')} cannot be used: {wrong[0]}"
         yield from wrong[1:]
