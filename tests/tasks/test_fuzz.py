@@ -85,13 +85,14 @@ def changed_files(draw):
             holder = holder[step]
         match draw(st.sampled_from(["value", "value", "gone", "more", "extends"])):
             case "value":
-                holder[key] = draw(ODD | JSON | st.sampled_from(SHIPPED) | st.sampled_from(KEYS))
+                value = draw(ODD | JSON | st.sampled_from(SHIPPED) | st.sampled_from(KEYS))
+                holder[key] = copy.deepcopy(value)  # or a later change would change the drawn one too
             case "gone":
                 del holder[key]
             case "more":
-                holder[draw(st.sampled_from(KEYS) | st.text(max_size=5))] = draw(ODD | JSON)
+                holder[draw(st.sampled_from(KEYS) | st.text(max_size=5))] = copy.deepcopy(draw(ODD | JSON))
             case "extends":
-                content["extends"] = draw(st.sampled_from(SHIPPED) | JSON)
+                content["extends"] = copy.deepcopy(draw(st.sampled_from(SHIPPED) | JSON))
     return content
 
 
