@@ -218,6 +218,7 @@ CARDS = {
     "nocaps": (NOCAPS, {"image_id": 0, "annotations_captions": ["A cat."]}, ("0", ("A cat.",))),
 }
 SAME_ROWS = {"seed_image", "seed_video", "mmmu_pasted", "muirbench_pasted", "mathvista_emma"}
+SAME_ROWS |= {"mmbench_en_emma", "mmbench_cn_emma"}
 
 
 def feature(kind):
