@@ -122,7 +122,7 @@ def test_textvqa_is_asked_with_ocr_tokens_in_its_variant_alone(tmp_path):
     assert question("textvqa", tmp_path) == f"<image>\nWhat is the brand?\n{suffix}"
     with_ocr = f"<image>\nWhat is the brand?\nReference OCR token: NOUS, LES, it's\n{suffix}"
     assert question("textvqa_ocr", tmp_path) == with_ocr
-    assert question("textvqa_ocr", tmp_path, 1) == f"<image>\nWhat is the brand?\n{suffix}"
+    assert question("textvqa_ocr", tmp_path, 1) == f"<image>\nWhat is the brand?\nReference OCR token: \n{suffix}"
 
 
 def test_the_tokens_may_come_from_llavas_question_file(tmp_path):
