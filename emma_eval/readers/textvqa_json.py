@@ -19,7 +19,6 @@ from emma_eval.readers.rows import part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 _IN_LLAVAS_TEXT = "\nReference OCR token: "
-_SUFFIX = "\nAnswer the question using a single word or phrase."
 
 
 def _read_files(files: Files) -> list[Sample]:
@@ -52,15 +51,12 @@ def _tokens(path: Path) -> dict[str, str]:
         rows = part(read_json(path), "data", list, path)
         return {_text(path, row, "image_id"): ", ".join(_list(path, row)) for row in rows}
     lines = read_json_lines(path)
-    return {_text(path, row, "question_id"): _after_mark(path, number, row) for number, row in enumerate(lines, 1)}
+    return {_text(path, row, "question_id"): _after_mark(_text(path, row, "text")) for row in lines}
 
 
-def _after_mark(path: Path, number: int, row: Any) -> str:
-    """What stands between the mark and the suffix; a token may hold a line's end."""
-    _, mark, after = _text(path, row, "text").partition(_IN_LLAVAS_TEXT)
-    if not mark:
-        raise UserError(f"{path}, line {number}: no line {_IN_LLAVAS_TEXT.strip()!r} in its text: not LLaVA's OCR file")
-    return after.removesuffix(_SUFFIX)
+def _after_mark(text: str) -> str:
+    """What stands between the mark and the last line, a line's end in a token too; nothing where there is no mark."""
+    return text.partition(_IN_LLAVAS_TEXT)[2].rpartition("\n")[0]
 
 
 def _text(path: Path, row: Any, key: str) -> str:

@@ -217,8 +217,8 @@ CARDS = {
     "flickr30k": (FLICKR, {"img_id": "67", "split": "test", "caption": ["A cat."]}, ("67", ("A cat.",))),
     "nocaps": (NOCAPS, {"image_id": 0, "annotations_captions": ["A cat."]}, ("0", ("A cat.",))),
 }
-SAME_ROWS = {"seed_image", "seed_video", "mmmu_pasted", "muirbench_pasted", "mathvista_emma"}
-SAME_ROWS |= {"mmbench_en_emma", "mmbench_cn_emma"}
+EMMAS = {"mmmu_pasted", "muirbench_pasted", "mathvista_emma", "mmbench_en_emma", "mmbench_cn_emma"}
+SAME_ROWS = {"seed_image", "seed_video", *EMMAS}
 
 
 def feature(kind):

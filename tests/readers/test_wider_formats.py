@@ -116,16 +116,13 @@ def test_nocaps_keeps_the_order_of_images_and_of_their_captions(tmp_path):
     assert {s.category for s in samples} == {"near-domain"}
 
 
-SUFFIX = "Answer the question using a single word or phrase."
-
-
 def test_textvqa_is_asked_with_ocr_tokens_in_its_variant_alone(tmp_path):
     tiny.textvqa(tmp_path)
-    assert question("textvqa", tmp_path) == f"<image>\nWhat is the brand?\n{SUFFIX}"
-    with_ocr = f"<image>\nWhat is the brand?\nReference OCR token: NOUS, LES, it's\n{SUFFIX}"
+    suffix = "Answer the question using a single word or phrase."
+    assert question("textvqa", tmp_path) == f"<image>\nWhat is the brand?\n{suffix}"
+    with_ocr = f"<image>\nWhat is the brand?\nReference OCR token: NOUS, LES, it's\n{suffix}"
     assert question("textvqa_ocr", tmp_path) == with_ocr
-    without = f"<image>\nWhat is the brand?\nReference OCR token: \n{SUFFIX}"  # LLaVA keeps the line
-    assert question("textvqa_ocr", tmp_path, 1) == without
+    assert question("textvqa_ocr", tmp_path, 1) == f"<image>\nWhat is the brand?\nReference OCR token: \n{suffix}"
 
 
 def test_the_tokens_may_come_from_llavas_question_file(tmp_path):
@@ -133,12 +130,8 @@ def test_the_tokens_may_come_from_llavas_question_file(tmp_path):
     before = load("textvqa_ocr", tmp_path)
     (tmp_path / "textvqa" / "TextVQA_Rosetta_OCR_v0.2_val.json").unlink()
     lines = [
-        {
-            "question_id": f"003a{i}",
-            "image": f"003a{i}.jpg",
-            "text": f"What is the brand?\nReference OCR token: {tokens}\n{SUFFIX}",
-        }
-        for i, tokens in enumerate(["NOUS, LES, it's", ""])
+        {"question_id": f"003a{i}", "image": f"003a{i}.jpg", "text": f"What is the brand?{tokens}\nAnswer ..."}
+        for i, tokens in enumerate(["\nReference OCR token: NOUS, LES, it's", ""])
     ]
     tiny.write_lines(tmp_path / "textvqa" / "llava_textvqa_val_v051_ocr.jsonl", lines)
     assert load("textvqa_ocr", tmp_path) == before
