@@ -21,7 +21,8 @@ class Asking:
     samples: int
     truth: str  # hash over sample ids and expected answers
     config: str  # hash over the task file
-    prompts: str = ""  # hash over the prompts, where models of one conversation template were sent different ones
+    wording: str = ""  # the model family whose wording was asked for instead of the model's own
+    prompts: str = ""  # hash over the prompts, where models of one template and wording were sent different ones
 
     @property
     def extent(self) -> str:
@@ -32,6 +33,7 @@ class Asking:
 DETAILS: tuple[Callable[[Asking], str], ...] = (
     lambda one: f"task {one.task}",
     lambda one: counted(one.samples, "question"),
+    lambda one: f"wording of {one.wording}" if one.wording else "the models' own wording",
     lambda one: f"samples {one.truth[:HASH]}",
     lambda one: f"task file {one.config[:HASH]}",
     lambda one: f"prompts {one.prompts[:HASH]}",
@@ -39,15 +41,23 @@ DETAILS: tuple[Callable[[Asking], str], ...] = (
 
 
 def askings(tasks: Sequence[TaskScores]) -> list[Asking]:
-    """How each was asked. Models of different conversation templates are sent different prompts by design."""
+    """How each was asked. Models of different templates or wordings are sent different prompts by design."""
     bare = [
-        Asking(one.name, one.protocol, one.complete, one.counts.samples, one.asked.truth, one.asked.config)
+        Asking(
+            task=one.name,
+            protocol=one.protocol,
+            complete=one.complete,
+            samples=one.counts.samples,
+            truth=one.asked.truth,
+            config=one.asked.config,
+            wording=one.asked.wording,
+        )
         for one in tasks
     ]
-    sent: dict[tuple[Asking, str], set[str]] = {}
+    sent: dict[tuple[Asking, str, str], set[str]] = {}
     for asking, one in zip(bare, tasks, strict=True):
-        sent.setdefault((asking, one.asked.template), set()).add(one.asked.prompts)
-    mixed = {asking for (asking, _), prompts in sent.items() if len(prompts) > 1}
+        sent.setdefault((asking, one.asked.template, one.wording), set()).add(one.asked.prompts)
+    mixed = {asking for (asking, _, _), prompts in sent.items() if len(prompts) > 1}
     return [
         replace(asking, prompts=one.asked.prompts) if asking in mixed else asking
         for asking, one in zip(bare, tasks, strict=True)

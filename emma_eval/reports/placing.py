@@ -63,6 +63,8 @@ def why_not_the_benchmarks(task: TaskScores) -> list[str]:
     reasons = []
     if not task.complete:
         reasons.append(f"only {task.counts.samples:,} of the questions were asked")
+    if task.asked.wording:
+        reasons.append(f"it was asked in the wording of {task.asked.wording}'s scripts, not in the model's own")
     shipped = shipped_task(task.name)
     if shipped is None:
         reasons.append(f"the task {task.name} is not the benchmark's own")

@@ -139,6 +139,7 @@ class Asked(Record):
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
     truth: str = Field(description="SHA-256 over sample ids and expected answers")
     template: str = Field(description="the model's conversation template")
+    wording: str = Field(default="", description="the family whose wording was asked for instead of the model's own")
     prompts: str = Field(description="SHA-256 over every prompt, instruction and answer length")
 
 

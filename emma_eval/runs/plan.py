@@ -40,6 +40,7 @@ class TaskPlan:
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's template is known
     template: str = ""
+    other_wording: str = ""  # the family whose wording was asked for instead of the model's own
     notes: tuple[str, ...] = ()  # on the questions, see `remarks`
 
 
@@ -120,7 +121,9 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     """The plan with its prompts in the model's conversation template, in the wording given or its family's own."""
     from emma_eval.prompts import build_requests
 
-    wording = wording or plan.task.wording_of(family)
+    own = plan.task.wording_of(family)
+    wording = wording or own
+    other = "" if wording == own else wording
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
     with no_garbage_collection():
@@ -128,7 +131,7 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
     prompts = _digest(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
-    return replace(plan, facts=facts, template=template, requests=requests)
+    return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
 
 
 def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:

@@ -54,7 +54,11 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
         asked=Asked(
-            config=plan.facts.config, truth=plan.facts.truth, template=plan.template, prompts=plan.facts.prompts
+            config=plan.facts.config,
+            truth=plan.facts.truth,
+            template=plan.template,
+            wording=plan.other_wording,
+            prompts=plan.facts.prompts,
         ),
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),

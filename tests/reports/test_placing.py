@@ -87,6 +87,11 @@ class TestAPublishedColumn:
                 "the task file gqa was another one when this was asked",
             ),
             (
+                gqa(asked=asked("gqa", wording="llava")),
+                ("GQA (test-dev balanced)", "testdev-balanced", "accuracy"),
+                "it was asked in the wording of llava's scripts, not in the model's own",
+            ),
+            (
                 gqa(counts=counts(36)),
                 ("GQA (test-dev balanced)", "testdev-balanced", "accuracy"),
                 "36 samples were asked, the benchmark has 12,578",
@@ -139,6 +144,11 @@ class TestAPublishedColumn:
         """They are sent different prompts by design."""
         other = asked("gqa", template="owl", prompts="ab" * 32)
         runs = [scored(gqa(60.0), name="x"), scored(gqa(61.0, asked=other), name="y")]
+        assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
+
+    def test_holds_model_families_each_asked_in_its_own_wording(self, published):
+        other = gqa(61.0, wording="llava", asked=asked("gqa", prompts="ab" * 32))
+        runs = [scored(gqa(60.0, wording="emma"), name="x"), scored(other, name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_no_two_prompts_for_one_template(self, published):
