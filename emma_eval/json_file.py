@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,18 @@ def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: b
 
     def constant(name: str) -> None:
         if not (nan_as_null and name == "NaN"):
-            raise ValueError(f"{name} is not a number that JSON has" + "; write null" * (name == "NaN"))
+            raise ValueError(
+                f"{name}{_under_key(text, math.isnan if name == 'NaN' else math.isinf)} is not a number that JSON has"
+                + "; write null" * (name == "NaN")
+            )
+
+    def finite(number: str) -> float:
+        if not math.isfinite(value := float(number)):
+            raise ValueError(f"the number {number:.40}{_under_key(text, math.isinf)} is too large")
+        return value
 
     try:
-        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=constant, parse_float=_finite)
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=constant, parse_float=finite)
     except json.JSONDecodeError as error:
         cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
         place = f"line {line or error.lineno}, column {error.colno}"
@@ -73,11 +82,19 @@ def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: b
         raise UserError(f"{path}{where}: JSON that cannot be read: {_told(error)}") from error
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text:.40} is too large")
-    return number
+def _under_key(text: str, like: Callable[[float], bool]) -> str:
+    """' under the key ...': where the first such number stands in JSON; empty where no key leads to it."""
+    key = _key_of(json.loads(text), like)
+    return f" under the key {key!r:.80}" if key else ""
+
+
+def _key_of(value: Any, like: Callable[[float], bool], key: str = "") -> str | None:
+    if isinstance(value, float):
+        return key if like(value) else None
+    items = (
+        value.items() if isinstance(value, dict) else ((key, one) for one in value) if isinstance(value, list) else ()
+    )
+    return next((found for name, one in items if (found := _key_of(one, like, name)) is not None), None)
 
 
 def _told(error: Exception) -> str:
