@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.checking import Checker, shown
@@ -13,9 +12,6 @@ from emma_eval.predictions.joins import Join, joins_of, told_pass
 from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
 from emma_eval.text import counted
 from emma_eval.types import Key, Sample
-
-if TYPE_CHECKING:
-    pass
 
 MEND = "give the rows a question, a prompt, or image and category"
 
