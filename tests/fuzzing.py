@@ -1,4 +1,8 @@
-"""Fuzz tests: bounded by the number of examples, or, for a longer look, by EMMA_FUZZ_SECONDS for each of them."""
+"""Fuzz tests: bounded by the number of examples, or, for a longer look, by EMMA_FUZZ_SECONDS for each target.
+
+A target is what is fed: answer files, task files, records, configurations, data files. Its tests share the seconds.
+Examples follow from a seed, so that what passed once passes again; EMMA_FUZZ_SEED (0) brings others.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import json
 import os
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 SECONDS = float(os.environ.get("EMMA_FUZZ_SECONDS", "0"))
+SEED = int(os.environ.get("EMMA_FUZZ_SEED", "0"))
 EXAMPLES = 300
 
 quietly = settings(
@@ -19,12 +25,29 @@ quietly = settings(
 )
 
 
-def for_a_while(fuzz: Callable[[], Any]) -> None:
-    """Call a hypothesis test once; again and again, with other examples each time, for EMMA_FUZZ_SECONDS."""
-    end = time.monotonic() + SECONDS
-    fuzz()
-    while time.monotonic() < end:
-        fuzz()
+def for_a_while(fuzz: Callable[[], Any], tests: int = 1) -> None:
+    """Call a hypothesis test once; again and again, with other examples each time, for its share of the seconds.
+
+    `tests`: how many of them the target has.
+    """
+    end = time.monotonic() + SECONDS / tests
+    for number in count(SEED):
+        seed(number)(fuzz)()
+        if time.monotonic() >= end:
+            return
+
+
+def fuzzed(strategy: st.SearchStrategy[Any], tests: int = 1) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
+    """A test of one argument over examples of the strategy, for a while."""
+
+    def decorate(test: Callable[[Any], None]) -> Callable[[], None]:
+        def repeated() -> None:
+            for_a_while(quietly(given(strategy)(test)), tests)
+
+        repeated.__name__, repeated.__doc__ = test.__name__, test.__doc__
+        return repeated
+
+    return decorate
 
 
 ODD = st.sampled_from(

@@ -16,9 +16,8 @@ from emma_eval.readers import load_samples
 from emma_eval.table_file import read_table
 from emma_eval.task import load_task
 from emma_eval.yaml_file import read_yaml
+from tests.fuzzing import fuzzed
 from tests.readers import tiny
-
-from .fuzzing import fuzzed
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("9" * 5000),
@@ -42,7 +41,9 @@ def reads_or_refuses(read, *args, **options):
         return None
 
 
-@fuzzed(st.tuples(st.sampled_from((".json", ".jsonl", ".csv", ".tsv", ".yaml", ".txt")), st.binary(max_size=200)))
+@fuzzed(
+    st.tuples(st.sampled_from((".json", ".jsonl", ".csv", ".tsv", ".yaml", ".txt")), st.binary(max_size=200)), tests=4
+)
 def test_any_bytes_as_any_file(drawn):
     suffix, content = drawn
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +63,7 @@ def test_any_bytes_as_any_file(drawn):
         reads_or_refuses(ImageBytes("row", lambda: content).open)
 
 
-@fuzzed(st.text(st.sampled_from(list("a:-[]{}&*!|>?%@#'\"\n 1.eE_<")) | st.characters(), max_size=80))
+@fuzzed(st.text(st.sampled_from(list("a:-[]{}&*!|>?%@#'\"\n 1.eE_<")) | st.characters(), max_size=80), tests=4)
 def test_any_text_as_yaml(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.yaml")
@@ -70,7 +71,10 @@ def test_any_text_as_yaml(text):
         reads_or_refuses(read_yaml, path)
 
 
-@fuzzed(st.lists(st.lists(st.text(st.sampled_from(list('a,"\t\n\r\0;= ')) | st.characters(), max_size=6), max_size=4)))
+@fuzzed(
+    st.lists(st.lists(st.text(st.sampled_from(list('a,"\t\n\r\0;= ')) | st.characters(), max_size=6), max_size=4)),
+    tests=4,
+)
 def test_any_cells_as_a_table(lines):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.csv")
@@ -80,7 +84,7 @@ def test_any_cells_as_a_table(lines):
         assert rows is None or all(len(row) == len(rows[0]) for row in rows)
 
 
-@fuzzed(st.tuples(st.sampled_from(TASKS), st.integers(0, 2**32), VALUES))
+@fuzzed(st.tuples(st.sampled_from(TASKS), st.integers(0, 2**32), VALUES), tests=4)
 def test_official_files_with_one_value_changed(drawn):
     """Of a whole small copy of a benchmark, one value is another, or one line is cut, doubled or gone."""
     name, seed, value = drawn

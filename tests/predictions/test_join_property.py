@@ -1,32 +1,32 @@
 """Whatever befalls an answer file, each sample gets its own answer, or the file is refused: never anything else."""
 
-import os
-
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.predictions.reading import missing_answers
+from tests.fuzzing import for_a_while, quietly
 
 from .worlds import World, worlds
 
-EXAMPLES = int(os.environ.get("EMMA_FUZZ_EXAMPLES", "400"))
 
+def test_every_answer_is_its_samples_own_or_the_file_is_refused(tmp_path):
+    @quietly
+    @given(world=worlds())
+    def fuzz(world: World):
+        path = tmp_path / world.name
+        path.write_text(world.content, encoding="utf-8")
+        for partial in (False, True):
+            try:
+                predictions = read_predictions(path, world.given.samples, world.given.task, ignore_foreign=partial)
+            except UserError as error:
+                event(f"refused, partial {partial}")
+                assert "\n" not in str(error)
+                continue
+            event(f"read, partial {partial}")
+            assert {key: answer.text for key, answer in predictions.answers.items()} == world.kept
+            assert partial or not world.foreign
+            missing = set(missing_answers(world.given.samples, world.given.task, predictions))
+            assert missing == world.given.texts.keys() - world.kept.keys()
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
-def test_every_answer_is_its_samples_own_or_the_file_is_refused(tmp_path_factory, world: World):
-    path = tmp_path_factory.getbasetemp() / world.name
-    path.write_text(world.content, encoding="utf-8")
-    for partial in (False, True):
-        try:
-            predictions = read_predictions(path, world.given.samples, world.given.task, ignore_foreign=partial)
-        except UserError as error:
-            event(f"refused, partial {partial}")
-            assert "\n" not in str(error)
-            continue
-        event(f"read, partial {partial}")
-        assert {key: answer.text for key, answer in predictions.answers.items()} == world.kept
-        assert partial or not world.foreign
-        missing = set(missing_answers(world.given.samples, world.given.task, predictions))
-        assert missing == world.given.texts.keys() - world.kept.keys()
+    for_a_while(fuzz, tests=3)
