@@ -70,6 +70,29 @@ def whole(row: Mapping[str, Any], key: str) -> int:
     raise ValueError(f"key {key!r}: a whole number is expected, not {shown(value)}")
 
 
+def as_text(cell: Any, key: str) -> str:
+    """A text, or a number as one. Raises ValueError, naming the key, for null, a list or an object.
+
+    Python would make a text of those too: a question `None`, which a model is asked, or an id that no answer names.
+    """
+    if cell is None or isinstance(cell, list | tuple | Mapping):
+        raise ValueError(f"key {key!r}: a text is expected, not {shown(cell)}")
+    return str(cell)
+
+
+def identity(row: Mapping[str, Any], key: str) -> str:
+    """A row's id. Raises ValueError for one that is empty or no text or number."""
+    text = part_of_id(row[key], key)
+    if not text.strip():
+        raise ValueError(f"key {key!r}: an id is expected, not {shown(row[key])}")
+    return text
+
+
+def part_of_id(cell: Any, key: str) -> str:
+    """As `as_text`, and 7 for the 7.0 of a column with gaps."""
+    return as_text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell, key)
+
+
 def _of_texts(sample: Sample, row: Any) -> Sample:
     """The sample itself. Raises ValueError where a JSON number, null or list stands in a text's place."""
     values = (sample.id, sample.question, sample.hint, sample.category, *sample.answers, *sample.options)

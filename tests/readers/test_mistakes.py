@@ -235,3 +235,9 @@ def shapes(root):
         "scienceqa": [root / "scienceqa/problems.json", root / "scienceqa/pid_splits.json"],
         "mme": [root / "mme/MME_Benchmark_release_version/count/a.txt"],
     }
+
+
+def test_a_json_array_where_lines_are_expected_is_said_to_be_one(root):
+    path = next(root.rglob("coco_pope_random.json"))
+    path.write_text(json.dumps([json.loads(line) for line in path.read_text().splitlines() if line]))
+    assert "row 0: a JSON object is expected, not a list" in complaint("pope", root)
