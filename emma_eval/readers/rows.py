@@ -54,7 +54,7 @@ def rows_to_samples(
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
+            told = error if isinstance(error, ValueError) else wrong_type(row, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
@@ -114,7 +114,8 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     raise ValueError(f"{what} must be a list of texts, not {shown(values)}")
 
 
-def _wrong_type(row: Any, error: Exception) -> str:
+def wrong_type(row: Any, error: Exception) -> str:
+    """What to say of a row at which a reader met a value of another type than it takes."""
     content = content_of(row)
     if not isinstance(content, Mapping):
         return f"a JSON object is expected, not {kind_of(content)}"

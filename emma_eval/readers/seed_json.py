@@ -67,6 +67,8 @@ def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]
     number = whole(row, "question_type_id")
     if number not in types:
         raise ValueError(f"question_type_id {number} is none of {', '.join(map(str, sorted(types)))}")
+    if row["answer"] not in (*"ABCD", None):  # None: for `rows_to_samples` to name
+        raise ValueError(f"answer {shown(row['answer'])} is none of ABCD")
     return Sample(
         identity(row, "question_id"),
         row["question"],
