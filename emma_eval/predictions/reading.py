@@ -86,6 +86,9 @@ def _collected(
             failed.discard(key)
             answers[key] = Answer(text, _prompt(path, row))
     notes = [f"{counted(repeated, 'repeated answer')}: the later one counts"] if repeated else []
+    empty = sum(not answer.text.strip() for answer in answers.values())
+    if empty:  # as a run says of its own: an empty cell of a table may be a request that failed
+        notes.append(f"{empty:,} of {len(answers):,} answers are empty")
     if foreign:
         notes.append(
             f"left out: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not among the "

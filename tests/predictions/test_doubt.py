@@ -274,3 +274,10 @@ def test_what_is_left_over_is_named_by_its_question(tmp_path):
 def test_an_id_that_is_no_text_or_number_is_said_to_be_none(tmp_path):
     rows = [{"question_id": "1", "prediction": "A"}, {"question_id": True, "prediction": "B"}]
     refused(tmp_path, "line 2, to no id that can be read; take", rows, [Sample("1", "Q?"), Sample("2", "R?")], None)
+
+
+def test_empty_answers_are_counted(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,prediction\n1,\n2,yes\n")
+    predictions = read_predictions(path, [Sample("1", "Q?"), Sample("2", "R?")])
+    assert predictions.notes == ("1 of 2 answers are empty",)
