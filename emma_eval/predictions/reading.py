@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.errors import UserError
 from emma_eval.garbage import no_garbage_collection
 from emma_eval.predictions.answer_key import TEXT, find_answer_key, repeats_questions
-from emma_eval.predictions.checking import Checker
-from emma_eval.predictions.evidence import plain
+from emma_eval.predictions.checking import Checker, shown
+from emma_eval.predictions.evidence import asked, plain
 from emma_eval.predictions.files import answer_rows
 from emma_eval.predictions.joining import join_rows
 from emma_eval.predictions.joins import Passes
@@ -71,7 +71,7 @@ def _collected(
     if foreign and not ignore_foreign:
         raise UserError(
             f"{path}: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not in the "
-            f"data, the first, {foreign[0].place}, to {foreign[0].name[:40]!r}; "
+            f"data, the first, {foreign[0].place}, to {_named(foreign[0])}; "
             "take the task and split that they are for, or pass --allow-partial to leave them out"
         )
     repeated = 0
@@ -86,12 +86,22 @@ def _collected(
             failed.discard(key)
             answers[key] = Answer(text, _prompt(path, row))
     notes = [f"{counted(repeated, 'repeated answer')}: the later one counts"] if repeated else []
+    empty = sum(not answer.text.strip() for answer in answers.values())
+    if empty:  # as a run says of its own: an empty cell of a table may be a request that failed
+        notes.append(f"{empty:,} of {len(answers):,} answers are empty")
     if foreign:
         notes.append(
             f"left out: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not among the "
             "samples"
         )
     return Predictions(answers, frozenset(failed), tuple(notes))
+
+
+def _named(row: AnswerRow) -> str:
+    """A row's id and question for a message: LLaVA's ids of MME and TextVQA name the picture alone."""
+    texts = asked(row)
+    question = f" (its {texts[0][0]}: {shown(texts[0][1])})" if texts else ""
+    return (repr(row.name[:40]) if row.name else "no id that can be read") + question
 
 
 def missing_answers(samples: Sequence[Sample], task: TaskConfig, predictions: Predictions) -> Iterator[Key]:

@@ -16,7 +16,7 @@ from emma_eval.files import inside, read_text
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json_rows, read_object
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import rows_to_samples, texts
+from emma_eval.readers.rows import identity, rows_to_samples, texts
 from emma_eval.text import kind_of, shown
 from emma_eval.types import ImageSource, Sample
 
@@ -36,7 +36,7 @@ def _read_files(files: Files) -> list[Sample]:
             unknown = [name for name in (*truth, *hallu) if lists and name not in lists["association"]]
             if unknown:
                 raise ValueError(f"object {unknown[0]!r} of id {record['id']} is not in {files['association']}")
-            return Sample(str(record["id"]), query["query"], (image,), truth, meta={"hallu": hallu, **lists})
+            return Sample(identity(record, "id"), query["query"], (image,), truth, meta={"hallu": hallu, **lists})
         return _discriminative(query["query"], record, records, image)
 
     return rows_to_samples(files["queries"], _queries(files["queries"]), sample)
@@ -59,7 +59,7 @@ def _discriminative(question: str, record: Mapping[str, Any], records: Records, 
         "record": record["id"],
         "shifted_truth": str(records[following]["truth"]) if following in records else None,
     }
-    return Sample(str(record["id"]), question, (image,), (record["truth"],), category=category, meta=meta)
+    return Sample(identity(record, "id"), question, (image,), (record["truth"],), category=category, meta=meta)
 
 
 def _read_objects(files: Files) -> list[Sample]:

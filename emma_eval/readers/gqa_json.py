@@ -11,7 +11,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_object
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.readers.rows import identity, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 
@@ -29,7 +29,7 @@ def _read_files(files: Files) -> list[Sample]:
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(str(row["id"]), row, row["image"], {}))
+    return rows_to_samples(where, rows, lambda row: _sample(identity(row, "id"), row, row["image"], {}))
 
 
 def _sample(key: str, question: Mapping[str, Any], image: ImageSource, choices: Mapping[str, Any]) -> Sample:

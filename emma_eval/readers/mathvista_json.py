@@ -14,7 +14,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_object
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, rows_to_samples, texts
+from emma_eval.readers.rows import identity, letter_of, rows_to_samples, texts
 from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
 
@@ -42,7 +42,7 @@ def _read_files(files: Files) -> list[Sample]:
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(str(row["pid"]), row, row["decoded_image"]))
+    return rows_to_samples(where, rows, lambda row: _sample(identity(row, "pid"), row, row["decoded_image"]))
 
 
 def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:

@@ -7,8 +7,13 @@ from typing import Any
 
 
 def content_of(row: Any) -> Any:
-    """The row itself, or the last one when it comes in a list or with a number."""
-    while isinstance(row, list | tuple) and row:
+    """The row itself, or the last one when it comes in a list or with a number.
+
+    A list behind a number is what the file has in a row's place: a whole JSON array on a line, say.
+    """
+    if isinstance(row, list) and row:
+        row = row[-1]
+    while isinstance(row, tuple) and row:
         row = row[-1]
     return row
 

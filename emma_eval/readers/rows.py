@@ -54,7 +54,7 @@ def rows_to_samples(
             near = did_you_mean(str(key), _keys(row))
             raise UserError(f"{where}, row {first + len(samples)}: key {key!r} is missing{near}") from error
         except (TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-            told = error if isinstance(error, ValueError) else _wrong_type(row, error)
+            told = error if isinstance(error, ValueError) else wrong_type(row, error)
             raise UserError(f"{where}, row {first + len(samples)}: {told}") from error
     return samples
 
@@ -68,6 +68,29 @@ def whole(row: Mapping[str, Any], key: str) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return int(value)
     raise ValueError(f"key {key!r}: a whole number is expected, not {shown(value)}")
+
+
+def as_text(cell: Any, key: str) -> str:
+    """A text, or a number as one. Raises ValueError, naming the key, for null, a list or an object.
+
+    Python would make a text of those too: a question `None`, which a model is asked, or an id that no answer names.
+    """
+    if cell is None or isinstance(cell, list | tuple | Mapping):
+        raise ValueError(f"key {key!r}: a text is expected, not {shown(cell)}")
+    return str(cell)
+
+
+def identity(row: Mapping[str, Any], key: str) -> str:
+    """A row's id. Raises ValueError for one that is empty or no text or number."""
+    text = part_of_id(row[key], key)
+    if not text.strip():
+        raise ValueError(f"key {key!r}: an id is expected, not {shown(row[key])}")
+    return text
+
+
+def part_of_id(cell: Any, key: str) -> str:
+    """As `as_text`, and 7 for the 7.0 of a column with gaps."""
+    return as_text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell, key)
 
 
 def _of_texts(sample: Sample, row: Any) -> Sample:
@@ -91,7 +114,8 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     raise ValueError(f"{what} must be a list of texts, not {shown(values)}")
 
 
-def _wrong_type(row: Any, error: Exception) -> str:
+def wrong_type(row: Any, error: Exception) -> str:
+    """What to say of a row at which a reader met a value of another type than it takes."""
     content = content_of(row)
     if not isinstance(content, Mapping):
         return f"a JSON object is expected, not {kind_of(content)}"

@@ -10,7 +10,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_object
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, part, rows_to_samples
+from emma_eval.readers.rows import letter_of, part, rows_to_samples, whole, wrong_type
 from emma_eval.types import ImageSource, Sample
 
 _SPLIT = "test"
@@ -29,6 +29,8 @@ def _read_files(files: Files) -> list[Sample]:
             return _sample(pid, problem, images)
         except KeyError as error:
             raise ValueError(f"problem {pid!r} in {files['problems']} lacks the key {error.args[0]!r}") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"problem {pid!r} in {files['problems']}: {wrong_type(problem, error)}") from error
 
     return rows_to_samples(files["splits"], ids, sample)
 
@@ -47,7 +49,7 @@ def _sample(pid: str, problem: Mapping[str, Any], images: tuple[ImageSource, ...
         pid,
         problem["question"],
         images,
-        (letter_of(problem["answer"], len(options)),),
+        (letter_of(whole(problem, "answer"), len(options)),),
         options,
         hint=problem["hint"],
         category=problem["subject"],

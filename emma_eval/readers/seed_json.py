@@ -13,7 +13,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import named, part, rows_to_samples, whole
+from emma_eval.readers.rows import identity, named, part, rows_to_samples, whole
 from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
 
@@ -67,8 +67,10 @@ def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]
     number = whole(row, "question_type_id")
     if number not in types:
         raise ValueError(f"question_type_id {number} is none of {', '.join(map(str, sorted(types)))}")
+    if row["answer"] not in (*"ABCD", None):  # None: for `rows_to_samples` to name
+        raise ValueError(f"answer {shown(row['answer'])} is none of ABCD")
     return Sample(
-        str(row["question_id"]),
+        identity(row, "question_id"),
         row["question"],
         (image,),
         (row["answer"],),

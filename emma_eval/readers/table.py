@@ -20,7 +20,7 @@ from emma_eval.json_file import read_json_rows
 from emma_eval.readers.columns import Columns
 from emma_eval.readers.patterns import search, split
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import letter_of, part, rows_to_samples, whole
+from emma_eval.readers.rows import as_text, identity, letter_of, part, part_of_id, rows_to_samples, whole
 from emma_eval.table_file import read_table
 from emma_eval.text import did_you_mean, kind_of, shown
 from emma_eval.types import ImageSource, Sample
@@ -81,7 +81,7 @@ def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pic
             meta["pair"] = place // columns.pair
         return Sample(
             _named(columns.id, row) if columns.id else str(number),
-            str(_cell(columns.question, row)) if columns.question else "",
+            as_text(_cell(columns.question, row), columns.question) if columns.question else "",
             images,
             _answers(columns, row, options),
             options,
@@ -124,11 +124,11 @@ def _whole(column: str, row: Row) -> int:
 
 
 def _filled(layout: str, row: Row) -> str:
-    return _FIELD.sub(lambda field: str(_cell(field[1], row)), layout)
+    return _FIELD.sub(lambda field: part_of_id(_cell(field[1], row), field[1]), layout)
 
 
 def _named(name: str, row: Row) -> str:
-    return _filled(name, row) if "{" in name else str(_cell(name, row))
+    return _filled(name, row) if "{" in name else identity({name: _cell(name, row)}, name)
 
 
 def _listed(
@@ -168,7 +168,8 @@ def _list_of_text(text: str) -> list[Any]:
 
 def _options(columns: Columns, row: Row) -> tuple[str, ...]:
     """The texts of a row's options. Where cells say that there is none, an empty one is an option without words."""
-    texts = [str(value) for value in _listed(columns.options, row, columns.text_lists, columns.no_option or ("",))]
+    cells = _listed(columns.options, row, columns.text_lists, columns.no_option or ("",))
+    texts = [as_text(cell, " or ".join(columns.options)) for cell in cells]
     if columns.option_mark:
         texts = [text.strip() for whole in texts for text in split(columns.option_mark, whole)[1:]]
     return tuple(text for text in texts if text not in columns.no_option)
@@ -197,7 +198,8 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
             return letter_of(whole({"": cell}, ""), len(options))
         except ValueError as error:
             raise ValueError(f"answer {shown(cell)} is no number of one of the {len(options)} options") from error
-    text = columns.answer_words.get(str(cell), str(cell))
+    text = as_text(cell, columns.answer)
+    text = columns.answer_words.get(text, text)
     if columns.answer_is == "text":
         return text
     letter = text.strip("(). ").upper()
@@ -214,7 +216,8 @@ def _letters(options: int) -> tuple[str, ...]:
 
 
 def _category(columns: Columns, row: Row) -> str:
-    text = str(_cell(columns.category, row)) if columns.category else ""
+    cell = _cell(columns.category, row) if columns.category else ""
+    text = "" if cell is None else as_text(cell, columns.category)
     if not columns.category_pattern:
         return text
     match = search(columns.category_pattern, text)

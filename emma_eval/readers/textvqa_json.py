@@ -15,7 +15,7 @@ from emma_eval.files import inside
 from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_json_lines
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import part, rows_to_samples
+from emma_eval.readers.rows import identity, part, rows_to_samples
 from emma_eval.types import ImageSource, Sample
 
 _IN_LLAVAS_TEXT = "\nReference OCR token: "
@@ -41,7 +41,7 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 def _sample(row: Mapping[str, Any], image: ImageSource, tokens: str) -> Sample:
     meta = {"image": row["image_id"]}
     return Sample(
-        str(row["question_id"]), row["question"], (image,), tuple(row.get("answers") or ()), hint=tokens, meta=meta
+        identity(row, "question_id"), row["question"], (image,), tuple(row.get("answers") or ()), hint=tokens, meta=meta
     )
 
 

@@ -17,7 +17,7 @@ from emma_eval.images import ImageFile
 from emma_eval.json_file import read_json, read_json_rows
 from emma_eval.readers.hub import HubTable
 from emma_eval.readers.registry import Files, Reader, Row
-from emma_eval.readers.rows import named, part, rows_to_samples
+from emma_eval.readers.rows import identity, named, part, rows_to_samples
 from emma_eval.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
 from emma_eval.text import shown
 from emma_eval.types import ImageSource, Sample
@@ -58,7 +58,7 @@ def _read_files(files: Files) -> list[Sample]:
 def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
     """A line of LLaVA's question file, which has the suffix in its text and the picture's name."""
     question = row["text"].removesuffix(LLAVA_SUFFIX)
-    return Sample(str(row["question_id"]), question, (ImageFile(folder, inside(row["image"])),))
+    return Sample(identity(row, "question_id"), question, (ImageFile(folder, inside(row["image"])),))
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
@@ -101,7 +101,7 @@ class _SampleMaker:
         self._metas: dict[tuple[str, str], dict[str, Any]] = {}
 
     def unanswered(self, row: Mapping[str, Any], images: _Images) -> Sample:
-        return Sample(str(row["question_id"]), row["question"], images)
+        return Sample(identity(row, "question_id"), row["question"], images)
 
     def answered(self, row: Mapping[str, Any], question: str, images: _Images) -> Sample:
         share = self._texts.setdefault
@@ -113,7 +113,7 @@ class _SampleMaker:
             meta = self._metas[kinds] = {"question_type": kinds[0], "answer_type": kinds[1]}
         if not _told_apart(row["answers"]):
             meta = {**meta, "answer_keys": tuple(map(_answer_key, row["answers"]))}
-        return Sample(str(row["question_id"]), question, images, answers, category=kinds[1], meta=meta)
+        return Sample(identity(row, "question_id"), question, images, answers, category=kinds[1], meta=meta)
 
 
 def _told_apart(answers: list[Any]) -> bool:

@@ -258,3 +258,26 @@ def test_official_rows_of_all_three_files_whose_image_and_question_recur(tmp_pat
     samples = [Sample(s.id, "Is there a cat?", category=s.category, meta=s.meta) for s in SAMPLES]
     rows = [{"question_id": s.meta["question_id"], "text": s.question, "response": "yes"} for s in samples]
     refused(tmp_path, "category", rows, samples)
+
+
+def test_what_is_left_over_is_named_by_its_question(tmp_path):
+    """In LLaVA's answers to MME the id is the picture, which the data have: the question is what they do not."""
+    samples = [Sample(f"existence/1.jpg#{n}", f"Is there a {what}?", category="existence", meta={"image": "1.jpg"})
+               for n, what in enumerate(("kite", "drum"))]  # fmt: skip
+    rows = [
+        {"question_id": "existence/1.jpg", "prompt": f"Is there a {what}?", "text": "yes"} for what in ("kite", "whale")
+    ]
+    match = "line 2, to 'existence/1.jpg' .its prompt: 'Is there a whale.'"
+    refused(tmp_path, match, rows, samples, load_task("mme"))
+
+
+def test_an_id_that_is_no_text_or_number_is_said_to_be_none(tmp_path):
+    rows = [{"question_id": "1", "prediction": "A"}, {"question_id": True, "prediction": "B"}]
+    refused(tmp_path, "line 2, to no id that can be read; take", rows, [Sample("1", "Q?"), Sample("2", "R?")], None)
+
+
+def test_empty_answers_are_counted(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,prediction\n1,\n2,yes\n")
+    predictions = read_predictions(path, [Sample("1", "Q?"), Sample("2", "R?")])
+    assert predictions.notes == ("1 of 2 answers are empty",)

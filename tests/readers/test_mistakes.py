@@ -235,3 +235,23 @@ def shapes(root):
         "scienceqa": [root / "scienceqa/problems.json", root / "scienceqa/pid_splits.json"],
         "mme": [root / "mme/MME_Benchmark_release_version/count/a.txt"],
     }
+
+
+def test_a_json_array_where_lines_are_expected_is_said_to_be_one(root):
+    path = next(root.rglob("coco_pope_random.json"))
+    path.write_text(json.dumps([json.loads(line) for line in path.read_text().splitlines() if line]))
+    assert "row 0: a JSON object is expected, not a list" in complaint("pope", root)
+
+
+@pytest.mark.parametrize("answer", ["a", "E", ""])
+def test_a_truth_of_seed_bench_is_one_of_its_letters(root, answer):
+    path = next(root.rglob("SEED-Bench.json"))
+    edit(path, lambda content: content["questions"][0].update(answer=answer))
+    assert f"row 0: answer {answer!r} is none of ABCD" in complaint("seed", root)
+
+
+def test_a_science_question_of_other_types_is_named(root):
+    path = next(root.rglob("problems.json"))
+    first = json.loads(next(root.rglob("pid_splits.json")).read_text())["test"][0]
+    edit(path, lambda content: content[first].update(choices=None))
+    assert f"problem {first!r} in {path}: key 'choices'" in complaint("scienceqa", root)

@@ -24,6 +24,12 @@ def test_columns_within_columns_and_one_of_two_names(tmp_path):
     assert (one.id, one.category, one.meta["kind"]) == ("Which?", "kind", "kind")
 
 
+def test_an_id_of_a_column_with_gaps_is_a_whole_number(tmp_path):
+    (one,) = read(tmp_path, [ROW | {"n": 262148000.0}], id="n")
+    (filled,) = read(tmp_path, [ROW | {"n": 7.0}], id="x_{n}")
+    assert (one.id, filled.id) == ("262148000", "x_7")
+
+
 def test_rows_keyed_by_id_or_below_a_key(tmp_path):
     (keyed,) = read(tmp_path, {"7": ROW}, id="id")
     (below,) = read(tmp_path, {"data": [ROW]}, rows="data")
@@ -56,6 +62,11 @@ def test_a_table_of_tab_separated_values(tmp_path):
         ([ROW], {"category": "q", "category_pattern": "(z+)"}, "row 0: q 'Which\\?' does not tell the category"),
         ([ROW | {"x": ["a.jpg", 5]}], {"images": "x"}, "row 0: x must be a file's name, not 5"),
         ([ROW], {"images": "q", "image_name": "../{q}.jpg"}, "row 0: the file name .* leads out of its folder"),
+        ([ROW | {"q": None}], {}, "row 0: key 'q': a text is expected, not null"),
+        ([ROW | {"a": {"b": 1}}], {}, "row 0: key 'a': a text is expected, not {"),
+        ([ROW | {"n": None}], {"id": "n"}, "row 0: key 'n': a text is expected, not null"),
+        ([ROW | {"n": " "}], {"id": "n"}, "row 0: key 'n': an id is expected, not ' '"),
+        ([ROW | {"n": ["7"]}], {"id": "x_{n}"}, "row 0: key 'n': a text is expected, not "),
         ("5", {}, "a JSON list of rows is expected, not a number"),
         ([ROW], {"rows": "data"}, "a JSON object with the key 'data' is expected"),
     ],
