@@ -68,7 +68,7 @@ class PromptConfig(Strict):
 class GenerationConfig(Strict):
     """Greedy decoding; only its length is set."""
 
-    max_new_tokens: PositiveInt = 128
+    max_new_tokens: int = Field(default=128, gt=0, le=65_536)  # beyond what any model of this kind can write
 
 
 class HubImages(Strict):

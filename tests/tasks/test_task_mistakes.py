@@ -46,6 +46,7 @@ def complaint(folder, text, name="bad"):
         ("split: val", "split: 3", "key 'split': Input should be a valid string"),
         ("reader: vqa_json", "reader: vqa_jsn", "key 'reader': unknown reader 'vqa_jsn'; did you mean 'vqa_json'?"),
         ("scorer: vqa", "scorer: vqq", "'protocols.official.scorer': unknown scorer 'vqq'; did you mean 'vqa'?"),
+        ("split: val", "split: val\ngeneration: {max_new_tokens: 99999999999}", "less than or equal to 65536"),
         ("{samples: 3}", "{samples: 0}", "key 'expected.samples.0': Input should be greater than 0"),
         ("{samples: 3}", "{sample: 3}", "unknown key 'expected.sample'; did you mean 'samples'?"),
         ("images: a", "image: a", "unknown key 'files.image'; did you mean 'images'?"),
