@@ -90,10 +90,16 @@ class KeyValues:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, ascending: each moves up to its place, where nothing is that is still wanted."""
-        by_row = list(zip(*(part.unbind() for layer in self.layers for part in layer), strict=True))
-        for place, row in enumerate(rows):
-            if place != row:
-                torch._foreach_copy_(by_row[place], by_row[row])
+        parts = [part for layer in self.layers for part in layer]
+        if self._nothing.is_cuda:  # a row at a time, all layers in one launch: no second copy of what may be gigabytes
+            by_row = list(zip(*(part.unbind() for part in parts), strict=True))
+            for place, row in enumerate(rows):
+                if place != row:
+                    torch._foreach_copy_(by_row[place], by_row[row])
+        else:
+            index = torch.tensor(rows)
+            for part in parts:
+                part[: len(rows), :, : self.filled] = part[index, :, : self.filled]
         self.rows = len(rows)
         self.layers = [(keys[: self.rows], values[: self.rows]) for keys, values in self.layers]
 
