@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.errors import UserError
-from emma_eval.processors import WAITING
+from emma_eval.utils.cpu import WAITING
 
 FIRST_ENGINE = "8a85444"
 BAR = 6.0  # times the first engine at batch size 1, as it was

@@ -22,7 +22,7 @@ from emma_eval.models import load_model
 from emma_eval.runs.plan import TaskPlan, plan_task, with_requests
 from emma_eval.runs.settings import RunSettings, model_name
 from emma_eval.scorers import get_scorer
-from emma_eval.tasks_index import expand_tasks
+from emma_eval.tasks.index import expand_tasks
 from emma_eval.types import Answer, Key, Model, Response
 
 DTYPES = "float32,bfloat16,float16"

@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from emma_eval.models import model_folder
+from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
+from emma_eval.models.clip.image_processor import ImageProcessor
+from emma_eval.models.clip.model import ClipTowers
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCABULARY
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.clip import ClipTowers
-from emma_eval.models.emma.clip_config import TextConfig, TowerConfig, VisionConfig
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig
-from emma_eval.models.emma.instruction import CONTEXT_LENGTH, VOCABULARY
-from emma_eval.models.emma.llama import Llama
-from emma_eval.models.emma.llama_config import LlamaConfig
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.processing import ImageProcessor
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.models.llama.config import LlamaConfig
+from emma_eval.models.llama.model import Llama
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from emma_eval.processors import usable_cpus
-from emma_eval.runs.environment import (
+from emma_eval.utils.cpu import usable_cpus
+from emma_eval.utils.environment import (
     device_name,
     git_state,
     peak_device_memory,

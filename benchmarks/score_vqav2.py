@@ -79,10 +79,10 @@ def whole_process(folder: Path) -> float:
 def stages(folder: Path) -> dict[str, float]:
     """Wall seconds of each stage, in this process."""
     sys.path.insert(0, str(ROOT))
+    from emma_eval.data.loading import load_samples
     from emma_eval.predictions import read_predictions
-    from emma_eval.readers import load_samples
     from emma_eval.scorers import get_scorer
-    from emma_eval.task import load_task
+    from emma_eval.tasks.loading import load_task
 
     times = [time.perf_counter()]
     files = {key: folder / f"{key}.json" for key in ("questions", "annotations")}

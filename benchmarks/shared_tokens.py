@@ -23,19 +23,19 @@ import torch
 
 from benchmarks import random_model
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
-from emma_eval.images import ImageFile
-from emma_eval.inference.batches import Budget, Failure, Planner, padded
+from emma_eval.data.loading import load_samples
+from emma_eval.images.sources import ImageFile
+from emma_eval.inference.scheduler import Budget, Failure, Planner, padded
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.drawing import Draw, different, draws
-from emma_eval.models.emma.memory import MOST_TOKENS
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.models.emma.tree import Item as Token
-from emma_eval.models.emma.tree import width
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
+from emma_eval.models.llama.memory import MOST_TOKENS
+from emma_eval.models.llama.prefix_trie import Item as Token
+from emma_eval.models.llama.prefix_trie import width
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 PICTURES = 200

@@ -14,7 +14,7 @@ import torch
 from benchmarks import random_model, vqa_load
 from benchmarks.random_model import Shape
 from emma_eval.inference import answer
-from emma_eval.inference.usage import Usage
+from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
 

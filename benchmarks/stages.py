@@ -14,9 +14,9 @@ from unittest.mock import patch
 
 import torch
 
-from emma_eval.images import ImageBytes, ImageFile
+from emma_eval.images.sources import ImageBytes, ImageFile
+from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.processing import ImageProcessor
 
 AHEAD = (
     ("decode", ImageFile, "open"),

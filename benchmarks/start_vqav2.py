@@ -73,9 +73,9 @@ def write_fetched(root: Path, official: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emma_eval.readers import load_samples
-    from emma_eval.readers.fetched import HubFile, Split, repository_folder, split_file
-    from emma_eval.task import load_task
+    from emma_eval.data.hub.snapshot import HubFile, Split, repository_folder, split_file
+    from emma_eval.data.loading import load_samples
+    from emma_eval.tasks.loading import load_task
 
     task = load_task("vqav2")
     assert task.hub is not None

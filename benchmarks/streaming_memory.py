@@ -29,20 +29,20 @@ import torch
 
 from benchmarks import random_model, score_vqav2, vqa_load
 from benchmarks.recording import RESULTS, facts, print_table, write
-from emma_eval.images import ImageFile
+from emma_eval.images.sources import ImageFile
 from emma_eval.inference import answer
-from emma_eval.inference.usage import Usage
-from emma_eval.models.emma.memory import MOST_TOKENS
+from emma_eval.inference.stats import Usage
+from emma_eval.models.emma.batching import Row
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.rows import Row
-from emma_eval.prompts import render_prompt
-from emma_eval.runs.environment import peak_host_memory
-from emma_eval.runs.execute import execute
-from emma_eval.runs.manifest import ModelFacts
+from emma_eval.models.llama.memory import MOST_TOKENS
+from emma_eval.prompts.building import render_prompt
+from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import execute
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Generation, Model, Request, Response
+from emma_eval.utils.environment import peak_host_memory
 
 BAR = 2e9  # bytes beside the model
 QUARTERS = (0.25, 0.5, 0.75, 1.0)

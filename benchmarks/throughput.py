@@ -28,14 +28,14 @@ from benchmarks import random_model, stages, vqa_load
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import matrix_rate, operations, wait
+from emma_eval.data.loading import load_samples
 from emma_eval.inference import answer
-from emma_eval.inference.usage import Usage
+from emma_eval.inference.stats import Usage
 from emma_eval.models import load_model
 from emma_eval.models.emma.model import Emma
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
-from emma_eval.tasks_index import expand_tasks
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.index import expand_tasks
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Request
 
 REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from emma_eval.inference.usage import Usage
-from emma_eval.models.emma.llama import Llama
-from emma_eval.models.emma.llama_weights import is_turned, stored_names
+from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.models.llama.model import Llama
+from emma_eval.models.llama.weights import is_turned, stored_names
 from emma_eval.types import ImageSource, Request
 
 

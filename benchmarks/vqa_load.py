@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from emma_eval.images import ImageFile
+from emma_eval.images.sources import ImageFile
 from emma_eval.mini.questions import all_names
-from emma_eval.processors import usable_cpus
-from emma_eval.prompts import render_prompt
+from emma_eval.prompts.building import render_prompt
 from emma_eval.types import Request
+from emma_eval.utils.cpu import usable_cpus
 
 SIZE = 640, 480
 QUALITY = 90

@@ -7,7 +7,7 @@ import time
 import torch
 from torch import nn
 
-from emma_eval.inference.usage import Usage
+from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import Emma
 
 SIDE = 8192  # of the matrices, on a GPU

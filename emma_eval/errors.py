@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from emma_eval.text import told
+import re
+
+# What moves a terminal's cursor, colours it or turns its text around; line ends and tabs stay.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class _OneLineError(Exception):
@@ -25,3 +29,22 @@ class SampleError(_OneLineError):
 
 class MissingToolError(UserError):
     """A program or package that only a part of the work needs is not installed; says how to install it."""
+
+
+def printable(text: str) -> str:
+    r"""The text with `\x1b` for ESC and the like for the other control characters but line ends and tabs.
+
+    JSON stays JSON: what it may hold unescaped of them becomes `\u009b`.
+
+    Whatever comes from a file goes through here before it reaches a terminal.
+    """
+    return _CONTROL.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 32 else f"\\u{ord(character):04x}"
+
+
+def told(message: str) -> str:
+    """A message in one printable line, without the memory addresses that Python puts into the names of things."""
+    return printable(" ".join(_ADDRESS.sub("", message).split("\n")).replace("\r", " "))

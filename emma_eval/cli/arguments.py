@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.text import did_you_mean
+from emma_eval.utils.text import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):

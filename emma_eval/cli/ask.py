@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print the answer."""
-    from emma_eval.images import ImageFile
+    from emma_eval.images.sources import ImageFile
     from emma_eval.models import load_model
-    from emma_eval.prompts import instruction_of, render_prompt
+    from emma_eval.prompts.building import instruction_of, render_prompt
     from emma_eval.types import Request
 
     if args.image and not args.image.is_file():

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file and name it. Raises UserError for what is no finished run."""
     from emma_eval.errors import UserError
-    from emma_eval.runs.baseline import write_baseline
+    from emma_eval.results.baseline import write_baseline
 
     if args.output and args.output.is_dir():
         raise UserError(f"--output {args.output} is a folder: a file is expected")

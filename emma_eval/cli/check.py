@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import SampleError, UserError
-from emma_eval.processors import usable_cpus
-from emma_eval.text import counted
 from emma_eval.types import IMAGE_MARKER
+from emma_eval.utils.cpu import usable_cpus
+from emma_eval.utils.text import counted
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
     from emma_eval.types import ImageSource, Sample
 
 _MOST_LISTED = 20  # problems of one task
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
-    from emma_eval.tasks_index import expand_tasks, task_groups, task_names
+    from emma_eval.tasks.index import expand_tasks, task_groups, task_names
 
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
@@ -56,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
-    from emma_eval.readers import fetched_for, load_local, locate_files
-    from emma_eval.remarks import remarks
-    from emma_eval.scorers import get_scorer, require_ready, require_tools
-    from emma_eval.task import load_task
+    from emma_eval.data.loading import fetched_for, load_local, locate_files
+    from emma_eval.prompts.question_notes import remarks
+    from emma_eval.registry import require_tools
+    from emma_eval.scorers import get_scorer, require_ready
+    from emma_eval.tasks.loading import load_task
 
     task = load_task(name)
     for protocol in task.protocols.values():
@@ -70,7 +71,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     if task.files and not must_exist and not (found or fetched_for(task, data_root, found, missing)):
         return f"task file is right (none of its data below {data_root})"
     scoring = task.scorer_config()
-    require_tools(scoring.scorer)
+    require_tools("scorers", scoring.scorer)
     samples = load_local(task, data_root, need_images=True, allow_partial=True)
     problems = [*_of_samples(task, samples), *_of_images(task, samples)]
     try:
@@ -91,7 +92,7 @@ def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
     identity, count = Counter(sample.id for sample in samples).most_common(1)[0]
     if count > 1:
         yield f"the sample id {identity!r} occurs {count} times"
-    from emma_eval.prompts import build_requests
+    from emma_eval.prompts.building import build_requests
 
     for sample in samples:
         for request in build_requests(task, [sample]):

@@ -33,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison. Raises UserError for runs that can't be compared."""
     import json
 
-    from emma_eval.files import write_atomic
+    from emma_eval.analysis.compare import compare_runs, holm_over_tasks
     from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
     from emma_eval.reports.render import one_line, print_table
-    from emma_eval.reports.run_labels import labels
-    from emma_eval.runs.baseline import read_measured
-    from emma_eval.runs.compare import compare_runs, holm_over_tasks
+    from emma_eval.results.baseline import read_measured
+    from emma_eval.results.run_labels import labels
+    from emma_eval.utils.files import write_atomic
 
     require_place("--json", args.json)
     (first_run, first), (second_run, second) = read_measured(args.first), read_measured(args.second)

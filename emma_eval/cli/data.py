@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
-from emma_eval.text import aligned, counted, in_bytes
+from emma_eval.utils.text import aligned, counted, in_bytes
 
 if TYPE_CHECKING:
-    from emma_eval.data.lock import Lock
-    from emma_eval.task import TaskConfig
+    from emma_eval.data.hub.lockfile import Lock
+    from emma_eval.tasks.config import TaskConfig
 
 EPILOG = """\
 examples:
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it and print a line a task; 2 when there is a problem. Raises UserError for an unknown task or folder."""
-    from emma_eval.task import load_task
-    from emma_eval.tasks_index import expand_tasks, task_names
+    from emma_eval.tasks.index import expand_tasks, task_names
+    from emma_eval.tasks.loading import load_task
 
     if args.data is None:
         raise UserError("--data ROOT is missing: the folder that holds, or will hold, the data")
@@ -70,7 +70,7 @@ def _lock(args: argparse.Namespace) -> Lock | None:
         require_place("--lock", args.lock)
     elif not args.lock.is_file():
         raise UserError(f"--lock {args.lock}: no such file; `data fetch --lock` writes it")
-    from emma_eval.data.lock import Lock
+    from emma_eval.data.hub.lockfile import Lock
 
     return Lock(args.lock)
 

@@ -15,8 +15,8 @@ from emma_eval.cli.arguments import add_task_options
 
 if TYPE_CHECKING:
     from emma_eval.reports.published import Published
-    from emma_eval.task import TaskConfig
-    from emma_eval.task_parts import ScorerConfig
+    from emma_eval.tasks.config import TaskConfig
+    from emma_eval.tasks.sections import ScorerConfig
     from emma_eval.types import Sample
 
 WIDTH = 110
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the explanation. Raises UserError for an unknown task, or data that are asked for and missing."""
     from emma_eval.reports.published import load_published
-    from emma_eval.task import load_task
+    from emma_eval.tasks.loading import load_task
 
     task = load_task(args.task)
     print(f"{task.name}: {task.title}")
@@ -69,7 +69,7 @@ def _print(head: str, paragraphs: Iterator[str]) -> None:
 
 
 def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
-    from emma_eval.prompts import build_requests
+    from emma_eval.prompts.building import build_requests
 
     yield " ".join(_asking_in_words(task))
     sample, origin = _example(task, data)
@@ -123,8 +123,8 @@ def _asking_in_words(task: TaskConfig) -> Iterator[str]:
 
 def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
     """The first sample of data that are at hand, or an invented one; and which of the two it is."""
-    from emma_eval.images import ImageFile
-    from emma_eval.readers import load_samples
+    from emma_eval.data.loading import load_samples
+    from emma_eval.images.sources import ImageFile
     from emma_eval.types import Sample
 
     if data is not None or task.suite is not None:
@@ -153,9 +153,9 @@ def _scored(task: TaskConfig) -> Iterator[str]:
 
 def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
     """What the scorer's file and function say of themselves, but for what they read of a sample."""
-    from emma_eval.scorers import known_scorers
+    from emma_eval.registry import known
 
-    module, function = known_scorers()[config.scorer].split(":")
+    module, function = known("scorers")[config.scorer].split(":")
     scorer = importlib.import_module(module)
     texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
     paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]

@@ -20,9 +20,9 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
-    from emma_eval.reports.scores_file import read_runs
     from emma_eval.reports.write import write_leaderboard
-    from emma_eval.runs.environment import results_folder
+    from emma_eval.results.scores import read_runs
+    from emma_eval.utils.environment import results_folder
 
     runs = read_runs(args.runs)
     published = load_published()

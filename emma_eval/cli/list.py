@@ -6,10 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
-from emma_eval.text import aligned
+from emma_eval.utils.text import aligned
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tasks() -> list[tuple[str, ...]]:
-    from emma_eval.task import load_task
-    from emma_eval.tasks_index import task_names
+    from emma_eval.tasks.index import task_names
+    from emma_eval.tasks.loading import load_task
 
     rows: list[tuple[str, ...]] = [("TASK", "TITLE", "SPLIT", "SAMPLES", "METRIC", "PROTOCOLS", "DATA")]
     for task in map(load_task, task_names()):
@@ -51,6 +51,6 @@ def _models() -> list[tuple[str, ...]]:
 
 
 def _groups() -> list[tuple[str, ...]]:
-    from emma_eval.tasks_index import task_groups
+    from emma_eval.tasks.index import task_groups
 
     return [("GROUP", "TASKS"), *((name, ", ".join(members)) for name, members in task_groups().items())]

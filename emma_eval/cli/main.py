@@ -18,12 +18,12 @@ from typing import IO, Any, Protocol, cast
 from emma_eval import __version__
 from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
-from emma_eval.errors import UserError
-from emma_eval.hub import offline
-from emma_eval.processors import keep_threads_calm
-from emma_eval.tasks_index import tasks_from
-from emma_eval.text import did_you_mean, printable, told
-from emma_eval.trouble import system_message
+from emma_eval.errors import UserError, printable, told
+from emma_eval.tasks.index import tasks_from
+from emma_eval.utils.cpu import keep_threads_calm
+from emma_eval.utils.file_errors import system_message
+from emma_eval.utils.hub import offline
+from emma_eval.utils.text import did_you_mean
 
 PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"

@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print and write the verdicts; 1 if the gate fails. Raises UserError for files that can't be read."""
-    from emma_eval.files import write_atomic
+    from emma_eval.analysis.regression_gate import judge, read_tolerances
     from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
     from emma_eval.reports.render import print_table
-    from emma_eval.reports.run_labels import labels
-    from emma_eval.runs.baseline import read_measured
-    from emma_eval.runs.gate import judge, read_tolerances
+    from emma_eval.results.baseline import read_measured
+    from emma_eval.results.run_labels import labels
+    from emma_eval.utils.files import write_atomic
 
     require_place("--junit", args.junit)
     require_place("--markdown", args.markdown)

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             print(path)
     if args.output or not args.figures:
         from emma_eval.reports.html.write import write_report
-        from emma_eval.runs.environment import results_folder
+        from emma_eval.utils.environment import results_folder
 
         output = args.output or results_folder() / "report"
         print(write_report(args.runs, output, data=args.data, limit=args.samples))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, positive, positive_or, whole
 from emma_eval.cli.interrupts import interrupt
-from emma_eval.errors import UserError
-from emma_eval.text import did_you_mean, printable, told
+from emma_eval.errors import UserError, printable, told
+from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
-    from emma_eval.runs.execute import Result
+    from emma_eval.runs.runner import Result
     from emma_eval.runs.settings import ErrorLimit
 
 DEFAULT_MODEL = "emma-mini"
@@ -59,11 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
-    from emma_eval.runs.execute import TooManyFailuresError, execute
     from emma_eval.runs.model_source import model_source
     from emma_eval.runs.progress import progress_for_terminal
+    from emma_eval.runs.runner import TooManyFailuresError, execute
     from emma_eval.runs.settings import RunSettings, default_folder
-    from emma_eval.tasks_index import expand_tasks
+    from emma_eval.tasks.index import expand_tasks
 
     signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
     names = [name for part in args.tasks.split(",") if (name := part.strip())]
@@ -110,7 +110,7 @@ def show(result: Result) -> None:
     from emma_eval.reports.leaderboard import leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import one_line, print_table
-    from emma_eval.reports.scores_file import ScoredRun
+    from emma_eval.results.scores import ScoredRun
 
     for table in leaderboard([ScoredRun(result.folder, result.scores)], load_published(), measured_only=True):
         print_table(table)

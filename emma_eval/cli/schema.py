@@ -13,7 +13,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the schema."""
     import json
 
-    from emma_eval.task import json_schema
+    from emma_eval.tasks.schema import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return 0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from emma_eval.reports.score_report import ScoreReport
-    from emma_eval.reports.scores_file import MetricRecord
+    from emma_eval.results.scores import MetricRecord
     from emma_eval.types import Key, Sample, Scores, Status
 
 EPILOG = """\
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     report = score(args)
     print(as_text(report))
     if args.json:
-        from emma_eval.files import write_atomic
-        from emma_eval.record import json_text
+        from emma_eval.utils.files import write_atomic
+        from emma_eval.utils.records import json_text
 
         write_atomic(args.json, json_text(report))
     return 1 if report.counts.failed else 0
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
 
 def score(args: argparse.Namespace) -> ScoreReport:
     """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
+    from emma_eval.data.loading import load_samples, locate_files
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.reading import missing_answers
-    from emma_eval.readers import load_samples, locate_files
-    from emma_eval.remarks import release_of, remarks
+    from emma_eval.prompts.question_notes import release_of, remarks
     from emma_eval.reports.score_report import InputFile, ScoreReport
-    from emma_eval.reports.scores_file import Counts, MetricRecord
+    from emma_eval.results.scores import Counts, MetricRecord
     from emma_eval.scorers import get_scorer
-    from emma_eval.task import load_task
+    from emma_eval.tasks.loading import load_task
 
     task = load_task(args.task)
     config = task.scorer_config(args.protocol)

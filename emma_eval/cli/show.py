@@ -10,7 +10,7 @@ from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
     from emma_eval.types import Request, Sample
 
 
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the sample. Raises UserError for an unknown task or sample, or missing data."""
-    from emma_eval.readers import load_samples
-    from emma_eval.task import load_task
+    from emma_eval.data.loading import load_samples
+    from emma_eval.tasks.loading import load_task
 
     task = load_task(args.task)
     samples = load_samples(task, args.data, allow_partial=True)
@@ -51,7 +51,7 @@ def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
 
 
 def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, str]]:
-    from emma_eval.prompts import build_requests
+    from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
     lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({place})")]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
-from emma_eval.text import counted
+from emma_eval.utils.text import counted
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 EPILOG = """\
 examples:
@@ -35,19 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file. Raises UserError for a task without such a file, and for missing answers."""
-    from emma_eval.files import write_atomic
+    from emma_eval.data.loading import load_samples
     from emma_eval.predictions import read_predictions
-    from emma_eval.readers import load_samples
-    from emma_eval.submissions import require_tools, submission
-    from emma_eval.submissions.answered import Answered
-    from emma_eval.task import load_task
+    from emma_eval.predictions.submissions import submission
+    from emma_eval.predictions.submissions.answered import Answered
+    from emma_eval.registry import require_tools
+    from emma_eval.tasks.loading import load_task
+    from emma_eval.utils.files import write_atomic
 
     task = load_task(args.task)
     if task.submission is None:
         raise UserError(f"task {task.name} is scored here: there is no file to submit; see the command score")
     clean = _cleaning(task, args.protocol)
     require_place("--output", args.output)
-    require_tools(task.submission.format, args.output)
+    require_tools("submissions", task.submission.format, args.output)
     answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
     given = read_predictions(answered, samples, task, answer_key=args.answer_key)
@@ -68,7 +69,7 @@ def _cleaning(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
 
 def _all_questions(task: TaskConfig, root: Path | None) -> Path | None:
     """The file of the server's whole split, where the task names one and it is there."""
-    from emma_eval.files import existing
+    from emma_eval.utils.files import existing
 
     names = task.submission.all_questions if task.submission and root else ()
     return next(filter(None, (existing((root or Path()) / name) for name in names)), None)

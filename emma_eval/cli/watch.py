@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from emma_eval.runs.watching import Count, View, Watcher
+    from emma_eval.runs.monitor import Count, View, Watcher
 
 SECONDS = 1.0  # between two looks
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the run until it ends; 1 if it ended otherwise than finished. Raises UserError if there is no run."""
-    from emma_eval.runs.watching import Watcher
+    from emma_eval.runs.monitor import Watcher
 
     watcher = Watcher(args.run)
     view = watcher.look()
@@ -103,7 +103,7 @@ def table(view: View) -> Table:
 
 def pace(view: View) -> str:
     """'12.5 samples/s, 3 min 05 s left'; empty where it can't be told."""
-    from emma_eval.runs.progress import duration
+    from emma_eval.utils.text import duration
 
     if view.rate is None or view.seconds_left is None:
         return ""

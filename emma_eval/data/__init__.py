@@ -1,1 +1,4 @@
-"""The data room: bring benchmarks' data to this machine, say what is there, and check it."""
+"""A task's samples: official files or hub rows, read, selected, counted, verified.
+
+May import: `tasks`, `images`, `registry`, `utils`.
+"""

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.data.download import download, present
-from emma_eval.data.listing import list_split
+from emma_eval.data.hub.download import download, present
+from emma_eval.data.hub.listing import list_split
+from emma_eval.data.hub.snapshot import Split, brought, configurations, listed_split, repository_folder, split_file
+from emma_eval.data.loading import load_samples, locate_files, on_hub
 from emma_eval.errors import UserError
-from emma_eval.files import lock, open_own, write_atomic
-from emma_eval.hub import require_hub
-from emma_eval.readers import load_samples, locate_files, on_hub
-from emma_eval.readers.fetched import Split, brought, configurations, listed_split, repository_folder, split_file
-from emma_eval.text import counted, in_bytes
+from emma_eval.utils.files import lock, open_own, write_atomic
+from emma_eval.utils.hub import require_hub
+from emma_eval.utils.text import counted, in_bytes
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 
 def fetch(task: TaskConfig, root: Path) -> str:

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from emma_eval.data.download import present
 from emma_eval.data.fetch import by_hand
-from emma_eval.readers import locate_files, on_hub
-from emma_eval.readers.fetched import brought, configurations, listed_split, repository_folder
+from emma_eval.data.hub.download import present
+from emma_eval.data.hub.snapshot import brought, configurations, listed_split, repository_folder
+from emma_eval.data.loading import locate_files, on_hub
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
-    from emma_eval.task_parts import HubConfig
+    from emma_eval.tasks.config import TaskConfig
+    from emma_eval.tasks.sections import HubConfig
 
 
 class Status(NamedTuple):

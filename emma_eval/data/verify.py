@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.data.hub.snapshot import repository_folder
+from emma_eval.data.loading import fetched_for, load_local, locate_files
 from emma_eval.errors import UserError
-from emma_eval.files import sha256_of_file
-from emma_eval.readers import fetched_for, load_local, locate_files
-from emma_eval.readers.fetched import repository_folder
-from emma_eval.text import counted
+from emma_eval.utils.files import sha256_of_file
+from emma_eval.utils.text import counted
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 
 def verify(task: TaskConfig, root: Path) -> str:

@@ -1,5 +1,8 @@
-"""Requests in, Responses out: batching, failures of single samples, time. Knows no particular model."""
+"""Requests in, Responses out: batching, failures of single samples, time. Knows no particular model.
 
-from emma_eval.inference.answering import answer
+May import: `types`, `models.base`, `utils`.
+"""
+
+from emma_eval.inference.batched import answer
 
 __all__ = ["answer"]

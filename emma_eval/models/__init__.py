@@ -2,6 +2,8 @@
 
 Another package adds models by entry points of the group `emma_eval.models`; `--model NAME` or `--model NAME:SOURCE`
 then means one of them.
+
+May import: `registry`, `images`, `utils`.
 """
 
 from __future__ import annotations
@@ -10,18 +12,16 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.folders import BUILT_IN, model_folder
 from emma_eval.models.fingerprint import weights_fingerprint
-from emma_eval.models.folders import BUILT_IN, model_folder
-from emma_eval.plugins import imported, with_plugins
-from emma_eval.processors import keep_freed_memory, keep_threads_calm, usable_cpus
+from emma_eval.registry import imported, known
+from emma_eval.utils.cpu import keep_freed_memory, keep_threads_calm, usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.emma.model import Emma
     from emma_eval.types import Model
 
 __all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
-
-_SHIPPED = dict.fromkeys(BUILT_IN, "emma_eval.models:load_model")
 
 
 class ModelPlugin(Protocol):
@@ -39,18 +39,15 @@ class ModelPlugin(Protocol):
 def model_plugin(name: str) -> tuple[ModelPlugin, str] | None:
     """Another package's model and its source, for a name that one registers; None for all other names."""
     plugin, _, source = name.partition(":")
-    known = with_plugins("models", _SHIPPED)
-    if plugin in BUILT_IN or plugin not in known:
+    names = known("models")
+    if plugin in BUILT_IN or plugin not in names:
         return None
-    return imported(known[plugin]), source
+    return imported(names[plugin]), source
 
 
 def list_models() -> dict[str, str]:
     """Built-in and registered models, name -> one line of description. Any folder or hub name works besides."""
-    return {
-        name: BUILT_IN.get(name, f"of another package: {place}")
-        for name, place in with_plugins("models", _SHIPPED).items()
-    }
+    return {name: BUILT_IN.get(name, f"of another package: {place}") for name, place in known("models").items()}
 
 
 def load_model(

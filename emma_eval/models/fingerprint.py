@@ -6,9 +6,15 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from emma_eval.cache import remembered_sha256
+from emma_eval.models.checkpoints.folders import (
+    OPEN_CLIP_PREFIX,
+    model_folder,
+    open_clip_names,
+    shard_files,
+    tower_folder,
+)
 from emma_eval.models.emma.config import read_config
-from emma_eval.models.folders import OPEN_CLIP_PREFIX, model_folder, open_clip_names, shard_files, tower_folder
+from emma_eval.utils.cache import remembered_sha256
 
 CHECKPOINT_FILES = (
     "config.json", "generation_config.json", "vision_tower.bin", "tokenizer.model", "tokenizer.json",

@@ -15,7 +15,7 @@ from emma_eval.predictions.rows import AnswerRow
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 LLAVA_POPE = {"adversarial": 0, "random": 10_000_000, "popular": 20_000_000}  # added to the official question_id
 MMVET_PREFIX = "v1_"

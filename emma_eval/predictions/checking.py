@@ -21,7 +21,7 @@ from emma_eval.predictions.rows import AnswerRow
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 # Benchmarks whose category is a part of a question's identity: another word there is a mistake, not another sorting.
 CATEGORY_READERS = frozenset({"pope_jsonl", "mme_folder"})
@@ -104,7 +104,7 @@ class Checker:
         """What the task sends to a model: it may reword a question, as MuirBench's pasted images do."""
         if self.task is None:
             return
-        from emma_eval.prompts import build_requests
+        from emma_eval.prompts.building import build_requests
 
         for request in build_requests(self.task, [sample]):
             yield plain(request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0])
@@ -142,7 +142,7 @@ class Checker:
 
 def pass_options(sample: Sample, task: TaskConfig | None) -> Sequence[Mapping[str, str]]:
     """Letter -> text for each pass that a sample has; one pass unless the task is circular."""
-    from emma_eval.prompts import passes
+    from emma_eval.prompts.building import passes
 
     return list(passes(sample, task.circular if task else False))
 

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 
 from emma_eval.predictions.checking import Checker, sample_images
 from emma_eval.predictions.evidence import image_stem, row_images
+from emma_eval.predictions.joins import Join, Passes
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.predictions.joins import Join, Passes
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 
 def content_join(samples: Sequence[Sample], task: TaskConfig | None, checker: Checker, passes: Passes) -> Join:
     """The join by image and question; its `find` raises ValueError for a row that fits several samples."""
-    from emma_eval.predictions.joins import Join
-
     return Join("image and question", _Content(samples, task, checker, passes).find)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.rows import AnswerRow
-from emma_eval.text import first_line
+from emma_eval.utils.text import first_line
 
 Cells = tuple[Any, ...]
 

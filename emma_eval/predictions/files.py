@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.files import read_text
 from emma_eval.predictions.json_rows import json_rows
 from emma_eval.predictions.rows import AnswerRow
-from emma_eval.table_file import read_table
-from emma_eval.text import first_line
+from emma_eval.utils.files import read_text
+from emma_eval.utils.table_io import read_table
+from emma_eval.utils.text import first_line
 
 
 def answer_rows(path: Path) -> list[AnswerRow]:

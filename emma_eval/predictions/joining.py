@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.predictions.candidates import joins_of
 from emma_eval.predictions.checking import Checker, shown
-from emma_eval.predictions.joins import Join, joins_of, told_pass
+from emma_eval.predictions.joins import Join, told_pass
 from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
-from emma_eval.text import counted
 from emma_eval.types import Key, Sample
+from emma_eval.utils.text import counted
 
 MEND = "give the rows a question, a prompt, or image and category"
 

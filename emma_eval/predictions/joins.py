@@ -1,4 +1,4 @@
-"""The ways in which a row finds its sample. Which of them a benchmark has is told by its task: see `joins_of`.
+"""The ways in which a row finds its sample. Which of them a benchmark has is told by its task: see `candidates`.
 
 A join maps a row to (sample id, pass), or to None where it has no sample for it. It may be wrong: whether the rows
 agree with the samples that it gives them is for `joining` to see.
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emma_eval.data.readers.mmbench_tsv import PASS
 from emma_eval.predictions.checking import Checker, pass_options
 from emma_eval.predictions.rows import AnswerRow
-from emma_eval.readers.mmbench_tsv import PASS
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 NUMBER_KEYS = ("index", "doc_id")  # may be a row's number in the data
 Find = Callable[[int, AnswerRow], Key | None]  # (the row's place in the file, the row)
@@ -29,28 +29,6 @@ class Join:
 
     name: str
     find: Find
-
-
-def joins_of(
-    task: TaskConfig | None, samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: Checker
-) -> Iterator[Join]:
-    """Every way in which rows of the task's answer files may name their samples, the exact ones first."""
-    from emma_eval.predictions import benchmarks
-    from emma_eval.predictions.content import IMAGE_AS_ID, content_join
-
-    passes = Passes(samples, task)
-    yield Join("the task's own ids", by_id(samples, passes))
-    if any("index" in row.cells for row in rows):  # VLMEvalKit's own number, which may stand before the benchmark's id
-        yield Join("the ids beside the index", by_id(samples, passes, keys=("id", "pid", "Index", "idx")))
-    if task is not None:
-        yield from benchmarks.joins(task, samples, passes)
-    if checker.question_keys and (checker.image_keys or (task and task.reader in IMAGE_AS_ID)):
-        yield content_join(samples, task, checker, passes)
-    if checker.question_keys and not checker.image_keys and not any(row.name for row in rows):
-        yield from _by_position(samples, rows, checker)
-    if checker.question_keys and not passes.circular:
-        more = ("question_id",) if task and task.reader == "vizwiz_json" else ()  # LLaVA's: the ids are no numbers
-        yield Join("row numbers", _by_number(samples, checker, (*NUMBER_KEYS, *more)))
 
 
 class Passes:
@@ -118,7 +96,7 @@ def by_filled(layouts: Sequence[str], samples: Sequence[Sample]) -> Find:
     return find
 
 
-def _by_position(samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: Checker) -> Iterator[Join]:
+def by_position(samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: Checker) -> Iterator[Join]:
     """Rows without ids, as many as there are samples, or samples of one category, each with its question."""
     parts = {"": list(samples)}
     for sample in samples:
@@ -135,7 +113,7 @@ def _by_position(samples: Sequence[Sample], rows: Sequence[AnswerRow], checker: 
         yield Join(f"the order of the questions{f' of {category}' if category else ''}", find)
 
 
-def _by_number(samples: Sequence[Sample], checker: Checker, keys: Sequence[str]) -> Find:
+def by_number(samples: Sequence[Sample], checker: Checker, keys: Sequence[str]) -> Find:
     """By the row's number in the data, from 0, in VLMEvalKit's, lmms-eval's and LLaVA's files; with its question."""
 
     def find(_: int, row: AnswerRow) -> Key | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.json_file import parse_json
 from emma_eval.predictions.answer_key import ANSWER_KEYS
 from emma_eval.predictions.rows import ID_KEYS, AnswerRow
+from emma_eval.utils.json_io import parse_json
 
 ROW_KEYS = frozenset((*ID_KEYS, *ANSWER_KEYS))  # what tells a row from an object that maps ids to rows
 LISTS = ("correct", "incorrect")  # of the output file of LLaVA's eval_science_qa.py

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
-from emma_eval.garbage import no_garbage_collection
 from emma_eval.predictions.answer_key import TEXT, find_answer_key, repeats_questions
 from emma_eval.predictions.checking import Checker, shown
 from emma_eval.predictions.evidence import asked, plain
@@ -16,11 +15,12 @@ from emma_eval.predictions.files import answer_rows
 from emma_eval.predictions.joining import join_rows
 from emma_eval.predictions.joins import Passes
 from emma_eval.predictions.rows import AnswerRow, is_none, listed, written
-from emma_eval.text import counted
 from emma_eval.types import Answer, Answers, Key, Sample
+from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.text import counted
 
 if TYPE_CHECKING:
-    from emma_eval.task import TaskConfig
+    from emma_eval.tasks.config import TaskConfig
 
 LISTS = frozenset({"filtered_resps", "resps"})  # lmms-eval keeps an answer in lists of one
 

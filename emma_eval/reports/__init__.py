@@ -1,1 +1,4 @@
-"""What is made of scores: the scores file, the majority baseline, and the leaderboard beside published values."""
+"""Tables, the leaderboard beside published values, figures, and the page about finished runs.
+
+May import: `analysis`, `results`, `stats`, `data`, `tasks` and what is below; never `runs`.
+"""

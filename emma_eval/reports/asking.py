@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emma_eval.reports.scores_file import TaskScores
-from emma_eval.text import counted
+from emma_eval.results.scores import TaskScores
+from emma_eval.utils.text import counted
 
 HASH = 8  # letters shown of a hash; the manifest has them all
 

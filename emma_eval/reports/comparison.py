@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from emma_eval.analysis.compare import TaskComparison
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_interval, format_value
-from emma_eval.runs.compare import TaskComparison
 from emma_eval.stats.paired import MCNEMAR, Flip, Paired
 
 SIGNIFICANT = 0.05

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
-from emma_eval.files import make_folder
 from emma_eval.reports.html.charts.svg import shortened
 from emma_eval.reports.html.panels import Mark, Panel, category_panels, full_ranges, overview, score_panels
-from emma_eval.reports.html.recorded import RecordedRun, read_evidence, read_runs
+from emma_eval.reports.html.run_loader import RecordedRun, read_evidence, read_runs
+from emma_eval.utils.files import make_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as Xml
 
+from emma_eval.analysis.regression_gate import Finding, GateResult
 from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.render import escape_markdown, markdown_section, one_line
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
-from emma_eval.runs.gate import Finding, GateResult
 from emma_eval.stats.verdict import FAILING, Verdict
-from emma_eval.text import counted
+from emma_eval.utils.text import counted
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
 TOLD: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")

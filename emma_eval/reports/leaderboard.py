@@ -12,9 +12,9 @@ from emma_eval.reports.measured import ColumnKey, Value, heading_of, key_of, mea
 from emma_eval.reports.measured_rows import MeasuredRow, measured_rows
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
-from emma_eval.reports.scores_file import ScoredRun, TaskScores
 from emma_eval.reports.tables import Better, Cell, Footnotes, Row, Table, format_value, with_places
-from emma_eval.text import counted
+from emma_eval.results.scores import ScoredRun, TaskScores
+from emma_eval.utils.text import counted
 
 TITLES = {
     "general": "General benchmarks",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emma_eval.reports.published import Column
-from emma_eval.reports.scores_file import MetricRecord, ScoredRun, TaskScores
 from emma_eval.reports.tables import Better, Cell, Heading, as_percent, format_interval, format_value
+from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from emma_eval.reports.measured import ColumnKey, Value
 from emma_eval.reports.placing import values_of
 from emma_eval.reports.published import Published
-from emma_eval.reports.run_labels import labels
-from emma_eval.reports.scores_file import ScoredRun
+from emma_eval.results.run_labels import labels
+from emma_eval.results.scores import ScoredRun
 
 
 @dataclass(slots=True)

@@ -13,10 +13,10 @@ from statistics import fmean
 from emma_eval.reports.asking import Asking, askings, told_apart
 from emma_eval.reports.measured import measured_cell, numbers
 from emma_eval.reports.placing import shipped_task
-from emma_eval.reports.run_labels import labels
-from emma_eval.reports.scores_file import ScoredRun, TaskScores
 from emma_eval.reports.tables import Better, Cell, Footnotes, Heading, Row, Table, format_value, with_places
-from emma_eval.text import counted
+from emma_eval.results.run_labels import labels
+from emma_eval.results.scores import ScoredRun, TaskScores
+from emma_eval.utils.text import counted
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 

@@ -15,11 +15,12 @@ from emma_eval.errors import UserError
 from emma_eval.reports.asking import HASH, Asking, askings, told_apart
 from emma_eval.reports.measured import ColumnKey, Value, key_of
 from emma_eval.reports.published import Column, Measured, Published, TableKey
-from emma_eval.reports.scores_file import MetricRecord, ScoredRun, TaskScores
-from emma_eval.task import TaskConfig, load_task
-from emma_eval.task_digest import task_digest
-from emma_eval.tasks_index import task_names, tasks_folder
-from emma_eval.text import counted
+from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.digest import task_digest
+from emma_eval.tasks.index import task_names, tasks_folder
+from emma_eval.tasks.loading import load_task
+from emma_eval.utils.text import counted
 
 DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
 

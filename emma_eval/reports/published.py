@@ -13,9 +13,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.files import shipped
-from emma_eval.text import first_complaint
-from emma_eval.yaml_file import read_yaml
+from emma_eval.utils.files import shipped
+from emma_eval.utils.text import first_complaint
+from emma_eval.utils.yaml_io import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
-from emma_eval.table_file import spreadsheet_safe
+from emma_eval.utils.table_io import spreadsheet_safe
 
 if TYPE_CHECKING:
     import rich.console

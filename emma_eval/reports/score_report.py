@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from emma_eval.files import sha256_of_file
-from emma_eval.record import Record
-from emma_eval.reports.scores_file import Counts, MetricRecord
+from emma_eval.results.scores import Counts, MetricRecord
 from emma_eval.types import SampleScore
+from emma_eval.utils.files import sha256_of_file
+from emma_eval.utils.records import Record
 
 SCHEMA_VERSION = 1
 

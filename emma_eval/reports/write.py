@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import Published
 from emma_eval.reports.render import csv, escape_markdown, latex, markdown
-from emma_eval.reports.run_labels import labels
-from emma_eval.reports.scores_file import ScoredRun
+from emma_eval.results.run_labels import labels
+from emma_eval.results.scores import ScoredRun
+from emma_eval.utils.files import make_folder, write_atomic
 
 MAX_LISTED = 20  # failed samples listed a task; scores.json has them all
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
-from emma_eval.files import sha256_of_file
-from emma_eval.runs.manifest import ModelFacts
+from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.utils.files import sha256_of_file
 
 if TYPE_CHECKING:
     from emma_eval.models import ModelPlugin
@@ -27,7 +27,7 @@ class ModelSource:
 def model_source(settings: RunSettings) -> ModelSource:
     """The model that the settings name. Raises UserError if there is no such model; a hub name is asked for later."""
     from emma_eval.models import load_model, model_folder, model_plugin, weights_fingerprint
-    from emma_eval.models.folders import HUB_NAME
+    from emma_eval.models.checkpoints.folders import HUB_NAME
 
     if found := model_plugin(settings.model):
         return _plugin_source(settings, *found)

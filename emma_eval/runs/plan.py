@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
-from emma_eval.files import sha256_of_file
-from emma_eval.garbage import no_garbage_collection
-from emma_eval.runs.manifest import TaskFacts
+from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
-from emma_eval.task_digest import task_digest
+from emma_eval.tasks.digest import task_digest
 from emma_eval.types import Request, Sample
+from emma_eval.utils.files import digest_lines, sha256_of_file
+from emma_eval.utils.gc_utils import no_garbage_collection
 
 if TYPE_CHECKING:
-    from emma_eval.readers.fetched import Split
-    from emma_eval.task import TaskConfig
-    from emma_eval.task_parts import ScorerConfig
+    from emma_eval.data.hub.snapshot import Split
+    from emma_eval.tasks.config import TaskConfig
+    from emma_eval.tasks.sections import ScorerConfig
 
 UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
@@ -46,9 +44,9 @@ class TaskPlan:
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
-    from emma_eval.readers import fetched_for, load_samples, locate_files
-    from emma_eval.remarks import release_of, remarks
-    from emma_eval.task import load_task
+    from emma_eval.data.loading import fetched_for, load_samples, locate_files
+    from emma_eval.prompts.question_notes import release_of, remarks
+    from emma_eval.tasks.loading import load_task
 
     task = load_task(name)
     if name in settings.wordings:
@@ -68,12 +66,12 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
             need_images=True,
         )
     release = release_of(task, samples)
-    samples = chosen(samples, settings.limit, settings.seed)
+    samples = select_subset(samples, settings.limit, settings.seed)
     facts = TaskFacts(
         config=task_digest(task, protocol),
         protocol=protocol,
         data=data.result(),
-        truth=truth_digest(samples),
+        truth=reference_digest(samples),
         samples=len(samples),
         release=release,
     )
@@ -99,27 +97,9 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> 
         raise UserError(f"task {plan.task.name}: {error}") from error
 
 
-def truth_digest(samples: Iterable[Sample]) -> str:
-    """By what the samples and their expected answers are known again: the hash of [id, answers] as JSON lines.
-
-    `json.dumps` gives the same lines, and takes longer to set itself up than to write one.
-    """
-    with no_garbage_collection():
-        return _digest(f"[{_quoted(sample.id)}, [{', '.join(map(_quoted, sample.answers))}]]" for sample in samples)
-
-
-def chosen(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
-    """The first `limit` samples; with a seed, so many drawn by it, in the benchmark's order. All without a limit."""
-    if limit is None or limit >= len(samples):
-        return samples
-    if seed is None:
-        return samples[:limit]
-    return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]
-
-
 def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
     """The plan with its prompts in the model's conversation template, in the wording given or its family's own."""
-    from emma_eval.prompts import build_requests
+    from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_of(family)
     wording = wording or own
@@ -129,7 +109,7 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     with no_garbage_collection():
         requests = tuple(build_requests(plan.task, plan.samples, template))
     asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
-    prompts = _digest(map(UNIT_SEPARATOR.join, asked))
+    prompts = digest_lines(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
     return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
 
@@ -155,7 +135,7 @@ def data_hashes(files: dict[str, Path]) -> dict[str, str]:
         if path.is_file():
             hashes[key] = sha256_of_file(path)
         elif texts := sorted(_no_pictures(path)):
-            hashes[key] = _digest(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
+            hashes[key] = digest_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
     return hashes
 
 
@@ -163,10 +143,3 @@ def _no_pictures(folder: Path) -> Iterator[Path]:
     """The files below a folder whose names are not pictures'; a look at the names alone takes no time."""
     for place, _, names in os.walk(folder):
         yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in PICTURE_SUFFIXES)
-
-
-def _digest(parts: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()

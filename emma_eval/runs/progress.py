@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from emma_eval.utils.text import duration
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -60,16 +62,6 @@ class Pace:
             return failed.removeprefix(", ")
         left = f", {duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
         return f"{rate:.1f} samples/s{left}{failed}"
-
-
-def duration(seconds: float) -> str:
-    """'12 s', '3 min 05 s', '2 h 10 min'."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, seconds_left = divmod(whole, 60)
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {seconds_left:02} s"
 
 
 class _Counting:

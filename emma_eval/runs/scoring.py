@@ -7,8 +7,8 @@ from collections.abc import Mapping, Set
 from dataclasses import replace
 from statistics import fmean
 
-from emma_eval.reports.baseline import majority_baseline
-from emma_eval.reports.scores_file import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
+from emma_eval.analysis.majority_baseline import majority_baseline
+from emma_eval.results.scores import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.scorers.common import truth_is_known
 from emma_eval.types import Answer, Key, Response, SampleScore, Scores

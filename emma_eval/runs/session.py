@@ -9,9 +9,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.usage import Usage
-from emma_eval.runs import environment
-from emma_eval.runs.manifest import (
+from emma_eval.inference.stats import Usage
+from emma_eval.results.manifest import (
     Manifest,
     Outcome,
     Session,
@@ -26,6 +25,7 @@ from emma_eval.runs.plan import TaskPlan, with_requests
 from emma_eval.runs.progress import Progress
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Model
+from emma_eval.utils import environment
 
 
 class RunSession:

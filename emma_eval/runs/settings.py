@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emma_eval.runs.environment import results_folder
+from emma_eval.utils.environment import results_folder
+from emma_eval.utils.text import slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,3 @@ def default_folder(settings: RunSettings) -> Path:
 def model_name(model: str) -> str:
     """A model's name in tables and folder names: the last part of its path or hub name."""
     return Path(model).expanduser().resolve().name if model in (".", "..") else Path(model).name
-
-
-def slug(text: str) -> str:
-    """The text as a part of a file's name."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-")[:40] or "run"

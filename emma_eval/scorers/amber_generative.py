@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
-from emma_eval.plugins import needs
+from emma_eval.registry import needs
 from emma_eval.scorers.common import require_truth
 from emma_eval.scorers.nouns import nouns, require_nouns
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores

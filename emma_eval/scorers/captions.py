@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from emma_eval.errors import UserError
-from emma_eval.plugins import needs
+from emma_eval.registry import needs
 from emma_eval.scorers.common import require_truth
 from emma_eval.scorers.meteor import meteor
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores

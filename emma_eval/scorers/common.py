@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
+from emma_eval.utils.text import counted
 
 GroupT = TypeVar("GroupT", bound=Hashable)
 

@@ -16,8 +16,8 @@ from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
 from emma_eval.scorers.gqa_distribution import distribution
-from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
+from emma_eval.utils.text import counted
 
 # A program step with one of these only asks, and does not count as a reasoning step.
 QUERY_STEPS = ("exist", "query: name", "choose name")

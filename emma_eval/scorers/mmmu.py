@@ -17,8 +17,8 @@ from typing import Literal
 from emma_eval.scorers.arithmetic import mean, naive_sum
 from emma_eval.scorers.common import accuracies, by_group, require_truth, score_each, unread_note
 from emma_eval.scorers.mmmu_open import open_is_right, parse_open
-from emma_eval.text import counted
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
+from emma_eval.utils.text import counted
 
 DOMAINS = {
     "Art and Design": ("Art", "Art_Theory", "Design", "Music"),

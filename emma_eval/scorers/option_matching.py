@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from emma_eval.table_file import PANDAS_MISSING
+from emma_eval.utils.table_io import PANDAS_MISSING
 
 REFUSED = "Z"
 API_FAILURE = "Failed to obtain answer via API"

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
-from emma_eval.text import counted
 from emma_eval.types import Answers, Better, Metric, Ratio, Sample, Scores
+from emma_eval.utils.text import counted
 
 NO_WORDS = frozenset(("No", "no", "not"))
 METRICS: dict[str, Better] = {

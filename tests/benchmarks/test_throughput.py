@@ -15,12 +15,12 @@ from benchmarks import random_model, vqa_load
 from benchmarks.throughput import Measured, Scenario, main
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import operations, parameters
+from emma_eval.data.loading import load_samples
 from emma_eval.inference import answer
-from emma_eval.inference.usage import Usage
+from emma_eval.inference.stats import Usage
 from emma_eval.models import load_model
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.loading import load_task
 
 
 @pytest.fixture(scope="module")

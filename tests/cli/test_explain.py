@@ -3,7 +3,7 @@
 import pytest
 
 from emma_eval.cli.main import main
-from emma_eval.tasks_index import task_names
+from emma_eval.tasks.index import task_names
 
 
 def explained(capsys, *arguments):

@@ -1,7 +1,7 @@
 """`leaderboard`: runs in, three files out."""
 
 from emma_eval.cli.main import main
-from emma_eval.reports.scores_file import Interval
+from emma_eval.results.scores import Interval
 from tests.reports.made import metric, scores, task
 
 

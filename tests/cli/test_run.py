@@ -10,7 +10,7 @@ import pytest
 from emma_eval.cli import run as command
 from emma_eval.cli.main import main
 from emma_eval.errors import MissingToolError, UserError
-from emma_eval.reports.scores_file import read_scores
+from emma_eval.results.scores import read_scores
 from emma_eval.runs.settings import ErrorLimit
 from tests.runs.tiny import REQUESTS, Answering, source, write_pope
 
@@ -95,7 +95,7 @@ def test_ends_with_1_when_too_many_failed(data, tmp_path, answering, capsys):
 
 
 def test_a_full_disk_ends_with_one_line_and_the_same_command_goes_on(data, tmp_path, answering, monkeypatch, capsys):
-    from emma_eval.runs import records
+    from emma_eval.results import responses as records
 
     written = []
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from emma_eval.cli.main import main
-from emma_eval.reports.scores_file import read_scores
+from emma_eval.results.scores import read_scores
 from emma_eval.types import Response
-from tests.readers.tiny import save_picture
+from tests.data.readers.tiny import save_picture
 from tests.runs.tiny import Answering, source
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.files import lock
-from tests.data.hub_server import COMMIT, serving
-from tests.readers import tiny, tiny_wider
-from tests.readers.test_local_and_hub_agree import write_hub_folder
+from emma_eval.utils.files import lock
+from tests.data.hub.hub_server import COMMIT, serving
+from tests.data.readers import tiny, tiny_wider
+from tests.data.test_local_and_hub_agree import write_hub_folder
 
 ROOT = Path(__file__).parents[2]
 GQA = """\

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from emma_eval.cli.main import main
-from tests.readers import tiny
+from tests.data.readers import tiny
 
 FILE = "seed_bench/SEED-Bench.json"
 

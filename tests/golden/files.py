@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from emma_eval.readers.registry import get_reader
+from emma_eval.tasks.reader import get_reader
 from emma_eval.types import Answer, Answers, Sample, Scores
 
 

@@ -5,9 +5,9 @@ from functools import cache
 
 import pytest
 
+from emma_eval.data.loading import load_samples
 from emma_eval.mini.suite import suite_folder
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 

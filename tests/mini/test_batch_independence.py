@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import pytest
 
+from emma_eval.data.loading import load_samples
 from emma_eval.inference import answer
 from emma_eval.models import load_model
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
-from emma_eval.tasks_index import expand_tasks
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.index import expand_tasks
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Request, Response
 
 

@@ -11,14 +11,15 @@ import pytest
 from torch import nn
 
 import emma_eval.models.emma.model as emma
-import emma_eval.task
+import emma_eval.tasks.loading
 from emma_eval.cli.main import main
-from emma_eval.models.emma.instruction import CONTEXT_LENGTH, instruction_ids
-from emma_eval.runs.execute import execute
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
 from emma_eval.runs.model_source import ModelSource, model_source
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import execute
 from emma_eval.runs.settings import RunSettings
-from emma_eval.task import TaskConfig, load_task
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.loading import load_task
 
 TASKS = ("vqav2_mini", "mmbench_mini", "seed_mini")
 END_OF_TEXT = 49407
@@ -84,7 +85,7 @@ def test_a_wrong_prompt_suffix_fails_in_its_task_alone(baseline, tmp_path, monke
         prompt = task.prompt.model_copy(update={"suffix": suffix})
         return task.model_copy(update={"prompt": prompt}) if name == "vqav2_mini" else task
 
-    monkeypatch.setattr(emma_eval.task, "load_task", with_wrong_suffix)
+    monkeypatch.setattr(emma_eval.tasks.loading, "load_task", with_wrong_suffix)
     assert regressed(answered(tmp_path), baseline) == {"vqav2_mini"}
 
 

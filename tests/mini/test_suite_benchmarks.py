@@ -7,10 +7,10 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.mini.suite.pope import absent_names
 from emma_eval.mini.world import COLORS, SHAPES, Scene, Thing
-from emma_eval.prompts import build_requests
+from emma_eval.prompts.building import build_requests
 from emma_eval.scorers import get_scorer
-from emma_eval.task import load_task
-from emma_eval.tasks_index import task_groups
+from emma_eval.tasks.index import task_groups
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Answer
 
 MINI = task_groups()["mini"]

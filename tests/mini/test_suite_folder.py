@@ -18,7 +18,7 @@ from emma_eval.mini.suite.folder import SEAL, checksums, is_whole, publish
 TRUTH = (1, "116c86c802e0d48cf96e182dc00dcb17edf366b6e4cf03c22310399fcf2df1a6")
 
 
-def truth_digest(suite: Path) -> str:
+def reference_digest(suite: Path) -> str:
     """Over all text files; of MMBench's table everything but the pictures, whose bytes depend on Pillow."""
     digest = hashlib.sha256()
     for path in sorted(path for path in suite.rglob("*") if path.suffix in (".json", ".txt")):
@@ -31,7 +31,7 @@ def truth_digest(suite: Path) -> str:
 
 def test_a_version_has_one_truth(suite):
     assert suite.name == f"mini-suite-v{VERSION}"
-    assert (VERSION, truth_digest(suite)) == TRUTH
+    assert (VERSION, reference_digest(suite)) == TRUTH
 
 
 def test_two_writings_are_the_same_to_the_byte(suite, tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from emma_eval.models.emma.decoding import State
 from emma_eval.models.emma.model import Emma
+from emma_eval.models.llama.generation import State
 from emma_eval.types import Request
 
 

@@ -17,7 +17,8 @@ from torch.nn.attention import bias
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from emma_eval.models.emma import captured, pointwise
+from emma_eval.models.llama import cuda_graphs as captured
+from emma_eval.models.ops import pointwise
 
 
 class Memory(TorchDispatchMode):

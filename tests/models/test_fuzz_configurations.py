@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model
-from emma_eval.models.emma.clip_config import read_clip_config
+from emma_eval.models.clip.config import read_clip_config
+from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.emma.config import read_config
-from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, READ, WITHOUT_EFFECT
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from tests.fuzzing import JSON, as_json, for_a_while, quietly

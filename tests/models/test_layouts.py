@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from emma_eval.models import load_model
-from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
 from tests.models.asking import read

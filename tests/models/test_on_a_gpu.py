@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from benchmarks import random_model
-from emma_eval.models.emma import captured, loading
-from emma_eval.models.emma.memory import tokens_that_fit
+from emma_eval.models.emma import loading
+from emma_eval.models.emma.batching import Row
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.rows import Row
+from emma_eval.models.llama import cuda_graphs as captured
+from emma_eval.models.llama.memory import tokens_that_fit
 from emma_eval.types import Request
 from tests.models.fake_gpu import fake_gpu
 from tests.models.test_layouts import Picture

@@ -9,11 +9,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from emma_eval.inference import answer
-from emma_eval.inference.usage import Usage
+from emma_eval.inference.stats import Usage
 from emma_eval.models import load_model
-from emma_eval.models.emma import captured, decoding, key_values
-from emma_eval.models.emma.llama import attend
 from emma_eval.models.emma.model import Emma
+from emma_eval.models.llama import cuda_graphs as captured
+from emma_eval.models.llama import generation as decoding
+from emma_eval.models.llama import kv_cache as key_values
+from emma_eval.models.llama.model import attend
 from emma_eval.types import Request
 from tests.models.asking import read
 from tests.models.test_layouts import Picture

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from emma_eval.images import ImageFile
+from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
-from emma_eval.models.emma.decoding import step
-from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.emma.batching import Prompt
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.rows import Prompt
-from emma_eval.prompts import instruction_of, render_prompt
+from emma_eval.models.llama.generation import step
+from emma_eval.prompts.building import instruction_of, render_prompt
 from emma_eval.types import IMAGE_MARKER, Request
 from tests.models.asking import read
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from emma_eval import plugins
+from emma_eval import registry as plugins
 from emma_eval.errors import UserError
 from emma_eval.models import list_models, load_model, model_plugin
-from emma_eval.readers.registry import known_readers
+from emma_eval.registry import known
 from emma_eval.scorers import get_scorer
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def register(monkeypatch, kind, name, value):
 def test_a_shipped_name_cannot_be_taken(monkeypatch):
     register(monkeypatch, "readers", "vqa_json", "elsewhere:READER")
     with pytest.raises(UserError, match=r"registers elsewhere:READER as emma_eval.readers: 'vqa_json', a name that"):
-        known_readers()
+        known("readers")
 
 
 @pytest.mark.parametrize("value", ["no_such_package:scorer", "json:no_such_scorer"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.readers import tiny, tiny_wider
+from tests.data.readers import tiny, tiny_wider
 
 from . import formats
 from .formats import Given, llava_answers, official, sheet

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emma_eval.prompts import build_requests, passes
-from emma_eval.task import TaskConfig
+from emma_eval.prompts.building import build_requests, passes
+from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Key, Sample
 
 Texts = Mapping[Key, str]
@@ -198,7 +198,7 @@ def plain(value: Any) -> bool:
 
 def texts_of_docs(given: Given) -> list[str]:
     """The answer to each hub row: the hub may have another order, and a row for each pass."""
-    from emma_eval.readers.loading import row_reader
+    from emma_eval.data.loading import row_reader
 
     reader = row_reader(given.task)
     assert reader is not None

@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 POPE = load_task("pope")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.predictions.joins import Passes
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 
 from .cells import BENCHMARKS, FORMATS, table
 from .formats import Given, lmms_eval, pope_official
@@ -86,7 +86,7 @@ def test_the_documentation_is_this_table():
 
 
 def test_every_benchmark_of_the_registry_has_a_row():
-    from emma_eval.tasks_index import task_names
+    from emma_eval.tasks.index import task_names
 
     known = {load_task(name).benchmark for name in task_names()}
     told = {load_task(one.task).benchmark for one in BENCHMARKS}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 from tests.fuzzing import for_a_while, quietly
 

@@ -8,7 +8,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 TWO = [Sample("1", "Is it a cat?"), Sample("2", "Is it a dog?")]

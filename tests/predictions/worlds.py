@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from emma_eval.images import ImageFile
+from emma_eval.images.sources import ImageFile
 from emma_eval.predictions.joins import Passes
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Sample
 
 from . import formats

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
+from emma_eval.data.loading import load_samples
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.loading import load_task
 
 HERE = Path(__file__).parent
 RECORDED = [json.loads(line) for line in (HERE / "expected.jsonl").read_text(encoding="utf-8").split("\n") if line]

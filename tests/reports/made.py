@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emma_eval.reports.placing import shipped_task
-from emma_eval.reports.scores_file import (
+from emma_eval.results.scores import (
     Asked,
     BaselineRecord,
     Counts,
@@ -15,7 +15,7 @@ from emma_eval.reports.scores_file import (
     ScoresFile,
     TaskScores,
 )
-from emma_eval.task_digest import task_digest
+from emma_eval.tasks.digest import task_digest
 
 
 def metric(name: str, value: float, unit: str = "percent", group: str = "", category: str = "") -> MetricRecord:

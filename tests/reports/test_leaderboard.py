@@ -6,8 +6,8 @@ import pytest
 
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.scores_file import Counts
 from emma_eval.reports.tables import Cell, Heading, Row, Table, with_places
+from emma_eval.results.scores import Counts
 from tests.reports.made import metric, mini, scored, task
 
 

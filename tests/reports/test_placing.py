@@ -13,8 +13,8 @@ import pytest
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv
-from emma_eval.reports.scores_file import Counts, ScoredRun, TaskScores
 from emma_eval.reports.tables import Table
+from emma_eval.results.scores import Counts, ScoredRun, TaskScores
 from tests.reports.made import asked, metric, mini, scored, task
 
 GQA = ("GQA", "testdev-balanced", "accuracy")

@@ -96,8 +96,8 @@ def test_a_source_that_agrees_is_no_disagreement(published):
 
 
 def test_measured_columns_name_metrics_of_shipped_tasks(published):
-    from emma_eval.task import load_task
-    from emma_eval.tasks_index import task_names
+    from emma_eval.tasks.index import task_names
+    from emma_eval.tasks.loading import load_task
 
     tasks = {(task.benchmark, task.split): task for task in map(load_task, task_names())}
     for one in published.columns:

@@ -20,9 +20,9 @@ from emma_eval.reports.render import (
     print_table,
     terminal,
 )
-from emma_eval.reports.scores_file import Interval
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.reports.write import write_leaderboard
+from emma_eval.results.scores import Interval
 from tests.reports.made import metric, scored, task
 
 SMALL = Table(

@@ -4,8 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-from emma_eval.runs.execute import execute
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import execute
 from tests.runs.tiny import Answering, settings, source
 
 

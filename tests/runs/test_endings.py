@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.reports.html.write import write_report
-from emma_eval.reports.scores_file import Endings, read_scores
+from emma_eval.results.scores import Endings, read_scores
 from emma_eval.types import Request, Response
 from tests.runs.tiny import REQUESTS, Answering, run, write_pope
 

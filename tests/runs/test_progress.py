@@ -3,7 +3,8 @@
 import pytest
 
 from emma_eval.runs import progress
-from emma_eval.runs.progress import BarProgress, Pace, PlainProgress, duration
+from emma_eval.runs.progress import BarProgress, Pace, PlainProgress
+from emma_eval.utils.text import duration
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from emma_eval.inference import answer
-from emma_eval.runs.execute import execute
 from emma_eval.runs.model_source import model_source
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import execute
 from tests.models.tiny_checkpoint import Tiny
 from tests.runs.tiny import REQUESTS, settings
 
@@ -40,7 +40,7 @@ def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path,
 
 
 def texts(folder):
-    from emma_eval.runs.records import read_responses
+    from emma_eval.results.responses import read_responses
 
     return {r.sample_id: (r.text, r.tokens) for r in read_responses(folder / "responses" / "pope.jsonl")}
 

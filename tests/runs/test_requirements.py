@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from emma_eval.cli.main import main
-from emma_eval.plugins import needs, require
-from emma_eval.runs.manifest import ModelFacts
+from emma_eval.registry import needs, require
+from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
-from tests.readers import tiny_wider as tiny
+from tests.data.readers import tiny_wider as tiny
 
 JAVA = "no `java` on the PATH: install a Java runtime"
 

@@ -1,10 +1,10 @@
 """From responses to a task's scores: failures of single passes, held-back truth, the mini suite's baseline."""
 
-from emma_eval.prompts import build_requests
-from emma_eval.runs.manifest import TaskFacts
+from emma_eval.prompts.building import build_requests
+from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.runs.scoring import HELD_BACK, score_task
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Response, Sample
 
 FACTS = TaskFacts(config="", protocol="official", data={}, truth="", samples=0)

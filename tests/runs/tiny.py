@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.runs.execute import Result, execute
-from emma_eval.runs.manifest import ModelFacts
+from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import Result, execute
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Request, Response
 

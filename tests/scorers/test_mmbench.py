@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emma_eval.images import ImageBytes
-from emma_eval.prompts import build_requests
-from emma_eval.readers.registry import get_reader
-from emma_eval.remarks import without_right_option
+from emma_eval.images.sources import ImageBytes
+from emma_eval.prompts.building import build_requests
+from emma_eval.prompts.question_notes import without_right_option
 from emma_eval.scorers.mmbench import circular_passes, mmbench
 from emma_eval.scorers.option_matching import after_xlsx, infer
-from emma_eval.task import load_task
+from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.reader import get_reader
 from emma_eval.types import Answer
 from tests.scorers.helpers import sample, value
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from emma_eval.cli.main import main
-from emma_eval.task import load_task
-from emma_eval.task_parts import ExpectedConfig
-from tests.readers import tiny
+from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.sections import ExpectedConfig
+from tests.data.readers import tiny
 
 HEAVY = ("torch", "transformers", "datasets", "pandas", "numpy", "PIL")
 
@@ -85,7 +85,7 @@ def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
     tiny.seed(tmp_path)
     (tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png").rename(tmp_path / "x.png")
     task = load_task("seed_video").model_copy(update={"expected": ExpectedConfig(samples=(1,))})
-    monkeypatch.setattr("emma_eval.task.load_task", lambda name: task)
+    monkeypatch.setattr("emma_eval.tasks.loading.load_task", lambda name: task)
     assert main(["check", "seed_video", "--data", str(tmp_path)]) == 2
     out = capsys.readouterr().out
     assert "1 of 1 image cannot be used: " in out

@@ -10,14 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emma_eval.cli.explain import _asking_in_words
+from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
-from emma_eval.images import ImageFile
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.remarks import remarks
+from emma_eval.images.sources import ImageFile
+from emma_eval.prompts.building import build_requests
+from emma_eval.prompts.question_notes import remarks
 from emma_eval.scorers import get_scorer
-from emma_eval.task import TaskConfig, load_task
-from emma_eval.tasks_index import tasks_folder
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.index import tasks_folder
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 from tests.fuzzing import JSON, ODD, for_a_while, quietly
 

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.task import json_schema, load_task
-from emma_eval.tasks_index import expand_tasks, task_groups, task_names, tasks_folder
+from emma_eval.tasks.index import expand_tasks, task_groups, task_names, tasks_folder
+from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.schema import json_schema
 
 WORD = "Answer the question using a single word or phrase."
 LETTER = "Answer with the option's letter from the given choices directly."

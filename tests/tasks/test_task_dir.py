@@ -4,9 +4,9 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
-from emma_eval.task import load_task
-from emma_eval.tasks_index import expand_tasks, task_names, tasks_from
-from tests.readers import tiny
+from emma_eval.tasks.index import expand_tasks, task_names, tasks_from
+from emma_eval.tasks.loading import load_task
+from tests.data.readers import tiny
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.task import load_task
-from emma_eval.tasks_index import expand_tasks, task_groups, task_names
+from emma_eval.tasks.index import expand_tasks, task_groups, task_names
+from emma_eval.tasks.loading import load_task
 
 GOOD = """\
 title: A task

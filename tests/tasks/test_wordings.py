@@ -7,9 +7,9 @@ from PIL import Image
 
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
-from emma_eval.images import ImageFile, Unpadded
-from emma_eval.prompts import build_requests
-from emma_eval.task import load_task
+from emma_eval.images.sources import ImageFile, Unpadded
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 QUESTION = "USER: <image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n ASSISTANT:"

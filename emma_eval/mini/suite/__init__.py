@@ -9,9 +9,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from emma_eval.cache import cache_folder
 from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwiz, vqav2
 from emma_eval.mini.suite.folder import publish
+from emma_eval.utils.cache import cache_folder
 
 VERSION = 1  # raised whenever another question or picture would be written
 WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)

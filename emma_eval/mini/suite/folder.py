@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.files import inside, lock, open_own, read_text, sha256_of_file
+from emma_eval.utils.files import inside, lock, open_own, read_text, sha256_of_file
 
 SEAL = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` reads it too
 

@@ -10,19 +10,19 @@ import torch
 from PIL import Image
 from transformers import CLIPModel
 
+from emma_eval.data.readers.easy_vqa import installed_data
 from emma_eval.mini.items import Item
 from emma_eval.mini.train.clip import CONFIG, train_clip
 from emma_eval.mini.train.examples import as_example, easy_examples, easy_questions, sample_texts
 from emma_eval.mini.train.export import export_clip, export_model
 from emma_eval.mini.train.features import Listener, see_all
+from emma_eval.mini.train.images import picture_of, shrink, world_scene
 from emma_eval.mini.train.loop import Schedule
-from emma_eval.mini.train.pictures import picture_of, shrink, world_scene
+from emma_eval.mini.train.model import Student
 from emma_eval.mini.train.stages import Material, align, learn_language, tune
-from emma_eval.mini.train.student import Student
 from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import blurred
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.readers.easy_vqa import installed_data
 
 BLURRED_EVERY = 12
 MODELS = {"emma-mini": True, "llava-mini": False}  # name -> has the alignment module

@@ -18,8 +18,7 @@ from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPConfig, CLIPModel
 
 from emma_eval.mini.train.examples import caption_example, easy_questions, world_example
-from emma_eval.mini.train.loop import Outcome, Schedule, fit, is_done
-from emma_eval.mini.train.pictures import (
+from emma_eval.mini.train.images import (
     ACROSS,
     PATCH,
     PIXELS,
@@ -31,8 +30,9 @@ from emma_eval.mini.train.pictures import (
     spots_of,
     world_scene,
 )
+from emma_eval.mini.train.loop import Outcome, Schedule, fit, is_done
 from emma_eval.mini.world import SHAPES, SIZES
-from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.models.clip.text_tokenizer import instruction_ids
 
 TRAITS = {
     "shape": ("nothing", *SHAPES),

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from emma_eval.images import ImageBytes
+from emma_eval.data.readers.easy_vqa import installed_data
+from emma_eval.images.sources import ImageBytes
 from emma_eval.mini import items
 from emma_eval.mini.items import OWNERS, Item
 from emma_eval.mini.questions import COUNTS, PLACES, all_names
 from emma_eval.mini.world import COLORS, SHAPES, Scene, random_scene
-from emma_eval.prompts import build_requests
-from emma_eval.readers.easy_vqa import installed_data
-from emma_eval.task import TaskConfig, load_task
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 _SPOKEN = {"Yes": "yes", "No": "no"}  # MME writes them with a capital

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPModel
 
-from emma_eval.mini.train.pictures import PIXELS
-from emma_eval.mini.train.student import Student
-from emma_eval.models.emma.processing import CLIP_MEAN, CLIP_STD
+from emma_eval.mini.train.images import PIXELS
+from emma_eval.mini.train.model import Student
+from emma_eval.models.clip.image_processor import CLIP_MEAN, CLIP_STD
 
 TOWER = "clip-mini"
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import CLIPModel
 
-from emma_eval.mini.train.pictures import normalised
-from emma_eval.models.emma.instruction import instruction_ids
+from emma_eval.mini.train.images import normalised
+from emma_eval.models.clip.text_tokenizer import instruction_ids
 
 CHUNK = 256
 

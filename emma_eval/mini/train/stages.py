@@ -25,7 +25,7 @@ from emma_eval.mini.train.examples import (
 )
 from emma_eval.mini.train.features import Listener
 from emma_eval.mini.train.loop import Outcome, Schedule, fit
-from emma_eval.mini.train.student import IGNORE, PADDING, Batch, Student, pad, split_ids
+from emma_eval.mini.train.model import IGNORE, PADDING, Batch, Student, pad, split_ids
 from emma_eval.mini.world import FIRST_TRAINING_SEED, Scene
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 

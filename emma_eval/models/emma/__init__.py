@@ -1,1 +1,4 @@
-"""EMMA v1 and v3, and plain LLaVA-1.5 as the same code with the alignment switched off."""
+"""EMMA and LLaVA-1.5: CLIP, the alignment module, the projector and LLaMA as one model that answers requests.
+
+May import: `models.clip`, `models.llama`, `models.checkpoints`, `images`.
+"""

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.json_file import read_object
-from emma_eval.models.emma.llama_config import LlamaConfig, read_llama_config
-from emma_eval.models.emma.settings import MOST_LAYERS, Settings
+from emma_eval.models.checkpoints.hf_config import MOST_LAYERS, Settings
 from emma_eval.models.emma.supported import (
     ASPECT_RATIOS,
     DTYPES,
@@ -18,6 +16,8 @@ from emma_eval.models.emma.supported import (
     VISION_FEATURES,
     refuse_unsupported,
 )
+from emma_eval.models.llama.config import LlamaConfig, read_llama_config
+from emma_eval.utils.json_io import read_object
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}

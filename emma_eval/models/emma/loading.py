@@ -10,19 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
+from emma_eval.models.checkpoints.state_dict import fill, read_tensors, without_prefix
+from emma_eval.models.checkpoints.unused_tensors import (
+    ALIGNMENT,
+    TOWER,
+    is_copy_of_tower,
+    refuse_leftovers,
+    refuse_quantised,
+)
+from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
+from emma_eval.models.clip.model import Towers
+from emma_eval.models.clip.weights import load_towers
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.built import clip_copy, described, notes_on, tower_file
-from emma_eval.models.emma.checkpoint import fill, read_tensors, without_prefix
-from emma_eval.models.emma.clip import Towers
-from emma_eval.models.emma.clip_weights import load_towers
 from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
-from emma_eval.models.emma.leftovers import ALIGNMENT, TOWER, is_copy_of_tower, refuse_leftovers, refuse_quantised
-from emma_eval.models.emma.llama_weights import EMBEDDING, HEAD, all_stored_names, load_llama
+from emma_eval.models.emma.description import clip_copy, described, notes_on, tower_file
 from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.processing import ImageProcessor, read_processor
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
-from emma_eval.models.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
-from emma_eval.text import first_line
+from emma_eval.models.llama.weights import EMBEDDING, HEAD, all_stored_names, load_llama
+from emma_eval.utils.text import first_line
 
 PROJECTOR = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -70,13 +76,16 @@ def load_emma(
 
 def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor, str]:
     """The towers, what prepares their pictures, and where they are from."""
+    text_layer = config.alignment.text_layer if config.alignment else None
     if config.vision_tower.startswith(OPEN_CLIP_PREFIX):
         if config.tower_in_shards:
             raise UserError(f"{config.path}: unfreeze_mm_vision_tower with a tower of open_clip is not supported")
-        from emma_eval.models.emma.open_clip_towers import load_open_clip_towers
+        from emma_eval.models.clip.open_clip_backend import load_open_clip_towers
 
-        return *load_open_clip_towers(config, folder), config.vision_tower
-    text_layer = config.alignment.text_layer if config.alignment else None
+        loaded = load_open_clip_towers(
+            config.vision_tower, folder, config.vision_layer, text_layer, pad_to_square=config.pad_to_square
+        )
+        return *loaded, config.vision_tower
     tower = tower_folder(config.vision_tower, folder)
     override = clip_copy(shards) if config.tower_in_shards else {}
     if config.tower_in_shards and not any(name.startswith("vision_model.") for name in override):

@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emma_eval.errors import SampleError
-from emma_eval.images import Unpadded
+from emma_eval.images.sources import Unpadded
+from emma_eval.models.clip.image_processor import ImageProcessor
+from emma_eval.models.clip.model import Towers
+from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.emma.alignment import Alignment
-from emma_eval.models.emma.captured import Steps
-from emma_eval.models.emma.clip import Towers
+from emma_eval.models.emma.batching import Prompt, Row, as_rows, cut
 from emma_eval.models.emma.config import EmmaConfig
-from emma_eval.models.emma.decoding import Continuation, State, greedy, prefill
-from emma_eval.models.emma.instruction import instruction_ids
-from emma_eval.models.emma.key_values import KeyValues, Layers
-from emma_eval.models.emma.llama import Llama
-from emma_eval.models.emma.memory import tokens_that_fit
-from emma_eval.models.emma.processing import ImageProcessor
-from emma_eval.models.emma.recent import Recent
-from emma_eval.models.emma.rows import Prompt, Row, as_rows, cut
 from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
-from emma_eval.models.emma.tree import Item, Picture, Tree, common_start, weave
-from emma_eval.text import counted
+from emma_eval.models.llama.cuda_graphs import Steps
+from emma_eval.models.llama.generation import Continuation, State, greedy, prefill
+from emma_eval.models.llama.kv_cache import KeyValues, Layers
+from emma_eval.models.llama.memory import tokens_that_fit
+from emma_eval.models.llama.model import Llama
+from emma_eval.models.llama.prefix_trie import Item, Picture, Tree, common_start, weave
 from emma_eval.types import Generation, ImageSource, Request
+from emma_eval.utils.lru_cache import Recent
+from emma_eval.utils.text import counted
 
 Pictures = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
 

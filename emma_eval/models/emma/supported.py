@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models.emma.settings import Settings
+from emma_eval.models.checkpoints.hf_config import Settings
 
 MODEL_TYPES = ("llava_llama", "llava")
 ARCHITECTURES = ("LlavaLlamaForCausalLM", "LlamaForCausalLM")  # the latter as some trainers leave it

@@ -15,10 +15,10 @@ from typing import Any
 import sentencepiece
 
 from emma_eval.errors import UserError
-from emma_eval.json_file import read_object
-from emma_eval.models.emma.settings import Settings
-from emma_eval.models.places import LFS_POINTER, is_regular
+from emma_eval.models.checkpoints.hf_config import Settings
+from emma_eval.models.checkpoints.paths import LFS_POINTER, is_regular
 from emma_eval.types import IMAGE_MARKER
+from emma_eval.utils.json_io import read_object
 
 IMAGE_ID = -200  # stands in the ids where a picture's rows go
 IMAGE_PATCH = "<im_patch>"

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emma_eval.reports.html.recorded import STATUSES, TaskRecord
+from emma_eval.reports.html.run_loader import STATUSES, TaskRecord
 from emma_eval.reports.html.thumbnails import thumbnails
-from emma_eval.reports.scores_file import TaskScores
+from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
 
 CHUNK = 100

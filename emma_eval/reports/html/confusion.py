@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emma_eval.reports.html.recorded import TaskRecord
+from emma_eval.reports.html.run_loader import TaskRecord
 from emma_eval.types import Sample, SampleScore
 
 YES_NO = ("yes", "no")

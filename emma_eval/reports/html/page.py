@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from emma_eval.analysis.compare import compare_task, holm_over_tasks
 from emma_eval.errors import UserError
 from emma_eval.reports.comparison import comparison_table
 from emma_eval.reports.html.charts.bars import profile
@@ -21,16 +22,15 @@ from emma_eval.reports.html.charts.dots import dot_plot
 from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
 from emma_eval.reports.html.charts.svg import run_class
 from emma_eval.reports.html.confusion import Confusion
-from emma_eval.reports.html.embedding import content_policy
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
-from emma_eval.reports.html.recorded import RecordedRun, TaskRecord, read_evidence
+from emma_eval.reports.html.run_loader import RecordedRun, TaskRecord, read_evidence
+from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.scores_file import Endings
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
-from emma_eval.runs.compare import compare_task, holm_over_tasks
-from emma_eval.runs.evidence import TaskEvidence
-from emma_eval.runs.progress import duration
+from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.scores import Endings
+from emma_eval.utils.text import duration
 
 TEMPLATE = Path(__file__).parent / "template"
 SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order

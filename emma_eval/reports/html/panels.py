@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
 from emma_eval.reports.asking import Asking, askings, told_apart
-from emma_eval.reports.html.recorded import RecordedRun
-from emma_eval.reports.scores_file import MetricRecord, TaskScores
+from emma_eval.reports.html.run_loader import RecordedRun
 from emma_eval.reports.tables import as_percent, format_interval, format_value
-from emma_eval.runs.evidence import TaskEvidence
+from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.stats.bootstrap import full_range
-from emma_eval.text import counted
+from emma_eval.utils.text import counted
 
 PERCENT = (0.0, 100.0)
 IN_PERCENT = ("percent", "fraction")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 from emma_eval.errors import SampleError
-from emma_eval.processors import usable_cpus
 from emma_eval.types import ImageSource
+from emma_eval.utils.cpu import usable_cpus
 
 SIDE = 176  # pixels of the longer side
 QUALITY = 72

@@ -8,13 +8,13 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from emma_eval.files import make_folder, write_atomic
 from emma_eval.reports.html.browser import Limit, SampleBrowser
 from emma_eval.reports.html.confusion import confusions
-from emma_eval.reports.html.embedding import embedded_json
 from emma_eval.reports.html.page import TaskDetails, render, task_details
-from emma_eval.reports.html.recorded import RecordedRun, read_runs, task_names, task_records
-from emma_eval.reports.html.truth import benchmark_samples
+from emma_eval.reports.html.reference_loader import benchmark_samples
+from emma_eval.reports.html.run_loader import RecordedRun, read_runs, task_names, task_records
+from emma_eval.reports.html.safe_embed import embedded_json
+from emma_eval.utils.files import make_folder, write_atomic
 
 PAGE = "index.html"
 CHUNKS = "report-samples"  # the folder beside the page

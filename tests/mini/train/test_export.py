@@ -12,13 +12,13 @@ from transformers import CLIPModel
 from emma_eval.mini.train.clip import CONFIG
 from emma_eval.mini.train.export import export_clip, export_model
 from emma_eval.mini.train.features import Listener, see_all
-from emma_eval.mini.train.pictures import picture_of, world_scene
-from emma_eval.mini.train.student import Batch, Student
+from emma_eval.mini.train.images import picture_of, world_scene
+from emma_eval.mini.train.model import Batch, Student
 from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import draw
 from emma_eval.models import load_model
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.prompts import render_prompt
+from emma_eval.prompts.building import render_prompt
 from emma_eval.types import Request
 from tests.models.asking import read
 

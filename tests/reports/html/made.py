@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from emma_eval.runs.execute import execute
-from emma_eval.runs.manifest import ModelFacts
+from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import execute
 from emma_eval.types import Request, Response
 from tests.runs.tiny import Answering, FakeModel, settings
 

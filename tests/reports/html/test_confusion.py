@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emma_eval.reports.html.confusion import confusions
-from emma_eval.reports.html.recorded import TaskRecord
+from emma_eval.reports.html.run_loader import TaskRecord
 from emma_eval.types import Sample, SampleScore
 from tests.reports.made import metric, task
 

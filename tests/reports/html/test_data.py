@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from emma_eval.errors import UserError
 from emma_eval.reports.html import write
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
-from emma_eval.reports.html.embedding import content_policy, embedded_json
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
-from emma_eval.reports.html.recorded import read_evidence, read_runs
+from emma_eval.reports.html.reference_loader import benchmark_samples
+from emma_eval.reports.html.run_loader import read_evidence, read_runs
+from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
-from emma_eval.reports.html.truth import benchmark_samples
 from emma_eval.reports.html.write import write_report
 from emma_eval.types import Sample
 from tests.reports.html.conftest import COUNT
@@ -84,7 +84,7 @@ def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, 
 
 
 def test_a_chunk_holds_shared_texts_and_pictures_once(runs, data):
-    from emma_eval.reports.html.recorded import task_records
+    from emma_eval.reports.html.run_loader import task_records
 
     read = read_runs(runs)
     browser = SampleBrowser(("alpha", "beta"), "all")
@@ -104,7 +104,7 @@ def test_data_that_are_not_the_runs_own_are_not_shown(runs, tmp_path):
 
 
 def test_a_picture_that_cannot_be_opened_is_empty(tmp_path):
-    from emma_eval.images import ImageFile
+    from emma_eval.images.sources import ImageFile
 
     assert thumbnail(ImageFile(tmp_path, "gone.jpg")) == ""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emma_eval.files import inside, read_text
-from emma_eval.images import ImageFile
-from emma_eval.readers.registry import Files, Reader
-from emma_eval.readers.rows import rows_to_samples
+from emma_eval.data.readers.rows import rows_to_samples
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
+from emma_eval.utils.files import inside, read_text
 
 
 def _read_files(files: Files) -> list[Sample]:

@@ -1,0 +1,116 @@
+"""Two runs, task by task, on the same samples; what may not be set side by side is refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emma_eval.errors import UserError
+from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.stats.exact import holm
+from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
+from emma_eval.stats.subset import restricted
+from emma_eval.types import Scores
+from emma_eval.utils.text import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComparison:
+    """One task of two runs, the second against the first."""
+
+    task: str
+    samples: int
+    resampled: str
+    metrics: tuple[Paired, ...]  # the primary one first
+    won: tuple[Flip, ...]
+    lost: tuple[Flip, ...]
+    ties: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> Paired:
+        """The task's primary metric."""
+        return self.metrics[0]
+
+
+def compare_runs(
+    first: Sequence[TaskEvidence], second: Sequence[TaskEvidence], tasks: Sequence[str] = (), *, intersect: bool = False
+) -> list[TaskComparison]:
+    """Every task that both runs have, or those named.
+
+    Raises UserError when there is none, or when splits, protocols or samples differ and `intersect` is not given.
+    """
+    ours, theirs = {one.task: one for one in first}, {one.task: one for one in second}
+    for task in tasks:
+        for run, number in ((ours, "first"), (theirs, "second")):
+            if task not in run:
+                raise UserError(f"the {number} run has no scores of task {task!r}{did_you_mean(task, run)}")
+    shared = tasks or [task for task in ours if task in theirs]
+    if not shared:
+        raise UserError(f"the runs share no task: {', '.join(ours)} in the first, {', '.join(theirs)} in the second")
+    return [compare_task(ours[task], theirs[task], intersect=intersect) for task in dict.fromkeys(shared)]
+
+
+def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool = False) -> TaskComparison:
+    """One task. Raises UserError as `compare_runs` does."""
+    reasons = differences(first, second)
+    before, after = first.scores, second.scores
+    if reasons and not intersect:
+        raise UserError(f"task {first.task}: {reasons[0]}; --intersect compares what both answered all the same")
+    if reasons:
+        before, after = on_shared_samples(first, second)
+    metrics = compare_metrics(before, after)
+    metrics.sort(key=lambda pair: (pair.metric.name, pair.metric.group) != (first.record.primary, ""))
+    if not metrics or metrics[0].metric.name != first.record.primary:
+        raise UserError(f"task {first.task}: its metric {first.record.primary} can't be compared on these samples")
+    won, lost, ties = flips(before, after, metrics[0].metric)
+    return TaskComparison(
+        task=first.task,
+        samples=len(won) + len(lost) + ties,
+        resampled=before.resampled,
+        metrics=tuple(metrics),
+        won=tuple(won),
+        lost=tuple(lost),
+        ties=ties,
+        notes=(*reasons, *remarks(first, second)),
+    )
+
+
+def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
+    """Why the two can't be compared as they stand; empty if they can."""
+    reasons = []
+    for what in ("benchmark", "split", "protocol"):
+        then, now = getattr(first.record, what), getattr(second.record, what)
+        if then != now:
+            reasons.append(f"the {what} is {then} in the first and {now} in the second")
+    ids, other_ids = first.record.samples.id, second.record.samples.id
+    if ids != other_ids:
+        shared = len(set(ids) & set(other_ids))
+        reasons.append(
+            f"the samples differ: {len(ids):,} in the first, {len(other_ids):,} in the second, {shared:,} in both"
+        )
+    elif first.record.truth != second.record.truth:
+        reasons.append("the expected answers differ")
+    return reasons
+
+
+def remarks(first: TaskEvidence, second: TaskEvidence) -> list[str]:
+    """What must be known of a comparison that is allowed: of two prompts, say, which may be its very purpose."""
+    ours, theirs = first.record.config, second.record.config
+    return ["asked or scored by different task files"] if ours and theirs and ours != theirs else []
+
+
+def on_shared_samples(first: TaskEvidence, second: TaskEvidence) -> tuple[Scores, Scores]:
+    """Both scores on the samples that both have, in the first's order. Raises UserError if that is none."""
+    others = set(second.record.samples.id)
+    shared = [sample_id for sample_id in first.record.samples.id if sample_id in others]
+    if not shared:
+        raise UserError(f"task {first.task}: the runs have no sample in common")
+    if len(set(shared)) < len(shared):
+        raise UserError(f"task {first.task}: sample ids are not unique, so samples can't be matched by them")
+    return restricted(first.scores, shared), restricted(second.scores, shared)
+
+
+def holm_over_tasks(comparisons: Sequence[TaskComparison]) -> list[float]:
+    """The primary metrics' p values, corrected for there being so many tasks."""
+    return holm([comparison.primary.p_value for comparison in comparisons])

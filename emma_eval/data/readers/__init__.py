@@ -1,0 +1,4 @@
+"""One file per official format: its rows become Samples.
+
+May import: `tasks.columns`, `images`, `utils`.
+"""

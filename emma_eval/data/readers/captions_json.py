@@ -1,0 +1,53 @@
+"""Reference captions in COCO's layout (images, annotations) or Karpathy's (dataset_coco.json, dataset_flickr30k.json).
+
+Karpathy's files hold all splits; the split is a meta entry. A COCO file is one split, called `test` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.data.readers.rows import part, rows_to_samples, whole
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader
+from emma_eval.types import Sample
+from emma_eval.utils.files import inside
+from emma_eval.utils.json_io import read_object
+
+
+def _read_files(files: Files) -> list[Sample]:
+    path, folder = files["captions"], files.get("images", Path())
+    content = read_object(path)
+    images = part(content, "images", list, path)
+    if "annotations" not in content:
+        return rows_to_samples(path, images, lambda row: _karpathy(row, folder))
+    captions: dict[str, list[str]] = {}
+    for number, row in enumerate(part(content, "annotations", list, path)):
+        where = Path(f"{path}, annotation {number}")
+        captions.setdefault(str(part(row, "image_id", object, where)), []).append(part(row, "caption", str, where))
+    return rows_to_samples(path, images, lambda row: _coco(row, folder, captions))
+
+
+def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
+    """COCO's pictures lie in a folder a year, as the file says; Flickr30k's have no folder and their own number."""
+    name = f"{row['filepath']}/{row['filename']}" if "filepath" in row else row["filename"]
+    captions = tuple(sentence["raw"] for sentence in row["sentences"])
+    identity = row["cocoid"] if "cocoid" in row else row["imgid"]
+    return _sample(identity, ImageFile(folder, inside(name)), captions, row["split"])
+
+
+def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
+    """The files that only score leave out the pictures' names; they are COCO's then, in its folder of val2014."""
+    name = row.get("file_name") or f"val2014/COCO_val2014_{whole(row, 'id'):012d}.jpg"
+    image = ImageFile(folder, inside(name))
+    return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
+
+
+def _sample(identity: Any, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:
+    meta = {"split": split, "image": image.name}
+    return Sample(str(identity), "", (image,), captions, category=domain, meta=meta)
+
+
+READER = Reader(_read_files, required=("captions",), folders=("images",))

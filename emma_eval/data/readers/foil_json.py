@@ -1,0 +1,57 @@
+"""FOIL's official layout: captions of COCO val2014 pictures, each true one with a foil that has one wrong word.
+
+Each foil becomes a choice between it and its true caption. Which of the two comes first is drawn by the sample's id, so
+that every run asks the same; EMMA's script draws without a seed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from emma_eval.data.readers.rows import part, rows_to_samples, whole
+from emma_eval.errors import UserError
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader
+from emma_eval.types import Sample
+from emma_eval.utils.json_io import read_json
+
+_KEYS = ("id", "image_id", "caption", "foil")
+Record = dict[str, Any]
+
+
+def _read_files(files: Files) -> list[Sample]:
+    path, folder = files["annotations"], files.get("images", Path())
+    records = part(read_json(path), "annotations", list, path)
+    for number, record in enumerate(records):
+        if not isinstance(record, dict) or not all(key in record for key in _KEYS):
+            raise UserError(f"{path}, row {number}: an object with {', '.join(_KEYS)} is expected")
+
+    def sample(pair: tuple[str, Record, Record]) -> Sample:
+        name, true, foil = pair
+        image = ImageFile(folder, f"COCO_val2014_{whole(true, 'image_id'):012d}.jpg")
+        swapped = Random(name).random() < 0.5
+        captions = (foil["caption"], true["caption"]) if swapped else (true["caption"], foil["caption"])
+        return Sample(name, "", (image,), ("B" if swapped else "A",), captions, meta={"image": image.name})
+
+    return rows_to_samples(path, _pairs(path, records), sample)
+
+
+def _pairs(path: Path, records: list[Record]) -> Iterator[tuple[str, Record, Record]]:
+    """(sample id, true caption, foil) in the order of the foils; a caption's second foil has the id `<id>.2`."""
+    true = {str(record["id"]): record for record in records if not record["foil"]}
+    seen: Counter[str] = Counter()
+    for record in records:
+        if not record["foil"]:
+            continue
+        name = str(record["id"])
+        if name not in true:
+            raise UserError(f"{path}: the foil with id {name} has no true caption")
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}.{seen[name]}", true[name], record
+
+
+READER = Reader(_read_files, required=("annotations",), folders=("images",))

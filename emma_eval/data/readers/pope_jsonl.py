@@ -1,0 +1,59 @@
+"""POPE's official layout: three JSON-lines files (random, popular, adversarial) on COCO val2014 pictures.
+
+Each file numbers its questions from 1, so ids here run on over the three: 0 to 8999.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.data.readers.rows import rows_to_samples, whole
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader, Row
+from emma_eval.types import ImageSource, Sample
+from emma_eval.utils.files import inside
+from emma_eval.utils.json_io import read_json_lines
+
+_CATEGORIES = ("random", "popular", "adversarial")
+
+
+def _read_files(files: Files) -> list[Sample]:
+    folder = files.get("images", Path())
+    samples: list[Sample] = []
+    for category in _CATEGORIES:
+        before = len(samples)
+
+        def sample(numbered: tuple[int, dict[str, Any]], category: str = category) -> Sample:
+            number, row = numbered
+            image = ImageFile(folder, inside(row["image"]))
+            return _sample(number, category, row, row["image"], image)
+
+        rows = enumerate(read_json_lines(files[category]), before)
+        samples += rows_to_samples(files[category], rows, sample)
+    return samples
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    def order(row: Row) -> int:
+        return _CATEGORIES.index(row["category"]) if row.get("category") in _CATEGORIES else len(_CATEGORIES)
+
+    def sample(numbered: tuple[int, Row]) -> Sample:
+        number, row = numbered
+        name = row.get("image_source") or row["image"].label
+        # the hub calls text and label `question` and `answer`
+        row = {"text": row.get("question"), "label": row.get("answer"), **row}
+        return _sample(number, row["category"], row, name if "." in name else f"{name}.jpg", row["image"])
+
+    return rows_to_samples(where, enumerate(sorted(rows, key=order)), sample)
+
+
+def _sample(number: int, category: str, row: Mapping[str, Any], image_name: str, image: ImageSource) -> Sample:
+    if row["label"] not in ("yes", "no"):
+        raise ValueError(f"label {row['label']!r} is neither 'yes' nor 'no'")
+    meta = {"question_id": whole(row, "question_id"), "image": image_name}
+    return Sample(str(number), row["text"], (image,), (row["label"],), category=category, meta=meta)
+
+
+READER = Reader(_read_files, _read_rows, required=_CATEGORIES, folders=("images",))

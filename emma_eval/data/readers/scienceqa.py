@@ -1,0 +1,60 @@
+"""ScienceQA's official layout: problems.json, pid_splits.json, and pictures in `<pid>/image.png`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emma_eval.data.readers.rows import letter_of, part, rows_to_samples, whole, wrong_type
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader, Row
+from emma_eval.types import ImageSource, Sample
+from emma_eval.utils.files import inside
+from emma_eval.utils.json_io import read_json, read_object
+
+_SPLIT = "test"
+
+
+def _read_files(files: Files) -> list[Sample]:
+    problems, folder = read_object(files["problems"], "problem id"), files.get("images", Path())
+    ids = part(read_json(files["splits"]), _SPLIT, list, files["splits"])
+
+    def sample(pid: str) -> Sample:
+        if pid not in problems:
+            raise ValueError(f"problem {pid!r} is not in {files['problems']}")
+        problem = problems[pid]
+        images = (ImageFile(folder, inside(f"{pid}/{problem['image']}")),) if problem["image"] else ()
+        try:
+            return _sample(pid, problem, images)
+        except KeyError as error:
+            raise ValueError(f"problem {pid!r} in {files['problems']} lacks the key {error.args[0]!r}") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"problem {pid!r} in {files['problems']}: {wrong_type(problem, error)}") from error
+
+    return rows_to_samples(files["splits"], ids, sample)
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    def sample(numbered: tuple[int, Row]) -> Sample:
+        number, row = numbered  # the hub rows have no problem id: their number, in the split's order, stands in
+        return _sample(str(row.get("id", number)), row, (row["image"],) if row["image"] else ())
+
+    return rows_to_samples(where, enumerate(rows), sample)
+
+
+def _sample(pid: str, problem: Mapping[str, Any], images: tuple[ImageSource, ...]) -> Sample:
+    options = tuple(problem["choices"])
+    return Sample(
+        pid,
+        problem["question"],
+        images,
+        (letter_of(whole(problem, "answer"), len(options)),),
+        options,
+        hint=problem["hint"],
+        category=problem["subject"],
+        meta={key: problem[key] for key in ("subject", "grade", "topic")} | {"has_image": bool(images)},
+    )
+
+
+READER = Reader(_read_files, _read_rows, required=("problems", "splits"), folders=("images",))

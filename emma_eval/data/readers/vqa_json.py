@@ -1,0 +1,141 @@
+"""The official VQA layout (VQAv2, OK-VQA): a questions JSON, and an annotations JSON where answers are public.
+
+For test-dev LLaVA's own question file is read too, JSON lines of {question_id, image, text}.
+Pictures are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emma_eval.data.hub.dataset import HubTable
+from emma_eval.data.readers.rows import identity, named, part, rows_to_samples
+from emma_eval.data.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
+from emma_eval.errors import UserError
+from emma_eval.images.sources import ImageFile
+from emma_eval.tasks.reader import Files, Reader, Row
+from emma_eval.types import ImageSource, Sample
+from emma_eval.utils.files import inside
+from emma_eval.utils.json_io import read_json, read_json_rows
+from emma_eval.utils.text import shown
+
+LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
+QUESTION_KEYS = {"question_id", "image_id", "question"}
+_Images = tuple[ImageSource, ...]
+
+
+def _read_files(files: Files) -> list[Sample]:
+    folder = files.get("images", Path())
+    if "annotations" in files:
+        samples = read_typed(files["questions"], files["annotations"], partial(_coco_pictures, folder))
+        if samples is not None:
+            return samples
+    content = read_json_rows(files["questions"])
+    if isinstance(content, list):
+        return rows_to_samples(files["questions"], content, partial(_of_llava, folder))
+    questions = part(content, "questions", list, files["questions"])
+    subtype = part(content, "data_subtype", str, files["questions"], "val2014")
+    picture = _coco_pictures(folder, subtype)
+    make = _SampleMaker()
+    if "annotations" not in files:
+        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (picture(q["image_id"]),)))
+    annotations = part(read_json(files["annotations"]), "annotations", list, files["annotations"])
+    by_id = _by_id(files["questions"], questions)
+
+    def annotated(annotation: dict[str, Any]) -> Sample:
+        question = by_id.get(annotation["question_id"])
+        if question is None:
+            raise ValueError(f"question_id {annotation['question_id']!r} is not in {files['questions']}")
+        return make.answered(annotation, question["question"], (picture(question["image_id"]),))
+
+    # One sample per annotation, in their order, repeats included: so does the official scorer.
+    return rows_to_samples(files["annotations"], annotations, annotated)
+
+
+def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
+    """A line of LLaVA's question file, which has the suffix in its text and the picture's name."""
+    question = row["text"].removesuffix(LLAVA_SUFFIX)
+    return Sample(identity(row, "question_id"), question, (ImageFile(folder, inside(row["image"])),))
+
+
+def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+    samples = read_columns(rows) if isinstance(rows, HubTable) else None
+    if samples is not None:
+        return samples
+    make = _SampleMaker()
+
+    def sample(row: Row) -> Sample:
+        images = (named(row["image"], row, "image_id"),)
+        return make.answered(row, row["question"], images) if row.get("answers") else make.unanswered(row, images)
+
+    return rows_to_samples(where, rows, sample)
+
+
+def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
+    by_id: dict[Any, Any] = {}
+    for number, question in enumerate(questions):
+        if not (isinstance(question, dict) and question.keys() >= QUESTION_KEYS):
+            raise UserError(f"{path}, row {number}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
+        identity = question["question_id"]
+        if not isinstance(identity, int | str):
+            raise UserError(f"{path}, row {number}: key 'question_id': a number is expected, not {shown(identity)}")
+        if by_id.setdefault(identity, question) != question:
+            raise UserError(f"{path}, row {number}: another question has the question_id {identity!r} too")
+    return by_id
+
+
+def _coco_pictures(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
+    # test-dev2015 is a part of test2015 and has its pictures
+    name = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_%012d.jpg"
+    return lambda image_id: ImageFile(folder, name % image_id)
+
+
+class _SampleMaker:
+    """Makes samples that share equal strings and meta mappings: VQAv2 has two million answers."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._metas: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def unanswered(self, row: Mapping[str, Any], images: _Images) -> Sample:
+        return Sample(identity(row, "question_id"), row["question"], images)
+
+    def answered(self, row: Mapping[str, Any], question: str, images: _Images) -> Sample:
+        share = self._texts.setdefault
+        texts = [answer if isinstance(answer, str) else answer["answer"] for answer in row["answers"]]
+        answers = tuple([share(text, text) for text in texts])
+        kinds = (row["question_type"], row["answer_type"])
+        meta = self._metas.get(kinds)
+        if meta is None:
+            meta = self._metas[kinds] = {"question_type": kinds[0], "answer_type": kinds[1]}
+        if not _told_apart(row["answers"]):
+            meta = {**meta, "answer_keys": tuple(map(_answer_key, row["answers"]))}
+        return Sample(identity(row, "question_id"), question, images, answers, category=kinds[1], meta=meta)
+
+
+def _told_apart(answers: list[Any]) -> bool:
+    """Whether ids make all answer dicts unequal; the official scorer compares them as whole dicts.
+
+    The hub's OK-VQA has the ten texts alone, whose ids are 1 to 10 in the official file.
+    """
+    if answers and isinstance(answers[0], str):
+        return True
+    ids = [answer.get("answer_id") for answer in answers]
+    return ids == OFFICIAL_IDS or (len(set(ids)) == len(ids) and None not in ids)
+
+
+def _answer_key(answer: dict[str, Any]) -> frozenset[tuple[str, Any]]:
+    return frozenset((key, value) for key, value in answer.items() if key != "answer")
+
+
+READER = Reader(
+    _read_files,
+    _read_rows,
+    required=("questions",),
+    optional=("annotations",),
+    folders=("images",),
+    repeats=True,
+)

@@ -1,0 +1,33 @@
+"""Which samples a run asks, and the digest by which the same samples and references are known again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring_ascii as _quoted
+
+from emma_eval.types import Sample
+from emma_eval.utils.files import digest_lines
+from emma_eval.utils.gc_utils import no_garbage_collection
+
+
+def reference_digest(samples: Iterable[Sample]) -> str:
+    """By what the samples and their expected answers are known again: the hash of [id, answers] as JSON lines.
+
+    `json.dumps` gives the same lines, and takes longer to set itself up than to write one.
+    """
+    with no_garbage_collection():
+        return digest_lines(map(_as_json, samples))
+
+
+def select_subset(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
+    """The first `limit` samples; with a seed, so many drawn by it, in the benchmark's order. All without a limit."""
+    if limit is None or limit >= len(samples):
+        return samples
+    if seed is None:
+        return samples[:limit]
+    return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), limit))]
+
+
+def _as_json(sample: Sample) -> str:
+    return f"[{_quoted(sample.id)}, [{', '.join(map(_quoted, sample.answers))}]]"

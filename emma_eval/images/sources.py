@@ -1,0 +1,200 @@
+"""Pictures that are opened only when they are needed: a file, encoded bytes from a data set's row, or several in one.
+
+They open the picture in its own mode (the model converts to RGB) and raise SampleError when that fails, whatever the
+file or the row holds instead of a picture.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emma_eval.errors import SampleError, UserError
+from emma_eval.utils.file_errors import why
+from emma_eval.utils.files import read_bytes, require_inside, what_it_is
+from emma_eval.utils.text import in_bytes, in_one_line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from emma_eval.types import ImageSource
+
+LARGEST = 2**29  # bytes of an encoded picture
+MOST_PIXELS = 2 * 89_478_485  # of a picture, pasted or not: where Pillow too speaks of a decompression bomb
+_RUN_PROGRAMS = ("EPS", "WMF")  # formats that Pillow has another program draw: no picture may start one
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A picture on disk. Folder and name are joined late: a benchmark has hundreds of thousands of them."""
+
+    folder: Path
+    name: str  # relative to the folder, checked by the reader not to leave it
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.folder / self.name
+
+    @property
+    def label(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        try:
+            return self.path.is_file()
+        except (OSError, ValueError):
+            return False
+
+    def open(self) -> Image:
+        """The decoded picture. Raises SampleError naming the file."""
+        try:
+            require_inside(self.path)
+            data = read_bytes(self.path, LARGEST)
+        except FileNotFoundError as error:
+            raise SampleError(f"{self.label}: no such image file") from error
+        except UserError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise SampleError(f"{self.label}: no such image file") from error
+            raise SampleError(str(error)) from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            raise SampleError(f"{self.label}: cannot be read: {why(error)}") from error
+        return _decode(data, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBytes:
+    """A picture held in a row of a data set; `load` fetches its encoded bytes (PNG, JPEG, ...)."""
+
+    label: str
+    load: Callable[[], bytes] = field(repr=False)
+    known_as: str = ""  # where several rows hold one picture
+
+    @property
+    def name(self) -> str:
+        """The picture's own name if it is known, else the row's."""
+        return self.known_as or self.label
+
+    def exists(self) -> bool:
+        """Whether the row holds anything."""
+        try:
+            return bool(self.load())
+        except Exception:  # as in `open`
+            return False
+
+    def open(self) -> Image:
+        """The decoded picture. Raises SampleError naming the row."""
+        try:
+            data = self.load()
+        except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
+            raise SampleError(f"{self.label}: the picture's data cannot be read: {why(error)}") from error
+        return _decode(data, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Several pictures pasted into one from left to right, top edges aligned on black, as EMMA's scripts do it."""
+
+    parts: tuple[ImageSource, ...]
+
+    @property
+    def name(self) -> str:
+        """The parts' names."""
+        return " + ".join(part.name for part in self.parts)
+
+    @property
+    def label(self) -> str:
+        """The parts' labels."""
+        return " + ".join(part.label for part in self.parts)
+
+    def exists(self) -> bool:
+        """Whether all of the parts are there."""
+        return all(part.exists() for part in self.parts)
+
+    def open(self) -> Image:
+        """The pasted picture, in RGB. Raises SampleError naming the part that cannot be read, or all if too large."""
+        from PIL import Image
+
+        pictures: list[Image.Image] = []
+        width = height = 0
+        for part in self.parts:
+            picture = part.open()
+            width, height = width + picture.width, max(height, picture.height)
+            if width * height > MOST_PIXELS:
+                raise SampleError(
+                    f"{part.label}: {len(self.parts)} pictures side by side are too large: the first "
+                    f"{len(pictures) + 1} make {width:,} x {height:,} pixels, and {MOST_PIXELS:,} are the most"
+                )
+            pictures.append(picture.convert("RGB"))
+        canvas = Image.new("RGB", (width, height))
+        left = 0
+        for picture in pictures:
+            canvas.paste(picture, (left, 0))
+            left += picture.width
+        return canvas
+
+
+@dataclass(frozen=True, slots=True)
+class Unpadded:
+    """An image that a model must not pad to a square, whatever its configuration says: a wording's own way."""
+
+    image: ImageSource
+
+    @property
+    def name(self) -> str:
+        """The image's name."""
+        return self.image.name
+
+    @property
+    def label(self) -> str:
+        """The image's label."""
+        return self.image.label
+
+    def exists(self) -> bool:
+        """Whether the image is there."""
+        return self.image.exists()
+
+    def open(self) -> Image:
+        """The decoded image. Raises SampleError if it cannot be read."""
+        return self.image.open()
+
+
+def _decode(data: bytes, label: str) -> Image:
+    from PIL import UnidentifiedImageError
+
+    if not data:
+        raise SampleError(f"{label}: not a readable image: it is empty")
+    try:
+        return _decoded(data)
+    except UnidentifiedImageError as error:
+        what = what_it_is(data).removeprefix("; ") or f"its {in_bytes(len(data))} are of no known image format"
+        raise SampleError(f"{label}: not a readable image: {what}") from error
+    except MemoryError as error:
+        raise SampleError(f"{label}: {why(error)}") from error
+    except Exception as error:  # Pillow's decoders raise whatever they stumble over
+        raise SampleError(f"{label}: not a readable image: {in_one_line(error)}") from error
+
+
+def _decoded(data: bytes) -> Image:
+    with _pillow().open(BytesIO(data)) as image:
+        if image.format in _RUN_PROGRAMS:
+            raise ValueError(f"{image.format} is no format of photographs")
+        image.load()  # Pillow decodes late; a truncated file must be noticed here
+        copied: Image = image.copy()
+        return copied
+
+
+@cache
+def _pillow() -> Any:
+    """Pillow's module, without its warning at half of MOST_PIXELS."""
+    from PIL import Image
+
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    return Image

@@ -1,0 +1,171 @@
+"""Where a model's files are: built-in weights, local folders, snapshots of hub repositories. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.paths import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
+from emma_eval.models.checkpoints.unsupported import refuse_adapter, without_weights
+from emma_eval.utils.hub import at_once_and_quietly, require_address, why_not
+from emma_eval.utils.json_io import read_object
+from emma_eval.utils.text import did_you_mean
+
+BUILT_IN = {
+    "emma-mini": "a small EMMA trained on the mini world; the embedded default",
+    "llava-mini": "the same training without the alignment module, for comparison",
+}
+BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
+
+OPEN_CLIP_PREFIX = "open_clip:"
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_FILES = ["*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model"]
+
+
+def model_folder(name_or_path: str) -> Path:
+    """The checkpoint folder behind a built-in name, a path or a hub name. Raises UserError if there is none."""
+    if name_or_path in BUILT_IN:
+        folder = BUILT_IN_WEIGHTS / name_or_path
+        if not (folder / "config.json").is_file():
+            raise UserError(f"the weights of {name_or_path} are not installed: {folder} has no config.json")
+        return folder
+    folder = user_path(name_or_path)
+    if name_or_path and is_folder(folder):
+        return _checkpoint(folder)
+    if HUB_NAME.fullmatch(name_or_path):
+        return _checkpoint(hub_snapshot(name_or_path, "model"))
+    if name_or_path and is_regular(folder):
+        raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
+    raise UserError(
+        f"no model {shortened(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name (ORG/NAME)"
+        f"{did_you_mean(name_or_path, BUILT_IN)}"
+    )
+
+
+def tower_folder(name: str, checkpoint: Path) -> Path:
+    """The folder of the CLIP model that a checkpoint's `mm_vision_tower` names.
+
+    Sought next to the checkpoint's folder, from the working directory, and inside the checkpoint's folder, by its
+    whole name and by the last part of it; then on the hub. Raises UserError if it is nowhere.
+    """
+    key = f"mm_vision_tower {name!r:.200}"
+    mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
+    if not name.strip():
+        raise UserError(f"{checkpoint / 'config.json'}: {key} names no folder and no hub repository; {mend}")
+    folders = [place for place in _places(name, checkpoint) if seems_folder(place)]
+    if found := next((folder for folder in folders if is_regular(folder / "config.json")), None):
+        return found
+    if folders:
+        raise UserError(f"{checkpoint / 'config.json'}: {key} is {folders[0]}, which has no config.json; {mend}")
+    if HUB_NAME.fullmatch(name):
+        try:
+            return hub_snapshot(name, "vision tower")
+        except UserError as error:
+            raise UserError(f"{error}; or {mend}") from error
+    raise UserError(
+        f"{checkpoint / 'config.json'}: {key} can't be found: no folder of this name next to the "
+        f"checkpoint, in the working directory or inside the checkpoint, and not a hub name (ORG/NAME); {mend}"
+    )
+
+
+def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
+    """Architecture and weights of `open_clip:ARCH/PRETRAINED`; PRETRAINED is a tag or a file, sought like a folder.
+
+    Raises UserError if a part is missing.
+    """
+    architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
+    if not architecture or not pretrained:
+        raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
+    file = next((place for place in _places(pretrained, checkpoint) if seems_regular(place)), None)
+    return architecture, str(file or pretrained)
+
+
+def hub_snapshot(name: str, role: str) -> Path:
+    """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    require_address()
+    from huggingface_hub import snapshot_download
+
+    try:
+        with at_once_and_quietly():
+            return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # the hub client raises dozens of kinds: HTTP, offline, cache, name
+        raise UserError(
+            f"{role} {name!r} is neither a local folder nor to be had from the hub: {why_not(error)}; "
+            f"give the path of a downloaded folder, or check the name and the network"
+        ) from error
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """The weight files of a checkpoint folder, in transformers' order of preference: safetensors, then .bin.
+
+    An index decides which shards belong; without one, all files of the kind do. Raises UserError when there are
+    none, or when the index names one that is missing or lies outside the folder.
+    """
+    for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
+        index = folder / f"{stem}.{suffix}.index.json"
+        single = folder / f"{stem}.{suffix}"
+        if is_regular(single):
+            return [single]
+        if is_regular(index):
+            return [_shard(folder, index, name) for name in _shard_names(index)]
+        if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}")):
+            return list(_all_of_one_save(shards))
+    raise UserError(without_weights(folder))
+
+
+def _checkpoint(folder: Path) -> Path:
+    """The folder, which must hold a whole model."""
+    refuse_adapter(folder)
+    if not is_regular(folder / "config.json"):
+        inner = next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None)
+        more = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""
+        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{more}")
+    return folder
+
+
+def _places(name: str, checkpoint: Path) -> list[Path]:
+    """Next to the checkpoint, also where that is a link to; from the working directory; inside the checkpoint."""
+    beside = (checkpoint.absolute().parent, checkpoint.resolve().parent)
+    last = Path(name).name  # `openai/clip-...` or a path of another machine
+    places = [*(parent / name for parent in beside), *_at_home(name), checkpoint / name]
+    if last not in ("", ".."):
+        places += [*(parent / last for parent in beside), checkpoint / last]
+    return list(dict.fromkeys(places))
+
+
+def _at_home(name: str) -> list[Path]:
+    try:
+        return [user_path(name)]
+    except UserError:  # another machine's user: the folder may lie elsewhere
+        return []
+
+
+def _all_of_one_save(shards: list[Path]) -> Iterator[Path]:
+    """Shards without an index, if they are numbered 1 to N of N."""
+    total = shards[0].stem.rpartition("-of-")[2]
+    for number, shard in enumerate(shards, 1):
+        if shard.stem.rpartition("-of-")[2] != total:
+            raise UserError(f"{shard.parent}: {shards[0].name} and {shard.name} are of two saves, and no index tells")
+        if not shard.stem.rpartition("-of-")[0].endswith(f"-{number:05}") or not is_regular(shard):
+            raise UserError(f"{shard.parent}: shard {number} of {total} is missing, and there is no index")
+        yield shard
+    if f"{len(shards):05}" != total:
+        raise UserError(f"{shards[0].parent}: there are {len(shards)} shards of {total}, and no index")
+
+
+def _shard_names(index: Path) -> list[str]:
+    weight_map = read_object(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise UserError(f"{index} has no weight_map")
+    return sorted({str(name) for name in weight_map.values()})
+
+
+def _shard(folder: Path, index: Path, name: str) -> Path:
+    shard = folder / name
+    if Path(name).name != name:
+        raise UserError(f"{index} names {name!r}, which lies outside the folder")
+    if not is_regular(shard):
+        raise UserError(f"{shard} is missing; {index.name} names it")
+    return shard

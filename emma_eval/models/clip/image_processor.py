@@ -1,0 +1,161 @@
+"""Pictures to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
+
+The reference pads to a square first (LLaVA's expand2square) where config.json says `image_aspect_ratio: pad`.
+Rescale and normalise are one look-up: a channel has only 256 values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn.functional import interpolate
+
+from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.hf_config import Settings
+from emma_eval.utils.json_io import read_object
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+PROCESSORS = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor")
+MOST_SIDE = 4096
+MOST_LEVEL = 1000.0  # a mean or a deviation is of values from 0 to 1, or to 255
+MOST_PIXELS = 2 * 89_478_485  # of a canvas; Pillow takes no file with more
+TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProcessor:
+    """CLIP's preprocessing: shortest edge to `resize`, centre crop to `crop`, normalise."""
+
+    resize: int
+    crop: int
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+    resample: int = Image.Resampling.BICUBIC
+    scale: float = 1 / 255
+    pad_to_square: bool = False
+    fast: bool = False  # shrink by PyTorch: 1.6 times as fast, and up to one level off
+
+    def __call__(self, image: Image.Image) -> NDArray[np.float32]:
+        """A picture of any size and mode -> pixel values (3, crop, crop)."""
+        levels, table = self.levels(image), self.table()
+        return np.stack([table[channel][levels[channel]] for channel in range(3)])
+
+    def levels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The picture before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
+
+        Raises ValueError for a picture so long and thin that a square around it would fill the memory.
+        """
+        image = image.convert("RGB")
+        if self.pad_to_square:
+            image = pad_to_square(image, tuple(int(value * 255) for value in self.mean))
+        size, resample = shortest_edge_size(image.size, self.resize), Image.Resampling(self.resample)
+        _require_drawable(*size)
+        fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # enlarged, two levels off
+        image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
+        return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
+
+    def table(self) -> NDArray[np.float32]:
+        """Level -> normalised value for each channel: (3, 256) float32, in the processor's own order of rounding."""
+        rescaled = (np.arange(256) * self.scale).astype(np.float32)
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        return (rescaled - mean[:, None]) / std[:, None]
+
+
+def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
+    """The picture in the middle of a square canvas, its offset rounded down."""
+    width, height = image.size
+    side = max(width, height)
+    if width == height:
+        return image
+    _require_drawable(side, side)
+    canvas = Image.new("RGB", (side, side), colour)
+    canvas.paste(image, ((side - width) // 2, (side - height) // 2))
+    return canvas
+
+
+def _require_drawable(width: int, height: int) -> None:
+    """Raise ValueError for a canvas that a picture of odd proportions needs and no memory may hold."""
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"too long and thin: to prepare it takes {width:,} x {height:,} pixels")
+
+
+def resize_by_torch(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    """The picture at (width, height) by PyTorch's kernel for 8-bit levels, which rounds its weights otherwise."""
+    levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last in memory
+    resized = interpolate(levels, size=size[::-1], mode=TORCH_MODES[resample], antialias=True)
+    return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
+
+
+def shortest_edge_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """(width, height) with the shorter one brought to `edge` and the longer one rounded down."""
+    width, height = size
+    if width <= height:
+        return edge, int(edge * height / width)
+    return int(edge * width / height), edge
+
+
+def centre_crop(image: Image.Image, side: int) -> Image.Image:
+    """The middle `side` x `side` pixels; what lies outside the picture is black."""
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
+    """The processor that a tower's preprocessor_config.json describes; CLIP's own for its image size if there is none.
+
+    Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
+    """
+    path = tower / "preprocessor_config.json"
+    raw = read_object(path) if path.is_file() else {}
+    for key in ("image_processor_type", "feature_extractor_type"):
+        Settings(path, raw).choice(key, PROCESSORS, PROCESSORS[0])
+    for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
+        if not raw.get(step, True):
+            raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")
+    processor = ImageProcessor(
+        resize=_side(raw, path, "size", "shortest_edge", image_size),
+        crop=_side(raw, path, "crop_size", "height", image_size),
+        mean=_three(raw, path, "image_mean", CLIP_MEAN),
+        std=_three(raw, path, "image_std", CLIP_STD),
+        resample=_resample(raw, path),
+        scale=Settings(path, raw).number("rescale_factor", 1 / 255, above=0, most=1),
+        pad_to_square=pad,
+    )
+    if min(processor.std) <= 0:
+        raise UserError(f"{path}: image_std must be positive, not {processor.std}")
+    if processor.crop != image_size:
+        raise UserError(f"{path}: crop_size {processor.crop} does not fit the tower's image_size {image_size}")
+    return processor
+
+
+def _side(raw: Mapping[str, Any], path: Path, key: str, part: str, default: int) -> int:
+    """A size given as a number, or as the dictionary that newer processors write."""
+    value = raw.get(key, default)
+    value = value.get(part) if isinstance(value, dict) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{path}: {key} must be a number or have {part}, not {raw[key]!r:.60}")
+    return Settings(path, {key: value}).count(key, default, MOST_SIDE)
+
+
+def _three(raw: Mapping[str, Any], path: Path, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    value = raw.get(key, default)
+    numbers = value if isinstance(value, list | tuple) else ()
+    if not (len(numbers) == 3 and all(isinstance(v, int | float) and abs(v) <= MOST_LEVEL for v in numbers)):
+        raise UserError(f"{path}: {key} must be three numbers, not {value!r:.60}")
+    return tuple(map(float, numbers))
+
+
+def _resample(raw: Mapping[str, Any], path: Path) -> int:
+    """Pillow's number of a filter."""
+    value = Settings(path, raw).take("resample", int, int(Image.Resampling.BICUBIC))
+    if value not in list(Image.Resampling):
+        raise UserError(f"{path}: resample {value!r:.60} is no filter of Pillow's")
+    return value

@@ -1,0 +1,102 @@
+"""CLIP's towers from open_clip, for checkpoints whose mm_vision_tower is `open_clip:ARCH/PRETRAINED`.
+
+open_clip knows each architecture's activation and preprocessing; its `forward_intermediates` gives a block's output
+without any final norm, which is what EMMA reads.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import open_clip
+import torch
+from open_clip.transformer import VisionTransformer
+from torch import Tensor, nn
+
+from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.folders import open_clip_names
+from emma_eval.models.clip.image_processor import ImageProcessor
+from emma_eval.models.clip.weights import check_text_tower, layer_depth
+from emma_eval.utils.hub import at_once_and_quietly, why_not
+
+
+class OpenClipTowers(nn.Module):
+    """An open_clip model read at one block of each tower; see `clip.Towers`."""
+
+    def __init__(self, clip: Any, vision_block: int, text_block: int) -> None:
+        super().__init__()
+        self.clip = clip
+        self.vision_block, self.text_block = vision_block, text_block
+        rows, columns = clip.visual.grid_size
+        self.image_size: int = clip.visual.image_size[0]
+        self.patches: int = rows * columns
+        self.width: int = clip.visual.transformer.width
+        self.text_width: int = _text_tower(clip).transformer.width
+
+    def vision_features(self, pixels: Tensor) -> Tensor:
+        """See Towers."""
+        found = self.clip.visual.forward_intermediates(
+            pixels,
+            indices=[self.vision_block],
+            stop_early=True,
+            intermediates_only=True,
+            output_fmt="NLC",
+            output_extra_tokens=True,
+        )
+        return torch.cat([found["image_intermediates_prefix"][0], found["image_intermediates"][0]], dim=1)
+
+    def text_features(self, ids: Tensor) -> Tensor:
+        """See Towers."""
+        found = self.clip.forward_intermediates(text=ids, text_indices=[self.text_block], intermediates_only=True)
+        return cast(Tensor, found["text_intermediates"][0])
+
+
+def load_open_clip_towers(
+    name: str, checkpoint: Path, vision_layer: int, text_layer: int | None, *, pad_to_square: bool
+) -> tuple[OpenClipTowers, ImageProcessor]:
+    """Build the towers of a checkpoint's `open_clip:ARCH/PRETRAINED`, and the preprocessing open_clip has for them.
+
+    Raises UserError for an unknown architecture or tag, weights that do not fit, a tower without a class token, or a
+    layer that is not there.
+    """
+    architecture, pretrained = open_clip_names(name, checkpoint)
+    where = f"{checkpoint / 'config.json'}: mm_vision_tower {name!r}"
+    try:
+        with nullcontext() if Path(pretrained).is_file() else at_once_and_quietly():
+            clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
+    except Exception as error:  # open_clip and the hub client raise many kinds
+        reason = why_not(error).partition(" Available")[0]  # a hundred names follow
+        raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error
+    if not isinstance(clip.visual, VisionTransformer):
+        raise UserError(f"{where}: only open_clip's plain vision transformers have the class token that EMMA drops")
+    text = _text_tower(clip)
+    check_text_tower(text.positional_embedding.shape[0], text.token_embedding.num_embeddings, where)
+    towers = OpenClipTowers(
+        clip,
+        _block(vision_layer, clip.visual, "mm_vision_select_layer", where),
+        _block(-1 if text_layer is None else text_layer, text, "mm_text_select_layer", where),
+    )
+    recipe = open_clip.get_model_preprocess_cfg(clip)
+    processor = ImageProcessor(
+        resize=towers.image_size,
+        crop=towers.image_size,
+        mean=tuple(recipe["mean"]),
+        std=tuple(recipe["std"]),
+        pad_to_square=pad_to_square,
+    )
+    return towers, processor
+
+
+def _block(layer: int, tower: Any, key: str, where: str) -> int:
+    """The block whose output is hidden state `layer`."""
+    depth = layer_depth(layer, len(tower.transformer.resblocks), key, where)
+    if depth == 0:
+        raise UserError(f"{key} {layer} is the embeddings, which can't be read from open_clip: {where}")
+    return depth - 1
+
+
+def _text_tower(clip: Any) -> Any:
+    """open_clip keeps the text tower in `text`, or, for the original CLIP's layout, in the model itself."""
+    return getattr(clip, "text", clip)

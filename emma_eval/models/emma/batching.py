@@ -1,0 +1,73 @@
+"""From requests as numbers to rows of a batch: prompts about the same picture are woven into one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from emma_eval.models.llama.prefix_trie import Item, Picture, Tree, weave, width
+from emma_eval.types import ImageSource
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A Request as numbers."""
+
+    input_ids: tuple[int, ...]  # with IMAGE_ID at each picture
+    instruction_ids: tuple[int, ...] | None  # CLIP's 77; None for plain LLaVA
+    images: tuple[ImageSource, ...]
+    items: tuple[Item, ...]  # what the language model reads
+    max_new_tokens: int
+    cut: bool = False  # whether the request was longer than the model reads
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the language model reads, pictures' rows included."""
+        return sum(map(width, self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Prompts that are read together."""
+
+    members: tuple[int, ...]  # which of the given prompts they are
+    tree: Tree
+    prefix: tuple[int, ...]  # ids that were read before
+    limits: tuple[int, ...]  # new tokens, for each member
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens are computed for it."""
+        return self.tree.size
+
+
+def cut(items: Sequence[Item], length: int | None) -> Iterator[Item]:
+    """The items up to so many tokens; a picture may lose some of its rows."""
+    for item in items:
+        if length is not None and width(item) > length:
+            if length and isinstance(item, Picture):
+                yield replace(item, rows=length)
+            return
+        yield item
+        length = None if length is None else length - width(item)
+
+
+def as_rows(prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row]:
+    """Prompts as rows: those whose first picture is the same, as the same instruction shapes it, share one.
+
+    Those that begin with `prefix` are woven without it. Text alone shares nothing else: a row of its own is shorter.
+    """
+    sharing: dict[tuple[Picture | int, bool], list[int]] = {}
+    for number, prompt in enumerate(prompts):
+        first: Picture | int = next((item for item in prompt.items if isinstance(item, Picture)), number)
+        begins = prompt.items[: len(prefix)] == prefix and len(prompt.items) > len(prefix)
+        sharing.setdefault((first, begins), []).append(number)
+    return [
+        Row(
+            members=tuple(members),
+            tree=weave([prompts[member].items for member in members], len(prefix) if begins else 0),
+            prefix=prefix if begins else (),
+            limits=tuple(prompts[member].max_new_tokens for member in members),
+        )
+        for (_, begins), members in sharing.items()
+    ]

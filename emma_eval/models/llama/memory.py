@@ -1,0 +1,26 @@
+"""How much of a batch fits into a GPU's memory."""
+
+from __future__ import annotations
+
+import torch
+
+from emma_eval.models.llama.kv_cache import SPARE
+from emma_eval.models.llama.model import Llama
+
+SHARE = 0.8  # of what is free; the rest is for the towers, for logits and for what the allocator cannot use
+MOST_TOKENS = 65_536  # a GPU is busy long before
+
+
+def tokens_that_fit(llama: Llama) -> int:
+    """How many tokens a batch may hold, by the memory that is free now.
+
+    A token takes its keys and values in every layer, whose buffers have room to spare, and what one layer computes at a
+    time: the widest are the MLP's two projections and their product, beside queries, keys, values and the residual
+    stream.
+    """
+    config = llama.config
+    kept = 2 * config.layers * config.kv_heads * config.head_width * (1 + 1 / SPARE)
+    passing = 3 * config.mlp_width + 6 * config.width
+    free, _ = torch.cuda.mem_get_info(llama.device)
+    reusable = torch.cuda.memory_reserved(llama.device) - torch.cuda.memory_allocated(llama.device)
+    return int(min(MOST_TOKENS, SHARE * (free + reusable) / (llama.dtype.itemsize * (kept + passing))))

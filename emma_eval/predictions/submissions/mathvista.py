@@ -1,0 +1,30 @@
+"""MathVista: a JSON object problem id -> problem with its `response`, as the official generate_response.py writes it.
+
+extract_answer.py and calculate_score.py go on from it, the authors' for the test split.
+"""
+
+from __future__ import annotations
+
+import json
+
+from emma_eval.errors import UserError
+from emma_eval.predictions.submissions.answered import Answered
+
+
+def mathvista(answered: Answered) -> str:
+    """`{"1": {"pid": "1", "query": ..., "response": ..., ...}, ...}` with what the official tools read of a problem."""
+    problems = {}
+    for sample in answered.samples:
+        if not sample.id.isdecimal() or sample.id in problems:
+            raise UserError(f"a problem's id must be a whole number and stand once, and {sample.id!r} does not")
+        problems[sample.id] = {
+            "pid": sample.id,
+            "image": sample.meta["image"],
+            "query": sample.question,
+            "choices": list(sample.options) or None,
+            "question_type": sample.meta["question_type"],
+            "answer_type": sample.meta["answer_type"],
+            "precision": sample.meta["precision"],
+            "response": answered.text(sample),
+        }
+    return json.dumps(problems, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,47 @@
+"""VQAv2's test server: a JSON list of {question_id, answer} for every question of the split, test-dev's or not.
+
+The server takes files with all 447,793 questions of test2015 alone. Those that were not asked get an empty answer, as
+in LLaVA's uploads; it scores test-dev by the others.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from emma_eval.data.readers.rows import part
+from emma_eval.errors import UserError
+from emma_eval.predictions.submissions.answered import Answered, whole_number
+from emma_eval.utils.json_io import read_json_rows
+from emma_eval.utils.text import counted
+
+
+def vqav2(answered: Answered) -> str:
+    """`[{"question_id": 262144000, "answer": "no"}, ...]` in the order of the file of all questions."""
+    if answered.all_questions is None:
+        raise UserError(
+            "the server wants an answer to every question of test2015, and their file is not below --data ROOT: "
+            "v2_OpenEnded_mscoco_test2015_questions.json, or LLaVA's llava_vqav2_mscoco_test2015.jsonl, in vqav2/"
+        )
+    given = {whole_number(sample): answered.text(sample) for sample in answered.samples}
+    asked = _question_ids(answered.all_questions)
+    if strange := given.keys() - set(asked):
+        raise UserError(
+            f"{answered.all_questions}: {counted(len(strange), 'answered question')} not among its own, the first is "
+            f"{min(strange)}: it is the file of another split"
+        )
+    return json.dumps([{"question_id": one, "answer": given.get(one, "")} for one in asked])
+
+
+def _question_ids(path: Path) -> list[int]:
+    """The ids of the official JSON file, or of LLaVA's JSON lines. Raises UserError for another file."""
+    rows = read_json_rows(path)
+    if isinstance(rows, dict):
+        rows = part(rows, "questions", list, path)
+    try:
+        ids = [int(row["question_id"]) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: every question must have a whole number as its question_id") from error
+    if len(set(ids)) < len(ids):
+        raise UserError(f"{path}: a question_id stands twice")
+    return ids

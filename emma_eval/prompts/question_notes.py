@@ -1,0 +1,82 @@
+"""What must be told of a task's questions before any of them is answered: they stand beside the scores as notes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from string import ascii_uppercase
+from typing import TYPE_CHECKING
+
+from emma_eval.prompts.building import shown_choices
+from emma_eval.utils.text import counted
+
+if TYPE_CHECKING:
+    from emma_eval.tasks.config import TaskConfig
+    from emma_eval.types import Sample
+
+
+def remarks(task: TaskConfig, samples: Sequence[Sample], complete: bool = True) -> tuple[str, ...]:
+    """Notes on what is asked: the release of the data, where it matters, and questions that cannot be answered.
+
+    With `complete` off the samples are a part, which no release is known by.
+    """
+    return (*_on_release(task, samples, complete), *without_right_option(task, samples))
+
+
+def release_of(task: TaskConfig, samples: Iterable[Sample]) -> str:
+    """The name of the official release that holds just these questions; empty where none that is known does."""
+    if not task.expected.releases:
+        return ""
+    digest = questions_digest(samples)
+    return next((name for name, one in task.expected.releases.items() if one.questions == digest), "")
+
+
+def questions_digest(samples: Iterable[Sample]) -> str:
+    """SHA-256 over what is asked of which image, and the answers, in no order: files and hub rows agree in it."""
+    lines = sorted(
+        json.dumps([sample.category, str(sample.meta.get("image", "")), sample.question, *sample.answers])
+        for sample in samples
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def without_right_option(task: TaskConfig, samples: Iterable[Sample]) -> tuple[str, ...]:
+    """A note if a question is asked without the option that is right: it can only be answered by chance."""
+    asked = [sample.id for sample in samples if _lacks_right_option(task, sample)]
+    if not asked:
+        return ()
+    verb = "is" if len(asked) == 1 else "are"
+    return (f"{counted(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
+
+
+def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:
+    """Whether a pass does not show the letter that is right in it. A truth that is no letter is not looked for."""
+    truth = sample.answers[0] if len(sample.answers) == 1 else ""
+    if len(truth) != 1 or truth not in ascii_uppercase or truth in sample.options:
+        return False
+    if task.circular and "passes" in sample.meta:
+        right = [letter for _, letter in sample.meta["passes"]]
+    elif task.circular:
+        right = [_turned(truth, turn, len(sample.options)) for turn in range(len(sample.options))]
+    else:
+        right = [truth] if sample.options else []
+    shown = list(shown_choices(task, sample))
+    return any(letter not in choices for letter, choices in zip(right, shown, strict=False))
+
+
+def _turned(letter: str, turn: int, options: int) -> str:
+    """The letter of an option after so many turns to the left; the letter itself where there is no such option."""
+    place = ascii_uppercase.index(letter)
+    return ascii_uppercase[(place - turn) % options] if place < options else letter
+
+
+def _on_release(task: TaskConfig, samples: Sequence[Sample], complete: bool) -> tuple[str, ...]:
+    releases = task.expected.releases
+    if not releases or task.suite or not complete:
+        return ()
+    name = release_of(task, samples)
+    if not name:
+        return (f"the questions are those of no official release that is known here ({', '.join(releases)})",)
+    note = releases[name].note
+    return (f"the questions are those of the official release {name}" + (f": {note}" if note else ""),)

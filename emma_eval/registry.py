@@ -1,0 +1,149 @@
+"""What a name in a task file or on the command line stands for: readers, scorers, models, submission formats, suites.
+
+`SHIPPED` is what comes with this package, by name and place; nothing is imported until it is used. Another package adds
+readers, scorers and models by entry points in a group of that kind:
+
+    [project.entry-points."emma_eval.scorers"]
+    my_metric = "my_package.scoring:my_metric"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module, metadata
+from typing import Any, Literal, TypeVar
+
+from emma_eval.errors import MissingToolError, UserError
+from emma_eval.utils.text import in_one_line
+
+Kind = Literal["readers", "scorers", "models", "submissions", "suites"]
+PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+SHIPPED: Mapping[Kind, Mapping[str, str]] = {
+    "readers": {
+        "amber_json": "emma_eval.data.readers.amber_json:READER",
+        "amber_objects": "emma_eval.data.readers.amber_json:OBJECTS_READER",
+        "captions_json": "emma_eval.data.readers.captions_json:READER",
+        "easy_vqa": "emma_eval.data.readers.easy_vqa:READER",
+        "foil_json": "emma_eval.data.readers.foil_json:READER",
+        "gqa_json": "emma_eval.data.readers.gqa_json:READER",
+        "mathvista_json": "emma_eval.data.readers.mathvista_json:READER",
+        "mmbench_rows": "emma_eval.data.readers.mmbench_tsv:ROWS_READER",
+        "mmbench_tsv": "emma_eval.data.readers.mmbench_tsv:READER",
+        "mme_folder": "emma_eval.data.readers.mme_folder:READER",
+        "pope_jsonl": "emma_eval.data.readers.pope_jsonl:READER",
+        "scienceqa": "emma_eval.data.readers.scienceqa:READER",
+        "seed_json": "emma_eval.data.readers.seed_json:READER",
+        "table": "emma_eval.data.readers.table:reader_of",
+        "textvqa_json": "emma_eval.data.readers.textvqa_json:READER",
+        "vizwiz_json": "emma_eval.data.readers.vizwiz_json:READER",
+        "vqa_json": "emma_eval.data.readers.vqa_json:READER",
+    },
+    "scorers": {
+        "amber": "emma_eval.scorers.amber:amber",
+        "amber_emma": "emma_eval.scorers.amber_emma:amber_emma",
+        "amber_generative": "emma_eval.scorers.amber_generative:amber_generative",
+        "captions": "emma_eval.scorers.captions:captions",
+        "contains": "emma_eval.scorers.contains:contains",
+        "exact": "emma_eval.scorers.exact:exact",
+        "gqa": "emma_eval.scorers.gqa:gqa",
+        "hallusionbench": "emma_eval.scorers.hallusionbench:hallusionbench",
+        "judged": "emma_eval.scorers.judged:judged",
+        "letters": "emma_eval.scorers.letters:letters",
+        "mathvista": "emma_eval.scorers.mathvista:mathvista",
+        "mmbench": "emma_eval.scorers.mmbench:mmbench",
+        "mme": "emma_eval.scorers.mme:mme",
+        "mmmu": "emma_eval.scorers.mmmu:mmmu",
+        "pope": "emma_eval.scorers.pope:pope",
+        "scienceqa": "emma_eval.scorers.scienceqa:scienceqa",
+        "seed": "emma_eval.scorers.seed:seed",
+        "vizwiz": "emma_eval.scorers.vizwiz:vizwiz",
+        "vqa": "emma_eval.scorers.vqa:vqa",
+        "vqa_m4c": "emma_eval.scorers.vqa:vqa_m4c",
+    },
+    "models": {
+        "emma-mini": "emma_eval.models:load_model",
+        "llava-mini": "emma_eval.models:load_model",
+    },
+    "submissions": {
+        "llava_bench": "emma_eval.predictions.submissions.llava_bench:llava_bench",
+        "mathvista": "emma_eval.predictions.submissions.mathvista:mathvista",
+        "mmbench": "emma_eval.predictions.submissions.mmbench:mmbench",
+        "mmmu": "emma_eval.predictions.submissions.mmmu:mmmu",
+        "mmvet": "emma_eval.predictions.submissions.mmvet:mmvet",
+        "vizwiz": "emma_eval.predictions.submissions.vizwiz:vizwiz",
+        "vqav2": "emma_eval.predictions.submissions.vqav2:vqav2",
+    },
+    "suites": {"mini": "emma_eval.mini.suite:suite_folder"},  # each writes its data set at the first call
+}
+
+
+def known(kind: Kind) -> dict[str, str]:
+    """Name -> `module:attribute` of what is shipped and of what packages register; nothing is imported.
+
+    Raises UserError where a package registers a name that is taken.
+    """
+    found = dict(SHIPPED[kind])
+    for point in _entry_points(kind) if kind in PLUGIN_KINDS else ():
+        if point.name in found and found[point.name] != point.value:  # a package seen twice on the path is no clash
+            raise UserError(
+                f"the package {_package(point)} registers {point.value} as {point.group}: {point.name!r}, a name that "
+                f"{found[point.name]} has; uninstall the package or rename the entry point"
+            )
+        found[point.name] = point.value
+    return found
+
+
+def imported(place: str) -> Any:
+    """What stands at `module:attribute`. Raises UserError if another package's cannot be imported."""
+    module, _, attribute = place.partition(":")
+    try:
+        found: Any = import_module(module)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # another package's module may raise anything
+        if module.partition(".")[0] == __package__:
+            raise
+        raise UserError(f"the entry point {place} cannot be imported: {in_one_line(error)}") from error
+    return found
+
+
+def look_up(kind: Kind, name: str) -> Any:
+    """What a known name stands for, imported. Raises UserError if another package's cannot be imported."""
+    return imported(known(kind)[name])
+
+
+def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
+    """Mark a function with a check of the tools that it needs, which raises UserError with the mend for a missing one.
+
+    `require_tools` makes the check before anything that takes long; the function may still make it for itself.
+    """
+
+    def marked(function: FunctionT) -> FunctionT:
+        function.requirements = check  # type: ignore[attr-defined]
+        return function
+
+    return marked
+
+
+def require_tools(kind: Kind, name: str, *about: Any) -> bool:
+    """Make the check that a known name's function was marked with; whether it has one. Raises MissingToolError."""
+    check = getattr(look_up(kind, name), "requirements", None)
+    if check is not None:
+        try:
+            check(*about)
+        except UserError as error:
+            raise MissingToolError(str(error)) from error
+    return check is not None
+
+
+@cache
+def _entry_points(kind: Kind) -> tuple[metadata.EntryPoint, ...]:
+    """What the installed packages register; looked up once, which takes some milliseconds."""
+    return tuple(metadata.entry_points(group=f"emma_eval.{kind}"))
+
+
+def _package(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else "?"

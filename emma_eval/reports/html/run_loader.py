@@ -1,0 +1,126 @@
+"""What a report reads of finished runs: scores, manifest, and for each task every answer and every sample's score."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from emma_eval.errors import UserError
+from emma_eval.results import scores as scores_file
+from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.responses import Fields, read_responses, record_path, require_fields
+from emma_eval.results.run_labels import labels
+from emma_eval.results.sample_statistics import WRITTEN_BY_RUN, TaskEvidence, read_run
+from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
+from emma_eval.types import Key, Response, SampleScore, Status
+from emma_eval.utils.files import read_bytes
+
+SAMPLE_FIELDS: Fields = {"id": str, "value": int | float, "read_as": str, "status": str, "cluster": str}
+STATUSES = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task of one run, sample by sample."""
+
+    run: int  # its number among the reported runs
+    scores: TaskScores
+    responses: Mapping[Key, Response]  # the last of each request
+    samples: Mapping[str, SampleScore]  # by sample id, in the benchmark's order
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A finished run."""
+
+    folder: Path
+    label: str  # distinct among the reported runs
+    scores: ScoresFile  # with titles that tell the tasks of all reported runs apart
+    manifest: Manifest
+    scored: ScoredRun  # as it is
+
+
+def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
+    """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
+    runs = scores_file.read_runs(folders)
+    names = labels([run.named for run in runs])
+    titles = _titles([task for run in runs for task in run.scores.tasks])
+    return [
+        RecordedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
+        for run, name in zip(runs, names, strict=True)
+    ]
+
+
+def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
+    """By task name a title: its own, with the name behind it where tasks of several names have that title."""
+    first = {task.name: task.title for task in reversed(tasks)}
+    shared = Counter(first.values())
+    return {name: f"{title}, task {name}" if shared[title] > 1 else title for name, title in first.items()}
+
+
+def _entitled(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
+    tasks = tuple(task.model_copy(update={"title": titles[task.name]}) for task in scores.tasks)
+    return scores.model_copy(update={"tasks": tasks})
+
+
+def task_names(runs: Sequence[RecordedRun]) -> list[str]:
+    """Every task that one of the runs has, in the runs' order."""
+    return list(dict.fromkeys(task.name for run in runs for task in run.scores.tasks))
+
+
+def task_records(runs: Sequence[RecordedRun], name: str) -> list[TaskRecord]:
+    """The task's records, of the runs that have it. Raises UserError for a file that can't be read."""
+    return [
+        TaskRecord(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
+        for number, run in enumerate(runs)
+        for task in run.scores.tasks
+        if task.name == name
+    ]
+
+
+def read_evidence(runs: Sequence[RecordedRun]) -> tuple[dict[int, list[TaskEvidence]], list[str]]:
+    """The evidence of each run that has some, by the run's number, and why others have none."""
+    found, problems = {}, []
+    for number, run in enumerate(runs):
+        try:
+            found[number] = read_run(run.folder)
+        except UserError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def _manifest(folder: Path) -> Manifest:
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise UserError(f"{folder} is not a run folder: it has no manifest.json")
+    return manifest
+
+
+def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
+    return {response.key: response for response in read_responses(record_path(folder, task))}
+
+
+def _samples(path: Path) -> Mapping[str, SampleScore]:
+    if not path.exists():
+        raise UserError(f"{path} is missing; {WRITTEN_BY_RUN}")
+    scores = {}
+    for number, line in enumerate(read_bytes(path).splitlines(), 1):
+        try:
+            record = json.loads(line)
+            scores[record["id"]] = _sample(record)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {WRITTEN_BY_RUN}"
+            ) from None
+    return scores
+
+
+def _sample(record: Mapping[str, Any]) -> SampleScore:
+    require_fields(record, SAMPLE_FIELDS)
+    if record["status"] not in STATUSES:
+        raise ValueError(f"status is {record['status']!r}")
+    return SampleScore(**record)

@@ -1,0 +1,54 @@
+"""A baseline: a run's evidence in one file, small enough to be committed, for later runs to be held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emma_eval.errors import UserError
+from emma_eval.results.run_labels import NamedRun
+from emma_eval.results.sample_statistics import SCHEMA_VERSION, Evidence, TaskEvidence, read_run, unpack
+from emma_eval.results.scores import ModelRecord, ScoredRun, read_scores, run_folder
+from emma_eval.utils.environment import results_folder
+from emma_eval.utils.files import make_folder, write_atomic
+from emma_eval.utils.records import Record, compact_json, read_json_record
+from emma_eval.utils.text import slug
+
+EXPECTED = "a run's folder or a file that the command baseline wrote is expected"
+
+
+class Baseline(Record):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    model: ModelRecord
+    name: str = ""  # the run's own, if it had one
+    tasks: tuple[Evidence, ...]
+
+
+def write_baseline(run: Path, output: Path | None = None) -> Path:
+    """Write a run's baseline, to `results/baselines/<model>.json` below the current folder by default.
+
+    Raises UserError if it can't be made, and for a file that is there already and was not named with `output`: a
+    baseline is what later runs are held against, so none is replaced unasked.
+    """
+    run = run_folder(run)
+    scores = read_scores(run)
+    baseline = Baseline(model=scores.model, name=scores.name, tasks=tuple(task.record for task in read_run(run)))
+    path = output or results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}.json"
+    if output is None and path.exists():
+        raise UserError(f"{path} is there already; --output {path} replaces it")
+    make_folder(path.parent)
+    write_atomic(path, compact_json(baseline))
+    return path
+
+
+def read_measured(path: Path) -> tuple[NamedRun, list[TaskEvidence]]:
+    """Name and tasks of a run folder, or of a baseline's file. Raises UserError if it can't be read."""
+    path = run_folder(path)
+    if path.is_dir():
+        return ScoredRun(path, read_scores(path)).named, read_run(path)
+    if not path.exists():
+        raise UserError(f"{path} is missing: {EXPECTED}")
+    baseline = read_json_record(path, Baseline, EXPECTED)
+    named = NamedRun(baseline.name or baseline.model.name, baseline.model.dtype, (path,))
+    return named, [unpack(record, path) for record in baseline.tasks]

@@ -1,0 +1,174 @@
+"""`manifest.json`: all that is needed to repeat a run, and to notice that something is no longer what it was.
+
+What decides the answers (model, tasks, data, prompts, settings) is fixed when the run begins; a later session whose own
+differ is refused. What may change between sessions (versions, machine, batch size) is written down for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from emma_eval.errors import UserError
+from emma_eval.utils.files import write_atomic
+from emma_eval.utils.records import Record, json_text, read_json_record
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+
+Outcome = Literal["running", "interrupted", "stopped", "finished"]
+
+
+class ModelFacts(Record):
+    """The model. The last four are known once it is loaded."""
+
+    name: str
+    source: str = Field(description="the built-in name, path or hub name given")
+    weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
+    config: str = Field(description="SHA-256 of config.json")
+    template: str | None = None
+    built: str | None = Field(default=None, description="what was made of the files, in words")
+    family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
+    dtype: str | None = None
+    device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
+
+
+class TaskFacts(Record):
+    """One task: how it is asked and scored, of which data."""
+
+    config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
+    protocol: str
+    data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; pictures are not hashed")
+    truth: str = Field(description="SHA-256 over sample ids and expected answers")
+    samples: int
+    release: str = Field(default="", description="the official release that holds just these questions, where told")
+    wording: str = Field(default="", description="the model family whose wording is used, of a task with several")
+    requests: int = Field(default=0, description="more than samples for a circular task")
+    prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
+
+
+class SettingsFacts(Record):
+    """The options that decide which samples are asked, and how their pictures are seen."""
+
+    limit: int | None
+    seed: int | None
+    allow_partial: bool
+    fast_preprocess: bool = False
+
+
+class UsageFacts(Record):
+    """What answering took in one session."""
+
+    prompt_tokens: int = Field(description="of all prompts, each alone and whole")
+    computed_tokens: int = Field(description="read of them: less where prompts share their beginning")
+    padding_tokens: int = Field(description="computed beside those, to make the rows of a batch alike")
+    new_tokens: int
+    batches: int
+    pictures: int = Field(description="decoded, resized and cropped")
+    computing_seconds: float = Field(description="the device at work")
+    waiting_seconds: float = Field(description="the device waiting for pictures and prompts")
+    idle_share: float = Field(description="waiting / (computing + waiting)")
+    memory_shortages: int = Field(description="batches that did not fit into memory and were halved")
+
+
+class Session(Record):
+    """One start of the program on this run."""
+
+    started: str = Field(description="ISO 8601, UTC")
+    finished: str | None = None
+    outcome: Outcome = "running"
+    answered: int = Field(default=0, description="requests answered in this session")
+    failed: int = Field(default=0, description="of those, the ones without an answer")
+    command: tuple[str, ...]
+    batch_size: int | str
+    versions: dict[str, str]
+    code: str = Field(description="SHA-256 over this program's own files")
+    git_commit: str | None
+    git_dirty: bool | None
+    platform: str
+    device_name: str | None = None
+    usage: UsageFacts | None = None
+    host_memory: int | None = Field(default=None, description="the process's peak, bytes")
+    device_memory: int | None = Field(default=None, description="peak of what tensors took on the GPU, bytes")
+
+
+class Manifest(Record):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str = Field(default="", description="what --name calls the run in tables; it may change between sessions")
+    model: ModelFacts
+    settings: SettingsFacts
+    tasks: dict[str, TaskFacts]
+    sessions: tuple[Session, ...] = ()
+
+    @property
+    def status(self) -> Outcome:
+        """How the last session ended; `running` without a process that holds the lock means that it was killed."""
+        return self.sessions[-1].outcome if self.sessions else "running"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a run folder, None if there is none. Raises UserError if it can't be read."""
+    path = folder / MANIFEST_FILE
+    if not path.exists():
+        return None
+    return read_json_record(path, Manifest, "begin another run with --output FOLDER")
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest in one step."""
+    write_atomic(folder / MANIFEST_FILE, json_text(manifest))
+
+
+def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
+    """Raise UserError, saying what changed, unless both describe the same run. What is not known yet is passed over."""
+    change = next(_changes(before, now), None)
+    if change:
+        raise UserError(
+            f"{folder} was begun otherwise: {change}; answers of both must not be mixed, so bring back what was, "
+            "or begin another run with --output FOLDER"
+        )
+
+
+def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
+    old, new = before.model, now.model
+    if old.weights != new.weights:
+        part = "configuration" if old.config != new.config else "weights or tokenizer"
+        then, today = old.weights[:12], new.weights[:12]
+        yield f"the model {new.source} has changed ({part}; fingerprint {then} then, {today} now)"
+    for what in ("template", "dtype", "device"):
+        then, today = getattr(old, what), getattr(new, what)
+        if None not in (then, today) and then != today:
+            yield f"the model's {what} was {then} and is {today} now"
+    for option, then in before.settings:
+        today = getattr(now.settings, option)
+        if then != today:
+            yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"
+    if before.tasks.keys() != now.tasks.keys():
+        yield f"its tasks were {', '.join(before.tasks)} and are {', '.join(now.tasks)} now"
+    for name, facts in now.tasks.items():
+        yield from _task_changes(name, before.tasks[name], facts)
+
+
+def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:
+    if old.protocol != new.protocol:
+        yield f"the protocol of task {name} was {old.protocol} and is {new.protocol} now"
+    if old.config != new.config:
+        yield f"the task file of {name} has changed"
+    for file in sorted(old.data.keys() & new.data.keys()):
+        if old.data[file] != new.data[file]:
+            yield f"the data file {file} of task {name} has changed"
+    if old.wording and new.wording and old.wording != new.wording:
+        yield f"the wording of task {name} was that of {old.wording} and is that of {new.wording} now"
+    if old.truth != new.truth or old.samples != new.samples:
+        yield f"the samples of task {name} have changed ({old.samples:,} then, {new.samples:,} now)"
+    if old.prompts and new.prompts and old.prompts != new.prompts:
+        yield f"the prompts of task {name} have changed"
+
+
+def _option(value: object) -> str:
+    return "not given" if value in (None, False) else "given" if value is True else str(value)

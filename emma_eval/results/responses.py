@@ -1,0 +1,167 @@
+"""The record of answers: `responses/<task>.jsonl`, one JSON object a line, only ever appended to.
+
+Each answer is in the kernel's hands as soon as `append` returns, so `kill -9` costs at most the line being written,
+and on the disk a few seconds later, so a power cut costs no more than those. A line cut short by either is taken off
+when the record is opened again; damage anywhere else is an error, because it was not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType, UnionType
+from typing import Any, Self, get_args
+
+from emma_eval.errors import UserError
+from emma_eval.types import FinishReason, Response
+from emma_eval.utils.files import open_own, read_bytes
+
+Fields = Mapping[str, type | UnionType]
+FIELDS: Fields = {
+    "id": str,
+    "round": int,
+    "prompt": str,
+    "instruction": str,
+    "text": str | None,
+    "tokens": int,
+    "seconds": int | float,
+    "error": str | None,
+}
+ADDED: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: not known
+MOST_SECONDS = 1e9
+SYNC_SECONDS = 2.0  # how much work a power cut may cost
+
+
+def to_record(response: Response) -> dict[str, Any]:
+    """The JSON object of a response."""
+    return {
+        "id": response.sample_id,
+        "round": response.round_id,
+        "prompt": response.prompt,
+        "instruction": response.instruction,
+        "text": response.text,
+        "tokens": response.tokens,
+        "seconds": round(response.seconds, 6),
+        "error": response.error,
+        "finish_reason": response.finish_reason,
+        "prompt_cut": response.prompt_cut,
+    }
+
+
+def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
+    """Raise KeyError or TypeError unless the record has these fields, of these types, numbers finite."""
+    for name, kind in fields.items():
+        value = record[name]
+        is_other = isinstance(value, bool) and kind in (int, int | float)  # in Python a bool is an integer
+        if not isinstance(value, kind) or is_other or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"{name} is {value!r:.40}")
+
+
+def from_record(record: Mapping[str, Any]) -> Response:
+    """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
+    absent: dict[str, Any] = dict.fromkeys(ADDED)
+    record = absent | dict(record)
+    require_fields(record, {**FIELDS, **ADDED})
+    if (record["text"] is None) == (record["error"] is None):
+        raise ValueError("exactly one of text and error must be given")
+    if record["finish_reason"] not in (None, *get_args(FinishReason)):
+        raise ValueError(f"finish_reason is {record['finish_reason']!r}")
+    if record["finish_reason"] is not None and (record["finish_reason"] == "error") != (record["text"] is None):
+        raise ValueError("finish_reason must be error where there is no text, and nowhere else")
+    if min(record["round"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MOST_SECONDS:
+        raise ValueError("round, tokens and seconds must be numbers from 0 on, of a size that can be")
+    return Response(
+        sample_id=record["id"],
+        round_id=record["round"],
+        prompt=record["prompt"],
+        instruction=record["instruction"],
+        text=record["text"],
+        tokens=record["tokens"],
+        seconds=record["seconds"],
+        error=record["error"],
+        finish_reason=record["finish_reason"],
+        prompt_cut=record["prompt_cut"],
+    )
+
+
+def record_path(folder: Path, task: str) -> Path:
+    """Where a task's answers are recorded."""
+    return folder / "responses" / f"{task}.jsonl"
+
+
+def read_responses(path: Path) -> list[Response]:
+    """All responses of a record in the order written; none if there is no file. A torn last line is left out.
+
+    Raises UserError naming file and line for damage before the last line.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[Response], int]:
+    """The responses, and how many bytes of the file are sound."""
+    responses: list[Response] = []
+    sound = 0
+    lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
+    while lines[-1] == b"" and len(lines) > 1:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        try:
+            responses.append(from_record(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if number == len(lines):  # the line that was being written when the process or the power went
+                break
+            raise UserError(
+                f"{path}, line {number} is damaged ({type(error).__name__}: {error}); "
+                "delete that line, and its sample will be asked again"
+            ) from None
+        sound += len(line) + 1
+    return responses, sound
+
+
+class ResponseLog:
+    """Appends responses to a record. Opening it takes off a torn last line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _, sound = _read(path)
+        # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
+        self._file = open_own(path, "ab", buffering=0)
+        self._synced = time.monotonic()
+        size = self._file.tell()
+        if size == sound - 1:  # the last newline alone is missing
+            self._write(b"\n")
+        elif size > sound:
+            self._file.truncate(sound)
+
+    def append(self, response: Response) -> None:
+        """Write one response. Raises OSError when it cannot be written whole, a full disk above all."""
+        self._write(json.dumps(to_record(response), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have the disk hold what was appended."""
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+    def _write(self, data: bytes) -> None:
+        while data:  # an unbuffered write may take only a part
+            data = data[self._file.write(data) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.sync()
+        except OSError:
+            if kind is None:  # else the error under way, a full disk say, tells more
+                raise
+        finally:
+            self._file.close()

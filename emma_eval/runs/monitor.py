@@ -1,0 +1,138 @@
+"""A run seen from outside: read from its manifest and records alone, while another process writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from emma_eval.errors import UserError
+from emma_eval.results.lock import holder
+from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.responses import record_path
+from emma_eval.types import Key
+
+WINDOW = 60.0  # seconds that the rate is taken over
+
+State = Literal["running", "finished", "interrupted", "stopped", "killed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How far one task is, or all of them."""
+
+    done: int
+    total: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a run."""
+
+    model: str
+    state: State
+    tasks: dict[str, Count]
+    rate: float | None  # requests a second; None where it can't be told
+
+    @property
+    def overall(self) -> Count:
+        """All tasks together."""
+        counts = self.tasks.values()
+        return Count(sum(c.done for c in counts), sum(c.total for c in counts), sum(c.failed for c in counts))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate."""
+        overall = self.overall
+        return (overall.total - overall.done) / self.rate if self.rate else None
+
+
+@dataclass(slots=True)
+class _Record:
+    """A task's record as far as it has been read."""
+
+    path: Path
+    offset: int = 0
+    failed: dict[Key, bool] = field(default_factory=dict)  # of every request that has an answer or a failure
+
+    def read_on(self) -> None:
+        """Read the lines that are new; one that is still being written waits for the next look."""
+        if not self.path.is_file():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self.offset += len(line)
+                try:
+                    entry = json.loads(line)
+                    self.failed[entry["id"], entry["round"]] = entry["error"] is not None
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    raise UserError(
+                        f"{self.path} is damaged at byte {self.offset - len(line)}; "
+                        "delete that line, and its sample will be asked again"
+                    ) from None
+
+
+class Watcher:
+    """Looks at a run folder again and again, each time reading only what is new."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._records: dict[str, _Record] = {}
+        self._looks: deque[tuple[float, int]] = deque()  # (when, how many were done)
+
+    def look(self) -> View:
+        """The run as it is now. Raises UserError if the folder holds no run."""
+        manifest = read_manifest(self._folder)
+        if manifest is None:
+            raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
+        tasks = {}
+        for name, facts in manifest.tasks.items():
+            record = self._records.setdefault(name, _Record(record_path(self._folder, name)))
+            record.read_on()
+            tasks[name] = Count(len(record.failed), facts.requests or facts.samples, sum(record.failed.values()))
+        state = _state(self._folder, manifest)
+        done = sum(count.done for count in tasks.values())
+        rate = self._rate(done, manifest) if state == "running" else None
+        return View(manifest.name or manifest.model.name, state, tasks, rate)
+
+    def _rate(self, done: int, manifest: Manifest) -> float | None:
+        """Over the last minute of looking; at the first look over this session, the model's loading included."""
+        now = time.monotonic()
+        self._looks.append((now, done))
+        while len(self._looks) > 2 and self._looks[0][0] < now - WINDOW:
+            self._looks.popleft()
+        since, before = self._looks[0]
+        if done > before:
+            return (done - before) / (now - since)
+        *earlier, session = manifest.sessions
+        if any(one.outcome == "running" for one in earlier):  # killed, so that nobody wrote down how many it answered
+            return None
+        elapsed = (datetime.now(UTC) - datetime.fromisoformat(session.started)).total_seconds()
+        own = done - sum(one.answered for one in earlier)
+        return own / elapsed if own > 0 and elapsed > 0 else None
+
+
+def _state(folder: Path, manifest: Manifest) -> State:
+    """The manifest's word, unless it says `running` and its process is gone; another machine's can't be asked."""
+    if manifest.status != "running":
+        return manifest.status
+    process = holder(folder)
+    if process is None or process.host != socket.gethostname():
+        return "running"
+    try:
+        os.kill(process.id, 0)
+    except ProcessLookupError:
+        return "killed"
+    except PermissionError:  # it is there, and another user's
+        pass
+    return "running"

@@ -1,0 +1,107 @@
+"""What a task is: the schema of `tasks/*.yaml`, and how one file becomes a TaskConfig.
+
+A task names its data (local files below a root, or a hub data set), how it is asked, and how it is scored.
+`extends: base` merges the file over another one, key by key; bases that are no tasks begin with `_`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from emma_eval.errors import UserError
+from emma_eval.tasks.columns import Columns
+from emma_eval.tasks.sections import (
+    ExpectedConfig,
+    GenerationConfig,
+    HubConfig,
+    PromptConfig,
+    ScorerConfig,
+    Strict,
+    SubmissionConfig,
+    WordingConfig,
+    as_tuple,
+)
+from emma_eval.utils.files import inside
+from emma_eval.utils.text import did_you_mean
+
+
+def _as_submission(value: Any) -> Any:
+    return {"format": value} if isinstance(value, str) else value
+
+
+class TaskConfig(Strict):
+    """One task, validated. `name` is the file's stem."""
+
+    name: str
+    title: str = Field(description="shown in tables")
+    benchmark: str = Field(description="with split and metric decides what may stand in one column")
+    split: str
+    homepage: str = Field(default="", description="where the official files come from")
+    reader: str
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
+        default_factory=dict, description="paths below the data root; of several the first existing one"
+    )
+    suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
+    hub: HubConfig | None = None
+    columns: Columns | None = Field(default=None, description="what stands in which column, for the reader `table`")
+    select: dict[str, str | bool] = Field(
+        default_factory=dict, description="keep samples whose meta entries equal these"
+    )
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+    wording: str = Field(default="", description="the model family whose scripts ask so, where others ask otherwise")
+    wordings: dict[str, WordingConfig] = Field(
+        default_factory=dict, description="model family -> what its own scripts ask otherwise: prompt, generation"
+    )
+    circular: bool = Field(default=False, description="ask once per rotation of the options")
+    metric: str = Field(description="the primary metric's name")
+    protocol: str = Field(default="official", description="the protocol used when none is named")
+    protocols: dict[str, ScorerConfig] = Field(min_length=1)
+    submission: Annotated[SubmissionConfig | None, BeforeValidator(_as_submission)] = Field(
+        default=None, description="the file that a judge or a test server takes: a format's name, or its keys"
+    )
+    expected: ExpectedConfig
+
+    @field_validator("files")
+    @classmethod
+    def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for names in files.values():
+            for name in names:
+                inside(name)
+        return files
+
+    @model_validator(mode="after")
+    def _wordings_have_names(self) -> TaskConfig:
+        if self.wordings and not self.wording:
+            raise ValueError("key 'wording' must say whose wording `prompt` is, beside those of `wordings`")
+        if self.wording in self.wordings:
+            raise ValueError(f"key 'wordings': {self.wording!r} is the wording of `prompt` itself")
+        return self
+
+    def wording_of(self, family: str | None) -> str:
+        """The wording that a model of this family is asked in: its own, else the task's."""
+        return family if family in self.wordings and family else self.wording
+
+    def worded(self, wording: str) -> TaskConfig:
+        """The task as the scripts of that family ask. Raises UserError for a wording that it does not have."""
+        if wording == self.wording:
+            return self
+        if wording not in self.wordings:
+            known = (self.wording, *self.wordings) if self.wording else ()
+            hint = did_you_mean(wording, known) or "; it has but one"
+            raise UserError(f"task {self.name}: unknown wording {wording!r}{hint}")
+        own = self.wordings[wording]
+        return self.model_copy(update={"prompt": own.prompt, "generation": own.generation})
+
+    def scorer_config(self, protocol: str | None = None) -> ScorerConfig:
+        """The scorer of a protocol, the default one for None. Raises UserError for an unknown protocol."""
+        name = protocol or self.protocol
+        if name not in self.protocols:
+            raise UserError(f"task {self.name}: unknown protocol {name!r}{did_you_mean(name, self.protocols)}")
+        return self.protocols[name]
+
+    def primary_metric(self, protocol: str | None = None) -> str:
+        """The name of a protocol's primary metric, the default one's for None. Raises UserError for an unknown one."""
+        return self.scorer_config(protocol).metric or self.metric

@@ -1,0 +1,115 @@
+"""Which tasks and groups there are, found by file name alone: nothing is parsed until a task is asked for.
+
+They lie in the folder that is shipped and in those that the user names (`--task-dir`). A name means one file in all of
+them: a folder whose file has the name of another's is refused, so that nothing is shadowed unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from emma_eval.errors import UserError
+from emma_eval.utils.files import shipped
+from emma_eval.utils.text import did_you_mean
+
+GROUPS_FILE = "groups.yaml"
+
+_outside: tuple[Path, ...] = ()  # the user's folders, while a command runs
+
+
+@contextmanager
+def tasks_from(folders: Sequence[Path]) -> Iterator[None]:
+    """Within, the tasks and groups of these folders are known beside the shipped ones.
+
+    Raises UserError for a path that is no folder, and for a name that is taken.
+    """
+    global _outside  # noqa: PLW0603 (as sys.path: what is known to the whole process)
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--task-dir {folder}: no such folder")
+    before, _outside = _outside, tuple(dict.fromkeys(folder.resolve() for folder in folders))
+    try:
+        if _outside:
+            task_groups()
+        yield
+    finally:
+        _outside = before
+
+
+def tasks_folder() -> Path:
+    """The folder of the shipped task files."""
+    return shipped("tasks")
+
+
+def task_files(folder: Path | None = None) -> dict[str, Path]:
+    """Name -> file, of tasks and bases, in the folder given or else in all that are known.
+
+    Raises UserError when two folders have a file of one name.
+    """
+    files: dict[str, Path] = {}
+    for place in _folders(folder):
+        for path in sorted(place.glob("*.yaml")):
+            if path.name == GROUPS_FILE:
+                continue
+            if path.stem in files:
+                raise UserError(f"{path}: there is a task or base {path.stem!r} already, {files[path.stem]}; rename it")
+            files[path.stem] = path
+    return files
+
+
+def task_names(folder: Path | None = None) -> list[str]:
+    """Every task's name, sorted. Files that begin with `_` are bases for `extends`, not tasks."""
+    return sorted(name for name in task_files(folder) if not name.startswith("_"))
+
+
+def task_groups(folder: Path | None = None) -> dict[str, list[str]]:
+    """Group name -> its tasks in the file's order.
+
+    Raises UserError for a malformed file, an unknown task, or a name that a task or another group has.
+    """
+    known = task_names(folder)
+    groups: dict[str, list[str]] = {}
+    for place in _folders(folder):
+        for group, members in _groups_in(place / GROUPS_FILE, known).items():
+            if group in known or group in groups:
+                what = f"the task {task_files(folder)[group]}" if group in known else "another group"
+                raise UserError(f"{place / GROUPS_FILE}: group {group!r} has the name of {what}; rename either")
+            groups[group] = members
+    return groups
+
+
+def expand_tasks(names: Sequence[str], folder: Path | None = None) -> list[str]:
+    """Task names, groups replaced by their members, each task once, in the order of first mention.
+
+    Raises UserError for a name that is neither a task nor a group.
+    """
+    known = set(task_names(folder))
+    groups = {} if known.issuperset(names) else task_groups(folder)
+    expanded: dict[str, None] = {}
+    for name in names:
+        if name not in known and name not in groups:
+            raise UserError(f"unknown task or group {name!r}{did_you_mean(name, known | set(groups))}")
+        expanded.update(dict.fromkeys([name] if name in known else groups[name]))
+    return list(expanded)
+
+
+def _folders(folder: Path | None) -> tuple[Path, ...]:
+    return (folder,) if folder else (tasks_folder(), *_outside)
+
+
+def _groups_in(path: Path, known: Sequence[str]) -> dict[str, list[str]]:
+    """A folder's groups; a folder of the user's need not have any."""
+    from emma_eval.utils.yaml_io import read_yaml
+
+    if not path.exists() and path.parent != tasks_folder():
+        return {}
+    groups = read_yaml(path)
+    for group, members in groups.items():
+        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            raise UserError(f"{path}: key {group!r}: a list of task names is expected")
+        for member in members:
+            if member not in known:
+                raise UserError(f"{path}: key {group!r}: unknown task {member!r}{did_you_mean(member, known)}")
+    return groups

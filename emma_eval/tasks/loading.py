@@ -1,0 +1,141 @@
+"""From a task file to a validated TaskConfig: files merged along `extends`, every mistake told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from emma_eval.errors import UserError
+from emma_eval.registry import known
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.index import task_files, task_groups, task_names
+from emma_eval.tasks.reader import get_reader, takes_columns
+from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.yaml_io import read_yaml
+
+
+def load_task(name: str, folder: Path | None = None) -> TaskConfig:
+    """The task of that name. Raises UserError, one line, for anything wrong with its file."""
+    known = task_names(folder)
+    if name not in known:
+        groups = task_groups(folder) if name and not name.startswith("_") else {}
+        if name in groups:
+            raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
+        raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
+    files = task_files(folder)
+    path = files[name]
+    content = _read_merged(path, files, ())
+    if "name" in content:
+        raise UserError(f"{path}: unknown key 'name'; a task is named by its file")
+    try:
+        task = TaskConfig.model_validate({**content, **_whole_wordings(content), "name": name})
+    except ValidationError as error:
+        raise UserError(f"{path}: {_in_our_words(error)}") from error
+    _check_names(task, path)
+    return task
+
+
+def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ...]) -> dict[str, Any]:
+    """A file's keys merged over those of the file it extends, and so on."""
+    if path in children:
+        chain = " -> ".join(p.stem for p in (*children, path))
+        raise UserError(f"{children[0]}: key 'extends': goes round in a circle: {chain}")
+    content = read_yaml(path)
+    if "extends" not in content:
+        return content
+    base = content.pop("extends")
+    if not isinstance(base, str):
+        raise UserError(f"{path}: key 'extends': the name of a task or base is expected, not {type(base).__name__}")
+    if base not in files:
+        raise UserError(f"{path}: key 'extends': no task or base {base!r}{did_you_mean(base, files)}")
+    inherited = _read_merged(files[base], files, (*children, path))
+    if isinstance(content.get("hub"), dict) and isinstance(inherited.get("hub"), dict) and "id" in content["hub"]:
+        inherited["hub"].pop("revision", None)  # a commit is of one data set, and this file names its own
+    if "prompt" in content and "wordings" not in content:  # a prompt of its own is nobody else's wording
+        inherited = {key: value for key, value in inherited.items() if key not in ("wording", "wordings")}
+    return _merge(inherited, content)
+
+
+def _whole_wordings(content: dict[str, Any]) -> dict[str, Any]:
+    """The file's wordings, each merged over what the task asks itself."""
+    wordings = content.get("wordings")
+    if not isinstance(wordings, dict):
+        return {}
+    own = {key: content[key] for key in ("prompt", "generation") if isinstance(content.get(key), dict)}
+    return {"wordings": {name: _merge(own, one) if isinstance(one, dict) else one for name, one in wordings.items()}}
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Mappings merge key by key; anything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both else value
+    return merged
+
+
+def _in_our_words(error: ValidationError) -> str:
+    """One violation in our words, a misspelt key before what is missing for it; the others are counted."""
+    complaints = sorted(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
+    first = complaints[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        text = f"unknown key {place!r}{did_you_mean(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
+    elif first["type"] == "missing":
+        text = f"key {place!r} is missing"
+    else:
+        text = f"key {place!r}: {first['msg'].removeprefix('Value error, ')}" if place else first["msg"]
+    return text + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
+
+
+def _fields_at(place: tuple[int | str, ...]) -> list[str]:
+    """The keys the schema knows at a place such as ('hub', 'images')."""
+    model: Any = TaskConfig
+    for part in place:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        candidates = (annotation, *getattr(annotation, "__args__", ()))
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if model is None:
+            return []
+    return [*model.model_fields, "extends"] if model is TaskConfig else list(model.model_fields)
+
+
+def _check_names(task: TaskConfig, path: Path) -> None:
+    """Names that only other modules know: reader, its files, scorers, the default protocol."""
+    readers, scorers, suites, formats = (known(kind) for kind in ("readers", "scorers", "suites", "submissions"))
+    if task.reader not in readers:
+        raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
+    if task.suite is not None and task.suite not in suites:
+        raise UserError(f"{path}: key 'suite': unknown suite {task.suite!r}{did_you_mean(task.suite, suites)}")
+    if takes_columns(task.reader) and task.columns is None:
+        raise UserError(f"{path}: key 'columns' is missing; the reader {task.reader!r} needs it")
+    if task.columns is not None and not takes_columns(task.reader):
+        raise UserError(f"{path}: key 'columns' has no meaning for the reader {task.reader!r}")
+    _check_files(task, path)
+    for name, protocol in task.protocols.items():
+        if protocol.scorer not in scorers:
+            hint = did_you_mean(protocol.scorer, scorers)
+            raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
+    if task.submission is not None and task.submission.format not in formats:
+        name = task.submission.format
+        raise UserError(f"{path}: key 'submission': unknown format {name!r}{did_you_mean(name, formats)}")
+    if task.protocol not in task.protocols:
+        hint = did_you_mean(task.protocol, task.protocols)
+        raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")
+
+
+def _check_files(task: TaskConfig, path: Path) -> None:
+    """The keys of `files`, as the task's reader has them."""
+    reader = get_reader(task.reader, task.columns)
+    for key in task.files:
+        if key not in reader.keys:
+            raise UserError(f"{path}: unknown key 'files.{key}'{did_you_mean(key, reader.keys)}")
+    for key in task.expected.sha256:
+        if key not in task.files:
+            raise UserError(f"{path}: unknown key 'expected.sha256.{key}'{did_you_mean(key, task.files)}")
+    for key in reader.required:
+        if key not in task.files:
+            raise UserError(f"{path}: key 'files.{key}' is missing; the reader {task.reader!r} needs it")

@@ -1,0 +1,164 @@
+"""The parts of a task file: how a question is asked, where data are, how answers are scored, what is expected."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
+
+from emma_eval.tasks.columns import Columns
+from emma_eval.utils.files import inside
+
+InstructionPolicy = Literal["first_line", "full"]
+PicturePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
+
+
+def as_tuple(value: Any) -> Any:
+    """One value is as good as a list of it."""
+    return (value,) if isinstance(value, str | int) else tuple(value) if isinstance(value, list) else value
+
+
+class Strict(BaseModel):
+    """Immutable; no unknown keys, no values of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PromptConfig(Strict):
+    """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
+
+    question: str = Field(default="", description="asked of every sample in place of its own question")
+    suffix: str = Field(default="", description="text on lines of its own at the end; {letters}: those of the options")
+    open_suffix: str | None = Field(default=None, description="the suffix of questions without options, if another")
+    instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
+    hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
+    hint_after: str = Field(default="", description="put after question and options when there is a hint")
+    empty_hint: bool = Field(default=False, description="lay a hint out even where it is empty")
+    option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
+    before_options: str = Field(default="", description="put between the question and its options")
+    most_options: PositiveInt | None = Field(default=None, description="so many options are shown, the others never")
+    remove: str = Field(default="", description="text taken out of the question, blanks around it included")
+    capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
+    tidy: bool = Field(
+        default=False, description="two blanks made one, no marker in the text, no blanks at its ends (ScienceQA)"
+    )
+    images: PicturePlaces = Field(
+        default="first",
+        description="images before the question, where its text points at them (in_place), pasted into one that stands "
+        "before the question (side_by_side) or where its text says (side_by_side_in_text), or none",
+    )
+    padding: Literal["model", "none"] = Field(
+        default="model", description="whether images are padded to a square: as the model's config says, or never"
+    )
+
+    @property
+    def hints(self) -> tuple[str, str]:
+        """The layouts of a hint before the question and after it."""
+        return self.hint, self.hint_after
+
+    @model_validator(mode="after")
+    def _fields_are_used(self) -> PromptConfig:
+        for key, layout in (("hint", self.hint), ("hint_after", self.hint_after)):
+            if layout and "{hint}" not in layout:
+                raise ValueError(f"prompt.{key} must contain {{hint}}")
+        if self.option and not ("{letter}" in self.option and "{text}" in self.option):
+            raise ValueError("prompt.option must contain {letter} and {text}")
+        return self
+
+
+class GenerationConfig(Strict):
+    """Greedy decoding; only its length is set."""
+
+    max_new_tokens: int = Field(default=128, gt=0, le=65_536)  # beyond what any model of this kind can write
+
+
+class HubImages(Strict):
+    """Pictures that live in another configuration of the same data set."""
+
+    config: str
+    key: str = Field(description="the column of a question that names its picture's `id`")
+
+
+class HubConfig(Strict):
+    """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
+
+    id: str
+    split: str = Field(default="", description="whose rows are the samples")
+    files: tuple[str, ...] = Field(
+        default=(), description="instead of a split: files and folders of the repository that are the official ones"
+    )
+    config: str | None = None
+    revision: str | None = Field(default=None, description="a commit, to pin the data")
+    images: HubImages | None = None
+    columns: Columns | None = Field(
+        default=None, description="what stands in which column; `table` reads the rows then, whatever reads the files"
+    )
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _files_are_paths(cls, files: Any) -> Any:
+        if not isinstance(files, list):
+            return files
+        return tuple(inside(file) if isinstance(file, str) else file for file in files)
+
+    @model_validator(mode="after")
+    def _gives_rows_or_files(self) -> HubConfig:
+        if bool(self.split) == bool(self.files):
+            raise ValueError("either hub.split, whose rows are read, or hub.files is needed")
+        return self
+
+
+class ScorerConfig(BaseModel):
+    """A scorer by name, and the metric that counts; every other key is an option given to it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    scorer: str
+    metric: str | None = Field(default=None, description="the protocol's primary metric, where it is not the task's")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The scorer's keyword arguments."""
+        return dict(self.model_extra or {})
+
+
+class WordingConfig(Strict):
+    """How the scripts of one model family ask; what it leaves out is as in the task's own `prompt` and `generation`."""
+
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+
+
+class ReleaseConfig(Strict):
+    """One of several official releases of the data, known by what it asks."""
+
+    questions: str = Field(description="SHA-256 over its questions, see `remarks.questions_digest`")
+    note: str = Field(default="", description="who used it, and what is special about it")
+
+
+class ExpectedConfig(Strict):
+    """What the data must hold; more than one number where official releases differ, none where it is not known."""
+
+    samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_tuple)]
+    sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
+    releases: dict[str, ReleaseConfig] = Field(
+        default_factory=dict, description="name -> an official release, where several ask differently"
+    )
+
+    def allows(self, count: int) -> bool:
+        """Whether so many samples are all of them, as far as is known."""
+        return not self.samples or count in self.samples
+
+    @property
+    def in_words(self) -> str:
+        """`19,242 or 17,990`, or a question mark."""
+        return " or ".join(f"{count:,}" for count in self.samples) or "?"
+
+
+class SubmissionConfig(Strict):
+    """The file for a judge or a test server."""
+
+    format: str
+    all_questions: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="paths below the data root: the server's whole split, of which this task asks a part"
+    )

@@ -1,0 +1,56 @@
+"""The user's cache folder, and digests of large files kept in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from emma_eval.errors import UserError
+from emma_eval.utils.files import read_text, sha256_of_file, write_atomic
+
+LARGE = 256 * 2**20  # bytes; a smaller file is read again in less than a second
+
+
+def cache_folder() -> Path:
+    """EMMA_CACHE, else emma-eval in the user's cache folder (XDG_CACHE_HOME, else ~/.cache).
+
+    Raises UserError where there is no home folder either.
+    """
+    if chosen := os.environ.get("EMMA_CACHE"):
+        return Path(chosen)
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "emma-eval"
+    try:
+        return Path.home() / ".cache" / "emma-eval"
+    except RuntimeError as error:  # no HOME, and the user is in no list of users
+        raise UserError("there is no home folder to keep a cache in; name a folder in EMMA_CACHE") from error
+
+
+def remembered_sha256(path: Path) -> str:
+    """The hex SHA-256 of a file; that of a large file is computed once and kept as long as the file is untouched.
+
+    Untouched means: the same place, inode, size, and times of change. The last of them (ctime) is the kernel's own,
+    which no copy and no `touch` can set back.
+    """
+    status = path.stat()
+    if status.st_size < LARGE:
+        return sha256_of_file(path)
+    identity = (path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    try:
+        record = cache_folder() / "sha256" / hashlib.sha256(repr(identity).encode()).hexdigest()
+    except UserError:  # without a cache it is computed each time
+        return sha256_of_file(path)
+    with suppress(UserError):
+        digest = read_text(record, 1000)
+        if re.fullmatch("[0-9a-f]{64}", digest):
+            return digest
+    print(f"hashing {path} ({status.st_size / 2**30:.1f} GiB, once)", file=sys.stderr, flush=True)
+    digest = sha256_of_file(path)
+    with suppress(OSError):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(record, digest)
+    return digest

@@ -1,0 +1,64 @@
+"""What the standard library and its kin raise about a file, in a few plain words: the one translation for all."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from emma_eval.utils.text import in_one_line
+
+# What a path, a disk or a file's content can make Python raise. Anything else is a fault of this program.
+FILE_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError, MemoryError, ParseError)
+
+_WORDS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ELOOP: "a symbolic link, or links that lead round in a circle",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EACCES: "Permission denied",
+    errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
+}
+
+
+class UnfitFileError(OSError):
+    """Something that is no file to read or write: a FIFO, a device, far too large; `strerror` says what."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.strerror = what
+
+
+def why(error: BaseException) -> str:
+    """A few words, without the file's name, which the caller puts before them."""
+    return next((words(error) for kinds, words in _TOLD if isinstance(error, kinds)), None) or in_one_line(error)
+
+
+def _of_system(error: Any) -> str:
+    return _WORDS.get(error.errno or 0) or error.strerror or in_one_line(error)
+
+
+_DAMAGED = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_TOLD: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[Any], str]], ...] = (
+    (_DAMAGED, lambda error: f"the compressed data are damaged ({in_one_line(error)}); fetch it again"),
+    (EOFError, lambda _: "the compressed file ends too early; fetch it again"),
+    (OSError, _of_system),
+    (UnicodeDecodeError, lambda error: f"not {error.encoding.upper()} text at byte {error.start}"),
+    (UnicodeError, lambda _: "a text that UTF-8 cannot hold"),
+    (MemoryError, lambda _: "there is not enough memory for it"),
+    (RecursionError, lambda _: "brackets nested too deep"),
+    (ParseError, lambda error: f"its XML is broken ({in_one_line(error)})"),
+)
+
+
+def system_message(error: OSError) -> str:
+    """The same with the file's name where it is known: for the command line's last line."""
+    where = f": {os.fsdecode(error.filename)[:200]}" if isinstance(error.filename, str | bytes) else ""
+    return f"{why(error)}{where}"

@@ -1,0 +1,119 @@
+"""The Hugging Face hub out of reach, or not wanted: its clients would try again for half a minute, and say so."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from emma_eval.errors import UserError
+from emma_eval.utils.text import first_line, in_one_line
+
+REACH_SECONDS = 5
+SWITCH = "HF_HUB_OFFLINE"
+_flipped: list[str] = []  # why this program set the clients' switch itself; empty where the user did
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Within, nothing asks the network, as with the clients' own switch HF_HUB_OFFLINE in the environment."""
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = "1"
+    _switch(on=True)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SWITCH]
+            _switch(on=False)
+        else:
+            os.environ[SWITCH] = before
+
+
+def require_address() -> None:
+    """Raise UserError for an HF_ENDPOINT that is no address: the clients fail on it while they are imported."""
+    from huggingface_hub import constants
+
+    try:
+        url = urlsplit(constants.ENDPOINT)
+        reason = "" if url.hostname and url.port != 0 else "it names no host"
+    except ValueError as error:
+        reason = first_line(error)
+    if reason:
+        raise UserError(f"HF_ENDPOINT {constants.ENDPOINT!r:.200} is no address of a hub: {reason}")
+
+
+def require_hub() -> None:
+    """Raise UserError, one line, when the hub is switched off or cannot be reached; waits seconds at most."""
+    from huggingface_hub import constants
+
+    require_address()
+    if constants.HF_HUB_OFFLINE:
+        raise UserError(f"--offline (or {SWITCH}) keeps from the hub, and this is not on this machine yet")
+    if _obstacle():
+        raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
+
+
+@contextmanager
+def at_once_and_quietly() -> Iterator[None]:
+    """Within, the hub's clients take what is cached or fail at once if there is no network, and log nothing.
+
+    What they log comes again as the exception that the caller words in one line.
+    """
+    from huggingface_hub import constants
+
+    require_address()
+    if not constants.HF_HUB_OFFLINE and (obstacle := _obstacle()):
+        _switch(on=True)
+        _flipped[:] = [obstacle]
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def why_not(error: Exception) -> str:
+    """Why a hub's client did not give what it was asked for, in one line that names what the user can mend."""
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return "its owner lets in only whom he approved; ask for access on its page, then `hf auth login`"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such repository, or it is private and needs `hf auth login`"
+    absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
+    if constants.HF_HUB_OFFLINE and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
+        asked = f"{SWITCH} (or --offline) keeps from the hub"
+        return f"{_flipped[0] if _flipped else asked}, and it is not in the cache on this machine"
+    return in_one_line(error)
+
+
+def _switch(*, on: bool) -> None:
+    """Set the clients' switch where they have read it already, when they were imported."""
+    if "huggingface_hub" in sys.modules:
+        from huggingface_hub import constants
+
+        constants.HF_HUB_OFFLINE = on
+    if "datasets" in sys.modules:
+        sys.modules["datasets"].config.HF_HUB_OFFLINE = on
+
+
+def _obstacle() -> str | None:
+    """Why the hub cannot be reached; None where it can, or where a proxy stands between and only clients can tell."""
+    from huggingface_hub import constants
+
+    url = urlsplit(constants.ENDPOINT)
+    try:
+        if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname or ""):
+            return None
+        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
+            return None
+    except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
+        reason = getattr(error, "strerror", None) or first_line(error)
+        return f"the hub {constants.ENDPOINT} cannot be reached ({reason})"

@@ -1,0 +1,105 @@
+"""Small helpers for text: messages to the user, and what UTF-8 cannot hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from emma_eval.errors import told
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_MOST_SHOWN = 80  # characters of a value in a message
+
+
+def writable(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text
+
+
+def shown(value: Any) -> str:
+    """A value of a data file as JSON spells it, cut short."""
+    if isinstance(value, str):
+        return f"{value!r:.{_MOST_SHOWN}}"
+    try:
+        return f"{json.dumps(value, ensure_ascii=False):.{_MOST_SHOWN}}"
+    except (TypeError, ValueError, RecursionError):
+        return kind_of(value)
+
+
+def kind_of(value: Any) -> str:
+    """What a value of a data file is, in the words of JSON: `a list`."""
+    kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
+    named = next((name for kind, name in kinds if isinstance(value, kind)), None)
+    return named or {"NoneType": "null", "dict": "an object", "bytes": "bytes"}.get(type(value).__name__, "an image")
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the nearest candidate, or the list of them all when none is near."""
+    known = sorted(set(candidates))
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def in_bytes(size: float) -> str:
+    """`1.2 GB`, `34.5 MB`, `7.2 kB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size / 1e3:.1f} kB"
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """A plain table: columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 answer`, `2,000 answers`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's message without the paragraphs that libraries put behind it."""
+    lines = str(error).strip().splitlines()
+    return told(lines[0].strip()) if lines else type(error).__name__
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception's whole message, its lines joined."""
+    return told(" ".join(str(error).split())) or type(error).__name__
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def duration(seconds: float) -> str:
+    """'12 s', '3 min 05 s', '2 h 10 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, seconds_left = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {seconds_left:02} s"
+
+
+def slug(text: str) -> str:
+    """The text as a part of a file's name."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-")[:40] or "run"

@@ -1,0 +1,123 @@
+"""Read one YAML file safely, with errors that name file, line and column.
+
+A repeated key is an error, and so are numbers that are not finite and aliases that blow a small file up to a huge one.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emma_eval.errors import UserError
+from emma_eval.utils.file_errors import why
+from emma_eval.utils.files import read_text
+from emma_eval.utils.text import in_one_line, kind_of
+
+_LARGEST = 2**24  # bytes; published.yaml, the largest here, has some 100 kB
+_MOST_VALUES = 1_000_000  # in a file with its aliases written out
+_DEEP = "mappings and lists nested too deep, or an alias within itself"
+_DEEPEST = 100  # mappings and lists within each other
+
+# The C loader is several times faster, but not every PyYAML has it.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_SafeLoader):  # type: ignore[misc]
+    """PyYAML's safe loader, without what it does in silence: of two equal keys it keeps the last."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        _require_small(node, {}, 0)
+        return super().construct_document(node)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value. Raises ConstructorError, with its place, for a scalar that PyYAML itself stumbles over."""
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, KeyError, OverflowError, TypeError, AttributeError, IndexError) as error:
+            what = f"{_shown(node)} cannot be read as a value; put it in quotes if it is a text"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
+        if isinstance(value, float) and not math.isfinite(value):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{_shown(node)} is not a finite number", node.start_mark
+            )
+        return value
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "a mapping is expected here", node.start_mark)
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                continue  # PyYAML words it
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _require_small(node: yaml.Node, sizes: dict[yaml.Node, int], depth: int) -> int:
+    """How many values the node has with its aliases written out.
+
+    Raises ConstructorError for too many of them, too deep ones, and an alias within what it stands for.
+    """
+    if depth > _DEEPEST or sizes.get(node) == 0:
+        raise yaml.constructor.ConstructorError(None, None, _DEEP, node.start_mark)
+    if node in sizes:
+        return sizes[node]
+    sizes[node] = 0  # being counted
+    size = 1 + sum(_require_small(part, sizes, depth + 1) for part in _parts(node))
+    if size > _MOST_VALUES:
+        what = f"aliases that make more than {_MOST_VALUES:,} values"
+        raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+    sizes[node] = size
+    return size
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _shown(node: yaml.Node) -> str:
+    return f"{node.value!r:.60}" if isinstance(node.value, str) else f"a value tagged {node.tag!r:.60}"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping a YAML file holds. Raises UserError: unreadable, not YAML, a key twice, or not a mapping."""
+    text = read_text(path, _LARGEST)
+    try:
+        _require_shallow(text)
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}{place}: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {in_one_line(error)}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: not YAML: a value does not fit the tag (`!!set`, say) before it") from error
+    except (RecursionError, MemoryError) as error:
+        raise UserError(f"{path}: not YAML: {why(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a mapping of keys to values is expected, not {kind_of(content)}")
+    return content
+
+
+def _require_shallow(text: str) -> None:
+    """Raise ConstructorError for values nested too deep: the C loader needs stack for each and would end the process.
+
+    Reading events needs none.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.constructor.ConstructorError(None, None, _DEEP, event.start_mark)  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""Pictures are opened late, in their own mode, and fail as SampleErrors that name them."""
+
+import pytest
+from PIL import Image
+
+from emma_eval.errors import SampleError
+from emma_eval.images.sources import ImageBytes, ImageFile, SideBySide
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
+def test_the_mode_is_kept(mode, tmp_path):
+    Image.new(mode, (4, 3)).save(tmp_path / "a.png")
+    image = ImageFile(tmp_path, "a.png").open()
+    assert (image.mode, image.size) == (mode, (4, 3))
+
+
+def test_a_file_and_its_bytes_are_the_same_picture(tmp_path):
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    from_bytes = ImageBytes("row 1", (tmp_path / "a.png").read_bytes).open()
+    assert from_bytes.tobytes() == ImageFile(tmp_path, "a.png").open().tobytes()
+
+
+def test_a_truncated_file(tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(SampleError, match=r"a\.jpg: not a readable image"):
+        ImageFile(tmp_path, "a.jpg").open()
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(SampleError, match=r"a\.jpg: no such image file"):
+        ImageFile(tmp_path, "a.jpg").open()
+
+
+def test_bytes_that_are_no_picture():
+    with pytest.raises(SampleError, match=r"data\.tsv, index 7: not a readable image"):
+        ImageBytes("data.tsv, index 7", lambda: b"nothing").open()
+
+
+def test_bytes_that_cannot_be_had():
+    with pytest.raises(SampleError, match="row 7: the picture's data cannot be read"):
+        ImageBytes("row 7", lambda: (_ for _ in ()).throw(OSError("gone"))).open()
+
+
+def test_pictures_side_by_side_on_black_with_their_tops_in_line(tmp_path):
+    Image.new("RGB", (2, 3), "red").save(tmp_path / "a.png")
+    Image.new("L", (1, 1), 255).save(tmp_path / "b.png")
+    pasted = SideBySide((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
+    assert pasted.exists()
+    assert pasted.name == "a.png + b.png"
+    red, white, black = (255, 0, 0), (255, 255, 255), (0, 0, 0)
+    rows = [[red, red, white], [red, red, black], [red, red, black]]
+    picture = pasted.open()
+    assert [[picture.getpixel((x, y)) for x in range(3)] for y in range(3)] == rows
+
+
+def test_a_part_that_is_missing(tmp_path):
+    Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
+    pasted = SideBySide((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
+    assert not pasted.exists()
+    with pytest.raises(SampleError, match=r"b\.png: no such image file"):
+        pasted.open()

@@ -1,0 +1,221 @@
+"""No request is lost: not to an unreadable picture, not to a full GPU, not to sorting."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from emma_eval.errors import SampleError
+from emma_eval.inference import answer
+from emma_eval.inference.scheduler import Budget, Lot
+from emma_eval.inference.stats import Usage
+from emma_eval.types import Generation, Request, Response
+
+
+@dataclass(frozen=True)
+class Asked:
+    text: str
+    image: str
+
+    @property
+    def tokens(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True)
+class OnePicture:
+    """A row: prompts on the same picture."""
+
+    members: tuple[int, ...]
+    prompts: tuple[Asked, ...]
+    prefix: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return sum(prompt.tokens for prompt in self.prompts)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A picture in name; "broken" cannot be opened."""
+
+    label: str
+
+
+@dataclass
+class Echo:
+    """A model that repeats its prompt, cannot read "nonsense", and has room for `room` requests at a time."""
+
+    room: int = 1000
+    template: str = "vicuna_v1"
+    batch_tokens: int = 1000
+    batches: list[list[str]] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
+    huge: str = "no prompt is this one"
+
+    def read(self, request: Request) -> Asked:
+        if "nonsense" in request.prompt:
+            raise SampleError("nonsense")
+        return Asked(request.prompt, request.images[0].label if request.images else request.sample_id)
+
+    def look(self, image: Any) -> str:
+        self.looked.append(image.label)
+        if image.label == "broken":
+            raise SampleError("broken: unreadable picture")
+        return f"pixels of {image.label}"
+
+    def common_start(self, prompts: Sequence[Any]) -> tuple[int, ...]:
+        return ()
+
+    def rows(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> list[OnePicture]:
+        images = dict.fromkeys(prompt.image for prompt in prompts)
+        members = [tuple(i for i, prompt in enumerate(prompts) if prompt.image == image) for image in images]
+        return [OnePicture(chosen, tuple(prompts[i] for i in chosen)) for chosen in members]
+
+    def generate(self, rows: Sequence[Any], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+        import torch
+
+        texts = [prompt.text for row in rows for prompt in row.prompts]
+        if len(texts) > self.room or self.huge in texts:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        self.batches.append(texts)
+        return [[Generation(p.text.upper(), tuple(range(len(p.text)))) for p in row.prompts] for row in rows]
+
+
+def requests(*prompts: str) -> list[Request]:
+    return [Request(str(number), number % 2, prompt, f"about {prompt}") for number, prompt in enumerate(prompts)]
+
+
+def about(label: str, *prompts: str) -> list[Request]:
+    return [Request(prompt, 0, prompt, "", (Named(label),)) for prompt in prompts]  # type: ignore[arg-type]
+
+
+def responses(model: Any, asked: Sequence[Request], *more: Any) -> dict[str, Response]:
+    found = list(answer(model, asked, *more))
+    assert sorted(number for number, _ in found) == list(range(len(asked)))
+    assert all(asked[number].key == response.key for number, response in found)
+    return {response.sample_id: response for _, response in found}
+
+
+def test_every_request_is_answered_under_its_own_id() -> None:
+    asked = requests(*("x" * (number % 7 + 1) for number in range(100)))
+    answers = responses(Echo(), asked, 3)
+    for request in asked:
+        response = answers[request.sample_id]
+        assert (response.round_id, response.prompt, response.instruction) == (
+            request.round_id,
+            request.prompt,
+            request.instruction,
+        )
+        assert (response.text, response.tokens, response.error) == (request.prompt.upper(), len(request.prompt), None)
+        assert response.seconds >= 0
+
+
+def test_batches_hold_requests_of_similar_length_the_longest_first() -> None:
+    model = Echo()
+    responses(model, requests("aaaa", "b", "ccc", "dd", "eeeee"), 2)
+    assert model.batches == [["eeeee", "aaaa"], ["ccc", "dd"], ["b"]]
+
+
+def test_a_batch_holds_no_more_tokens_than_it_may_padding_included() -> None:
+    model = Echo(batch_tokens=10)
+    responses(model, requests("aaaa", "b", "ccc", "dd", "eeeee", "f" * 30))
+    assert model.batches == [["f" * 30], ["eeeee", "aaaa"], ["ccc", "dd", "b"]]
+
+
+def test_requests_about_one_picture_are_read_together_and_it_is_opened_once() -> None:
+    model = Echo(batch_tokens=8)
+    asked = [*about("cat", "aa", "b"), *about("dog", "cccc"), *about("cat", "dd", "eee")]
+    responses(model, asked)
+    assert model.batches == [["aa", "b", "dd", "eee"], ["cccc"]]
+    assert model.looked == ["cat", "dog"]
+
+
+def test_without_sharing_each_request_has_a_row_of_its_own() -> None:
+    model, usage = Echo(batch_tokens=4), Usage()
+    asked = about("cat", "aa", "b", "dd", "ee")
+    list(answer(model, asked, "auto", usage, sharing=False))
+    assert model.batches == [["aa", "dd"], ["ee", "b"]]
+    assert (usage.prompt_tokens, usage.computed_tokens, usage.padding_tokens) == (7, 7, 1)
+
+
+def test_a_picture_with_more_questions_than_fit_is_read_in_parts() -> None:
+    model = Echo(batch_tokens=6)
+    assert len(responses(model, about("cat", *("abcdefghijklmnop")))) == 16
+    assert all(len(batch) <= 6 for batch in model.batches)
+
+
+def test_an_unreadable_picture_fails_its_own_requests_alone() -> None:
+    asked = [*about("broken", "what", "where"), *about("cat", "good"), *requests("fine")]
+    found = responses(Echo(), asked, 8)
+    for name in ("what", "where"):
+        assert (found[name].text, found[name].error, found[name].tokens) == (None, "broken: unreadable picture", 0)
+    assert (found["good"].text, found["0"].text) == ("GOOD", "FINE")
+
+
+def test_a_request_that_cannot_be_read_fails_alone() -> None:
+    found = responses(Echo(), requests("fine", "nonsense", "good"), 8)
+    assert (found["1"].text, found["1"].error) == (None, "nonsense")
+    assert [found[i].text for i in "02"] == ["FINE", "GOOD"]
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 5])
+@pytest.mark.parametrize("one_picture", [True, False])
+def test_a_full_gpu_halves_the_batch_and_loses_nothing(room: int, one_picture: bool) -> None:
+    model, usage = Echo(room=room), Usage()
+    prompts = [f"question {number}" for number in range(23)]
+    asked = about("cat", *prompts) if one_picture else requests(*prompts)
+    found = list(answer(model, asked, 8, usage))
+    assert sorted(number for number, _ in found) == list(range(23))
+    assert all(response.text == response.prompt.upper() for _, response in found)
+    assert max(map(len, model.batches)) <= room
+    assert usage.memory_shortages > 0
+
+
+def test_after_a_shortage_of_memory_batches_stay_small() -> None:
+    model, usage = Echo(room=4), Usage()
+    list(answer(model, requests(*(f"question {n:02}" for n in range(4000))), 8, usage))
+    assert usage.memory_shortages < 20  # those that were planned ahead, and no more
+
+
+def test_batches_that_were_planned_before_a_shortage_halve_the_budget_no_further() -> None:
+    budget = Budget(tokens=100, requests=None)
+    batch = [Lot(OnePicture((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
+    for _ in range(3):
+        budget.halve(batch)
+    assert budget.tokens == 40
+
+
+def test_a_request_too_large_even_alone_fails_with_the_reason() -> None:
+    found = responses(Echo(huge="too much"), requests("too much", "a", "b"), 4)
+    assert "memory" in (found["0"].error or "")
+    assert (found["1"].text, found["2"].text) == ("A", "B")
+
+
+def test_a_bug_in_the_model_is_not_swallowed() -> None:
+    class Buggy(Echo):
+        def generate(self, rows: Sequence[Any], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(answer(Buggy(), requests("x"), 2))
+
+
+def test_leaving_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    answers = answer(Echo(batch_tokens=3), requests(*"abcdefghijklmnop"))
+    next(answers)
+    answers.close()
+    assert threading.active_count() == before
+
+
+def test_only_a_few_pictures_are_held_ahead() -> None:
+    model = Echo(batch_tokens=1)
+    answers = answer(model, [one for n in range(200) for one in about(f"picture {n}", f"{n}")])
+    next(answers)
+    assert len(model.looked) < 20
+    answers.close()

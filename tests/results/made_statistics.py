@@ -1,0 +1,54 @@
+"""Evidence of a small task, made from a scorer's scores."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from emma_eval.results.manifest import TaskFacts
+from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
+from emma_eval.results.scores import Asked, Counts, TaskScores
+from emma_eval.scorers import get_scorer
+from emma_eval.types import Answer, Scores
+from tests.scorers.helpers import sample
+
+QUESTIONS = 40
+
+
+def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
+    """POPE's scores of so many questions, two a picture, with these answered wrongly."""
+    samples = [
+        sample(str(i), ("yes", "no")[i % 2], category=("random", "popular")[i // 2 % 2], image=f"{i // 2}.jpg")
+        for i in range(questions)
+    ]
+    texts = [
+        one.answers[0] if i not in wrong else {"yes": "no", "no": "yes"}[one.answers[0]]
+        for i, one in enumerate(samples)
+    ]
+    return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
+
+
+def evidence(
+    wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
+) -> TaskEvidence:
+    """The evidence of these scores; `facts` are fields of the record."""
+    return evidence_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+
+
+def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvidence:
+    """The evidence of a task's scores."""
+    scored = TaskScores(
+        name=task,
+        title=task,
+        benchmark=task,
+        split="test",
+        protocol="official",
+        metric=metric,
+        complete=True,
+        asked=Asked(config="c", truth="t", template="vicuna_v1", prompts="p"),
+        counts=Counts.of(scores.samples),
+        credit=0.0,
+        metrics=(),
+    )
+    about = TaskFacts(config="c", protocol="official", data={}, truth="t", samples=len(scores.samples))
+    record = pack(scored, about, scores).model_copy(update=facts)
+    found = unpack(record, Path("run"))
+    return replace(found, record=record)

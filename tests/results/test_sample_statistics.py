@@ -1,0 +1,96 @@
+"""What a run leaves for statistics comes back as the scorer gave it, and damage is told in one line."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.results.baseline import Baseline, read_measured, write_baseline
+from emma_eval.results.sample_statistics import Evidence, unpack
+from emma_eval.stats.bootstrap import intervals
+from emma_eval.utils.records import compact_json, read_json_record
+from tests.results.made_statistics import evidence, pope_scores
+from tests.runs.tiny import Answering, run
+
+
+def test_scores_come_back_with_equal_intervals(tmp_path):
+    scores = pope_scores({3, 8, 9})
+    path = tmp_path / "pope.json"
+    path.write_text(compact_json(evidence({3, 8, 9}).record), encoding="utf-8")
+    back = unpack(read_json_record(path, Evidence, "mend it"), path).scores
+    kept = [metric for metric in scores.metrics if metric.unit != "count"]
+    assert back.metrics == tuple(kept)
+    assert back.samples == scores.samples
+    bounds = dict(zip(scores.metrics, intervals(scores), strict=True))
+    assert intervals(back) == [bounds[metric] for metric in kept]
+
+
+def test_it_is_compact():
+    """A sample of POPE, in 10 ratios of two categories, costs less than 100 bytes, its line in samples/ included."""
+    short, long = (len(compact_json(evidence({3}, questions=n).record)) for n in (40, 1040))
+    assert (long - short) / 1000 < 100
+    assert '"credit"' in compact_json(evidence({3}).record)
+
+
+def test_a_runs_baseline_is_the_runs_evidence(data, folder, tmp_path):
+    run(data, folder)
+    path = write_baseline(folder, tmp_path / "deep" / "baseline.json")
+    (named, from_file), (same, from_run) = read_measured(path), read_measured(folder)
+    assert (named.name, named.dtype, from_file) == (same.name, same.dtype, from_run)
+    assert [task.task for task in from_file] == ["pope"]
+    assert read_json_record(path, Baseline, "mend it").model.weights == "w" * 64
+
+
+def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
+    run(data, folder)
+    (folder / "evidence" / "pope.json").unlink()
+    with pytest.raises(UserError, match=r"lacks evidence/pope.json, .* the command that made the run writes it"):
+        read_measured(folder)
+    run(data, folder)
+    assert read_measured(folder)
+
+
+def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
+    class Odd(Answering):
+        def respond(self, request):
+            return replace(super().respond(request), text="\ud800")
+
+    run(data, folder, Odd())
+    assert read_measured(folder)
+
+
+def spoil(content, change):
+    content = json.loads(json.dumps(content))
+    change(content)
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["ratios"][0].update(places=99), "do not fit together"),
+        (lambda c: c["samples"]["id"].pop(), "do not fit together"),
+        (lambda c: c["ratios"][2]["bottom"].pop(), "do not fit together"),
+        (lambda c: c["places"][0].__setitem__(0, 40), "do not fit together"),
+        (lambda c: c["metrics"][0].update(combine="magic"), "'magic' is none of sum"),
+        (lambda c: c.update(colour="red"), "colour"),
+        (lambda c: c.update(schema_version=2), "schema 2"),
+        (lambda c: c["metrics"][0].pop("scale"), "scale"),
+    ],
+)
+def test_damage_is_one_clear_line(tmp_path, change, message):
+    path = tmp_path / "pope.json"
+    path.write_text(spoil(json.loads(compact_json(evidence().record)), change), encoding="utf-8")
+    with pytest.raises(UserError, match=message) as error:
+        unpack(read_json_record(path, Evidence, "mend it"), path)
+    assert str(path) in str(error.value)
+
+
+def test_no_file_and_no_json(tmp_path):
+    with pytest.raises(UserError, match="is missing"):
+        read_measured(Path("nowhere.json"))
+    (tmp_path / "b.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_measured(tmp_path / "b.json")

@@ -1,0 +1,89 @@
+"""Imports point one way: a room may import from the rooms below it, and two rooms never import each other."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "emma_eval"
+
+# From the bottom to the top: a room may import from what stands on an earlier line, and from itself.
+LAYERS = (
+    ("errors",),
+    ("types", "utils"),
+    ("registry", "images", "stats"),
+    ("tasks", "results", "models.checkpoints", "models.ops"),
+    ("models.clip", "models.llama", "data.hub"),
+    ("models.emma", "data.readers"),
+    ("models", "data", "scorers", "prompts", "analysis"),
+    ("inference", "predictions"),
+    ("reports",),
+    ("runs",),
+    ("mini",),
+    ("cli",),
+)
+LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+BESIDE_THE_ROOMS = {"errors", "registry", "types"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name within it; the package itself is the empty name."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def room(module: str) -> str:
+    """The room that a module is in: the longest of its beginnings that LAYERS names."""
+    parts = module.split(".")
+    return next(name for size in range(len(parts), 0, -1) if (name := ".".join(parts[:size])) in LAYER)
+
+
+def imports(module: str) -> Iterator[str]:
+    """The package's own modules that a module imports, wherever in it and for whatever purpose."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are written in full"
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in named:
+            if name.split(".")[0] == "emma_eval":
+                inner = name.removeprefix("emma_eval").removeprefix(".")
+                yield inner if inner in MODULES else inner.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("module", sorted(filter(None, MODULES)))
+def test_a_module_imports_from_the_rooms_below_it_alone(module: str) -> None:
+    here = room(module)
+    for imported in filter(None, imports(module)):
+        there = room(imported)
+        assert there == here or LAYER[there] < LAYER[here], f"{module} ({here}) imports {imported} ({there})"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    arrows = {module: set(filter(None, imports(module))) - {module} for module in MODULES}
+    left = dict(arrows)
+    while free := [module for module, targets in left.items() if not targets & left.keys()]:
+        for module in free:
+            del left[module]
+    assert not left, f"these import each other in a circle: {', '.join(sorted(left))}"
+
+
+def test_few_modules_stand_beside_the_rooms() -> None:
+    beside = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert beside == BESIDE_THE_ROOMS
+
+
+@pytest.mark.parametrize("layer", [room for layer in LAYERS for room in layer if room not in BESIDE_THE_ROOMS])
+def test_every_room_says_what_it_is_for_and_what_it_may_import(layer: str) -> None:
+    text = (PACKAGE / Path(*layer.split(".")) / "__init__.py").read_text()
+    assert "May import:" in (ast.get_docstring(ast.parse(text)) or ""), layer

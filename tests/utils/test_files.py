@@ -1,0 +1,67 @@
+"""A file is replaced whole or not at all."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from emma_eval.errors import UserError
+from emma_eval.utils.files import make_folder, sha256_of_file, write_atomic
+
+
+def test_a_file_is_replaced(tmp_path):
+    path = tmp_path / "a.json"
+    write_atomic(path, "one\n")
+    write_atomic(path, "two\n中\n")
+    assert path.read_text(encoding="utf-8") == "two\n中\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_atomic(path, "one\n")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(path, "two\n")
+    assert path.read_text() == "one\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_hashes_are_those_of_the_bytes(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"abc" * 1000)
+    assert sha256_of_file(path) == hashlib.sha256(b"abc" * 1000).hexdigest()
+
+
+def test_the_error_names_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_atomic(tmp_path / "nowhere" / "scores.json", "{}")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "scores.json")
+
+
+def test_a_file_is_no_output_folder(tmp_path):
+    (tmp_path / "run").write_text("")
+    for folder, why in (
+        (tmp_path / "run", "there is a file of that name"),
+        (tmp_path / "run" / "x", "Not a directory"),
+    ):
+        with pytest.raises(UserError, match=f"{folder} cannot be the output folder: {why}; name another"):
+            make_folder(folder)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, even from root")
+@pytest.mark.parametrize("folder", ["/proc", "/proc/folder"])
+def test_a_folder_that_takes_no_files_is_no_output_folder(folder):
+    with pytest.raises(UserError, match=f"{folder} cannot be the output folder: .*; name"):
+        make_folder(Path(folder))
+
+
+def test_json_keeps_a_character_that_utf_8_cannot_hold(tmp_path):
+    path = tmp_path / "scores.json"
+    write_atomic(path, json.dumps({"read_as": "\ud800"}, ensure_ascii=False))
+    assert json.loads(path.read_text(encoding="utf-8")) == {"read_as": "\ud800"}
