@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from emma_eval import registry
 from emma_eval.cli.main import main
-from emma_eval.registry import needs, require
+from emma_eval.registry import needs, require_tools
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from tests.data.readers import tiny_wider as tiny
@@ -119,7 +120,9 @@ def needing():
     """Need what the check looks for."""
 
 
-def test_a_function_says_what_it_needs_and_one_that_says_nothing_needs_nothing():
-    require(f"{__name__}:needing", "out.xlsx")
-    require("json:loads", "out.xlsx")
+def test_a_function_says_what_it_needs_and_one_that_says_nothing_needs_nothing(monkeypatch):
+    places = {"needing": f"{__name__}:needing", "loads": "json:loads"}
+    monkeypatch.setattr(registry, "known", lambda kind: places)
+    assert require_tools("submissions", "needing", "out.xlsx")
+    assert not require_tools("submissions", "loads", "out.xlsx")
     assert ASKED == ["out.xlsx"]
