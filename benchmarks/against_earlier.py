@@ -36,12 +36,19 @@ Texts = list[list[str]]  # sample, round, prompt, answer
 # Runs in either version: only what `answer` yields has changed.
 ASK = """
 import json, sys, time
-from emma_eval.inference import answer
 from emma_eval.models import load_model
-from emma_eval.prompts import build_requests
-from emma_eval.readers import load_samples
-from emma_eval.task import load_task
-from emma_eval.tasks_index import expand_tasks
+try:
+    from emma_eval.data.loading import load_samples
+    from emma_eval.inference.batched import answer
+    from emma_eval.prompts.building import build_requests
+    from emma_eval.tasks.index import expand_tasks
+    from emma_eval.tasks.loading import load_task
+except ImportError:  # an earlier version
+    from emma_eval.inference import answer
+    from emma_eval.prompts import build_requests
+    from emma_eval.readers import load_samples
+    from emma_eval.task import load_task
+    from emma_eval.tasks_index import expand_tasks
 
 weights, size, repeats, limit = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) or None
 model = load_model(weights, device="cpu", dtype="float32")
@@ -54,7 +61,7 @@ for _ in range(repeats):
     given = list(answer(model, requests, size))
     best = min(best, time.perf_counter() - start)
 responses = [one[1] if isinstance(one, tuple) else one for one in given]
-texts = sorted([one.sample_id, one.round_id, one.prompt, one.text] for one in responses)
+texts = sorted([one.sample_id, getattr(one, "round_id", getattr(one, "pass_index", 0)), one.prompt, one.text] for one in responses)
 print(json.dumps({"seconds": best, "texts": texts}))
 """
 

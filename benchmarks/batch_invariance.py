@@ -79,7 +79,7 @@ def answers(model: Model, plans: Sequence[TaskPlan], batch_size: int | Literal["
 
 def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
     """The task's primary metric; None where the truth is held back."""
-    if not all(sample.answers for sample in plan.samples):
+    if not all(sample.references for sample in plan.samples):
         return None
     config = plan.task.scorer_config(plan.protocol)
     given = {key: Answer(one.text, one.prompt) for key, one in responses.items() if one.text is not None}

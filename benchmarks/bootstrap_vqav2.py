@@ -1,4 +1,4 @@
-"""How fast intervals and a paired comparison are at the size of VQAv2 val: 214,354 questions on 40,504 pictures.
+"""How fast intervals and a paired comparison are at the size of VQAv2 val: 214,354 questions on 40,504 images.
 
 Every metric is resampled 2,000 times: the accuracy, 3 answer types and 65 question types. The bar is 5 s for the
 intervals of one run on 2 cores.
@@ -24,25 +24,25 @@ from emma_eval.stats.bootstrap import RESAMPLES, intervals
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
 
-QUESTIONS, PICTURES = 214_354, 40_504
+QUESTIONS, IMAGES = 214_354, 40_504
 BAR = 5.0
 
 
 def made_scores(questions: int, seed: int) -> Scores:
-    """Scores as VQAv2's scorer gives them; questions, pictures and types are the same for every seed."""
+    """Scores as VQAv2's scorer gives them; questions, images and types are the same for every seed."""
     design, luck = random.Random(0), random.Random(seed)
-    pictures = [design.randrange(max(1, questions * PICTURES // QUESTIONS)) for _ in range(questions)]
+    images = [design.randrange(max(1, questions * IMAGES // QUESTIONS)) for _ in range(questions)]
     answer_types = design.choices(["yes/no", "number", "other"], (38, 13, 49), k=questions)
     question_types = [f"type {design.randrange(65)}" for _ in range(questions)]
     values = luck.choices([0.0, 0.3, 0.6, 0.9, 1.0], (20, 3, 3, 4, 70), k=questions)
     samples = tuple(
-        SampleScore(str(number), value, "", cluster=str(picture))
-        for number, (value, picture) in enumerate(zip(values, pictures, strict=True))
+        SampleScore(str(number), value, "", cluster=str(image))
+        for number, (value, image) in enumerate(zip(values, images, strict=True))
     )
     metrics = [averaged("accuracy", values, percent_mean)]
     metrics += percent_by("answer_type", answer_types, values, percent_mean)
     metrics += percent_by("question_type", question_types, values, percent_mean)
-    return Scores(tuple(metrics), samples, resampled="image")
+    return Scores(tuple(metrics), samples, cluster_unit="image")
 
 
 def seconds(work: Callable[[], Any]) -> float:

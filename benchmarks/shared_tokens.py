@@ -1,6 +1,6 @@
 """How many prompt tokens the engine computes, at full size and without a GPU: asked, computed, and the least possible.
 
-The engine's own planner makes the batches of EMMA-7B or LLaVA-1.5-7B without weights, 576 rows a picture. POPE's
+The engine's own planner makes the batches of EMMA-7B or LLaVA-1.5-7B without weights, 576 rows an image. POPE's
 questions are the real ones where they are at hand, else as GQA's and MMBench's those of the mini suite's generators.
 
     python benchmarks/shared_tokens.py [--tokenizer FOLDER] [--output FILE]
@@ -38,7 +38,7 @@ from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
-PICTURES = 200
+IMAGES = 200
 NEAR_IDEAL = 1.02
 REAL_POPE = Path(__file__).parents[2] / "shared" / "golden" / "pope"
 POPE_CATEGORIES = ("random", "popular", "adversarial")
@@ -69,16 +69,16 @@ class Count:
         return self.fewer >= self.bar and self.computed <= NEAR_IDEAL * self.ideal
 
 
-def counts(words: LlamaTokenizer, pictures: int) -> Iterator[Count]:
-    """Each benchmark's, with `pictures` of them."""
+def counts(words: LlamaTokenizer, images: int) -> Iterator[Count]:
+    """Each benchmark's, with `images` of them."""
     emma, llava = (
         random_model.build(random_model.FULL, "meta", torch.bfloat16, words, aligned=aligned)
         for aligned in (True, False)
     )
-    pope, source = pope_samples(pictures)
+    pope, source = pope_samples(images)
     generated = "mini suite's generator"
-    yield count("mmbench_en", emma, _generated("mmbench", pictures, _one_choice), generated, 3.0)
-    yield count("gqa", llava, _generated("gqa", pictures, _thirty_two), generated, 10.0)
+    yield count("mmbench_en", emma, _generated("mmbench", images, _one_choice), generated, 3.0)
+    yield count("gqa", llava, _generated("gqa", images, _thirty_two), generated, 10.0)
     yield count("pope", llava, pope, source, 10.0)
 
 
@@ -115,17 +115,17 @@ def distinct(prompts: Sequence[Sequence[Token]]) -> int:
     return sum(width(token) for _, token in nodes)
 
 
-def pope_samples(pictures: int) -> tuple[list[Sample], str]:
-    """POPE's 18 questions a picture, and where they are from."""
+def pope_samples(images: int) -> tuple[list[Sample], str]:
+    """POPE's 18 questions an image, and where they are from."""
     if not REAL_POPE.is_dir():
-        return _generated("pope", pictures, _eighteen), "mini suite's generator"
+        return _generated("pope", images, _eighteen), "mini suite's generator"
     files = {category: REAL_POPE / f"coco_pope_{category}.json" for category in POPE_CATEGORIES}
     samples = load_samples(load_task("pope"), files=files)
-    kept = set(list(dict.fromkeys(sample.images for sample in samples))[:pictures])
+    kept = set(list(dict.fromkeys(sample.images for sample in samples))[:images])
     return [sample for sample in samples if sample.images in kept], "the benchmark's own"
 
 
-def _generated(benchmark: str, pictures: int, ask: Callable[[Draw], Sequence[Item]]) -> list[Sample]:
+def _generated(benchmark: str, images: int, ask: Callable[[Draw], Sequence[Item]]) -> list[Sample]:
     return [
         Sample(
             id=f"{drawn.seed}-{number}",
@@ -133,7 +133,7 @@ def _generated(benchmark: str, pictures: int, ask: Callable[[Draw], Sequence[Ite
             images=(ImageFile(Path(benchmark), drawn.coco_name),),
             options=item.options,
         )
-        for drawn in islice(draws(benchmark, fewest=3), pictures)
+        for drawn in islice(draws(benchmark, fewest=3), images)
         for number, item in enumerate(ask(drawn))
     ]
 
@@ -175,11 +175,11 @@ def show(counted: Sequence[Count]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Count, print, write; 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=PICTURES, help="of each benchmark (%(default)s)")
+    parser.add_argument("--images", type=int, default=IMAGES, help="of each benchmark (%(default)s)")
     parser.add_argument("--tokenizer", type=Path, help="a folder with tokenizer.model (emma-mini's)")
     parser.add_argument("--output", type=Path, default=RESULTS / "shared-tokens.json", help="the JSON file")
     args = parser.parse_args(arguments)
-    counted = list(counts(random_model.tokenizer(args.tokenizer), args.pictures))
+    counted = list(counts(random_model.tokenizer(args.tokenizer), args.images))
     show(counted)
     rows = [asdict(one) | {"fewer": one.fewer, "passes": one.passes} for one in counted]
     named = args.tokenizer.name if args.tokenizer else "emma-mini"

@@ -33,7 +33,7 @@ Seconds = dict[str, list[float]]  # of every call
 
 
 def shares(work: Callable[[], float], device: torch.device) -> dict[str, dict[str, float]]:
-    """Do the work, which returns the seconds it waited for pictures and prompts.
+    """Do the work, which returns the seconds it waited for images and prompts.
 
     Two shares of its wall time: `device`, whose stages follow one another and add up to 1, and `ahead`, the CPU
     seconds of threads that work beside the device (more than 1 where several are busy).

@@ -2,7 +2,7 @@
 
 On generated data, once as the official files and once as `data fetch` leaves the hub's, each in fresh processes and
 without a model. The time is from the first import of emma_eval to the last prompt: only the interpreter's own start,
-the same for every command, is left out. The pictures are some 40,000 empty files, or a tiny one in every row.
+the same for every command, is left out. The images are some 40,000 empty files, or a tiny one in every row.
 
     python benchmarks/start_vqav2.py [--questions N] [--folder DIR] [--output FILE]
 """
@@ -33,7 +33,7 @@ REPEATS = 3
 SHARDS = 8
 QUESTIONS = "v2_OpenEnded_mscoco_val2014_questions.json"
 ANNOTATIONS = "v2_mscoco_val2014_annotations.json"
-PER_PICTURE = 5  # questions about a picture, as `score_vqav2` generates them
+PER_IMAGE = 5  # questions about an image, as `score_vqav2` generates them
 
 
 class Measured(NamedTuple):
@@ -58,13 +58,13 @@ def get_ready(root: Path) -> Measured:
 
 
 def write_official(root: Path, questions: int) -> None:
-    """The files and the folder of pictures in their places below a root."""
+    """The files and the folder of images in their places below a root."""
     folder = root / "vqav2"
     (folder / "val2014").mkdir(parents=True)
     score_vqav2.generate(folder, questions)
     (folder / "questions.json").rename(folder / QUESTIONS)
     (folder / "annotations.json").rename(folder / ANNOTATIONS)
-    for number in range((questions + PER_PICTURE - 1) // PER_PICTURE):
+    for number in range((questions + PER_IMAGE - 1) // PER_IMAGE):
         (folder / "val2014" / f"COCO_val2014_{number:012d}.jpg").touch()
 
 
@@ -116,9 +116,9 @@ def _features() -> Any:
 def _rows(official: Path) -> list[dict[str, Any]]:
     from PIL import Image
 
-    picture = BytesIO()
-    Image.new("RGB", (2, 2)).save(picture, "JPEG")
-    cell = {"image": {"bytes": picture.getvalue(), "path": None}}
+    image = BytesIO()
+    Image.new("RGB", (2, 2)).save(image, "JPEG")
+    cell = {"image": {"bytes": image.getvalue(), "path": None}}
     questions = json.loads((official / "vqav2" / QUESTIONS).read_bytes())["questions"]
     texts = {question["question_id"]: question["question"] for question in questions}
     annotations = json.loads((official / "vqav2" / ANNOTATIONS).read_bytes())["annotations"]

@@ -46,19 +46,19 @@ from emma_eval.utils.environment import peak_host_memory
 
 BAR = 2e9  # bytes beside the model
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
-A_PICTURE = 5  # questions, as in score_vqav2's files
-FILES = 50  # JPEGs; every picture is a link to one of them
+A_IMAGE = 5  # questions, as in score_vqav2's files
+FILES = 50  # JPEGs; every image is a link to one of them
 SIZE = 160, 120
 
 
 class Yes(Emma):
-    """EMMA up to its weights, at full size: reads prompts, sees pictures and plans batches, then says "yes"."""
+    """EMMA up to its weights, at full size: reads prompts, sees images and plans batches, then says "yes"."""
 
     batch_tokens = MOST_TOKENS
 
-    def generate(self, rows: Sequence[Row], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+    def generate(self, rows: Sequence[Row], images: Mapping[Any, Any]) -> list[list[Generation]]:
         """Say so."""
-        assert all(picture.image in pictures for row in rows for picture in row.tree.pictures)
+        assert all(image.image in images for row in rows for image in row.tree.images)
         return [[Generation("yes", (0,)) for _ in row.members] for row in rows]
 
 
@@ -94,7 +94,7 @@ class Memory:
 
 
 def load() -> Yes:
-    """The model. 336 pixels a side and 576 rows a picture, as EMMA-7B has them."""
+    """The model. 336 pixels a side and 576 rows an image, as EMMA-7B has them."""
     shape = replace(random_model.SMALL, image=random_model.FULL.image)
     return Yes(**vars(random_model.build(shape, "meta", torch.bfloat16, random_model.tokenizer())))
 
@@ -136,22 +136,22 @@ def by_run(folder: Path, questions: int) -> Memory:
 
 
 def prepare(folder: Path, questions: int) -> None:
-    """Write the benchmark's files and pictures."""
+    """Write the benchmark's files and images."""
     score_vqav2.generate(folder, questions)
     (folder / "val2014").mkdir()
     originals = vqa_load.photographs(folder, FILES, SIZE)
-    for number in range(-(-questions // A_PICTURE)):
-        os.link(originals[number % FILES].path, _picture(folder, number).path)
+    for number in range(-(-questions // A_IMAGE)):
+        os.link(originals[number % FILES].path, _image(folder, number).path)
 
 
-def _picture(folder: Path, number: int) -> ImageFile:
+def _image(folder: Path, number: int) -> ImageFile:
     return ImageFile(folder / "val2014", f"COCO_val2014_{number:012d}.jpg")
 
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
     prompt = render_prompt(question, vqa_load.SUFFIX, has_image=True)
-    return Request(str(number), 0, prompt, question, (_picture(folder, number // A_PICTURE),))
+    return Request(str(number), 0, prompt, question, (_image(folder, number // A_IMAGE),))
 
 
 def _alone(work: Callable[[], Any]) -> Any:

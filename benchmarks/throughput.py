@@ -1,7 +1,7 @@
 """How fast the engine is: against itself at batch size 1, against a plain transformers loop, against the hardware.
 
 On a CPU it asks the shipped models the mini suite; on a GPU it asks an EMMA-7B with random weights 2,000 questions
-about 640x480 JPEGs, pictures decoded and text written out. Prints tables and writes JSON.
+about 640x480 JPEGs, images decoded and text written out. Prints tables and writes JSON.
 
     python benchmarks/throughput.py [--device cuda] [--output FILE]
 """
@@ -82,7 +82,7 @@ class Measured:
     same_answers: float  # share of its requests that the first way answers alike
     first_is_faster: float  # how many times
     bar: float | None  # for that
-    idle_share: float  # of the time: the device waits for pictures and prompts
+    idle_share: float  # of the time: the device waits for images and prompts
     usage: Usage
 
 
@@ -160,7 +160,7 @@ def measure(case: Case) -> Scenario:
 
 
 def _time(way: Way, model: Emma, requests: Sequence[Request]) -> tuple[Mapping[int, str | None], Usage, float]:
-    """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no picture."""
+    """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no image."""
     way.ask(replace(model), requests[:WARM_UP], Usage())
     usage, fresh = Usage(), replace(model)
     wait(model.device)
@@ -206,13 +206,13 @@ def _suite_requests(tasks: str, limit: int | None) -> list[Request]:
 def generated(device: torch.device, small: bool, count: int, one_by_one: int, repeats: int) -> Scenario:
     """EMMA with random weights in bfloat16, asked about one JPEG each.
 
-    `small`: a tiny model, small pictures and no bars.
+    `small`: a tiny model, small images and no bars.
     """
     shape = random_model.SMALL if small else random_model.FULL
     with tempfile.TemporaryDirectory() as folder:
         images = vqa_load.photographs(Path(folder), count, (64, 48) if small else vqa_load.SIZE)
         case = Case(
-            name="VQA, one question a picture",
+            name="VQA, one question an image",
             described=f"{shape.name}, random, bfloat16",
             model=random_model.build(shape, str(device), torch.bfloat16, random_model.tokenizer()),
             requests=vqa_load.requests(images),

@@ -1,7 +1,7 @@
 """The yardstick: one request at a time through transformers' `generate`, as the reference evaluates EMMA.
 
-Picture, CLIP, alignment, projector and splice as they are in our model, then `LlamaForCausalLM.generate` with the same
-weights. Two things are kinder to it than the reference: pictures are prepared by our faster processor, and the towers
+Image, CLIP, alignment, projector and splice as they are in our model, then `LlamaForCausalLM.generate` with the same
+weights. Two things are kinder to it than the reference: images are prepared by our faster processor, and the towers
 are ours, which end at the layer that is read.
 """
 
@@ -43,27 +43,27 @@ def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) 
         usage.prompt_tokens += embeds.shape[1]
         usage.computed_tokens += embeds.shape[1]
         usage.new_tokens += len(ids)
-        usage.pictures += len(request.images)
+        usage.images += len(request.images)
         usage.batches += 1
     return answers
 
 
 def spliced(model: Emma, request: Request) -> Tensor:
-    """The request as the language model reads it: (1, L, D), pictures where their markers are."""
+    """The request as the language model reads it: (1, L, D), images where their markers are."""
     prompt, embed = model.read(request), model.llama.embed
     images = iter(request.images)
     pieces: list[Tensor] = []
-    for is_picture, run in groupby(prompt.input_ids, IMAGE_ID.__eq__):
+    for is_image, run in groupby(prompt.input_ids, IMAGE_ID.__eq__):
         ids = list(run)
-        if is_picture:
-            pieces += [_picture_rows(model, next(images), prompt.instruction_ids) for _ in ids]
+        if is_image:
+            pieces += [_image_rows(model, next(images), prompt.instruction_ids) for _ in ids]
         else:
             pieces.append(embed(torch.tensor([ids], device=model.device)))
     return torch.cat(pieces, dim=1)[:, : model.config.max_length if request.images else None]
 
 
-def _picture_rows(model: Emma, image: ImageSource, instruction: tuple[int, ...] | None) -> Tensor:
-    """A picture, seen with an instruction in mind: (1, N, D)."""
+def _image_rows(model: Emma, image: ImageSource, instruction: tuple[int, ...] | None) -> Tensor:
+    """An image, seen with an instruction in mind: (1, N, D)."""
     features = model.vision_features(torch.from_numpy(model.processor(image.open()))[None])
     if model.alignment is not None:
         text = model.text_features(torch.tensor([instruction]))

@@ -44,7 +44,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = SIZE) -> list[
 
 
 def requests(images: list[ImageFile], seed: int = 0) -> list[Request]:
-    """A question about each picture."""
+    """A question about each image."""
     rng, names = random.Random(seed), all_names()
     asked = []
     for number, image in enumerate(images):

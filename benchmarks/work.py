@@ -23,7 +23,7 @@ def operations(model: Emma, usage: Usage, requests: int) -> float:
     """
     tokens = usage.computed_tokens + usage.new_tokens - requests
     patches = model.towers.patches + 1
-    return 2.0 * (parameters(model.llama) * tokens + parameters(_vision(model)) * patches * usage.pictures)
+    return 2.0 * (parameters(model.llama) * tokens + parameters(_vision(model)) * patches * usage.images)
 
 
 def parameters(module: nn.Module) -> int:

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]  # (sample id, round id)
 FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
-IMAGE_MARKER = "<image>"  # stands in a prompt where a picture goes
+IMAGE_MARKER = "<image>"  # stands in a prompt where an image goes
 
 
 class ImageSource(Protocol):
-    """Where a picture is, without its pixels: samples stay small however many there are. Equal ones are one picture."""
+    """Where an image is, without its pixels: samples stay small however many there are. Equal ones are one image."""
 
     def __hash__(self) -> int: ...
 
     @property
     def name(self) -> str:
-        """What tells the picture apart within its benchmark, the same on every machine."""
+        """What tells the image apart within its benchmark, the same on every machine."""
         ...
 
     @property
     def label(self) -> str:
-        """A name for messages and reports: the file's path, or the row that holds the picture."""
+        """A name for messages and reports: the file's path, or the row that holds the image."""
         ...
 
     def exists(self) -> bool:
@@ -40,7 +40,7 @@ class ImageSource(Protocol):
         ...
 
     def open(self) -> Image:
-        """The decoded picture, in its own mode. Raises SampleError, naming the label, if it cannot be read."""
+        """The decoded image, in its own mode. Raises SampleError, naming the label, if it cannot be read."""
         ...
 
 
@@ -51,7 +51,7 @@ class Sample:
     id: str  # the benchmark's own question id, as text; unique within the task
     question: str  # as the benchmark has it: no suffix, no options, no image marker
     images: tuple[ImageSource, ...] = ()
-    answers: tuple[str, ...] = ()  # the truth: ten answers for VQA, one text or letter elsewhere, () if held back
+    references: tuple[str, ...] = ()  # the truth: ten answers for VQA, one text or letter elsewhere, () if held back
     options: tuple[str, ...] = ()  # choices in the order A, B, C, ...
     hint: str = ""
     category: str = ""  # the benchmark's main breakdown: MME subtask, POPE category, SEED type, ...
@@ -60,11 +60,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One thing to ask a model: a complete prompt, with its pictures and EMMA's CLIP instruction."""
+    """One thing to ask a model: a complete prompt, with its images and EMMA's CLIP instruction."""
 
     sample_id: str
-    round_id: int  # the pass of a circular evaluation; 0 elsewhere
-    prompt: str  # complete, template included, with an IMAGE_MARKER a picture
+    pass_index: int  # the pass of a circular evaluation; 0 elsewhere
+    prompt: str  # complete, template included, with an IMAGE_MARKER an image
     instruction: str  # what EMMA's CLIP text encoder reads; other models ignore it
     images: tuple[ImageSource, ...] = ()
     max_new_tokens: int = 128
@@ -72,7 +72,7 @@ class Request:
     @property
     def key(self) -> Key:
         """What its response and answer are found by."""
-        return self.sample_id, self.round_id
+        return self.sample_id, self.pass_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Response:
     """One line of a run's record: a request's answer, or the reason why there is none."""
 
     sample_id: str
-    round_id: int
+    pass_index: int
     prompt: str
     instruction: str
     text: str | None  # None when the sample failed
@@ -103,7 +103,7 @@ class Response:
     @property
     def key(self) -> Key:
         """The key of the request that it answers."""
-        return self.sample_id, self.round_id
+        return self.sample_id, self.pass_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,6 @@ Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
 Status = Literal["answered", "failed", "missing"]
 Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
-Better = Literal["higher", "lower", "unranked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +127,9 @@ class Ratio:
     With what each sample adds known, a metric can be computed again of resampled samples (see `stats`).
     """
 
-    top: Sequence[float]
-    bottom: Sequence[float] | None = None  # None: ones, which makes it a mean
-    places: Sequence[int] | None = None  # of each entry's sample in Scores.samples; None: all of them, in order
+    numerator: Sequence[float]
+    denominator: Sequence[float] | None = None  # None: ones, which makes it a mean
+    sample_indices: Sequence[int] | None = None  # of each entry's sample in Scores.samples; None: all of them, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +145,11 @@ class Metric:
     unit: Unit
     group: str = ""
     category: str = ""
-    better: Better = "higher"
+    higher_is_better: bool | None = True  # None: neither, as with the share of yes
     ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
     scale: float = 1.0
-    combine: str = "sum"  # of stats.combinations
-    bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
+    aggregate: str = "sum"  # of stats.combinations
+    value_is_bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +157,10 @@ class SampleScore:
     """One sample's part in the score: the credit, and how the answer was read."""
 
     id: str
-    value: float  # credit in [0, 1]
-    read_as: str  # the answer as the scorer understood it; empty when there was none to read
+    score: float  # credit in [0, 1]
+    parsed_answer: str  # the answer as the scorer understood it; empty when there was none to read
     status: Status = "answered"
-    cluster: str = ""  # what it shares with others, a picture say, and is resampled with; empty: nothing
+    cluster: str = ""  # what it shares with others, an image say, and is resampled with; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ class Scores:
     metrics: tuple[Metric, ...]
     samples: tuple[SampleScore, ...]  # in the order of the samples
     notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
-    resampled: str = "question"  # what a cluster is, in words
+    cluster_unit: str = "question"  # what a cluster is, in words
 
 
 class Scorer(Protocol):
@@ -224,11 +223,11 @@ class Model(Protocol):
         ...
 
     def read(self, request: Request) -> Prompt:
-        """Tokenise, without opening a picture. Raises SampleError for a request that makes no sense."""
+        """Tokenise, without opening an image. Raises SampleError for a request that makes no sense."""
         ...
 
     def look(self, image: ImageSource) -> Any:
-        """Decode and resize a picture; called from threads. Raises SampleError if it is unreadable."""
+        """Decode and resize an image; called from threads. Raises SampleError if it is unreadable."""
         ...
 
     def common_start(self, prompts: Sequence[Any]) -> tuple[int, ...]:
@@ -239,8 +238,8 @@ class Model(Protocol):
         """Prompts as rows of a batch, every prompt in one of them."""
         ...
 
-    def generate(self, rows: Sequence[Any], pictures: Mapping[ImageSource, Any]) -> list[list[Generation]]:
-        """Each row's answers, in the order of its members; `pictures` holds what `look` made of all they show.
+    def generate(self, rows: Sequence[Any], images: Mapping[ImageSource, Any]) -> list[list[Generation]]:
+        """Each row's answers, in the order of its members; `images` holds what `look` made of all they show.
 
         In float32 an answer does not depend on the batch that it is given in.
         """

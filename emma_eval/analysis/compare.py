@@ -67,7 +67,7 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
     return TaskComparison(
         task=first.task,
         samples=len(won) + len(lost) + ties,
-        resampled=before.resampled,
+        resampled=before.cluster_unit,
         metrics=tuple(metrics),
         won=tuple(won),
         lost=tuple(lost),
@@ -89,7 +89,7 @@ def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
         reasons.append(
             f"the samples differ: {len(ids):,} in the first, {len(other_ids):,} in the second, {shared:,} in both"
         )
-    elif first.record.truth != second.record.truth:
+    elif first.record.reference_digest != second.record.reference_digest:
         reasons.append("the expected answers differ")
     return reasons
 

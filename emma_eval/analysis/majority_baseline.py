@@ -21,14 +21,14 @@ def majority_baseline(
     `asked` holds every (sample, round) with its prompt; its texts are ignored. The scorer is the task's own, so that
     circular passes, number words and yes/no parsing count as they do for the model. None where the truth is held back.
     """
-    gold = Counter(answer for sample in samples for answer in sample.answers)
+    gold = Counter(answer for sample in samples for answer in sample.references)
     if not gold:
         return None
-    model = [sample.value for sample in model_scores.samples]
+    model = [sample.score for sample in model_scores.samples]
     best: tuple[float, str, list[float]] | None = None
     for candidate, _ in sorted(gold.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]:
         constant = {key: Answer(candidate, answer.prompt) for key, answer in asked.items()}
-        earned = [sample.value for sample in scorer(samples, constant).samples]
+        earned = [sample.score for sample in scorer(samples, constant).samples]
         mean = fmean(earned)
         if best is None or mean > best[0]:
             best = (mean, candidate, earned)

@@ -140,7 +140,7 @@ def judge(
 def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) -> Finding:
     """Whether more answers are read otherwise than may be. A score can hold while losses and gains are even."""
     pairs = list(zip(before.scores.samples, now.scores.samples, strict=True))
-    changed = sum(old.read_as != new.read_as for old, new in pairs)
+    changed = sum(old.parsed_answer != new.parsed_answer for old, new in pairs)
     found: Verdict = "changed" if 100 * changed > most * len(pairs) else "pass"
     reason = f"{changed:,} of {len(pairs):,} are read otherwise than in the baseline, {most:g}% may be"
     return Finding(task, "answers", found, reason=reason)
@@ -163,7 +163,7 @@ def _gated_names(task: TaskEvidence) -> set[str]:
 
 def is_gated(metric: Metric) -> bool:
     """Overall metrics that have a better direction; breakdowns would only dilute the test."""
-    return not metric.group and metric.better != "unranked"
+    return not metric.group and metric.higher_is_better is not None
 
 
 def _finding(task: str, pair: Paired, p_value: float, tolerances: Tolerances) -> Finding:

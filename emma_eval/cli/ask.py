@@ -12,7 +12,7 @@ from emma_eval.errors import SampleError, UserError
 
 EPILOG = """\
 examples:
-  emma-eval ask --model emma-mini --image picture.png "What colour is the square?"
+  emma-eval ask --model emma-mini --image image.png "What colour is the square?"
   emma-eval ask --model emma-mini --json "Is a square round?"    ids, prompt and instruction too"""
 
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", required=True, metavar="M", help="a built-in name, a checkpoint folder or a hub name"
     )
     parser.add_argument(
-        "--image", type=Path, metavar="FILE", help="the picture; without one, the language model alone answers"
+        "--image", type=Path, metavar="FILE", help="the image; without one, the language model alone answers"
     )
     parser.add_argument(
         "--suffix", metavar="S", help="what a benchmark adds below the question, such as 'Answer briefly.'"
@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.types import Request
 
     if args.image and not args.image.is_file():
-        raise UserError(f"no picture {args.image}")
+        raise UserError(f"no image {args.image}")
     model = load_model(args.model, dtype=args.dtype)
     request = Request(
         sample_id="ask",
-        round_id=0,
+        pass_index=0,
         prompt=render_prompt(args.question, args.suffix, has_image=args.image is not None, template=model.template),
         instruction=instruction_of(args.question, args.instruction),
         images=(ImageFile(args.image.parent, args.image.name),) if args.image else (),

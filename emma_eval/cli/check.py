@@ -1,4 +1,4 @@
-"""`check [TASK...] [--data ROOT]`: task files, data files, counts, ids and pictures, before a long run finds out."""
+"""`check [TASK...] [--data ROOT]`: task files, data files, counts, ids and images, before a long run finds out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_LISTED = 20  # problems of one task
 EPILOG = """\
 examples:
   emma-eval check                                     the task files, and the data that are shipped
-  emma-eval check general pope --data /data/benchmarks    these tasks' data too, every picture included"""
+  emma-eval check general pope --data /data/benchmarks    these tasks' data too, every image included"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +81,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     if problems:
         more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
         raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
-    told = f"ok: {counted(len(samples), 'sample')}, {counted(len(_images(samples)), 'picture')}"
+    told = f"ok: {counted(len(samples), 'sample')}, {counted(len(_images(samples)), 'image')}"
     return "\n  note: ".join([told, *remarks(task, samples)])
 
 

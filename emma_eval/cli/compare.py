@@ -13,7 +13,7 @@ examples:
   emma-eval compare A B --task gqa --flips 20 --json comparison.json
 
 Positive differences mean that RUN_B is higher. p is McNemar's exact test for right/wrong scores of independent samples,
-else a paired bootstrap over pictures (image pairs, questions); the corrected p holds over all tasks shown (Holm).
+else a paired bootstrap over images (image pairs, questions); the corrected p holds over all tasks shown (Holm).
 A run is its folder, or the file of a baseline."""
 
 

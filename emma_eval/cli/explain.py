@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from emma_eval.types import Sample
 
 WIDTH = 110
-PICTURES = {
-    "first": "Its pictures come before the question, one a line.",
-    "in_place": "Its pictures stand where question and options point at them; those not pointed at come first.",
-    "side_by_side": "Its pictures are pasted into one, from left to right, as EMMA's scripts do.",
-    "side_by_side_in_text": "Its pictures are pasted into one, which is sent where the question points at one.",
-    "none": "The model sees no picture, unless the question holds a marker for one.",
+IMAGES = {
+    "first": "Its images come before the question, one a line.",
+    "in_place": "Its images stand where question and options point at them; those not pointed at come first.",
+    "side_by_side": "Its images are pasted into one, from left to right, as EMMA's scripts do.",
+    "side_by_side_in_text": "Its images are pasted into one, which is sent where the question points at one.",
+    "none": "The model sees no image, unless the question holds a marker for one.",
 }
 INSTRUCTION = {
     "first_line": "EMMA's CLIP text encoder reads the first line of the question.",
@@ -90,7 +90,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
 
 def _asking_in_words(task: TaskConfig) -> Iterator[str]:
     prompt = task.prompt
-    yield PICTURES[prompt.images]
+    yield IMAGES[prompt.images]
     if prompt.question:
         yield "Every sample is asked the same question."
     if prompt.remove:
@@ -131,10 +131,10 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
         return load_samples(task, data, limit=1)[0], "the first sample"
     several = task.prompt.images in ("in_place", "side_by_side", "side_by_side_in_text")
     question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
-    pictures = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
+    images = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
     options = ("red", "green", "blue") if task.prompt.option else ()
     hint = "a hint" if task.prompt.hint or task.prompt.hint_after else ""
-    return Sample("1", question, pictures, ("A",), options, hint), "an invented question"
+    return Sample("1", question, images, ("A",), options, hint), "an invented question"
 
 
 def _scored(task: TaskConfig) -> Iterator[str]:

@@ -14,7 +14,7 @@ examples:
   emma-eval report RUN --data /data/benchmarks --samples all
   emma-eval report RUN --figures figures                 PNG and SVG alone
 
-The page opens from disk and loads nothing from anywhere. Questions, expected answers and pictures come from the
+The page opens from disk and loads nothing from anywhere. Questions, expected answers and images come from the
 benchmarks' files below --data (the shipped suite is always at hand); without them it shows prompts and answers."""
 
 

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
     add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
-    add("--fast-preprocess", action="store_true", help="resize pictures faster, up to one grey level off the reference")
+    add("--fast-preprocess", action="store_true", help="resize images faster, up to one grey level off the reference")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")

@@ -1,4 +1,4 @@
-"""`show TASK`: one sample as the model will see it: picture, prompt, instruction, and the expected answer."""
+"""`show TASK`: one sample as the model will see it: image, prompt, instruction, and the expected answer."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, s
     same = len({request.images for request in requests}) == 1
     lines += _images(requests[0]) if same else []
     for request in requests:
-        which = f" of pass {request.round_id}" if len(requests) > 1 else ""
+        which = f" of pass {request.pass_index}" if len(requests) > 1 else ""
         lines += [] if same else _images(request, which)
         lines.append((f"prompt{which}", request.prompt))
-        if request.round_id == 0:
+        if request.pass_index == 0:
             lines.append(("instruction", request.instruction))
-    lines.append(("expected answer", " | ".join(sample.answers) or "held back by the benchmark"))
+    lines.append(("expected answer", " | ".join(sample.references) or "held back by the benchmark"))
     lines += [("category", sample.category)] if sample.category else []
     return lines
 

@@ -133,7 +133,7 @@ def _from_hub(task: TaskConfig, root: Path | None, found: bool, fetched: bool, m
 
 
 def _folders_of(samples: list[Sample], folders: Mapping[str, Path]) -> list[str]:
-    """The keys of the folders that pictures of the samples are in: a selection may leave some unused."""
+    """The keys of the folders that images of the samples are in: a selection may leave some unused."""
     used = {image.folder for sample in samples for image in sample.images if isinstance(image, ImageFile)}
     return [key for key, folder in folders.items() if folder in used]
 

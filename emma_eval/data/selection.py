@@ -30,4 +30,4 @@ def select_subset(samples: Sequence[Sample], limit: int | None, seed: int | None
 
 
 def _as_json(sample: Sample) -> str:
-    return f"[{_quoted(sample.id)}, [{', '.join(map(_quoted, sample.answers))}]]"
+    return f"[{_quoted(sample.id)}, [{', '.join(map(_quoted, sample.references))}]]"

@@ -25,7 +25,7 @@ class Status(NamedTuple):
 
 
 def status(task: TaskConfig, root: Path) -> Status:
-    """What is there. Reads names and sizes only; whether a folder holds every picture, `check` tells."""
+    """What is there. Reads names and sizes only; whether a folder holds every image, `check` tells."""
     if task.suite or not task.files:
         return Status("shipped", 0, "comes with a package")
     found, missing = locate_files(task, root)

@@ -1,7 +1,7 @@
-"""Pictures that are opened only when they are needed: a file, encoded bytes from a data set's row, or several in one.
+"""Images that are opened only when they are needed: a file, encoded bytes from a data set's row, or several in one.
 
-They open the picture in its own mode (the model converts to RGB) and raise SampleError when that fails, whatever the
-file or the row holds instead of a picture.
+They open the image in its own mode (the model converts to RGB) and raise SampleError when that fails, whatever the
+file or the row holds instead of an image.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from emma_eval.types import ImageSource
 
-LARGEST = 2**29  # bytes of an encoded picture
-MOST_PIXELS = 2 * 89_478_485  # of a picture, pasted or not: where Pillow too speaks of a decompression bomb
-_RUN_PROGRAMS = ("EPS", "WMF")  # formats that Pillow has another program draw: no picture may start one
+LARGEST = 2**29  # bytes of an encoded image
+MOST_PIXELS = 2 * 89_478_485  # of an image, pasted or not: where Pillow too speaks of a decompression bomb
+_RUN_PROGRAMS = ("EPS", "WMF")  # formats that Pillow has another program draw: no image may start one
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A picture on disk. Folder and name are joined late: a benchmark has hundreds of thousands of them."""
+    """An image on disk. Folder and name are joined late: a benchmark has hundreds of thousands of them."""
 
     folder: Path
     name: str  # relative to the folder, checked by the reader not to leave it
@@ -54,7 +54,7 @@ class ImageFile:
             return False
 
     def open(self) -> Image:
-        """The decoded picture. Raises SampleError naming the file."""
+        """The decoded image. Raises SampleError naming the file."""
         try:
             require_inside(self.path)
             data = read_bytes(self.path, LARGEST)
@@ -71,15 +71,15 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageBytes:
-    """A picture held in a row of a data set; `load` fetches its encoded bytes (PNG, JPEG, ...)."""
+    """An image held in a row of a data set; `load` fetches its encoded bytes (PNG, JPEG, ...)."""
 
     label: str
     load: Callable[[], bytes] = field(repr=False)
-    known_as: str = ""  # where several rows hold one picture
+    known_as: str = ""  # where several rows hold one image
 
     @property
     def name(self) -> str:
-        """The picture's own name if it is known, else the row's."""
+        """The image's own name if it is known, else the row's."""
         return self.known_as or self.label
 
     def exists(self) -> bool:
@@ -90,17 +90,17 @@ class ImageBytes:
             return False
 
     def open(self) -> Image:
-        """The decoded picture. Raises SampleError naming the row."""
+        """The decoded image. Raises SampleError naming the row."""
         try:
             data = self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
-            raise SampleError(f"{self.label}: the picture's data cannot be read: {why(error)}") from error
+            raise SampleError(f"{self.label}: the image's data cannot be read: {why(error)}") from error
         return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Several pictures pasted into one from left to right, top edges aligned on black, as EMMA's scripts do it."""
+    """Several images pasted into one from left to right, top edges aligned on black, as EMMA's scripts do it."""
 
     parts: tuple[ImageSource, ...]
 
@@ -119,25 +119,25 @@ class SideBySide:
         return all(part.exists() for part in self.parts)
 
     def open(self) -> Image:
-        """The pasted picture, in RGB. Raises SampleError naming the part that cannot be read, or all if too large."""
+        """The pasted image, in RGB. Raises SampleError naming the part that cannot be read, or all if too large."""
         from PIL import Image
 
-        pictures: list[Image.Image] = []
+        images: list[Image.Image] = []
         width = height = 0
         for part in self.parts:
-            picture = part.open()
-            width, height = width + picture.width, max(height, picture.height)
+            image = part.open()
+            width, height = width + image.width, max(height, image.height)
             if width * height > MOST_PIXELS:
                 raise SampleError(
-                    f"{part.label}: {len(self.parts)} pictures side by side are too large: the first "
-                    f"{len(pictures) + 1} make {width:,} x {height:,} pixels, and {MOST_PIXELS:,} are the most"
+                    f"{part.label}: {len(self.parts)} images side by side are too large: the first "
+                    f"{len(images) + 1} make {width:,} x {height:,} pixels, and {MOST_PIXELS:,} are the most"
                 )
-            pictures.append(picture.convert("RGB"))
+            images.append(image.convert("RGB"))
         canvas = Image.new("RGB", (width, height))
         left = 0
-        for picture in pictures:
-            canvas.paste(picture, (left, 0))
-            left += picture.width
+        for image in images:
+            canvas.paste(image, (left, 0))
+            left += image.width
         return canvas
 
 

@@ -1,6 +1,6 @@
 """The loop between a benchmark's requests and a model: no request is lost, whatever fails.
 
-A picture that cannot be read fails its own requests alone; when the GPU's memory runs out, the batch is halved and
+An image that cannot be read fails its own requests alone; when the GPU's memory runs out, the batch is halved and
 asked again.
 """
 
@@ -21,7 +21,7 @@ from emma_eval.types import Generation, ImageSource, Model, Request, Response
 from emma_eval.utils.cpu import usable_cpus
 
 BATCHES_AHEAD = 3
-MOST_LOOKERS = 8  # threads; one decodes and resizes more pictures than a GPU looks at, but a burst wants more
+MOST_LOOKERS = 8  # threads; one decodes and resizes more images than a GPU looks at, but a burst wants more
 Answered = tuple[int, Response]  # the request's number, and its response
 Looked = Mapping[ImageSource, Future[Any]]
 
@@ -45,14 +45,14 @@ def answer(
         plan = Planner(model, requests, budget, sharing)
         before: Looked = {}
         waiting = time.perf_counter()
-        for step, pictures in ahead(_looked_at(model, plan, lookers), planner, BATCHES_AHEAD):
+        for step, images in ahead(_looked_at(model, plan, lookers), planner, BATCHES_AHEAD):
             if isinstance(step, Failure):
                 yield step.number, _failure(step.request, step.seconds, step.reason)
                 continue
-            seen, broken = _collect(pictures)
+            seen, broken = _collect(images)
             usage.waiting_seconds += time.perf_counter() - waiting
-            usage.pictures += len(pictures.keys() - before.keys())
-            before = pictures
+            usage.images += len(images.keys() - before.keys())
+            before = images
             batch, failures = _set_aside(model, step, broken) if broken else (step, [])
             yield from failures
             yield from _generate(model, batch, seen, budget, usage)
@@ -61,7 +61,7 @@ def answer(
 
 
 def _looked_at(model: Model, plan: Planner, pool: Executor) -> Iterator[tuple[Batch | Failure, Looked]]:
-    """Every step with its pictures, on which the pool has set to work; those of the batch before are there already."""
+    """Every step with its images, on which the pool has set to work; those of the batch before are there already."""
     before: Looked = {}
     for step in plan:
         if isinstance(step, Failure):
@@ -72,10 +72,10 @@ def _looked_at(model: Model, plan: Planner, pool: Executor) -> Iterator[tuple[Ba
         yield step, before
 
 
-def _collect(pictures: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource, str]]:
+def _collect(images: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource, str]]:
     """What was seen, and why the others could not be."""
     seen, broken = {}, {}
-    for image, future in pictures.items():
+    for image, future in images.items():
         try:
             seen[image] = future.result()
         except SampleError as error:
@@ -84,7 +84,7 @@ def _collect(pictures: Looked) -> tuple[dict[ImageSource, Any], dict[ImageSource
 
 
 def _set_aside(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) -> tuple[Batch, list[Answered]]:
-    """The batch without requests that show a broken picture, and their failures."""
+    """The batch without requests that show a broken image, and their failures."""
     kept: list[Lot] = []
     failures = []
     for lot in batch:
@@ -100,7 +100,7 @@ def _set_aside(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) ->
 
 
 def _generate(
-    model: Model, batch: Batch, pictures: Mapping[ImageSource, Any], budget: Budget, usage: Usage
+    model: Model, batch: Batch, images: Mapping[ImageSource, Any], budget: Budget, usage: Usage
 ) -> Iterator[Answered]:
     """The answers of a batch; in parts where the whole does not fit into memory."""
     parts: list[Batch] = [batch] if batch else []
@@ -108,7 +108,7 @@ def _generate(
         part = parts.pop()
         start = time.perf_counter()
         try:
-            generations = model.generate([lot.row for lot in part], pictures)
+            generations = model.generate([lot.row for lot in part], images)
         except Exception as error:
             if not _out_of_memory(error):
                 raise
@@ -180,7 +180,7 @@ def _response(job: Job, generation: Generation, seconds: float) -> Response:
         return replace(_failure(job.request, seconds, generation.error or "the model failed"), prompt_cut=cut)
     return Response(
         sample_id=job.request.sample_id,
-        round_id=job.request.round_id,
+        pass_index=job.request.pass_index,
         prompt=job.request.prompt,
         instruction=job.request.instruction,
         text=generation.text,
@@ -194,7 +194,7 @@ def _response(job: Job, generation: Generation, seconds: float) -> Response:
 def _failure(request: Request, seconds: float, reason: str) -> Response:
     return Response(
         sample_id=request.sample_id,
-        round_id=request.round_id,
+        pass_index=request.pass_index,
         prompt=request.prompt,
         instruction=request.instruction,
         text=None,

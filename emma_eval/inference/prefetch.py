@@ -1,4 +1,4 @@
-"""Work that runs ahead of the device, in threads: the next batches are planned and their pictures decoded meanwhile.
+"""Work that runs ahead of the device, in threads: the next batches are planned and their images decoded meanwhile.
 
 Threads are enough: Pillow lets others run while it decodes and resizes.
 """

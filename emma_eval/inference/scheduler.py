@@ -1,7 +1,7 @@
-"""Requests into batches: one queue for all tasks, the longest first, what shares a picture side by side.
+"""Requests into batches: one queue for all tasks, the longest first, what shares an image side by side.
 
 Rows of similar length pad little; with the longest first, memory runs out early rather than late. Requests about the
-same picture are read together, so that the model can compute once what they share.
+same image are read together, so that the model can compute once what they share.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Lot:
 
     @property
     def images(self) -> list[ImageSource]:
-        """The distinct pictures that the row shows."""
+        """The distinct images that the row shows."""
         return list(dict.fromkeys(image for job in self.jobs for image in job.request.images))
 
 
@@ -106,8 +106,8 @@ class Planner:
                 prompts = [job.prompt for jobs in groups for job in jobs]
                 self.prefix = self.model.common_start(prompts) if self.sharing else ()
             lots = [sorted(self._lots(jobs), key=_tokens, reverse=True) for jobs in groups if jobs]
-            lots.sort(key=lambda of_one_picture: of_one_picture[0].row.tokens, reverse=True)
-            waiting += [lot for of_one_picture in lots for lot in of_one_picture]
+            lots.sort(key=lambda of_one_image: of_one_image[0].row.tokens, reverse=True)
+            waiting += [lot for of_one_image in lots for lot in of_one_image]
             while (count := self.budget.take(waiting)) < len(waiting):
                 yield tuple(waiting[:count])
                 del waiting[:count]
@@ -117,7 +117,7 @@ class Planner:
             del waiting[:count]
 
     def _windows(self) -> Iterator[list[list[int]]]:
-        """Numbers of requests, those on the same pictures together, the longest first, some hundred at a time."""
+        """Numbers of requests, those on the same images together, the longest first, some hundred at a time."""
         together: dict[object, list[int]] = {}
         for number, request in enumerate(self.requests):
             together.setdefault(request.images or number, []).append(number)
@@ -132,7 +132,7 @@ class Planner:
         yield window
 
     def _length(self, numbers: Sequence[int]) -> tuple[int, int]:
-        """What orders requests before they are tokenised: pictures weigh more than any text."""
+        """What orders requests before they are tokenised: images weigh more than any text."""
         return len(self.requests[numbers[0]].images), max(len(self.requests[number].prompt) for number in numbers)
 
     def _read(self, number: int) -> Job | Failure:
@@ -144,7 +144,7 @@ class Planner:
         return Job(number, request, prompt, time.perf_counter() - start)
 
     def _lots(self, jobs: Sequence[Job]) -> Iterator[Lot]:
-        """The rows of jobs on the same pictures. A row too long for a batch is read in halves."""
+        """The rows of jobs on the same images. A row too long for a batch is read in halves."""
         limit = (self.budget.requests or len(jobs)) if self.sharing else 1
         for start in range(0, len(jobs), limit):
             for lot in weave(self.model, jobs[start : start + limit], self.prefix or ()):

@@ -1,4 +1,4 @@
-"""What answering took: tokens asked for and computed, pictures, time spent computing and waiting."""
+"""What answering took: tokens asked for and computed, images, time spent computing and waiting."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Usage:
     padding_tokens: int = 0  # computed beside those, to make the rows of a batch alike
     new_tokens: int = 0
     batches: int = 0
-    pictures: int = 0  # decoded, resized and cropped
+    images: int = 0  # decoded, resized and cropped
     computing_seconds: float = 0.0  # the device at work
-    waiting_seconds: float = 0.0  # the device waiting for pictures and prompts
+    waiting_seconds: float = 0.0  # the device waiting for images and prompts
     memory_shortages: int = 0  # batches that did not fit and were halved
 
     def __str__(self) -> str:
@@ -25,7 +25,7 @@ class Usage:
         shortages = f"; memory ran out {self.memory_shortages} times" if self.memory_shortages else ""
         return (
             f"{self.prompt_tokens:,} prompt tokens asked, {self.computed_tokens:,} computed{fewer}; "
-            f"{self.pictures:,} pictures; device idle {self.idle_share:.0%}{shortages}"
+            f"{self.images:,} images; device idle {self.idle_share:.0%}{shortages}"
         )
 
     @property

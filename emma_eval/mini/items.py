@@ -26,7 +26,7 @@ class Item:
     options: tuple[str, ...] = ()
     hint: str = ""
     kind: str = ""  # the kind of question, or the benchmark's own category
-    scene: Scene | None = None  # None: asked without a picture
+    scene: Scene | None = None  # None: asked without an image
 
     @property
     def letter(self) -> str:
@@ -59,7 +59,7 @@ def gqa(rng: random.Random, scene: Scene) -> Item:
 
 
 def vizwiz(rng: random.Random, scene: Scene) -> Item:
-    """VizWiz: what a blind photographer asks; a blurred picture answers nothing."""
+    """VizWiz: what a blind photographer asks; a blurred image answers nothing."""
     if scene.blurred:
         text = rng.choice((ask.color, ask.shape, ask.count))
         question = first_possible(rng, scene, (text, ask.count))
@@ -68,14 +68,14 @@ def vizwiz(rng: random.Random, scene: Scene) -> Item:
 
 
 def scienceqa(rng: random.Random, scene: Scene) -> Item:
-    """ScienceQA with a picture: two to four options, a hint now and then."""
+    """ScienceQA with an image: two to four options, a hint now and then."""
     question = first_possible(rng, scene, OPTION_KINDS)
-    hint = "Look at the shapes in the picture." if rng.random() < 0.3 else ""
+    hint = "Look at the shapes in the image." if rng.random() < 0.3 else ""
     return _with_options(rng, question, scene, rng.randint(2, 4), hint)
 
 
 def scienceqa_text(rng: random.Random) -> Item:
-    """ScienceQA without a picture: the hint holds the answer."""
+    """ScienceQA without an image: the hint holds the answer."""
     owners = rng.sample(OWNERS, rng.randint(2, 3))
     names = rng.sample(ask.all_names(), len(owners))
     hint = " ".join(f"{owner} has a {name}." for owner, name in zip(owners, names, strict=True))
@@ -92,7 +92,7 @@ def choice(rng: random.Random, scene: Scene) -> Item:
 
 
 def mme_pair(rng: random.Random, scene: Scene, subtask: str) -> tuple[Item, Item]:
-    """MME: two questions about one picture, the first with the answer Yes, the second with No."""
+    """MME: two questions about one image, the first with the answer Yes, the second with No."""
     found: dict[str, Question] = {}
     while len(found) < 2:
         question = first_possible(rng, scene, (MME_KINDS[subtask],))
@@ -113,7 +113,7 @@ def pope(rng: random.Random, scene: Scene) -> Item:
 
 
 def caption(scene: Scene) -> Item:
-    """The picture in one sentence, from the top left to the bottom right."""
+    """The image in one sentence, from the top left to the bottom right."""
     things = sorted(scene.things, key=lambda thing: (thing.row, thing.column))
     sentence = " and ".join(f"a {thing.name}" for thing in things)
     return Item("Provide a one-sentence caption for the provided image.", sentence, kind="caption", scene=scene)

@@ -150,7 +150,7 @@ def present_name(rng: random.Random, scene: Scene) -> str:
 
 
 def absent_name(rng: random.Random, scene: Scene) -> str:
-    """A name that no thing of the scene has; half the time, where possible, both its words occur in the picture."""
+    """A name that no thing of the scene has; half the time, where possible, both its words occur in the image."""
     held = {thing.name for thing in scene.things}
     near = sorted({f"{a.color} {b.shape}" for a in scene.things for b in scene.things} - held)
     if near and rng.random() < 0.5:

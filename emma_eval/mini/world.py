@@ -1,7 +1,7 @@
 """The small world: coloured shapes on a 4 x 4 grid, drawn from a seed.
 
-A Scene is data and the picture is a function of it, so that every question about the picture has a computed truth.
-The grid is laid so that each object's centre falls inside one 16 px patch of the 96 px picture that the model sees.
+A Scene is data and the image is a function of it, so that every question about the image has a computed truth.
+The grid is laid so that each object's centre falls inside one 16 px patch of the 96 px image that the model sees.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COLORS = {
 SIZES = {"small": 24, "large": 40}  # diameters in pixels
 GRID = 4
 CELL = 48
-SIDE = GRID * CELL  # the picture is SIDE x SIDE
+SIDE = GRID * CELL  # the image is SIDE x SIDE
 JITTER = 4
 SUPERSAMPLING = 2
 BLUR_RADIUS = 28  # wider than half an object: nothing can be told apart
@@ -60,13 +60,13 @@ class Thing:
 
     @property
     def place(self) -> str:
-        """The quarter of the picture that it stands in: `top left`."""
+        """The quarter of the image that it stands in: `top left`."""
         return f"{'top' if self.row < GRID // 2 else 'bottom'} {'left' if self.column < GRID // 2 else 'right'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture before it is drawn. No two things of a scene share a name."""
+    """An image before it is drawn. No two things of a scene share a name."""
 
     things: tuple[Thing, ...]
     background: tuple[int, int, int]
@@ -92,15 +92,15 @@ def blurred(scene: Scene) -> Scene:
 
 
 def draw(scene: Scene) -> Image:
-    """The picture: RGB, SIDE x SIDE, the same bytes for the same scene."""
+    """The image: RGB, SIDE x SIDE, the same bytes for the same scene."""
     from PIL import Image, ImageDraw, ImageFilter
 
     canvas = Image.new("RGB", (SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING), scene.background)
     pen = ImageDraw.Draw(canvas)
     for thing in scene.things:
         pen.polygon(outline(thing, SUPERSAMPLING), fill=COLORS[thing.color])
-    picture = canvas.reduce(SUPERSAMPLING)
-    return picture.filter(ImageFilter.GaussianBlur(BLUR_RADIUS)) if scene.blurred else picture
+    image = canvas.reduce(SUPERSAMPLING)
+    return image.filter(ImageFilter.GaussianBlur(BLUR_RADIUS)) if scene.blurred else image
 
 
 def outline(thing: Thing, scale: int) -> list[tuple[float, float]]:

@@ -57,7 +57,7 @@ def load_model(
 
     `device`: a torch device, or None / "auto" for a GPU if there is one. `dtype`: float32, float16, bfloat16, or
     None / "auto" for float32 on a CPU and the checkpoint's own half precision on a GPU. `fast_preprocess`: resize
-    pictures by PyTorch instead of Pillow, up to one level off the reference. Raises UserError for everything that can
+    images by PyTorch instead of Pillow, up to one level off the reference. Raises UserError for everything that can
     be wrong with a name, a folder or a checkpoint.
     """
     if model_plugin(name_or_path):

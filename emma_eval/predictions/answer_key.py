@@ -26,8 +26,8 @@ _BEFORE = {("filtered_resps", "resps"): "filtered_resps"}
 _MATHVISTA = ("response", "extraction")
 # What may stand beside an `answer` that is an answer; anything else, and it may be the benchmark's own file.
 _COMPANIONS = frozenset(ID_KEYS) | {
-    REFERENCE, TEXT, "question", "prompt", "category", "task", "round", "round_id", "model_id", "answer_id", "metadata",
-    "label", "question_type", "answer_type", "error", "instruction", "tokens", "seconds",
+    REFERENCE, TEXT, "question", "prompt", "category", "task", "round", "pass_index", "round_id", "model_id",
+    "answer_id", "metadata", "label", "question_type", "answer_type", "error", "instruction", "tokens", "seconds",
 }  # fmt: skip
 
 

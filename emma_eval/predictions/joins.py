@@ -51,7 +51,7 @@ class Passes:
 
 def told_pass(row: AnswerRow) -> int:
     """The pass that a row tells beside its id, 0 if none. Raises ValueError for what is no whole number."""
-    for name in ("round_id", "round"):
+    for name in ("round_id", "pass_index", "round"):
         if name in row.cells:
             text = row.text(name)
             if not text.isdecimal() or len(text) > 9:

@@ -98,7 +98,7 @@ def _collected(
 
 
 def _named(row: AnswerRow) -> str:
-    """A row's id and question for a message: LLaVA's ids of MME and TextVQA name the picture alone."""
+    """A row's id and question for a message: LLaVA's ids of MME and TextVQA name the image alone."""
     texts = asked(row)
     question = f" (its {texts[0][0]}: {shown(texts[0][1])})" if texts else ""
     return (repr(row.name[:40]) if row.name else "no id that can be read") + question

@@ -35,7 +35,7 @@ _NO_CHOICES: Mapping[str, str] = {}
 def render_prompt(question: str, suffix: str | None, has_image: bool | int, template: str = "vicuna_v1") -> str:
     """The complete prompt: one image marker a line, the question, the suffix on lines of its own.
 
-    `question` holds options and hint already. `has_image` may be the number of pictures. Raises UserError for an
+    `question` holds options and hint already. `has_image` may be the number of images. Raises UserError for an
     unknown template.
     """
     if template not in TEMPLATES:
@@ -63,11 +63,11 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
     """
     prompt = task.prompt
     for sample in samples:
-        for round_id, choices in enumerate(shown_choices(task, sample)):
+        for pass_index, choices in enumerate(shown_choices(task, sample)):
             question, message, images = _compose(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
-                round_id=round_id,
+                pass_index=pass_index,
                 prompt=writable(render_prompt(message, _suffix(prompt, choices), False, template)),
                 instruction=writable(instruction_of(question, prompt.instruction)),
                 images=tuple(map(Unpadded, images)) if prompt.padding == "none" else images,
@@ -78,7 +78,7 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
 def _compose(
     prompt: PromptConfig, sample: Sample, choices: Mapping[str, str]
 ) -> tuple[str, str, tuple[ImageSource, ...]]:
-    """(question for CLIP, message with image markers, images in the markers' order); see PicturePlaces."""
+    """(question for CLIP, message with image markers, images in the markers' order); see ImagePlaces."""
     if prompt.images == "side_by_side":
         sample = replace(sample, images=side_by_side(sample.images))
     elif prompt.images == "side_by_side_in_text":

@@ -1,6 +1,6 @@
-"""Where a question's pictures go: before it, where its text points at them, or pasted into one.
+"""Where a question's images go: before it, where its text points at them, or pasted into one.
 
-Benchmarks with several pictures point at them by `<image>` (MuirBench) or `<image 1>` (MMMU) in question and options.
+Benchmarks with several images point at them by `<image>` (MuirBench) or `<image 1>` (MMMU) in question and options.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from emma_eval.types import IMAGE_MARKER, ImageSource, Sample
 _POINTER = re.compile(r"<image(?: (\d+))?>")
 
 
-def markers(pictures: int) -> str:
-    """One image marker a line, as many as there are pictures."""
-    return f"{IMAGE_MARKER}\n" * pictures
+def markers(images: int) -> str:
+    """One image marker a line, as many as there are images."""
+    return f"{IMAGE_MARKER}\n" * images
 
 
 def pasted(sample: Sample, choices: Mapping[str, str]) -> tuple[Sample, Mapping[str, str]]:
@@ -40,10 +40,10 @@ def side_by_side(images: tuple[ImageSource, ...]) -> tuple[ImageSource, ...]:
 
 
 def in_place(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple[ImageSource, ...]]:
-    """The text with a marker where it first points at a picture, and the pictures in the markers' order.
+    """The text with a marker where it first points at an image, and the images in the markers' order.
 
-    Pictures that the text does not point at come before it, one a line. `<image>` points at the next picture,
-    `<image 2>` at the second; what points at no picture, or at one that stands already, stays as it is.
+    Images that the text does not point at come before it, one a line. `<image>` points at the next image,
+    `<image 2>` at the second; what points at no image, or at one that stands already, stays as it is.
     """
     waiting = dict(enumerate(images, 1))
     placed: list[ImageSource] = []

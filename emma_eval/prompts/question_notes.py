@@ -35,7 +35,7 @@ def release_of(task: TaskConfig, samples: Iterable[Sample]) -> str:
 def questions_digest(samples: Iterable[Sample]) -> str:
     """SHA-256 over what is asked of which image, and the answers, in no order: files and hub rows agree in it."""
     lines = sorted(
-        json.dumps([sample.category, str(sample.meta.get("image", "")), sample.question, *sample.answers])
+        json.dumps([sample.category, str(sample.meta.get("image", "")), sample.question, *sample.references])
         for sample in samples
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -52,7 +52,7 @@ def without_right_option(task: TaskConfig, samples: Iterable[Sample]) -> tuple[s
 
 def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:
     """Whether a pass does not show the letter that is right in it. A truth that is no letter is not looked for."""
-    truth = sample.answers[0] if len(sample.answers) == 1 else ""
+    truth = sample.references[0] if len(sample.references) == 1 else ""
     if len(truth) != 1 or truth not in ascii_uppercase or truth in sample.options:
         return False
     if task.circular and "passes" in sample.meta:

@@ -19,7 +19,7 @@ class Asking:
     protocol: str
     complete: bool
     samples: int
-    truth: str  # hash over sample ids and expected answers
+    reference_digest: str  # SHA-256 over sample ids and references
     config: str  # hash over the task file
     wording: str = ""  # the model family whose wording was asked for instead of the model's own
     prompts: str = ""  # hash over the prompts, where models of one template and wording were sent different ones
@@ -34,7 +34,7 @@ DETAILS: tuple[Callable[[Asking], str], ...] = (
     lambda one: f"task {one.task}",
     lambda one: counted(one.samples, "question"),
     lambda one: f"wording of {one.wording}" if one.wording else "the models' own wording",
-    lambda one: f"samples {one.truth[:HASH]}",
+    lambda one: f"samples {one.reference_digest[:HASH]}",
     lambda one: f"task file {one.config[:HASH]}",
     lambda one: f"prompts {one.prompts[:HASH]}",
 )
@@ -48,7 +48,7 @@ def askings(tasks: Sequence[TaskScores]) -> list[Asking]:
             protocol=one.protocol,
             complete=one.complete,
             samples=one.counts.samples,
-            truth=one.asked.truth,
+            reference_digest=one.asked.reference_digest,
             config=one.asked.config,
             wording=one.asked.wording,
         )

@@ -42,7 +42,7 @@ def comparison_table(
         key="comparison",
         title=f"{names[1]} against {names[0]}",
         corner="Task",
-        headings=tuple(Heading((head,), "unranked") for head in heads),
+        headings=tuple(Heading((head,), None) for head in heads),
         rows=tuple(rows),
         notes=tuple(notes),
     )
@@ -68,7 +68,7 @@ def flip_lines(comparison: TaskComparison, limit: int) -> list[str]:
 def flip_line(flip: Flip) -> str:
     """One flipped sample."""
     before, after = flip.first, flip.second
-    return f"{before.id}: {before.read_as!r} ({before.value:.2g}) -> {after.read_as!r} ({after.value:.2g})"
+    return f"{before.id}: {before.parsed_answer!r} ({before.score:.2g}) -> {after.parsed_answer!r} ({after.score:.2g})"
 
 
 def as_json(
@@ -99,7 +99,7 @@ def pair_record(pair: Paired) -> dict[str, Any]:
     """One metric, in its own unit."""
     metric = pair.metric
     return {
-        **{name: getattr(metric, name) for name in ("name", "group", "category", "unit", "better")},
+        **{name: getattr(metric, name) for name in ("name", "group", "category", "unit", "higher_is_better")},
         "first": pair.first,
         "second": pair.second,
         "difference": pair.difference,
@@ -114,6 +114,6 @@ def flip_record(flip: Flip) -> dict[str, Any]:
     """One sample."""
     return {
         "id": flip.first.id,
-        "first": {"read_as": flip.first.read_as, "value": flip.first.value},
-        "second": {"read_as": flip.second.read_as, "value": flip.second.value},
+        "first": {"parsed_answer": flip.first.parsed_answer, "score": flip.first.score},
+        "second": {"parsed_answer": flip.second.parsed_answer, "score": flip.second.score},
     }

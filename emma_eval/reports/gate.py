@@ -22,7 +22,7 @@ def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
         key="regression",
         title=f"{names[1]} against the baseline {names[0]}",
         corner="Task",
-        headings=tuple(Heading((head,), "unranked") for head in HEADS),
+        headings=tuple(Heading((head,), None) for head in HEADS),
         rows=tuple(Row(finding.task, _cells(finding)) for finding in result.findings),
         notes=tuple(f"{name}: not in the baseline, so nothing is said of it" for name in result.new),
     )

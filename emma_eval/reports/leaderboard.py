@@ -12,7 +12,7 @@ from emma_eval.reports.measured import ColumnKey, Value, heading_of, key_of, mea
 from emma_eval.reports.measured_rows import MeasuredRow, measured_rows
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
-from emma_eval.reports.tables import Better, Cell, Footnotes, Row, Table, format_value, with_places
+from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
 from emma_eval.results.scores import ScoredRun, TaskScores
 from emma_eval.utils.text import counted
 
@@ -64,7 +64,7 @@ class _Builder:
 
     def table(self) -> Table:
         """The finished table; without rows if nothing belongs in it."""
-        headings = tuple(heading_of(key, self._better(key)) for key in self.keys)
+        headings = tuple(heading_of(key, self._higher_is_better(key)) for key in self.keys)
         rows = [
             Row(self.published.name_of(model), tuple(self._published_cell(model, key) for key in self.keys))
             for model in self.published.rows
@@ -84,11 +84,11 @@ class _Builder:
             records=tuple(self.records),
         )
 
-    def _better(self, key: ColumnKey) -> Better:
+    def _higher_is_better(self, key: ColumnKey) -> bool | None:
         """As the declared column says, or the metric measured in a column of its own."""
         if key in self.columns:
-            return self.columns[key].better
-        return next(row.values[key].metric.better for row in self.measured if key in row.values)
+            return self.columns[key].higher_is_better
+        return next(row.values[key].metric.higher_is_better for row in self.measured if key in row.values)
 
     def _published_cell(self, model: str, key: ColumnKey) -> Cell:
         pick = self.picks.get((model, key))
@@ -151,7 +151,7 @@ def disagreement(pick: Pick, published: Published, metric: str) -> str:
 def provenance(value: Value) -> str:
     """How a measured number came about."""
     standing = f"set apart: {value.apart}" if value.apart else UNPROVEN
-    fast = "; pictures resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
+    fast = "; images resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
     what = f"task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}"
     return f"measured: {what}{fast}; {standing}"
 

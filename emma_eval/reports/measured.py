@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emma_eval.reports.published import Column
-from emma_eval.reports.tables import Better, Cell, Heading, as_percent, format_interval, format_value
+from emma_eval.reports.tables import Cell, Heading, as_percent, format_interval, format_value
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 
 
@@ -35,9 +35,9 @@ def key_of(column: Column) -> ColumnKey:
     return ColumnKey(column.table, column.benchmark, column.split, column.metric)
 
 
-def heading_of(key: ColumnKey, better: Better) -> Heading:
+def heading_of(key: ColumnKey, higher_is_better: bool | None) -> Heading:
     """The head of a column."""
-    return Heading((key.benchmark, key.split, key.metric), better)
+    return Heading((key.benchmark, key.split, key.metric), higher_is_better)
 
 
 def measured_cell(metric: MetricRecord, marks: tuple[str, ...]) -> Cell:

@@ -13,7 +13,7 @@ from statistics import fmean
 from emma_eval.reports.asking import Asking, askings, told_apart
 from emma_eval.reports.measured import measured_cell, numbers
 from emma_eval.reports.placing import shipped_task
-from emma_eval.reports.tables import Better, Cell, Footnotes, Heading, Row, Table, format_value, with_places
+from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, format_value, with_places
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun, TaskScores
 from emma_eval.utils.text import counted
@@ -61,7 +61,7 @@ def _words(title: str, asking: Asking) -> tuple[str, ...]:
 
 def _scores_table(suite: _Suite) -> Table:
     headings = tuple(
-        Heading((title, task.metric.replace("_", " "), *more), _better(task))
+        Heading((title, task.metric.replace("_", " "), *more), _higher_is_better(task))
         for asking, task in suite.columns.items()
         for title, *more in (suite.title(asking),)
     )
@@ -100,12 +100,12 @@ def _baseline_table(suite: _Suite) -> Table:
     per_model = [
         heading
         for name in suite.names
-        for heading in (Heading((name, "accuracy"), "unranked"), Heading(("p", "better:worse"), "unranked"))
+        for heading in (Heading((name, "accuracy"), None), Heading(("p", "better:worse"), None))
     ]
     headings = (
-        Heading(("questions",), "unranked"),
-        Heading(("best", "constant", "answer"), "unranked"),
-        Heading(("its", "accuracy"), "unranked"),
+        Heading(("questions",), None),
+        Heading(("best", "constant", "answer"), None),
+        Heading(("its", "accuracy"), None),
         *per_model,
     )
     rows = []
@@ -160,9 +160,9 @@ def _percent(fraction: float) -> str:
     return format_value(fraction, "fraction")
 
 
-def _better(task: TaskScores) -> Better:
+def _higher_is_better(task: TaskScores) -> bool | None:
     metric = task.find(task.metric)
-    return metric.better if metric else "higher"
+    return metric.higher_is_better if metric else True
 
 
 def _record(model: str, suite: _Suite, asking: Asking, metric: str) -> dict[str, object]:

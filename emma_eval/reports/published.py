@@ -48,7 +48,7 @@ class Column(Entry):
     unit: Literal["percent", "points"]
     splits: tuple[str, ...]
     metrics: tuple[str, ...]
-    better: Literal["higher", "lower"] = "higher"
+    higher_is_better: bool = True
     measured: tuple[Measured, ...] = ()
 
 

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Better = Literal["higher", "lower", "unranked"]
-
 
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A column's head, one line each: benchmark, split, metric."""
 
     lines: tuple[str, ...]
-    better: Better = "higher"
+    higher_is_better: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def as_percent(value: float, unit: str) -> float:
 def with_places(headings: Sequence[Heading], rows: Sequence[Row]) -> tuple[Row, ...]:
     """Mark the best and the second of each column, as printed: equal texts share a place. One value wins nothing."""
     columns = [[row.cells[i] for row in rows] for i in range(len(headings))]
-    placed = [_placed(heading.better, cells) for heading, cells in zip(headings, columns, strict=True)]
+    placed = [_placed(heading.higher_is_better, cells) for heading, cells in zip(headings, columns, strict=True)]
     return tuple(replace(row, cells=tuple(column[i] for column in placed)) for i, row in enumerate(rows))
 
 
@@ -105,11 +103,11 @@ def transposed(table: Table) -> Table:
     return replace(table, corner="", headings=tuple(Heading((row.label,)) for row in table.rows), rows=rows)
 
 
-def _placed(better: Better, cells: Sequence[Cell]) -> list[Cell]:
-    if better == "unranked" or sum(cell.value is not None for cell in cells) < 2:
+def _placed(higher_is_better: bool | None, cells: Sequence[Cell]) -> list[Cell]:
+    if higher_is_better is None or sum(cell.value is not None for cell in cells) < 2:
         return list(cells)
     texts = {cell.text for cell in cells if cell.value is not None}
-    ranking = sorted(texts, key=float, reverse=better == "higher")
+    ranking = sorted(texts, key=float, reverse=higher_is_better)
     places: dict[str, Literal[1, 2]] = {ranking[0]: 1}
     if len(ranking) > 1:
         places[ranking[1]] = 2

@@ -38,7 +38,7 @@ def failures(runs: Sequence[ScoredRun]) -> str:
             heading = f"{label}, {task.name}: {len(task.failed)} failed, counted as wrong"
             lines += ["", f"### {escape_markdown(heading)}", ""]
             for sample in task.failed[:MAX_LISTED]:
-                rotation = f", pass {sample.round}" if sample.round else ""
+                rotation = f", pass {sample.pass_index}" if sample.pass_index else ""
                 lines.append(f"- {escape_markdown(f'{sample.id}{rotation}: {sample.reason}')}")
             if len(task.failed) > MAX_LISTED:
                 lines.append(f"- and {len(task.failed) - MAX_LISTED} more, listed in scores.json")

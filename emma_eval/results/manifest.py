@@ -6,9 +6,9 @@ differ is refused. What may change between sessions (versions, machine, batch si
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,10 +39,12 @@ class ModelFacts(Record):
 class TaskFacts(Record):
     """One task: how it is asked and scored, of which data."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"truth": "reference_digest"}
+
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
     protocol: str
-    data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; pictures are not hashed")
-    truth: str = Field(description="SHA-256 over sample ids and expected answers")
+    data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; images are not hashed")
+    reference_digest: str = Field(description="SHA-256 over sample ids and references")
     samples: int
     release: str = Field(default="", description="the official release that holds just these questions, where told")
     wording: str = Field(default="", description="the model family whose wording is used, of a task with several")
@@ -51,7 +53,7 @@ class TaskFacts(Record):
 
 
 class SettingsFacts(Record):
-    """The options that decide which samples are asked, and how their pictures are seen."""
+    """The options that decide which samples are asked, and how their images are seen."""
 
     limit: int | None
     seed: int | None
@@ -67,9 +69,9 @@ class UsageFacts(Record):
     padding_tokens: int = Field(description="computed beside those, to make the rows of a batch alike")
     new_tokens: int
     batches: int
-    pictures: int = Field(description="decoded, resized and cropped")
+    images: int = Field(description="decoded, resized and cropped")
     computing_seconds: float = Field(description="the device at work")
-    waiting_seconds: float = Field(description="the device waiting for pictures and prompts")
+    waiting_seconds: float = Field(description="the device waiting for images and prompts")
     idle_share: float = Field(description="waiting / (computing + waiting)")
     memory_shortages: int = Field(description="batches that did not fit into memory and were halved")
 
@@ -164,7 +166,7 @@ def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:
             yield f"the data file {file} of task {name} has changed"
     if old.wording and new.wording and old.wording != new.wording:
         yield f"the wording of task {name} was that of {old.wording} and is that of {new.wording} now"
-    if old.truth != new.truth or old.samples != new.samples:
+    if old.reference_digest != new.reference_digest or old.samples != new.samples:
         yield f"the samples of task {name} have changed ({old.samples:,} then, {new.samples:,} now)"
     if old.prompts and new.prompts and old.prompts != new.prompts:
         yield f"the prompts of task {name} have changed"

@@ -23,7 +23,7 @@ from emma_eval.utils.files import open_own, read_bytes
 Fields = Mapping[str, type | UnionType]
 FIELDS: Fields = {
     "id": str,
-    "round": int,
+    "pass_index": int,
     "prompt": str,
     "instruction": str,
     "text": str | None,
@@ -32,6 +32,7 @@ FIELDS: Fields = {
     "error": str | None,
 }
 ADDED: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: not known
+RENAMED = {"round": "pass_index"}  # keys of records written before
 MOST_SECONDS = 1e9
 SYNC_SECONDS = 2.0  # how much work a power cut may cost
 
@@ -40,7 +41,7 @@ def to_record(response: Response) -> dict[str, Any]:
     """The JSON object of a response."""
     return {
         "id": response.sample_id,
-        "round": response.round_id,
+        "pass_index": response.pass_index,
         "prompt": response.prompt,
         "instruction": response.instruction,
         "text": response.text,
@@ -61,10 +62,12 @@ def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
             raise TypeError(f"{name} is {value!r:.40}")
 
 
-def from_record(record: Mapping[str, Any]) -> Response:
+def from_record(record: Any) -> Response:
     """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
+    if not isinstance(record, dict):
+        raise TypeError("a JSON object is expected")
     absent: dict[str, Any] = dict.fromkeys(ADDED)
-    record = absent | dict(record)
+    record = absent | {RENAMED.get(key, key): value for key, value in record.items()}
     require_fields(record, {**FIELDS, **ADDED})
     if (record["text"] is None) == (record["error"] is None):
         raise ValueError("exactly one of text and error must be given")
@@ -72,11 +75,11 @@ def from_record(record: Mapping[str, Any]) -> Response:
         raise ValueError(f"finish_reason is {record['finish_reason']!r}")
     if record["finish_reason"] is not None and (record["finish_reason"] == "error") != (record["text"] is None):
         raise ValueError("finish_reason must be error where there is no text, and nowhere else")
-    if min(record["round"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MOST_SECONDS:
-        raise ValueError("round, tokens and seconds must be numbers from 0 on, of a size that can be")
+    if min(record["pass_index"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MOST_SECONDS:
+        raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a size that can be")
     return Response(
         sample_id=record["id"],
-        round_id=record["round"],
+        pass_index=record["pass_index"],
         prompt=record["prompt"],
         instruction=record["instruction"],
         text=record["text"],

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.scores import SCORES_FILE, TaskScores, read_scores
 from emma_eval.stats.combinations import COMBINATIONS
-from emma_eval.types import Better, Metric, Ratio, SampleScore, Scores, Status, Unit
+from emma_eval.types import Metric, Ratio, SampleScore, Scores, Status, Unit
 from emma_eval.utils.files import make_folder, write_atomic
 from emma_eval.utils.records import Record, compact_json, read_json_record
 
@@ -27,19 +27,34 @@ WRITTEN_BY_RUN = "the command that made the run writes it, without asking the mo
 
 Number = int | float  # whole ones are written without `.0`
 Column = tuple[Number, ...] | Literal["credit"]
-COPIED = ("name", "value", "n", "unit", "group", "category", "better", "scale", "combine", "bounded")  # of a Metric
+COPIED = (
+    "name",
+    "value",
+    "n",
+    "unit",
+    "group",
+    "category",
+    "higher_is_better",
+    "scale",
+    "aggregate",
+    "value_is_bounded",
+)  # of a Metric
 
 
 class RatioRecord(Record):
     """A ratio's columns; `places` is a number in the list `Evidence.places`, None for all samples."""
 
-    top: Column
-    bottom: tuple[Number, ...] | None = None
-    places: NonNegativeInt | None = None
+    renamed: ClassVar[Mapping[str, str]] = {"top": "numerator", "bottom": "denominator", "places": "sample_indices"}
+
+    numerator: Column
+    denominator: tuple[Number, ...] | None = None
+    sample_indices: NonNegativeInt | None = None
 
 
 class MetricParts(Record):
     """A metric, and the numbers of its ratios in the list `Evidence.ratios`."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"combine": "aggregate", "bounded": "value_is_bounded"}
 
     name: str
     value: float
@@ -47,26 +62,38 @@ class MetricParts(Record):
     unit: Unit
     group: str
     category: str
-    better: Better
+    higher_is_better: bool | None
     scale: float
-    combine: str
-    bounded: bool = True
+    aggregate: str
+    value_is_bounded: bool = True
     ratios: tuple[NonNegativeInt, ...] = Field(min_length=1)
 
-    @field_validator("combine")
+    @model_validator(mode="before")
     @classmethod
-    def _is_known(cls, combine: str) -> str:
-        if combine not in COMBINATIONS:
-            raise ValueError(f"{combine!r} is none of {', '.join(COMBINATIONS)}")
-        return combine
+    def _of_better(cls, content: Any) -> Any:
+        """Records written before say `better`: higher, lower or unranked."""
+        if not isinstance(content, dict) or "better" not in content:
+            return content
+        directions = {"higher": True, "lower": False, "unranked": None}
+        rest = {key: value for key, value in content.items() if key != "better"}
+        return rest | {"higher_is_better": directions.get(content["better"], content["better"])}
+
+    @field_validator("aggregate")
+    @classmethod
+    def _is_known(cls, aggregate: str) -> str:
+        if aggregate not in COMBINATIONS:
+            raise ValueError(f"{aggregate!r} is none of {', '.join(COMBINATIONS)}")
+        return aggregate
 
 
 class SampleColumns(Record):
     """The fields of all SampleScores, one list each."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"value": "score", "read_as": "parsed_answer"}
+
     id: tuple[str, ...]
-    value: tuple[Number, ...]
-    read_as: tuple[str, ...]
+    score: tuple[Number, ...]
+    parsed_answer: tuple[str, ...]
     status: tuple[Status, ...]
     cluster: tuple[str, ...]
 
@@ -74,17 +101,23 @@ class SampleColumns(Record):
 class Evidence(Record):
     """A task's scores, made of what each sample adds, with all that decides what they may be compared with."""
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "truth": "reference_digest",
+        "resampled": "cluster_unit",
+        "places": "sample_indices",
+    }
+
     schema_version: int = SCHEMA_VERSION
     task: str
     benchmark: str
     split: str
     protocol: str
     primary: str  # the task's primary metric
-    truth: str  # SHA-256 over sample ids and expected answers
+    reference_digest: str  # SHA-256 over sample ids and references
     config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
-    resampled: str
+    cluster_unit: str
     samples: SampleColumns
-    places: tuple[tuple[NonNegativeInt, ...], ...]
+    sample_indices: tuple[tuple[NonNegativeInt, ...], ...]
     ratios: tuple[RatioRecord, ...]
     metrics: tuple[MetricParts, ...]
 
@@ -135,7 +168,11 @@ def read_run(run: Path) -> list[TaskEvidence]:
 
 def _require_agreement(task: TaskScores, evidence: Evidence, path: Path) -> None:
     """Raise UserError unless the evidence is of the scores that tables show: else two commands tell two numbers."""
-    agree = (task.name, task.protocol, task.asked.truth) == (evidence.task, evidence.protocol, evidence.truth)
+    agree = (task.name, task.protocol, task.asked.reference_digest) == (
+        evidence.task,
+        evidence.protocol,
+        evidence.reference_digest,
+    )
     for metric in evidence.metrics:
         shown = task.find(metric.name, metric.group, metric.category)
         agree = agree and shown is not None and shown.value == metric.value
@@ -148,27 +185,27 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
     metrics = [metric for metric in scores.metrics if metric.ratios and metric.unit != "count"]
     ratios = {id(ratio): ratio for metric in metrics for ratio in metric.ratios}
     number = {key: place for place, key in enumerate(ratios)}
-    chosen = dict.fromkeys(tuple(ratio.places) for ratio in ratios.values() if ratio.places is not None)
+    chosen = dict.fromkeys(tuple(ratio.sample_indices) for ratio in ratios.values() if ratio.sample_indices is not None)
     choices = {places: place for place, places in enumerate(chosen)}
     samples = scores.samples
-    earned = [sample.value for sample in samples]
+    earned = [sample.score for sample in samples]
     return Evidence(
         task=task.name,
         benchmark=task.benchmark,
         split=task.split,
         protocol=task.protocol,
         primary=task.metric,
-        truth=facts.truth,
+        reference_digest=facts.reference_digest,
         config=facts.config,
-        resampled=scores.resampled,
+        cluster_unit=scores.cluster_unit,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),
-            value=_short(earned),
-            read_as=tuple(sample.read_as for sample in samples),
+            score=_short(earned),
+            parsed_answer=tuple(sample.parsed_answer for sample in samples),
             status=tuple(sample.status for sample in samples),
             cluster=tuple(sample.cluster for sample in samples),
         ),
-        places=tuple(choices),
+        sample_indices=tuple(choices),
         ratios=tuple(_pack_ratio(ratio, choices, earned) for ratio in ratios.values()),
         metrics=tuple(
             MetricParts(**{name: getattr(m, name) for name in COPIED}, ratios=tuple(number[id(r)] for r in m.ratios))
@@ -182,11 +219,11 @@ def unpack(record: Evidence, where: Path) -> TaskEvidence:
     try:
         columns = (getattr(record.samples, name) for name in SampleColumns.model_fields)
         samples = tuple(
-            SampleScore(id_, float(value), read_as, status, cluster)
-            for id_, value, read_as, status, cluster in zip(*columns, strict=True)
+            SampleScore(id_, float(score), parsed_answer, status, cluster)
+            for id_, score, parsed_answer, status, cluster in zip(*columns, strict=True)
         )
-        earned = [sample.value for sample in samples]
-        ratios = [_unpack_ratio(ratio, record.places, earned) for ratio in record.ratios]
+        earned = [sample.score for sample in samples]
+        ratios = [_unpack_ratio(ratio, record.sample_indices, earned) for ratio in record.ratios]
         metrics = tuple(
             Metric(
                 **{name: getattr(metric, name) for name in COPIED},
@@ -196,25 +233,25 @@ def unpack(record: Evidence, where: Path) -> TaskEvidence:
         )
     except (IndexError, ValueError) as error:
         raise UserError(f"{where}: the parts of task {record.task} do not fit together ({error})") from None
-    return TaskEvidence(record, Scores(metrics, samples, resampled=record.resampled))
+    return TaskEvidence(record, Scores(metrics, samples, cluster_unit=record.cluster_unit))
 
 
 def _pack_ratio(ratio: Ratio, choices: Mapping[tuple[int, ...], int], earned: Sequence[float]) -> RatioRecord:
-    places = None if ratio.places is None else tuple(ratio.places)
-    is_credit = list(ratio.top) == _at(places, earned)
+    places = None if ratio.sample_indices is None else tuple(ratio.sample_indices)
+    is_credit = list(ratio.numerator) == _at(places, earned)
     return RatioRecord(
-        top="credit" if is_credit else _short(ratio.top),
-        bottom=None if ratio.bottom is None else _short(ratio.bottom),
-        places=None if places is None else choices[places],
+        numerator="credit" if is_credit else _short(ratio.numerator),
+        denominator=None if ratio.denominator is None else _short(ratio.denominator),
+        sample_indices=None if places is None else choices[places],
     )
 
 
 def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], earned: Sequence[float]) -> Ratio:
-    places = range(len(earned)) if record.places is None else choices[record.places]
-    top = _at(places, earned) if record.top == "credit" else record.top
-    if not len(top) == len(places) == len(record.bottom or top) or max(places, default=0) >= len(earned):
+    places = range(len(earned)) if record.sample_indices is None else choices[record.sample_indices]
+    top = _at(places, earned) if record.numerator == "credit" else record.numerator
+    if not len(top) == len(places) == len(record.denominator or top) or max(places, default=0) >= len(earned):
         raise ValueError("a ratio's columns differ in length")
-    return Ratio(top, record.bottom, None if record.places is None else places)
+    return Ratio(top, record.denominator, None if record.sample_indices is None else places)
 
 
 def _at(places: Sequence[int] | None, values: Sequence[float]) -> list[float]:

@@ -7,16 +7,16 @@ It holds no time, machine or path, so that two runs of one model on one task agr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.run_labels import NamedRun
-from emma_eval.types import Better, Metric, SampleScore, Scores, Unit
+from emma_eval.types import Metric, SampleScore, Scores, Unit
 from emma_eval.utils.records import Record, read_json_record
 from emma_eval.utils.text import counted
 
@@ -25,7 +25,7 @@ SCORES_FILE = "scores.json"
 LARGEST = 1e12  # beyond any score: what is larger was not written by this program
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=int(LARGEST))]
-COPIED = ("name", "value", "n", "unit", "group", "category", "better")
+COPIED = ("name", "value", "n", "unit", "group", "category", "higher_is_better")
 
 
 class Interval(Record):
@@ -50,7 +50,7 @@ class MetricRecord(Record):
     unit: Unit
     group: str = ""
     category: str = ""
-    better: Better = "higher"
+    higher_is_better: bool | None = True
     interval: Interval | None = None
     no_interval: str = Field(default="", description="why there is none")
 
@@ -118,8 +118,10 @@ class Endings(Record):
 class FailedSample(Record):
     """A sample without an answer, and why."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"round": "pass_index"}
+
     id: str
-    round: int
+    pass_index: int
     reason: str
 
 
@@ -136,8 +138,10 @@ class BaselineRecord(Record):
 class Asked(Record):
     """What was asked, and how: by these hashes two runs' numbers are known to be of the same questions, asked alike."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"truth": "reference_digest"}
+
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
-    truth: str = Field(description="SHA-256 over sample ids and expected answers")
+    reference_digest: str = Field(description="SHA-256 over sample ids and references")
     template: str = Field(description="the model's conversation template")
     wording: str = Field(default="", description="the family whose wording was asked for instead of the model's own")
     prompts: str = Field(description="SHA-256 over every prompt, instruction and answer length")
@@ -177,7 +181,7 @@ class ModelRecord(Record):
     name: str = Field(description="its name in tables")
     weights: str = Field(description="fingerprint of its weights and configuration")
     dtype: str
-    fast_preprocess: bool = Field(default=False, description="pictures resized up to a grey level off the reference")
+    fast_preprocess: bool = Field(default=False, description="images resized up to a grey level off the reference")
 
 
 class ScoresFile(Record):

@@ -56,9 +56,7 @@ def model_source(settings: RunSettings) -> ModelSource:
 def _plugin_source(settings: RunSettings, plugin: ModelPlugin, source: str) -> ModelSource:
     """A model of another package; its fingerprint stands for its configuration too."""
     if settings.fast_preprocess:
-        raise UserError(
-            f"--fast-preprocess is for EMMA's own pictures; the model {settings.model} prepares them itself"
-        )
+        raise UserError(f"--fast-preprocess is for EMMA's own images; the model {settings.model} prepares them itself")
 
     def describe() -> ModelFacts:
         fingerprint = plugin.fingerprint(source)

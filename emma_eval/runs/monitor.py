@@ -74,7 +74,9 @@ class _Record:
                 self.offset += len(line)
                 try:
                     entry = json.loads(line)
-                    self.failed[entry["id"], entry["round"]] = entry["error"] is not None
+                    self.failed[entry["id"], entry.get("pass_index", entry.get("round", 0))] = (
+                        entry["error"] is not None
+                    )
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise UserError(
                         f"{self.path} is damaged at byte {self.offset - len(line)}; "

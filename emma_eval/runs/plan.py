@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import ScorerConfig
 
 UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         config=task_digest(task, protocol),
         protocol=protocol,
         data=data.result(),
-        truth=reference_digest(samples),
+        reference_digest=reference_digest(samples),
         samples=len(samples),
         release=release,
     )
@@ -108,7 +108,7 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
     with no_garbage_collection():
         requests = tuple(build_requests(plan.task, plan.samples, template))
-    asked = ((r.sample_id, str(r.round_id), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
+    asked = ((r.sample_id, str(r.pass_index), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
     prompts = digest_lines(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
     return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
@@ -129,17 +129,17 @@ def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split
 
 
 def data_hashes(files: dict[str, Path]) -> dict[str, str]:
-    """File key -> SHA-256. Of a folder only what is no picture counts: benchmarks' pictures are gigabytes."""
+    """File key -> SHA-256. Of a folder only what is no image counts: benchmarks' images are gigabytes."""
     hashes = {}
     for key, path in sorted(files.items()):
         if path.is_file():
             hashes[key] = sha256_of_file(path)
-        elif texts := sorted(_no_pictures(path)):
+        elif texts := sorted(_no_images(path)):
             hashes[key] = digest_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
     return hashes
 
 
-def _no_pictures(folder: Path) -> Iterator[Path]:
-    """The files below a folder whose names are not pictures'; a look at the names alone takes no time."""
+def _no_images(folder: Path) -> Iterator[Path]:
+    """The files below a folder whose names are not images'; a look at the names alone takes no time."""
     for place, _, names in os.walk(folder):
-        yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in PICTURE_SUFFIXES)
+        yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in IMAGE_SUFFIXES)

@@ -26,7 +26,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         key: Answer(response.text, response.prompt) for key, response in responses.items() if response.text is not None
     }
     failed = [
-        FailedSample(id=request.sample_id, round=request.round_id, reason=response.error or "")
+        FailedSample(id=request.sample_id, pass_index=request.pass_index, reason=response.error or "")
         for request in plan.requests
         if (response := responses.get(request.key)) and response.text is None
     ]
@@ -42,7 +42,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
             baseline = majority_baseline(scorer, plan.samples, asked, scores)
     ends = endings(plan, responses)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
-    earned = [sample.value for sample in samples]
+    earned = [sample.score for sample in samples]
     task_scores = TaskScores(
         name=plan.task.name,
         title=plan.task.title,
@@ -55,7 +55,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         complete=plan.complete,
         asked=Asked(
             config=plan.facts.config,
-            truth=plan.facts.truth,
+            reference_digest=plan.facts.reference_digest,
             template=plan.template,
             wording=plan.other_wording,
             prompts=plan.facts.prompts,

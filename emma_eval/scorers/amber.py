@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from emma_eval.scorers.common import YES_OR_NO, picture_of, read_of, require_truth, score_each, unread_note
+from emma_eval.scorers.common import YES_OR_NO, image_of, read_of, require_truth, score_each, unread_note
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 
 COUNTER_START = 0.001
@@ -37,11 +37,11 @@ def amber(samples: Sequence[Sample], answers: Answers) -> Scores:
     require_truth(samples, lambda _: YES_OR_NO)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
-        return float(text == sample.answers[0].capitalize()), text if text in ("Yes", "No") else ""
+        return float(text == sample.references[0].capitalize()), text if text in ("Yes", "No") else ""
 
-    scored = score_each(samples, answers, read, picture_of)
+    scored = score_each(samples, answers, read, image_of)
     asked = [
-        Asked(score.value, float(score.read_as == "No"), float(sample.answers[0] == "no"))
+        Asked(score.score, float(score.parsed_answer == "No"), float(sample.references[0] == "no"))
         for sample, score in zip(samples, scored, strict=True)
     ]
     metrics = _metrics(asked, range(len(asked)), 1)
@@ -50,7 +50,7 @@ def amber(samples: Sequence[Sample], answers: Answers) -> Scores:
         counters = 3 if (group, category) == ("dimension", "attribute") else 1
         metrics += _metrics(members, places, counters, group, category)
     notes = unread_note(read_of(scored), ("Yes", "No"), "neither `Yes` nor `No`")
-    return Scores(tuple(metrics), tuple(scored), notes, resampled="image")
+    return Scores(tuple(metrics), tuple(scored), notes, cluster_unit="image")
 
 
 def _places(samples: Sequence[Sample]) -> dict[tuple[str, str], list[int]]:
@@ -74,15 +74,15 @@ def _metrics(
         "precision": Ratio(rightly_no, [row.said_no + surplus for row in rows], places),
         "recall": Ratio(rightly_no, [row.truly_no + surplus for row in rows], places),
     }
-    values = {name: fsum(ratio.top) / fsum(ratio.bottom or ()) * 100 for name, ratio in ratios.items()}
+    values = {name: fsum(ratio.numerator) / fsum(ratio.denominator or ()) * 100 for name, ratio in ratios.items()}
     p, r = round(values["precision"], 1) / 100, round(values["recall"], 1) / 100
     guard = F1_GUARD.get(category, 0.0001)
     f1 = 2 * p * r / (p + r + guard) * 100
-    of_f1 = (ratios["precision"], ratios["recall"], Ratio([guard for _ in rows], places=places))
+    of_f1 = (ratios["precision"], ratios["recall"], Ratio([guard for _ in rows], sample_indices=places))
     return [
         *(
             Metric(name, value, len(rows), "percent", group, category, ratios=(ratios[name],), scale=100)
             for name, value in values.items()
         ),
-        Metric("f1", f1, len(rows), "percent", group, category, ratios=of_f1, scale=100, combine="guarded_f1"),
+        Metric("f1", f1, len(rows), "percent", group, category, ratios=of_f1, scale=100, aggregate="guarded_f1"),
     ]

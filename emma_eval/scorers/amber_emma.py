@@ -49,7 +49,7 @@ def amber_emma(samples: Sequence[Sample], answers: Answers) -> Scores:
 def _printed(samples: Sequence[Sample], scored: Sequence[SampleScore], asked: Sequence[int], dimension: str) -> Metric:
     """What the script prints of the questions at these places: a run of its own."""
     places = _first_of_each_record(samples, asked)
-    hits = [scored[place].value for place in places[:-1]] + [0.0] * bool(places)
+    hits = [scored[place].score for place in places[:-1]] + [0.0] * bool(places)
     group = "dimension" if dimension else ""
     return averaged("accuracy", hits, mean, "fraction", places=places, group=group, category=dimension)
 

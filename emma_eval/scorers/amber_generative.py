@@ -5,7 +5,7 @@ alike. Neither model is in a package registry, so here `nouns` finds them with T
 where they are equal or the benchmark's own list says that they stand for one another. The numbers come near the
 official ones but are not the same.
 
-Reads of a Sample: `answers` (objects in the picture), meta `hallu` (objects that models make up there), `association`
+Reads of a Sample: `answers` (objects in the image), meta `hallu` (objects that models make up there), `association`
 (word -> words that stand for it), `safe_words` (words that count neither way).
 """
 
@@ -33,8 +33,8 @@ class Description:
     """What is counted in one description."""
 
     nouns: tuple[str, ...]  # those that AMBER knows
-    made_up: int  # nouns that stand for nothing in the picture
-    covered: int  # objects of the picture that are named
+    made_up: int  # nouns that stand for nothing in the image
+    covered: int  # objects of the image that are named
     dreamt: int  # objects that are not there, but that models make up there, that are named
 
 
@@ -56,7 +56,7 @@ def amber_generative(samples: Sequence[Sample], answers: Answers) -> Scores:
         credit = float(answer is not None and not one.made_up)
         told = ", ".join(one.nouns)
         scored.append(SampleScore(sample.id, credit, told, "answered" if answer else "missing"))
-    metrics = measures(samples, described, [score.value for score in scored])
+    metrics = measures(samples, described, [score.score for score in scored])
     return Scores(tuple(metrics), tuple(scored), (NOT_THE_OFFICIAL_WORDS,))
 
 
@@ -65,7 +65,7 @@ def describe(words: Sequence[str], sample: Sample, similar: Similar = lambda nou
     association = sample.meta["association"]
     known = association.keys() | {word for own in association.values() for word in own}
     told = tuple(word for word in words if word in known)
-    truth, hallu = sample.answers, sample.meta["hallu"]
+    truth, hallu = sample.references, sample.meta["hallu"]
     standing_for = (_standing_for(truth, association), _standing_for(hallu, association))
     covered: set[int] = set()
     dreamt: set[int] = set()
@@ -88,7 +88,7 @@ def _sort(
     found: tuple[set[int], set[int]],
     similar: Similar,
 ) -> bool:
-    """Note what a noun stands for; True if it is nothing in the picture."""
+    """Note what a noun stands for; True if it is nothing in the image."""
     seen, unseen = standing_for
     covered, dreamt = found
     equal = _first(seen, lambda word: word == noun)
@@ -113,17 +113,17 @@ def measures(samples: Sequence[Sample], described: Sequence[Description], clean:
     surplus = COUNTER_START / len(samples)  # spread over the samples, so that it stays when they are drawn again
     ratios = {
         "chair": Ratio([one.made_up for one in described], [len(one.nouns) + surplus for one in described]),
-        "cover": Ratio([one.covered for one in described], [len(sample.answers) + surplus for sample in samples]),
+        "cover": Ratio([one.covered for one in described], [len(sample.references) + surplus for sample in samples]),
         "hal": Ratio([1 - value + surplus for value in clean], [1 + surplus for _ in clean]),
         "cog": Ratio([one.dreamt for one in described], [len(sample.meta["hallu"]) + surplus for sample in samples]),
     }
     return [
         Metric(
             name,
-            100 * sum(ratio.top) / sum(ratio.bottom or ()),
+            100 * sum(ratio.numerator) / sum(ratio.denominator or ()),
             len(samples),
             "percent",
-            better="higher" if name == "cover" else "lower",
+            higher_is_better=name == "cover",
             ratios=(ratio,),
             scale=100,
         )

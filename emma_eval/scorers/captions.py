@@ -52,7 +52,7 @@ def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
     require_captioning()
     texts = [answers[sample.id, 0].text if (sample.id, 0) in answers else "" for sample in samples]
     try:
-        references = tokenize([sample.answers for sample in samples])
+        references = tokenize([sample.references for sample in samples])
         hypotheses = tokenize([(text,) for text in texts])
         metrics, earned = _metrics(references, hypotheses)
     except (OSError, ValueError) as error:
@@ -107,7 +107,7 @@ def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric]
     n, earned = len(references), [float(value) for value in rouges]
     of_each = Ratio([float(value) for value in ciders])
     metrics = [
-        Metric("cider", float(cider), n, "fraction", ratios=(of_each,), bounded=False),  # up to 10
+        Metric("cider", float(cider), n, "fraction", ratios=(of_each,), value_is_bounded=False),  # up to 10
         *_bleu(references, hypotheses),
         meteor(references, hypotheses),
         Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(earned),)),
@@ -129,7 +129,7 @@ def _bleu(references: Tokenized, hypotheses: Tokenized) -> list[Metric]:
     ]
     lengths = _ratio([count["testlen"] for count in counts], [_closest_length(count) for count in counts])
     return [
-        Metric(f"bleu_{k}", score, n, "fraction", ratios=(*matches[:k], lengths), combine="bleu")
+        Metric(f"bleu_{k}", score, n, "fraction", ratios=(*matches[:k], lengths), aggregate="bleu")
         for k, score in enumerate(scores, 1)
     ]
 

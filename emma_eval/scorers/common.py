@@ -25,13 +25,13 @@ def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collectio
     """
     if not samples:
         raise UserError("there are no samples to score")
-    held_back = next((sample.id for sample in samples if not sample.answers), None)
+    held_back = next((sample.id for sample in samples if not sample.references), None)
     if held_back is not None:
         raise UserError(
             f"sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
         )
     for sample in samples:
-        allowed, truth = among(sample), sample.answers[0]
+        allowed, truth = among(sample), sample.references[0]
         if allowed and truth not in allowed:
             raise UserError(
                 f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
@@ -41,7 +41,7 @@ def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collectio
 
 def truth_is_known(samples: Sequence[Sample]) -> bool:
     """Whether there are expected answers: False where all are held back. Raises UserError where only some are there."""
-    without = [sample.id for sample in samples if not sample.answers]
+    without = [sample.id for sample in samples if not sample.references]
     if without and len(without) < len(samples):
         raise UserError(
             f"{len(without):,} of {counted(len(samples), 'sample')} have no expected answer, the first is "
@@ -72,7 +72,7 @@ def averaged(  # noqa: PLR0913 (a metric has so many parts)
     category: str = "",
 ) -> Metric:
     """The metric that is a mean of values, one a sample; `places` unless they are those of all samples in order."""
-    ratios = (Ratio(values, places=places),)
+    ratios = (Ratio(values, sample_indices=places),)
     scale = 100.0 if unit == "percent" else 1.0
     return Metric(name, average(values), len(values), unit, group, category, ratios=ratios, scale=scale)
 
@@ -110,8 +110,8 @@ def by_group(
     return members
 
 
-def picture_of(sample: Sample) -> str:
-    """What samples on one picture have in common; the sample's own id where there is no picture."""
+def image_of(sample: Sample) -> str:
+    """What samples on one image have in common; the sample's own id where there is no image."""
     if "image" in sample.meta:
         return str(sample.meta["image"])
     return sample.images[0].name if sample.images else sample.id
@@ -129,7 +129,7 @@ def unread_note(read: Iterable[str], known: Collection[str], what: str = "no let
 
 def read_of(scored: Iterable[SampleScore]) -> Iterator[str]:
     """How each answer that is there was read."""
-    return (score.read_as for score in scored if score.status == "answered")
+    return (score.parsed_answer for score in scored if score.status == "answered")
 
 
 def score_each(

@@ -19,9 +19,9 @@ def contains(samples: Sequence[Sample], answers: Answers) -> Scores:
     require_truth(samples)
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
-        return float(sample.answers[0] in text), text
+        return float(sample.references[0] in text), text
 
     scored = score_each(samples, answers, read)
-    hits = [score.value for score in scored]
+    hits = [score.score for score in scored]
     overall = averaged("accuracy", hits, mean_percent)
     return Scores((overall, *percent_by("category", (sample.category for sample in samples), hits)), tuple(scored))

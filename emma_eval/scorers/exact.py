@@ -26,9 +26,9 @@ def exact(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)
-        return float(read_as in map(read_answer, sample.answers)), read_as
+        return float(read_as in map(read_answer, sample.references)), read_as
 
     scored = score_each(samples, answers, read)
-    hits = [score.value for score in scored]
+    hits = [score.score for score in scored]
     overall = averaged("accuracy", hits, mean_percent)
     return Scores((overall, *percent_by("category", (sample.category for sample in samples), hits)), tuple(scored))

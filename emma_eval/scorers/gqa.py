@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean, mean_percent
-from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.scorers.common import averaged, image_of, percent_by, require_truth, score_each
 from emma_eval.scorers.gqa_distribution import distribution
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 from emma_eval.utils.text import counted
@@ -35,9 +35,9 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = as_llava(text) if conversion == "llava" else text
-        return float(read_as == sample.answers[0]), read_as
+        return float(read_as == sample.references[0]), read_as
 
-    everything = score_each(samples, answers, read, picture_of)
+    everything = score_each(samples, answers, read, image_of)
     places = [place for place, sample in enumerate(samples) if sample.meta["is_balanced"]]
     if not places:
         raise UserError("none of the GQA questions is balanced: there is nothing to score")
@@ -50,14 +50,14 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
         *_breakdowns(balanced, scored, places),
     ]
     notes = (*_notes(metrics), *_near_misses(balanced, scored))
-    return Scores(tuple(metrics), tuple(everything), notes, resampled="image")
+    return Scores(tuple(metrics), tuple(everything), notes, cluster_unit="image")
 
 
 def _accuracies(balanced: Sequence[Sample], scored: Sequence[SampleScore], places: Sequence[int]) -> list[Metric]:
-    metrics = [averaged("accuracy", [score.value for score in scored], mean_percent, places=places)]
+    metrics = [averaged("accuracy", [score.score for score in scored], mean_percent, places=places)]
     for name, is_open in (("binary", False), ("open", True)):
         rows = [
-            (place, score.value)
+            (place, score.score)
             for place, sample, score in zip(places, balanced, scored, strict=True)
             if (sample.meta["types"]["structural"] == "query") is is_open
         ]
@@ -67,7 +67,7 @@ def _accuracies(balanced: Sequence[Sample], scored: Sequence[SampleScore], place
 
 
 def _breakdowns(balanced: Sequence[Sample], scored: Sequence[SampleScore], places: Sequence[int]) -> list[Metric]:
-    hits = [score.value for score in scored]
+    hits = [score.score for score in scored]
     groups = {
         "structural_type": [sample.meta["types"]["structural"] for sample in balanced],
         "semantic_type": [sample.meta["types"]["semantic"] for sample in balanced],
@@ -87,7 +87,7 @@ def as_llava(text: str) -> str:
 def _near_misses(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> list[str]:
     """A word on answers that only their form makes wrong: most models answer `Yes`, and GQA's truth is `yes`."""
     pairs = zip(balanced, scored, strict=True)
-    near = sum(not score.value and as_llava(score.read_as) == sample.answers[0] for sample, score in pairs)
+    near = sum(not score.score and as_llava(score.parsed_answer) == sample.references[0] for sample, score in pairs)
     if not near:
         return []
     return [
@@ -108,7 +108,7 @@ def _choice_metrics(balanced: Sequence[Sample], scored: Sequence[SampleScore], p
     for name, key in (("validity", "valid"), ("plausibility", "plausible")):
         if all(key in sample.meta for sample in balanced):
             within = [
-                float(score.status == "answered" and score.read_as in _choices(sample, key))
+                float(score.status == "answered" and score.parsed_answer in _choices(sample, key))
                 for sample, score in zip(balanced, scored, strict=True)
             ]
             metrics.append(averaged(name, within, mean_percent, places=places))
@@ -125,9 +125,9 @@ def _consistency(balanced: Sequence[Sample], scores: Mapping[str, SampleScore], 
     if any(other not in scores for others in links.values() for other in others):
         return []
     rates = {
-        place: mean([scores[other].value for other in others])
+        place: mean([scores[other].score for other in others])
         for place, (id_, others) in zip(places, links.items(), strict=True)
-        if others and scores[id_].value
+        if others and scores[id_].score
     }
     return [averaged("consistency", list(rates.values()), mean_percent, places=list(rates))]
 

@@ -43,10 +43,10 @@ def hallusionbench(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)
-        return float(read_as == sample.answers[0]), read_as
+        return float(read_as == sample.references[0]), read_as
 
     scored = score_each(samples, answers, read, _set_of)
-    hits = [score.value for score in scored]
+    hits = [score.score for score in scored]
     metrics = [
         averaged("accuracy", hits, mean_percent),
         _all_right("figure_accuracy", samples, hits, _figure_of),
@@ -55,7 +55,7 @@ def hallusionbench(samples: Sequence[Sample], answers: Answers) -> Scores:
         *percent_by("subcategory", (sample.meta["subcategory"] for sample in samples), hits),
     ]
     notes = unread_note(read_of(scored), YES_OR_NO, "neither yes nor no")
-    return Scores(tuple(metrics), tuple(scored), notes, resampled="set of figures")
+    return Scores(tuple(metrics), tuple(scored), notes, cluster_unit="set of figures")
 
 
 def _all_right(

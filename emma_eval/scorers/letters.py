@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import accuracies, averaged, by_group, picture_of, require_truth, score_each, unread_note
+from emma_eval.scorers.common import accuracies, averaged, by_group, image_of, require_truth, score_each, unread_note
 from emma_eval.scorers.option_matching import infer
 from emma_eval.types import Answers, Sample, SampleScore, Scores
 
@@ -31,8 +31,8 @@ def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
         return is_right(sample, text, matching)
 
     paired = "pair" in samples[0].meta
-    scored = score_each(samples, answers, read, pair_of if paired else picture_of)
-    hits = [score.value for score in scored]
+    scored = score_each(samples, answers, read, pair_of if paired else image_of)
+    hits = [score.score for score in scored]
     metrics = [averaged("accuracy", hits, mean_percent)]
     if paired:
         pairs = by_group(((pair_of(sample),) for sample in samples), hits).values()
@@ -44,14 +44,14 @@ def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
 
 def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]:
     """(1 or 0, the letter as it was read)."""
-    gold = sample.answers[0]
+    gold = sample.references[0]
     if matching == "contains":
         return float(gold in text), text
     if matching == "vlmevalkit":
         read_as = infer(text, dict(zip(ascii_uppercase, sample.options, strict=False))) or ""
     else:
         read_as = text.strip().upper() if matching == "any_case" else text.strip()
-    return float((read_as,) == sample.answers), read_as
+    return float((read_as,) == sample.references), read_as
 
 
 def _notes(samples: Sequence[Sample], scored: Sequence[SampleScore], matching: Matching) -> tuple[str, ...]:
@@ -60,8 +60,8 @@ def _notes(samples: Sequence[Sample], scored: Sequence[SampleScore], matching: M
     for sample, score in zip(samples, scored, strict=True):
         known = ascii_uppercase[: len(sample.options)]
         if known and score.status == "answered":
-            holds = [letter for letter in known if letter in score.read_as] if matching == "contains" else ()
-            found.append(holds[0] if holds else score.read_as if score.read_as in tuple(known) else "")
+            holds = [letter for letter in known if letter in score.parsed_answer] if matching == "contains" else ()
+            found.append(holds[0] if holds else score.parsed_answer if score.parsed_answer in tuple(known) else "")
     return unread_note(found, tuple(ascii_uppercase))
 
 

@@ -39,15 +39,15 @@ def mathvista(
         if found is None:
             return 0.0, UNEXTRACTED
         normalized = normalize(found, sample)
-        return float(normalized == sample.answers[0]), normalized or ""
+        return float(normalized == sample.references[0]), normalized or ""
 
     scored = score_each(samples, answers, read)
-    hits = [score.value for score in scored]
-    unread = [float(score.read_as == UNEXTRACTED) for score in scored]
+    hits = [score.score for score in scored]
+    unread = [float(score.parsed_answer == UNEXTRACTED) for score in scored]
     unextracted, n = int(sum(unread)), len(hits)
     metrics = [
         averaged("accuracy", hits, mean, "fraction"),
-        Metric("unextracted", unextracted, n, "count", better="lower", ratios=(Ratio(unread),), scale=n),
+        Metric("unextracted", unextracted, n, "count", higher_is_better=False, ratios=(Ratio(unread),), scale=n),
         *accuracies(by_group(map(_groups, samples), hits), mean, "fraction"),
     ]
     return Scores(tuple(metrics), tuple(scored), tuple(_notes(unextracted, n)))

@@ -30,7 +30,7 @@ def meteor(references: Mapping[int, Sequence[str]], hypotheses: Mapping[int, Seq
             return line
 
     value, _ = Recording().compute_score(references, hypotheses)
-    return Metric("meteor", float(value), len(counted), "fraction", ratios=ratios(counted), combine="meteor")
+    return Metric("meteor", float(value), len(counted), "fraction", ratios=ratios(counted), aggregate="meteor")
 
 
 def ratios(counted: Sequence[Counts]) -> tuple[Ratio, Ratio, Ratio]:

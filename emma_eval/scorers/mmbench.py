@@ -40,7 +40,7 @@ def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
         status: Status = "answered" if complete else "missing"
         question = sample.meta.get("question", "")
         scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, status, question))
-    hits = [score.value for score in scored]
+    hits = [score.score for score in scored]
     groups = by_group(map(_groups, samples), hits)
     metrics = (
         averaged("accuracy", hits, mean, "fraction"),
@@ -66,7 +66,7 @@ def circular_passes(sample: Sample) -> Sequence[tuple[Mapping[str, str], str]]:
     if "passes" in sample.meta:
         return list(sample.meta["passes"])
     options = sample.options
-    gold = LETTERS.index(sample.answers[0])
+    gold = LETTERS.index(sample.references[0])
     return [
         (dict(zip(LETTERS, options[shift:] + options[:shift], strict=False)), LETTERS[(gold - shift) % len(options)])
         for shift in range(len(options))
@@ -77,24 +77,24 @@ Round = tuple[bool, str | None]  # (right, the letter read; "" if none could be,
 
 
 def _matched_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
-    for round_id, (choices, gold) in enumerate(circular_passes(sample)):
-        answer = answers.get((sample.id, round_id))
+    for pass_index, (choices, gold) in enumerate(circular_passes(sample)):
+        answer = answers.get((sample.id, pass_index))
         letter = None if answer is None else infer(after_xlsx(answer.text), choices) or ""
         yield letter == gold, letter
 
 
 def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
     """The passes that were asked, answered by nothing but the letter."""
-    for round_id, (_, gold) in enumerate(circular_passes(sample)):
-        letter = _bare_letter(answers.get((sample.id, round_id)))
+    for pass_index, (_, gold) in enumerate(circular_passes(sample)):
+        letter = _bare_letter(answers.get((sample.id, pass_index)))
         yield letter == gold, letter
 
 
 def emma_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
     """EMMA's rounds: its answer letter moves on with the options, from wherever it was."""
-    gold = sample.answers[0]
-    for round_id in range(len(sample.options)):
-        letter = _bare_letter(answers.get((sample.id, round_id)))
+    gold = sample.references[0]
+    for pass_index in range(len(sample.options)):
+        letter = _bare_letter(answers.get((sample.id, pass_index)))
         yield letter == gold, letter
         gold = LETTERS[(LETTERS.index(gold) - 1) % len(sample.options)]
 

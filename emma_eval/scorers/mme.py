@@ -1,7 +1,7 @@
-"""MME by its eval tool, calculation.py: accuracy, accuracy of both questions of a picture, and their sum as the score.
+"""MME by its eval tool, calculation.py: accuracy, accuracy of both questions of an image, and their sum as the score.
 
 Reads of a Sample: `category` (the subtask), `answers` ("Yes" or "No"), meta `pair` (what the two questions of one
-picture share within the subtask).
+image share within the subtask).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)
-        return float(read_as == sample.answers[0].lower()), read_as
+        return float(read_as == sample.references[0].lower()), read_as
 
     scored = score_each(samples, answers, read, lambda sample: f"{sample.category}/{sample.meta['pair']}")
     by_subtask: dict[str, Subtask] = {}
@@ -65,7 +65,7 @@ def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
         _total("cognition", scores, COGNITION),
     )
     notes = (*_notes(by_subtask), *unread_note(read_of(scored), DECIDED, "neither yes nor no"))
-    return Scores((*totals, *metrics), tuple(scored), tuple(notes), resampled="image pair")
+    return Scores((*totals, *metrics), tuple(scored), tuple(notes), cluster_unit="image pair")
 
 
 def _total(name: str, scores: Sequence[Metric], subtasks: Sequence[str]) -> Metric:
@@ -86,21 +86,23 @@ def _official_place(subtask: str) -> int:
 
 
 def _subtask_metrics(name: str, subtask: Subtask) -> list[Metric]:
-    acc_parts = Ratio([score.value for score in subtask.scored], places=subtask.places)
+    acc_parts = Ratio([score.score for score in subtask.scored], sample_indices=subtask.places)
     plus_parts = _both_right(subtask)
-    acc = naive_sum(acc_parts.top) / len(acc_parts.top)
-    acc_plus = naive_sum(plus_parts.top) / len(plus_parts.top)
+    acc = naive_sum(acc_parts.numerator) / len(acc_parts.numerator)
+    acc_plus = naive_sum(plus_parts.numerator) / len(plus_parts.numerator)
     rows = list(zip(subtask.places, subtask.samples, subtask.scored, strict=True))
     decided = [
-        (place, (score.read_as == "yes", sample.answers[0].lower() == "yes"))
+        (place, (score.parsed_answer == "yes", sample.references[0].lower() == "yes"))
         for place, sample, score in rows
-        if score.read_as in DECIDED
+        if score.parsed_answer in DECIDED
     ]
     pairs = [pair for _, pair in decided]
     confusion = Confusion.count(pairs)
     ratios = confusion_ratios(pairs, [place for place, _ in decided])
     n, group = len(rows), "subtask"
-    undecided = Ratio([float(score.read_as not in DECIDED) for score in subtask.scored], places=subtask.places)
+    undecided = Ratio(
+        [float(score.parsed_answer not in DECIDED) for score in subtask.scored], sample_indices=subtask.places
+    )
     both = (acc_parts, plus_parts)
     return [
         Metric("score", acc * 100 + acc_plus * 100, n, "points", group, name, ratios=both, scale=100),
@@ -109,7 +111,7 @@ def _subtask_metrics(name: str, subtask: Subtask) -> list[Metric]:
         Metric("precision", confusion.precision, n, "fraction", group, name, ratios=(ratios["precision"],)),
         Metric("recall", confusion.recall, n, "fraction", group, name, ratios=(ratios["recall"],)),
         *count_metrics(confusion, ratios, group, name),
-        Metric("other", n - confusion.n, n, "count", group, name, "lower", (undecided,), n),
+        Metric("other", n - confusion.n, n, "count", group, name, False, (undecided,), n),
     ]
 
 
@@ -118,15 +120,15 @@ def _both_right(subtask: Subtask) -> Ratio:
     hits_of_pair: dict[object, list[float]] = {}
     firsts: dict[object, int] = {}
     for place, sample, score in zip(subtask.places, subtask.samples, subtask.scored, strict=True):
-        hits_of_pair.setdefault(sample.meta["pair"], []).append(score.value)
+        hits_of_pair.setdefault(sample.meta["pair"], []).append(score.score)
         firsts.setdefault(sample.meta["pair"], place)
-    return Ratio([float(hits == [1.0, 1.0]) for hits in hits_of_pair.values()], places=list(firsts.values()))
+    return Ratio([float(hits == [1.0, 1.0]) for hits in hits_of_pair.values()], sample_indices=list(firsts.values()))
 
 
 def _notes(by_subtask: Mapping[str, Subtask]) -> list[str]:
     notes = []
     for name, subtask in by_subtask.items():
-        if not any(score.read_as in DECIDED for score in subtask.scored):
+        if not any(score.parsed_answer in DECIDED for score in subtask.scored):
             notes.append(f"{name}: no answer reads as yes or no; the official tool stops there, here its score is 0")
     absent = [subtask for subtask in PERCEPTION + COGNITION if subtask not in by_subtask]
     if absent:

@@ -50,12 +50,12 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         if not sample.options:
-            return float(open_is_right(sample.answers, parse_open(text))), text
+            return float(open_is_right(sample.references, parse_open(text))), text
         letter = text if responses == "parsed" else parse_letter(text, sample.options)
         if letter is None:
             letter = generator.choice(ascii_uppercase[: len(sample.options)])
             drawn.append(sample.id)
-        return float(letter in sample.answers), letter
+        return float(letter in sample.references), letter
 
     in_order = sorted(samples, key=lambda sample: sample.category)  # stable: rows keep their order within a subject
     by_id = {score.id: score for score in score_each(in_order, answers, read)}
@@ -69,7 +69,7 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
 def _without_letter(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> tuple[str, ...]:
     """A note where parsed answers are none of their question's letters; open questions have none."""
     pairs = zip(samples, scored, strict=True)
-    chosen = [score.read_as for sample, score in pairs if sample.options and score.status == "answered"]
+    chosen = [score.parsed_answer for sample, score in pairs if sample.options and score.status == "answered"]
     return unread_note(chosen, tuple(ascii_uppercase))
 
 
@@ -96,14 +96,14 @@ def parse_letter(response: str, options: Sequence[str]) -> str | None:
 
 def _metrics(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
     """The tool averages subjects by their sizes; in floating point that is not the mean over questions."""
-    hits = by_group(((sample.category,) for sample in samples), (score.value for score in scored))
+    hits = by_group(((sample.category,) for sample in samples), (score.score for score in scored))
 
     def accuracy(subjects: Sequence[str], group: str = "", domain: str = "") -> Metric:
         members = [hits[subject] for subject in subjects]
         values = [value for rows in members for value in rows.values]
         places = [place for rows in members for place in rows.places]
         weighted = naive_sum(mean(rows.values) * len(rows.values) for rows in members)
-        ratios = (Ratio(values, places=places),)
+        ratios = (Ratio(values, sample_indices=places),)
         return Metric("accuracy", weighted / len(values), len(values), "fraction", group, domain, ratios=ratios)
 
     present = {domain: [one for one in subjects if one in hits] for domain, subjects in DOMAINS.items()}

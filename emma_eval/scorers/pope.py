@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import YES_OR_NO, picture_of, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, image_of, require_truth, score_each
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
-from emma_eval.types import Answers, Better, Metric, Ratio, Sample, Scores
+from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 from emma_eval.utils.text import counted
 
 NO_WORDS = frozenset(("No", "no", "not"))
-METRICS: dict[str, Better] = {
-    "accuracy": "higher",
-    "precision": "higher",
-    "recall": "higher",
-    "f1": "higher",
-    "yes_ratio": "unranked",
+METRICS: dict[str, bool | None] = {  # name -> whether higher is better
+    "accuracy": True,
+    "precision": True,
+    "recall": True,
+    "f1": True,
+    "yes_ratio": None,
 }
 
 
@@ -38,14 +38,14 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = read_answer(text)
-        return float(read_as == sample.answers[0]), read_as
+        return float(read_as == sample.references[0]), read_as
 
-    scored = score_each(samples, answers, read, picture_of)
+    scored = score_each(samples, answers, read, image_of)
     pairs: dict[str, list[tuple[bool, bool]]] = {}
     places: dict[str, list[int]] = {}
     for place, (sample, score) in enumerate(zip(samples, scored, strict=True)):
-        is_yes = sample.answers[0] == "yes"
-        said_yes = is_yes == bool(score.value)  # so that a missing answer is wrong whatever the truth
+        is_yes = sample.references[0] == "yes"
+        said_yes = is_yes == bool(score.score)  # so that a missing answer is wrong whatever the truth
         pairs.setdefault(sample.category, []).append((said_yes, is_yes))
         places.setdefault(sample.category, []).append(place)
     confusions = {category: Confusion.count(rows) for category, rows in pairs.items()}
@@ -56,24 +56,24 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
             mean([getattr(confusion, name) for confusion in confusions.values()]),
             len(samples),
             "fraction",
-            better=better,
+            higher_is_better=higher_is_better,
             ratios=tuple(parts[name] for parts in ratios.values()),
             scale=1 / len(ratios),
         )
-        for name, better in METRICS.items()
+        for name, higher_is_better in METRICS.items()
     ]
     for category, confusion in confusions.items():
         metrics += _category_metrics(category, confusion, ratios[category])
     return Scores(
-        tuple(metrics), tuple(scored), (*_notes(confusions), *_taken_for_yes(samples, answers)), resampled="image"
+        tuple(metrics), tuple(scored), (*_notes(confusions), *_taken_for_yes(samples, answers)), cluster_unit="image"
     )
 
 
 def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, Ratio]) -> list[Metric]:
     n, group = confusion.n, "category"
     return [
-        Metric(m, getattr(confusion, m), n, "fraction", group, category, better, (ratios[m],))
-        for m, better in METRICS.items()
+        Metric(m, getattr(confusion, m), n, "fraction", group, category, higher_is_better, (ratios[m],))
+        for m, higher_is_better in METRICS.items()
     ] + count_metrics(confusion, ratios, group, category)
 
 

@@ -44,15 +44,15 @@ def scienceqa(samples: Sequence[Sample], answers: Answers, *, pattern: Literal["
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         letter = read_letter(text)
-        return float(letter in LETTERS[: len(sample.options)] and letter == sample.answers[0]), letter
+        return float(letter in LETTERS[: len(sample.options)] and letter == sample.references[0]), letter
 
     scored = score_each(samples, answers, read)
-    hits = [score.value for score in scored]
-    pictured = [place for place, sample in enumerate(samples) if _asked_with_image(sample, answers)]
+    hits = [score.score for score in scored]
+    with_image = [place for place, sample in enumerate(samples) if _asked_with_image(sample, answers)]
     groups = by_group(map(_groups, samples), hits)
     metrics = (
         averaged("accuracy", hits, mean_percent),
-        averaged("img_accuracy", [hits[place] for place in pictured], mean_percent, places=pictured),
+        averaged("img_accuracy", [hits[place] for place in with_image], mean_percent, places=with_image),
         *accuracies({key: groups[key] for key in sorted(groups)}, mean_percent),
     )
     return Scores(metrics, tuple(scored), unread_note(read_of(scored), LETTERS))

@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import percent_mean, ratio
-from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.scorers.common import averaged, image_of, percent_by, require_truth, score_each
 from emma_eval.scorers.normalization import VIZWIZ, m4c, normalize
 from emma_eval.scorers.vqa import consensus
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios
@@ -33,16 +33,16 @@ def vizwiz(samples: Sequence[Sample], answers: Answers, *, processor: Literal["n
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = normalized(process(text))
-        return consensus(read_as, sample.answers), read_as
+        return consensus(read_as, sample.references), read_as
 
-    scored = score_each(samples, answers, read, picture_of)
-    values = [score.value for score in scored]
+    scored = score_each(samples, answers, read, image_of)
+    values = [score.score for score in scored]
     metrics = [
         averaged("accuracy", values, percent_mean),
         *_answerability(samples, scored),
         *percent_by("answer_type", (sample.category for sample in samples), values, percent_mean),
     ]
-    return Scores(tuple(metrics), tuple(scored), resampled="image")
+    return Scores(tuple(metrics), tuple(scored), cluster_unit="image")
 
 
 def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
@@ -53,7 +53,7 @@ def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> 
     if not all("answerable" in sample.meta for sample in samples):
         return []
     pairs = [
-        (score.read_as == UNANSWERABLE, not sample.meta["answerable"])
+        (score.parsed_answer == UNANSWERABLE, not sample.meta["answerable"])
         for sample, score in zip(samples, scored, strict=True)
     ]
     confusion, ratios = Confusion.count(pairs), confusion_ratios(pairs)
@@ -70,7 +70,7 @@ def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> 
             "percent",
             ratios=steps,
             scale=100,
-            combine="average_precision",
+            aggregate="average_precision",
         ),
         Metric("unanswerable_f1", 100 * f1, confusion.n, "percent", ratios=(ratios["f1"],), scale=100),
     ]

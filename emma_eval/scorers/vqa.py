@@ -16,7 +16,7 @@ from functools import cache
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean, naive_sum, percent_mean
-from emma_eval.scorers.common import averaged, percent_by, picture_of, require_truth, score_each
+from emma_eval.scorers.common import averaged, image_of, percent_by, require_truth, score_each
 from emma_eval.scorers.normalization import m4c, normalize, strip
 from emma_eval.types import Answers, Sample, Scores
 
@@ -32,15 +32,15 @@ def vqa(samples: Sequence[Sample], answers: Answers, *, processor: Literal["none
     normalized, stripped = cache(normalize), cache(strip)
 
     def read(truth: Sample, text: str) -> tuple[float, str]:
-        read_as, truths = comparable(process(text), truth.answers, normalized, stripped)
+        read_as, truths = comparable(process(text), truth.references, normalized, stripped)
         return consensus(read_as, truths, truth.meta.get("answer_keys")), read_as
 
-    scored = score_each(rows, answers, read, picture_of)
-    values = [score.value for score in scored]
+    scored = score_each(rows, answers, read, image_of)
+    values = [score.score for score in scored]
     metrics = [averaged("accuracy", values, percent_mean)]
     for group in ("answer_type", "question_type"):
         metrics += percent_by(group, (truth.meta[group] for truth in rows), values, percent_mean)
-    return Scores(tuple(metrics), tuple(scored), resampled="image")
+    return Scores(tuple(metrics), tuple(scored), cluster_unit="image")
 
 
 def comparable(
@@ -86,8 +86,8 @@ def _official_rows(samples: Sequence[Sample]) -> Sequence[Sample]:
     for sample in samples:
         truth = last[sample.id]
         rows.append(truth)
-        _, normalized_truths = comparable("", truth.answers, normalize, strip)
-        last[sample.id] = replace(truth, answers=tuple(normalized_truths))
+        _, normalized_truths = comparable("", truth.references, normalize, strip)
+        last[sample.id] = replace(truth, references=tuple(normalized_truths))
     return rows
 
 
@@ -98,8 +98,8 @@ def vqa_m4c(samples: Sequence[Sample], answers: Answers) -> Scores:
 
     def read(sample: Sample, text: str) -> tuple[float, str]:
         read_as = process(text)
-        return consensus(read_as, list(map(process, sample.answers))), read_as
+        return consensus(read_as, list(map(process, sample.references))), read_as
 
-    scored = score_each(samples, answers, read, picture_of)
-    values = [score.value for score in scored]
-    return Scores((averaged("accuracy", values, mean, "fraction"),), tuple(scored), resampled="image")
+    scored = score_each(samples, answers, read, image_of)
+    values = [score.score for score in scored]
+    return Scores((averaged("accuracy", values, mean, "fraction"),), tuple(scored), cluster_unit="image")

@@ -66,15 +66,15 @@ def confusion_ratios(pairs: Sequence[tuple[bool, bool]], places: Sequence[int] |
     both = [float(said and true) for said, true in pairs]
     either = [s + t for s, t in zip(said, true, strict=True)]
     return {
-        "accuracy": Ratio([float(said == true) for said, true in pairs], places=places),
+        "accuracy": Ratio([float(said == true) for said, true in pairs], sample_indices=places),
         "precision": Ratio(both, said, places),
         "recall": Ratio(both, true, places),
         "f1": Ratio([2 * b for b in both], either, places),
-        "yes_ratio": Ratio(said, places=places),
-        "tp": Ratio(both, places=places),
-        "fn": Ratio([t - b for t, b in zip(true, both, strict=True)], places=places),
-        "tn": Ratio([float(not (said or true)) for said, true in pairs], places=places),
-        "fp": Ratio([s - b for s, b in zip(said, both, strict=True)], places=places),
+        "yes_ratio": Ratio(said, sample_indices=places),
+        "tp": Ratio(both, sample_indices=places),
+        "fn": Ratio([t - b for t, b in zip(true, both, strict=True)], sample_indices=places),
+        "tn": Ratio([float(not (said or true)) for said, true in pairs], sample_indices=places),
+        "fp": Ratio([s - b for s, b in zip(said, both, strict=True)], sample_indices=places),
     }
 
 
@@ -88,7 +88,7 @@ def count_metrics(confusion: Confusion, ratios: Mapping[str, Ratio], group: str,
             "count",
             group,
             category,
-            better="unranked",
+            higher_is_better=None,
             ratios=(ratios[name],),
             scale=confusion.n,
         )

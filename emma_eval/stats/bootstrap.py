@@ -1,4 +1,4 @@
-"""Bootstrap over clusters: questions on one picture are right or wrong together, so they are resampled together.
+"""Bootstrap over clusters: questions on one image are right or wrong together, so they are resampled together.
 
 A metric is a function of sums over samples (`types.Ratio`), so a resample needs no scorer: how often each cluster was
 drawn, times what each cluster adds, gives the sums of all metrics at once as one matrix product.
@@ -40,7 +40,7 @@ def intervals(scores: Scores) -> list[Bounds | str]:
     metrics = [metric for metric, count in zip(scores.metrics, counts, strict=True) if count]
     drawn = iter(resampled(metrics, clusters) if metrics else ())
     return [
-        _interval(metric, next(drawn), count, scores.resampled) if count else _without_parts(metric)
+        _interval(metric, next(drawn), count, scores.cluster_unit) if count else _without_parts(metric)
         for metric, count in zip(scores.metrics, counts, strict=True)
     ]
 
@@ -80,7 +80,7 @@ def resampled(metrics: Sequence[Metric], clusters: Integers, resamples: int = RE
 
 def combined(metric: Metric, ratios: Floats) -> Floats:
     """The metric of its ratios' values, shape (ratios, resamples)."""
-    values: Floats = metric.scale * COMBINATIONS[metric.combine](ratios)
+    values: Floats = metric.scale * COMBINATIONS[metric.aggregate](ratios)
     return values
 
 
@@ -101,8 +101,8 @@ def _sums_by_cluster(ratios: Sequence[Ratio], clusters: Integers) -> Floats:
     columns = np.empty((size, 2 * len(ratios)))
     for number, ratio in enumerate(ratios):
         of_entry = entry_clusters(ratio, clusters)
-        columns[:, number] = np.bincount(of_entry, np.asarray(ratio.top, dtype=float), size)
-        bottom = None if ratio.bottom is None else np.asarray(ratio.bottom, dtype=float)
+        columns[:, number] = np.bincount(of_entry, np.asarray(ratio.numerator, dtype=float), size)
+        bottom = None if ratio.denominator is None else np.asarray(ratio.denominator, dtype=float)
         columns[:, len(ratios) + number] = np.bincount(of_entry, bottom, size)
     return columns
 
@@ -111,7 +111,7 @@ def entry_clusters(ratio: Ratio, clusters: Integers) -> Integers:
     """The cluster of each of the ratio's entries."""
     import numpy as np
 
-    return clusters if ratio.places is None else clusters[np.asarray(ratio.places, dtype=np.int64)]
+    return clusters if ratio.sample_indices is None else clusters[np.asarray(ratio.sample_indices, dtype=np.int64)]
 
 
 def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -180,7 +180,7 @@ def without_spread(metric: Metric, count: int) -> Bounds | None:
     """
     most = full_range(metric)
     unseen = 1 - ((1 - LEVEL) / 2) ** (1 / count)
-    if not metric.bounded:
+    if not metric.value_is_bounded:
         return None
     if metric.value <= ROUNDING * most:
         return 0.0, most * unseen
@@ -191,4 +191,4 @@ def without_spread(metric: Metric, count: int) -> Bounds | None:
 
 def full_range(metric: Metric) -> float:
     """The metric when every ratio is 1: 100 for a percentage, 2,800 for MME's score."""
-    return metric.scale * (len(metric.ratios) if metric.combine == "sum" else 1)
+    return metric.scale * (len(metric.ratios) if metric.aggregate == "sum" else 1)

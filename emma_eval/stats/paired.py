@@ -79,8 +79,8 @@ def flips(first: Scores, second: Scores, metric: Metric) -> tuple[list[Flip], li
     counted = counted_places(metric, len(first.samples))
     for place in counted:
         before, after = first.samples[place], second.samples[place]
-        if before.value != after.value:
-            (won if after.value > before.value else lost).append(Flip(before, after))
+        if before.score != after.score:
+            (won if after.score > before.score else lost).append(Flip(before, after))
     return won, lost, len(counted) - len(won) - len(lost)
 
 
@@ -96,7 +96,7 @@ def _paired(before: Metric, after: Metric, differences: Floats, clusters: Intege
     low, high = np.quantile(known, tails(count)) if known.size and count else (0.0, 0.0)
     interval = (float(low), float(high))
     ours, theirs = _independent_hits(before, clusters), _independent_hits(after, clusters)
-    if ours is not None and theirs is not None and before.ratios[0].places == after.ratios[0].places:
+    if ours is not None and theirs is not None and before.ratios[0].sample_indices == after.ratios[0].sample_indices:
         wins = sum(b > a for a, b in zip(ours, theirs, strict=True))
         losses = sum(b < a for a, b in zip(ours, theirs, strict=True))
         return Paired(before, after.value, interval, mcnemar(wins, losses), MCNEMAR)
@@ -106,9 +106,17 @@ def _paired(before: Metric, after: Metric, differences: Floats, clusters: Intege
 def _independent_hits(metric: Metric, clusters: Integers) -> Sequence[float] | None:
     """The entries of a mean of zeros and ones that has one in a cluster; None for any other metric."""
     ratio = metric.ratios[0]
-    is_mean = len(metric.ratios) == 1 and metric.combine == "sum" and (ratio.bottom is None or set(ratio.bottom) <= {1})
-    if is_mean and set(ratio.top) <= {0, 1} and len(set(entry_clusters(ratio, clusters).tolist())) == len(ratio.top):
-        return ratio.top
+    is_mean = (
+        len(metric.ratios) == 1
+        and metric.aggregate == "sum"
+        and (ratio.denominator is None or set(ratio.denominator) <= {1})
+    )
+    if (
+        is_mean
+        and set(ratio.numerator) <= {0, 1}
+        and len(set(entry_clusters(ratio, clusters).tolist())) == len(ratio.numerator)
+    ):
+        return ratio.numerator
     return None
 
 

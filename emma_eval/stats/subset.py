@@ -25,10 +25,10 @@ def restricted(scores: Scores, ids: Sequence[str]) -> Scores:
 
 def _restricted_metric(metric: Metric, new_places: Mapping[int, int], samples: Sequence[SampleScore]) -> Metric | None:
     ratios = [_restricted_ratio(ratio, new_places) for ratio in metric.ratios]
-    left = tuple(ratio for ratio in ratios if ratio.top)
-    if metric.unit == "count" or metric.combine in OF_ALL_SAMPLES:
+    left = tuple(ratio for ratio in ratios if ratio.numerator)
+    if metric.unit == "count" or metric.aggregate in OF_ALL_SAMPLES:
         return None
-    if not left or (len(left) < len(ratios) and metric.combine != "sum"):
+    if not left or (len(left) < len(ratios) and metric.aggregate != "sum"):
         return None
     # A mean over categories is one over those that are left; points, MME's, are summed over them.
     scale = metric.scale if metric.unit == "points" else metric.scale * len(ratios) / len(left)
@@ -37,16 +37,16 @@ def _restricted_metric(metric: Metric, new_places: Mapping[int, int], samples: S
 
 
 def _restricted_ratio(ratio: Ratio, new_places: Mapping[int, int]) -> Ratio:
-    places = range(len(ratio.top)) if ratio.places is None else ratio.places
+    places = range(len(ratio.numerator)) if ratio.sample_indices is None else ratio.sample_indices
     kept = [(entry, new_places[place]) for entry, place in enumerate(places) if place in new_places]
     return Ratio(
-        top=[ratio.top[entry] for entry, _ in kept],
-        bottom=None if ratio.bottom is None else [ratio.bottom[entry] for entry, _ in kept],
-        places=[place for _, place in kept],
+        numerator=[ratio.numerator[entry] for entry, _ in kept],
+        denominator=None if ratio.denominator is None else [ratio.denominator[entry] for entry, _ in kept],
+        sample_indices=[place for _, place in kept],
     )
 
 
 def counted_places(metric: Metric, samples: int) -> Sequence[int]:
     """The samples that the metric is computed over, in order: GQA's accuracy leaves the unbalanced ones out."""
-    places = [range(samples) if ratio.places is None else ratio.places for ratio in metric.ratios]
+    places = [range(samples) if ratio.sample_indices is None else ratio.sample_indices for ratio in metric.ratios]
     return sorted(set().union(*places))

@@ -31,5 +31,5 @@ def verdict(pair: Paired, p_value: float, alpha: float, smallest_effect: float) 
 
 def gain(pair: Paired) -> float:
     """By how much the second run is better, in percent of the metric's full range; negative if it is worse."""
-    direction = {"higher": 1, "lower": -1, "unranked": 0}[pair.metric.better]
+    direction = {True: 1, False: -1, None: 0}[pair.metric.higher_is_better]
     return direction * 100 * pair.difference / full_range(pair.metric)

@@ -29,7 +29,7 @@ class Columns(BaseModel):
     id: str = Field(default="", description="column or format string; without it the row's number, from 0")
     question: str = ""
     hint: str = ""
-    images: Names = Field(default=(), description="columns with a picture, a list of them or nothing; a file's name")
+    images: Names = Field(default=(), description="columns with an image, a list of them or nothing; a file's name")
     image_name: str = Field(default="", description="format string for the file's name, where no column holds it")
     options: Names = Field(default=(), description="a column an option, or one column that holds the list")
     option_mark: str = Field(default="", description="pattern before each option, where one text holds them all")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emma_eval.tasks.columns import Columns
 
 Files = Mapping[str, Path]  # file key of the task -> a path that exists (image folders: that may exist)
-Row = Mapping[str, Any]  # a hub row; picture columns hold an ImageSource, a list of them, or None
+Row = Mapping[str, Any]  # a hub row; image columns hold an ImageSource, a list of them, or None
 ReadRows = Callable[[str, Iterable[Row]], list[Sample]]  # (name for messages, rows)
 
 

@@ -10,7 +10,7 @@ from emma_eval.tasks.columns import Columns
 from emma_eval.utils.files import inside
 
 InstructionPolicy = Literal["first_line", "full"]
-PicturePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
+ImagePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
 
 
 def as_tuple(value: Any) -> Any:
@@ -42,7 +42,7 @@ class PromptConfig(Strict):
     tidy: bool = Field(
         default=False, description="two blanks made one, no marker in the text, no blanks at its ends (ScienceQA)"
     )
-    images: PicturePlaces = Field(
+    images: ImagePlaces = Field(
         default="first",
         description="images before the question, where its text points at them (in_place), pasted into one that stands "
         "before the question (side_by_side) or where its text says (side_by_side_in_text), or none",
@@ -73,10 +73,10 @@ class GenerationConfig(Strict):
 
 
 class HubImages(Strict):
-    """Pictures that live in another configuration of the same data set."""
+    """Images that live in another configuration of the same data set."""
 
     config: str
-    key: str = Field(description="the column of a question that names its picture's `id`")
+    key: str = Field(description="the column of a question that names its image's `id`")
 
 
 class HubConfig(Strict):

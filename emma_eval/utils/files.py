@@ -19,7 +19,7 @@ from emma_eval.errors import UserError
 from emma_eval.utils.file_errors import FILE_ERRORS, UnfitFileError, why
 from emma_eval.utils.text import in_bytes
 
-LARGEST = 2**33  # bytes of a data file: the largest, tables with pictures in their cells, have a few hundred MB
+LARGEST = 2**33  # bytes of a data file: the largest, tables with images in their cells, have a few hundred MB
 _SMALL = 2**26  # bytes to which any gzip file may unpack
 _MOST_PACKED = 100  # what a larger one may unpack to, times its size: annotations reach 30, a bomb 1,000
 _HEAD = 512

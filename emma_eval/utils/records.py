@@ -7,10 +7,11 @@ can't: the writer here puts U+FFFD in its place, so that whatever was written ca
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_bytes
@@ -23,6 +24,15 @@ class Record(BaseModel):
     """What records and their parts have in common: immutable, no unknown keys, and numbers that are finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    renamed: ClassVar[Mapping[str, str]] = {}  # keys of records written before -> the fields that they are now
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_todays_keys(cls, content: Any) -> Any:
+        if cls.renamed and isinstance(content, dict):
+            return {cls.renamed.get(key, key): value for key, value in content.items()}
+        return content
 
 
 class _Versioned(BaseModel):

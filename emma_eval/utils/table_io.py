@@ -16,7 +16,7 @@ from emma_eval.errors import UserError
 from emma_eval.utils.files import read_text, what_it_is
 from emma_eval.utils.text import counted, shown
 
-LONGEST_CELL = 2**31 - 1  # MMBench keeps a picture in one cell; the most that csv takes on every platform
+LONGEST_CELL = 2**31 - 1  # MMBench keeps an image in one cell; the most that csv takes on every platform
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon"}
 
 # The cells that pandas reads as "no value".

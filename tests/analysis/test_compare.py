@@ -38,7 +38,7 @@ def test_other_samples_are_refused_and_shared_ones_compared_on_request():
 
 def test_the_same_questions_with_another_truth_are_refused():
     with pytest.raises(UserError, match="expected answers differ"):
-        compare_runs([evidence()], [evidence(truth="u")])
+        compare_runs([evidence()], [evidence(reference_digest="u")])
 
 
 def test_tasks_are_those_of_both_runs_or_those_named():

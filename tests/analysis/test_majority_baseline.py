@@ -25,7 +25,7 @@ def test_sign_test_agrees_with_scipy(better, worse, p_value):
 
 def exact(samples: list[Sample], answers: Answers) -> Scores:
     """Full credit for the gold answer, 0.6 for the second of two."""
-    credit = [dict(zip(s.answers, (1.0, 0.6), strict=False)) for s in samples]
+    credit = [dict(zip(s.references, (1.0, 0.6), strict=False)) for s in samples]
     said = [answers.get((s.id, 0), Answer("")).text for s in samples]
     scored = [SampleScore(s.id, c.get(text, 0.0), text) for s, c, text in zip(samples, credit, said, strict=True)]
     return Scores((), tuple(scored))
@@ -33,9 +33,9 @@ def exact(samples: list[Sample], answers: Answers) -> Scores:
 
 def test_the_constant_that_earns_most_is_chosen_not_the_commonest_gold_answer():
     gold = [("cat", "pet"), ("cat", "pet"), ("dog", "pet"), ("cow", "pet"), ("hen", "pet")]
-    samples = [Sample(str(i), "?", answers=answers) for i, answers in enumerate(gold)]
+    samples = [Sample(str(i), "?", references=answers) for i, answers in enumerate(gold)]
     asked = {(s.id, 0): Answer("ignored") for s in samples}
-    model = exact(samples, {(s.id, 0): Answer(s.answers[0]) for s in samples[:4]})
+    model = exact(samples, {(s.id, 0): Answer(s.references[0]) for s in samples[:4]})
     baseline = majority_baseline(exact, samples, asked, model)
     assert baseline is not None
     assert baseline.answer == "pet"

@@ -8,16 +8,16 @@ from benchmarks import shared_tokens
 from benchmarks.random_model import tokenizer
 from benchmarks.shared_tokens import Count, counts, distinct
 
-PICTURES = 12
+IMAGES = 12
 
 
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Count]:
-    return {one.benchmark: one for one in counts(tokenizer(), PICTURES)}
+    return {one.benchmark: one for one in counts(tokenizer(), IMAGES)}
 
 
 def test_requests_are_those_of_each_benchmark(counted: dict[str, Count]):
-    assert {name: one.requests / PICTURES for name, one in counted.items()} == {"mmbench_en": 4, "gqa": 32, "pope": 18}
+    assert {name: one.requests / IMAGES for name, one in counted.items()} == {"mmbench_en": 4, "gqa": 32, "pope": 18}
 
 
 @pytest.mark.parametrize(("benchmark", "times"), [("mmbench_en", 3), ("gqa", 10), ("pope", 10)])
@@ -33,7 +33,7 @@ def test_computed_tokens_are_within_two_percent_of_the_ideal(counted: dict[str, 
 
 def test_generated_questions_meet_popes_bar_too(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_tokens, "REAL_POPE", tmp_path / "not there")
-    pope = {one.benchmark: one for one in counts(tokenizer(), PICTURES)}["pope"]
+    pope = {one.benchmark: one for one in counts(tokenizer(), IMAGES)}["pope"]
     assert pope.questions == "mini suite's generator"
     assert pope.passes
 

@@ -45,7 +45,7 @@ def test_every_way_is_compared_with_the_engine(record: dict):
         assert one["samples_per_second"] == pytest.approx(one["requests"] / one["seconds"])
         assert one["first_is_faster"] == pytest.approx(engine["samples_per_second"] / one["samples_per_second"])
         assert one["peak_share"] == pytest.approx(one["operations_per_second"] / scenario["matrix_rate"])
-        assert one["usage"]["pictures"] == one["requests"]
+        assert one["usage"]["images"] == one["requests"]
         assert 0 <= one["idle_share"] < 1
 
 
@@ -84,7 +84,7 @@ def test_the_full_model_has_the_published_number_of_parameters():
 
 def test_a_sample_costs_nine_teraflop():
     model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
-    one = operations(model, Usage(computed_tokens=640, new_tokens=1, pictures=1), requests=1)
+    one = operations(model, Usage(computed_tokens=640, new_tokens=1, images=1), requests=1)
     assert one == pytest.approx(
         2 * 6.74e9 * 640 + 0.35e12 * 23 / 24, rel=0.002
     )  # the last of CLIP's blocks is not read

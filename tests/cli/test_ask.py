@@ -9,7 +9,7 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.models.emma.tokenizer import IMAGE_ID
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
 from tests.models.tiny_reference import Reference
 
 QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
@@ -17,8 +17,8 @@ QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.png"
-    picture().save(path)
+    path = tmp_path / "image.png"
+    make_image().save(path)
     return path
 
 
@@ -51,7 +51,7 @@ def test_the_answer_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, im
     assert plain == facts["text"] + "\n"
 
 
-def test_plain_llava_without_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_plain_llava_without_a_image(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     facts = json.loads(ask(capsys, LLAVA, tmp_path, "--json", "Why?"))
     assert facts["instruction_ids"] is None
     assert facts["prompt"].endswith("USER: Why? ASSISTANT:")
@@ -59,8 +59,8 @@ def test_plain_llava_without_a_picture(capsys: pytest.CaptureFixture[str], tmp_p
     assert facts["generated_ids"] == answer
 
 
-@pytest.mark.parametrize("content", [None, b"no picture"])
-def test_a_bad_picture(content: bytes | None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"no image"])
+def test_a_bad_image(content: bytes | None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "bad.png"
     if content is not None:
         path.write_bytes(content)

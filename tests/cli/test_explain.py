@@ -30,7 +30,7 @@ def test_how_it_is_asked(capsys):
     assert "reads the first line of the question" in " ".join(text.split())
 
 
-def test_pictures_pasted(capsys):
+def test_images_pasted(capsys):
     text = explained(capsys, "muirbench_pasted")
     assert "pasted into one, which is sent where the question points at one" in text
     assert "Which is larger, <image> or Right Image?" in text

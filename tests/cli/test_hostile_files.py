@@ -158,7 +158,7 @@ hub: {id: %s, split: test}
         ({"bytes": None, "path": "secret.png"}, "which is not in the data set"),
         ({"bytes": b"", "path": None}, "it is empty"),
         ({"bytes": None, "path": None}, "it is empty"),
-        ({"bytes": b"no picture", "path": "a.png"}, "of no known image format"),
+        ({"bytes": b"no image", "path": "a.png"}, "of no known image format"),
     ],
 )
 def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell, message, typed):

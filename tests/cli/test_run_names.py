@@ -109,7 +109,7 @@ def test_two_seeds_are_two_columns_and_say_so():
     run("second", "--limit", "6", "--seed", "2")
     first, second = measured("first", "second")
     assert first["split"] == second["split"] == "coco, 6 questions only"
-    truths = [read_manifest(Path(name)).tasks["pope"].truth[:8] for name in ("first", "second")]
+    truths = [read_manifest(Path(name)).tasks["pope"].reference_digest[:8] for name in ("first", "second")]
     assert [line["metric"] for line in (first, second)] == [f"f1, samples {truth}" for truth in truths]
     assert "only 6 of the questions were asked" in first["source"]
     assert main(["report", "first", "second"]) == 0

@@ -67,12 +67,12 @@ def test_json_holds_metrics_samples_and_hashes(folder, capsys):
         "unit": "percent",
         "group": "",
         "category": "",
-        "better": "higher",
+        "higher_is_better": True,
         "no_interval": "",
         "interval": exact,
     }
-    picture = "COCO_val2014_000000000002.jpg"
-    expected = {"id": "2", "value": 1.0, "read_as": "dog", "status": "answered", "cluster": picture}
+    image = "COCO_val2014_000000000002.jpg"
+    expected = {"id": "2", "value": 1.0, "read_as": "dog", "status": "answered", "cluster": image}
     assert report["samples"][1] == expected
     assert set(report["data"]) == {"questions", "annotations"}
     assert len(report["predictions"]["sha256"]) == 64

@@ -12,7 +12,7 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.results.scores import read_scores
 from emma_eval.types import Response
-from tests.data.readers.tiny import save_picture
+from tests.data.readers.tiny import save_image
 from tests.runs.tiny import Answering, source
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ title: Quiz
 benchmark: quiz
 split: all
 reader: table
-files: {rows: quiz.jsonl, images: pictures}
+files: {rows: quiz.jsonl, images: images}
 columns: {question: question, answer: answer, images: image, category: kind, id: id}
 metric: accuracy
 protocols:
@@ -50,7 +50,7 @@ def runs(tmp_path, monkeypatch):
     """Two runs of a task whose questions, answers, categories and ids hold half pairs."""
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "quiz.yaml").write_text(TASK)
-    save_picture(tmp_path / "pictures" / "a.png", 3)
+    save_image(tmp_path / "images" / "a.png", 3)
     rows = [
         {"id": f"{i}{HALF}", "question": f"{HALF}?", "answer": f"cat{HALF * (i % 2)}", "image": "a.png", "kind": HALF}
         for i in range(6)

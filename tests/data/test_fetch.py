@@ -18,7 +18,7 @@ from tests.data.test_local_and_hub_agree import write_hub_folder
 ROOT = Path(__file__).parents[2]
 GQA = """\
 extends: gqa
-hub: {id: org/gqa, config: main, split: dev, images: {config: pictures, key: imageId}}
+hub: {id: org/gqa, config: main, split: dev, images: {config: images, key: imageId}}
 expected: {samples: 2}
 """
 POPE = "extends: pope\nhub: {id: org/pope, config: main, split: dev}\nexpected: {samples: %d}\n"
@@ -95,15 +95,15 @@ def test_what_is_fetched_is_read_counted_and_known_again(command, hub, tmp_path)
     done = command("data", "fetch", "my_gqa")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"my_gqa: 2 files fetched: 2 samples, 9.0 kB, org/gqa at commit {COMMIT[:12]}" in done.stdout
-    assert "my_gqa: file 2 of 2, pictures/part-0.parquet, 7.2 kB of 9.0 kB" in done.stderr
+    assert "my_gqa: file 2 of 2, images/part-0.parquet, 7.2 kB of 9.0 kB" in done.stderr
     hub.log.clear()
     assert "my_gqa: there already: 2 samples" in command("data", "fetch", "my_gqa").stdout
     assert f"complete  9.0 kB  from the hub, commit {COMMIT[:12]}" in command("data", "status", "my_gqa").stdout
     shown = command("show", "my_gqa", "--offline").stdout
     assert "Is it red?" in shown
-    assert "image: org/gqa (pictures), row" in shown
+    assert "image: org/gqa (images), row" in shown
     assert "my_gqa: ok: 2 samples, 2 hashes as known" in command("data", "verify").stdout
-    assert "my_gqa: ok: 2 samples, 2 pictures" in command("check", "my_gqa").stdout
+    assert "my_gqa: ok: 2 samples, 2 images" in command("check", "my_gqa").stdout
     assert re.search("^my_gqa: ok", command("check").stdout, re.MULTILINE)
     assert hub.log == []  # none of these asked the network
 

@@ -152,7 +152,7 @@ def test_a_row_that_holds_anything_fails_its_sample(cell):
 def test_many_images_side_by_side_are_bounded(tmp_path):
     Image.new("L", (9000, 9000)).save(tmp_path / "a.png")
     image = ImageFile(tmp_path, "a.png")
-    with pytest.raises(SampleError, match="40 pictures side by side are too large: the first 3 make 27,000 x 9,000"):
+    with pytest.raises(SampleError, match="40 images side by side are too large: the first 3 make 27,000 x 9,000"):
         SideBySide((image,) * 40).open()
 
 
@@ -168,9 +168,9 @@ def mmbench(root, rows, columns=COLUMNS):
 
 def test_mmbench_without_hints_with_numbers_as_pandas_writes_them_and_a_reference_to_no_row(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
-    picture = base64.b64encode((tmp_path / "a.png").read_bytes()).decode()
+    make_image = base64.b64encode((tmp_path / "a.png").read_bytes()).decode()
     rest = ["Q?", "x", "y", "A", "c", "l", "dev"]
-    one, two, three = mmbench(tmp_path, [["7.0", *rest, picture], ["8", *rest, "4711"], ["9", *rest, "7.0"]])
+    one, two, three = mmbench(tmp_path, [["7.0", *rest, make_image], ["8", *rest, "4711"], ["9", *rest, "7.0"]])
     assert (one.id, one.hint) == ("7", "")
     one.images[0].open()
     three.images[0].open()

@@ -6,11 +6,11 @@ from PIL import Image
 from emma_eval.data.loading import load_samples
 from emma_eval.tasks.index import task_names
 from emma_eval.tasks.loading import load_task
-from tests.data.readers.tiny import picture
+from tests.data.readers.tiny import make_image
 
 datasets = pytest.importorskip("datasets")
 
-TEXT, TEXTS, INT, PICTURE, PICTURES = "string", ["string"], "int64", "image", ["image"]
+TEXT, TEXTS, INT, IMAGE, IMAGES = "string", ["string"], "int64", "image", ["image"]
 SHADE = 5
 VQA_ANSWER = {"answer": TEXT, "answer_confidence": TEXT, "answer_id": INT}
 VQA = {
@@ -21,11 +21,11 @@ VQA = {
     "answer_type": TEXT,
     "question_id": INT,
     "question": TEXT,
-    "image": PICTURE,
+    "image": IMAGE,
 }
 LETTERED = {
     "id": INT,
-    "image": PICTURE,
+    "image": IMAGE,
     "question": TEXT,
     **{f"option{n}": TEXT for n in range(4)},
     "correct_choice": TEXT,
@@ -33,17 +33,17 @@ LETTERED = {
 MMBENCH = {
     "index": INT,
     **dict.fromkeys(("question", "hint", "answer", "A", "B", "C", "D", "category"), TEXT),
-    "image": PICTURE,
+    "image": IMAGE,
     **dict.fromkeys(("source", "L2-category", "comment", "split"), TEXT),
 }
 MMMU = {
     **dict.fromkeys(("id", "question", "options", "explanation"), TEXT),
-    **{f"image_{n}": PICTURE for n in range(1, 8)},
+    **{f"image_{n}": IMAGE for n in range(1, 8)},
     **dict.fromkeys(("img_type", "answer", "topic_difficulty", "question_type", "subfield"), TEXT),
 }
 MATHVISTA = {
     **dict.fromkeys(("pid", "question", "image"), TEXT),
-    "decoded_image": PICTURE,
+    "decoded_image": IMAGE,
     "choices": TEXTS,
     "unit": TEXT,
     "precision": "float64",
@@ -63,7 +63,7 @@ GQA = {
     "semanticStr": TEXT,
 }
 SCIENCEQA = {
-    "image": PICTURE,
+    "image": IMAGE,
     "question": TEXT,
     "choices": TEXTS,
     "answer": "int8",
@@ -73,11 +73,11 @@ SEED = {
     **dict.fromkeys(("answer", "choice_a", "choice_b", "choice_c", "choice_d", "data_id", "data_type"), TEXT),
     **dict.fromkeys(("question", "question_id"), TEXT),
     "question_type_id": "int16",
-    "image": PICTURES,
+    "image": IMAGES,
     "segment": ["int64"],
 }
 NOCAPS = {
-    "image": PICTURE,
+    "image": IMAGE,
     **dict.fromkeys(("image_coco_url", "image_date_captured", "image_file_name"), TEXT),
     **dict.fromkeys(("image_height", "image_width", "image_id"), "int32"),
     "image_license": "int8",
@@ -86,7 +86,7 @@ NOCAPS = {
     "annotations_captions": TEXTS,
 }
 KARPATHY = {
-    "image": PICTURE,
+    "image": IMAGE,
     "filepath": TEXT,
     "sentids": ["int32"],
     "filename": TEXT,
@@ -98,11 +98,11 @@ KARPATHY = {
     "cocoid": "int32",
     "th_sentences_raw": TEXTS,
 }
-FLICKR = {"image": PICTURE, "caption": TEXTS, "sentids": TEXTS, **dict.fromkeys(("split", "img_id", "filename"), TEXT)}
+FLICKR = {"image": IMAGE, "caption": TEXTS, "sentids": TEXTS, **dict.fromkeys(("split", "img_id", "filename"), TEXT)}
 HALLUSION = {
     **dict.fromkeys(("category", "subcategory", "visual_input", "set_id", "figure_id", "sample_note"), TEXT),
     **dict.fromkeys(("question_id", "question", "gt_answer_details", "gt_answer", "filename"), TEXT),
-    "image": PICTURE,
+    "image": IMAGE,
 }
 LLAVA_BENCH = dict.fromkeys(("question_id", "question", "caption", "gpt_answer", "category", "image_id"), TEXT)
 TEXTVQA = {
@@ -110,7 +110,7 @@ TEXTVQA = {
     "question_id": "int32",
     "question": TEXT,
     "question_tokens": TEXTS,
-    "image": PICTURE,
+    "image": IMAGE,
     **dict.fromkeys(("image_width", "image_height"), "int32"),
     **dict.fromkeys(("flickr_original_url", "flickr_300k_url", "set_name"), TEXT),
     **dict.fromkeys(("answers", "image_classes", "ocr_tokens"), TEXTS),
@@ -119,15 +119,15 @@ MUIRBENCH = {
     **dict.fromkeys(("idx", "task", "image_relation", "image_type", "question"), TEXT),
     "options": TEXTS,
     "answer": TEXT,
-    "image_list": PICTURES,
+    "image_list": IMAGES,
     "counterpart_idx": TEXT,
 }
-VIZWIZ = {"question_id": TEXT, "image": PICTURE, "question": TEXT, "answers": TEXTS, "category": TEXT}
-MME = {"question_id": TEXT, "image": PICTURE, **dict.fromkeys(("question", "answer", "category"), TEXT)}
-POPE = dict.fromkeys(("id", "question_id", "question", "answer", "image_source", "category"), TEXT) | {"image": PICTURE}
+VIZWIZ = {"question_id": TEXT, "image": IMAGE, "question": TEXT, "answers": TEXTS, "category": TEXT}
+MME = {"question_id": TEXT, "image": IMAGE, **dict.fromkeys(("question", "answer", "category"), TEXT)}
+POPE = dict.fromkeys(("id", "question_id", "question", "answer", "image_source", "category"), TEXT) | {"image": IMAGE}
 OKVQA = {
     "question_id": TEXT,
-    "image": PICTURE,
+    "image": IMAGE,
     "question": TEXT,
     "answers": TEXTS,
     "question_type": TEXT,
@@ -135,10 +135,10 @@ OKVQA = {
 }
 MMVET = {
     "question_id": TEXT,
-    "image": PICTURE,
+    "image": IMAGE,
     **dict.fromkeys(("question", "answer", "image_source", "capability"), TEXT),
 }
-AMBER = {"image": PICTURE, "id": "int32", "query": TEXT, "type": TEXT, "truth": TEXT}
+AMBER = {"image": IMAGE, "id": "int32", "query": TEXT, "type": TEXT, "truth": TEXT}
 
 TEN = ["a cat"] * 10
 CHOICES = {"A": "one", "B": "two", "C": "nan", "D": "nan", "hint": "nan"}
@@ -206,7 +206,7 @@ CARDS = {
         ("VS_chart_0_1_2", ("yes",)),
     ),
     "mmvet": (MMVET, {"question_id": "v1_0"}, ("v1_0", ())),
-    "llava_bench": (LLAVA_BENCH | {"image": PICTURE}, {"question_id": "0"}, ("0", ())),
+    "llava_bench": (LLAVA_BENCH | {"image": IMAGE}, {"question_id": "0"}, ("0", ())),
     "amber_discriminative": (
         AMBER,
         {"id": 1005, "type": "discriminative-attribute-state", "truth": "no"},
@@ -226,7 +226,7 @@ def feature(kind):
         return {name: feature(inner) for name, inner in kind.items()}
     if isinstance(kind, list):
         return datasets.List(feature(kind[0]))
-    return datasets.Image() if kind == PICTURE else datasets.Value(kind)
+    return datasets.Image() if kind == IMAGE else datasets.Value(kind)
 
 
 def anything(kind):
@@ -235,7 +235,7 @@ def anything(kind):
         return {name: anything(inner) for name, inner in kind.items()}
     if isinstance(kind, list):
         return [anything(kind[0])]
-    return {PICTURE: picture(SHADE), TEXT: "x", "bool": True, "float64": 1.0}.get(kind, 1)
+    return {IMAGE: make_image(SHADE), TEXT: "x", "bool": True, "float64": 1.0}.get(kind, 1)
 
 
 def write_config(folder, name, split, columns, values):
@@ -261,18 +261,18 @@ def test_a_row_in_the_published_columns_becomes_a_sample(name, tmp_path, monkeyp
     task = load_task(name)
     lines = [write_config(tmp_path / "hub", task.hub.config or "default", task.hub.split, columns, values)]
     if task.hub.images:
-        pictures = {"id": TEXT, "image": PICTURE}
-        lines.append(write_config(tmp_path / "hub", task.hub.images.config, task.hub.split, pictures, {"id": "n5"}))
+        images = {"id": TEXT, "image": IMAGE}
+        lines.append(write_config(tmp_path / "hub", task.hub.images.config, task.hub.split, images, {"id": "n5"}))
     (tmp_path / "hub" / "README.md").write_text("\n".join(["---", "configs:", *lines, "---", ""]))
     hub = task.hub.model_copy(update={"id": str(tmp_path / "hub"), "revision": None})
     (sample,) = load_samples(task.model_copy(update={"hub": hub}), allow_partial=True)
 
-    assert (sample.id, sample.answers) == (identity, truth)
+    assert (sample.id, sample.references) == (identity, truth)
     assert sample.images
     for image in sample.images:
         shown = image.open()
         assert isinstance(shown, Image.Image)
-        assert shown.getpixel((0, 0)) == picture(SHADE).getpixel((0, 0))
+        assert shown.getpixel((0, 0)) == make_image(SHADE).getpixel((0, 0))
 
 
 def test_pinned_revisions_are_whole_commits():

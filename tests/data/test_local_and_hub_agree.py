@@ -1,4 +1,4 @@
-"""Official files, plain or gzip, and hub rows of the same content give the same samples, pictures included."""
+"""Official files, plain or gzip, and hub rows of the same content give the same samples, images included."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from PIL.Image import Image
 
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
-from emma_eval.scorers.common import picture_of
+from emma_eval.scorers.common import image_of
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.sections import HubConfig, HubImages
 from tests.data.readers.tiny import TINY, Tiny, gzip_in_place
@@ -16,7 +16,7 @@ from tests.data.readers.tiny_wider import WITH_HUB
 datasets = pytest.importorskip("datasets")
 
 
-RESAMPLED_BY_PICTURE = ("gqa", "pope", "seed", "vizwiz", "vqa", "vqa_m4c")
+RESAMPLED_BY_IMAGE = ("gqa", "pope", "seed", "vizwiz", "vqa", "vqa_m4c")
 
 
 def pixels(samples):
@@ -27,8 +27,8 @@ def without_images(samples):
     return [replace(sample, images=()) for sample in samples]
 
 
-def picture_feature(cells):
-    """The feature of a column of pictures, of lists of them, or of as many missing ones; None for another column."""
+def image_feature(cells):
+    """The feature of a column of images, of lists of them, or of as many missing ones; None for another column."""
     parts = [part for cell in cells for part in (cell if isinstance(cell, list) else [cell])]
     if not all(part is None or isinstance(part, Image) for part in parts):
         return None
@@ -37,19 +37,19 @@ def picture_feature(cells):
 
 def write_hub_folder(folder, tiny: Tiny) -> HubConfig:
     """A local folder as `load_dataset` takes it, columns and Image features as on the hub."""
-    configs = {"main": tiny.rows} | ({"pictures": tiny.pictures} if tiny.pictures else {})
+    configs = {"main": tiny.rows} | ({"images": tiny.images} if tiny.images else {})
     lines = ["---", "configs:"]
     for config, rows in configs.items():
         columns = {column: [row[column] for row in rows] for column in rows[0]}
-        pictures = {column: kind for column, cells in columns.items() if (kind := picture_feature(cells))}
-        features = datasets.Dataset.from_dict({k: v for k, v in columns.items() if k not in pictures}).features
-        features |= pictures
+        image_columns = {column: kind for column, cells in columns.items() if (kind := image_feature(cells))}
+        features = datasets.Dataset.from_dict({k: v for k, v in columns.items() if k not in image_columns}).features
+        features |= image_columns
         table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
         (folder / config).mkdir(parents=True)
         table.to_parquet(folder / config / "part-0.parquet")
         lines += [f"- config_name: {config}", f"  data_files: [{{split: dev, path: {config}/*.parquet}}]"]
     (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
-    images = HubImages(config="pictures", key="imageId") if tiny.pictures else None
+    images = HubImages(config="images", key="imageId") if tiny.images else None
     return HubConfig(id=str(folder), config="main", split="dev", images=images)
 
 
@@ -58,9 +58,9 @@ def cache_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
-def shared_pictures(samples):
-    """Which samples are on one picture, as intervals need to know."""
-    names = [picture_of(sample) for sample in samples]
+def shared_images(samples):
+    """Which samples are on one image, as intervals need to know."""
+    names = [image_of(sample) for sample in samples]
     return [[other == name for other in names] for name in names]
 
 
@@ -77,8 +77,8 @@ def test_same_samples(write, tmp_path):
     assert len({sample.id for sample in local}) == tiny.samples
     assert without_images(remote) == without_images(local)
     assert pixels(remote) == pixels(local)
-    if task.scorer_config().scorer in RESAMPLED_BY_PICTURE:
-        assert shared_pictures(remote) == shared_pictures(local)
+    if task.scorer_config().scorer in RESAMPLED_BY_IMAGE:
+        assert shared_images(remote) == shared_images(local)
 
     gzip_in_place(tmp_path / "local")
     zipped = load_samples(task, tmp_path / "local", allow_partial=True, need_images=True)

@@ -17,7 +17,7 @@ def test_seed_by_kind(kind, tmp_path):
     assert [sample.meta["data_type"] for sample in samples] == [kind]
 
 
-def test_only_the_pictures_that_a_selection_uses_must_be_there(tmp_path):
+def test_only_the_images_that_a_selection_uses_must_be_there(tmp_path):
     seed(tmp_path)
     shutil.rmtree(tmp_path / "seed_bench/SEED-Bench-video-image", ignore_errors=True)
     (tmp_path / "seed_bench/SEED-Bench-image").mkdir(exist_ok=True)
@@ -32,7 +32,7 @@ def test_easy_vqa_is_whole():
     samples = load_samples(load_task("easy_vqa"))
     assert len({image.label for sample in samples for image in sample.images}) == 1000
     assert samples[0].images[0].open().size == (64, 64)
-    assert len({sample.answers for sample in samples}) == 13
+    assert len({sample.references for sample in samples}) == 13
 
 
 def test_a_shipped_suite_goes_before_the_data_root(tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ def test_another_number_is_a_problem(seed, capsys):
     assert "1 task, 1 problem" in out
 
 
-def test_status_adds_up_files_and_pictures(seed, capsys):
+def test_status_adds_up_files_and_images(seed, capsys):
     size = sum(path.stat().st_size for path in (seed / "seed_bench").rglob("*") if path.is_file())
     assert data(seed, "status", "my_seed") == 0
     out = capsys.readouterr().out

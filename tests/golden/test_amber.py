@@ -115,7 +115,7 @@ def test_emmas_questions_about_the_next_records_objects(folder, read):
 
 def test_existence_is_never_true(folder, read):
     samples = read(read_lines(folder, "queries_discriminative.jsonl"))
-    assert {sample.answers for sample in samples if sample.category == "existence"} == {("no",)}
+    assert {sample.references for sample in samples if sample.category == "existence"} == {("no",)}
     scores = get_scorer("amber")(samples, {})
     assert overall(scores) == 0.0
     assert set(breakdown(scores, "dimension")) == {"existence", "attribute", "relation"}
@@ -133,7 +133,7 @@ def test_the_arithmetic_of_descriptions(folder, table):
 
     lists = {"association": words["relation"], "safe_words": frozenset(words["safe_words"])}
     samples = [
-        Sample(str(row["id"]), "", answers=tuple(row["truth"]), meta={"hallu": tuple(row["hallu"]), **lists})
+        Sample(str(row["id"]), "", references=tuple(row["truth"]), meta={"hallu": tuple(row["hallu"]), **lists})
         for row in read_lines(folder, "generative_core_annotations.jsonl")
     ]
     told = {str(row["id"]): row["nouns"] for row in read_lines(folder, "generative_core_predictions.jsonl")}

@@ -16,7 +16,7 @@ def sample(row, meta=()):
     return Sample(
         row.get("pid", ""),
         "",
-        answers=(row.get("answer", ""),),
+        references=(row.get("answer", ""),),
         options=tuple(row["choices"] or ()),
         meta={key: row.get(key) for key in keys} | dict(meta),
     )
@@ -48,16 +48,16 @@ def test_extractions_by_a_judge_score_as_officially(run):
         assert ours == {name: categories[name]["accuracy"] for name in same}, group
         assert same, group
     for row, score in zip(rows, scores.samples, strict=True):
-        assert (score.value == 1.0) == row["true_false"], row
+        assert (score.score == 1.0) == row["true_false"], row
         if row["prediction"] is not None:
-            assert score.read_as == row["prediction"], row
+            assert score.parsed_answer == row["prediction"], row
 
 
 def test_extraction_by_rules(run):
     samples, rows, _ = run
     scores = get_scorer("mathvista")(samples, {(row["pid"], 0): Answer(row["response"]) for row in rows})
     for row, score in zip(rows, scores.samples, strict=True):
-        assert (score.read_as == UNEXTRACTED) == (row["rule_extraction"] == MODEL_CALL), row
+        assert (score.parsed_answer == UNEXTRACTED) == (row["rule_extraction"] == MODEL_CALL), row
     (count,) = [metric for metric in scores.metrics if metric.name == "unextracted"]
     assert count.value == sum(row["rule_extraction"] == MODEL_CALL for row in rows)
     assert not count.value or f"{count.value:,} of 1,000 responses are unextracted" in scores.notes[0]

@@ -51,9 +51,9 @@ def test_every_row_is_read_as_vlmevalkit_reads_it(folder):
 def test_the_passes_are_those_of_the_circular_file(folder, samples):
     rows = {row["index"]: row for row in read_lines(folder, "expected_per_row.jsonl")}
     passes = {
-        int(sample.id) + 1_000_000 * round_id: one
+        int(sample.id) + 1_000_000 * pass_index: one
         for sample in samples
-        for round_id, one in enumerate(circular_passes(sample))
+        for pass_index, one in enumerate(circular_passes(sample))
     }
     assert {index: (dict(choices), answer) for index, (choices, answer) in passes.items()} == {
         index: (row["choices"], row["answer"]) for index, row in rows.items()
@@ -64,7 +64,7 @@ def test_circular_and_vanilla_accuracy(folder, samples, answers):
     official = read_json(folder, "expected.json")["vlmevalkit_exact_matching"]
     scores = get_scorer("mmbench")(samples, answers)
     assert len(samples) == official["questions"]
-    assert sum(score.value for score in scores.samples) == official["questions_hit"]
+    assert sum(score.score for score in scores.samples) == official["questions_hit"]
     assert overall(scores, "vanilla_accuracy") == official["vanilla_first_pass_mean_hit"]
     assert overall(scores, "vanilla_accuracy_all_passes") == official["vanilla_all_rows_mean_hit"]
     assert table(scores, "") == official["circular_without_split_column"]["none"]
@@ -82,12 +82,12 @@ def table(scores, prefix):
 def test_every_question(folder, samples, answers):
     official = {str(row["index"]): row for row in read_lines(folder, "expected_per_question.jsonl")}
     by_vlmevalkit = get_scorer("mmbench")(samples, answers)
-    assert {score.id: score.value for score in by_vlmevalkit.samples} == {
+    assert {score.id: score.score for score in by_vlmevalkit.samples} == {
         key: row["hit"] for key, row in official.items()
     }
     by_emma = get_scorer("mmbench", matching="emma")(samples, answers)
     for score in by_emma.samples:
-        assert score.value == all(official[score.id]["emma_round_hits"] or []), score.id
+        assert score.score == all(official[score.id]["emma_round_hits"] or []), score.id
     for sample in samples:
         hits = [int(right) for right, _ in emma_passes(sample, answers)]
         assert hits == (official[sample.id]["emma_round_hits"] or []), sample.id
@@ -105,7 +105,7 @@ def test_emmas_all_rounds(folder, samples, answers):
     ):
         scores = get_scorer("mmbench", matching="emma")(asked, answers)
         (per_round,) = [m for m in scores.metrics if m.name == "vanilla_accuracy_all_passes"]
-        hits = int(sum(score.value for score in scores.samples))
+        hits = int(sum(score.score for score in scores.samples))
         assert per_round.n == official["rounds_run"]
         assert official["last_two_lines"] == [
             f"count: {round(per_round.value * per_round.n)}, all: {per_round.n}, acc:{round(per_round.value, 4)}",

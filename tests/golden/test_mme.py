@@ -37,12 +37,16 @@ def test_real_and_generated_answers(golden, run):
     answers, parsed = {}, {}
     for row in read_lines(folder, "predictions.jsonl"):
         sample = place[row["task"], row["line"]]
-        assert (sample.meta["image"], sample.question, sample.answers) == (row["image"], row["question"], (row["gt"],))
+        assert (sample.meta["image"], sample.question, sample.references) == (
+            row["image"],
+            row["question"],
+            (row["gt"],),
+        )
         answers[sample.id, 0] = Answer(row["prediction"])
         parsed[sample.id] = row["parsed"]
     scores = get_scorer("mme")(samples, answers)
     assert_equal_to(scores, read_json(folder, "expected.json"))
-    assert {score.id: score.read_as for score in scores.samples} == parsed
+    assert {score.id: score.parsed_answer for score in scores.samples} == parsed
 
 
 @pytest.mark.parametrize("run", ["mixed", "clean", "lavin_real"])
@@ -63,7 +67,7 @@ def test_the_fourth_column_of_the_txt_files_is_the_answer(golden, run):
 def test_degenerate_runs(golden, run, answer):
     folder = golden("mme")
     samples = samples_of("mme_folder", folder / "mixed", folder="")
-    answers = {(sample.id, 0): Answer(answer or sample.answers[0]) for sample in samples}
+    answers = {(sample.id, 0): Answer(answer or sample.references[0]) for sample in samples}
     scores = get_scorer("mme")(samples, answers)
     assert_equal_to(scores, read_json(folder, f"degenerate_{run}.expected.json"))
     assert bool(scores.notes) == (run == "all_other")

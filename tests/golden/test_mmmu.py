@@ -15,7 +15,7 @@ def subject(name):
 
 def sample(identity, answer, options):
     gold = tuple(answer) if isinstance(answer, list) else (answer,)
-    return Sample(identity, "", answers=gold, options=options, category=subject(identity))
+    return Sample(identity, "", references=gold, options=options, category=subject(identity))
 
 
 def test_real_responses(golden):
@@ -28,9 +28,9 @@ def test_real_responses(golden):
     assert breakdown(scores, "subject") == {name: row["acc"] for name, row in expected["per_subject"].items()}
     assert breakdown(scores, "domain") == {name: row["acc"] for name, row in expected["per_domain"].items()}
     for row, score in zip(rows, scores.samples, strict=True):
-        assert (score.value == 1.0) == (row["judge"] == "Correct"), row
+        assert (score.score == 1.0) == (row["judge"] == "Correct"), row
         if row["question_type"] == "multiple-choice":  # letters drawn at random included
-            assert score.read_as == row["parsed_pred"], row
+            assert score.parsed_answer == row["parsed_pred"], row
     assert f"{expected['random_fallbacks']} answers gave no letter" in scores.notes[0]
 
 

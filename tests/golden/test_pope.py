@@ -35,7 +35,7 @@ def test_both_tools_give_the_same(case):
     scores = get_scorer("pope")(samples, answers_of(rows))
     assert_equal_to(scores, expected["official"])
     assert_equal_to(scores, expected["llava"])
-    assert [score.read_as for score in scores.samples] == [
+    assert [score.parsed_answer for score in scores.samples] == [
         row["parsed"] for row in sorted(rows, key=lambda r: r["question_id"])
     ]
 
@@ -68,7 +68,7 @@ def test_missing_rows_joined_by_id_are_wrong_and_shift_nothing(case):
     answers = answers_of([row for row in rows if str(row["question_id"]) not in gone])
     complete = get_scorer("pope")(samples, answers_of(rows)).samples
     for score, whole in zip(get_scorer("pope")(samples, answers).samples, complete, strict=True):
-        assert score.value == (0.0 if score.id in gone else whole.value)
+        assert score.score == (0.0 if score.id in gone else whole.score)
         assert score.status == ("missing" if score.id in gone else "answered")
 
 

@@ -31,7 +31,7 @@ def test_accuracy_and_img_accuracy(case):
     samples, answers, expected = case
     llava = expected.get("llava", expected)
     scores = get_scorer("scienceqa")(samples, answers)
-    correct = int(sum(score.value for score in scores.samples))
+    correct = int(sum(score.score for score in scores.samples))
     assert (overall(scores), correct, len(scores.samples)) == (llava["acc"], llava["correct"], llava["count"])
     assert llava["printed"] == (
         f"Total: {len(scores.samples)}, Correct: {correct}, Accuracy: {overall(scores):.2f}%, "
@@ -45,9 +45,9 @@ def test_every_question_is_read_as_llava_reads_it(case):
     assert len(scores.samples) == len(expected["per_question"])
     for sample, score in zip(samples, scores.samples, strict=True):
         official = expected["per_question"][sample.id]
-        assert (score.read_as or "FAILED") == official["parsed_ans"], sample.id
-        gold = "ABCDE".index(sample.answers[0])
-        assert bool(score.value) == (official["pred_index"] == gold), sample.id
+        assert (score.parsed_answer or "FAILED") == official["parsed_ans"], sample.id
+        gold = "ABCDE".index(sample.references[0])
+        assert bool(score.score) == (official["pred_index"] == gold), sample.id
         if "is_multimodal" in official:
             assert ("<image>" in answers[sample.id, 0].prompt) == official["is_multimodal"]
 

@@ -17,13 +17,17 @@ def test_real_answers(golden, name):
     )
     samples = [
         Sample(
-            str(i), "", answers=(row["gt_answer"],), category=p, meta={"question_type_id": int(p), "data_type": "image"}
+            str(i),
+            "",
+            references=(row["gt_answer"],),
+            category=p,
+            meta={"question_type_id": int(p), "data_type": "image"},
         )
         for i, (row, p) in enumerate(zip(rows, prefixes, strict=True))
     ]
     scores = get_scorer("seed")(samples, {(str(i), 0): Answer(row["prediction"]) for i, row in enumerate(rows)})
     assert len(scores.samples) == expected["count"]
-    assert sum(score.value for score in scores.samples) == expected["exact_equality_correct"]
+    assert sum(score.score for score in scores.samples) == expected["exact_equality_correct"]
     assert overall(scores) == expected["exact_equality_accuracy_percent"]
     by_type = {m.category: m for m in scores.metrics if m.group == "question_type"}
     for prefix, official in expected.get("per_task_prefix", {}).items():
@@ -51,7 +55,7 @@ def test_styled_answers(golden):
     per_question = {
         row["question_id"]: row["llava_exact"] for row in read_lines(folder, "styled_expected_per_question.jsonl")
     }
-    assert {score.id: bool(score.value) for score in scores.samples} == per_question
+    assert {score.id: bool(score.score) for score in scores.samples} == per_question
 
     gone = set(expected["missing_question_ids"])
     left = {key: answer for key, answer in answers.items() if key[0] not in gone}

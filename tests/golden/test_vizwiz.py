@@ -38,6 +38,6 @@ def test_every_question_has_its_official_credit(case, processor, column):
     scores = get_scorer("vizwiz", processor=processor)(samples, answers)
     assert [score.id for score in scores.samples] == [row["image"] for row in per_question]
     for score, row in zip(scores.samples, per_question, strict=True):
-        assert round(100 * score.value, 15) == row[column], row
+        assert round(100 * score.score, 15) == row[column], row
         if column == "official":
-            assert round(100 * score.value, 2) == row["official_rounded_2"], row
+            assert round(100 * score.score, 2) == row["official_rounded_2"], row

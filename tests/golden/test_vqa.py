@@ -40,9 +40,9 @@ def test_every_question_has_its_official_credit(case, protocol):
     scores = get_scorer("vqa", **PROTOCOLS[protocol])(samples, answers)
     assert [int(score.id) for score in scores.samples] == [row["question_id"] for row in per_question]
     for score, row in zip(scores.samples, per_question, strict=True):
-        assert round_python2(100 * score.value, 15) == row[protocol], row
+        assert round_python2(100 * score.score, 15) == row[protocol], row
         if protocol == "official":
-            assert round_python2(100 * score.value, 2) == row["official_rounded_2"], row
+            assert round_python2(100 * score.score, 2) == row["official_rounded_2"], row
 
 
 def test_the_m4c_evaluator_is_reproduced(case):
@@ -51,4 +51,4 @@ def test_the_m4c_evaluator_is_reproduced(case):
         pytest.skip("this set has no m4c column")
     scores = get_scorer("vqa_m4c")(samples, answers)
     assert overall(scores) == expected["m4c_textvqa"]["accuracy"]
-    assert [score.value for score in scores.samples] == [row["m4c_textvqa"] for row in per_question]
+    assert [score.score for score in scores.samples] == [row["m4c_textvqa"] for row in per_question]

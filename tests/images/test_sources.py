@@ -1,4 +1,4 @@
-"""Pictures are opened late, in their own mode, and fail as SampleErrors that name them."""
+"""Images are opened late, in their own mode, and fail as SampleErrors that name them."""
 
 import pytest
 from PIL import Image
@@ -14,7 +14,7 @@ def test_the_mode_is_kept(mode, tmp_path):
     assert (image.mode, image.size) == (mode, (4, 3))
 
 
-def test_a_file_and_its_bytes_are_the_same_picture(tmp_path):
+def test_a_file_and_its_bytes_are_the_same_image(tmp_path):
     Image.linear_gradient("L").save(tmp_path / "a.png")
     from_bytes = ImageBytes("row 1", (tmp_path / "a.png").read_bytes).open()
     assert from_bytes.tobytes() == ImageFile(tmp_path, "a.png").open().tobytes()
@@ -33,17 +33,17 @@ def test_a_missing_file(tmp_path):
         ImageFile(tmp_path, "a.jpg").open()
 
 
-def test_bytes_that_are_no_picture():
+def test_bytes_that_are_no_image():
     with pytest.raises(SampleError, match=r"data\.tsv, index 7: not a readable image"):
         ImageBytes("data.tsv, index 7", lambda: b"nothing").open()
 
 
 def test_bytes_that_cannot_be_had():
-    with pytest.raises(SampleError, match="row 7: the picture's data cannot be read"):
+    with pytest.raises(SampleError, match="row 7: the image's data cannot be read"):
         ImageBytes("row 7", lambda: (_ for _ in ()).throw(OSError("gone"))).open()
 
 
-def test_pictures_side_by_side_on_black_with_their_tops_in_line(tmp_path):
+def test_images_side_by_side_on_black_with_their_tops_in_line(tmp_path):
     Image.new("RGB", (2, 3), "red").save(tmp_path / "a.png")
     Image.new("L", (1, 1), 255).save(tmp_path / "b.png")
     pasted = SideBySide((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
@@ -51,8 +51,8 @@ def test_pictures_side_by_side_on_black_with_their_tops_in_line(tmp_path):
     assert pasted.name == "a.png + b.png"
     red, white, black = (255, 0, 0), (255, 255, 255), (0, 0, 0)
     rows = [[red, red, white], [red, red, black], [red, red, black]]
-    picture = pasted.open()
-    assert [[picture.getpixel((x, y)) for x in range(3)] for y in range(3)] == rows
+    image = pasted.open()
+    assert [[image.getpixel((x, y)) for x in range(3)] for y in range(3)] == rows
 
 
 def test_a_part_that_is_missing(tmp_path):

@@ -1,4 +1,4 @@
-"""No request is lost: not to an unreadable picture, not to a full GPU, not to sorting."""
+"""No request is lost: not to an unreadable image, not to a full GPU, not to sorting."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class OnePicture:
-    """A row: prompts on the same picture."""
+class OneImage:
+    """A row: prompts on the same image."""
 
     members: tuple[int, ...]
     prompts: tuple[Asked, ...]
@@ -41,7 +41,7 @@ class OnePicture:
 
 @dataclass(frozen=True)
 class Named:
-    """A picture in name; "broken" cannot be opened."""
+    """An image in name; "broken" cannot be opened."""
 
     label: str
 
@@ -65,18 +65,18 @@ class Echo:
     def look(self, image: Any) -> str:
         self.looked.append(image.label)
         if image.label == "broken":
-            raise SampleError("broken: unreadable picture")
+            raise SampleError("broken: unreadable image")
         return f"pixels of {image.label}"
 
     def common_start(self, prompts: Sequence[Any]) -> tuple[int, ...]:
         return ()
 
-    def rows(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> list[OnePicture]:
+    def rows(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> list[OneImage]:
         images = dict.fromkeys(prompt.image for prompt in prompts)
         members = [tuple(i for i, prompt in enumerate(prompts) if prompt.image == image) for image in images]
-        return [OnePicture(chosen, tuple(prompts[i] for i in chosen)) for chosen in members]
+        return [OneImage(chosen, tuple(prompts[i] for i in chosen)) for chosen in members]
 
-    def generate(self, rows: Sequence[Any], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+    def generate(self, rows: Sequence[Any], images: Mapping[Any, Any]) -> list[list[Generation]]:
         import torch
 
         texts = [prompt.text for row in rows for prompt in row.prompts]
@@ -106,8 +106,8 @@ def test_every_request_is_answered_under_its_own_id() -> None:
     answers = responses(Echo(), asked, 3)
     for request in asked:
         response = answers[request.sample_id]
-        assert (response.round_id, response.prompt, response.instruction) == (
-            request.round_id,
+        assert (response.pass_index, response.prompt, response.instruction) == (
+            request.pass_index,
             request.prompt,
             request.instruction,
         )
@@ -127,7 +127,7 @@ def test_a_batch_holds_no_more_tokens_than_it_may_padding_included() -> None:
     assert model.batches == [["f" * 30], ["eeeee", "aaaa"], ["ccc", "dd", "b"]]
 
 
-def test_requests_about_one_picture_are_read_together_and_it_is_opened_once() -> None:
+def test_requests_about_one_image_are_read_together_and_it_is_opened_once() -> None:
     model = Echo(batch_tokens=8)
     asked = [*about("cat", "aa", "b"), *about("dog", "cccc"), *about("cat", "dd", "eee")]
     responses(model, asked)
@@ -143,17 +143,17 @@ def test_without_sharing_each_request_has_a_row_of_its_own() -> None:
     assert (usage.prompt_tokens, usage.computed_tokens, usage.padding_tokens) == (7, 7, 1)
 
 
-def test_a_picture_with_more_questions_than_fit_is_read_in_parts() -> None:
+def test_a_image_with_more_questions_than_fit_is_read_in_parts() -> None:
     model = Echo(batch_tokens=6)
     assert len(responses(model, about("cat", *("abcdefghijklmnop")))) == 16
     assert all(len(batch) <= 6 for batch in model.batches)
 
 
-def test_an_unreadable_picture_fails_its_own_requests_alone() -> None:
+def test_an_unreadable_image_fails_its_own_requests_alone() -> None:
     asked = [*about("broken", "what", "where"), *about("cat", "good"), *requests("fine")]
     found = responses(Echo(), asked, 8)
     for name in ("what", "where"):
-        assert (found[name].text, found[name].error, found[name].tokens) == (None, "broken: unreadable picture", 0)
+        assert (found[name].text, found[name].error, found[name].tokens) == (None, "broken: unreadable image", 0)
     assert (found["good"].text, found["0"].text) == ("GOOD", "FINE")
 
 
@@ -164,11 +164,11 @@ def test_a_request_that_cannot_be_read_fails_alone() -> None:
 
 
 @pytest.mark.parametrize("room", [1, 2, 3, 5])
-@pytest.mark.parametrize("one_picture", [True, False])
-def test_a_full_gpu_halves_the_batch_and_loses_nothing(room: int, one_picture: bool) -> None:
+@pytest.mark.parametrize("one_image", [True, False])
+def test_a_full_gpu_halves_the_batch_and_loses_nothing(room: int, one_image: bool) -> None:
     model, usage = Echo(room=room), Usage()
     prompts = [f"question {number}" for number in range(23)]
-    asked = about("cat", *prompts) if one_picture else requests(*prompts)
+    asked = about("cat", *prompts) if one_image else requests(*prompts)
     found = list(answer(model, asked, 8, usage))
     assert sorted(number for number, _ in found) == list(range(23))
     assert all(response.text == response.prompt.upper() for _, response in found)
@@ -184,7 +184,7 @@ def test_after_a_shortage_of_memory_batches_stay_small() -> None:
 
 def test_batches_that_were_planned_before_a_shortage_halve_the_budget_no_further() -> None:
     budget = Budget(tokens=100, requests=None)
-    batch = [Lot(OnePicture((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
+    batch = [Lot(OneImage((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
     for _ in range(3):
         budget.halve(batch)
     assert budget.tokens == 40
@@ -198,7 +198,7 @@ def test_a_request_too_large_even_alone_fails_with_the_reason() -> None:
 
 def test_a_bug_in_the_model_is_not_swallowed() -> None:
     class Buggy(Echo):
-        def generate(self, rows: Sequence[Any], pictures: Mapping[Any, Any]) -> list[list[Generation]]:
+        def generate(self, rows: Sequence[Any], images: Mapping[Any, Any]) -> list[list[Generation]]:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -213,9 +213,9 @@ def test_leaving_early_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before
 
 
-def test_only_a_few_pictures_are_held_ahead() -> None:
+def test_only_a_few_images_are_held_ahead() -> None:
     model = Echo(batch_tokens=1)
-    answers = answer(model, [one for n in range(200) for one in about(f"picture {n}", f"{n}")])
+    answers = answer(model, [one for n in range(200) for one in about(f"image {n}", f"{n}")])
     next(answers)
     assert len(model.looked) < 20
     answers.close()

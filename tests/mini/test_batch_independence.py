@@ -23,7 +23,7 @@ def requests() -> list[Request]:
 
 
 def texts(responses: Iterable[tuple[int, Response]]) -> dict[tuple[str, str, int], str | None]:
-    return {(r.prompt, r.sample_id, r.round_id): r.text for _, r in responses}
+    return {(r.prompt, r.sample_id, r.pass_index): r.text for _, r in responses}
 
 
 @pytest.mark.parametrize("name", ["emma-mini", "llava-mini"])

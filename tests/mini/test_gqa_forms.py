@@ -1,4 +1,4 @@
-"""Types, programs and entailments of the GQA questions, on a picture with a red circle and a blue star."""
+"""Types, programs and entailments of the GQA questions, on an image with a red circle and a blue star."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_an_unknown_form_is_refused():
         parse("Why", "because")
 
 
-def test_links_stay_on_the_picture_and_go_both_ways_when_equivalent(suite):
+def test_links_stay_on_the_image_and_go_both_ways_when_equivalent(suite):
     content = json.loads((suite / "gqa/data/testdev_balanced_questions.json").read_text("utf-8"))
     assert sum(len(set(question["entailed"]) - {key}) > 0 for key, question in content.items()) > 40
     for key, question in content.items():

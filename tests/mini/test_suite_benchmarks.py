@@ -23,7 +23,7 @@ def shares(values):
 
 
 def gold(sample):
-    return Counter(sample.answers).most_common(1)[0][0]
+    return Counter(sample.references).most_common(1)[0][0]
 
 
 def test_there_are_eight():
@@ -50,9 +50,9 @@ def test_it_is_asked_and_scored_as_its_model_but_never_mistaken_for_it(name):
 
 
 @pytest.mark.parametrize("name", MINI)
-def test_every_picture_opens_at_one_size(name, samples):
-    pictures = {image for sample in samples(name) for image in sample.images}
-    assert {image.open().size for image in pictures} == {(192, 192)}
+def test_every_image_opens_at_one_size(name, samples):
+    images = {image for sample in samples(name) for image in sample.images}
+    assert {image.open().size for image in images} == {(192, 192)}
 
 
 @pytest.mark.parametrize("name", MINI)
@@ -64,12 +64,12 @@ def test_the_truth_scores_full_marks(name, samples):
         sample = truth[request.sample_id]
         if not sample.options:
             return gold(sample)
-        return "ABCD"[("ABCD".index(gold(sample)) - request.round_id) % len(sample.options)]
+        return "ABCD"[("ABCD".index(gold(sample)) - request.pass_index) % len(sample.options)]
 
-    answers = {(r.sample_id, r.round_id): Answer(answer(r), r.prompt) for r in build_requests(task, read)}
+    answers = {(r.sample_id, r.pass_index): Answer(answer(r), r.prompt) for r in build_requests(task, read)}
     protocol = task.scorer_config()
     scores = get_scorer(protocol.scorer, **protocol.options)(read, answers)
-    assert {sample.value for sample in scores.samples} == {1.0}
+    assert {sample.score for sample in scores.samples} == {1.0}
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -90,15 +90,15 @@ def test_each_letter_is_right_in_a_quarter_of_the_questions(name, samples):
 
 
 class TestVqav2:
-    def test_five_different_questions_a_picture(self, samples):
+    def test_five_different_questions_a_image(self, samples):
         asked = Counter(sample.images for sample in samples("vqav2_mini"))
         assert set(asked.values()) == {5}
         assert len({(sample.images, sample.question) for sample in samples("vqav2_mini")}) == 200
 
     def test_at_least_eight_of_ten_annotators_agree_and_sometimes_not_all(self, samples):
-        agreeing = Counter(max(Counter(sample.answers).values()) for sample in samples("vqav2_mini"))
+        agreeing = Counter(max(Counter(sample.references).values()) for sample in samples("vqav2_mini"))
         assert set(agreeing) == {8, 9, 10}
-        assert {len(sample.answers) for sample in samples("vqav2_mini")} == {10}
+        assert {len(sample.references) for sample in samples("vqav2_mini")} == {10}
 
     def test_all_answer_types_occur(self, samples):
         assert min(shares(sample.category for sample in samples("vqav2_mini")).values()) > 0.2
@@ -137,7 +137,7 @@ class TestMmbench:
     def test_it_is_asked_in_four_passes_from_the_rows_of_the_file(self, samples, suite):
         requests = list(build_requests(load_task("mmbench_mini"), samples("mmbench_mini")))
         assert len(requests) == 400
-        assert Counter(request.round_id for request in requests) == dict.fromkeys(range(4), 100)
+        assert Counter(request.pass_index for request in requests) == dict.fromkeys(range(4), 100)
         assert len((suite / "mmbench/mmbench_dev_20230712.tsv").read_text("utf-8").splitlines()) == 401
 
     def test_the_rows_rotate_the_options(self, samples):
@@ -169,7 +169,7 @@ class TestSeed:
 
 
 class TestPope:
-    def test_each_category_is_balanced_on_every_picture(self, samples):
+    def test_each_category_is_balanced_on_every_image(self, samples):
         answers = {}
         for sample in samples("pope_mini"):
             answers.setdefault((sample.category, sample.images), []).append(gold(sample))
@@ -198,7 +198,7 @@ class TestPope:
 def test_check_needs_no_data_root(capsys):
     assert main(["check", "mini"]) == 0
     out = capsys.readouterr().out
-    assert "pope_mini: ok: 300 samples, 25 pictures" in out
+    assert "pope_mini: ok: 300 samples, 25 images" in out
     assert "8 tasks checked, no problems" in out
 
 

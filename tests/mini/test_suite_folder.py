@@ -19,7 +19,7 @@ TRUTH = (1, "116c86c802e0d48cf96e182dc00dcb17edf366b6e4cf03c22310399fcf2df1a6")
 
 
 def reference_digest(suite: Path) -> str:
-    """Over all text files; of MMBench's table everything but the pictures, whose bytes depend on Pillow."""
+    """Over all text files; of MMBench's table everything but the images, whose bytes depend on Pillow."""
     digest = hashlib.sha256()
     for path in sorted(path for path in suite.rglob("*") if path.suffix in (".json", ".txt")):
         digest.update(path.relative_to(suite).as_posix().encode() + path.read_bytes())

@@ -1,4 +1,4 @@
-"""The truth against the pixels: what the suite calls right can be seen in the picture that it saved."""
+"""The truth against the pixels: what the suite calls right can be seen in the image that it saved."""
 
 import re
 
@@ -12,19 +12,19 @@ NEAR = 40  # a colour after JPEG, summed over the channels
 
 
 def mask(sample, color):
-    """Where the picture has the colour: (192, 192) bool."""
+    """Where the image has the colour: (192, 192) bool."""
     pixels = np.asarray(sample.images[0].open().convert("RGB"), dtype=int)
     return np.abs(pixels - COLORS[color]).sum(axis=2) < NEAR
 
 
 def right_text(sample):
-    return sample.options["ABCD".index(sample.answers[0])]
+    return sample.options["ABCD".index(sample.references[0])]
 
 
-def test_what_pope_calls_present_has_its_colour_in_the_picture(samples):
+def test_what_pope_calls_present_has_its_colour_in_the_image(samples):
     for sample in samples("pope_mini"):
         color = re.search(r"a (\w+) \w+ in", sample.question)[1]
-        if sample.answers[0] == "yes":
+        if sample.references[0] == "yes":
             assert mask(sample, color).sum() > 50, sample.question
 
 
@@ -34,7 +34,7 @@ def test_a_colour_that_is_nowhere_makes_the_answer_no(samples):
         color = re.search(r"a (\w+) \w+ in", sample.question)[1]
         if not mask(sample, color).any():
             unseen += 1
-            assert sample.answers[0] == "no"
+            assert sample.references[0] == "no"
     assert unseen > 30
 
 
@@ -58,7 +58,7 @@ def test_the_place_asked_for_holds_the_colour(task, samples):
         assert seen[rows, columns].sum() > 50
 
 
-def test_a_blurred_picture_shows_nothing_of_any_thing(samples):
+def test_a_blurred_image_shows_nothing_of_any_thing(samples):
     def sharpest_edge(sample):
         pixels = np.asarray(sample.images[0].open().convert("RGB"), dtype=int)
         return max(np.abs(np.diff(pixels, axis=axis)).max() for axis in (0, 1))
@@ -67,8 +67,8 @@ def test_a_blurred_picture_shows_nothing_of_any_thing(samples):
         assert (sharpest_edge(sample) < 15) == (not sample.meta["answerable"])
 
 
-def test_no_picture_of_the_suite_can_be_a_training_picture(suite):
-    """The number in a picture's name is its scene's seed; training begins where the suite's seeds end."""
+def test_no_image_of_the_suite_can_be_a_training_image(suite):
+    """The number in an image's name is its scene's seed; training begins where the suite's seeds end."""
     names = [
         path for path in suite.rglob("*") if path.suffix in (".jpg", ".png") or path.parent.name.endswith("-image")
     ]

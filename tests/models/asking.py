@@ -14,5 +14,5 @@ from emma_eval.types import Request
 def read(model: Emma, requests: Sequence[Request]) -> tuple[Tensor, State]:
     """The logits of each request's first new token, (P, V), every request in a row of its own."""
     prompts = [model.read(request) for request in requests]
-    pictures = {image: model.look(image) for prompt in prompts for image in prompt.images}
-    return model.prefill([row for prompt in prompts for row in model.rows([prompt])], pictures)
+    images = {image: model.look(image) for prompt in prompts for image in prompt.images}
+    return model.prefill([row for prompt in prompts for row in model.rows([prompt])], images)

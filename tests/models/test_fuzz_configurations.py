@@ -20,7 +20,7 @@ from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, READ, WITHO
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from tests.fuzzing import JSON, as_json, for_a_while, quietly
 from tests.models.test_checkpoint_mistakes import configure, fails
-from tests.models.tiny_checkpoint import EMMA, picture
+from tests.models.tiny_checkpoint import EMMA, make_image
 
 LLAMA = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "head_dim",
          "num_key_value_heads", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters", "tie_word_embeddings",
@@ -64,7 +64,7 @@ def read_all(root: Path) -> None:
     vision, _ = read_clip_config(tower)
     processor = read_processor(tower, vision.image_size, config.pad_to_square)
     if processor.crop < 100 > processor.resize:
-        processor(picture())
+        processor(make_image())
 
 
 def test_configurations_are_understood_or_refused_in_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
 from tests.models.asking import read
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
 from tests.models.tiny_reference import Reference
 
 PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
@@ -64,16 +64,16 @@ SETTINGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class LoadedImage:
     image: Image.Image
-    label: str = "a picture"
+    label: str = "an image"
 
     def open(self) -> Image.Image:
         return self.image
 
 
 def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUESTION, limit: int = 8) -> Request:
-    return Request("1", 0, prompt, instruction, tuple(map(Picture, images)), limit)
+    return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
 
 
 def load(tiny: Tiny, root: Path) -> Emma:
@@ -84,7 +84,7 @@ def load(tiny: Tiny, root: Path) -> Emma:
 @torch.inference_mode()
 def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
     model, truth = load(tiny, tmp_path), Reference(tiny)
-    image = picture()
+    image = make_image()
     asked = request(PROMPT, image)
 
     pixels = truth.pixels(image)
@@ -100,7 +100,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
     prompt = model.read(asked)
-    (seen,) = model.picture_rows(model.rows([prompt])[0].tree.pictures, levels).values()
+    (seen,) = model.image_embeddings(model.rows([prompt])[0].tree.image_lists, levels).values()
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
@@ -110,27 +110,27 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
 
 @pytest.mark.parametrize("size", [(28, 28), (29, 28), (200, 31), (31, 200), (5, 80), (1, 1)])
 @pytest.mark.parametrize("aspect_ratio", ["pad", "square"])
-def test_pictures_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_path: Path) -> None:
+def test_images_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_path: Path) -> None:
     tiny = replace(EMMA, aspect_ratio=aspect_ratio)
     model = load(tiny, tmp_path)
-    image = picture(200, 200).resize(size)
+    image = make_image(200, 200).resize(size)
     ours = model.processor(image)
     torch.testing.assert_close(torch.from_numpy(ours)[None], Reference(tiny).pixels(image), rtol=0, atol=1e-6)
 
 
 @torch.inference_mode()
-def test_several_pictures_and_none(tmp_path: Path) -> None:
+def test_several_images_and_none(tmp_path: Path) -> None:
     model, truth = load(EMMA, tmp_path), Reference(EMMA)
-    first, second = picture(seed=1), picture(30, 60, seed=2)
+    first, second = make_image(seed=1), make_image(30, 60, seed=2)
     prompts = [
         "<image>\n<image>\nSame? ASSISTANT:",
-        "USER: no picture here ASSISTANT:",
+        "USER: no image here ASSISTANT:",
         "x <image> y <image> z <image>",
     ]
-    pictures = [(first, second), (), (second, second, first)]
-    batch = [request(p, *images) for p, images in zip(prompts, pictures, strict=True)]
+    image_lists = [(first, second), (), (second, second, first)]
+    batch = [request(p, *images) for p, images in zip(prompts, image_lists, strict=True)]
     text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
-    for one, images, generated in zip(batch, pictures, model.ask(batch), strict=True):
+    for one, images, generated in zip(batch, image_lists, model.ask(batch), strict=True):
         rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
         answer, _ = truth.answer(list(model.read(one).input_ids), rows, steps=8)
         assert list(generated.token_ids) == answer
@@ -159,7 +159,7 @@ def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     hub = {"somebody/an-emma": folder, "somebody/a-clip": tmp_path / "tiny-clip"}
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(hub[name]))
     model = load_model("somebody/an-emma", device="cpu")
-    (answer,) = model.ask([request(PROMPT, picture(), limit=2)])
+    (answer,) = model.ask([request(PROMPT, make_image(), limit=2)])
     assert len(answer.token_ids) == 2
 
 
@@ -170,7 +170,7 @@ def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> Non
     assert padded.llama.config.vocabulary == len(padded.llama.head.weight) == 421
     assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
     assert padded.tokenizer.encode("<im_patch>")[-1] == 420
-    one = request(PROMPT, picture())
+    one = request(PROMPT, make_image())
     assert padded.ask([one]) == plain.ask([one])
 
 
@@ -184,5 +184,5 @@ def test_a_redundant_projector_file_is_ignored(tmp_path: Path) -> None:
 def test_half_precision_answers(dtype: str, expected: torch.dtype, tmp_path: Path) -> None:
     model = load_model(str(EMMA.write(tmp_path)), device="cpu", dtype=dtype)
     assert model.dtype == expected
-    (answer,) = model.ask([request(PROMPT, picture(), limit=3)])
+    (answer,) = model.ask([request(PROMPT, make_image(), limit=3)])
     assert 1 <= len(answer.token_ids) <= 3

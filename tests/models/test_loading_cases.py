@@ -58,7 +58,7 @@ REFUSED = {
 }
 LOADED = {
     "04-mistral-template/llava-llama-2-13b-chat-pad": "LLaVA-1.5",
-    "05-anyres-max/square": "pictures not padded",
+    "05-anyres-max/square": "images not padded",
     "11-tuned-tower-ignored/tuned-tower-no-flag": "NOTE: the shards hold a vision tower that differs",
     "11-tuned-tower-ignored/tuned-tower-with-flag": "vision tower the shards",
     "11-tuned-tower-ignored/emma-without-vision-tower-bin": "LLaVA-1.5 (no alignment module)",

@@ -16,19 +16,19 @@ from emma_eval.models.llama import cuda_graphs as captured
 from emma_eval.models.llama.memory import tokens_that_fit
 from emma_eval.types import Request
 from tests.models.fake_gpu import fake_gpu
-from tests.models.test_layouts import Picture
-from tests.models.tiny_checkpoint import picture
+from tests.models.test_layouts import LoadedImage
+from tests.models.tiny_checkpoint import make_image
 
 GB = 10**9
 TEXT = "A chat between a person and a machine. " * 3
 
 
-def requests(pictures: int, questions: int) -> list[Request]:
-    """So many questions about each picture."""
+def requests(images: int, questions: int) -> list[Request]:
+    """So many questions about each image."""
     return [
         Request(f"{p}-{q}", 0, f"{TEXT}<image>\nIs it {q}? ASSISTANT:", f"Is it {q % 2}?", (shown,), 8 - (p + q) % 8)
-        for p in range(pictures)
-        for shown in [Picture(picture(8, 8, seed=p))]
+        for p in range(images)
+        for shown in [LoadedImage(make_image(8, 8, seed=p))]
         for q in range(questions)
     ]
 
@@ -40,18 +40,18 @@ def rows_of(model: Emma, asked: Sequence[Request]) -> list[Row]:
 
 
 def answer(model: Emma, rows: Sequence[Row]) -> None:
-    """Answer a batch; the pictures are black."""
+    """Answer a batch; the images are black."""
     black = np.zeros((3, model.processor.crop, model.processor.crop), np.uint8)
-    answers = model.generate(rows, {shown.image: black for row in rows for shown in row.tree.pictures})
+    answers = model.generate(rows, {shown.image: black for row in rows for shown in row.tree.images})
     assert [len(of_row) for of_row in answers] == [len(row.members) for row in rows]
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["emma", "llava"])
-@pytest.mark.parametrize(("pictures", "questions"), [(1, 1), (9, 1), (3, 4)])
-def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, pictures: int, questions: int) -> None:
+@pytest.mark.parametrize(("images", "questions"), [(1, 1), (9, 1), (3, 4)])
+def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, images: int, questions: int) -> None:
     with fake_gpu():
         model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
-        rows = rows_of(model, requests(pictures, questions))
+        rows = rows_of(model, requests(images, questions))
         for _ in range(captured.WORTH_RECORDING):  # the first with nothing kept, the last with recorded steps
             answer(model, rows)
         assert model._steps is not None

@@ -18,8 +18,8 @@ from emma_eval.models.llama import kv_cache as key_values
 from emma_eval.models.llama.model import attend
 from emma_eval.types import Request
 from tests.models.asking import read
-from tests.models.test_layouts import Picture
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, picture
+from tests.models.test_layouts import LoadedImage
+from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
 
 SYSTEM = "A chat between a person and a machine. USER: "
 ROOM_FOR = 60
@@ -32,8 +32,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def questions() -> list[Request]:
-    """Three pictures, four questions on each, two of them with the same instruction; and two without a picture."""
-    shown = [Picture(picture(40, 30 + 9 * n, seed=n)) for n in range(3)]
+    """Three images, four questions on each, two of them with the same instruction; and two without an image."""
+    shown = [LoadedImage(make_image(40, 30 + 9 * n, seed=n)) for n in range(3)]
     asked = ["what is left of the ball", "what is red", "is it a ball or a cube", "what"]
     about = [
         Request(f"{p}-{q}", 0, f"{SYSTEM}<image>\n{question}? ASSISTANT:", question[:6], (image,), 9 - 2 * q)
@@ -64,11 +64,11 @@ def test_answers_are_the_same_and_fewer_tokens_are_computed(model: Emma) -> None
 def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None:
     requests = questions()
     prompts = [model.read(request) for request in requests]
-    pictures = {image: model.look(image) for request in requests for image in request.images}
+    pixels = {image: model.look(image) for request in requests for image in request.images}
     prefix = model.common_start(prompts)
     assert len(prefix) > 5
     rows = model.rows(prompts, prefix)
-    logits, _ = model.prefill(rows, pictures)
+    logits, _ = model.prefill(rows, pixels)
     for member, ours in zip([m for row in rows for m in row.members], logits, strict=True):
         alone, _ = read(model, [requests[member]])
         torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
@@ -76,12 +76,12 @@ def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None
 
 @torch.inference_mode()
 def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
-    odd = Request("odd", 0, "No system text here. <image> what?", "what", (Picture(picture(seed=9)),), 3)
+    odd = Request("odd", 0, "No system text here. <image> what?", "what", (LoadedImage(make_image(seed=9)),), 3)
     requests = [*questions()[:3], odd]
     prompts = [model.read(request) for request in requests]
-    pictures = {image: model.look(image) for request in requests for image in request.images}
+    pixels = {image: model.look(image) for request in requests for image in request.images}
     rows = model.rows(prompts, model.common_start(prompts[:3]))
-    logits, _ = model.prefill(rows, pictures)
+    logits, _ = model.prefill(rows, pixels)
     torch.testing.assert_close(logits[-1], read(model, [odd])[0][0], rtol=0, atol=3e-5)
 
 
@@ -93,13 +93,13 @@ def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: py
     assert ids(model, long, sharing=True)[0] == expected
 
 
-@pytest.mark.parametrize("questions_a_picture", [1, 4])
+@pytest.mark.parametrize("questions_a_image", [1, 4])
 def test_what_a_gpu_would_do_answers_alike(
-    model: Emma, monkeypatch: pytest.MonkeyPatch, questions_a_picture: int
+    model: Emma, monkeypatch: pytest.MonkeyPatch, questions_a_image: int
 ) -> None:
     """Slots in steps of 64, no mask where rows are straight, and recorded steps: the graph is replaced by the function
     that it records; addresses, masks and slots stay."""
-    asked = questions()[: 12 : 4 // questions_a_picture]
+    asked = questions()[: 12 : 4 // questions_a_image]
     expected, _ = ids(model, asked, sharing=False)
     recorded = []
     monkeypatch.setattr(decoding, "CAUSAL_ON", ("cpu",))

@@ -229,7 +229,7 @@ def save_shards(folder: Path, tensors: dict[str, Tensor], layout: str) -> None:
     return None
 
 
-def picture(width: int = 50, height: int = 30, seed: int = 0) -> Image.Image:
+def make_image(width: int = 50, height: int = 30, seed: int = 0) -> Image.Image:
     levels = np.random.default_rng(seed).integers(0, 256, (height // 5, width // 5, 3), dtype=np.uint8)
     return Image.fromarray(levels).resize((width, height))
 

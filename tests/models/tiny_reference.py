@@ -79,13 +79,13 @@ class Reference:
         return hidden @ weights["2.weight"].T + weights["2.bias"]
 
     @torch.no_grad()
-    def answer(self, ids: list[int], pictures: list[Tensor], steps: int) -> tuple[list[int], Tensor]:
-        """Greedy ids and the logits after the prompt; each -200 stands for the next picture's rows."""
+    def answer(self, ids: list[int], images: list[Tensor], steps: int) -> tuple[list[int], Tensor]:
+        """Greedy ids and the logits after the prompt; each -200 stands for the next image's rows."""
         embedding = self.tiny.llama.get_input_embeddings().weight
-        rows = iter(pictures)
+        rows = iter(images)
         parts = [next(rows) if index == -200 else embedding[index][None] for index in ids]
         sequence = torch.cat(parts)
-        if pictures:
+        if images:
             sequence = sequence[: self.tiny.max_length]
         answer: list[int] = []
         first = torch.empty(0)

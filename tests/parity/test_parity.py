@@ -46,11 +46,11 @@ class Case:
         return (ImageFile(self.index.parent, self.facts["image"]),) if self.facts["image"] else ()
 
     def request(self) -> Request:
-        # A prompt without a marker (the reference's MathVista script) shows the model no picture.
+        # A prompt without a marker (the reference's MathVista script) shows the model no image.
         shown = IMAGE_MARKER in self.facts["prompt"]
         return Request(
             sample_id=self.facts["id"],
-            round_id=0,
+            pass_index=0,
             prompt=self.facts["prompt"],
             instruction=self.facts["instruction_text"] or "",
             images=self.images if shown else (),

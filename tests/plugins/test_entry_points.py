@@ -23,7 +23,7 @@ title: Quiz
 benchmark: quiz
 split: all
 reader: quiz_lines
-files: {quiz: quiz.txt, images: pictures}
+files: {quiz: quiz.txt, images: images}
 metric: accuracy
 protocols:
   official: {scorer: first_word}
@@ -52,8 +52,8 @@ def quiz(tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "quiz.yaml").write_text(TASK)
     (tmp_path / "quiz.txt").write_text("a.png | Red? | yes\na.png | Blue? | no\na.png | A colour? | Yes\n")
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (4, 4), "red").save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "images" / "a.png")
     return tmp_path
 
 

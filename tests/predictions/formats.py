@@ -178,7 +178,7 @@ def with_question(given: Given) -> str:
 
 
 def lmms_eval(given: Given) -> str:
-    """Its sample file: the hub's row as `doc`, without pictures."""
+    """Its sample file: the hub's row as `doc`, without images."""
     rows = []
     for place, (text, doc) in enumerate(zip(texts_of_docs(given), given.hub, strict=True)):
         kept = {key: value for key, value in doc.items() if plain(value)}
@@ -190,7 +190,7 @@ def lmms_eval(given: Given) -> str:
 
 
 def plain(value: Any) -> bool:
-    """Whether lmms-eval keeps a column: it drops pictures."""
+    """Whether lmms-eval keeps a column: it drops images."""
     if isinstance(value, list):
         return all(map(plain, value))
     return value is None or isinstance(value, str | int | float | dict)

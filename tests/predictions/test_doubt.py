@@ -132,7 +132,7 @@ def test_an_image_of_another_sample(tmp_path):
     ],
 )
 def test_options_of_another_release_or_pass(tmp_path, shown):
-    samples = [Sample("7", "Which?", options=("cat", "dog"), answers=("A",))]
+    samples = [Sample("7", "Which?", options=("cat", "dog"), references=("A",))]
     row = {"index": 7, "prediction": "A", **shown}
     refused(tmp_path, "its option A 'dog' is not that of pass 0 of '7', 'cat'", [row], samples, MMBENCH)
     turned = [row | {"index": 1_000_007}]
@@ -261,7 +261,7 @@ def test_official_rows_of_all_three_files_whose_image_and_question_recur(tmp_pat
 
 
 def test_what_is_left_over_is_named_by_its_question(tmp_path):
-    """In LLaVA's answers to MME the id is the picture, which the data have: the question is what they do not."""
+    """In LLaVA's answers to MME the id is the image, which the data have: the question is what they do not."""
     samples = [Sample(f"existence/1.jpg#{n}", f"Is there a {what}?", category="existence", meta={"image": "1.jpg"})
                for n, what in enumerate(("kite", "drum"))]  # fmt: skip
     rows = [

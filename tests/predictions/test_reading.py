@@ -84,7 +84,7 @@ def test_mmbench_rows_have_a_pass_in_their_index_or_beside_it(tmp_path, name, co
     assert texts(read_predictions(write(tmp_path, content, name), CIRCULAR, MMBENCH)) == {("1", 0): "A", ("1", 1): "B"}
 
 
-def test_mmes_folder_joins_by_subtask_picture_and_question(tmp_path):
+def test_mmes_folder_joins_by_subtask_image_and_question(tmp_path):
     write(tmp_path, "7.png\tIs it A?\tYes\tno idea\n", "OCR.txt")
     assert texts(read_predictions(tmp_path, MME, load_task("mme"))) == {("OCR/7.jpg#0", 0): "no idea"}
 
@@ -97,7 +97,7 @@ def test_numbers_are_written_as_a_spreadsheet_writes_them(tmp_path):
 def test_a_runs_own_record_keeps_prompts_and_failures(tmp_path):
     rows = [
         {"id": "1", "round": 0, "prompt": "<image>\nIs it a cat?", "text": "yes", "error": None},
-        {"id": "2", "round": 0, "prompt": "Is it a dog?", "text": None, "error": "no such picture"},
+        {"id": "2", "round": 0, "prompt": "Is it a dog?", "text": None, "error": "no such image"},
     ]
     predictions = read_predictions(write(tmp_path, rows), TWO)
     assert predictions.answers["1", 0].prompt == "<image>\nIs it a cat?"

@@ -33,7 +33,7 @@ def test_a_suffix_stands_on_its_own_line_once():
     assert "Why?\nShort. ASSISTANT" in render_prompt("Why?", "\nShort.", False)
 
 
-def test_each_picture_has_its_marker():
+def test_each_image_has_its_marker():
     assert "USER: <image>\n<image>\nWhich is redder? ASSISTANT:" in render_prompt("Which is redder?", None, 2)
 
 
@@ -61,7 +61,7 @@ def user_text(request):
     return request.prompt.split(" USER: ")[1].removesuffix(" ASSISTANT:")
 
 
-class Picture:
+class LoadedImage:
     label = "a.png"
 
 
@@ -74,7 +74,7 @@ def test_scienceqa_puts_the_hint_first_as_context():
     sample = Sample(
         "23",
         "Which of these organisms contains matter that was once part of the lichen?",
-        (Picture(),),
+        (LoadedImage(),),
         options=("bilberry", "mushroom"),
         hint="Below is a food web from a tundra ecosystem.\nA food web models how matter moves.",
     )
@@ -88,7 +88,7 @@ def test_scienceqa_puts_the_hint_first_as_context():
     assert request.max_new_tokens == 1024
 
 
-def test_a_scienceqa_problem_without_a_picture_is_asked_of_the_language_model_alone():
+def test_a_scienceqa_problem_without_a_image_is_asked_of_the_language_model_alone():
     sample = Sample("133", "Select the plant.", options=("Oak trees.", "Orcas."))
     request = only(build_requests(load_task("scienceqa"), [sample]))
     assert user_text(request) == f"Select the plant.\nA. Oak trees.\nB. Orcas.\n{LETTER}"
@@ -97,7 +97,7 @@ def test_a_scienceqa_problem_without_a_picture_is_asked_of_the_language_model_al
 
 def test_mme_loses_its_own_request_for_yes_or_no():
     """The release has two blanks before it in seven questions; LLaVA's question file has none left."""
-    sample = Sample("OCR/0001.jpg#0", "Is it red?  Please answer yes or no.", (Picture(),))
+    sample = Sample("OCR/0001.jpg#0", "Is it red?  Please answer yes or no.", (LoadedImage(),))
     request = only(build_requests(load_task("mme"), [sample]))
     assert user_text(request) == f"<image>\nIs it red?\n{WORD}"
     assert request.instruction == "Is it red?"
@@ -105,7 +105,7 @@ def test_mme_loses_its_own_request_for_yes_or_no():
 
 def test_vizwiz_asks_in_small_letters_but_for_the_first():
     """So stand all 8,000 questions in LLaVA's own question file, blanks at the end kept."""
-    sample = Sample("VizWiz_test_00000008.jpg", "What is this? What do I hold? ", (Picture(),))
+    sample = Sample("VizWiz_test_00000008.jpg", "What is this? What do I hold? ", (LoadedImage(),))
     request = only(build_requests(load_task("vizwiz_test"), [sample]))
     unanswerable = "When the provided information is insufficient, respond with 'Unanswerable'."
     assert user_text(request) == f"<image>\nWhat is this? what do i hold? \n{unanswerable}\n{WORD}"
@@ -113,18 +113,18 @@ def test_vizwiz_asks_in_small_letters_but_for_the_first():
 
 
 def test_mmbench_rotates_the_options_left():
-    sample = Sample("241", "Which?", (Picture(),), ("B",), ("one", "two", "three"), hint="Look.\nAgain.")
+    sample = Sample("241", "Which?", (LoadedImage(),), ("B",), ("one", "two", "three"), hint="Look.\nAgain.")
     first, second, third = build_requests(load_task("mmbench_en"), [sample])
     assert user_text(first) == f"<image>\nLook.\nAgain.\nWhich?\nA. one\nB. two\nC. three\n{LETTER}"
     assert "A. two\nB. three\nC. one" in user_text(second)
     assert "A. three\nB. one\nC. two" in user_text(third)
-    assert [request.round_id for request in (first, second, third)] == [0, 1, 2]
+    assert [request.pass_index for request in (first, second, third)] == [0, 1, 2]
     assert {request.instruction for request in (first, second, third)} == {"Look."}
 
 
 def test_mmbench_passes_of_the_file_go_before_rotation():
     passes = (({"A": "one", "C": "three"}, "C"), ({"B": "three", "C": "one"}, "B"))
-    sample = Sample("241", "Which?", (Picture(),), ("C",), ("one",), meta={"passes": passes})
+    sample = Sample("241", "Which?", (LoadedImage(),), ("C",), ("one",), meta={"passes": passes})
     first, second = build_requests(load_task("mmbench_cn"), [sample])
     assert user_text(first) == "<image>\nWhich?\nA. one\nC. three\n请直接回答选项字母。"
     assert user_text(second) == "<image>\nWhich?\nB. three\nC. one\n请直接回答选项字母。"
@@ -137,7 +137,7 @@ def test_braces_in_options_are_left_alone():
 
 
 def test_an_image_without_ocr_tokens_keeps_their_line():
-    sample = Sample("1", "What is IT?", (Picture(),))
+    sample = Sample("1", "What is IT?", (LoadedImage(),))
     request = only(build_requests(load_task("textvqa_ocr"), [sample]))
     assert user_text(request) == f"<image>\nWhat is it?\nReference OCR token: \n{WORD}"
     assert "OCR" not in only(build_requests(load_task("textvqa"), [sample])).prompt

@@ -1,4 +1,4 @@
-"""Where pictures go in a prompt with several of them."""
+"""Where images go in a prompt with several of them."""
 
 from pathlib import Path
 
@@ -26,11 +26,11 @@ def test_in_place(text, marked, order):
     assert in_place(text, ("a", "b")) == (marked, tuple(order))
 
 
-def test_a_pointer_to_no_picture_stays_for_the_model_to_refuse():
+def test_a_pointer_to_no_image_stays_for_the_model_to_refuse():
     assert in_place("<image> <image>", ("a",)) == ("<image> <image>", ("a",))
 
 
-def test_pasted_rewords_all_pointers_but_the_first_and_options_that_are_pictures():
+def test_pasted_rewords_all_pointers_but_the_first_and_options_that_are_images():
     sample = Sample("1", "Is <image> like <image> or <image>?", ("a", "b", "c"))
     one, choices = pasted(sample, {"A": "<image>", "B": "no", "C": "see <image>"})
     assert one.question == "Is <image> like Right Image or Right Image?"
@@ -38,7 +38,7 @@ def test_pasted_rewords_all_pointers_but_the_first_and_options_that_are_pictures
     assert one.images[0].parts == ("a", "b", "c")
 
 
-def test_a_single_picture_is_not_pasted():
+def test_a_single_image_is_not_pasted():
     one, _ = pasted(Sample("1", "What?", ("a",)), {})
     assert one.images == ("a",)
 

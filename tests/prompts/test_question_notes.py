@@ -58,8 +58,10 @@ def test_one_letter_makes_another_release(pope):
 
 
 def asked(task, **fields):
-    fields = {"question": "Which?", "answers": ("C",)} | fields
-    return without_right_option(load_task(task), [Sample("9", **fields), Sample("1", "?", answers=("A",), options="a")])
+    fields = {"question": "Which?", "references": ("C",)} | fields
+    return without_right_option(
+        load_task(task), [Sample("9", **fields), Sample("1", "?", references=("A",), options="a")]
+    )
 
 
 TOLD = ("1 question is asked without the right option, the first is 9",)
@@ -74,9 +76,9 @@ TOLD = ("1 question is asked without the right option, the first is 9",)
         ("mmbench_en", {"options": ("a", "b")}, TOLD),
         ("mmbench_en", {"meta": {"passes": (({"A": "a", "C": "c"}, "C"), ({"C": "a", "B": "c"}, "B"))}}, ()),
         ("mmbench_en", {"meta": {"passes": (({"A": "a", "B": "b"}, "C"), ({"A": "b", "D": "a"}, "B"))}}, TOLD),
-        ("mmmu_pasted", {"options": "abcde", "answers": ("E",)}, TOLD),  # the script shows four
-        ("mmmu", {"options": "abcde", "answers": ("E",)}, ()),
-        ("mmmu", {"answers": ("C",)}, ()),  # an open question
+        ("mmmu_pasted", {"options": "abcde", "references": ("E",)}, TOLD),  # the script shows four
+        ("mmmu", {"options": "abcde", "references": ("E",)}, ()),
+        ("mmmu", {"references": ("C",)}, ()),  # an open question
         ("mathvista", {"options": ("C", "D")}, ()),  # the truth is the option's text
     ],
 )

@@ -25,9 +25,9 @@ MISSING_OPTIONS = (
     "the right one perhaps not among them; the official circular file keeps all others, and their letters"
 )
 NOT_FOLLOWED = {
-    (task, sample, round_id): MISSING_OPTIONS
+    (task, sample, pass_index): MISSING_OPTIONS
     for task in AS_EMMAS_SCRIPT
-    for sample, round_id in (("8", 1), ("8", 2), ("10", 0), ("12", 1), ("12", 2))
+    for sample, pass_index in (("8", 1), ("8", 2), ("10", 0), ("12", 1), ("12", 2))
 }
 
 
@@ -98,7 +98,7 @@ def test_what_is_not_followed_would_differ(data):
 def test_emmas_script_turns_each_row_of_the_circular_file_again(data):
     """28 rows of 9 questions: a row of four options is asked four times, so that such a question is asked 16 times."""
     asked = requests("mmbench_en_emma", data / "circular")
-    rows = [sample for sample, round_id in asked if round_id == 0]
+    rows = [sample for sample, pass_index in asked if pass_index == 0]
     assert len(rows) == 28
     assert len(asked) == 16 * 4 + 9 * 2 + 4 * 3
     assert "A. two\nB. three\nC. four\nD. one\n" in asked["1", 1].prompt

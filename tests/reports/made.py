@@ -26,7 +26,9 @@ def asked(name: str = "", protocol: str = "official", **changes: str) -> Asked:
     """As a run of the shipped task would say; of another task, what it says is made up."""
     shipped = shipped_task(name) if name else None
     config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
-    return Asked(config=config, truth="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(update=changes)
+    return Asked(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
+        update=changes
+    )
 
 
 def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> TaskScores:

@@ -26,8 +26,8 @@ def test_scores_models_and_categories_are_drawn_as_png_and_svg(run, tmp_path):
     names = [path.name for path in paths]
     stems = ("scores", "models", "categories-GQA-test-dev-balanced-")
     assert names == [f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")]
-    with Image.open(paths[0]) as picture:
-        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    with Image.open(paths[0]) as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     svg = paths[1].read_text(encoding="utf-8")
     assert "GQA (test-dev balanced)" in svg  # text stays text
     assert "emma $\\alpha$ &amp; co" in svg  # and no formula, nor a character that XML forbids

@@ -196,22 +196,22 @@ class TestTheMiniSuite:
         assert [(row.label, row.cells[0].place) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
 
 
-def places(better: str, *texts: str) -> list[int]:
+def places(higher_is_better: bool | None, *texts: str) -> list[int]:
     rows = [Row(str(i), (Cell(text, float(text) if text else None),)) for i, text in enumerate(texts)]
-    return [row.cells[0].place for row in with_places([Heading(("h",), better)], rows)]  # type: ignore[arg-type]
+    return [row.cells[0].place for row in with_places([Heading(("h",), higher_is_better)], rows)]
 
 
 @pytest.mark.parametrize(
-    ("better", "texts", "expected"),
+    ("higher_is_better", "texts", "expected"),
     [
-        ("higher", ("9.9", "10.1", "9.8"), [2, 1, 0]),
-        ("lower", ("9.9", "10.1", "9.8"), [2, 0, 1]),
-        ("higher", ("5.0", "5.0", "4.0"), [1, 1, 2]),
-        ("higher", ("5.0", "4.0", "4.0"), [1, 2, 2]),
-        ("higher", ("5.0", "5.0"), [1, 1]),
-        ("higher", ("5.0", ""), [0, 0]),
-        ("unranked", ("5.0", "6.0"), [0, 0]),
+        (True, ("9.9", "10.1", "9.8"), [2, 1, 0]),
+        (False, ("9.9", "10.1", "9.8"), [2, 0, 1]),
+        (True, ("5.0", "5.0", "4.0"), [1, 1, 2]),
+        (True, ("5.0", "4.0", "4.0"), [1, 2, 2]),
+        (True, ("5.0", "5.0"), [1, 1]),
+        (True, ("5.0", ""), [0, 0]),
+        (None, ("5.0", "6.0"), [0, 0]),
     ],
 )
-def test_places_go_by_what_is_printed(better, texts, expected):
-    assert places(better, *texts) == expected
+def test_places_go_by_what_is_printed(higher_is_better, texts, expected):
+    assert places(higher_is_better, *texts) == expected

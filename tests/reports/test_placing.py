@@ -132,7 +132,7 @@ class TestAPublishedColumn:
         """Nobody can say which of the two is the benchmark's own: neither stands there."""
         runs = [
             scored(gqa(60.0), name="x"),
-            scored(gqa(61.0, asked=asked("gqa", truth="ab" * 32)), name="y"),
+            scored(gqa(61.0, asked=asked("gqa", reference_digest="ab" * 32)), name="y"),
         ]
         found = measured(leaderboard(runs, published))
         assert found == {
@@ -171,13 +171,13 @@ def apart_published(run: ScoredRun, published) -> tuple[tuple[str, ...], str]:
 VARIANTS = [
     gqa(50.0),
     gqa(51.0, complete=False, counts=counts(30)),
-    gqa(52.0, complete=False, counts=counts(30), asked=asked("gqa", truth="ab" * 32)),
-    gqa(53.0, complete=False, counts=counts(31), asked=asked("gqa", truth="cd" * 32)),
+    gqa(52.0, complete=False, counts=counts(30), asked=asked("gqa", reference_digest="ab" * 32)),
+    gqa(53.0, complete=False, counts=counts(31), asked=asked("gqa", reference_digest="cd" * 32)),
     gqa(54.0, name="gqa_long"),
     gqa(55.0, name="gqa_short"),
     gqa(56.0, name="gqa_short", asked=asked("", config="ab" * 32)),
     gqa(57.0, name="gqa_short", asked=asked("", prompts="ab" * 32)),
-    gqa(58.0, name="gqa_short", asked=asked("", truth="ab" * 32)),
+    gqa(58.0, name="gqa_short", asked=asked("", reference_digest="ab" * 32)),
     gqa(59.0, protocol="llava"),
     gqa(60.0, asked=asked("gqa", config="ef" * 32)),
     gqa(61.0, title="VQAv2", name="vqa_mine"),
@@ -201,7 +201,7 @@ class TestNothingOverwritesAnything:
         }
 
     def test_the_mini_suite_tells_samples_and_tasks_apart(self, published):
-        other = asked("pope_mini", truth="ab" * 32)
+        other = asked("pope_mini", reference_digest="ab" * 32)
         small = {"complete": False, "counts": counts(30), "title": "POPE-mini"}
         runs = [
             scored(mini("pope_mini", 80.0, **small), name="x"),
@@ -233,7 +233,7 @@ def assert_all_shown_once(runs: list[ScoredRun], published) -> None:
 
 
 def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(published):
-    lower = metric("chair", 7.0).model_copy(update={"better": "lower"})
+    lower = metric("chair", 7.0).model_copy(update={"higher_is_better": False})
     runs = [
         scored(task("mine", "test", lower.model_copy(update={"value": value})), name=name)
         for name, value in (("x", 7.0), ("y", 9.0))
@@ -242,7 +242,7 @@ def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(publi
     assert [row.cells[0].place for row in other.rows] == [1, 2]
 
 
-def test_pictures_resized_otherwise_are_told_and_make_a_row_of_their_own(published):
+def test_images_resized_otherwise_are_told_and_make_a_row_of_their_own(published):
     run = scored(gqa())
     model = run.scores.model.model_copy(update={"fast_preprocess": True})
     fast = ScoredRun(Path("fast"), run.scores.model_copy(update={"model": model}))

@@ -190,13 +190,13 @@ def test_a_table_too_wide_for_the_terminal_lies_on_its_side():
 
 
 def test_files_are_written_and_name_failed_samples(tmp_path):
-    failed = [{"id": f"q|{i}", "round": i % 2, "reason": "no picture"} for i in range(25)]
+    failed = [{"id": f"q|{i}", "round": i % 2, "reason": "no image"} for i in range(25)]
     one = task("gqa", "testdev-balanced", metric("accuracy", 62.0)).model_dump() | {"failed": failed}
     run = scored(type(task("x", "y", metric("accuracy", 1.0))).model_validate(one))
     paths = write_leaderboard(tmp_path / "out", [run], load_published())
     assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.tex"]
     text = paths[0].read_text(encoding="utf-8")
-    assert "- q\\|0: no picture\n- q\\|1, pass 1: no picture" in text
+    assert "- q\\|0: no image\n- q\\|1, pass 1: no image" in text
     assert "and 5 more, listed in scores.json" in text
 
 

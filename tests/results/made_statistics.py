@@ -14,13 +14,13 @@ QUESTIONS = 40
 
 
 def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
-    """POPE's scores of so many questions, two a picture, with these answered wrongly."""
+    """POPE's scores of so many questions, two an image, with these answered wrongly."""
     samples = [
         sample(str(i), ("yes", "no")[i % 2], category=("random", "popular")[i // 2 % 2], image=f"{i // 2}.jpg")
         for i in range(questions)
     ]
     texts = [
-        one.answers[0] if i not in wrong else {"yes": "no", "no": "yes"}[one.answers[0]]
+        one.references[0] if i not in wrong else {"yes": "no", "no": "yes"}[one.references[0]]
         for i, one in enumerate(samples)
     ]
     return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
@@ -43,12 +43,12 @@ def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvi
         protocol="official",
         metric=metric,
         complete=True,
-        asked=Asked(config="c", truth="t", template="vicuna_v1", prompts="p"),
+        asked=Asked(config="c", reference_digest="t", template="vicuna_v1", prompts="p"),
         counts=Counts.of(scores.samples),
         credit=0.0,
         metrics=(),
     )
-    about = TaskFacts(config="c", protocol="official", data={}, truth="t", samples=len(scores.samples))
+    about = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=len(scores.samples))
     record = pack(scored, about, scores).model_copy(update=facts)
     found = unpack(record, Path("run"))
     return replace(found, record=record)

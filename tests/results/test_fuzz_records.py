@@ -55,7 +55,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     answered = st.builds(
         Response,
         sample_id=texts,
-        round_id=st.integers(0, 10**8),
+        pass_index=st.integers(0, 10**8),
         prompt=texts,
         instruction=texts,
         text=texts,

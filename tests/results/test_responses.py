@@ -12,7 +12,7 @@ from emma_eval.types import Response
 
 
 def response(number: int, text: str | None = "Yes") -> Response:
-    error = None if text is not None else "no such picture"
+    error = None if text is not None else "no such image"
     return Response(str(number), 0, f"prompt {number}\n", "instruction", text, 3, 0.5, error)
 
 
@@ -33,7 +33,7 @@ def test_a_record_of_before_finish_reasons_were_kept_is_read(tmp_path):
         {"finish_reason": "tired"},
         {"finish_reason": []},
         {"finish_reason": "error"},
-        {"finish_reason": "stop", "text": None, "error": "no such picture"},
+        {"finish_reason": "stop", "text": None, "error": "no such image"},
         {"prompt_cut": 1},
         {"tokens": True},
         {"tokens": -1},

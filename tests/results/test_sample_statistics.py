@@ -70,11 +70,11 @@ def spoil(content, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["ratios"][0].update(places=99), "do not fit together"),
+        (lambda c: c["ratios"][0].update(sample_indices=99), "do not fit together"),
         (lambda c: c["samples"]["id"].pop(), "do not fit together"),
-        (lambda c: c["ratios"][2]["bottom"].pop(), "do not fit together"),
-        (lambda c: c["places"][0].__setitem__(0, 40), "do not fit together"),
-        (lambda c: c["metrics"][0].update(combine="magic"), "'magic' is none of sum"),
+        (lambda c: c["ratios"][2]["denominator"].pop(), "do not fit together"),
+        (lambda c: c["sample_indices"][0].__setitem__(0, 40), "do not fit together"),
+        (lambda c: c["metrics"][0].update(aggregate="magic"), "'magic' is none of sum"),
         (lambda c: c.update(colour="red"), "colour"),
         (lambda c: c.update(schema_version=2), "schema 2"),
         (lambda c: c["metrics"][0].pop("scale"), "scale"),

@@ -59,7 +59,7 @@ def test_what_is_amiss_is_a_note_a_footnote_and_on_the_page(
 
 
 def test_a_failure_is_an_ending_of_its_own(folder: Path) -> None:
-    notes(folder, text=None, error="the picture is broken", finish_reason="error")
+    notes(folder, text=None, error="the image is broken", finish_reason="error")
     assert read_scores(folder).tasks[0].endings == Endings(stop=0, length=0, error=REQUESTS)
 
 

@@ -67,7 +67,7 @@ class TestAFinishedRun:
         assert manifest.model.template == "vicuna_v1"
         assert (manifest.model.dtype, manifest.model.device) == ("float32", "cpu")
         facts = manifest.tasks["pope"]
-        assert set(facts.data) == {"random", "popular", "adversarial"}  # the pictures' folder is not hashed
+        assert set(facts.data) == {"random", "popular", "adversarial"}  # the images' folder is not hashed
         assert (facts.samples, facts.requests) == (REQUESTS, REQUESTS)
         session = manifest.sessions[0]
         assert {"python", "torch", "transformers", "emma_eval"} <= session.versions.keys()
@@ -205,8 +205,8 @@ def hold(folder, ready, done):
 
 class TestFailedSamples:
     @pytest.fixture(autouse=True)
-    def broken_picture(self, data):
-        (data / "pope" / "val2014" / "b.jpg").write_bytes(b"not a picture")
+    def broken_image(self, data):
+        (data / "pope" / "val2014" / "b.jpg").write_bytes(b"not an image")
 
     def test_are_counted_as_wrong_and_listed_with_their_reason(self, data, folder):
         result = run(data, folder)

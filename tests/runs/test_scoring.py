@@ -7,7 +7,7 @@ from emma_eval.runs.scoring import HELD_BACK, score_task
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Response, Sample
 
-FACTS = TaskFacts(config="", protocol="official", data={}, truth="", samples=0)
+FACTS = TaskFacts(config="", protocol="official", data={}, reference_digest="", samples=0)
 
 
 def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
@@ -17,17 +17,17 @@ def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
 
 def responses(plan: TaskPlan, texts: dict[tuple[str, int], str | None]) -> dict[tuple[str, int], Response]:
     return {
-        (r.sample_id, r.round_id): Response(
-            r.sample_id, r.round_id, r.prompt, r.instruction, text, 1, 0.0, None if text else "broken"
+        (r.sample_id, r.pass_index): Response(
+            r.sample_id, r.pass_index, r.prompt, r.instruction, text, 1, 0.0, None if text else "broken"
         )
         for r in plan.requests
-        if (text := texts.get((r.sample_id, r.round_id), "missing")) != "missing"
+        if (text := texts.get((r.sample_id, r.pass_index), "missing")) != "missing"
     }
 
 
 def yes_no(count: int, **changes: object) -> list[Sample]:
     truth = ("yes", "no")
-    return [Sample(str(i), f"Is it {i}?", answers=(truth[i % 2],), category="random") for i in range(count)]
+    return [Sample(str(i), f"Is it {i}?", references=(truth[i % 2],), category="random") for i in range(count)]
 
 
 def test_answered_failed_and_missing_samples_are_told_apart():
@@ -40,7 +40,7 @@ def test_answered_failed_and_missing_samples_are_told_apart():
 
 def test_one_failed_pass_fails_its_sample():
     options = ("red", "blue", "green")
-    sample = Sample("7", "Which?", answers=("A",), options=options, category="c", meta=PASSES)
+    sample = Sample("7", "Which?", references=("A",), options=options, category="c", meta=PASSES)
     one = plan("mmbench_en", [sample])
     assert len(one.requests) == 3
     task, scores = score_task(one, responses(one, {("7", 0): "A", ("7", 1): None, ("7", 2): "B"}))
@@ -71,7 +71,7 @@ def test_held_back_truth_is_said_and_not_scored():
 
 def test_a_mini_task_is_set_against_its_best_constant_answer():
     six = plan("pope", yes_no(6), mini=True)
-    task, _ = score_task(six, responses(six, {(s.id, 0): s.answers[0] for s in six.samples}))
+    task, _ = score_task(six, responses(six, {(s.id, 0): s.references[0] for s in six.samples}))
     assert task.baseline is not None
     assert (task.baseline.credit, task.baseline.better, task.baseline.worse) == (0.5, 3, 0)
     assert task.baseline.p_value == 0.125

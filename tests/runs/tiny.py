@@ -24,12 +24,12 @@ REQUESTS = 12
 
 
 def write_pope(root: Path) -> None:
-    """Twelve questions on two pictures, the truth alternating yes and no."""
-    pictures, annotations = root / "pope" / "val2014", root / "pope" / "coco"
-    pictures.mkdir(parents=True)
+    """Twelve questions on two images, the truth alternating yes and no."""
+    images, annotations = root / "pope" / "val2014", root / "pope" / "coco"
+    images.mkdir(parents=True)
     annotations.mkdir()
     for name in ("a.jpg", "b.jpg"):
-        Image.new("RGB", (8, 8), "red").save(pictures / name)
+        Image.new("RGB", (8, 8), "red").save(images / name)
     for category in CATEGORIES:
         rows = [
             {
@@ -84,7 +84,7 @@ class Answering:
             yield number, self.respond(request)
 
     def respond(self, request: Request) -> Response:
-        common = (request.sample_id, request.round_id, request.prompt, request.instruction)
+        common = (request.sample_id, request.pass_index, request.prompt, request.instruction)
         try:
             for image in request.images:
                 image.open()

@@ -1,4 +1,4 @@
-"""Small samples that any scorer can read, half of them answered rightly: two questions a picture, two categories."""
+"""Small samples that any scorer can read, half of them answered rightly: two questions an image, two categories."""
 
 import random
 
@@ -44,7 +44,7 @@ def _question(i: int, truths: tuple[str, ...], scorer: str) -> Sample:
     return Sample(
         str(i),
         "What is it?",
-        answers=(truth,) * (10 if scorer.startswith("vqa") or scorer == "vizwiz" else 1),
+        references=(truth,) * (10 if scorer.startswith("vqa") or scorer == "vizwiz" else 1),
         options=WORDS,
         hint="",
         category=CATEGORIES.get(scorer, ("x", "y"))[i // 4 % 2],
@@ -90,10 +90,10 @@ def _of_amber(half: str, truths: tuple[str, ...]) -> dict[str, object]:
 def answers_to(samples: list[Sample], seed: int = 0) -> Answers:
     """Answers to every pass, drawn so that half are right; every sixteenth sample has none."""
     rng = random.Random(seed)
-    truths = sorted({sample.answers[0] for sample in samples})
+    truths = sorted({sample.references[0] for sample in samples})
     given: dict[Key, Answer] = {}
     for sample in samples[: len(samples) * 15 // 16]:
-        for round_id in range(4):
-            text = sample.answers[0] if rng.random() < 0.5 else rng.choice(truths)
-            given[sample.id, round_id] = Answer(text, "<image>" if sample.meta["has_image"] else "")
+        for pass_index in range(4):
+            text = sample.references[0] if rng.random() < 0.5 else rng.choice(truths)
+            given[sample.id, pass_index] = Answer(text, "<image>" if sample.meta["has_image"] else "")
     return given

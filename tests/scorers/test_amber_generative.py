@@ -18,8 +18,8 @@ def test_measures_of_two_descriptions_and_a_missing_one():
     samples = [sample(str(i), ("dog", "grass"), hallu=("cat",), **LISTS) for i in (1, 2, 3)]
     texts = ("Two puppies play with a ball on the grass.", "A cat sits near a dog on a sofa.", None)
     scores = amber_generative(samples, answered(*texts))
-    assert [one.read_as for one in scores.samples] == ["puppy, ball, grass", "cat, dog", ""]
-    assert [one.value for one in scores.samples] == [1, 0, 0]
+    assert [one.parsed_answer for one in scores.samples] == ["puppy, ball, grass", "cat, dog", ""]
+    assert [one.score for one in scores.samples] == [1, 0, 0]
     assert value(scores, "chair") == pytest.approx(100 * 1 / 5, abs=0.02)  # the cat, of five nouns that AMBER knows
     assert value(scores, "cover") == pytest.approx(100 * 3 / 6, abs=0.02)
     assert value(scores, "hal") == pytest.approx(100 * 2 / 3, abs=0.02)

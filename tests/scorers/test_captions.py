@@ -57,4 +57,4 @@ def test_a_missing_caption_is_an_empty_one():
     pytest.importorskip("pycocoevalcap")
     samples = [sample("1", ("A cat sits.", "One cat.")), sample("2", "A dog runs.")]
     scores = captions(samples, answered("A cat sits.", None))
-    assert [(one.value, one.status) for one in scores.samples] == [(1.0, "answered"), (0.0, "missing")]
+    assert [(one.score, one.status) for one in scores.samples] == [(1.0, "answered"), (0.0, "missing")]

@@ -7,5 +7,5 @@ from tests.scorers.helpers import answered, sample, value
 def test_the_truth_counts_wherever_it_occurs():
     samples = [sample(str(i), truth) for i, truth in enumerate(("1", "Yes", "2.0", "7"), 1)]
     scores = contains(samples, answered("It is 210.", "yes", "2.00", None))
-    assert [one.value for one in scores.samples] == [1, 0, 1, 0]
+    assert [one.score for one in scores.samples] == [1, 0, 1, 0]
     assert value(scores) == 50

@@ -1,4 +1,4 @@
-"""GQA's distribution: each picture's part against leaving it out, and how often the interval holds the truth."""
+"""GQA's distribution: each image's part against leaving it out, and how often the interval holds the truth."""
 
 import time
 
@@ -13,14 +13,14 @@ from tests.scorers.gqa_coverage import World, scored, scores_of
 from tests.scorers.helpers import sample
 
 
-def test_leaving_a_picture_out_is_scoring_without_it():
+def test_leaving_a_image_out_is_scoring_without_it():
     rng = np.random.default_rng(1)
     samples, scores = scored(World(rng, 30, groups=3).draw(rng, 12))
     scores[4] = SampleScore("4", 0.0, "no such thing", cluster=scores[4].cluster)
     scores[7] = SampleScore("7", 0.0, "", "missing", scores[7].cluster)
     expected = []
-    for picture in dict.fromkeys(score.cluster for score in scores):
-        kept = [i for i, score in enumerate(scores) if score.cluster != picture]
+    for image in dict.fromkeys(score.cluster for score in scores):
+        kept = [i for i, score in enumerate(scores) if score.cluster != image]
         expected.append(chi_square([samples[i] for i in kept], [scores[i] for i in kept]) * 12 / 11)
     assert _without_each(_table(samples, scores)) == pytest.approx(expected)
 
@@ -51,7 +51,7 @@ def test_questions_outside_groups_change_nothing():
     alone = Scores((distribution(samples, scores, places),), tuple(scores))
     together = Scores((distribution([*outside, *samples], [*more, *scores], places),), (*more, *scores))
     assert alone.metrics[0].value == together.metrics[0].value
-    assert alone.metrics[0].ratios[0].top == together.metrics[0].ratios[0].top
+    assert alone.metrics[0].ratios[0].numerator == together.metrics[0].ratios[0].numerator
     assert distribution(outside, more, places).ratios == ()
 
 
@@ -60,13 +60,13 @@ def test_where_every_answer_is_right_nothing_is_told_of_its_error():
     assert intervals(scores_of(rows)) == ["every image adds the same to it"]
 
 
-@pytest.mark.parametrize(("pictures", "per"), [(12, 5), (80, 5)])
-def test_the_interval_holds_the_truth_about_95_times_in_100(pictures, per):
-    """The truth is the mean over very many draws of as many pictures."""
+@pytest.mark.parametrize(("images", "per"), [(12, 5), (80, 5)])
+def test_the_interval_holds_the_truth_about_95_times_in_100(images, per):
+    """The truth is the mean over very many draws of as many images."""
     rng = np.random.default_rng(7)
     world = World(rng, per=per)
-    truth = np.mean([world.value(world.draw(rng, pictures)) for _ in range(1500)])
-    bounds = [intervals(scores_of(world.draw(rng, pictures)))[0] for _ in range(300)]
+    truth = np.mean([world.value(world.draw(rng, images)) for _ in range(1500)])
+    bounds = [intervals(scores_of(world.draw(rng, images)))[0] for _ in range(300)]
     held = np.mean([low <= truth <= high for low, high in bounds])
     assert 0.92 <= held <= 0.98
 
@@ -90,7 +90,7 @@ def test_a_comparison_is_cautious_but_not_blind():
 
 
 def test_validation_size_takes_seconds():
-    """132,062 questions on 10,234 pictures."""
+    """132,062 questions on 10,234 images."""
     rng = np.random.default_rng(5)
     rows = np.column_stack([np.sort(rng.integers(0, 10_234, 132_062)), *rng.integers(0, (80, 25, 25), (132_062, 3)).T])
     samples, scores = scored(rows)

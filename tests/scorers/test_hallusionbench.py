@@ -27,7 +27,7 @@ def test_figures_and_pairs_count_whole():
         )
 
     samples = [
-        asked(1, "VS", "0", "0"),  # without a picture: in no figure, but in its pair
+        asked(1, "VS", "0", "0"),  # without an image: in no figure, but in its pair
         asked(2, "VS", "1", "0"),
         asked(3, "VS", "1", "1"),
         asked(4, "VD", "0", "0"),

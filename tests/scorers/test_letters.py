@@ -22,13 +22,13 @@ def test_what_counts_as_the_letter(matching, right):
     right = {*right, " A "} - ({"a"} if matching != "any_case" else set())
     samples = [sample(str(i), "A", options=OPTIONS) for i in range(1, len(texts) + 1)]
     scores = letters(samples, answered(*texts), matching=matching)
-    assert {text for text, one in zip(texts, scores.samples, strict=True) if one.value} == right
+    assert {text for text, one in zip(texts, scores.samples, strict=True) if one.score} == right
 
 
 def test_an_open_question_must_be_answered_as_the_only_truth():
     samples = [sample("1", "24/7"), sample("2", ("24/7", "3.43"))]
     scores = letters(samples, answered("24/7", "24/7"), matching="exact")
-    assert [one.value for one in scores.samples] == [1, 0]
+    assert [one.score for one in scores.samples] == [1, 0]
 
 
 def test_a_pair_counts_when_both_are_right():

@@ -14,7 +14,7 @@ NOTHING = [4, 9, 1, 5, *[0] * 16, 0, 0, 0]
 
 
 def value(*counted: list[int]) -> float:
-    metric = Metric("meteor", 0.0, len(counted), "fraction", ratios=ratios(counted), combine="meteor")
+    metric = Metric("meteor", 0.0, len(counted), "fraction", ratios=ratios(counted), aggregate="meteor")
     return value_of(metric, [SampleScore(str(place), 0.0, "") for place in range(len(counted))])
 
 

@@ -58,7 +58,7 @@ def test_the_xlsx_round_trip(text, read_back):
 
 
 def asked(*texts):
-    return {("1", round_id): Answer(text) for round_id, text in enumerate(texts) if text is not None}
+    return {("1", pass_index): Answer(text) for pass_index, text in enumerate(texts) if text is not None}
 
 
 def three_options(**meta):
@@ -87,7 +87,7 @@ def test_one_failed_pass_fails_the_question():
     scores = mmbench([three_options()], asked("B", "A", "B"))
     assert (value(scores), value(scores, "vanilla_accuracy")) == (0, 1)
     assert value(scores, "vanilla_accuracy_all_passes") == 2 / 3
-    assert scores.samples[0].read_as == "BAB"
+    assert scores.samples[0].parsed_answer == "BAB"
 
 
 def test_a_missing_pass_fails_the_question_with_a_note():

@@ -57,13 +57,13 @@ def test_the_order_of_the_answers_does_not_matter(order):
 def test_exact_match_ignores_case_blanks_and_one_full_stop():
     samples = [sample(str(i), "Blue", category="color") for i in (1, 2, 3)]
     scores = exact(samples, answered(" BLUE.", "blue..", None))
-    assert [one.value for one in scores.samples] == [1, 0, 0]
+    assert [one.score for one in scores.samples] == [1, 0, 0]
     assert value(scores, group="category", category="color") == pytest.approx(100 / 3)
 
 
 def test_exact_match_takes_any_of_several_truths():
     scores = exact([sample(str(i), ("Red", "dark red")) for i in (1, 2, 3)], answered("red", "Dark red.", "dark"))
-    assert [one.value for one in scores.samples] == [1, 1, 0]
+    assert [one.score for one in scores.samples] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("name", ["amber_emma", "gqa", "mathvista", "mme", "scienceqa", "seed", "vqa"])

@@ -35,8 +35,8 @@ def test_the_gpt3_pattern_knows_no_bare_letters():
 
 def test_a_letter_without_an_option_is_wrong():
     two = sample("1", "B", options=("x", "y"), **META)
-    assert scienceqa([two], answered("C")).samples[0].value == 0
-    assert scienceqa([two], answered("B")).samples[0].value == 1
+    assert scienceqa([two], answered("C")).samples[0].score == 0
+    assert scienceqa([two], answered("B")).samples[0].score == 1
 
 
 def test_img_counts_prompts_with_an_image_marker():

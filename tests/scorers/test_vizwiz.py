@@ -7,7 +7,7 @@ from tests.scorers.helpers import answered, names, sample, value
 
 
 def score(truths, prediction, **options):
-    return vizwiz([sample("1", tuple(truths))], answered(prediction), **options).samples[0].value
+    return vizwiz([sample("1", tuple(truths))], answered(prediction), **options).samples[0].score
 
 
 def test_the_truth_is_never_normalised_and_the_prediction_always():

@@ -21,20 +21,20 @@ def score(truths, prediction, **meta):
 )
 def test_credit_is_the_mean_over_annotators_of_a_third_for_each_agreeing_other(agreeing, credit):
     truths = ["cat"] * agreeing + [f"thing {i}" for i in range(10 - agreeing)]
-    assert score(truths, "cat").value == pytest.approx(credit)
+    assert score(truths, "cat").score == pytest.approx(credit)
 
 
 def test_when_all_truths_agree_nothing_is_normalised():
-    assert score(["yes"] * 10, "Yes").value == 0
-    assert score(["Yes "] * 10, "Yes").value == 1  # but for stripping
-    assert score(["yes"] * 9 + ["no"], "Yes").value == 1
+    assert score(["yes"] * 10, "Yes").score == 0
+    assert score(["Yes "] * 10, "Yes").score == 1  # but for stripping
+    assert score(["yes"] * 9 + ["no"], "Yes").score == 1
 
 
 def test_answers_without_ids_remove_each_other():
     alike = {"answer_keys": ("maybe",) * 10}
-    assert score(["cat"] * 10, "cat").value == 1
-    assert score(["cat"] * 10, "cat", **alike).value == 0
-    assert score(["cat"] * 9 + ["dog"], "cat", **alike).value == 0.1  # the dog finds nine cats, each cat none
+    assert score(["cat"] * 10, "cat").score == 1
+    assert score(["cat"] * 10, "cat", **alike).score == 0
+    assert score(["cat"] * 9 + ["dog"], "cat", **alike).score == 0.1  # the dog finds nine cats, each cat none
 
 
 def test_a_question_standing_twice_is_normalised_twice_and_scored_by_its_last_truth():
@@ -42,22 +42,22 @@ def test_a_question_standing_twice_is_normalised_twice_and_scored_by_its_last_tr
     last = sample("1", ("Cat",) * 9 + ("cat",), **KINDS)
     scores = vqa([first, last], answered("CAT"))
     # visit 1 normalises; visit 2 finds all truths equal, so that the answer is not normalised any more
-    assert [one.value for one in scores.samples] == [1.0, 0.0]
+    assert [one.score for one in scores.samples] == [1.0, 0.0]
 
 
 def test_llavas_processor_goes_first():
     truths = ("king's cup",) * 9 + ("cup",)
     samples = [sample("1", truths, **KINDS)]
-    assert vqa(samples, answered("king's cup")).samples[0].value == 1
-    assert vqa(samples, answered("king's cup"), processor="llava").samples[0].value == 0
+    assert vqa(samples, answered("king's cup")).samples[0].score == 1
+    assert vqa(samples, answered("king's cup"), processor="llava").samples[0].score == 0
 
 
 def test_a_missing_answer_is_wrong_even_where_nothing_is_the_truth():
     truths = ("a",) * 9 + ("the",)  # all normalise to nothing
     samples = [sample("1", truths, **KINDS)]
-    assert vqa(samples, answered("")).samples[0].value == 1
+    assert vqa(samples, answered("")).samples[0].score == 1
     missing = vqa(samples, {}).samples[0]
-    assert (missing.value, missing.status) == (0.0, "missing")
+    assert (missing.score, missing.status) == (0.0, "missing")
 
 
 def test_breakdowns_are_by_answer_type_and_question_type():

@@ -40,7 +40,7 @@ def test_the_matrix_product_is_the_loop_over_resamples():
         assert value == pytest.approx(100 * 2 * both / (said[members].sum() + true[members].sum()))
 
 
-def test_questions_on_one_picture_widen_the_interval():
+def test_questions_on_one_image_widen_the_interval():
     values = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0] * 25
     (alone,) = intervals(accuracy(values))
     (together,) = intervals(accuracy(values, [i // 4 for i in range(200)]))
@@ -48,8 +48,10 @@ def test_questions_on_one_picture_widen_the_interval():
 
 
 def test_a_category_is_resampled_by_the_clusters_it_is_in():
-    part = Metric("accuracy", 50.0, 4, "percent", ratios=(Ratio([1.0, 0.0, 1.0, 0.0], places=[0, 1, 2, 3]),), scale=100)
-    lonely = Metric("accuracy", 50.0, 2, "percent", ratios=(Ratio([1.0, 0.0], places=[4, 5]),), scale=100)
+    part = Metric(
+        "accuracy", 50.0, 4, "percent", ratios=(Ratio([1.0, 0.0, 1.0, 0.0], sample_indices=[0, 1, 2, 3]),), scale=100
+    )
+    lonely = Metric("accuracy", 50.0, 2, "percent", ratios=(Ratio([1.0, 0.0], sample_indices=[4, 5]),), scale=100)
     scores = Scores((part, lonely), samples([1.0] * 100, [0, 1, 2, 3, 7, 7, *range(100, 194)]))
     of_part, of_lonely = intervals(scores)
     assert of_part == (0.0, 100.0)
@@ -63,7 +65,7 @@ def test_a_category_is_resampled_by_the_clusters_it_is_in():
         (Metric("cognition", 0.0, 0, "points"), "no sample counts for it"),
         (Metric("credit", 0.3, 2, "fraction", ratios=(Ratio([0.3, 0.3]),)), "every question adds the same to it"),
         (
-            Metric("cider", 0.0, 2, "fraction", ratios=(Ratio([0, 0]),), bounded=False),
+            Metric("cider", 0.0, 2, "fraction", ratios=(Ratio([0, 0]),), value_is_bounded=False),
             "every question adds the same to",
         ),
     ],
@@ -89,7 +91,7 @@ def test_average_precision_is_that_of_two_steps():
     pairs = [(True, True)] * 3 + [(False, True)] + [(True, False)] + [(False, False)] * 5
     parts = confusion_ratios(pairs)
     ratios = (parts["recall"], parts["precision"], parts["fn"])
-    metric = Metric("ap", 0.0, 10, "fraction", ratios=ratios, combine="average_precision")
+    metric = Metric("ap", 0.0, 10, "fraction", ratios=ratios, aggregate="average_precision")
     assert value_of(metric, samples([0.0] * 10)) == pytest.approx(0.75 * 0.75 + 0.25 * 0.4)
 
 
@@ -99,7 +101,7 @@ def test_tails_reach_further_out_for_few_clusters():
 
 
 def simulated(rng, clusters, size):
-    """Pictures of which some are hard for all questions: each has its own chance of a right answer."""
+    """Images of which some are hard for all questions: each has its own chance of a right answer."""
     chances = rng.beta(2, 1, clusters)
     return (rng.random((clusters, size)) < chances[:, None]).astype(float).ravel().tolist()
 
@@ -118,4 +120,4 @@ def test_the_interval_holds_the_truth_95_times_in_100(clusters, size):
             held += own and low <= 100 * 2 / 3 <= high
             held_if_independent += not own and low <= 100 * 2 / 3 <= high
     assert 0.92 <= held / runs <= 0.98
-    assert held_if_independent / runs < 0.90  # what ignoring the pictures would do
+    assert held_if_independent / runs < 0.90  # what ignoring the images would do

@@ -25,7 +25,7 @@ def test_right_and_wrong_answers_go_to_mcnemar():
 
 
 @pytest.mark.parametrize("clusters", [None, [0, 0, 1, 1, 2, 2, 3, 3]])
-def test_partial_credit_and_shared_pictures_go_to_the_bootstrap(clusters):
+def test_partial_credit_and_shared_images_go_to_the_bootstrap(clusters):
     values = [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.3 if clusters is None else 0.0]
     assert of(values, values[::-1], clusters).test == BOOTSTRAP
 
@@ -57,7 +57,7 @@ def test_p_is_below_5_percent_just_where_the_interval_leaves_0_out():
 
 
 def test_false_alarms_are_5_in_100():
-    """Two runs that differ by chance alone, five questions a picture."""
+    """Two runs that differ by chance alone, five questions an image."""
     rng = np.random.default_rng(11)
     clusters = [i // 5 for i in range(200)]
     alarms = 0
@@ -79,5 +79,5 @@ def test_flips_are_won_and_lost_samples_that_the_metric_counts():
     first, second = accuracy([1, 0, 1, 0, 0.5]), accuracy([0, 1, 1, 0, 1])
     won, lost, ties = flips(first, second, first.metrics[0])
     assert ([f.first.id for f in won], [f.first.id for f in lost], ties) == (["1", "4"], ["0"], 2)
-    balanced = replace(first.metrics[0], ratios=(Ratio([1, 0], places=[0, 3]),))
+    balanced = replace(first.metrics[0], ratios=(Ratio([1, 0], sample_indices=[0, 3]),))
     assert len(flips(first, second, balanced)[0]) == 0

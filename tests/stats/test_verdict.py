@@ -25,8 +25,8 @@ def test_both_the_test_and_the_effect_must_say_so(second, p, expected):
 
 
 def test_lower_is_better_where_the_metric_says_so():
-    assert verdict(pair(70, better="lower"), 0.01, 0.05, 1.0) == "improved"
-    assert verdict(pair(70, better="unranked"), 0.01, 0.05, 1.0) == "pass"
+    assert verdict(pair(70, higher_is_better=False), 0.01, 0.05, 1.0) == "improved"
+    assert verdict(pair(70, higher_is_better=None), 0.01, 0.05, 1.0) == "pass"
 
 
 def test_an_alpha_of_1_leaves_the_test_out():

@@ -10,7 +10,7 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.tasks.index import task_names
-from tests.data.readers.tiny import save_picture, write_json
+from tests.data.readers.tiny import save_image, write_json
 from tests.data.readers.tiny_wider import write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "add-a-benchmark.md"
@@ -44,10 +44,10 @@ def root(tmp_path):
     }
     write_json(tmp_path / "vizwiz_captions/val.json", captions)
     for n in range(3):
-        save_picture(tmp_path / f"CLEVR_v1.0/images/val/CLEVR_val_{n:06d}.png", n)
-        save_picture(tmp_path / f"ai2d/images/{n}.png", n)
-        save_picture(tmp_path / f"vsr/images/{n:012d}.jpg", n)
-        save_picture(tmp_path / f"vizwiz/val/VizWiz_val_{n:08d}.jpg", n)
+        save_image(tmp_path / f"CLEVR_v1.0/images/val/CLEVR_val_{n:06d}.png", n)
+        save_image(tmp_path / f"ai2d/images/{n}.png", n)
+        save_image(tmp_path / f"vsr/images/{n:012d}.jpg", n)
+        save_image(tmp_path / f"vizwiz/val/VizWiz_val_{n:08d}.jpg", n)
     return tmp_path
 
 
@@ -87,7 +87,7 @@ def test_check_counts_its_samples(root, name, capsys):
     count = 3 if name == "vsr" else 2
     path.write_text(re.sub(r"expected: {samples: \d+}", f"expected: {{samples: {count}}}", path.read_text()))
     assert command(root, "check", name) == 0
-    assert f"ok: {count} samples, {count} pictures" in capsys.readouterr().out
+    assert f"ok: {count} samples, {count} images" in capsys.readouterr().out
 
 
 def test_short_answers(root, capsys):

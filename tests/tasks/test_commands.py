@@ -81,7 +81,7 @@ def test_check_finds_wrong_counts_and_missing_data(tmp_path, capsys):
     assert "2 tasks checked, 2 problems" in out
 
 
-def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
+def test_check_finds_missing_images(tmp_path, capsys, monkeypatch):
     tiny.seed(tmp_path)
     (tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png").rename(tmp_path / "x.png")
     task = load_task("seed_video").model_copy(update={"expected": ExpectedConfig(samples=(1,))})
@@ -92,7 +92,7 @@ def test_check_finds_missing_pictures(tmp_path, capsys, monkeypatch):
     assert "10_101.png" in out
     (tmp_path / "x.png").rename(tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png")
     assert main(["check", "seed_video", "--data", str(tmp_path)]) == 0
-    assert "ok: 1 sample, 1 picture\n" in capsys.readouterr().out
+    assert "ok: 1 sample, 1 image\n" in capsys.readouterr().out
 
 
 def test_schema_is_json(capsys):

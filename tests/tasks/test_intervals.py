@@ -60,7 +60,7 @@ def test_where_there_is_no_interval_a_word_says_why(scorer, options, few, answer
     samples = questions(scorer, few)
     ways = {
         "in any way": answers_to(samples),
-        "all alike": {(one.id, 0): Answer(samples[0].answers[0]) for one in samples},
+        "all alike": {(one.id, 0): Answer(samples[0].references[0]) for one in samples},
         "not at all": {},
     }
     for metric in records(scorer, options, samples, ways[answered]):

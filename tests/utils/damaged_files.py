@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from emma_eval.cli.main import main
-from tests.data.readers.tiny import save_picture
+from tests.data.readers.tiny import save_image
 
 TASK = """\
 title: Quiz
@@ -24,7 +24,7 @@ def quiz(root: Path, rows: list[dict], prompt: str = "", expected: int | None = 
     """Write task and data; the options with which a command finds them."""
     (root / "tasks").mkdir(parents=True, exist_ok=True)
     (root / "tasks/quiz.yaml").write_text(TASK % (prompt, expected or len(rows)))
-    save_picture(root / "data/img/a.png", 1)
+    save_image(root / "data/img/a.png", 1)
     (root / "data/rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return ["--task-dir", str(root / "tasks"), "--data", str(root / "data")]
 

@@ -42,7 +42,7 @@ def test_no_control_group(tmp_path: Path) -> None:
 def test_freed_memory_is_not_fetched_from_the_kernel_again() -> None:
     code = """
 import resource
-from emma_eval.processors import keep_freed_memory
+from emma_eval.utils.cpu import keep_freed_memory
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 keep_freed_memory()
 first = faults(); bytearray(2**26); second = faults(); bytearray(2**26); third = faults()

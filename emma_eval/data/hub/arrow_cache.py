@@ -19,7 +19,7 @@ class Prepared(Record):
     """What is remembered of a split."""
 
     revision: str
-    pictures: tuple[str, ...]  # names of columns
+    images: tuple[str, ...]  # names of columns
     files: tuple[str, ...]  # within the folder of prepared files, which may be moved
 
     def paths(self, folder: Path) -> list[Path]:
@@ -33,18 +33,18 @@ class Prepared(Record):
         return pa.concat_tables(pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in self.paths(folder))
 
 
-def picture_columns(features: Any) -> tuple[str, ...]:
-    """The columns of a data set that hold a picture or a list of them."""
+def image_columns(features: Any) -> tuple[str, ...]:
+    """The columns of a data set that hold an image or a list of them."""
     from datasets import Image, List
 
     def is_one(kind: Any) -> bool:
         """An image, or what a table without the data set's own types has for one."""
         return isinstance(kind, Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
 
-    def is_picture(kind: Any) -> bool:
+    def is_image(kind: Any) -> bool:
         return is_one(kind) or (isinstance(kind, List) and is_one(kind.feature))
 
-    return tuple(column for column, kind in features.items() if is_picture(kind))
+    return tuple(column for column, kind in features.items() if is_image(kind))
 
 
 def remembered(note: Path, split: Split, folder: Path) -> Prepared | None:
@@ -60,6 +60,6 @@ def remembered(note: Path, split: Split, folder: Path) -> Prepared | None:
 def remember(note: Path, split: Split, dataset: Any, folder: Path) -> Prepared:
     """Write down where the files of a data set that was just prepared lie. Raises OSError when the disk is full."""
     files = tuple(Path(file["filename"]).relative_to(folder).as_posix() for file in dataset.cache_files)
-    prepared = Prepared(revision=split.revision, pictures=picture_columns(dataset.features), files=files)
+    prepared = Prepared(revision=split.revision, images=image_columns(dataset.features), files=files)
     write_atomic(note, prepared.model_dump_json(indent=1) + "\n")
     return prepared

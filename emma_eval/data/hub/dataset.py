@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.data.hub.arrow_cache import picture_columns, remember, remembered
+from emma_eval.data.hub.arrow_cache import image_columns, remember, remembered
 from emma_eval.data.hub.snapshot import FOLDER, PREPARED, Split, fetched_splits, repository_folder, split_file
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
@@ -25,7 +25,7 @@ _BATCH = 1000  # rows turned into Python objects at a time
 
 
 def hub_rows(hub: HubConfig, root: Path | None = None) -> Iterable[Row]:
-    """The rows of a split, each picture column as an ImageSource, a list of them, or None; a HubTable if they can.
+    """The rows of a split, each image column as an ImageSource, a list of them, or None; a HubTable if they can.
 
     They come from what was fetched below the data root `root`, else from the hub or its cache. Raises UserError, one
     line, when the data set cannot be had.
@@ -37,29 +37,29 @@ def hub_rows(hub: HubConfig, root: Path | None = None) -> Iterable[Row]:
         return _fetched(name, root, hub, fetched[config]) if root and fetched else _load(name, hub, config)
 
     table = table_of(hub.config)
-    return table if hub.images is None else _with_pictures(table, table_of(hub.images.config), hub.images.key)
+    return table if hub.images is None else _with_images(table, table_of(hub.images.config), hub.images.key)
 
 
-def _with_pictures(questions: HubTable, pictures: HubTable, key: str) -> Iterator[Row]:
-    """Rows with the pictures that another configuration keeps. Raises UserError where one is missing."""
-    by_id = {row["id"]: row["image"] for row in pictures}
+def _with_images(questions: HubTable, images: HubTable, key: str) -> Iterator[Row]:
+    """Rows with the images that another configuration keeps. Raises UserError where one is missing."""
+    by_id = {row["id"]: row["image"] for row in images}
     for row in questions:
         if row[key] not in by_id:
-            raise UserError(f"{pictures.name}: no picture has the id {row[key]!r} that a question names")
+            raise UserError(f"{images.name}: no image has the id {row[key]!r} that a question names")
         yield {**row, "image": by_id[row[key]]}
 
 
 class HubTable:
-    """One configuration's split, by rows or by columns; pictures stay where they are until they are opened."""
+    """One configuration's split, by rows or by columns; images stay where they are until they are opened."""
 
-    def __init__(self, name: str, table: Any, pictures: Sequence[str], folders: Sequence[Path] = ()) -> None:
+    def __init__(self, name: str, table: Any, images: Sequence[str], folders: Sequence[Path] = ()) -> None:
         self.name = name
         self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # where its rows may name files
-        self.texts = table.drop_columns(list(pictures))  # all but the pictures
-        self.pictures = {column: table.column(column) for column in pictures}
+        self.texts = table.drop_columns(list(images))  # all but the images
+        self.images = {column: table.column(column) for column in images}
 
     def __iter__(self) -> Iterator[Row]:
-        sources = {column: self.sources(column) for column in self.pictures}
+        sources = {column: self.sources(column) for column in self.images}
         names = self.texts.column_names
         number = 0
         for batch in self.texts.to_batches(max_chunksize=_BATCH):
@@ -69,13 +69,13 @@ class HubTable:
                 number += 1
 
     def sources(self, column: str) -> Callable[..., Any]:
-        """Row number, and the picture's own name if known -> that row's picture, a list of them, or None.
+        """Row number, and the image's own name if known -> that row's image, a list of them, or None.
 
         Which rows have none is known from the table, not from the bytes.
         """
-        cells = self.pictures[column]
+        cells = self.images[column]
 
-        def picture(number: int, known_as: str = "", position: int | None = None) -> ImageBytes:
+        def image(number: int, known_as: str = "", position: int | None = None) -> ImageBytes:
             def load() -> bytes:
                 cell = (cells[number] if position is None else cells[number][position]).as_py()
                 return _bytes_of(cell, self.folders)
@@ -84,29 +84,29 @@ class HubTable:
 
         if str(cells.type).startswith(("list", "large_list")):
             lengths = [length for chunk in cells.chunks for length in chunk.value_lengths().to_pylist()]
-            return lambda number: [picture(number, "", position) for position in range(lengths[number] or 0)]
+            return lambda number: [image(number, "", position) for position in range(lengths[number] or 0)]
         if not cells.null_count:
-            return picture
+            return image
         there = cells.is_valid().to_pylist()
-        return lambda number, known_as="": picture(number, known_as) if there[number] else None
+        return lambda number, known_as="": image(number, known_as) if there[number] else None
 
 
 def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:
-    """The encoded picture of a cell. Raises ValueError for one without, or with a path that leads out of the data set.
+    """The encoded image of a cell. Raises ValueError for one without, or with a path that leads out of the data set.
 
-    A data set of picture files has their absolute paths in its cells; any other path is a stranger's.
+    A data set of image files has their absolute paths in its cells; any other path is a stranger's.
     """
     held, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
     if held or not path:
         return held or b""
     real = Path(os.path.realpath(path))
     if not Path(path).is_absolute() or not any(real.is_relative_to(folder) for folder in folders):
-        raise ValueError(f"the row holds no picture but the path {path!r:.200}, which is not in the data set")
+        raise ValueError(f"the row holds no image but the path {path!r:.200}, which is not in the data set")
     return read_bytes(real)
 
 
 def _cache_folders(name: str) -> list[Path]:
-    """Where the hub's clients keep the files of a data set that has picture files instead of tables."""
+    """Where the hub's clients keep the files of a data set that has image files instead of tables."""
     from datasets import config
     from huggingface_hub import constants
 
@@ -124,7 +124,7 @@ def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
         known = remembered(note, split, prepared)
         if known is None:
             known = remember(note, split, _prepare(folder, split, prepared), prepared)
-        return HubTable(name, known.table(prepared), known.pictures, [folder, prepared])
+        return HubTable(name, known.table(prepared), known.images, [folder, prepared])
     except Exception as error:  # whatever the readers stumble over; a full disk too, in words of their own
         raise UserError(f"{folder}: cannot be read: {in_one_line(error)[:200]}; see `data verify`") from error
 
@@ -162,4 +162,4 @@ def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
             "official files with --data ROOT"
         ) from error
     folders = [Path(hub.id)] if Path(hub.id).exists() else _cache_folders(hub.id)
-    return HubTable(name, dataset.with_format("arrow")[:], picture_columns(dataset.features), folders)
+    return HubTable(name, dataset.with_format("arrow")[:], image_columns(dataset.features), folders)

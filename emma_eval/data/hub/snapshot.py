@@ -79,7 +79,7 @@ def split_file(root: Path, hub: HubConfig, config: str | None) -> Path:
 
 
 def configurations(hub: HubConfig) -> list[str | None]:
-    """The configurations that a task reads: that of its questions, and that of its pictures if it is another."""
+    """The configurations that a task reads: that of its questions, and that of its images if it is another."""
     return [hub.config, hub.images.config] if hub.images else [hub.config]
 
 

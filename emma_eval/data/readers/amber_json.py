@@ -1,4 +1,4 @@
-"""AMBER's official layout: a file of queries, one of annotations, and pictures.
+"""AMBER's official layout: a file of queries, one of annotations, and images.
 
 The discriminative questions have a yes or a no as their truth; the generative ones the objects to be seen and those
 that models tend to make up. Two word lists belong to the latter: which words stand for an object, and words that count

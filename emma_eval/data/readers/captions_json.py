@@ -31,7 +31,7 @@ def _read_files(files: Files) -> list[Sample]:
 
 
 def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
-    """COCO's pictures lie in a folder a year, as the file says; Flickr30k's have no folder and their own number."""
+    """COCO's images lie in a folder a year, as the file says; Flickr30k's have no folder and their own number."""
     name = f"{row['filepath']}/{row['filename']}" if "filepath" in row else row["filename"]
     captions = tuple(sentence["raw"] for sentence in row["sentences"])
     identity = row["cocoid"] if "cocoid" in row else row["imgid"]
@@ -39,7 +39,7 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
 
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
-    """The files that only score leave out the pictures' names; they are COCO's then, in its folder of val2014."""
+    """The files that only score leave out the images' names; they are COCO's then, in its folder of val2014."""
     name = row.get("file_name") or f"val2014/COCO_val2014_{whole(row, 'id'):012d}.jpg"
     image = ImageFile(folder, inside(name))
     return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))

@@ -1,4 +1,4 @@
-"""The test split of the package `easy-vqa`: 64 x 64 pictures of shapes, 13 answers. The data lie in the package."""
+"""The test split of the package `easy-vqa`: 64 x 64 images of shapes, 13 answers. The data lie in the package."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _read_files(files: Files) -> list[Sample]:
     folder = files["folder"] if "folder" in files else installed_data("test")
 
     def sample(numbered: tuple[int, list[Any]]) -> Sample:
-        number, (question, answer, picture) = numbered
+        number, (question, answer, image) = numbered
         category = "yes/no" if answer in ("yes", "no") else "other"
         return Sample(
             str(number),
             question,
-            (ImageFile(folder / "images", f"{int(picture)}.png"),),
+            (ImageFile(folder / "images", f"{int(image)}.png"),),
             (answer,),
             category=category,
-            meta={"image": int(picture)},
+            meta={"image": int(image)},
         )
 
     path = folder / "questions.json"

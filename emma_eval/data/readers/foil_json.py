@@ -1,4 +1,4 @@
-"""FOIL's official layout: captions of COCO val2014 pictures, each true one with a foil that has one wrong word.
+"""FOIL's official layout: captions of COCO val2014 images, each true one with a foil that has one wrong word.
 
 Each foil becomes a choice between it and its true caption. Which of the two comes first is drawn by the sample's id, so
 that every run asks the same; EMMA's script draws without a seed.

@@ -1,4 +1,4 @@
-"""MathVista's official layout: testmini.json, a JSON object problem id -> problem, and pictures in `images/`.
+"""MathVista's official layout: testmini.json, a JSON object problem id -> problem, and images in `images/`.
 
 The question is the official query: a hint of the form the answer must have, the question, its choices. Where the file
 lacks it, it is put together as the official code does.

@@ -1,9 +1,9 @@
-"""MMBench's official TSV: one row a question, or one row a circular pass, with the picture as base64 in a column.
+"""MMBench's official TSV: one row a question, or one row a circular pass, with the image as base64 in a column.
 
 Pass r of question i has index i + 1,000,000 r and is asked as the file has it: options turned by r places, in the
 release of 2023-07-12 to the right, and 53 times with the fourth option kept in place and so three passes. Where the
 file has one row a question, the passes turn left, as in EMMA's script. Either way there is one sample a base question.
-A picture column may hold another row's index instead of a picture.
+An image column may hold another row's index instead of an image.
 
 EMMA's script asks the rows of such a file as if each were a question, and turns each again: ROWS_READER has a sample a
 row.
@@ -26,29 +26,29 @@ from emma_eval.utils.text import did_you_mean
 
 LETTERS = "ABCD"
 PASS = 1_000_000  # added to the index for each pass
-_LONGEST_REFERENCE = 64  # a shorter picture cell is an index; VLMEvalKit draws the line here
+_LONGEST_REFERENCE = 64  # a shorter image cell is an index; VLMEvalKit draws the line here
 
 
 Rows = Sequence[Row]
-Pictures = Callable[[Row], ImageSource]
+Images = Callable[[Row], ImageSource]
 
 
-def _read_files(files: Files, samples: Callable[[object, Rows, Pictures], list[Sample]]) -> list[Sample]:
+def _read_files(files: Files, samples: Callable[[object, Rows, Images], list[Sample]]) -> list[Sample]:
     path = files["questions"]
     rows = [row for _, row in read_table(path, "\t")]
-    pictures = {row.get("index"): row.get("image") or "" for row in rows}
+    images = {row.get("index"): row.get("image") or "" for row in rows}
 
-    def picture(row: Row) -> ImageSource:
+    def image(row: Row) -> ImageSource:
         cell = row["image"] or ""
-        if len(cell) <= _LONGEST_REFERENCE and cell in pictures:
-            cell = pictures[cell]
+        if len(cell) <= _LONGEST_REFERENCE and cell in images:
+            cell = images[cell]
         return ImageBytes(f"{path}, index {row['index']}", partial(_decoded, cell))
 
-    return samples(path, rows, picture)
+    return samples(path, rows, image)
 
 
 def _decoded(cell: str) -> bytes:
-    """The bytes of a picture cell. Raises ValueError for a reference to no row, and for what is no base64."""
+    """The bytes of an image cell. Raises ValueError for a reference to no row, and for what is no base64."""
     if len(cell) <= _LONGEST_REFERENCE:
         raise ValueError(f"the cell {cell!r} is no image, and no row with an image has this index")
     try:
@@ -58,7 +58,7 @@ def _decoded(cell: str) -> bytes:
 
 
 def _read_rows(
-    where: str, rows: Iterable[Row], samples: Callable[[object, Rows, Pictures], list[Sample]]
+    where: str, rows: Iterable[Row], samples: Callable[[object, Rows, Images], list[Sample]]
 ) -> list[Sample]:
     def plain(row: Row) -> Row:
         """The hub writes an empty cell as null or as the text `nan`, and one column's name in capitals."""
@@ -68,38 +68,38 @@ def _read_rows(
     return samples(where, [plain(row) for row in rows], lambda row: row["image"])
 
 
-def _row_samples(where: object, rows: Rows, picture: Pictures) -> list[Sample]:
+def _row_samples(where: object, rows: Rows, image: Images) -> list[Sample]:
     """A sample a row, whose options are those that EMMA's script sees; `question` is the row's question."""
 
     def sample(row: Row) -> Sample:
-        one = _sample([row], picture)
+        one = _sample([row], image)
         meta = {key: value for key, value in one.meta.items() if key != "passes"}
         return replace(one, meta=meta | {"question": str(int(one.id) % PASS)})
 
     return rows_to_samples(where, rows, sample)
 
 
-def _samples(where: object, rows: Rows, picture: Pictures) -> list[Sample]:
+def _samples(where: object, rows: Rows, image: Images) -> list[Sample]:
     questions: dict[int, list[tuple[int, Row]]] = {}
     for number, row in enumerate(rows):
         if "index" not in row:
             raise UserError(f"{where}: the column 'index' is missing{did_you_mean('index', map(str, row))}")
         try:
-            round_id, base = divmod(whole(row, "index"), PASS)
+            pass_index, base = divmod(whole(row, "index"), PASS)
         except ValueError as error:
             raise UserError(f"{where}, row {number}: {error}") from error
-        questions.setdefault(base, []).append((round_id, row))
+        questions.setdefault(base, []).append((pass_index, row))
 
     def sample(rounds: list[tuple[int, Row]]) -> Sample:
         rounds.sort(key=lambda pair: pair[0])
-        if [round_id for round_id, _ in rounds] != list(range(len(rounds))):
+        if [pass_index for pass_index, _ in rounds] != list(range(len(rounds))):
             raise ValueError(f"the passes of index {rounds[0][1]['index']} are not 0, 1, 2, ... once each")
-        return _sample([row for _, row in rounds], picture)
+        return _sample([row for _, row in rounds], image)
 
     return rows_to_samples(where, questions.values(), sample)
 
 
-def _sample(rounds: list[Row], picture: Pictures) -> Sample:
+def _sample(rounds: list[Row], image: Images) -> Sample:
     first = rounds[0]
     cells = [first[letter] or "" for letter in LETTERS]
     answer = _truth(first)
@@ -113,7 +113,7 @@ def _sample(rounds: list[Row], picture: Pictures) -> Sample:
     return Sample(
         str(whole(first, "index")),
         first["question"],
-        (picture(first),),
+        (image(first),),
         (answer,) if answer else (),
         options,
         hint="" if _missing(first.get("hint")) else first["hint"],

@@ -1,8 +1,8 @@
 """MME's official folders, in either of two layouts.
 
-Release: a folder a subtask, with a text file of "question<TAB>answer" lines for each picture, beside the pictures or
-in `questions_answers_YN/` with the pictures in `images/`. Tool (`Your_Results`): one `<subtask>.txt` of
-"picture<TAB>question<TAB>answer[<TAB>prediction]" lines; pictures below `<subtask>/`, if at all.
+Release: a folder a subtask, with a text file of "question<TAB>answer" lines for each image, beside the images or
+in `questions_answers_YN/` with the images in `images/`. Tool (`Your_Results`): one `<subtask>.txt` of
+"image<TAB>question<TAB>answer[<TAB>prediction]" lines; images below `<subtask>/`, if at all.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
 
 
 def _read_subtask(folder: Path) -> list[Sample]:
-    pictures = folder / "images" if (folder / "images").is_dir() else folder
+    images = folder / "images" if (folder / "images").is_dir() else folder
     names: dict[str, str] = {}
-    for path in sorted(pictures.iterdir()):
+    for path in sorted(images.iterdir()):
         if path.name.endswith((".txt", ".gz")) or path.name.startswith(".") or path.is_dir():
             continue
         if names.setdefault(path.stem, path.name) != path.name:
-            raise UserError(f"{pictures}: {names[path.stem]} and {path.name}: which is the picture? delete the other")
+            raise UserError(f"{images}: {names[path.stem]} and {path.name}: which is the image? delete the other")
     make = _maker(folder.name)
     samples: list[Sample] = []
     for path in sorted(_text_files(folder)):
         stem = path.name.split(".txt")[0]
         name = names.get(stem, f"{stem}.jpg")
-        image = ImageFile(pictures, name)
+        image = ImageFile(images, name)
 
         def sample(line: str, name: str = name, image: ImageFile = image) -> Sample:
             question, answer = _cells(line.strip(), ("question", "answer"))
@@ -69,13 +69,13 @@ def _read_subtask(folder: Path) -> list[Sample]:
     return samples
 
 
-def _read_table(path: Path, pictures: Path) -> list[Sample]:
-    pictures = pictures / "images" if (pictures / "images").is_dir() else pictures
-    make = _maker(pictures.name if pictures.name != "images" else pictures.parent.name)
+def _read_table(path: Path, images: Path) -> list[Sample]:
+    images = images / "images" if (images / "images").is_dir() else images
+    make = _maker(images.name if images.name != "images" else images.parent.name)
 
     def sample(line: str) -> Sample:
-        name, question, answer = _cells(line, ("picture", "question", "answer"))
-        return make(name, question, answer, ImageFile(pictures, inside(name)))
+        name, question, answer = _cells(line, ("image", "question", "answer"))
+        return make(name, question, answer, ImageFile(images, inside(name)))
 
     return rows_to_samples(path, _lines(path), sample, first=1)
 
@@ -100,7 +100,7 @@ def _cells(line: str, names: tuple[str, ...]) -> list[str]:
 
 
 def _maker(subtask: str) -> Callable[[str, str, str, ImageSource], Sample]:
-    """Makes a subtask's samples in file order: the official tool pairs questions by position, not by picture."""
+    """Makes a subtask's samples in file order: the official tool pairs questions by position, not by image."""
     seen: Counter[str] = Counter()
 
     def make(name: str, question: str, answer: str, image: ImageSource) -> Sample:

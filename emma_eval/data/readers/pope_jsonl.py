@@ -1,4 +1,4 @@
-"""POPE's official layout: three JSON-lines files (random, popular, adversarial) on COCO val2014 pictures.
+"""POPE's official layout: three JSON-lines files (random, popular, adversarial) on COCO val2014 images.
 
 Each file numbers its questions from 1, so ids here run on over the three: 0 to 8999.
 """

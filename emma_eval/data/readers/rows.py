@@ -95,7 +95,7 @@ def part_of_id(cell: Any, key: str) -> str:
 
 def _of_texts(sample: Sample, row: Any) -> Sample:
     """The sample itself. Raises ValueError where a JSON number, null or list stands in a text's place."""
-    values = (sample.id, sample.question, sample.hint, sample.category, *sample.answers, *sample.options)
+    values = (sample.id, sample.question, sample.hint, sample.category, *sample.references, *sample.options)
     try:
         "".join(values)
     except TypeError as error:
@@ -128,7 +128,7 @@ def _keys(row: Any) -> list[str]:
 
 
 def named(image: Any, row: Mapping[str, Any], key: str) -> Any:
-    """A row's picture under the name that the column gives it: a data set repeats a picture with each question."""
+    """A row's image under the name that the column gives it: a data set repeats an image with each question."""
     return replace(image, known_as=str(row[key])) if isinstance(image, ImageBytes) and row.get(key) else image
 
 

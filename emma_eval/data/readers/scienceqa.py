@@ -1,4 +1,4 @@
-"""ScienceQA's official layout: problems.json, pid_splits.json, and pictures in `<pid>/image.png`."""
+"""ScienceQA's official layout: problems.json, pid_splits.json, and images in `<pid>/image.png`."""
 
 from __future__ import annotations
 

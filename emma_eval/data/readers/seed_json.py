@@ -1,4 +1,4 @@
-"""SEED-Bench's official layout: SEED-Bench.json, a folder of pictures, and one extracted frame a video question.
+"""SEED-Bench's official layout: SEED-Bench.json, a folder of images, and one extracted frame a video question.
 
 Videos are asked about by their middle frame, saved as `<question type>_<question id>.png`: LLaVA-1.5's layout.
 """
@@ -34,7 +34,7 @@ _TYPES = {
 
 
 def _read_files(files: Files) -> list[Sample]:
-    path, pictures, frames = files["questions"], files.get("images", Path()), files.get("frames", Path())
+    path, images, frames = files["questions"], files.get("images", Path()), files.get("frames", Path())
     content = read_json(path)
     questions = part(content, "questions", list, path)
     types = {number: name for name, number in part(content, "question_type", dict, path, {}).items()} or _TYPES
@@ -48,7 +48,7 @@ def _read_files(files: Files) -> list[Sample]:
         if row["data_type"] == "video":
             image = ImageFile(frames, inside(f"{row['question_type_id']}_{row['question_id']}.png"))
         else:
-            image = ImageFile(pictures, inside(row["data_id"]))
+            image = ImageFile(images, inside(row["data_id"]))
         return _sample(row, image, types)
 
     return rows_to_samples(path, questions, sample)

@@ -27,7 +27,7 @@ from emma_eval.utils.text import did_you_mean, kind_of, shown
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _FIELD = re.compile(r"\{([^{}]+)\}")
-Pictures = Callable[[Row], tuple[ImageSource, ...]]
+FindImages = Callable[[Row], tuple[ImageSource, ...]]
 
 
 def reader_of(columns: Columns) -> Reader:
@@ -39,12 +39,12 @@ def reader_of(columns: Columns) -> Reader:
 def _read_files(columns: Columns, files: Files) -> list[Sample]:
     path, folder = files["rows"], files.get("images", Path())
 
-    def pictures(row: Row) -> tuple[ImageSource, ...]:
+    def find_images(row: Row) -> tuple[ImageSource, ...]:
         names = [_filled(columns.image_name, row)] if columns.image_name else _file_names(columns.images, row)
         return tuple(ImageFile(folder, inside(name)) for name in names)
 
     first = 1 if path.suffix == ".jsonl" or _delimiter(path) else 0
-    return _samples(columns, path, _rows(path, columns), pictures, first)
+    return _samples(columns, path, _rows(path, columns), find_images, first)
 
 
 def _read_rows(columns: Columns, where: str, rows: Iterable[Row]) -> list[Sample]:
@@ -70,10 +70,10 @@ def _delimiter(path: Path) -> str:
     return next((_DELIMITERS[suffix] for suffix in path.suffixes if suffix in _DELIMITERS), "")
 
 
-def _samples(columns: Columns, where: object, rows: Iterable[Row], pictures: Pictures, first: int) -> list[Sample]:
+def _samples(columns: Columns, where: object, rows: Iterable[Row], find_images: FindImages, first: int) -> list[Sample]:
     def sample(numbered: tuple[int, Row]) -> Sample:
         number, row = numbered
-        images = pictures(row)
+        images = find_images(row)
         options = _options(columns, row)
         meta = {key: _plain(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
         if columns.pair:

@@ -28,7 +28,7 @@ def _read_files(files: Files) -> list[Sample]:
     def sample(row: dict[str, Any]) -> Sample:
         name = row["image_id"]
         if tokens is not None and name not in tokens:
-            raise ValueError(f"picture {name!r} has no OCR tokens in {files['ocr']}")
+            raise ValueError(f"image {name!r} has no OCR tokens in {files['ocr']}")
         return _sample(row, ImageFile(folder, inside(f"{name}.jpg")), tokens[name] if tokens else "")
 
     return rows_to_samples(path, part(read_json(path), "data", list, path), sample)
@@ -46,7 +46,7 @@ def _sample(row: Mapping[str, Any], image: ImageSource, tokens: str) -> Sample:
 
 
 def _tokens(path: Path) -> dict[str, str]:
-    """Picture -> its tokens as one text."""
+    """Image -> its tokens as one text."""
     if ".jsonl" not in path.suffixes:
         rows = part(read_json(path), "data", list, path)
         return {_text(path, row, "image_id"): ", ".join(_list(path, row)) for row in rows}

@@ -1,7 +1,7 @@
 """The official VQA layout (VQAv2, OK-VQA): a questions JSON, and an annotations JSON where answers are public.
 
 For test-dev LLaVA's own question file is read too, JSON lines of {question_id, image, text}.
-Pictures are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
+Images are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Images = tuple[ImageSource, ...]
 def _read_files(files: Files) -> list[Sample]:
     folder = files.get("images", Path())
     if "annotations" in files:
-        samples = read_typed(files["questions"], files["annotations"], partial(_coco_pictures, folder))
+        samples = read_typed(files["questions"], files["annotations"], partial(_coco_images, folder))
         if samples is not None:
             return samples
     content = read_json_rows(files["questions"])
@@ -38,10 +38,10 @@ def _read_files(files: Files) -> list[Sample]:
         return rows_to_samples(files["questions"], content, partial(_of_llava, folder))
     questions = part(content, "questions", list, files["questions"])
     subtype = part(content, "data_subtype", str, files["questions"], "val2014")
-    picture = _coco_pictures(folder, subtype)
+    image = _coco_images(folder, subtype)
     make = _SampleMaker()
     if "annotations" not in files:
-        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (picture(q["image_id"]),)))
+        return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (image(q["image_id"]),)))
     annotations = part(read_json(files["annotations"]), "annotations", list, files["annotations"])
     by_id = _by_id(files["questions"], questions)
 
@@ -49,14 +49,14 @@ def _read_files(files: Files) -> list[Sample]:
         question = by_id.get(annotation["question_id"])
         if question is None:
             raise ValueError(f"question_id {annotation['question_id']!r} is not in {files['questions']}")
-        return make.answered(annotation, question["question"], (picture(question["image_id"]),))
+        return make.answered(annotation, question["question"], (image(question["image_id"]),))
 
     # One sample per annotation, in their order, repeats included: so does the official scorer.
     return rows_to_samples(files["annotations"], annotations, annotated)
 
 
 def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
-    """A line of LLaVA's question file, which has the suffix in its text and the picture's name."""
+    """A line of LLaVA's question file, which has the suffix in its text and the image's name."""
     question = row["text"].removesuffix(LLAVA_SUFFIX)
     return Sample(identity(row, "question_id"), question, (ImageFile(folder, inside(row["image"])),))
 
@@ -87,8 +87,8 @@ def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
     return by_id
 
 
-def _coco_pictures(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
-    # test-dev2015 is a part of test2015 and has its pictures
+def _coco_images(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
+    # test-dev2015 is a part of test2015 and has its images
     name = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_%012d.jpg"
     return lambda image_id: ImageFile(folder, name % image_id)
 

@@ -55,11 +55,11 @@ class _Annotations(msgspec.Struct):
     annotations: list[_Annotation]
 
 
-Pictures = Callable[[str], Callable[[int], ImageSource]]  # the file's data_subtype -> picture by image id
+ImageSources = Callable[[str], Callable[[int], ImageSource]]  # the file's data_subtype -> image by image id
 
 
-def read_typed(questions: Path, annotations: Path, pictures: Pictures) -> list[Sample] | None:
-    """One sample per annotation, in their order, equal pictures and meta mappings shared; None for unusual files."""
+def read_typed(questions: Path, annotations: Path, image_sources: ImageSources) -> list[Sample] | None:
+    """One sample per annotation, in their order, equal images and meta mappings shared; None for unusual files."""
     try:
         content = read_bytes(questions)
         asked = msgspec.json.decode(content, type=_Questions)
@@ -72,7 +72,7 @@ def read_typed(questions: Path, annotations: Path, pictures: Pictures) -> list[S
     by_id = {question.question_id: question for question in asked.questions}
     if not usual or len(by_id) < len(asked.questions):
         return None
-    picture = cache(pictures(asked.data_subtype))
+    image = cache(image_sources(asked.data_subtype))
     metas = _Metas()
     samples = []
     for one in told.annotations:
@@ -81,7 +81,7 @@ def read_typed(questions: Path, annotations: Path, pictures: Pictures) -> list[S
             return None
         answers = tuple([answer.answer for answer in one.answers])  # equal texts are not shared: that takes as long
         meta = metas[one.question_type, one.answer_type]
-        images = (picture(question.image_id),)
+        images = (image(question.image_id),)
         samples.append(
             Sample(str(one.question_id), question.question, images, answers, category=meta["answer_type"], meta=meta)
         )
@@ -110,14 +110,14 @@ def read_columns(rows: HubTable) -> list[Sample] | None:
     tens = zip(*[iter(_texts(told.field("answer")))] * len(OFFICIAL_IDS), strict=True)
     identities, image_ids = (table[column].to_numpy().tolist() for column in _NUMBERS)
     questions, *kinds = (_texts(table[column].combine_chunks()) for column in _TEXTS)
-    picture = rows.sources("image")
+    image = rows.sources("image")
     metas = _Metas()
     samples = []
     for row, (identity, image_id, question, answered, *kind) in enumerate(
         zip(identities, image_ids, questions, tens, *kinds, strict=True)
     ):
         meta = metas[kind[0], kind[1]]
-        images = (picture(row, str(image_id)),)
+        images = (image(row, str(image_id)),)
         samples.append(Sample(str(identity), question, images, answered, category=meta["answer_type"], meta=meta))
     return samples
 

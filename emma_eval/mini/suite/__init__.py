@@ -13,7 +13,7 @@ from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwi
 from emma_eval.mini.suite.folder import publish
 from emma_eval.utils.cache import cache_folder
 
-VERSION = 1  # raised whenever another question or picture would be written
+VERSION = 1  # raised whenever another question or image would be written
 WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)
 
 

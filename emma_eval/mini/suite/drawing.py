@@ -1,4 +1,4 @@
-"""Scenes and pictures for the suite's writers. A picture's number, in names and ids, is the seed of its scene."""
+"""Scenes and images for the suite's writers. An image's number, in names and ids, is the seed of its scene."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ENCODINGS: dict[str, dict[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One picture's scene, and the generator for what is asked about it."""
+    """One image's scene, and the generator for what is asked about it."""
 
     seed: int
     rng: random.Random
@@ -46,7 +46,7 @@ class Draw:
 
     @property
     def coco_name(self) -> str:
-        """The picture's name in COCO's manner."""
+        """The image's name in COCO's manner."""
         return f"COCO_val2014_{self.seed:012d}.jpg"
 
 
@@ -58,7 +58,7 @@ def draws(benchmark: str, fewest: int = 1) -> Iterator[Draw]:
 
 
 def different(drawn: Draw, make: Maker, number: int) -> list[Item]:
-    """`number` questions about one picture, no two alike, with as many yes as no or one more of either."""
+    """`number` questions about one image, no two alike, with as many yes as no or one more of either."""
     found: dict[str, Item] = {}
     said: Counter[str] = Counter()
     while len(found) < number:
@@ -79,14 +79,14 @@ def choice_with_letter(drawn: Draw, letter: str) -> Item:
 
 
 def encode(scene: Scene, kind: Literal["JPEG", "PNG"]) -> bytes:
-    """The picture as a file's bytes, the same for the same scene and Pillow."""
+    """The image as a file's bytes, the same for the same scene and Pillow."""
     buffer = io.BytesIO()
     draw(scene).save(buffer, kind, **_ENCODINGS[kind])
     return buffer.getvalue()
 
 
-def save_picture(path: Path, scene: Scene, kind: Literal["JPEG", "PNG"]) -> None:
-    """Write the picture, folders included."""
+def save_image(path: Path, scene: Scene, kind: Literal["JPEG", "PNG"]) -> None:
+    """Write the image, folders included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(scene, kind))
 

@@ -1,4 +1,4 @@
-"""GQA: one JSON object of questions with types, groups, programs and entailments, five questions a picture."""
+"""GQA: one JSON object of questions with types, groups, programs and entailments, five questions an image."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.mini import items
-from emma_eval.mini.suite.drawing import different, draws, save_json, save_picture
+from emma_eval.mini.suite.drawing import different, draws, save_image, save_json
 from emma_eval.mini.suite.gqa_forms import Parsed, parse
 
-PICTURES = 40
-QUESTIONS = 5  # a picture
+IMAGES = 40
+QUESTIONS = 5  # an image
 
 
 def write(root: Path) -> None:
-    """Write the questions file and the pictures. Scene-graph pointers and full-sentence answers are left out."""
+    """Write the questions file and the images. Scene-graph pointers and full-sentence answers are left out."""
     content: dict[str, Any] = {}
-    for drawn in islice(draws("gqa"), PICTURES):
+    for drawn in islice(draws("gqa"), IMAGES):
         image = f"n{drawn.seed}"
-        save_picture(root / "gqa/data/images" / f"{image}.jpg", drawn.scene, "JPEG")
+        save_image(root / "gqa/data/images" / f"{image}.jpg", drawn.scene, "JPEG")
         questions = enumerate(different(drawn, items.gqa, QUESTIONS))
         asked = {f"{drawn.seed}{number:02d}": parse(item.question, item.answer) for number, item in questions}
         content |= {key: {"imageId": image, **_entry(parsed, asked)} for key, parsed in asked.items()}
@@ -27,7 +27,7 @@ def write(root: Path) -> None:
 
 
 def _entry(parsed: Parsed, asked: dict[str, Parsed]) -> dict[str, Any]:
-    """A question's record but for its picture; `asked` holds all questions about that picture."""
+    """A question's record but for its image; `asked` holds all questions about that image."""
     entailed = [key for key, other in asked.items() if parsed.entails(other)]
     return {
         "question": parsed.question,

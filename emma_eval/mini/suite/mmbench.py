@@ -1,4 +1,4 @@
-"""MMBench: the circular TSV, four rows a question; the first row holds the picture as base64, the others name it."""
+"""MMBench: the circular TSV, four rows a question; the first row holds the image as base64, the others name it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def write(root: Path) -> None:
     rows.writeheader()
     for number, drawn in enumerate(islice(draws("mmbench"), QUESTIONS)):
         item = choice_with_letter(drawn, LETTERS[number % len(LETTERS)])
-        picture = base64.b64encode(encode(drawn.scene, "PNG")).decode("ascii")
+        image = base64.b64encode(encode(drawn.scene, "PNG")).decode("ascii")
         for shift in range(len(LETTERS)):
-            cells = {"index": str(drawn.seed + shift * PASS), "image": str(drawn.seed) if shift else picture}
+            cells = {"index": str(drawn.seed + shift * PASS), "image": str(drawn.seed) if shift else image}
             rows.writerow(cells | _pass(item, shift))
     save_text(root / "mmbench/mmbench_dev_20230712.tsv", table.getvalue())
 

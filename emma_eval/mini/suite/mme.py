@@ -1,4 +1,4 @@
-"""MME: a folder a subtask; beside each picture a text file with a question whose answer is Yes and one with No."""
+"""MME: a folder a subtask; beside each image a text file with a question whose answer is Yes and one with No."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from itertools import islice
 from pathlib import Path
 
 from emma_eval.mini import items
-from emma_eval.mini.suite.drawing import draws, save_picture, save_text
+from emma_eval.mini.suite.drawing import draws, save_image, save_text
 from emma_eval.mini.world import SHAPES, Scene
 
-PICTURES = 25  # a subtask
+IMAGES = 25  # a subtask
 
 
 def write(root: Path) -> None:
-    """Write the four subtasks, on pictures of their own."""
+    """Write the four subtasks, on images of their own."""
     series = draws("mme")
     for subtask in items.MME_KINDS:
         folder = root / "MME/MME_Benchmark_release_version" / subtask
         fitting = (drawn for drawn in series if subtask != "color" or _has_lone_shape(drawn.scene))
-        for drawn in islice(fitting, PICTURES):
+        for drawn in islice(fitting, IMAGES):
             pair = items.mme_pair(drawn.rng, drawn.scene, subtask)
             lines = [f"{item.question} Please answer yes or no.\t{item.answer}\n" for item in pair]
-            save_picture(folder / f"{drawn.seed:012d}.png", drawn.scene, "PNG")
+            save_image(folder / f"{drawn.seed:012d}.png", drawn.scene, "PNG")
             save_text(folder / f"{drawn.seed:012d}.txt", "".join(lines))
 
 

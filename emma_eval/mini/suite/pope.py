@@ -1,7 +1,7 @@
-"""POPE: three JSON-lines files on COCO-named pictures; as many things asked about are there as are not.
+"""POPE: three JSON-lines files on COCO-named images; as many things asked about are there as are not.
 
 The things that are there are the same in all three. Of those that are not, `random` takes any, `popular` the most
-frequent in the other pictures, `adversarial` those most like what is there: both words seen, else one of them.
+frequent in the other images, `adversarial` those most like what is there: both words seen, else one of them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.mini.questions import all_names, ask_existence
-from emma_eval.mini.suite.drawing import COCO_FOLDER, Draw, draws, save_picture, save_text
+from emma_eval.mini.suite.drawing import COCO_FOLDER, Draw, draws, save_image, save_text
 from emma_eval.mini.world import Scene
 
-PICTURES = 25
-PAIRS = 2  # names there and names not there, a picture and category
+IMAGES = 25
+PAIRS = 2  # names there and names not there, an image and category
 CATEGORIES = ("random", "popular", "adversarial")
 
 
 def write(root: Path) -> None:
-    """Write the three files and the pictures."""
-    drawn = list(islice(draws("pope", fewest=PAIRS), PICTURES))
+    """Write the three files and the images."""
+    drawn = list(islice(draws("pope", fewest=PAIRS), IMAGES))
     seen = Counter(thing.name for draw in drawn for thing in draw.scene.things)
     by_fame = sorted(all_names(), key=lambda name: (-seen[name], name))
     rows: dict[str, list[dict[str, Any]]] = {category: [] for category in CATEGORIES}
     for draw in drawn:
-        save_picture(root / COCO_FOLDER / draw.coco_name, draw.scene, "JPEG")
+        save_image(root / COCO_FOLDER / draw.coco_name, draw.scene, "JPEG")
         there = [thing.name for thing in draw.rng.sample(draw.scene.things, PAIRS)]
         for category, absent in absent_names(draw.rng, draw.scene, by_fame).items():
             for pair in zip(there, absent, strict=True):

@@ -1,4 +1,4 @@
-"""ScienceQA: problems.json, pid_splits.json and `<pid>/image.png`; every third problem has no picture but a hint."""
+"""ScienceQA: problems.json, pid_splits.json and `<pid>/image.png`; every third problem has no image but a hint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
-from emma_eval.mini.suite.drawing import Draw, draws, save_json, save_picture
+from emma_eval.mini.suite.drawing import Draw, draws, save_image, save_json
 
 PROBLEMS = 210
 # Kind of question -> subject and topic; the subjects are ScienceQA's three.
@@ -24,20 +24,20 @@ _GRADES = {2: "grade2", 3: "grade5", 4: "grade8"}  # by the number of options
 
 
 def write(root: Path) -> None:
-    """Write both files and the pictures; everything is in the test split."""
+    """Write both files and the images; everything is in the test split."""
     problems = {}
     for number, drawn in enumerate(islice(draws("scienceqa"), PROBLEMS)):
         pid = str(drawn.seed)
-        item = _item(drawn, has_picture=number % 3 != 2)
+        item = _item(drawn, has_image=number % 3 != 2)
         if item.scene is not None:
-            save_picture(root / "scienceqa/images/test" / pid / "image.png", item.scene, "PNG")
+            save_image(root / "scienceqa/images/test" / pid / "image.png", item.scene, "PNG")
         problems[pid] = _problem(item)
     save_json(root / "scienceqa/problems.json", problems)
     save_json(root / "scienceqa/pid_splits.json", {"train": [], "val": [], "test": list(problems)})
 
 
-def _item(drawn: Draw, has_picture: bool) -> Item:
-    return items.scienceqa(drawn.rng, drawn.scene) if has_picture else items.scienceqa_text(drawn.rng)
+def _item(drawn: Draw, has_image: bool) -> Item:
+    return items.scienceqa(drawn.rng, drawn.scene) if has_image else items.scienceqa_text(drawn.rng)
 
 
 def _problem(item: Item) -> dict[str, Any]:

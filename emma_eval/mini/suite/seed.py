@@ -1,4 +1,4 @@
-"""SEED-Bench: SEED-Bench.json with four of its question types; its pictures' names have no extension."""
+"""SEED-Bench: SEED-Bench.json with four of its question types; its images' names have no extension."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.mini.items import LETTERS
-from emma_eval.mini.suite.drawing import Draw, choice_with_letter, draws, save_json, save_picture
+from emma_eval.mini.suite.drawing import Draw, choice_with_letter, draws, save_image, save_json
 
 QUESTIONS = 200
 QUESTION_TYPES = {"Instance Identity": 2, "Instance Attributes": 3, "Instance Location": 4, "Instances Counting": 5}
@@ -15,10 +15,10 @@ _TYPE_OF_KIND = {"shape": 2, "color": 3, "place": 4, "count": 5}
 
 
 def write(root: Path) -> None:
-    """Write questions and pictures."""
+    """Write questions and images."""
     questions = []
     for number, drawn in enumerate(islice(draws("seed"), QUESTIONS)):
-        save_picture(root / "seed_bench/SEED-Bench-image" / str(drawn.seed), drawn.scene, "PNG")
+        save_image(root / "seed_bench/SEED-Bench-image" / str(drawn.seed), drawn.scene, "PNG")
         questions.append(_question(drawn, LETTERS[number % len(LETTERS)]))
     content = {"question_type": QUESTION_TYPES, "questions": questions}
     save_json(root / "seed_bench/SEED-Bench.json", content)

@@ -1,4 +1,4 @@
-"""VizWiz: one JSON list with ten answers a question; three pictures in ten are too blurred to answer anything."""
+"""VizWiz: one JSON list with ten answers a question; three images in ten are too blurred to answer anything."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from emma_eval.mini import items
 from emma_eval.mini.suite.annotators import answer_type, ten_answers
-from emma_eval.mini.suite.drawing import Draw, draws, save_json, save_picture
+from emma_eval.mini.suite.drawing import Draw, draws, save_image, save_json
 from emma_eval.mini.world import blurred
 
-PICTURES = 200
+IMAGES = 200
 _BLURRED = (2, 5, 9)  # which of every ten
 
 
 def write(root: Path) -> None:
-    """Write val.json and the pictures."""
+    """Write val.json and the images."""
     rows = []
-    for number, drawn in enumerate(islice(draws("vizwiz"), PICTURES)):
+    for number, drawn in enumerate(islice(draws("vizwiz"), IMAGES)):
         shown = replace(drawn, scene=blurred(drawn.scene)) if number % 10 in _BLURRED else drawn
         name = f"VizWiz_val_{shown.seed:08d}.jpg"
-        save_picture(root / "vizwiz/val" / name, shown.scene, "JPEG")
+        save_image(root / "vizwiz/val" / name, shown.scene, "JPEG")
         rows.append({"image": name, **_question(shown)})
     save_json(root / "vizwiz/val.json", rows)
 

@@ -1,4 +1,4 @@
-"""VQAv2: questions and annotations JSON on COCO-named pictures, five questions a picture, ten answers a question."""
+"""VQAv2: questions and annotations JSON on COCO-named images, five questions an image, ten answers a question."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.annotators import answer_type, ten_answers
-from emma_eval.mini.suite.drawing import COCO_FOLDER, Draw, different, draws, save_json, save_picture
+from emma_eval.mini.suite.drawing import COCO_FOLDER, Draw, different, draws, save_image, save_json
 
-PICTURES = 40
-QUESTIONS = 5  # a picture
+IMAGES = 40
+QUESTIONS = 5  # an image
 # VQAv2 files a question under the longest of 65 beginnings; these are the ones that occur here.
 QUESTION_TYPES = ("is there a", "what color is the", "what", "how many", "where is the")
 _HEAD = {"task_type": "Open-Ended", "data_type": "mscoco", "data_subtype": "val2014"}
 
 
 def write(root: Path) -> None:
-    """Write both files and the pictures."""
+    """Write both files and the images."""
     questions, annotations = [], []
-    for drawn in islice(draws("vqav2"), PICTURES):
-        save_picture(root / COCO_FOLDER / drawn.coco_name, drawn.scene, "JPEG")
+    for drawn in islice(draws("vqav2"), IMAGES):
+        save_image(root / COCO_FOLDER / drawn.coco_name, drawn.scene, "JPEG")
         for number, item in enumerate(different(drawn, items.vqa, QUESTIONS)):
             ids = {"image_id": drawn.seed, "question_id": drawn.seed * 1000 + number}
             questions.append({**ids, "question": item.question})

@@ -16,7 +16,7 @@ from emma_eval.mini.train.clip import CONFIG, train_clip
 from emma_eval.mini.train.examples import as_example, easy_examples, easy_questions, sample_texts
 from emma_eval.mini.train.export import export_clip, export_model
 from emma_eval.mini.train.features import Listener, see_all
-from emma_eval.mini.train.images import picture_of, shrink, world_scene
+from emma_eval.mini.train.images import image_of, shrink, world_scene
 from emma_eval.mini.train.loop import Schedule
 from emma_eval.mini.train.model import Student
 from emma_eval.mini.train.stages import Material, align, learn_language, tune
@@ -50,14 +50,14 @@ def main() -> None:
 
 
 def gather(clip: CLIPModel, tokenizer: Path, folder: Path, scenes: int) -> Material:
-    """Scenes, questions and the towers' features of every picture; the features are kept in `folder`."""
+    """Scenes, questions and the towers' features of every image; the features are kept in `folder`."""
     world = [world_scene(k, most=4) for k in range(scenes)]
     world = [blurred(scene) if k % BLURRED_EVERY == 0 else scene for k, scene in enumerate(world)]
     numbers = sorted({number for _, _, number in easy_questions("train")})
     stored = folder / f"features-{scenes}.pt"
     if not stored.exists():
         easy = [shrink(Image.open(installed_data("train") / "images" / f"{number}.png")) for number in numbers]
-        torch.save(see_all(clip, [picture_of(scene).pixels for scene in world] + easy), stored)
+        torch.save(see_all(clip, [image_of(scene).pixels for scene in world] + easy), stored)
     return Material(
         scenes=world,
         easy=easy_examples({number: scenes + k for k, number in enumerate(numbers)}),

@@ -23,10 +23,10 @@ from emma_eval.mini.train.images import (
     PATCH,
     PIXELS,
     SEEN_COLORS,
-    Picture,
+    TrainingImage,
     easy_lookalike,
+    image_of,
     normalised,
-    picture_of,
     spots_of,
     world_scene,
 )
@@ -102,23 +102,23 @@ _COLUMNS = torch.arange(ACROSS).repeat(ACROSS)
 
 
 def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor]:
-    """Both towers after `steps` batches over `scenes` pictures of the world and a third as many easy-VQA look-alikes.
+    """Both towers after `steps` batches over `scenes` images of the world and a third as many easy-VQA look-alikes.
 
     With them come the CLIP token ids that occur in this world: (n,) int64.
     """
     torch.manual_seed(0)
     model = PatchReader()
     schedule = Schedule(steps, 1e-3, hold=0.3)
-    pictures, pixels = ([], []) if is_done("clip", schedule, folder) else _pictures(scenes)
+    images, pixels = ([], []) if is_done("clip", schedule, folder) else _images(scenes)
 
     def loss_of(step: int) -> Outcome:
         rng = random.Random(step)
-        chosen = [rng.randrange(len(pictures)) for _ in range(BATCH)]
-        ids = torch.tensor([instruction_ids(caption(pictures[k], rng)) for k in chosen])
+        chosen = [rng.randrange(len(images)) for _ in range(BATCH)]
+        ids = torch.tensor([instruction_ids(caption(images[k], rng)) for k in chosen])
         ids = ids[:, : int(ids.ne(0).sum(1).max())]  # the pads that follow bear no gradient
         with torch.autocast("cpu", torch.bfloat16):
             batch = normalised([pixels[k] for k in chosen])
-            contrastive, reading, right = model.losses(batch, ids, patch_targets([pictures[k] for k in chosen]))
+            contrastive, reading, right = model.losses(batch, ids, patch_targets([images[k] for k in chosen]))
         return contrastive + reading, {
             "contrastive": [contrastive.item()],
             "reading": [reading.item()],
@@ -134,32 +134,32 @@ def _used_ids() -> Tensor:
     rng = random.Random(0)
     scenes = [world_scene(k, most=4) for k in range(3000)]
     texts = [world_example(rng, 0, scene).instruction for scene in scenes]
-    texts += [caption(Picture(_NO_PIXELS, spots_of(scene)), rng) for scene in scenes]
+    texts += [caption(TrainingImage(_NO_PIXELS, spots_of(scene)), rng) for scene in scenes]
     texts += [question for question, _, _ in easy_questions("train")]
     texts += [caption_example(0, scenes[0]).instruction]
     return torch.tensor(sorted({i for text in set(texts) for i in instruction_ids(text)}))
 
 
-def _pictures(scenes: int) -> tuple[list[Picture], list[np.ndarray]]:
-    pictures = [picture_of(world_scene(k)) for k in range(scenes)]
-    pictures += [easy_lookalike(k) for k in range(scenes // 3)]
-    return pictures, [p.pixels for p in pictures]
+def _images(scenes: int) -> tuple[list[TrainingImage], list[np.ndarray]]:
+    images = [image_of(world_scene(k)) for k in range(scenes)]
+    images += [easy_lookalike(k) for k in range(scenes // 3)]
+    return images, [p.pixels for p in images]
 
 
-def patch_targets(pictures: Sequence[Picture]) -> dict[str, Tensor]:
+def patch_targets(images: Sequence[TrainingImage]) -> dict[str, Tensor]:
     """(B, 36) class indices for each trait; 0 is `nothing`. A rectangle counts as a square: only the name differs."""
-    targets = {trait: torch.zeros(len(pictures), ACROSS * ACROSS, dtype=torch.long) for trait in TRAITS}
-    for b, picture in enumerate(pictures):
-        for spot in picture.spots:
+    targets = {trait: torch.zeros(len(images), ACROSS * ACROSS, dtype=torch.long) for trait in TRAITS}
+    for b, image in enumerate(images):
+        for spot in image.spots:
             for trait, values in TRAITS.items():
                 value = getattr(spot, trait)
                 targets[trait][b, spot.patch] = values.index("square" if value == "rectangle" else value)
     return targets
 
 
-def caption(picture: Picture, rng: random.Random) -> str:
-    """A sentence that is true of the picture, in one of the ways in which questions and captions speak."""
-    spots = list(picture.spots)
+def caption(image: TrainingImage, rng: random.Random) -> str:
+    """A sentence that is true of the image, in one of the ways in which questions and captions speak."""
+    spots = list(image.spots)
     rng.shuffle(spots)
     names = [f"{s.color} {s.shape}" for s in spots]
     one = spots[0]
@@ -167,7 +167,7 @@ def caption(picture: Picture, rng: random.Random) -> str:
     whole = " and ".join(f"a {name}" for name in names)
     ways = [
         whole,
-        f"a picture of {whole}",
+        f"an image of {whole}",
         f"{len(spots)} shapes: {whole}",
         f"Is there {whole} in the image? yes",
         f"What color is the {one.shape}? {whole}",

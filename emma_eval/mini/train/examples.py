@@ -20,17 +20,17 @@ from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
 _SPOKEN = {"Yes": "yes", "No": "no"}  # MME writes them with a capital
-PLACEHOLDER = ImageBytes("training picture", bytes)
+PLACEHOLDER = ImageBytes("training image", bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prompt, its instruction and the answer; `picture` is an index into the training pictures, None without one."""
+    """A prompt, its instruction and the answer; `image` is an index into the training images, None without one."""
 
     prompt: str
     instruction: str
     answer: str
-    picture: int | None
+    image: int | None
     task: str
 
 
@@ -46,16 +46,16 @@ MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
 }
 
 
-def world_example(rng: random.Random, picture: int, scene: Scene) -> Example:
+def world_example(rng: random.Random, image: int, scene: Scene) -> Example:
     """A question about a training scene, in the manner of a benchmark drawn by weight; a blurred one is VizWiz's."""
     task = "vizwiz"
     if not scene.blurred:
         task = rng.choices(list(MAKERS), [weight for _, weight in MAKERS.values()])[0]
-    return as_example(task, MAKERS[task][0](rng, scene), picture)
+    return as_example(task, MAKERS[task][0](rng, scene), image)
 
 
 def text_example(rng: random.Random) -> Example:
-    """A question that the hint answers, without a picture but with options."""
+    """A question that the hint answers, without an image but with options."""
     return replace(as_example("scienceqa", items.scienceqa_text(rng), None), task="text")
 
 
@@ -81,29 +81,29 @@ def reading_example(rng: random.Random) -> Example:
     return as_example("scienceqa" if item.options else "plain", item, None)
 
 
-def caption_example(picture: int, scene: Scene) -> Example:
+def caption_example(image: int, scene: Scene) -> Example:
     """The request for a caption, which stage 1 trains on."""
-    return as_example("plain", items.caption(scene), picture)
+    return as_example("plain", items.caption(scene), image)
 
 
-def as_example(task: str, item: Item, picture: int | None) -> Example:
+def as_example(task: str, item: Item, image: int | None) -> Example:
     """An item as the task's prompt has it; the answer is a letter where there are options."""
-    images = () if picture is None else (PLACEHOLDER,)
+    images = () if image is None else (PLACEHOLDER,)
     sample = Sample("0", item.question, images, options=item.options, hint=item.hint)
     request = next(build_requests(_task(task), [sample]))
     answer = item.letter if item.options else _SPOKEN.get(item.answer, item.answer)
-    return Example(request.prompt, request.instruction, answer, picture, task)
+    return Example(request.prompt, request.instruction, answer, image, task)
 
 
 def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:
-    """(question, answer, picture number) of easy-VQA's split."""
+    """(question, answer, image number) of easy-VQA's split."""
     yield from map(tuple, json.loads((installed_data(split) / "questions.json").read_text()))
 
 
-def easy_examples(first_picture: dict[int, int]) -> list[Example]:
-    """easy-VQA's train split; `first_picture` maps its picture numbers to indices of the training pictures."""
+def easy_examples(first_image: dict[int, int]) -> list[Example]:
+    """easy-VQA's train split; `first_image` maps its image numbers to indices of the training images."""
     return [
-        as_example("easy_vqa", Item(question, answer), first_picture[number])
+        as_example("easy_vqa", Item(question, answer), first_image[number])
         for question, answer, number in easy_questions("train")
     ]
 

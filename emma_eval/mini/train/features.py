@@ -17,7 +17,7 @@ CHUNK = 256
 
 @torch.inference_mode()
 def see_all(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
-    """Pictures (96, 96, 3) uint8 -> V (B, 36, 128) float16: the last but one hidden state without the class token."""
+    """Images (96, 96, 3) uint8 -> V (B, 36, 128) float16: the last but one hidden state without the class token."""
     chunks = []
     for start in range(0, len(pixels), CHUNK):
         states = clip.vision_model(normalised(pixels[start : start + CHUNK]), output_hidden_states=True).hidden_states

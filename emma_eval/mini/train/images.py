@@ -1,4 +1,4 @@
-"""Training pictures as arrays: scenes of the world, easy-VQA's train split, and look-alikes of it.
+"""Training images as arrays: scenes of the world, easy-VQA's train split, and look-alikes of it.
 
 Every world scene comes from a seed at or above FIRST_TRAINING_SEED; the suite's seeds lie below it.
 """
@@ -38,7 +38,7 @@ STD = torch.tensor(CLIP_STD).view(3, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One thing in a picture, in the picture's own words and in units of its side."""
+    """One thing in an image, in the image's own words and in units of its side."""
 
     shape: str
     color: str
@@ -54,7 +54,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class TrainingImage:
     """What a vision tower is shown, and what there is to see."""
 
     pixels: np.ndarray  # (96, 96, 3) uint8
@@ -67,9 +67,9 @@ def world_scene(seed: int, most: int = 5) -> Scene:
     return random_scene(rng, rng.randint(1, most))
 
 
-def picture_of(scene: Scene) -> Picture:
+def image_of(scene: Scene) -> TrainingImage:
     """A world scene as the tower sees it."""
-    return Picture(shrink(draw(scene)), spots_of(scene))
+    return TrainingImage(shrink(draw(scene)), spots_of(scene))
 
 
 def spots_of(scene: Scene) -> tuple[Spot, ...]:
@@ -77,7 +77,7 @@ def spots_of(scene: Scene) -> tuple[Spot, ...]:
     return tuple(Spot(t.shape, t.color, t.size, t.x / SIDE, t.y / SIDE) for t in scene.things if not scene.blurred)
 
 
-def easy_lookalike(seed: int) -> Picture:
+def easy_lookalike(seed: int) -> TrainingImage:
     """One shape on a tinted ground, in the manner of easy-VQA."""
     rng = random.Random(FIRST_TRAINING_SEED + seed)
     shape, color = rng.choice(EASY_SHAPES), rng.choice(list(EASY_COLORS))
@@ -95,12 +95,12 @@ def easy_lookalike(seed: int) -> Picture:
     else:
         pen.polygon([((left + right) / 2, top), (right, bottom), (left, bottom)], fill=fill)
     size = "large" if width * height > 400 else "small"
-    return Picture(shrink(canvas.reduce(4)), (Spot(shape, color, size, x / EASY_SIDE, y / EASY_SIDE),))
+    return TrainingImage(shrink(canvas.reduce(4)), (Spot(shape, color, size, x / EASY_SIDE, y / EASY_SIDE),))
 
 
-def shrink(picture: Image.Image) -> np.ndarray:
-    """Pillow's bicubic resize to the tower's size, as the model's preprocessing does for a square picture."""
-    return np.asarray(picture.convert("RGB").resize((PIXELS, PIXELS), Image.Resampling.BICUBIC))
+def shrink(image: Image.Image) -> np.ndarray:
+    """Pillow's bicubic resize to the tower's size, as the model's preprocessing does for a square image."""
+    return np.asarray(image.convert("RGB").resize((PIXELS, PIXELS), Image.Resampling.BICUBIC))
 
 
 def normalised(pixels: Sequence[np.ndarray]) -> Tensor:

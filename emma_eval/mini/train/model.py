@@ -22,12 +22,12 @@ PADDING = 0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Prompts cut at the picture; `before` is the same for all of them."""
+    """Prompts cut at the image; `before` is the same for all of them."""
 
     before: Tensor  # (P,) ids
     after: Tensor  # (B, L) ids, the answer and the end id included, padded on the right
     labels: Tensor  # (B, L): `after` where the answer stands, IGNORE elsewhere
-    vision: Tensor | None = None  # (B, 36, Dv), None for questions without a picture
+    vision: Tensor | None = None  # (B, 36, Dv), None for questions without an image
     text: Tensor | None = None  # (B, 77, Dt), None where there is no alignment
 
 
@@ -57,7 +57,7 @@ class Student(nn.Module):
     def loss(self, batch: Batch, every_token: bool = False) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy of the answers' tokens, and (B,) whether greedy decoding would get each answer right.
 
-        With `every_token` the prompts' tokens behind the picture count as well.
+        With `every_token` the prompts' tokens behind the image count as well.
         """
         hidden = self.read(batch)
         wanted = batch.labels != IGNORE
@@ -89,9 +89,9 @@ class Student(nn.Module):
 
 
 def split_ids(prompt: Sequence[int], answer: Sequence[int], end: int) -> tuple[list[int], list[int], list[int]]:
-    """Ids before the picture, ids after it with the answer, and the labels of the latter.
+    """Ids before the image, ids after it with the answer, and the labels of the latter.
 
-    Without a picture all but the first id (BOS) stand `after`.
+    Without an image all but the first id (BOS) stand `after`.
     """
     cut = prompt.index(IMAGE_ID) if IMAGE_ID in prompt else 1
     rest = list(prompt[cut + 1 :]) if IMAGE_ID in prompt else list(prompt[1:])

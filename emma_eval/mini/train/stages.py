@@ -31,7 +31,7 @@ from emma_eval.models.emma.tokenizer import LlamaTokenizer
 
 BATCH = 128
 END_ID = 2
-BLURRED = 0.2  # the share of questions for which a blurred picture may be drawn
+BLURRED = 0.2  # the share of questions for which a blurred image may be drawn
 CYCLE = ("easy", "world", "letter", "world", "caption", "world", "text", "world", "letter", "world", "world", "text")
 READING = (reading_example, letter_example, reading_example, text_example)  # a batch of one kind teaches it sooner
 
@@ -42,7 +42,7 @@ class Material:
 
     scenes: list[Scene]  # their features come first in `vision`
     easy: list[Example]
-    vision: Tensor  # (pictures, 36, Dv) float16
+    vision: Tensor  # (images, 36, Dv) float16
     listen: Listener
     tokenizer: LlamaTokenizer
 
@@ -132,14 +132,14 @@ def _loss(student: Student, material: Material, examples: list[Example], every_t
 
 
 def as_batch(examples: list[Example], material: Material, *, listens: bool) -> Batch:
-    """Examples, all with or all without a picture, as numbers."""
+    """Examples, all with or all without an image, as numbers."""
     encode: Callable[[str], list[int]] = material.tokenizer.encode
     cut = [split_ids(material.tokenizer.encode_prompt(e.prompt), encode(e.answer), END_ID) for e in examples]
-    pictures = [e.picture for e in examples if e.picture is not None]
+    images = [e.image for e in examples if e.image is not None]
     return Batch(
         before=torch.tensor(cut[0][0]),
         after=pad([after for _, after, _ in cut], PADDING),
         labels=pad([labels for _, _, labels in cut], IGNORE),
-        vision=material.vision[pictures].float() if pictures else None,
-        text=material.listen([e.instruction for e in examples]) if pictures and listens else None,
+        vision=material.vision[images].float() if images else None,
+        text=material.listen([e.instruction for e in examples]) if images and listens else None,
     )

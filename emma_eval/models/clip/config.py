@@ -35,7 +35,7 @@ class VisionConfig:
 
     @property
     def patches(self) -> int:
-        """How many patches a picture has."""
+        """How many patches an image has."""
         return int((self.image_size // self.patch_size) ** 2)
 
 
@@ -78,9 +78,9 @@ def _vision(settings: Settings) -> VisionConfig:
         channels=settings.count("num_channels", 3),
     )
     if config.channels != 3:
-        raise UserError(f"{settings.path}: num_channels {config.channels} is not supported (3: pictures are RGB)")
+        raise UserError(f"{settings.path}: num_channels {config.channels} is not supported (3: images are RGB)")
     if not config.patches:
-        raise UserError(f"{settings.path}: a picture of image_size {config.image_size} holds no patch")
+        raise UserError(f"{settings.path}: an image of image_size {config.image_size} holds no patch")
     return config
 
 

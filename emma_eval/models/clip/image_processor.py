@@ -1,4 +1,4 @@
-"""Pictures to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
+"""Images to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
 
 The reference pads to a square first (LLaVA's expand2square) where config.json says `image_aspect_ratio: pad`.
 Rescale and normalise are one look-up: a channel has only 256 values.
@@ -44,14 +44,14 @@ class ImageProcessor:
     fast: bool = False  # shrink by PyTorch: 1.6 times as fast, and up to one level off
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """A picture of any size and mode -> pixel values (3, crop, crop)."""
+        """An image of any size and mode -> pixel values (3, crop, crop)."""
         levels, table = self.levels(image), self.table()
         return np.stack([table[channel][levels[channel]] for channel in range(3)])
 
     def levels(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The picture before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
+        """The image before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
 
-        Raises ValueError for a picture so long and thin that a square around it would fill the memory.
+        Raises ValueError for an image so long and thin that a square around it would fill the memory.
         """
         image = image.convert("RGB")
         if self.pad_to_square:
@@ -70,7 +70,7 @@ class ImageProcessor:
 
 
 def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
-    """The picture in the middle of a square canvas, its offset rounded down."""
+    """The image in the middle of a square canvas, its offset rounded down."""
     width, height = image.size
     side = max(width, height)
     if width == height:
@@ -82,13 +82,13 @@ def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
 
 
 def _require_drawable(width: int, height: int) -> None:
-    """Raise ValueError for a canvas that a picture of odd proportions needs and no memory may hold."""
+    """Raise ValueError for a canvas that an image of odd proportions needs and no memory may hold."""
     if width * height > MOST_PIXELS:
         raise ValueError(f"too long and thin: to prepare it takes {width:,} x {height:,} pixels")
 
 
 def resize_by_torch(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
-    """The picture at (width, height) by PyTorch's kernel for 8-bit levels, which rounds its weights otherwise."""
+    """The image at (width, height) by PyTorch's kernel for 8-bit levels, which rounds its weights otherwise."""
     levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last in memory
     resized = interpolate(levels, size=size[::-1], mode=TORCH_MODES[resample], antialias=True)
     return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
@@ -103,7 +103,7 @@ def shortest_edge_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
 
 
 def centre_crop(image: Image.Image, side: int) -> Image.Image:
-    """The middle `side` x `side` pixels; what lies outside the picture is black."""
+    """The middle `side` x `side` pixels; what lies outside the image is black."""
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 

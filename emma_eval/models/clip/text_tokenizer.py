@@ -19,7 +19,7 @@ CONTEXT_LENGTH = 77
 VOCABULARY = 49408
 
 
-@lru_cache(maxsize=4096)  # benchmarks ask the same question of many pictures
+@lru_cache(maxsize=4096)  # benchmarks ask the same question of many images
 def instruction_ids(text: str) -> tuple[int, ...]:
     """The 77 ids of a text. Raises UserError where open_clip is not installed."""
     ids = _tokenize()(text, context_length=CONTEXT_LENGTH)[0].tolist()

@@ -1,4 +1,4 @@
-"""EMMA's visual alignment: one linear layer over the token axis that lets the question speak to the picture.
+"""EMMA's visual alignment: one linear layer over the token axis that lets the question speak to the image.
 
 The equations of "EMMA: Efficient Visual Alignment in Multi-Modal LLMs", as its published code computes them
 (github.com/SaraGhazanfari/EMMA). N visual tokens of width Dv, T text tokens of width Dt.
@@ -29,7 +29,7 @@ class Alignment(nn.Module):
         return gelu(self.text_projection(text))
 
     def forward(self, vision: Tensor, projected_text: Tensor) -> Tensor:
-        """V (B, N, Dv) and E (B, T, Dv) -> aligned (B, N, Dv). The picture comes first in the concatenation."""
+        """V (B, N, Dv) and E (B, T, Dv) -> aligned (B, N, Dv). The image comes first in the concatenation."""
         tokens = torch.cat([vision, projected_text], dim=1)  # (B, N + T, Dv)
         aligned = cast(Tensor, self.image_text_infusion(tokens.mT)).mT  # W: (N, N + T); b: one value a token
         return aligned if self.learnable_tokens is None else aligned + self.learnable_tokens

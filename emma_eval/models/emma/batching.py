@@ -1,11 +1,11 @@
-"""From requests as numbers to rows of a batch: prompts about the same picture are woven into one row."""
+"""From requests as numbers to rows of a batch: prompts about the same image are woven into one row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from emma_eval.models.llama.prefix_trie import Item, Picture, Tree, weave, width
+from emma_eval.models.llama.prefix_trie import ImageSpan, Item, Tree, weave, width
 from emma_eval.types import ImageSource
 
 
@@ -13,7 +13,7 @@ from emma_eval.types import ImageSource
 class Prompt:
     """A Request as numbers."""
 
-    input_ids: tuple[int, ...]  # with IMAGE_ID at each picture
+    input_ids: tuple[int, ...]  # with IMAGE_ID at each image
     instruction_ids: tuple[int, ...] | None  # CLIP's 77; None for plain LLaVA
     images: tuple[ImageSource, ...]
     items: tuple[Item, ...]  # what the language model reads
@@ -22,7 +22,7 @@ class Prompt:
 
     @property
     def tokens(self) -> int:
-        """How many tokens the language model reads, pictures' rows included."""
+        """How many tokens the language model reads, images' rows included."""
         return sum(map(width, self.items))
 
 
@@ -42,10 +42,10 @@ class Row:
 
 
 def cut(items: Sequence[Item], length: int | None) -> Iterator[Item]:
-    """The items up to so many tokens; a picture may lose some of its rows."""
+    """The items up to so many tokens; an image may lose some of its rows."""
     for item in items:
         if length is not None and width(item) > length:
-            if length and isinstance(item, Picture):
+            if length and isinstance(item, ImageSpan):
                 yield replace(item, rows=length)
             return
         yield item
@@ -53,13 +53,13 @@ def cut(items: Sequence[Item], length: int | None) -> Iterator[Item]:
 
 
 def as_rows(prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row]:
-    """Prompts as rows: those whose first picture is the same, as the same instruction shapes it, share one.
+    """Prompts as rows: those whose first image is the same, as the same instruction shapes it, share one.
 
     Those that begin with `prefix` are woven without it. Text alone shares nothing else: a row of its own is shorter.
     """
-    sharing: dict[tuple[Picture | int, bool], list[int]] = {}
+    sharing: dict[tuple[ImageSpan | int, bool], list[int]] = {}
     for number, prompt in enumerate(prompts):
-        first: Picture | int = next((item for item in prompt.items if isinstance(item, Picture)), number)
+        first: ImageSpan | int = next((item for item in prompt.items if isinstance(item, ImageSpan)), number)
         begins = prompt.items[: len(prefix)] == prefix and len(prompt.items) > len(prefix)
         sharing.setdefault((first, begins), []).append(number)
     return [

@@ -44,7 +44,7 @@ class EmmaConfig:
     keep_class_token: bool  # mm_vision_select_feature: cls_patch
     projector: str
     pad_to_square: bool
-    max_length: int | None  # sequences with pictures are cut here, on the right
+    max_length: int | None  # sequences with images are cut here, on the right
     tower_in_shards: bool  # unfreeze_mm_vision_tower: the shards' copy of CLIP and alignment wins
     adds_patch_token: bool
     stored_dtype: str

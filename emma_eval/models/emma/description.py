@@ -26,7 +26,7 @@ def described(config: EmmaConfig, tower: str, dtype: torch.dtype, device: torch.
     padded = "padded to a square" if config.pad_to_square else "not padded"
     return (
         f"{what}: LLaMA of {config.llama.layers} layers x {config.llama.width}, projector {config.projector}, "
-        f"vision tower {tower} layer {config.vision_layer}{listens}, pictures {padded}, "
+        f"vision tower {tower} layer {config.vision_layer}{listens}, images {padded}, "
         f"{str(dtype).removeprefix('torch.')} on {device}"
     )
 

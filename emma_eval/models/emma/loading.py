@@ -75,7 +75,7 @@ def load_emma(
 
 
 def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor, str]:
-    """The towers, what prepares their pictures, and where they are from."""
+    """The towers, what prepares their images, and where they are from."""
     text_layer = config.alignment.text_layer if config.alignment else None
     if config.vision_tower.startswith(OPEN_CLIP_PREFIX):
         if config.tower_in_shards:

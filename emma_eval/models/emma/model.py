@@ -29,17 +29,17 @@ from emma_eval.models.llama.generation import Continuation, State, greedy, prefi
 from emma_eval.models.llama.kv_cache import KeyValues, Layers
 from emma_eval.models.llama.memory import tokens_that_fit
 from emma_eval.models.llama.model import Llama
-from emma_eval.models.llama.prefix_trie import Item, Picture, Tree, common_start, weave
+from emma_eval.models.llama.prefix_trie import ImageSpan, Item, Tree, common_start, weave
 from emma_eval.types import Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import Recent
 from emma_eval.utils.text import counted
 
-Pictures = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
+Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
 
-VISION_KEPT = 256  # pictures whose features are kept for later questions about them
+VISION_KEPT = 256  # images whose features are kept for later questions about them
 TEXT_KEPT = 1024  # instructions whose features are
 CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
-VISION_BATCH = 64  # pictures that the vision tower sees at a time
+VISION_BATCH = 64  # images that the vision tower sees at a time
 
 MENDS = {  # of logits that are not finite
     torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
@@ -85,28 +85,28 @@ class Emma:
         return tokens_that_fit(self.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
 
     def read(self, request: Request) -> Prompt:
-        """Tokenise. Raises SampleError for a picture without its marker."""
+        """Tokenise. Raises SampleError for an image without its marker."""
         ids = self.tokenizer.encode_prompt(request.prompt)
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} pictures")
+            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = instruction_ids(request.instruction) if self.alignment else None
         rows = self.towers.patches + self.config.keep_class_token
-        shown = iter(Picture(image, instruction, rows) for image in request.images)
+        shown = iter(ImageSpan(image, instruction, rows) for image in request.images)
         items: list[Item] = [next(shown) if index == IMAGE_ID else index for index in ids]
         kept = items
-        if request.images:  # the reference cuts only sequences that hold pictures
+        if request.images:  # the reference cuts only sequences that hold images
             kept = list(cut(items, self.config.max_length))
         return Prompt(tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, cut=kept != items)
 
     def look(self, image: ImageSource) -> NDArray[np.uint8]:
-        """Decode, resize and crop a picture: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
+        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
         try:
             processor = replace(self.processor, pad_to_square=False) if isinstance(image, Unpadded) else self.processor
             return processor.levels(image.open())
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-            raise SampleError(f"{image.label}: unreadable picture: {error}") from error
+            raise SampleError(f"{image.label}: unreadable image: {error}") from error
         except MemoryError as error:
-            raise SampleError(f"{image.label}: no memory to decode the picture in") from error
+            raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
     def common_start(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
         """The ids that all prompts begin with, which need be read once: the system text."""
@@ -117,19 +117,19 @@ class Emma:
         return as_rows(prompts, prefix)
 
     @torch.inference_mode()
-    def generate(self, rows: Sequence[Row], pictures: Pictures) -> list[list[Generation]]:
-        """Answer a batch greedily: for each row, its members' answers. `pictures` holds every picture they show."""
-        logits, state = self.prefill(rows, pictures)
+    def generate(self, rows: Sequence[Row], pixels: Pixels) -> list[list[Generation]]:
+        """Answer a batch greedily: for each row, its members' answers. `pixels` holds every image they show."""
+        logits, state = self.prefill(rows, pixels)
         limits = [limit for row in rows for limit in row.limits]
         answers = iter(greedy(self.llama, logits, state, limits, self.config.eos_ids))
         return [[self._generation(next(answers)) for _ in row.members] for row in rows]
 
-    def prefill(self, rows: Sequence[Row], pictures: Pictures) -> tuple[Tensor, State]:
+    def prefill(self, rows: Sequence[Row], pixels: Pixels) -> tuple[Tensor, State]:
         """Read a batch: the logits (P, V) of each member's first new token, row by row, and the state to go on with."""
         trees = [row.tree for row in rows]
         prefix = next((row.prefix for row in rows if row.prefix), ())
         read: Layers = self._read_before.of([prefix], lambda _: [self._read_prefix(prefix)])[prefix] if prefix else ()
-        logits, state = prefill(self.llama, self._memory, trees, self.embed(trees, pictures), read)
+        logits, state = prefill(self.llama, self._memory, trees, self.embed(trees, pixels), read)
         state.steps = self._steps
         return logits, state
 
@@ -149,23 +149,23 @@ class Emma:
             raise SampleError(error)
         return [in_order[number] for number in range(len(prompts))]
 
-    def embed(self, trees: Sequence[Tree], pictures: Pictures) -> list[Tensor]:
+    def embed(self, trees: Sequence[Tree], pixels: Pixels) -> list[Tensor]:
         """What the language model reads in each tree's slots: (size, D) each."""
-        shown = self.picture_rows([item for tree in trees for item in tree.pictures], pictures)
+        shown = self.image_embeddings([item for tree in trees for item in tree.images], pixels)
         ids = torch.from_numpy(np.concatenate([tree.ids() for tree in trees])).to(self.device)
         embeds = torch.split(self.llama.embed(ids), [tree.size for tree in trees])
         for tree, slots in zip(trees, embeds, strict=True):
             for item, slot, _ in tree.items:
-                if isinstance(item, Picture):
+                if isinstance(item, ImageSpan):
                     slots[slot : slot + item.rows] = shown[item]
         return list(embeds)
 
-    def picture_rows(self, shown: Iterable[Picture], pictures: Pictures) -> dict[Picture, Tensor]:
-        """Pictures as the language model sees them: (N, D) each."""
+    def image_embeddings(self, shown: Iterable[ImageSpan], pixels: Pixels) -> dict[ImageSpan, Tensor]:
+        """Images as the language model sees them: (N, D) each."""
         distinct = list(dict.fromkeys(shown))
         if not distinct:
             return {}
-        vision = self._seen.of([one.image for one in distinct], lambda images: self._see(images, pictures))
+        vision = self._seen.of([one.image for one in distinct], lambda images: self._see(images, pixels))
         features = torch.stack([vision[one.image] for one in distinct])  # (P, N, Dv)
         if self.alignment is not None:
             asked = [one.instruction or () for one in distinct]
@@ -214,10 +214,10 @@ class Emma:
     def _read_before(self) -> Recent[tuple[int, ...], Layers]:
         return Recent(1)
 
-    def _see(self, images: Sequence[ImageSource], pictures: Pictures) -> list[Tensor]:
+    def _see(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
         features: list[Tensor] = []
         for start in range(0, len(images), VISION_BATCH):
-            levels = np.stack([pictures[image] for image in images[start : start + VISION_BATCH]])
+            levels = np.stack([pixels[image] for image in images[start : start + VISION_BATCH]])
             features += self.vision_features(self.normalise(torch.from_numpy(levels).to(self.device))).unbind()
         return features
 

@@ -43,7 +43,7 @@ READ = frozenset({
     "mm_vision_tower", "mm_vision_select_layer", "mm_vision_select_feature", "mm_projector_type",
     "mm_use_im_patch_token", "mm_text_select_layer", "mm_text_select_feature", "image_aspect_ratio",
 })  # fmt: skip
-FAMILY = ("mm_", "image_")  # prefixes of settings that decide how pictures are seen
+FAMILY = ("mm_", "image_")  # prefixes of settings that decide how images are seen
 
 
 def refuse_unsupported(settings: Settings) -> None:

@@ -19,15 +19,15 @@ ROOT = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Stands in a prompt for a picture's rows. Equal ones are equal rows: EMMA's depend on the instruction too."""
+class ImageSpan:
+    """Stands in a prompt for an image's rows. Equal ones are equal rows: EMMA's depend on the instruction too."""
 
     image: ImageSource
     instruction: tuple[int, ...] | None  # CLIP's 77 ids; None for plain LLaVA
-    rows: int  # how many of the picture's rows are read: all, unless the sequence is cut there
+    rows: int  # how many of the image's rows are read: all, unless the sequence is cut there
 
 
-Item = int | Picture  # a token's id, or a picture
+Item = int | ImageSpan  # a token's id, or an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Tree:
     start: int  # the root's first position
 
     @property
-    def pictures(self) -> list[Picture]:
-        """The pictures it shows."""
-        return [item for item, _, _ in self.items if isinstance(item, Picture)]
+    def images(self) -> list[ImageSpan]:
+        """The images it shows."""
+        return [item for item, _, _ in self.items if isinstance(item, ImageSpan)]
 
     def ids(self) -> NDArray[np.int64]:
-        """(size,) the id in each slot; 0 where a picture is."""
+        """(size,) the id in each slot; 0 where an image is."""
         ids = np.zeros(self.size, np.int64)
         for item, slot, _ in self.items:
-            if not isinstance(item, Picture):
+            if not isinstance(item, ImageSpan):
                 ids[slot] = item
         return ids
 
@@ -109,11 +109,11 @@ def weave(prompts: Sequence[Sequence[Item]], start: int = 0) -> Tree:
 
 def width(item: Item) -> int:
     """How many slots an item takes."""
-    return item.rows if isinstance(item, Picture) else 1
+    return item.rows if isinstance(item, ImageSpan) else 1
 
 
 def common_start(prompts: Sequence[Sequence[Item]]) -> tuple[int, ...]:
-    """The tokens that all prompts begin with, up to the first picture; every prompt keeps an item of its own.
+    """The tokens that all prompts begin with, up to the first image; every prompt keeps an item of its own.
 
     Nothing for a single prompt, which shares with nobody.
     """
@@ -122,7 +122,7 @@ def common_start(prompts: Sequence[Sequence[Item]]) -> tuple[int, ...]:
     shared: list[int] = []
     for column in zip(*(prompt[:-1] for prompt in prompts), strict=False):
         first = column[0]
-        if isinstance(first, Picture) or any(item != first for item in column):
+        if isinstance(first, ImageSpan) or any(item != first for item in column):
             break
         shared.append(first)
     return tuple(shared)

@@ -21,9 +21,9 @@ class Answered:
     all_questions: Path | None = None  # of the server's whole split
     clean: Callable[[str], str] = str  # what an answer passes through, as LLaVA's scripts do it
 
-    def text(self, sample: Sample, round_id: int = 0) -> str:
+    def text(self, sample: Sample, pass_index: int = 0) -> str:
         """The answer to one pass. Raises UserError where there is none: no format has room for that."""
-        answer = self.answers.get((sample.id, round_id))
+        answer = self.answers.get((sample.id, pass_index))
         if answer is None:
             given = {sample_id for sample_id, _ in self.answers}
             missing = sum(sample.id not in given for sample in self.samples)

@@ -42,9 +42,9 @@ def mmbench(answered: Answered) -> str | bytes:
 
 def _rows(answered: Answered) -> Iterator[Row]:
     for sample in answered.samples:
-        for round_id, choices in enumerate(passes(sample, circular=True)):
-            text = _UNPRINTABLE.sub("", answered.text(sample, round_id))
-            index = whole_number(sample) + PASS * round_id
+        for pass_index, choices in enumerate(passes(sample, circular=True)):
+            text = _UNPRINTABLE.sub("", answered.text(sample, pass_index))
+            index = whole_number(sample) + PASS * pass_index
             if len(text) > LONGEST_CELL:
                 raise UserError(
                     f"the answer to index {index} has {len(text):,} characters, Excel takes {LONGEST_CELL:,}"

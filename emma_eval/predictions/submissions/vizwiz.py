@@ -1,4 +1,4 @@
-"""VizWiz's test server: a JSON list of {image, answer}, one for each picture."""
+"""VizWiz's test server: a JSON list of {image, answer}, one for each image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def vizwiz(answered: Answered) -> str:
     """`[{"image": "VizWiz_test_00000000.jpg", "answer": "..."}, ...]` in the order of the questions."""
     for sample in answered.samples:
         if not sample.id.startswith("VizWiz_") or not sample.id.endswith(".jpg"):
-            raise UserError(f"the server takes pictures' names such as VizWiz_test_00000000.jpg, not {sample.id!r}")
+            raise UserError(f"the server takes images' names such as VizWiz_test_00000000.jpg, not {sample.id!r}")
     name, count = Counter(sample.id for sample in answered.samples).most_common(1)[0]
     if count > 1:
-        raise UserError(f"{name} stands {count} times among the questions; the server takes one answer a picture")
+        raise UserError(f"{name} stands {count} times among the questions; the server takes one answer an image")
     rows = [{"image": sample.id, "answer": answered.text(sample)} for sample in answered.samples]
     return json.dumps(rows)

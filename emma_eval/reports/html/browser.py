@@ -1,6 +1,6 @@
 """The sample browser's data: an index of all shown samples to filter and search, and chunks of what a look needs.
 
-The index is columns, a place a sample. A chunk holds the prompts and pictures of CHUNK samples in a row.
+The index is columns, a place a sample. A chunk holds the prompts and images of CHUNK samples in a row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from emma_eval.types import ImageSource, Response, Sample, SampleScore
 
 CHUNK = 100
 NOT_ASKED = 3
-MAX_PICTURES = 8  # shown of one sample
+MAX_IMAGES = 8  # shown of one sample
 
 Limit = int | Literal["all"]
 
@@ -43,9 +43,9 @@ class ShownSample:
         """The expected answers, each once: 'red', 'B. top left', 'yes (7 of 10), no (3 of 10)'."""
         if self.sample is None:
             return ""
-        counts = Counter(self.sample.answers)
+        counts = Counter(self.sample.references)
         if len(counts) > 1:
-            total = len(self.sample.answers)
+            total = len(self.sample.references)
             return ", ".join(f"{answer} ({count} of {total})" for answer, count in counts.most_common())
         answer = next(iter(counts), "")
         place = ord(answer) - ord("A") if len(answer) == 1 else -1
@@ -106,7 +106,7 @@ class SampleBrowser:
         }
 
     def chunks(self) -> Iterator[dict[str, Any]]:
-        """The rest, chunk after chunk; texts and pictures that samples share are held once."""
+        """The rest, chunk after chunk; texts and images that samples share are held once."""
         for start in range(0, len(self.shown), CHUNK):
             yield _chunk([sample for _, sample in self.shown[start : start + CHUNK]])
 
@@ -119,8 +119,8 @@ def evenly(items: Sequence[str], most: int) -> list[str]:
 
 
 def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
-    pictures = {image: place for place, image in enumerate(dict.fromkeys(i for one in samples for i in _pictures(one)))}
-    small = thumbnails(pictures)
+    images = {image: place for place, image in enumerate(dict.fromkeys(i for one in samples for i in _images(one)))}
+    small = thumbnails(images)
     texts: dict[str, int] = {}
 
     def numbered(text: str) -> int:
@@ -128,7 +128,7 @@ def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
 
     entries = [
         {
-            "pictures": [pictures[image] for image in _pictures(one)],
+            "images": [images[image] for image in _images(one)],
             "passes": [
                 [
                     [numbered(r.prompt), numbered(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
@@ -139,11 +139,11 @@ def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
         }
         for one in samples
     ]
-    return {"pictures": [small[image] for image in pictures], "entries": entries, "texts": list(texts)}
+    return {"images": [small[image] for image in images], "entries": entries, "texts": list(texts)}
 
 
-def _pictures(shown: ShownSample) -> Sequence[ImageSource]:
-    return shown.sample.images[:MAX_PICTURES] if shown.sample else ()
+def _images(shown: ShownSample) -> Sequence[ImageSource]:
+    return shown.sample.images[:MAX_IMAGES] if shown.sample else ()
 
 
 def _passes(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
@@ -163,11 +163,11 @@ def _answer(responses: Sequence[Response]) -> str | None:
 
 
 def _read_as(score: SampleScore | None) -> str:
-    return score.read_as if score else ""
+    return score.parsed_answer if score else ""
 
 
 def _credit(score: SampleScore | None) -> float | None:
-    return round(score.value, 4) if score else None
+    return round(score.score, 4) if score else None
 
 
 def _status(score: SampleScore | None) -> int:

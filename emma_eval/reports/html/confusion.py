@@ -44,15 +44,17 @@ Pair = tuple[str, str]  # (true, given)
 
 def _yes_no(sample: Sample, score: SampleScore) -> Pair | None:
     """A yes/no question's pair. Of several true answers the most frequent counts."""
-    truth = Counter(answer.lower() for answer in sample.answers).most_common(1)[0][0]
-    return (truth, score.read_as.lower()) if truth in YES_NO else None
+    truth = Counter(answer.lower() for answer in sample.references).most_common(1)[0][0]
+    return (truth, score.parsed_answer.lower()) if truth in YES_NO else None
 
 
 def _letters(sample: Sample, score: SampleScore) -> Pair | None:
     """A multiple-choice question's pair; of a circular one the first pass counts, the first letter in `read_as`."""
-    if not sample.options or len(sample.answers) != 1 or len(sample.answers[0]) != 1:
+    if not sample.options or len(sample.references) != 1 or len(sample.references[0]) != 1:
         return None
-    return sample.answers[0], score.read_as[:1] if len(score.read_as) == len(sample.options) else score.read_as
+    return sample.references[0], score.parsed_answer[:1] if len(score.parsed_answer) == len(
+        sample.options
+    ) else score.parsed_answer
 
 
 def _confusion(
@@ -64,7 +66,7 @@ def _confusion(
     counts: Counter[Pair] = Counter()
     for score in record.samples.values():
         sample = truths.get(score.id)
-        pair = read(sample, score) if sample and sample.answers else None
+        pair = read(sample, score) if sample and sample.references else None
         if pair:
             counts[pair if score.status == "answered" else (pair[0], NONE)] += 1
     known = {truth for truth, _ in counts}

@@ -44,7 +44,7 @@ class TaskDetails:
 
     name: str
     title: str
-    problem: str  # why questions, truths and pictures are not shown
+    problem: str  # why questions, truths and images are not shown
     confusions: Sequence[Confusion]
     lengths: Markup
     times: Markup

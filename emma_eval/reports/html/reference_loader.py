@@ -1,4 +1,4 @@
-"""The benchmark's own samples of a run: questions, expected answers and pictures, which run folders do not hold.
+"""The benchmark's own samples of a run: questions, expected answers and images, which run folders do not hold.
 
 They are read again from the data, never from the network, and shown only if they are what the run was scored by.
 """
@@ -44,4 +44,6 @@ def benchmark_samples(runs: Sequence[RecordedRun], name: str, data: Path | None)
 def _scored_by(run: RecordedRun, name: str, samples: Sequence[Sample]) -> bool:
     """Whether a run that has the task asked these samples and expected these answers."""
     facts, settings = run.manifest.tasks.get(name), run.manifest.settings
-    return facts is None or facts.truth == reference_digest(select_subset(samples, settings.limit, settings.seed))
+    return facts is None or facts.reference_digest == reference_digest(
+        select_subset(samples, settings.limit, settings.seed)
+    )

@@ -19,7 +19,8 @@ from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
 from emma_eval.types import Key, Response, SampleScore, Status
 from emma_eval.utils.files import read_bytes
 
-SAMPLE_FIELDS: Fields = {"id": str, "value": int | float, "read_as": str, "status": str, "cluster": str}
+RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of samples written before
+SAMPLE_FIELDS: Fields = {"id": str, "score": int | float, "parsed_answer": str, "status": str, "cluster": str}
 STATUSES = get_args(Status)
 
 
@@ -111,7 +112,8 @@ def _samples(path: Path) -> Mapping[str, SampleScore]:
     for number, line in enumerate(read_bytes(path).splitlines(), 1):
         try:
             record = json.loads(line)
-            scores[record["id"]] = _sample(record)
+            sample = _sample(record)
+            scores[sample.id] = sample
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {WRITTEN_BY_RUN}"
@@ -119,7 +121,10 @@ def _samples(path: Path) -> Mapping[str, SampleScore]:
     return scores
 
 
-def _sample(record: Mapping[str, Any]) -> SampleScore:
+def _sample(record: Any) -> SampleScore:
+    if not isinstance(record, dict):
+        raise TypeError("a JSON object is expected")
+    record = {RENAMED.get(key, key): value for key, value in record.items()}
     require_fields(record, SAMPLE_FIELDS)
     if record["status"] not in STATUSES:
         raise ValueError(f"status is {record['status']!r}")

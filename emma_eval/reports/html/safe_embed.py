@@ -21,7 +21,7 @@ def embedded_json(content: Any) -> Markup:
 
 
 def content_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
-    """A Content-Security-Policy: these scripts and styles, files that the scripts load, embedded pictures."""
+    """A Content-Security-Policy: these scripts and styles, files that the scripts load, embedded images."""
     return "; ".join(
         (
             "default-src 'none'",

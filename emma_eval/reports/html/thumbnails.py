@@ -1,4 +1,4 @@
-"""Pictures made small enough to lie in the page by the thousand."""
+"""Images made small enough to lie in the page by the thousand."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ QUALITY = 72
 
 
 def thumbnails(images: Iterable[ImageSource]) -> dict[ImageSource, str]:
-    """Each picture as the base64 of a small JPEG; empty where it can't be opened."""
+    """Each image as the base64 of a small JPEG; empty where it can't be opened."""
     wanted = list(dict.fromkeys(images))
     with ThreadPoolExecutor(usable_cpus()) as pool:
         return dict(zip(wanted, pool.map(thumbnail, wanted), strict=True))
 
 
 def thumbnail(image: ImageSource) -> str:
-    """One of them, on white where the picture is transparent."""
+    """One of them, on white where the image is transparent."""
     from PIL import Image
 
     try:
-        picture = image.open()
+        decoded = image.open()
     except SampleError:
         return ""
-    if picture.has_transparency_data:
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
-    small = picture.convert("RGB")
+    if decoded.has_transparency_data:
+        decoded = Image.alpha_composite(Image.new("RGBA", decoded.size, "white"), decoded.convert("RGBA"))
+    small = decoded.convert("RGB")
     small.thumbnail((SIDE, SIDE))
     data = BytesIO()
     small.save(data, "JPEG", quality=QUALITY, optimize=True)

@@ -26,7 +26,7 @@ def write_report(
 ) -> Path:
     """Write the report of finished runs into a folder and return the page's path.
 
-    `data` is the root of the benchmarks' files, for questions, truths and pictures; `limit` the samples shown of each
+    `data` is the root of the benchmarks' files, for questions, truths and images; `limit` the samples shown of each
     task. Raises UserError for a folder that holds no finished run.
     """
     runs = read_runs(folders)

@@ -30,7 +30,7 @@ def test_vqav2_keeps_annotation_order_and_raw_answers():
     samples = read("vqav2", questions="vqav2/questions.json", annotations="vqav2/annotations.json")
     rows = golden_json("vqav2/annotations.json")["annotations"]
     assert [sample.id for sample in samples] == [str(row["question_id"]) for row in rows]
-    assert [sample.answers for sample in samples] == [tuple(a["answer"] for a in row["answers"]) for row in rows]
+    assert [sample.references for sample in samples] == [tuple(a["answer"] for a in row["answers"]) for row in rows]
     assert not any("answer_keys" in sample.meta for sample in samples)
 
 
@@ -59,7 +59,7 @@ def test_mmbench_options_end_at_the_first_missing_one():
     for sample in holes:
         choices, answer = sample.meta["passes"][0]
         assert sample.options == tuple(choices[letter] for letter in "ABCD"[: len(sample.options)])
-        assert sample.answers == (answer,)
+        assert sample.references == (answer,)
         assert not set(choices.values()) & {"null", "None", "nan", "NA", "N/A"}
 
 
@@ -76,7 +76,7 @@ def test_seed_answers_keep_their_blanks_and_types_their_names():
     rows = golden_json("seed_bench/styled_annotation.json")
     names = {number: name for name, number in rows["question_type"].items()}
     assert [s.category for s in samples] == [names[row["question_type_id"]] for row in rows["questions"]]
-    assert [s.answers for s in samples] == [(row["answer"],) for row in rows["questions"]]
+    assert [s.references for s in samples] == [(row["answer"],) for row in rows["questions"]]
 
 
 def test_pope_is_numbered_over_the_three_files():

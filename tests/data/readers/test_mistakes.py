@@ -149,7 +149,7 @@ def test_circular_passes_with_a_gap(root):
     assert "the passes of index 252 are not 0, 1, 2" in complaint("mmbench_en", root)
 
 
-def test_an_unreadable_picture_fails_only_when_it_is_opened(root):
+def test_an_unreadable_image_fails_only_when_it_is_opened(root):
     (root / "vqav2/val2014/COCO_val2014_000000000040.jpg").write_bytes(tiny.png(0)[:30])
     first, second, _ = load("vqav2", root)
     with pytest.raises(SampleError, match=r"COCO_val2014_000000000040\.jpg: not a readable image"):

@@ -42,12 +42,12 @@ def test_rows_keyed_by_id_or_below_a_key(tmp_path):
 )
 def test_the_truth_as_letter_number_or_text_of_an_option(tmp_path, form, cell, options):
     (one,) = read(tmp_path, [ROW | {"a": cell, "x": options}], options="x", answer_is=form)
-    assert one.answers == ("B",)
+    assert one.references == ("B",)
 
 
 def test_a_table_of_tab_separated_values(tmp_path):
     (one,) = read(tmp_path, "q\ta\tA\tB\nWhich?\tB\tone\ttwo\n", "rows.tsv", options=["A", "B"], answer_is="letter")
-    assert (one.options, one.answers) == (("one", "two"), ("B",))
+    assert (one.options, one.references) == (("one", "two"), ("B",))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_mmvps_options_are_a_and_b(tmp_path):
     path = tmp_path / "Questions.csv"
     path.write_text("Index,Question,Options,Correct Answer\n1,Which?,(a) a (c) sign (b) none,(b)\n")
     (sample,) = get_reader("table", load_task("mmvp").columns).read_files({"rows": path})
-    assert (sample.options, sample.answers) == (("a (c) sign", "none"), ("B",))
+    assert (sample.options, sample.references) == (("a (c) sign", "none"), ("B",))
 
 
 def test_where_cells_say_that_there_is_no_option_an_empty_one_is_an_option(tmp_path):
@@ -111,4 +111,4 @@ def test_where_cells_say_that_there_is_no_option_an_empty_one_is_an_option(tmp_p
     row = {"id": 1, "question": "Which?", "image": "a.png", "option0": "a", "option1": "", "option2": "c"}
     path.write_text(json.dumps(row | {"option3": "N/A", "correct_choice": "C", "category": "k"}) + "\n")
     (sample,) = get_reader("table", load_task("abench").columns).read_files({"rows": path})
-    assert (sample.options, sample.answers) == (("a", "", "c"), ("C",))
+    assert (sample.options, sample.references) == (("a", "", "c"), ("C",))

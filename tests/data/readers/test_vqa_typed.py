@@ -68,7 +68,7 @@ def test_what_is_unusual_goes_the_long_way(root, values):
 
 
 def table(rows):
-    """Rows as the hub has them, pictures as their bytes."""
+    """Rows as the hub has them, images as their bytes."""
     rows = [row | {"image": {"bytes": tiny.png(n), "path": None}} for n, row in enumerate(rows)]
     return HubTable("org/vqa", pa.Table.from_pylist(rows), ["image"])
 
@@ -84,7 +84,9 @@ def rows(tmp_path):
 
 
 def comparable(samples):
-    return [(s.id, s.question, s.answers, s.category, s.meta, [(i.name, i.label) for i in s.images]) for s in samples]
+    return [
+        (s.id, s.question, s.references, s.category, s.meta, [(i.name, i.label) for i in s.images]) for s in samples
+    ]
 
 
 def test_columns_of_the_hub_give_what_its_rows_give(rows, monkeypatch):

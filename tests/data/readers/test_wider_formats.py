@@ -26,7 +26,7 @@ def question(name, root, number=0):
 def test_mmvp_pairs_and_options(tmp_path):
     tiny.mmvp(tmp_path)
     first, second = load("mmvp", tmp_path)
-    assert (first.options, first.answers, second.answers) == (("Open", "Closed"), ("A",), ("B",))
+    assert (first.options, first.references, second.references) == (("Open", "Closed"), ("A",), ("B",))
     assert first.meta["pair"] == second.meta["pair"] == 0
     assert [sample.images[0].name for sample in (first, second)] == ["1.jpg", "2.jpg"]
     assert question("mmvp", tmp_path) == (
@@ -38,9 +38,9 @@ def test_foil_asks_for_the_caption_that_fits_in_an_order_drawn_by_the_id(tmp_pat
     tiny.foil(tmp_path)
     samples = load("foil", tmp_path)
     true = {"100": "A cat.", "101": "A fox.", "102": "A dog.", "103": "A owl."}
-    assert {s.id: s.options["AB".index(s.answers[0])] for s in samples} == true
-    assert {s.answers[0] for s in samples} == {"A", "B"}
-    assert [s.answers for s in load("foil", tmp_path)] == [s.answers for s in samples]
+    assert {s.id: s.options["AB".index(s.references[0])] for s in samples} == true
+    assert {s.references[0] for s in samples} == {"A", "B"}
+    assert [s.references for s in load("foil", tmp_path)] == [s.references for s in samples]
     first, second = samples[0].options
     assert question("foil", tmp_path) == (
         f"<image>\nWhich of the following captions better fits the image: \n (A){first} \n (B){second}\n"
@@ -61,8 +61,8 @@ def test_a_foil_without_its_true_caption(tmp_path):
 def test_amber_questions_know_their_dimension_and_the_next_records_truth(tmp_path):
     tiny.amber(tmp_path)
     state, relation = load("amber_discriminative", tmp_path)
-    assert (state.category, state.meta["kind"], state.answers) == ("attribute", "state", ("yes",))
-    assert (relation.category, relation.meta["kind"], relation.answers) == ("relation", "relation", ("no",))
+    assert (state.category, state.meta["kind"], state.references) == ("attribute", "state", ("yes",))
+    assert (relation.category, relation.meta["kind"], relation.references) == ("relation", "relation", ("no",))
     assert (state.meta["shifted_truth"], relation.meta["shifted_truth"]) == ("no", None)
     assert question("amber_discriminative", tmp_path) == "<image>\nIs it wet?\nAnswer with yes or no"
 
@@ -70,15 +70,15 @@ def test_amber_questions_know_their_dimension_and_the_next_records_truth(tmp_pat
 def test_amber_descriptions_carry_objects_and_word_lists(tmp_path):
     tiny.amber(tmp_path)
     first, _ = load("amber_generative", tmp_path)
-    assert (first.answers, first.meta["hallu"]) == (("sky", "dog"), ("cat",))
+    assert (first.references, first.meta["hallu"]) == (("sky", "dog"), ("cat",))
     assert first.meta["association"]["dog"] == ("puppy",)
     assert first.meta["safe_words"] == {"light", "line"}
     assert question("amber_generative", tmp_path) == "<image>\nDescribe this image."
 
 
-def test_emmas_questions_are_about_the_next_picture(tmp_path):
+def test_emmas_questions_are_about_the_next_image(tmp_path):
     tiny.amber(tmp_path)
-    asked = [(s.id, s.question, s.answers[0], s.images[0].name) for s in load("amber_objects_emma", tmp_path)]
+    asked = [(s.id, s.question, s.references[0], s.images[0].name) for s in load("amber_objects_emma", tmp_path)]
     assert asked[:2] == [
         ("1/truth/0", "Is sea in this image?", "yes", "AMBER_1.jpg"),
         ("1/hallu/0", "Is ship in this image?", "no", "AMBER_1.jpg"),
@@ -89,7 +89,7 @@ def test_emmas_questions_are_about_the_next_picture(tmp_path):
 def test_karpathys_test_split(tmp_path):
     tiny.karpathy(tmp_path)
     samples = load("coco_caption", tmp_path)
-    assert [(s.id, s.answers) for s in samples] == [(i, ("A cat.", "One cat sits.")) for i in ("41", "43")]
+    assert [(s.id, s.references) for s in samples] == [(i, ("A cat.", "One cat sits.")) for i in ("41", "43")]
     assert question("coco_caption", tmp_path) == "<image>\nProvide a one-sentence caption for the provided image."
 
 
@@ -97,13 +97,13 @@ def test_karpathys_test_split_in_the_file_that_only_scores(tmp_path):
     name = "coco/annotations/coco_karpathy_test_gt.json"
     annotations = [{"image_id": 42, "id": n, "caption": text} for n, text in enumerate(("A cat.", "One cat sits."))]
     tiny.write_json(tmp_path / name, {"images": [{"id": 42}], "annotations": annotations})
-    tiny.save_picture(tmp_path / "coco/val2014/COCO_val2014_000000000042.jpg", 1)
+    tiny.save_image(tmp_path / "coco/val2014/COCO_val2014_000000000042.jpg", 1)
     (sample,) = load("coco_caption", tmp_path)
-    assert (sample.id, sample.answers) == ("42", ("A cat.", "One cat sits."))
+    assert (sample.id, sample.references) == ("42", ("A cat.", "One cat sits."))
     assert sample.images[0].exists()
 
 
-def test_q_benchs_pictures_in_llavas_folder(tmp_path):
+def test_q_benchs_images_in_llavas_folder(tmp_path):
     tiny.qbench(tmp_path)
     (tmp_path / "qbench/images").rename(tmp_path / "qbench/images_llvisionqa")
     assert all(image.exists() for sample in load("qbench", tmp_path) for image in sample.images)
@@ -112,7 +112,7 @@ def test_q_benchs_pictures_in_llavas_folder(tmp_path):
 def test_nocaps_keeps_the_order_of_images_and_of_their_captions(tmp_path):
     tiny.nocaps(tmp_path)
     samples = load("nocaps", tmp_path)
-    assert [s.answers for s in samples] == [("Caption 0.", "Caption 2."), ("Caption 1.", "Caption 3.")]
+    assert [s.references for s in samples] == [("Caption 0.", "Caption 2."), ("Caption 1.", "Caption 3.")]
     assert {s.category for s in samples} == {"near-domain"}
 
 
@@ -158,7 +158,7 @@ def test_a_mathvista_query_for_an_unknown_kind_of_answer(kind, precision, told):
         query(problem)
 
 
-def test_mmmu_pictures_stand_where_the_text_points_at_them(tmp_path):
+def test_mmmu_images_stand_where_the_text_points_at_them(tmp_path):
     tiny.mmmu(tmp_path)
     letter = "Answer with the option's letter from the given choices directly."
     assert question("mmmu", tmp_path) == f"See <image> and <image>.\nA. <image>\nB. b's\n{letter}"
@@ -169,7 +169,7 @@ def test_mmmu_pictures_stand_where_the_text_points_at_them(tmp_path):
         "<image>\nHow many?\nAnswer the question using a single word or phrase. ASSISTANT:"
     )
     samples = load("mmmu", tmp_path)
-    assert [sample.answers for sample in samples] == [("B",), ("A",), ("24/7", "3.429")]
+    assert [sample.references for sample in samples] == [("B",), ("A",), ("24/7", "3.429")]
     assert {sample.category for sample in samples} == {"Art_Theory"}
 
 
@@ -195,9 +195,9 @@ def test_muirbench_in_place_and_as_emma_asks_it(tmp_path):
     assert request.images[0].open().size == (9, 2)
 
 
-def test_hallusionbench_with_and_without_the_questions_that_have_no_picture(tmp_path):
+def test_hallusionbench_with_and_without_the_questions_that_have_no_image(tmp_path):
     tiny.hallusionbench(tmp_path)
-    assert [s.answers[0] for s in load("hallusionbench", tmp_path)] == ["yes", "no"]
+    assert [s.references[0] for s in load("hallusionbench", tmp_path)] == ["yes", "no"]
     assert [len(s.images) for s in load("hallusionbench_full", tmp_path)] == [0, 1, 1]
 
 

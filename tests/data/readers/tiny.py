@@ -11,17 +11,17 @@ from typing import Any
 from PIL import Image
 
 
-def picture(shade: int) -> Image.Image:
+def make_image(shade: int) -> Image.Image:
     return Image.new("RGB", (3, 2), (shade, 2 * shade, 3 * shade))
 
 
 def png(shade: int) -> bytes:
     buffer = io.BytesIO()
-    picture(shade).save(buffer, "PNG")
+    make_image(shade).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def save_picture(path: Path, shade: int) -> None:
+def save_image(path: Path, shade: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(shade))  # PNG whatever the name says: Pillow looks at the content
 
@@ -40,12 +40,12 @@ def gzip_in_place(root: Path) -> None:
 
 @dataclass
 class Tiny:
-    """`rows` are hub rows of the default config; `pictures` those of a second config, where the benchmark has one."""
+    """`rows` are hub rows of the default config; `images` those of a second config, where the benchmark has one."""
 
     task: str
     samples: int
     rows: list[dict[str, Any]]
-    pictures: list[dict[str, Any]] | None = None
+    images: list[dict[str, Any]] | None = None
 
 
 def vqa(root: Path) -> Tiny:
@@ -67,8 +67,8 @@ def vqa(root: Path) -> Tiny:
     write_json(folder / "v2_OpenEnded_mscoco_val2014_questions.json", content)
     write_json(folder / "v2_mscoco_val2014_annotations.json", {"annotations": notes})
     for i in range(3):
-        save_picture(folder / "val2014" / f"COCO_val2014_{40 + i:012d}.jpg", i)
-    rows = [note | {"question": f"What is {i}?", "image": picture(i)} for i, note in enumerate(notes)]
+        save_image(folder / "val2014" / f"COCO_val2014_{40 + i:012d}.jpg", i)
+    rows = [note | {"question": f"What is {i}?", "image": make_image(i)} for i, note in enumerate(notes)]
     return Tiny("vqav2", 3, rows)
 
 
@@ -80,8 +80,8 @@ def vizwiz(root: Path) -> Tiny:
         kept = {"question": "what is this", "answer_type": "unanswerable" if i else "other", "answerable": 1 - i}
         answers = [{"answer": text, "answer_confidence": "yes"} for text in texts]
         official.append({"image": f"{name}.jpg", "answers": answers} | kept)
-        rows.append({"question_id": name, "image": picture(i), "answers": texts} | kept)
-        save_picture(root / "vizwiz" / "val" / f"{name}.jpg", i)
+        rows.append({"question_id": name, "image": make_image(i), "answers": texts} | kept)
+        save_image(root / "vizwiz" / "val" / f"{name}.jpg", i)
     write_json(root / "vizwiz" / "val.json", official)
     return Tiny("vizwiz", 2, rows)
 
@@ -103,9 +103,9 @@ def gqa(root: Path) -> Tiny:
     }
     write_json(root / "gqa" / "data" / "testdev_balanced_questions.json", questions)
     for i in range(2):
-        save_picture(root / "gqa" / "data" / "images" / f"n{i}.jpg", i)
+        save_image(root / "gqa" / "data" / "images" / f"n{i}.jpg", i)
     rows = [{"id": key} | question | {"entailed": str(question["entailed"])} for key, question in questions.items()]
-    return Tiny("gqa", 2, rows, [{"id": f"n{i}", "image": picture(i)} for i in (1, 0)])
+    return Tiny("gqa", 2, rows, [{"id": f"n{i}", "image": make_image(i)} for i in (1, 0)])
 
 
 def scienceqa(root: Path) -> Tiny:
@@ -125,8 +125,8 @@ def scienceqa(root: Path) -> Tiny:
     }
     write_json(root / "scienceqa" / "problems.json", problems)
     write_json(root / "scienceqa" / "pid_splits.json", {"train": [], "test": ["0", "1"]})
-    save_picture(root / "scienceqa" / "images" / "test" / "1" / "image.png", 1)
-    rows = [problem | {"image": picture(1) if problem["image"] else None} for problem in problems.values()]
+    save_image(root / "scienceqa" / "images" / "test" / "1" / "image.png", 1)
+    rows = [problem | {"image": make_image(1) if problem["image"] else None} for problem in problems.values()]
     return Tiny("scienceqa", 2, rows)
 
 
@@ -137,7 +137,7 @@ _MMBENCH_COLUMNS = [
 
 
 def mmbench(root: Path) -> Tiny:
-    """Two questions with all passes; the later passes refer to the first one's picture."""
+    """Two questions with all passes; the later passes refer to the first one's image."""
     options = {241: ["one", "two", "", ""], 252: ["red", "green", "blue", ""]}
     table, rows = [_MMBENCH_COLUMNS], []
     for number, (index, texts) in enumerate(options.items()):
@@ -150,7 +150,7 @@ def mmbench(root: Path) -> Tiny:
             table.append([*cells, image, "web", "perception", "", "dev"])
             row = dict(zip(_MMBENCH_COLUMNS, table[-1], strict=True))
             row["L2-category"] = row.pop("l2-category")
-            rows.append({k: v or "nan" for k, v in row.items()} | {"image": picture(number)})
+            rows.append({k: v or "nan" for k, v in row.items()} | {"image": make_image(number)})
     quoted = ["\t".join('"' + cell.replace('"', '""') + '"' if '"' in cell else cell for cell in r) for r in table]
     path = root / "mmbench" / "mmbench_dev_20230712.tsv"
     path.parent.mkdir(parents=True)
@@ -159,18 +159,18 @@ def mmbench(root: Path) -> Tiny:
 
 
 def mme(root: Path) -> Tiny:
-    """One subtask with texts beside the pictures, one with both in folders; the last line has no newline."""
+    """One subtask with texts beside the images, one with both in folders; the last line has no newline."""
     rows = []
-    for subtask, texts, pictures in (("OCR", "", ""), ("scene", "questions_answers_YN", "images")):
+    for subtask, texts, images in (("OCR", "", ""), ("scene", "questions_answers_YN", "images")):
         for i in range(2):
             folder = root / "MME" / "MME_Benchmark_release_version" / subtask
-            save_picture(folder / pictures / f"000{i}.png", i)
+            save_image(folder / images / f"000{i}.png", i)
             asked = [(f"Is it {i}?  Please answer yes or no.", "Yes"), ("Is it 7? Please answer yes or no.", "No")]
             (folder / texts).mkdir(exist_ok=True)
             content = "\n".join("\t".join(pair) for pair in asked)
             (folder / texts / f"000{i}.txt").write_text(content, encoding="utf-8")
             for question, answer in asked:
-                row = {"question_id": f"{subtask}/000{i}.png", "image": picture(i), "question": question}
+                row = {"question_id": f"{subtask}/000{i}.png", "image": make_image(i), "question": question}
                 rows.append(row | {"answer": answer, "category": subtask})
     return Tiny("mme", 8, rows)
 
@@ -190,9 +190,9 @@ def seed(root: Path) -> Tiny:
     ]
     types = {"Scene Understanding": 1, "Action Recognition": 10}
     write_json(root / "seed_bench" / "SEED-Bench.json", {"question_type": types, "questions": questions})
-    save_picture(root / "seed_bench" / "SEED-Bench-image" / "0_0", 0)
-    save_picture(root / "seed_bench" / "SEED-Bench-video-image" / "10_101.png", 1)
-    frames = [[picture(0)], [picture(9), picture(1), picture(9), picture(9)]]
+    save_image(root / "seed_bench" / "SEED-Bench-image" / "0_0", 0)
+    save_image(root / "seed_bench" / "SEED-Bench-video-image" / "10_101.png", 1)
+    frames = [[make_image(0)], [make_image(9), make_image(1), make_image(9), make_image(9)]]
     return Tiny("seed", 2, [question | {"image": images} for question, images in zip(questions, frames, strict=True)])
 
 
@@ -205,11 +205,11 @@ def pope(root: Path) -> Tiny:
             asked = {"question_id": number, "text": f"Is there a {category}?", "label": label}
             lines.append(json.dumps({"image": name} | asked))
             row = {"id": str(number), "question_id": str(number), "question": asked["text"], "answer": label}
-            rows.append(row | {"image_source": name[:-4], "image": picture(shade), "category": category})
+            rows.append(row | {"image_source": name[:-4], "image": make_image(shade), "category": category})
         path = root / "pope" / "coco" / f"coco_pope_{category}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines), encoding="utf-8")
-        save_picture(root / "pope" / "val2014" / name, shade)
+        save_image(root / "pope" / "val2014" / name, shade)
     return Tiny("pope", 6, rows[4:] + rows[2:4] + rows[:2])  # the hub begins with adversarial
 
 

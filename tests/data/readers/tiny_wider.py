@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from .tiny import Tiny, picture, save_picture, write_json
+from .tiny import Tiny, make_image, save_image, write_json
 
 
 def write_lines(path: Path, rows) -> None:
@@ -23,15 +23,15 @@ def textvqa(root: Path) -> Tiny:
     boxes = [{"image_id": row["image_id"], "ocr_tokens": own} for row, own in zip(rows, tokens, strict=True)]
     write_json(folder / "TextVQA_Rosetta_OCR_v0.2_val.json", {"data": boxes})
     for i, row in enumerate(rows):
-        save_picture(folder / "train_images" / f"{row['image_id']}.jpg", i)
+        save_image(folder / "train_images" / f"{row['image_id']}.jpg", i)
     hub = [
-        row | {"ocr_tokens": own, "image": picture(i)} for i, (row, own) in enumerate(zip(rows, tokens, strict=True))
+        row | {"ocr_tokens": own, "image": make_image(i)} for i, (row, own) in enumerate(zip(rows, tokens, strict=True))
     ]
     return Tiny("textvqa_ocr", 2, hub)
 
 
 def mmmu(root: Path) -> Tiny:
-    """Pictures in the question, in an option, and in neither; an open question with two truths."""
+    """Images in the question, in an option, and in neither; an open question with two truths."""
     rows = [
         {
             "id": f"validation_Art_Theory_{i}",
@@ -47,9 +47,9 @@ def mmmu(root: Path) -> Tiny:
     write_lines(root / "mmmu" / "validation.jsonl", local)
     for row, own in zip(rows, shown, strict=True):
         for n in own:
-            save_picture(root / "mmmu" / "images" / f"{row['id']}_{n}.png", n)
+            save_image(root / "mmmu" / "images" / f"{row['id']}_{n}.png", n)
     hub = [
-        row | {f"image_{n}": picture(n) if n in own else None for n in range(1, 8)}
+        row | {f"image_{n}": make_image(n) if n in own else None for n in range(1, 8)}
         for row, own in zip(rows, shown, strict=True)
     ]
     return Tiny("mmmu", 3, hub)
@@ -69,8 +69,8 @@ def muirbench(root: Path) -> Tiny:
     ]
     write_lines(root / "muirbench" / "test.jsonl", [r | {"image_list": ["0.jpg", "1.jpg", "2.jpg"]} for r in rows])
     for i in range(3):
-        save_picture(root / "muirbench" / "images" / f"{i}.jpg", i)
-    return Tiny("muirbench", 2, [row | {"image_list": [picture(i) for i in range(3)]} for row in rows])
+        save_image(root / "muirbench" / "images" / f"{i}.jpg", i)
+    return Tiny("muirbench", 2, [row | {"image_list": [make_image(i) for i in range(3)]} for row in rows])
 
 
 def mathvista(root: Path) -> Tiny:
@@ -91,9 +91,9 @@ def mathvista(root: Path) -> Tiny:
                 "metadata": {"task": "word problem", "language": "english", "skills": ["algebraic reasoning"]},
             }
         )
-        save_picture(root / "mathvista" / f"images/{pid}.jpg", pid)
+        save_image(root / "mathvista" / f"images/{pid}.jpg", pid)
     write_json(root / "mathvista" / "testmini.json", {row["pid"]: row for row in rows})
-    return Tiny("mathvista", 2, [row | {"decoded_image": picture(int(row["pid"]))} for row in rows])
+    return Tiny("mathvista", 2, [row | {"decoded_image": make_image(int(row["pid"]))} for row in rows])
 
 
 def qbench(root: Path) -> Tiny:
@@ -105,8 +105,8 @@ def qbench(root: Path) -> Tiny:
             | {"correct_ans": texts[1]}
         )
         cells = {f"option{n}": text for n, text in enumerate([*texts, "N/A", "N/A"][:4])}
-        hub.append({"id": i, "question": "Which?", "image": picture(i), "correct_choice": "B"} | cells)
-        save_picture(root / "qbench" / "images" / f"{i}.jpg", i)
+        hub.append({"id": i, "question": "Which?", "image": make_image(i), "correct_choice": "B"} | cells)
+        save_image(root / "qbench" / "images" / f"{i}.jpg", i)
     write_json(root / "qbench" / "llvisionqa_dev.json", local)
     return Tiny("qbench", 2, hub)
 
@@ -116,12 +116,12 @@ def abench(root: Path) -> Tiny:
     rows = [{"id": i, "question": "Where?", "correct_choice": "B"} | cells for i in range(2)]
     write_lines(root / "abench" / "dev.jsonl", [row | {"image": f"{row['id']}.png"} for row in rows])
     for i in range(2):
-        save_picture(root / "abench" / "images" / f"{i}.png", i)
-    return Tiny("abench", 2, [row | {"image": picture(row["id"])} for row in rows])
+        save_image(root / "abench" / "images" / f"{i}.png", i)
+    return Tiny("abench", 2, [row | {"image": make_image(row["id"])} for row in rows])
 
 
 def hallusionbench(root: Path) -> Tiny:
-    """The first question has no picture, and is left out."""
+    """The first question has no image, and is left out."""
     rows = [
         {
             "category": "VS",
@@ -138,24 +138,26 @@ def hallusionbench(root: Path) -> Tiny:
     ]
     write_json(root / "hallusionbench" / "HallusionBench.json", rows)
     for i in (1, 2):
-        save_picture(root / "hallusionbench" / "hallusion_bench" / "VS" / "chart" / f"0_{i}.png", i)
-    return Tiny("hallusionbench", 2, [row | {"image": picture(i)} for i, row in enumerate(rows) if i])
+        save_image(root / "hallusionbench" / "hallusion_bench" / "VS" / "chart" / f"0_{i}.png", i)
+    return Tiny("hallusionbench", 2, [row | {"image": make_image(i)} for i, row in enumerate(rows) if i])
 
 
 def mmvet(root: Path) -> Tiny:
     rows = {f"v1_{i}": {"imagename": f"v1_{i}.png", "question": "x?\nwhy?", "answer": "1"} for i in range(2)}
     write_json(root / "mm-vet" / "mm-vet.json", rows)
     for i in range(2):
-        save_picture(root / "mm-vet" / "images" / f"v1_{i}.png", i)
-    return Tiny("mmvet", 2, [{"question_id": f"v1_{i}", "question": "x?\nwhy?", "image": picture(i)} for i in range(2)])
+        save_image(root / "mm-vet" / "images" / f"v1_{i}.png", i)
+    return Tiny(
+        "mmvet", 2, [{"question_id": f"v1_{i}", "question": "x?\nwhy?", "image": make_image(i)} for i in range(2)]
+    )
 
 
 def llava_bench(root: Path) -> Tiny:
     rows = [{"question_id": i, "image": f"00{i}.jpg", "text": "Describe.", "category": "detail"} for i in range(2)]
     write_lines(root / "llava-bench-in-the-wild" / "questions.jsonl", rows)
     for i in range(2):
-        save_picture(root / "llava-bench-in-the-wild" / "images" / f"00{i}.jpg", i)
-    kept = [{"question_id": i, "question": "Describe.", "category": "detail", "image": picture(i)} for i in range(2)]
+        save_image(root / "llava-bench-in-the-wild" / "images" / f"00{i}.jpg", i)
+    kept = [{"question_id": i, "question": "Describe.", "category": "detail", "image": make_image(i)} for i in range(2)]
     return Tiny("llava_bench", 2, kept)
 
 
@@ -169,7 +171,7 @@ def mmvp(root: Path) -> None:
     with (folder / "Questions.csv").open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([["Index", "Question", "Options", "Correct Answer"], *rows])
     for i in (1, 2):
-        save_picture(folder / "MMVP Images" / f"{i}.jpg", i)
+        save_image(folder / "MMVP Images" / f"{i}.jpg", i)
 
 
 def foil(root: Path) -> None:
@@ -180,7 +182,7 @@ def foil(root: Path) -> None:
     ]
     write_json(root / "foil" / "foilv1.0_test_2017.json", {"annotations": records, "images": []})
     for i in range(4):
-        save_picture(root / "coco" / "val2014" / f"COCO_val2014_{i:012d}.jpg", i)
+        save_image(root / "coco" / "val2014" / f"COCO_val2014_{i:012d}.jpg", i)
 
 
 def amber(root: Path) -> None:
@@ -202,7 +204,7 @@ def amber(root: Path) -> None:
     )
     (data / "safe_words.txt").write_text("light\nline\n")
     for i in range(1, 5):
-        save_picture(root / "amber" / "image" / f"AMBER_{i}.jpg", i)
+        save_image(root / "amber" / "image" / f"AMBER_{i}.jpg", i)
 
 
 def karpathy(root: Path) -> None:
@@ -213,7 +215,7 @@ def karpathy(root: Path) -> None:
     ]
     write_json(root / "coco" / "dataset_coco.json", {"images": images, "dataset": "coco"})
     for i in range(4):
-        save_picture(root / "coco" / "val2014" / f"{i}.jpg", i)
+        save_image(root / "coco" / "val2014" / f"{i}.jpg", i)
 
 
 def nocaps(root: Path) -> None:
@@ -221,7 +223,7 @@ def nocaps(root: Path) -> None:
     annotations = [{"image_id": i % 2, "id": i, "caption": f"Caption {i}."} for i in range(4)]
     write_json(root / "nocaps" / "nocaps_val_4500_captions.json", {"images": images, "annotations": annotations})
     for i in range(2):
-        save_picture(root / "nocaps" / "validation" / f"{i}.jpg", i)
+        save_image(root / "nocaps" / "validation" / f"{i}.jpg", i)
 
 
 WITH_HUB = (textvqa, mmmu, muirbench, mathvista, qbench, abench, hallusionbench, mmvet, llava_bench)

@@ -12,7 +12,7 @@ from transformers import CLIPModel
 from emma_eval.mini.train.clip import CONFIG
 from emma_eval.mini.train.export import export_clip, export_model
 from emma_eval.mini.train.features import Listener, see_all
-from emma_eval.mini.train.images import picture_of, world_scene
+from emma_eval.mini.train.images import image_of, world_scene
 from emma_eval.mini.train.model import Batch, Student
 from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import draw
@@ -26,7 +26,7 @@ QUESTION = "What color is the circle?"
 
 
 class Drawn:
-    """A picture of the world as an image source."""
+    """An image of the world as an image source."""
 
     label = "drawn"
 
@@ -52,7 +52,7 @@ def test_exported_folders_compute_what_was_trained(tmp_path: Path, aligned: bool
     request = Request("1", 0, render_prompt(QUESTION, "", True), QUESTION, (Drawn(),), 4)
     with torch.inference_mode():
         logits, _ = read(model, [request])
-        vision = see_all(clip, [picture_of(world_scene(5)).pixels]).float()
+        vision = see_all(clip, [image_of(world_scene(5)).pixels]).float()
         text = Listener(clip)([QUESTION]) if aligned else None
         prompt = tokenizer.encode_prompt(request.prompt)
         cut = prompt.index(-200)

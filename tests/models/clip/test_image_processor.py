@@ -1,4 +1,4 @@
-"""Pixel values are bit-identical to transformers' Pillow backend, whatever the picture."""
+"""Pixel values are bit-identical to transformers' Pillow backend, whatever the image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_all_256_levels_of_every_channel() -> None:
     np.testing.assert_array_equal(ImageProcessor(resize=16, crop=16)(Image.fromarray(ramp)), expected)
 
 
-def test_a_crop_larger_than_the_picture_is_filled_with_black() -> None:
+def test_a_crop_larger_than_the_image_is_filled_with_black() -> None:
     theirs = reference.CLIPImageProcessorPil(size={"shortest_edge": 20}, crop_size={"height": 31, "width": 31})
     expected = theirs(noise(20, 25), return_tensors="np")["pixel_values"][0]
     np.testing.assert_array_equal(ImageProcessor(resize=20, crop=31)(noise(20, 25)), expected)
@@ -56,7 +56,7 @@ def test_padding_is_the_mean_colour_with_the_offset_rounded_down() -> None:
 
 
 @pytest.mark.parametrize("pad", [True, False])
-def test_a_picture_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
+def test_a_image_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
     thread = Image.new("RGB", (1, 200_000))  # a square around it would take 160 GB
     with pytest.raises(ValueError, match=r"too long and thin: to prepare it takes [\d,]+ x [\d,]+ pixels"):
         ImageProcessor(resize=224, crop=224, pad_to_square=pad)(thread)

@@ -13,8 +13,8 @@ from torch import Tensor
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
 from emma_eval.types import Request
-from tests.models.test_layouts import PROMPT, QUESTION, Picture
-from tests.models.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, Tiny, picture
+from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
+from tests.models.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, Tiny, make_image
 
 pytest.importorskip("open_clip")
 
@@ -90,7 +90,7 @@ def write(tiny: Tiny, root: Path, tower: str = f"open_clip:{ARCHITECTURE}/tiny-o
 def test_features_and_answers_are_those_of_transformers_towers(tmp_path: Path) -> None:
     theirs = load_model(str(EMMA.write(tmp_path / "transformers")), device="cpu")
     ours = load_model(str(write(EMMA, tmp_path / "open_clip")), device="cpu")
-    request = Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), 8)
+    request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), 8)
     pixels, other = (model.processor(request.images[0].open()) for model in (ours, theirs))
     assert (pixels == other).all()
     pixels, ids = torch.from_numpy(pixels)[None], torch.tensor([ours.read(request).instruction_ids])

@@ -17,8 +17,8 @@ from emma_eval.models import load_model
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
 from tests.models.asking import read
-from tests.models.test_layouts import PROMPT, QUESTION, Picture
-from tests.models.tiny_checkpoint import EMMA, picture
+from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
+from tests.models.tiny_checkpoint import EMMA, make_image
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def model(folder: Path) -> Emma:
 
 
 def mixed_requests(count: int = 40) -> list[Request]:
-    """Requests of every kind, pictures and instructions recurring."""
+    """Requests of every kind, images and instructions recurring."""
     chance = random.Random(0)
     asked = []
     for number in range(count):
-        shown = [Picture(picture(20 + 10 * (n % 4), 40, seed=n)) for n in chance.choices(range(5), k=number % 3)]
+        shown = [LoadedImage(make_image(20 + 10 * (n % 4), 40, seed=n)) for n in chance.choices(range(5), k=number % 3)]
         question = " ".join(chance.choices(["what", "is", "left", "of", "the", "red", "ball"], k=chance.randint(1, 30)))
         prompt = "A chat. USER: " + "<image>\n" * len(shown) + question + " ASSISTANT:"
         asked.append(Request(str(number), 0, prompt, question[:20], tuple(shown), chance.randint(1, 12)))
@@ -62,7 +62,7 @@ def test_logits_hardly_depend_on_companions(model: Emma) -> None:
 
 def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
     limits = [5, 1, 9, 2]
-    batch = [Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), limit) for limit in limits]
+    batch = [Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), limit) for limit in limits]
     answers = [generation.token_ids for generation in model.ask(batch)]
     assert [len(ids) for ids in answers] == limits
     assert all(ids == answers[2][: len(ids)] for ids in answers)
@@ -71,7 +71,7 @@ def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
 @pytest.mark.parametrize("where", ["config.json", "generation_config.json"])
 def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
-    request = Request("1", 0, PROMPT, QUESTION, (Picture(picture()),), 9)
+    request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), 9)
     longer = replace(request, prompt="A longer prompt. " + PROMPT)
     before = load_model(str(folder), device="cpu")
     free, other = (one.token_ids for one in before.ask([request, longer]))
@@ -84,13 +84,13 @@ def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) ->
     assert companion.token_ids == (other[: other.index(end) + 1] if end in other else other)
 
 
-def test_recurring_pictures_and_instructions_are_encoded_once(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recurring_images_and_instructions_are_encoded_once(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, list[int]] = {"vision": [], "text": []}
     for name, rows in seen.items():
         stage = getattr(model.towers, f"{name}_features")
         watched = lambda inputs, stage=stage, rows=rows: rows.append(len(inputs)) or stage(inputs)  # noqa: E731
         monkeypatch.setattr(model.towers, f"{name}_features", watched)
-    same, different = Picture(picture(seed=1)), Picture(picture(seed=2))
+    same, different = LoadedImage(make_image(seed=1)), LoadedImage(make_image(seed=2))
     asked = [
         Request(str(n), 0, PROMPT, instruction, (shown,), 2)
         for n, (shown, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
@@ -99,18 +99,18 @@ def test_recurring_pictures_and_instructions_are_encoded_once(model: Emma, monke
     assert seen == {"vision": [2], "text": [2]}
 
 
-@pytest.mark.parametrize(("markers", "pictures"), [(0, 1), (1, 0), (2, 1)])
-def test_a_picture_without_marker_is_not_silently_dropped(model: Emma, markers: int, pictures: int) -> None:
-    request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (Picture(picture()),) * pictures)
-    with pytest.raises(SampleError, match=f"{markers} image markers for {pictures} pictures"):
+@pytest.mark.parametrize(("markers", "images"), [(0, 1), (1, 0), (2, 1)])
+def test_a_image_without_marker_is_not_silently_dropped(model: Emma, markers: int, images: int) -> None:
+    request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (LoadedImage(make_image()),) * images)
+    with pytest.raises(SampleError, match=f"{markers} image markers for {images} images"):
         model.ask([request])
 
 
-def test_a_picture_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma, tmp_path: Path) -> None:
+def test_a_image_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma, tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
-    picture(300, 300).save(path)
+    make_image(300, 300).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
-    request = Request("1", 0, PROMPT, QUESTION, (Picture(Image.open(path), label=str(path)),))
+    request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(Image.open(path), label=str(path)),))
     with pytest.raises(SampleError, match=r"cut\.jpg"):
         model.ask([request])
 

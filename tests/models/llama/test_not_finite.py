@@ -17,8 +17,8 @@ from emma_eval.models import load_model
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.generation import likeliest
 from emma_eval.types import Request, Response
-from tests.models.test_layouts import PROMPT, Picture, request
-from tests.models.tiny_checkpoint import EMMA, picture
+from tests.models.test_layouts import PROMPT, LoadedImage, request
+from tests.models.tiny_checkpoint import EMMA, make_image
 
 NAN, INF = float("nan"), float("inf")
 
@@ -47,8 +47,8 @@ def altered(root: Path, change: Callable[[dict[str, Tensor]], None], dtype: str 
 
 
 def asked(count: int = 3) -> list[Request]:
-    """Questions about one picture, which are read as one row."""
-    shown = Picture(picture())
+    """Questions about one image, which are read as one row."""
+    shown = LoadedImage(make_image())
     return [Request(str(n), 0, PROMPT.replace("left", f"left {n}"), "left", (shown,), 4) for n in range(count)]
 
 
@@ -77,10 +77,10 @@ def test_every_sample_fails_with_the_reason(change: Callable[[dict[str, Tensor]]
         assert "logits are not finite" in (response.error or "")
         assert "weights are broken" in (response.error or "")
     with pytest.raises(SampleError, match="logits are not finite"):
-        model.ask([request(PROMPT, picture())])
+        model.ask([request(PROMPT, make_image())])
 
 
-def test_text_alone_is_answered_where_only_pictures_break(tmp_path: Path) -> None:
+def test_text_alone_is_answered_where_only_images_break(tmp_path: Path) -> None:
     model = altered(tmp_path, nan_projector)
     spoken = Request("text", 0, "USER: hello ASSISTANT:", "", (), 3)
     fine, *broken = responses(model, [spoken, *asked()])
@@ -96,7 +96,7 @@ def test_an_overflow_of_float16_names_the_mend(dtype: str, fails: bool, tmp_path
         assert not fails or "--dtype bfloat16" in (response.error or "")
 
 
-def test_a_question_that_fails_does_not_take_along_those_about_the_same_picture(tmp_path: Path) -> None:
+def test_a_question_that_fails_does_not_take_along_those_about_the_same_image(tmp_path: Path) -> None:
     """They are read as one row, where a NaN spreads: each that failed is asked again alone."""
     model = altered(tmp_path, lambda tensors: None)
     questions = asked(3)

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from emma_eval.models.emma.batching import Prompt, as_rows, cut
 from emma_eval.models.llama.attention_mask import Layout
-from emma_eval.models.llama.prefix_trie import Branch, Item, Picture, Tree, common_start, weave, width
-from tests.models.test_layouts import Picture as Shown
-from tests.models.tiny_checkpoint import picture
+from emma_eval.models.llama.prefix_trie import Branch, ImageSpan, Item, Tree, common_start, weave, width
+from tests.models.test_layouts import LoadedImage as Shown
+from tests.models.tiny_checkpoint import make_image
 
-CAT, DOG = Shown(picture(seed=1)), Shown(picture(seed=2))
+CAT, DOG = Shown(make_image(seed=1)), Shown(make_image(seed=2))
 
 
-def seen(image: Shown, *instruction: int, rows: int = 3) -> Picture:
-    return Picture(image, instruction or None, rows)
+def seen(image: Shown, *instruction: int, rows: int = 3) -> ImageSpan:
+    return ImageSpan(image, instruction or None, rows)
 
 
 def prompt(*items: Item, limit: int = 1) -> Prompt:
@@ -47,11 +47,11 @@ def test_a_small_tree() -> None:
     ]
 
 
-def test_a_picture_takes_a_slot_for_each_of_its_rows() -> None:
+def test_a_image_takes_a_slot_for_each_of_its_rows() -> None:
     tree = weave([(5, seen(CAT), 8), (5, seen(CAT), 9)])
     assert tree.ids().tolist() == [5, 0, 0, 0, 8, 9]
     assert tree.positions().tolist() == [0, 1, 2, 3, 4, 4]
-    assert tree.pictures == [seen(CAT)]
+    assert tree.images == [seen(CAT)]
 
 
 def test_rows_of_a_batch_see_neither_padding_nor_a_beginning_that_is_not_theirs() -> None:
@@ -100,13 +100,13 @@ def id_of(item: Item) -> object:
         ([], ()),
     ],
 )
-def test_the_common_start_ends_before_the_first_picture_and_leaves_each_prompt_something(
+def test_the_common_start_ends_before_the_first_image_and_leaves_each_prompt_something(
     prompts: list[tuple[Item, ...]], shared: tuple[int, ...]
 ) -> None:
     assert common_start(prompts) == shared
 
 
-def test_prompts_on_the_same_picture_share_a_row_as_the_same_instruction_shapes_it() -> None:
+def test_prompts_on_the_same_image_share_a_row_as_the_same_instruction_shapes_it() -> None:
     prompts = [
         prompt(1, 2, seen(CAT, 7), 5),
         prompt(1, 2, seen(DOG, 7), 5),
@@ -123,7 +123,7 @@ def test_prompts_on_the_same_picture_share_a_row_as_the_same_instruction_shapes_
     assert rows[0].limits == (1, 4)
 
 
-def test_a_sequence_is_cut_at_the_models_length_within_a_picture_too() -> None:
+def test_a_sequence_is_cut_at_the_models_length_within_a_image_too() -> None:
     whole = (1, seen(CAT, rows=4), 2, 3)
     assert list(cut(whole, None)) == list(cut(whole, 7)) == list(whole)
     assert list(cut(whole, 6)) == [1, seen(CAT, rows=4), 2]

@@ -15,7 +15,7 @@ pytest.importorskip("triton")
 CHECK = """
 import torch
 from torch.nn.functional import silu
-from emma_eval.models.emma.kernels import quick_gelu, rotate_in_place, store, swiglu
+from emma_eval.models.ops.triton_kernels import quick_gelu, rotate_in_place, store, swiglu
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 torch.manual_seed(0)

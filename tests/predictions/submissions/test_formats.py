@@ -94,7 +94,7 @@ def test_vqav2_without_the_whole_splits_questions(vqav2, capsys, questions, mess
     assert message in capsys.readouterr().err
 
 
-def test_vizwiz_maps_pictures_to_answers(tmp_path):
+def test_vizwiz_maps_images_to_answers(tmp_path):
     rows = [{"image": f"VizWiz_test_{n:08d}.jpg", "question": "What?"} for n in range(2)]
     tiny.write_json(tmp_path / "vizwiz" / "test.json", rows)
     code, path = submit(tmp_path, "vizwiz_test", answers({row["image"]: "Coke" for row in rows}))

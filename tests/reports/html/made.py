@@ -15,7 +15,7 @@ from emma_eval.runs.runner import execute
 from emma_eval.types import Request, Response
 from tests.runs.tiny import Answering, FakeModel, settings
 
-PICTURES = 4  # questions that share one
+IMAGES = 4  # questions that share one
 CATEGORIES = ("verify", "query")
 
 # Each would set `attacked`, break the page or vanish, were it not shown as the text it is.
@@ -49,16 +49,16 @@ def write_gqa(
     question: Callable[[int], str] = question,
     category: Callable[[int], str] = category,
 ) -> None:
-    """`count` questions with a red picture for every PICTURES of them."""
-    pictures = root / "gqa" / "data" / "images"
-    pictures.mkdir(parents=True)
-    for number in range(0, count, PICTURES):
-        Image.new("RGB", (40, 30), "red").save(pictures / f"n{number // PICTURES}.jpg")
+    """`count` questions with a red image for every IMAGES of them."""
+    images = root / "gqa" / "data" / "images"
+    images.mkdir(parents=True)
+    for number in range(0, count, IMAGES):
+        Image.new("RGB", (40, 30), "red").save(images / f"n{number // IMAGES}.jpg")
     questions = {
         str(number): {
             "question": question(number),
             "answer": truth(number),
-            "imageId": f"n{number // PICTURES}",
+            "imageId": f"n{number // IMAGES}",
             "types": {"structural": category(number), "semantic": "attr", "detailed": "attr"},
             "semantic": [{"operation": "select", "argument": "", "dependencies": []}],
             "groups": {"global": None, "local": None},
@@ -80,9 +80,9 @@ class Scripted(Answering):
 
     def respond(self, request: Request) -> Response:
         text = self.answer(int(request.sample_id))
-        error = "the picture is <b>broken</b>" if text is None else None
+        error = "the image is <b>broken</b>" if text is None else None
         tokens = 0 if text is None else 1 + len(text) // 4
-        common = (request.sample_id, request.round_id, request.prompt, request.instruction)
+        common = (request.sample_id, request.pass_index, request.prompt, request.instruction)
         return Response(*common, text=text, tokens=tokens, seconds=0.01 * (1 + len(request.sample_id)), error=error)
 
 

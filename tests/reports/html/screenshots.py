@@ -1,4 +1,4 @@
-"""The README's pictures of the page: `python -m tests.reports.html.screenshots RUN_A RUN_B`."""
+"""The README's images of the page: `python -m tests.reports.html.screenshots RUN_A RUN_B`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VIEWS = {  # name: (scheme, section at the top, outcome chosen in the sample bro
 
 
 def take(browser: Any, page: Path, name: str) -> None:
-    """Save one picture, in few colours so that it stays small."""
+    """Save one image, in few colours so that it stays small."""
     scheme, section, outcome, width, height = VIEWS[name]
     set_width(browser, width, height, scale=1.5)
     prefer(browser, scheme)
@@ -38,8 +38,8 @@ def take(browser: Any, page: Path, name: str) -> None:
         section,
     )
     time.sleep(1)
-    picture = Image.open(BytesIO(browser.get_screenshot_as_png())).convert("RGB")
-    small = picture.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = Image.open(BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    small = image.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     small.save(DOCS / f"{name}.png", optimize=True)
 
 

@@ -113,8 +113,8 @@ def test_a_card_holds_all_of_its_sample(browser, page):
     browser.get(page.as_uri())
     card = find(browser, "article[data-sample='2']")
     until(lambda: card.find_elements("css selector", "img"))
-    picture = card.find_element("css selector", "img")
-    assert browser.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", picture) == [40, 30]
+    image = card.find_element("css selector", "img")
+    assert browser.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", image) == [40, 30]
     for text in (question(2), "red", "alpha", "✓ right", "beta", "green", "✗ wrong"):
         assert text in card.text
     card.find_element("css selector", "summary").click()
@@ -130,8 +130,8 @@ def test_a_failure_shows_its_reason(browser, page):
     browser.get(page.as_uri())
     card = find(browser, "article[data-sample='5']")
     assert "failed" in card.text
-    assert "the picture is <b>broken</b>" in card.text
-    assert "the picture is <b>broken</b>" in find(browser, "#failures").text
+    assert "the image is <b>broken</b>" in card.text
+    assert "the image is <b>broken</b>" in find(browser, "#failures").text
 
 
 def test_one_run_needs_no_choice_of_runs(browser, alone):
@@ -186,7 +186,7 @@ def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch
     browser.execute_script(search, "warm up")
     assert browser.execute_script(search, "place 19999?") < 500  # milliseconds
     card = find(browser, "article[data-sample='19999']")
-    until(lambda: "picture not at hand" in card.text)  # which its chunk, run from its own file, has told
+    until(lambda: "image not at hand" in card.text)  # which its chunk, run from its own file, has told
     card.find_element("css selector", "summary").click()
     until(lambda: card.find_elements("css selector", "pre"))
     assert question(19999) in card.find_element("css selector", "pre").text

@@ -20,7 +20,7 @@ def counts(table) -> dict[str, list[int]]:
 
 
 def test_yes_and_no_are_counted_whatever_their_case_and_other_questions_are_not():
-    samples = [Sample(str(n), "", answers=(truth,)) for n, truth in enumerate(("Yes", "Yes", "No", "No", "red"))]
+    samples = [Sample(str(n), "", references=(truth,)) for n, truth in enumerate(("Yes", "Yes", "No", "No", "red"))]
     (table,) = tables(
         samples,
         SampleScore("0", 1.0, "yes"),
@@ -37,14 +37,14 @@ def test_yes_and_no_are_counted_whatever_their_case_and_other_questions_are_not(
 
 
 def test_the_most_frequent_of_several_true_answers_counts():
-    samples = [Sample("0", "", answers=("no", "yes", "no")), Sample("1", "", answers=("yes",))]
+    samples = [Sample("0", "", references=("no", "yes", "no")), Sample("1", "", references=("yes",))]
     (table,) = tables(samples, SampleScore("0", 1.0, "no"), SampleScore("1", 1.0, "yes"))
     assert counts(table) == {"yes": [1, 0, 0, 0], "no": [0, 1, 0, 0]}
 
 
 def test_letters_are_counted_and_of_circular_passes_the_first():
     options = ("cat", "dog")
-    samples = [Sample(letter, "", answers=(letter,), options=options) for letter in "AB"]
+    samples = [Sample(letter, "", references=(letter,), options=options) for letter in "AB"]
     (once,) = tables(samples, SampleScore("A", 1.0, "A"), SampleScore("B", 0.0, "Z"))
     assert counts(once) == {"A": [1, 0, 0, 0], "B": [0, 0, 1, 0]}
     (circular,) = tables(samples, SampleScore("A", 0.0, "BB"), SampleScore("B", 1.0, "BA"))
@@ -52,7 +52,7 @@ def test_letters_are_counted_and_of_circular_passes_the_first():
 
 
 def test_there_is_no_table_without_truths_or_with_one_kind_of_them():
-    sample = Sample("0", "", answers=("yes",))
+    sample = Sample("0", "", references=("yes",))
     assert tables([sample], SampleScore("0", 1.0, "yes")) == []
     assert tables([replace(sample, answers=())], SampleScore("0", 1.0, "yes")) == []
     assert tables([], SampleScore("0", 1.0, "yes")) == []

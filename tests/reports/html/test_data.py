@@ -55,7 +55,7 @@ def test_samples_are_chosen_at_even_distances():
     ],
 )
 def test_the_truth_is_told_once(answers, options, words):
-    assert ShownSample("1", Sample("1", "", answers=answers, options=options), (), ()).truth == words
+    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).truth == words
 
 
 def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
@@ -83,7 +83,7 @@ def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, 
     assert 'id="chunk-0"' not in page.read_text(encoding="utf-8")
 
 
-def test_a_chunk_holds_shared_texts_and_pictures_once(runs, data):
+def test_a_chunk_holds_shared_texts_and_images_once(runs, data):
     from emma_eval.reports.html.run_loader import task_records
 
     read = read_runs(runs)
@@ -92,7 +92,7 @@ def test_a_chunk_holds_shared_texts_and_pictures_once(runs, data):
     browser.add(records[0].scores, records, benchmark_samples(read, "gqa", data).by_id)
     (chunk,) = browser.chunks()
     assert len(chunk["entries"]) == COUNT
-    assert len(chunk["pictures"]) == COUNT // 4
+    assert len(chunk["images"]) == COUNT // 4
     assert len(chunk["texts"]) == 2 * COUNT  # a prompt and an instruction each, the same for both runs
 
 
@@ -103,7 +103,7 @@ def test_data_that_are_not_the_runs_own_are_not_shown(runs, tmp_path):
     assert found.problem == "the data found are not those that the answers were scored by"
 
 
-def test_a_picture_that_cannot_be_opened_is_empty(tmp_path):
+def test_a_image_that_cannot_be_opened_is_empty(tmp_path):
     from emma_eval.images.sources import ImageFile
 
     assert thumbnail(ImageFile(tmp_path, "gone.jpg")) == ""

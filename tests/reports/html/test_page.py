@@ -141,8 +141,8 @@ def test_without_the_data_prompts_and_answers_are_still_there(browser, runs, tmp
     page = write_report(runs, tmp_path, data=None)
     browser.get(page.as_uri())
     assert (
-        "No questions, truths and pictures here: task gqa: data not found" in browser.find_element("id", "answers").text
+        "No questions, truths and images here: task gqa: data not found" in browser.find_element("id", "answers").text
     )
     card = browser.find_element("css selector", "article.sample")
     assert "What is shown at place 0?" in card.text
-    assert "no picture" in card.text
+    assert "no image" in card.text

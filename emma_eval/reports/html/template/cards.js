@@ -9,9 +9,9 @@ function element(tag, className, ...children) {
 function sampleCard(sample, runs) {
   const task = store.tasks[store.task[sample]];
   const category = task.categories[store.category[sample]];
-  const pictures = element("div", "pictures");
+  const images = element("div", "images");
   const card = element("article", "sample",
-    pictures,
+    images,
     element("div", "asked",
       element("p", "meta", [task.title, category, store.id[sample]].filter(Boolean).join(" · ")),
       element("p", "question", store.question[sample]),
@@ -20,7 +20,7 @@ function sampleCard(sample, runs) {
     element("div", "given", ...runs.map((run) => answer(sample, run))));
   card.dataset.sample = sample;
   card.setAttribute("aria-label", `${task.title}, sample ${store.id[sample]}`);
-  showPictures(sample, pictures);
+  showImages(sample, images);
   return card;
 }
 
@@ -44,20 +44,20 @@ function verdict(sample, run) {
   return credit ? element("span", "verdict right", "✓ right") : element("span", "verdict wrong", "✗ wrong");
 }
 
-async function showPictures(sample, place) {
+async function showImages(sample, place) {
   try {
-    const { pictures } = await details(sample);
-    place.replaceChildren(...pictures.map((data, number) => picture(data, sample, number)));
-    if (!pictures.length) place.append(element("span", "no-picture", "no picture"));
+    const { images } = await details(sample);
+    place.replaceChildren(...images.map((data, number) => image(data, sample, number)));
+    if (!images.length) place.append(element("span", "no-image", "no image"));
   } catch (error) {
-    place.replaceChildren(element("span", "no-picture", error.message));
+    place.replaceChildren(element("span", "no-image", error.message));
   }
 }
 
-function picture(data, sample, number) {
-  if (!data) return element("span", "no-picture", "picture not at hand");
+function image(data, sample, number) {
+  if (!data) return element("span", "no-image", "image not at hand");
   const image = document.createElement("img");
-  image.alt = `Picture ${number + 1} of sample ${store.id[sample]}`;
+  image.alt = `Image ${number + 1} of sample ${store.id[sample]}`;
   image.src = `data:image/jpeg;base64,${data}`;
   return image;
 }

@@ -1,4 +1,4 @@
-// The samples: an index of columns that is always at hand, and chunks (prompts, pictures) fetched when they are looked at.
+// The samples: an index of columns that is always at hand, and chunks (prompts, images) fetched when they are looked at.
 const ANSWERED = 0, NOT_ASKED = 3;
 const STATUS_WORDS = ["answered", "failed", "missing", "not asked"];
 const RIGHT = 0.5;  // credit from which an answer counts as right
@@ -33,12 +33,12 @@ function loadBeside(number) {
   });
 }
 
-// A sample's prompts and pictures: {pictures: [base64], passes: per run [{prompt, instruction, text, ...}]}.
+// A sample's prompts and images: {images: [base64], passes: per run [{prompt, instruction, text, ...}]}.
 async function details(sample) {
   const chunk = await loadChunk(Math.floor(sample / store.chunk));
   const entry = chunk.entries[sample % store.chunk];
   return {
-    pictures: entry.pictures.map((place) => chunk.pictures[place]),
+    images: entry.images.map((place) => chunk.images[place]),
     passes: entry.passes.map((passes) => passes.map(([prompt, instruction, text, error, tokens, seconds]) => ({
       prompt: chunk.texts[prompt], instruction: chunk.texts[instruction], text, error, tokens, seconds,
     }))),

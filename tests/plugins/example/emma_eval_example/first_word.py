@@ -17,7 +17,7 @@ def first_word(samples: Sequence[Sample], answers: Answers, *, case: Literal["ke
     for sample in samples:
         answer = answers.get((sample.id, 0))
         word = (answer.text.split() or [""])[0] if answer else ""
-        same = word == sample.answers[0] if case == "kept" else word.lower() == sample.answers[0].lower()
+        same = word == sample.references[0] if case == "kept" else word.lower() == sample.references[0].lower()
         scored.append(SampleScore(sample.id, float(same), word, "answered" if answer else "missing"))
-    accuracy = 100 * sum(one.value for one in scored) / len(scored)
+    accuracy = 100 * sum(one.score for one in scored) / len(scored)
     return Scores((Metric("accuracy", accuracy, len(scored), "percent"),), tuple(scored))

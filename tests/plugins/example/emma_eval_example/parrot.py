@@ -38,7 +38,7 @@ class Bird:
     def rows(self, prompts: Sequence[Words], prefix: tuple[int, ...] = ()) -> list[Words]:
         return [Words(prompt.tokens, (number,)) for number, prompt in enumerate(prompts)]
 
-    def generate(self, rows: Sequence[Words], pictures: Mapping[ImageSource, Any]) -> list[list[Generation]]:
+    def generate(self, rows: Sequence[Words], images: Mapping[ImageSource, Any]) -> list[list[Generation]]:
         return [[Generation(self.says, (1,))] for _ in rows]
 
 

@@ -1,4 +1,4 @@
-"""A reader: a line a question, `picture | question | answer`."""
+"""A reader: a line a question, `image | question | answer`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _read_files(files: Files) -> list[Sample]:
 
     def sample(numbered: tuple[int, str]) -> Sample:
         number, line = numbered
-        picture, question, answer = (cell.strip() for cell in line.split("|"))
-        return Sample(str(number), question, (ImageFile(folder, inside(picture)),), (answer,))
+        image, question, answer = (cell.strip() for cell in line.split("|"))
+        return Sample(str(number), question, (ImageFile(folder, inside(image)),), (answer,))
 
     lines = read_text(files["quiz"]).splitlines()
     return rows_to_samples(files["quiz"], enumerate(lines), sample, first=1)
