@@ -61,7 +61,9 @@ for _ in range(repeats):
     given = list(answer(model, requests, size))
     best = min(best, time.perf_counter() - start)
 responses = [one[1] if isinstance(one, tuple) else one for one in given]
-texts = sorted([one.sample_id, getattr(one, "round_id", getattr(one, "pass_index", 0)), one.prompt, one.text] for one in responses)
+def pass_of(one):
+    return one.pass_index if hasattr(one, "pass_index") else one.round_id
+texts = sorted([one.sample_id, pass_of(one), one.prompt, one.text] for one in responses)
 print(json.dumps({"seconds": best, "texts": texts}))
 """
 

@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.inference import answer
 from emma_eval.models import load_model
+from emma_eval.models.base import Model
 from emma_eval.runs.plan import TaskPlan, plan_task, with_requests
 from emma_eval.runs.settings import RunSettings, model_name
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.index import expand_tasks
-from emma_eval.types import Answer, Key, Model, Response
+from emma_eval.types import Answer, Key, Response
 
 DTYPES = "float32,bfloat16,float16"
 MOST_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}  # of all answers; half precision: on a GPU

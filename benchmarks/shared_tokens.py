@@ -89,15 +89,15 @@ def count(benchmark: str, model: Emma, samples: Sequence[Sample], questions: str
     computed = padding = 0
     for batch in planner:
         assert not isinstance(batch, Failure), batch.reason
-        tokens = sum(lot.row.tokens for lot in batch)
+        tokens = sum(lot.row.num_tokens for lot in batch)
         computed, padding = computed + tokens, padding + padded(batch) - tokens
-    prompts = [model.read(request) for request in requests]
+    prompts = [model.tokenize(request) for request in requests]
     return Count(
         benchmark=benchmark,
         model="LLaVA-1.5" if model.alignment is None else "EMMA",
         questions=questions,
         requests=len(requests),
-        asked=sum(prompt.tokens for prompt in prompts),
+        asked=sum(prompt.num_tokens for prompt in prompts),
         computed=computed + len(planner.prefix or ()),
         ideal=distinct([prompt.items for prompt in prompts]),
         padding=padding,

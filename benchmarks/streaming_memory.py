@@ -32,7 +32,8 @@ from benchmarks.recording import RESULTS, facts, print_table, write
 from emma_eval.images.sources import ImageFile
 from emma_eval.inference import answer
 from emma_eval.inference.stats import Usage
-from emma_eval.models.emma.batching import Row
+from emma_eval.models.base import Model
+from emma_eval.models.emma.batching import TrieRow
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.memory import MOST_TOKENS
 from emma_eval.prompts.building import render_prompt
@@ -41,12 +42,12 @@ from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import execute
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import Generation, Model, Request, Response
+from emma_eval.types import Generation, Request, Response
 from emma_eval.utils.environment import peak_host_memory
 
 BAR = 2e9  # bytes beside the model
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
-A_IMAGE = 5  # questions, as in score_vqav2's files
+QUESTIONS_PER_IMAGE = 5  # questions, as in score_vqav2's files
 FILES = 50  # JPEGs; every image is a link to one of them
 SIZE = 160, 120
 
@@ -54,12 +55,12 @@ SIZE = 160, 120
 class Yes(Emma):
     """EMMA up to its weights, at full size: reads prompts, sees images and plans batches, then says "yes"."""
 
-    batch_tokens = MOST_TOKENS
+    max_batch_tokens = MOST_TOKENS
 
-    def generate(self, rows: Sequence[Row], images: Mapping[Any, Any]) -> list[list[Generation]]:
+    def generate(self, rows: Sequence[TrieRow], images: Mapping[Any, Any]) -> list[list[Generation]]:
         """Say so."""
         assert all(image.image in images for row in rows for image in row.tree.images)
-        return [[Generation("yes", (0,)) for _ in row.members] for row in rows]
+        return [[Generation("yes", (0,)) for _ in row.indices] for row in rows]
 
 
 @dataclass
@@ -140,7 +141,7 @@ def prepare(folder: Path, questions: int) -> None:
     score_vqav2.generate(folder, questions)
     (folder / "val2014").mkdir()
     originals = vqa_load.photographs(folder, FILES, SIZE)
-    for number in range(-(-questions // A_IMAGE)):
+    for number in range(-(-questions // QUESTIONS_PER_IMAGE)):
         os.link(originals[number % FILES].path, _image(folder, number).path)
 
 
@@ -151,7 +152,7 @@ def _image(folder: Path, number: int) -> ImageFile:
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
     prompt = render_prompt(question, vqa_load.SUFFIX, has_image=True)
-    return Request(str(number), 0, prompt, question, (_image(folder, number // A_IMAGE),))
+    return Request(str(number), 0, prompt, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 
 def _alone(work: Callable[[], Any]) -> Any:

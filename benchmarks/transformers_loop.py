@@ -50,7 +50,7 @@ def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) 
 
 def spliced(model: Emma, request: Request) -> Tensor:
     """The request as the language model reads it: (1, L, D), images where their markers are."""
-    prompt, embed = model.read(request), model.llama.embed
+    prompt, embed = model.tokenize(request), model.llama.embed
     images = iter(request.images)
     pieces: list[Tensor] = []
     for is_image, run in groupby(prompt.input_ids, IMAGE_ID.__eq__):

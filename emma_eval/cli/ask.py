@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
         max_new_tokens=args.max_new_tokens,
     )
     try:
-        prompt = model.read(request)
+        prompt = model.tokenize(request)
         (generation,) = model.ask([request])
     except SampleError as error:
         raise UserError(str(error)) from error
     cut_off = f"; the answer was cut off at {args.max_new_tokens} tokens" * (generation.finish_reason == "length")
-    cut = "; the prompt was cut: it is longer than the model reads" * prompt.cut
+    cut = "; the prompt was cut: it is longer than the model reads" * prompt.truncated
     print(f"{args.model}: {model.built}{cut_off}{cut}", file=sys.stderr)
     facts = {
         "input_ids": prompt.input_ids,

@@ -17,7 +17,8 @@ from emma_eval.errors import SampleError
 from emma_eval.inference.prefetch import ahead, threads
 from emma_eval.inference.scheduler import Batch, Budget, Failure, Job, Lot, Planner, halves, padded, weave
 from emma_eval.inference.stats import Usage
-from emma_eval.types import Generation, ImageSource, Model, Request, Response
+from emma_eval.models.base import Model
+from emma_eval.types import Generation, ImageSource, Request, Response
 from emma_eval.utils.cpu import usable_cpus
 
 BATCHES_AHEAD = 3
@@ -40,7 +41,7 @@ def answer(
     equal share of its batch's generation. `sharing`: whether prompts that begin alike are read together.
     """
     usage = usage if usage is not None else Usage()
-    budget = Budget(model.batch_tokens, None if batch_size == "auto" else batch_size)
+    budget = Budget(model.max_batch_tokens, None if batch_size == "auto" else batch_size)
     with threads(min(MOST_LOOKERS, usable_cpus())) as lookers, threads(1) as planner:
         plan = Planner(model, requests, budget, sharing)
         before: Looked = {}
@@ -68,7 +69,7 @@ def _looked_at(model: Model, plan: Planner, pool: Executor) -> Iterator[tuple[Ba
             yield step, {}
             continue
         images = dict.fromkeys(image for lot in step for image in lot.images)
-        before = {image: before.get(image) or pool.submit(model.look, image) for image in images}
+        before = {image: before.get(image) or pool.submit(model.preprocess_image, image) for image in images}
         yield step, before
 
 
@@ -144,9 +145,9 @@ def _split(model: Model, batch: Batch) -> list[Batch]:
 
 def _count(usage: Usage, batch: Batch, generations: Iterable[Sequence[Generation]]) -> None:
     usage.batches += 1
-    usage.prompt_tokens += sum(job.prompt.tokens for lot in batch for job in lot.jobs)
-    usage.computed_tokens += sum(lot.row.tokens for lot in batch)
-    usage.padding_tokens += padded(batch) - sum(lot.row.tokens for lot in batch)
+    usage.prompt_tokens += sum(job.prompt.num_tokens for lot in batch for job in lot.jobs)
+    usage.computed_tokens += sum(lot.row.num_tokens for lot in batch)
+    usage.padding_tokens += padded(batch) - sum(lot.row.num_tokens for lot in batch)
     usage.new_tokens += sum(len(one.token_ids) for row in generations for one in row)
 
 
@@ -175,7 +176,7 @@ def _responses(
 
 
 def _response(job: Job, generation: Generation, seconds: float) -> Response:
-    cut: bool | None = getattr(job.prompt, "cut", None)  # models of other packages need not say
+    cut: bool | None = getattr(job.prompt, "truncated", None)  # models of other packages need not say
     if generation.finish_reason == "error":
         return replace(_failure(job.request, seconds, generation.error or "the model failed"), prompt_cut=cut)
     return Response(

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from emma_eval.errors import SampleError
-from emma_eval.types import ImageSource, Model, Prompt, Request, Row
+from emma_eval.models.base import Model, PackedRow, TokenizedRequest
+from emma_eval.types import ImageSource, Request
 
 ROWS_AT_A_TIME = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
 LONGEST_ROW = 4096  # tokens that many requests share: what each may see of the others grows with the square
@@ -24,7 +25,7 @@ class Job:
 
     number: int  # its place among all requests
     request: Request
-    prompt: Prompt
+    prompt: TokenizedRequest
     seconds: float  # spent tokenising it
 
 
@@ -32,7 +33,7 @@ class Job:
 class Lot:
     """A row of a batch, with the jobs that it answers."""
 
-    row: Row
+    row: PackedRow
     jobs: tuple[Job, ...]
 
     @property
@@ -80,7 +81,7 @@ class Budget:
 
 def padded(batch: Sequence[Lot]) -> int:
     """Tokens of a batch when every row is as long as the longest."""
-    return len(batch) * max(lot.row.tokens for lot in batch)
+    return len(batch) * max(lot.row.num_tokens for lot in batch)
 
 
 @dataclass
@@ -104,9 +105,9 @@ class Planner:
                 groups.append([one for one in read if isinstance(one, Job)])
             if self.prefix is None:
                 prompts = [job.prompt for jobs in groups for job in jobs]
-                self.prefix = self.model.common_start(prompts) if self.sharing else ()
+                self.prefix = self.model.shared_prefix(prompts) if self.sharing else ()
             lots = [sorted(self._lots(jobs), key=_tokens, reverse=True) for jobs in groups if jobs]
-            lots.sort(key=lambda of_one_image: of_one_image[0].row.tokens, reverse=True)
+            lots.sort(key=lambda of_one_image: of_one_image[0].row.num_tokens, reverse=True)
             waiting += [lot for of_one_image in lots for lot in of_one_image]
             while (count := self.budget.take(waiting)) < len(waiting):
                 yield tuple(waiting[:count])
@@ -138,7 +139,7 @@ class Planner:
     def _read(self, number: int) -> Job | Failure:
         request, start = self.requests[number], time.perf_counter()
         try:
-            prompt = self.model.read(request)
+            prompt = self.model.tokenize(request)
         except SampleError as error:
             return Failure(number, request, str(error), time.perf_counter() - start)
         return Job(number, request, prompt, time.perf_counter() - start)
@@ -157,8 +158,8 @@ class Planner:
 
 def weave(model: Model, jobs: Sequence[Job], prefix: Sequence[int]) -> list[Lot]:
     """The rows of jobs."""
-    rows = model.rows([job.prompt for job in jobs], tuple(prefix))
-    return [Lot(row, tuple(jobs[member] for member in row.members)) for row in rows]
+    rows = model.collate([job.prompt for job in jobs], tuple(prefix))
+    return [Lot(row, tuple(jobs[member] for member in row.indices)) for row in rows]
 
 
 def halves(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
@@ -168,8 +169,8 @@ def halves(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
 
 
 def _tokens(lot: Lot) -> int:
-    return lot.row.tokens
+    return lot.row.num_tokens
 
 
 def _slots(lot: Lot) -> int:
-    return len(lot.row.prefix) + lot.row.tokens
+    return len(lot.row.prefix) + lot.row.num_tokens

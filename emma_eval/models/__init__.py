@@ -18,8 +18,8 @@ from emma_eval.registry import imported, known
 from emma_eval.utils.cpu import keep_freed_memory, keep_threads_calm, usable_cpus
 
 if TYPE_CHECKING:
+    from emma_eval.models.base import Model
     from emma_eval.models.emma.model import Emma
-    from emma_eval.types import Model
 
 __all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
 

@@ -13,7 +13,7 @@ from emma_eval.utils.files import sha256_of_file
 
 if TYPE_CHECKING:
     from emma_eval.models import ModelPlugin
-    from emma_eval.types import Model
+    from emma_eval.models.base import Model
 
 
 @dataclass(frozen=True, slots=True)

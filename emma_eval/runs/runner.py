@@ -15,6 +15,7 @@ from typing import Literal
 
 from emma_eval import inference
 from emma_eval.inference.stats import Usage
+from emma_eval.models.base import Model
 from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
@@ -27,7 +28,7 @@ from emma_eval.runs.progress import Progress
 from emma_eval.runs.scoring import Responses, score_task
 from emma_eval.runs.session import RunSession
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import Model, Request, Response
+from emma_eval.types import Request, Response
 from emma_eval.utils.files import make_folder, write_atomic
 from emma_eval.utils.records import json_text
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emma_eval.inference.stats import Usage
+from emma_eval.models.base import Model
 from emma_eval.results.manifest import (
     Manifest,
     Outcome,
@@ -24,7 +25,6 @@ from emma_eval.runs.model_source import ModelSource, loaded_facts
 from emma_eval.runs.plan import TaskPlan, with_requests
 from emma_eval.runs.progress import Progress
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import Model
 from emma_eval.utils import environment
 
 

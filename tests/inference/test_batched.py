@@ -22,7 +22,7 @@ class Asked:
     image: str
 
     @property
-    def tokens(self) -> int:
+    def num_tokens(self) -> int:
         return len(self.text)
 
 
@@ -30,13 +30,13 @@ class Asked:
 class OneImage:
     """A row: prompts on the same image."""
 
-    members: tuple[int, ...]
+    indices: tuple[int, ...]
     prompts: tuple[Asked, ...]
     prefix: tuple[int, ...] = ()
 
     @property
-    def tokens(self) -> int:
-        return sum(prompt.tokens for prompt in self.prompts)
+    def num_tokens(self) -> int:
+        return sum(prompt.num_tokens for prompt in self.prompts)
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,26 @@ class Echo:
 
     room: int = 1000
     template: str = "vicuna_v1"
-    batch_tokens: int = 1000
+    max_batch_tokens: int = 1000
     batches: list[list[str]] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
     huge: str = "no prompt is this one"
 
-    def read(self, request: Request) -> Asked:
+    def tokenize(self, request: Request) -> Asked:
         if "nonsense" in request.prompt:
             raise SampleError("nonsense")
         return Asked(request.prompt, request.images[0].label if request.images else request.sample_id)
 
-    def look(self, image: Any) -> str:
+    def preprocess_image(self, image: Any) -> str:
         self.looked.append(image.label)
         if image.label == "broken":
             raise SampleError("broken: unreadable image")
         return f"pixels of {image.label}"
 
-    def common_start(self, prompts: Sequence[Any]) -> tuple[int, ...]:
+    def shared_prefix(self, prompts: Sequence[Any]) -> tuple[int, ...]:
         return ()
 
-    def rows(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> list[OneImage]:
+    def collate(self, prompts: Sequence[Any], prefix: tuple[int, ...] = ()) -> list[OneImage]:
         images = dict.fromkeys(prompt.image for prompt in prompts)
         members = [tuple(i for i, prompt in enumerate(prompts) if prompt.image == image) for image in images]
         return [OneImage(chosen, tuple(prompts[i] for i in chosen)) for chosen in members]
@@ -122,13 +122,13 @@ def test_batches_hold_requests_of_similar_length_the_longest_first() -> None:
 
 
 def test_a_batch_holds_no_more_tokens_than_it_may_padding_included() -> None:
-    model = Echo(batch_tokens=10)
+    model = Echo(max_batch_tokens=10)
     responses(model, requests("aaaa", "b", "ccc", "dd", "eeeee", "f" * 30))
     assert model.batches == [["f" * 30], ["eeeee", "aaaa"], ["ccc", "dd", "b"]]
 
 
 def test_requests_about_one_image_are_read_together_and_it_is_opened_once() -> None:
-    model = Echo(batch_tokens=8)
+    model = Echo(max_batch_tokens=8)
     asked = [*about("cat", "aa", "b"), *about("dog", "cccc"), *about("cat", "dd", "eee")]
     responses(model, asked)
     assert model.batches == [["aa", "b", "dd", "eee"], ["cccc"]]
@@ -136,7 +136,7 @@ def test_requests_about_one_image_are_read_together_and_it_is_opened_once() -> N
 
 
 def test_without_sharing_each_request_has_a_row_of_its_own() -> None:
-    model, usage = Echo(batch_tokens=4), Usage()
+    model, usage = Echo(max_batch_tokens=4), Usage()
     asked = about("cat", "aa", "b", "dd", "ee")
     list(answer(model, asked, "auto", usage, sharing=False))
     assert model.batches == [["aa", "dd"], ["ee", "b"]]
@@ -144,7 +144,7 @@ def test_without_sharing_each_request_has_a_row_of_its_own() -> None:
 
 
 def test_a_image_with_more_questions_than_fit_is_read_in_parts() -> None:
-    model = Echo(batch_tokens=6)
+    model = Echo(max_batch_tokens=6)
     assert len(responses(model, about("cat", *("abcdefghijklmnop")))) == 16
     assert all(len(batch) <= 6 for batch in model.batches)
 
@@ -207,14 +207,14 @@ def test_a_bug_in_the_model_is_not_swallowed() -> None:
 
 def test_leaving_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    answers = answer(Echo(batch_tokens=3), requests(*"abcdefghijklmnop"))
+    answers = answer(Echo(max_batch_tokens=3), requests(*"abcdefghijklmnop"))
     next(answers)
     answers.close()
     assert threading.active_count() == before
 
 
 def test_only_a_few_images_are_held_ahead() -> None:
-    model = Echo(batch_tokens=1)
+    model = Echo(max_batch_tokens=1)
     answers = answer(model, [one for n in range(200) for one in about(f"image {n}", f"{n}")])
     next(answers)
     assert len(model.looked) < 20

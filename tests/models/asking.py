@@ -13,6 +13,6 @@ from emma_eval.types import Request
 
 def read(model: Emma, requests: Sequence[Request]) -> tuple[Tensor, State]:
     """The logits of each request's first new token, (P, V), every request in a row of its own."""
-    prompts = [model.read(request) for request in requests]
-    images = {image: model.look(image) for prompt in prompts for image in prompt.images}
-    return model.prefill([row for prompt in prompts for row in model.rows([prompt])], images)
+    prompts = [model.tokenize(request) for request in requests]
+    images = {image: model.preprocess_image(image) for prompt in prompts for image in prompt.images}
+    return model.prefill([row for prompt in prompts for row in model.collate([prompt])], images)

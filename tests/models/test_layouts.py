@@ -88,7 +88,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
     asked = request(PROMPT, image)
 
     pixels = truth.pixels(image)
-    levels = {asked.images[0]: model.look(asked.images[0])}
+    levels = {asked.images[0]: model.preprocess_image(asked.images[0])}
     ours = model.normalise(torch.from_numpy(levels[asked.images[0]])[None])
     torch.testing.assert_close(ours, pixels, rtol=0, atol=1e-6)
     vision = truth.vision(pixels)
@@ -99,8 +99,8 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
         torch.testing.assert_close(model.text_features(ids)[0], text, rtol=0, atol=2e-5)
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
-    prompt = model.read(asked)
-    (seen,) = model.image_embeddings(model.rows([prompt])[0].tree.image_lists, levels).values()
+    prompt = model.tokenize(asked)
+    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.image_lists, levels).values()
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
@@ -132,7 +132,7 @@ def test_several_images_and_none(tmp_path: Path) -> None:
     text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
     for one, images, generated in zip(batch, image_lists, model.ask(batch), strict=True):
         rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
-        answer, _ = truth.answer(list(model.read(one).input_ids), rows, steps=8)
+        answer, _ = truth.answer(list(model.tokenize(one).input_ids), rows, steps=8)
         assert list(generated.token_ids) == answer
 
 

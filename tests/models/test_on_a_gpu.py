@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import random_model
 from emma_eval.models.emma import loading
-from emma_eval.models.emma.batching import Row
+from emma_eval.models.emma.batching import TrieRow
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama import cuda_graphs as captured
 from emma_eval.models.llama.memory import tokens_that_fit
@@ -33,17 +33,17 @@ def requests(images: int, questions: int) -> list[Request]:
     ]
 
 
-def rows_of(model: Emma, asked: Sequence[Request]) -> list[Row]:
+def rows_of(model: Emma, asked: Sequence[Request]) -> list[TrieRow]:
     """Requests as the rows of a batch, behind what they all begin with."""
-    prompts = [model.read(request) for request in asked]
-    return model.rows(prompts, model.common_start(prompts))
+    prompts = [model.tokenize(request) for request in asked]
+    return model.collate(prompts, model.shared_prefix(prompts))
 
 
-def answer(model: Emma, rows: Sequence[Row]) -> None:
+def answer(model: Emma, rows: Sequence[TrieRow]) -> None:
     """Answer a batch; the images are black."""
     black = np.zeros((3, model.processor.crop, model.processor.crop), np.uint8)
     answers = model.generate(rows, {shown.image: black for row in rows for shown in row.tree.images})
-    assert [len(of_row) for of_row in answers] == [len(row.members) for row in rows]
+    assert [len(of_row) for of_row in answers] == [len(row.indices) for row in rows]
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["emma", "llava"])
@@ -86,7 +86,7 @@ def test_a_batch_within_its_budget_fits_beside_the_full_size_model(monkeypatch: 
         weights, budget = memory.taken, tokens_that_fit(model.llama)
         assert weights == pytest.approx(14.3 * GB, rel=0.01)
         rows = rows_of(model, requests(120, 1))
-        fitting = rows[: budget // max(len(row.prefix) + row.tokens for row in rows)]
+        fitting = rows[: budget // max(len(row.prefix) + row.num_tokens for row in rows)]
         answer(model, fitting)
     assert 0 < len(fitting) < len(rows)
     assert memory.most - weights < free * GB

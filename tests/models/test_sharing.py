@@ -63,13 +63,13 @@ def test_answers_are_the_same_and_fewer_tokens_are_computed(model: Emma) -> None
 @torch.inference_mode()
 def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None:
     requests = questions()
-    prompts = [model.read(request) for request in requests]
-    pixels = {image: model.look(image) for request in requests for image in request.images}
-    prefix = model.common_start(prompts)
+    prompts = [model.tokenize(request) for request in requests]
+    pixels = {image: model.preprocess_image(image) for request in requests for image in request.images}
+    prefix = model.shared_prefix(prompts)
     assert len(prefix) > 5
-    rows = model.rows(prompts, prefix)
+    rows = model.collate(prompts, prefix)
     logits, _ = model.prefill(rows, pixels)
-    for member, ours in zip([m for row in rows for m in row.members], logits, strict=True):
+    for member, ours in zip([m for row in rows for m in row.indices], logits, strict=True):
         alone, _ = read(model, [requests[member]])
         torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
 
@@ -78,9 +78,9 @@ def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None
 def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
     odd = Request("odd", 0, "No system text here. <image> what?", "what", (LoadedImage(make_image(seed=9)),), 3)
     requests = [*questions()[:3], odd]
-    prompts = [model.read(request) for request in requests]
-    pixels = {image: model.look(image) for request in requests for image in request.images}
-    rows = model.rows(prompts, model.common_start(prompts[:3]))
+    prompts = [model.tokenize(request) for request in requests]
+    pixels = {image: model.preprocess_image(image) for request in requests for image in request.images}
+    rows = model.collate(prompts, model.shared_prefix(prompts[:3]))
     logits, _ = model.prefill(rows, pixels)
     torch.testing.assert_close(logits[-1], read(model, [odd])[0][0], rtol=0, atol=3e-5)
 

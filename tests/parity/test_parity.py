@@ -82,7 +82,7 @@ def model_of(index: Path, dtype: str = "float32") -> Emma:
 @cache
 def prompt_of(case_index: Path, case_id: str) -> Prompt:
     facts = next(facts for facts in json.loads(case_index.read_text())["cases"] if facts["id"] == case_id)
-    return model_of(case_index).read(Case(case_index, facts).request())
+    return model_of(case_index).tokenize(Case(case_index, facts).request())
 
 
 def close(ours: torch.Tensor, theirs: np.ndarray) -> None:

@@ -43,8 +43,8 @@ def test_an_unpadded_image_is_cropped_instead(tmp_path):
     model = load_model("llava-mini")
     image = ImageFile(tmp_path, "a.png")
     assert model.processor.pad_to_square
-    assert model.look(image).min() < 250
-    assert model.look(Unpadded(image)).min() > 250
+    assert model.preprocess_image(image).min() < 250
+    assert model.preprocess_image(Unpadded(image)).min() > 250
 
 
 GOOD = """\

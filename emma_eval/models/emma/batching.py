@@ -10,7 +10,7 @@ from emma_eval.types import ImageSource
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class MultimodalPrompt:
     """A Request as numbers."""
 
     input_ids: tuple[int, ...]  # with IMAGE_ID at each image
@@ -18,25 +18,25 @@ class Prompt:
     images: tuple[ImageSource, ...]
     items: tuple[Item, ...]  # what the language model reads
     max_new_tokens: int
-    cut: bool = False  # whether the request was longer than the model reads
+    truncated: bool = False  # whether the request was longer than the model reads
 
     @property
-    def tokens(self) -> int:
+    def num_tokens(self) -> int:
         """How many tokens the language model reads, images' rows included."""
         return sum(map(width, self.items))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrieRow:
     """Prompts that are read together."""
 
-    members: tuple[int, ...]  # which of the given prompts they are
+    indices: tuple[int, ...]  # which of the given prompts they are
     tree: Tree
     prefix: tuple[int, ...]  # ids that were read before
-    limits: tuple[int, ...]  # new tokens, for each member
+    max_new_tokens: tuple[int, ...]  # new tokens, for each member
 
     @property
-    def tokens(self) -> int:
+    def num_tokens(self) -> int:
         """How many tokens are computed for it."""
         return self.tree.size
 
@@ -52,7 +52,7 @@ def cut(items: Sequence[Item], length: int | None) -> Iterator[Item]:
         length = None if length is None else length - width(item)
 
 
-def as_rows(prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row]:
+def as_rows(prompts: Sequence[MultimodalPrompt], prefix: tuple[int, ...] = ()) -> list[TrieRow]:
     """Prompts as rows: those whose first image is the same, as the same instruction shapes it, share one.
 
     Those that begin with `prefix` are woven without it. Text alone shares nothing else: a row of its own is shorter.
@@ -63,11 +63,11 @@ def as_rows(prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row
         begins = prompt.items[: len(prefix)] == prefix and len(prompt.items) > len(prefix)
         sharing.setdefault((first, begins), []).append(number)
     return [
-        Row(
-            members=tuple(members),
+        TrieRow(
+            indices=tuple(members),
             tree=weave([prompts[member].items for member in members], len(prefix) if begins else 0),
             prefix=prefix if begins else (),
-            limits=tuple(prompts[member].max_new_tokens for member in members),
+            max_new_tokens=tuple(prompts[member].max_new_tokens for member in members),
         )
         for (_, begins), members in sharing.items()
     ]

@@ -21,7 +21,7 @@ from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.emma.alignment import Alignment
-from emma_eval.models.emma.batching import Prompt, Row, as_rows, cut
+from emma_eval.models.emma.batching import MultimodalPrompt, TrieRow, as_rows, cut
 from emma_eval.models.emma.config import EmmaConfig
 from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
 from emma_eval.models.llama.cuda_graphs import Steps
@@ -80,11 +80,11 @@ class Emma:
         return self.llama.dtype
 
     @property
-    def batch_tokens(self) -> int:
+    def max_batch_tokens(self) -> int:
         """How many tokens a batch may hold: what is free of the GPU's memory decides, and the cache of a CPU."""
         return tokens_that_fit(self.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
 
-    def read(self, request: Request) -> Prompt:
+    def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenise. Raises SampleError for an image without its marker."""
         ids = self.tokenizer.encode_prompt(request.prompt)
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
@@ -96,9 +96,11 @@ class Emma:
         kept = items
         if request.images:  # the reference cuts only sequences that hold images
             kept = list(cut(items, self.config.max_length))
-        return Prompt(tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, cut=kept != items)
+        return MultimodalPrompt(
+            tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, truncated=kept != items
+        )
 
-    def look(self, image: ImageSource) -> NDArray[np.uint8]:
+    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
         try:
             processor = replace(self.processor, pad_to_square=False) if isinstance(image, Unpadded) else self.processor
@@ -108,23 +110,23 @@ class Emma:
         except MemoryError as error:
             raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
-    def common_start(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+    def shared_prefix(self, prompts: Sequence[MultimodalPrompt]) -> tuple[int, ...]:
         """The ids that all prompts begin with, which need be read once: the system text."""
         return common_start([prompt.items for prompt in prompts])
 
-    def rows(self, prompts: Sequence[Prompt], prefix: tuple[int, ...] = ()) -> list[Row]:
+    def collate(self, prompts: Sequence[MultimodalPrompt], prefix: tuple[int, ...] = ()) -> list[TrieRow]:
         """Prompts as rows of a batch; what they share is in them once, and `prefix` is read before."""
         return as_rows(prompts, prefix)
 
     @torch.inference_mode()
-    def generate(self, rows: Sequence[Row], pixels: Pixels) -> list[list[Generation]]:
+    def generate(self, rows: Sequence[TrieRow], pixels: Pixels) -> list[list[Generation]]:
         """Answer a batch greedily: for each row, its members' answers. `pixels` holds every image they show."""
         logits, state = self.prefill(rows, pixels)
-        limits = [limit for row in rows for limit in row.limits]
+        limits = [limit for row in rows for limit in row.max_new_tokens]
         answers = iter(greedy(self.llama, logits, state, limits, self.config.eos_ids))
-        return [[self._generation(next(answers)) for _ in row.members] for row in rows]
+        return [[self._generation(next(answers)) for _ in row.indices] for row in rows]
 
-    def prefill(self, rows: Sequence[Row], pixels: Pixels) -> tuple[Tensor, State]:
+    def prefill(self, rows: Sequence[TrieRow], pixels: Pixels) -> tuple[Tensor, State]:
         """Read a batch: the logits (P, V) of each member's first new token, row by row, and the state to go on with."""
         trees = [row.tree for row in rows]
         prefix = next((row.prefix for row in rows if row.prefix), ())
@@ -140,10 +142,12 @@ class Emma:
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests at once, in order. Raises SampleError if one cannot be answered."""
-        prompts = [self.read(request) for request in requests]
+        prompts = [self.tokenize(request) for request in requests]
         rows = as_rows(prompts)
-        answers = self.generate(rows, {image: self.look(image) for prompt in prompts for image in prompt.images})
-        members = [member for row in rows for member in row.members]
+        answers = self.generate(
+            rows, {image: self.preprocess_image(image) for prompt in prompts for image in prompt.images}
+        )
+        members = [member for row in rows for member in row.indices]
         in_order = dict(zip(members, (one for ones in answers for one in ones), strict=True))
         if error := next((one.error for one in in_order.values() if one.error), ""):
             raise SampleError(error)

@@ -101,7 +101,9 @@ def test_a_question_that_fails_does_not_take_along_those_about_the_same_image(tm
     model = altered(tmp_path, lambda tensors: None)
     questions = asked(3)
     sound = responses(model, questions)
-    bad = next(token for token in model.read(questions[1]).input_ids if token not in model.read(questions[0]).input_ids)
+    bad = next(
+        token for token in model.tokenize(questions[1]).input_ids if token not in model.tokenize(questions[0]).input_ids
+    )
     with torch.inference_mode():
         model.llama.embedding[bad] = NAN
     first, second, third = responses(model, questions)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emma_eval.models.emma.batching import Prompt, as_rows, cut
+from emma_eval.models.emma.batching import MultimodalPrompt, as_rows, cut
 from emma_eval.models.llama.attention_mask import Layout
 from emma_eval.models.llama.prefix_trie import Branch, ImageSpan, Item, Tree, common_start, weave, width
 from tests.models.test_layouts import LoadedImage as Shown
@@ -21,8 +21,8 @@ def seen(image: Shown, *instruction: int, rows: int = 3) -> ImageSpan:
     return ImageSpan(image, instruction or None, rows)
 
 
-def prompt(*items: Item, limit: int = 1) -> Prompt:
-    return Prompt((), None, (), items, limit)
+def prompt(*items: Item, limit: int = 1) -> MultimodalPrompt:
+    return MultimodalPrompt((), None, (), items, limit)
 
 
 def ways(*trees: Tree, start: int = 0) -> np.ndarray:
@@ -117,10 +117,10 @@ def test_prompts_on_the_same_image_share_a_row_as_the_same_instruction_shapes_it
         prompt(3, seen(CAT, 7), 5),
     ]
     rows = as_rows(prompts, (1, 2))
-    assert [row.members for row in rows] == [(0, 2), (1,), (3,), (4,), (5,), (6,)]
-    assert [row.tokens for row in rows] == [5, 4, 4, 1, 1, 5]
+    assert [row.indices for row in rows] == [(0, 2), (1,), (3,), (4,), (5,), (6,)]
+    assert [row.num_tokens for row in rows] == [5, 4, 4, 1, 1, 5]
     assert [row.prefix for row in rows] == [(1, 2)] * 5 + [()]
-    assert rows[0].limits == (1, 4)
+    assert rows[0].max_new_tokens == (1, 4)
 
 
 def test_a_sequence_is_cut_at_the_models_length_within_a_image_too() -> None:

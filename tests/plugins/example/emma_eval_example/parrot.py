@@ -13,8 +13,8 @@ from emma_eval.types import Generation, ImageSource, Request
 class Words:
     """A prompt, and a row of a batch: the one prompt in it."""
 
-    tokens: int
-    members: tuple[int, ...] = (0,)
+    num_tokens: int
+    indices: tuple[int, ...] = (0,)
     prefix: tuple[int, ...] = ()
 
 
@@ -24,19 +24,19 @@ class Bird:
 
     says: str
     template: str = "vicuna_v1"
-    batch_tokens: int = 1000
+    max_batch_tokens: int = 1000
 
-    def read(self, request: Request) -> Words:
+    def tokenize(self, request: Request) -> Words:
         return Words(len(request.prompt.split()))
 
-    def look(self, image: ImageSource) -> None:
+    def preprocess_image(self, image: ImageSource) -> None:
         image.open()
 
-    def common_start(self, prompts: Sequence[Words]) -> tuple[int, ...]:
+    def shared_prefix(self, prompts: Sequence[Words]) -> tuple[int, ...]:
         return ()
 
-    def rows(self, prompts: Sequence[Words], prefix: tuple[int, ...] = ()) -> list[Words]:
-        return [Words(prompt.tokens, (number,)) for number, prompt in enumerate(prompts)]
+    def collate(self, prompts: Sequence[Words], prefix: tuple[int, ...] = ()) -> list[Words]:
+        return [Words(prompt.num_tokens, (number,)) for number, prompt in enumerate(prompts)]
 
     def generate(self, rows: Sequence[Words], images: Mapping[ImageSource, Any]) -> list[list[Generation]]:
         return [[Generation(self.says, (1,))] for _ in rows]
