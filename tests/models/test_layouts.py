@@ -100,7 +100,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
     prompt = model.tokenize(asked)
-    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.image_lists, levels).values()
+    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.images, levels).values()
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
