@@ -12,8 +12,8 @@ from emma_eval.images.sources import ImageFile
 from emma_eval.registry import look_up
 from emma_eval.tasks.reader import Reader, ReadRows, get_reader
 from emma_eval.types import Sample
-from emma_eval.utils.files import confine, existing, require_inside
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.files import find_file, register_data_root, require_inside_data_root
+from emma_eval.utils.gc_utils import gc_paused
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     found, missing = locate_files(task, data_root, files)
     absent = {key: (data_root or Path()) / task.files[key][0] for key in missing if key in reader.folders}
     needed = [text for key, text in missing.items() if key not in absent or (need_images and not found)]
-    with no_garbage_collection():
+    with gc_paused():
         fetched = fetched_for(task, data_root, found, missing)
         if needed or (fetched and missing):
             samples = _from_hub(task, data_root, bool(found), bool(fetched), _missing_message(task, needed, data_root))
@@ -149,16 +149,16 @@ def locate_files(
     if root is not None:
         if not root.is_dir():
             raise UserError(f"{root}: no such folder (the data root)")
-        confine(root)
+        register_data_root(root)
     found = _given(task, get_reader(task.reader, task.columns), files or {})
     missing: dict[str, str] = {}
     for key, alternatives in task.files.items():
         if key in found:
             continue
-        paths = [existing(root / name) for name in alternatives] if root else []
+        paths = [find_file(root / name) for name in alternatives] if root else []
         hit = next(filter(None, paths), None)
         if hit:
-            require_inside(hit)
+            require_inside_data_root(hit)
             found[key] = hit
         else:
             missing[key] = f"{key}: {' or '.join(alternatives)}"
@@ -170,7 +170,7 @@ def _given(task: TaskConfig, reader: Reader, files: Mapping[str, Path]) -> dict[
     for key, path in files.items():
         if key not in reader.keys:
             raise UserError(f"task {task.name} has no file {key!r}{did_you_mean(key, reader.keys)}")
-        hit = existing(path)
+        hit = find_file(path)
         if hit is None:
             raise UserError(f"{path}: no such file (given as {key!r} of task {task.name})")
         found[key] = hit

@@ -9,7 +9,7 @@ from emma_eval.data.hub.snapshot import repository_folder
 from emma_eval.data.loading import fetched_for, load_local, locate_files
 from emma_eval.errors import UserError
 from emma_eval.utils.files import sha256_of_file
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -32,7 +32,7 @@ def verify(task: TaskConfig, root: Path) -> str:
         checked = _check_files(task, found)
     samples = load_local(task, root)
     hashes = f"{checked:,} {'hash' if checked == 1 else 'hashes'} as known"
-    return f"ok: {counted(len(samples), 'sample')}, {hashes if checked else 'no hash is known of its files'}"
+    return f"ok: {pluralize(len(samples), 'sample')}, {hashes if checked else 'no hash is known of its files'}"
 
 
 def _check_files(task: TaskConfig, found: dict[str, Path]) -> int:
