@@ -166,8 +166,8 @@ def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> None:
     plain = load(EMMA, tmp_path / "a")
     padded = load(replace(EMMA, patch_token=None), tmp_path / "b")
-    assert plain.llama.config.vocabulary == len(plain.llama.head.weight) == 420
-    assert padded.llama.config.vocabulary == len(padded.llama.head.weight) == 421
+    assert plain.llama.config.vocab_size == len(plain.llama.lm_head.weight) == 420
+    assert padded.llama.config.vocab_size == len(padded.llama.lm_head.weight) == 421
     assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
     assert padded.tokenizer.encode("<im_patch>")[-1] == 420
     one = request(PROMPT, make_image())

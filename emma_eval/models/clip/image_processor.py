@@ -45,10 +45,10 @@ class ImageProcessor:
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """An image of any size and mode -> pixel values (3, crop, crop)."""
-        levels, table = self.levels(image), self.table()
+        levels, table = self.pixels_uint8(image), self.normalization_table()
         return np.stack([table[channel][levels[channel]] for channel in range(3)])
 
-    def levels(self, image: Image.Image) -> NDArray[np.uint8]:
+    def pixels_uint8(self, image: Image.Image) -> NDArray[np.uint8]:
         """The image before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
 
         Raises ValueError for an image so long and thin that a square around it would fill the memory.
@@ -62,7 +62,7 @@ class ImageProcessor:
         image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
         return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
 
-    def table(self) -> NDArray[np.float32]:
+    def normalization_table(self) -> NDArray[np.float32]:
         """Level -> normalised value for each channel: (3, 256) float32, in the processor's own order of rounding."""
         rescaled = (np.arange(256) * self.scale).astype(np.float32)
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)

@@ -58,7 +58,7 @@ def load_emma(
     _require_rows(tokenizer, shards, source)
     require_in_vocabulary(config, len(tokenizer))
     llama = load_llama(config.llama, shards, source, len(tokenizer), torch.empty(0, dtype=precision, device=place))
-    projector = build_projector(config.projector, towers.width, config.llama.width)
+    projector = build_projector(config.projector, towers.width, config.llama.hidden_size)
     fill(projector, shards, source, PROJECTOR)
     read = all_stored_names(llama) | {PROJECTOR + name for name in projector.state_dict()} | {HEAD}
     unread = {name for name in shards if name not in read and not is_copy_of_tower(name)}

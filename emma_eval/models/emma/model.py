@@ -106,7 +106,7 @@ class Emma:
             processor = (
                 replace(self.processor, pad_to_square=False) if isinstance(image, UnpaddedImage) else self.processor
             )
-            return processor.levels(image.open())
+            return processor.pixels_uint8(image.open())
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
             raise SampleError(f"{image.label}: unreadable image: {error}") from error
         except MemoryError as error:
@@ -198,7 +198,7 @@ class Emma:
     @cached_property
     def _table(self) -> Tensor:
         """(3 x 256,) the normalised value of each level, a channel behind the other."""
-        return torch.from_numpy(self.processor.table()).flatten().to(self.device, self.dtype)
+        return torch.from_numpy(self.processor.normalization_table()).flatten().to(self.device, self.dtype)
 
     @cached_property
     def _memory(self) -> KeyValues:
