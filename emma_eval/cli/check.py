@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
-    from emma_eval.data.loading import fetched_for, load_local, locate_files
+    from emma_eval.data.loading import read_local_samples
+    from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import remarks
     from emma_eval.registry import require_tools
     from emma_eval.scorers import get_scorer, require_ready
@@ -67,12 +68,12 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         get_scorer(protocol.scorer, **protocol.options)
     if task.files and data_root is None and task.suite is None:
         return "task file is right (no --data ROOT given: data not checked)"
-    found, missing = locate_files(task, data_root)
-    if task.files and not must_exist and not (found or fetched_for(task, data_root, found, missing)):
+    location = locate_data(task, data_root)
+    if task.files and not must_exist and not (location.files or location.snapshot):
         return f"task file is right (none of its data below {data_root})"
     scoring = task.scorer_config()
     require_tools("scorers", scoring.scorer)
-    samples = load_local(task, data_root, need_images=True, allow_partial=True)
+    samples = read_local_samples(location, need_images=True, allow_partial=True)
     problems = [*_of_samples(task, samples), *_of_images(task, samples)]
     try:
         require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from emma_eval.data.hub.download import download, present
 from emma_eval.data.hub.listing import list_split
 from emma_eval.data.hub.snapshot import Split, brought, configurations, listed_split, repository_folder, split_file
-from emma_eval.data.loading import load_samples, locate_files, on_hub
+from emma_eval.data.loading import load_samples, row_reader
+from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
 from emma_eval.utils.files import lock, open_output, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
@@ -50,6 +51,11 @@ def fetch(task: TaskConfig, root: Path) -> str:
     size = format_bytes(sum(file.size for split in splits for file in split.files))
     what = f"{pluralize(missing, 'file')} fetched" if missing else "there already"
     return f"{what}: {pluralize(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
+
+
+def on_hub(task: TaskConfig) -> bool:
+    """Whether `fetch` can download it."""
+    return row_reader(task) is not None or bool(task.hub and task.hub.files)
 
 
 def by_hand(task: TaskConfig, root: Path | None) -> str:
