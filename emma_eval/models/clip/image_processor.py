@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Settings
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -114,7 +114,7 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    raw = read_object(path) if path.is_file() else {}
+    raw = read_json_object(path) if path.is_file() else {}
     for key in ("image_processor_type", "feature_extractor_type"):
         Settings(path, raw).choice(key, PROCESSORS, PROCESSORS[0])
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):

@@ -30,7 +30,7 @@ from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.utils.text import first_line
+from emma_eval.utils.text import first_error_line
 
 PROJECTOR = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -144,7 +144,7 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(str(name))
         torch.empty(0, device=device).cpu()  # `meta` makes tensors that hold nothing
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
+        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
     return device
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import Unpadded
+from emma_eval.images.sources import UnpaddedImage
+from emma_eval.models.checkpoints.templates import DEFAULT_TEMPLATE, render_prompt
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.llama.cuda_graphs import DecodeGraphs
 from emma_eval.models.llama.generation import Continuation, DecodeState, greedy, prefill
@@ -27,7 +28,7 @@ from emma_eval.models.multimodal import batching
 from emma_eval.models.multimodal.batching import MultimodalPrompt, TrieRow
 from emma_eval.types import Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not yet normalized
 InstructionIds = tuple[int, ...]
@@ -100,7 +101,7 @@ class ModelRunner(Generic[ModelT]):
     max_length: int | None  # prompts with images are truncated to so many tokens, on the right
     family: str  # whose evaluation scripts word the questions for this model: `emma`, `llava`
     tokenize_instruction: Callable[[str], InstructionIds] | None = None  # None: the model reads no instruction
-    template: str = "vicuna_v1"
+    template: str = DEFAULT_TEMPLATE  # the name of the conversation template
     built: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
 
     vision_cache: LRUCache[ImageSource, Tensor] = field(init=False)  # image -> features
@@ -136,9 +137,13 @@ class ModelRunner(Generic[ModelT]):
         """How many tokens a batch may hold: on a GPU by its free memory, on a CPU by what its caches like."""
         return max_batch_tokens(self.model.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
 
+    def render_prompt(self, message: str) -> str:
+        """The prompt that the language model reads: the message in the model's conversation template."""
+        return render_prompt(message, self.template)
+
     def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
-        ids = self.tokenizer.encode_prompt(request.prompt)
+        ids = self.tokenizer.encode_prompt(self.render_prompt(request.message))
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
@@ -153,7 +158,8 @@ class ModelRunner(Generic[ModelT]):
     def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
         try:
-            processor = replace(self.processor, pad_to_square=False) if isinstance(image, Unpadded) else self.processor
+            is_padded = not isinstance(image, UnpaddedImage)
+            processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
             return processor.pixels_uint8(image.open())
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
             raise SampleError(f"{image.label}: unreadable image: {error}") from error
@@ -250,5 +256,5 @@ class ModelRunner(Generic[ModelT]):
 
     def _generation(self, answer: Continuation) -> Generation:
         ids, reason = answer
-        error = f"logits are not finite after {counted(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
+        error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
         return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
