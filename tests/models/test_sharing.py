@@ -87,7 +87,7 @@ def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
 
 @pytest.mark.parametrize("room", [1, 8])
 def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [Request(r.sample_id, 0, r.prompt, r.instruction, r.images, 40) for r in questions()]
+    long = [Request(r.sample_id, 0, r.message, r.instruction, r.images, 40) for r in questions()]
     expected, _ = ids(model, long, sharing=False)
     monkeypatch.setattr(decoding, "ROOM", room)
     assert ids(model, long, sharing=True)[0] == expected
