@@ -11,10 +11,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from emma_eval.images.sources import Unpadded
+from emma_eval.images.sources import UnpaddedImage
 from emma_eval.prompts.image_placement import in_place, markers, pasted, side_by_side
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
-from emma_eval.utils.text import writable
+from emma_eval.utils.text import replace_surrogates
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -53,9 +53,9 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Requ
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                message=writable(message_of(message, _suffix(prompt, choices))),
-                instruction=writable(instruction_of(question, prompt.instruction)),
-                images=tuple(map(Unpadded, images)) if prompt.padding == "none" else images,
+                message=replace_surrogates(message_of(message, _suffix(prompt, choices))),
+                instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
+                images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emma_eval.images.sources import SideBySide
+from emma_eval.images.sources import ConcatenatedImage
 from emma_eval.types import IMAGE_MARKER, ImageSource, Sample
 
 _POINTER = re.compile(r"<image(?: (\d+))?>")
@@ -36,7 +36,7 @@ def pasted(sample: Sample, choices: Mapping[str, str]) -> tuple[Sample, Mapping[
 
 def side_by_side(images: tuple[ImageSource, ...]) -> tuple[ImageSource, ...]:
     """Several images pasted into one, in a tuple of its own; one or none as it is."""
-    return (SideBySide(images),) if len(images) > 1 else images
+    return (ConcatenatedImage(images),) if len(images) > 1 else images
 
 
 def in_place(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple[ImageSource, ...]]:

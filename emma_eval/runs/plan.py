@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.data.digests import data_digests
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.models.checkpoints.templates import render_prompt
@@ -16,16 +15,14 @@ from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.digest import task_digest
 from emma_eval.types import Request, Sample
-from emma_eval.utils.files import digest_lines, sha256_of_file
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.files import sha256_of_lines
+from emma_eval.utils.gc_utils import gc_paused
 
 if TYPE_CHECKING:
-    from emma_eval.data.hub.snapshot import Split
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.tasks.sections import ScorerConfig
 
 UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ class TaskPlan:
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
-    from emma_eval.data.loading import fetched_for, load_samples, locate_files
+    from emma_eval.data.loading import read_samples
+    from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import release_of, remarks
     from emma_eval.tasks.loading import load_task
 
@@ -54,17 +52,11 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         task.worded(settings.wordings[name])  # an unknown one is told before anything else is done
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
-    files = settings.files.get(name, {})
-    found, missing = locate_files(task, settings.data, files)
-    fetched = fetched_for(task, settings.data, found, missing)
+    location = locate_data(task, settings.data, settings.files.get(name, {}))
     with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
-        data = background.submit(data_facts, task, found, fetched)
-        samples: Sequence[Sample] = load_samples(
-            task,
-            settings.data,
-            files=files,
-            allow_partial=settings.allow_partial or settings.limit is not None,
-            need_images=True,
+        data = background.submit(data_digests, location)
+        samples: Sequence[Sample] = read_samples(
+            location, allow_partial=settings.allow_partial or settings.limit is not None, need_images=True
         )
     release = release_of(task, samples)
     samples = select_subset(samples, settings.limit, settings.seed)
@@ -107,7 +99,7 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     other = "" if wording == own else wording
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
-    with no_garbage_collection():
+    with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples))
     facts = plan.facts.model_copy(
         update={"requests": len(requests), "prompts": prompts_digest(requests), "wording": wording}
@@ -125,7 +117,7 @@ def prompts_digest(requests: Iterable[Request]) -> str:
         (r.sample_id, str(r.pass_index), render_prompt(r.message), r.instruction, str(r.max_new_tokens))
         for r in requests
     )
-    return digest_lines(map(UNIT_SEPARATOR.join, lines))
+    return sha256_of_lines(map(UNIT_SEPARATOR.join, lines))
 
 
 def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
@@ -133,27 +125,3 @@ def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[
     if task.wordings:
         own = f"not in that of {family}, the model's own family" if family and family != wording else ""
         yield f"asked in the wording of {wording}'s scripts" + (f", {own}" if own else "")
-
-
-def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split]) -> dict[str, str]:
-    """Where the samples come from: the commit of what was fetched, the files' hashes, or the hub's name."""
-    if fetched:
-        return {"hub": f"{fetched[0].id} at commit {fetched[0].revision}"}
-    return data_hashes(found) if found or not task.hub else {"hub": str(task.hub)}
-
-
-def data_hashes(files: dict[str, Path]) -> dict[str, str]:
-    """File key -> SHA-256. Of a folder only what is no image counts: benchmarks' images are gigabytes."""
-    hashes = {}
-    for key, path in sorted(files.items()):
-        if path.is_file():
-            hashes[key] = sha256_of_file(path)
-        elif texts := sorted(_no_images(path)):
-            hashes[key] = digest_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
-    return hashes
-
-
-def _no_images(folder: Path) -> Iterator[Path]:
-    """The files below a folder whose names are not images'; a look at the names alone takes no time."""
-    for place, _, names in os.walk(folder):
-        yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in IMAGE_SUFFIXES)

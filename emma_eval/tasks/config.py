@@ -23,7 +23,7 @@ from emma_eval.tasks.sections import (
     WordingConfig,
     as_tuple,
 )
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.text import did_you_mean
 
 
@@ -69,7 +69,7 @@ class TaskConfig(Strict):
     def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for names in files.values():
             for name in names:
-                inside(name)
+                safe_relative_path(name)
         return files
 
     @model_validator(mode="after")

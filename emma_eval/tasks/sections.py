@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from emma_eval.tasks.columns import Columns
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 
 InstructionPolicy = Literal["first_line", "full"]
 ImagePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
@@ -99,7 +99,7 @@ class HubConfig(Strict):
     def _files_are_paths(cls, files: Any) -> Any:
         if not isinstance(files, list):
             return files
-        return tuple(inside(file) if isinstance(file, str) else file for file in files)
+        return tuple(safe_relative_path(file) if isinstance(file, str) else file for file in files)
 
     @model_validator(mode="after")
     def _gives_rows_or_files(self) -> HubConfig:

@@ -34,7 +34,7 @@ BLOCK = 1000  # bytes; the tiny files have a few of them
 MAIN = f"""
 import sys, time
 time.sleep = lambda seconds: None  # between the clients' attempts
-from emma_eval.data import download
+from emma_eval.data.hub import download
 download.BLOCK = {BLOCK}
 %s
 from emma_eval.cli.main import main

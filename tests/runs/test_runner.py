@@ -159,7 +159,7 @@ class TestRefusing:
             execute(settings(data), source("x" * 64), folder, PlainProgress(), Answering())
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.prompts.TEMPLATES", {"vicuna_v1": "Please: {message}"})
+        monkeypatch.setattr("emma_eval.prompts.building.TEMPLATES", {"vicuna_v1": "Please: {message}"})
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run(data, folder)
 
