@@ -62,8 +62,8 @@ def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, 
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
         llama = Llama(config.llama)
     with torch.no_grad():
-        llama.embedding.normal_()
-        llama.head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
+        llama.embed_tokens.weight.normal_()
+        llama.lm_head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
     for module in (towers, alignment, projector, llama):
         if isinstance(module, nn.Module):
             module.eval().requires_grad_(False)
@@ -114,12 +114,12 @@ def _config(shape: Shape, aligned: bool) -> EmmaConfig:
         eos_ids=frozenset(),
         alignment=AlignmentConfig("v1", text_layer=-2, text_positions=slice(0, CONTEXT_LENGTH)) if aligned else None,
         llama=LlamaConfig(
-            vocabulary=shape.vocabulary,
-            width=shape.hidden,
-            layers=shape.layers,
-            heads=shape.heads,
-            kv_heads=shape.heads,
-            head_width=shape.hidden // shape.heads,
-            mlp_width=shape.intermediate,
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.hidden,
+            num_layers=shape.layers,
+            num_heads=shape.heads,
+            num_kv_heads=shape.heads,
+            head_dim=shape.hidden // shape.heads,
+            intermediate_size=shape.intermediate,
         ),
     )

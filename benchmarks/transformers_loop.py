@@ -79,15 +79,15 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
     with torch.device(llama.device):
         theirs = AutoModelForCausalLM.from_config(
             LlamaConfig(
-                vocab_size=config.vocabulary,
-                hidden_size=config.width,
-                intermediate_size=config.mlp_width,
-                num_hidden_layers=config.layers,
-                num_attention_heads=config.heads,
-                num_key_value_heads=config.kv_heads,
-                head_dim=config.head_width,
-                rms_norm_eps=config.epsilon,
-                rope_parameters={"rope_type": "default", "rope_theta": config.theta},
+                vocab_size=config.vocab_size,
+                hidden_size=config.hidden_size,
+                intermediate_size=config.intermediate_size,
+                num_hidden_layers=config.num_layers,
+                num_attention_heads=config.num_heads,
+                num_key_value_heads=config.num_kv_heads,
+                head_dim=config.head_dim,
+                rms_norm_eps=config.rms_norm_eps,
+                rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
                 max_position_embeddings=4096,
                 eos_token_id=None,
             ),
@@ -104,7 +104,7 @@ def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
         theirs = stored_names(name)
         parts = list(value.chunk(len(theirs)))
         if is_turned(name):
-            parts[0] = _halves_apart(parts[0], llama.config.head_width)
+            parts[0] = _halves_apart(parts[0], llama.config.head_dim)
         yield from zip(theirs, parts, strict=True)
 
 

@@ -14,7 +14,7 @@ from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             problems += 1
             outcome = f"PROBLEM: {error}"
         print(f"{name}: {outcome}", flush=True)
-    print(f"{counted(len(names), 'task')} checked, {counted(problems, 'problem') if problems else 'no problems'}")
+    print(f"{pluralize(len(names), 'task')} checked, {pluralize(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
 
@@ -84,7 +84,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     if problems:
         more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
         raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
-    told = f"ok: {counted(len(samples), 'sample')}, {counted(len(_images(samples)), 'image')}"
+    told = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
     return "\n  note: ".join([told, *remarks(task, samples)])
 
 
@@ -101,8 +101,8 @@ def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
         for request in build_requests(task, [sample]):
             markers = request.prompt.count(IMAGE_MARKER)
             if markers != len(request.images):
-                told = counted(markers, f"{IMAGE_MARKER} marker")
-                yield f"sample {sample.id}: its prompt has {told} for {counted(len(request.images), 'image')}"
+                told = pluralize(markers, f"{IMAGE_MARKER} marker")
+                yield f"sample {sample.id}: its prompt has {told} for {pluralize(len(request.images), 'image')}"
                 break
 
 
@@ -116,7 +116,7 @@ def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a hundred thousand images
     if wrong:
-        yield f"{len(wrong):,} of {counted(len(images), 'image')} cannot be used: {wrong[0]}"
+        yield f"{len(wrong):,} of {pluralize(len(images), 'image')} cannot be used: {wrong[0]}"
         yield from wrong[1:]
 
 

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     print(as_text(report))
     if args.json:
         from emma_eval.utils.files import write_atomic
-        from emma_eval.utils.records import json_text
+        from emma_eval.utils.records import to_json
 
-        write_atomic(args.json, json_text(report))
+        write_atomic(args.json, to_json(report))
     return 1 if report.counts.failed else 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emma_eval.data.location import DataLocation
-from emma_eval.utils.files import digest_lines, sha256_of_file
+from emma_eval.utils.files import sha256_of_file, sha256_of_lines
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
@@ -28,7 +28,7 @@ def file_digests(files: Mapping[str, Path]) -> dict[str, str]:
         if path.is_file():
             digests[key] = sha256_of_file(path)
         elif others := sorted(_files_without_images(path)):
-            digests[key] = digest_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in others)
+            digests[key] = sha256_of_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in others)
     return digests
 
 

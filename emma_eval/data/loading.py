@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import ReadRows, get_reader
 from emma_eval.types import Sample
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.gc_utils import gc_paused
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -42,7 +42,7 @@ def read_samples(
     sample in it, or another number of samples than the task expects (unless `limit` or `allow_partial`).
     """
     task = location.task
-    with no_garbage_collection():
+    with gc_paused():
         samples = _read_all(location, need_images)
     if task.select:
         samples = [sample for sample in samples if all(sample.meta.get(k) == v for k, v in task.select.items())]

@@ -11,7 +11,7 @@ from emma_eval.data.hub.snapshot import Split, brought, fetched_splits
 from emma_eval.errors import UserError
 from emma_eval.registry import look_up
 from emma_eval.tasks.reader import Reader, get_reader
-from emma_eval.utils.files import confine, existing, require_inside
+from emma_eval.utils.files import find_file, register_data_root, require_inside_data_root
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ def locate_files(
     if folder is not None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder (the data root)")
-        confine(folder)
+        register_data_root(folder)
     found = _require_files(task, files or {})
     missing: dict[str, str] = {}
     for key, alternatives in task.files.items():
         if key in found:
             continue
-        paths = [existing(folder / name) for name in alternatives] if folder else []
+        paths = [find_file(folder / name) for name in alternatives] if folder else []
         path = next(filter(None, paths), None)
         if path:
-            require_inside(path)
+            require_inside_data_root(path)
             found[key] = path
         else:
             missing[key] = f"{key}: {' or '.join(alternatives)}"
@@ -93,7 +93,7 @@ def _require_files(task: TaskConfig, files: Mapping[str, Path]) -> dict[str, Pat
     for key, path in files.items():
         if key not in keys:
             raise UserError(f"task {task.name} has no file {key!r}{did_you_mean(key, keys)}")
-        hit = existing(path)
+        hit = find_file(path)
         if hit is None:
             raise UserError(f"{path}: no such file (given as {key!r} of task {task.name})")
         found[key] = hit

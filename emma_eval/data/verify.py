@@ -10,7 +10,7 @@ from emma_eval.data.loading import read_local_samples
 from emma_eval.data.location import DataLocation, locate_data
 from emma_eval.errors import UserError
 from emma_eval.utils.files import sha256_of_file
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -32,7 +32,7 @@ def verify(task: TaskConfig, root: Path) -> str:
         checked = _check_files(location)
     samples = read_local_samples(location)
     hashes = f"{checked:,} {'hash' if checked == 1 else 'hashes'} as known"
-    return f"ok: {counted(len(samples), 'sample')}, {hashes if checked else 'no hash is known of its files'}"
+    return f"ok: {pluralize(len(samples), 'sample')}, {hashes if checked else 'no hash is known of its files'}"
 
 
 def _check_files(location: DataLocation) -> int:

@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import BUILT_IN, model_folder
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.registry import imported, known
-from emma_eval.utils.cpu import keep_freed_memory, keep_threads_calm, usable_cpus
+from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.base import Model
@@ -63,8 +63,8 @@ def load_model(
     if model_plugin(name_or_path):
         raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
     folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
-    keep_threads_calm()
-    keep_freed_memory()
+    set_openmp_wait_policy()
+    set_malloc_thresholds()
     import torch
 
     from emma_eval.models.emma.loading import load_emma

@@ -12,11 +12,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from emma_eval.errors import UserError
-from emma_eval.images.sources import Unpadded
+from emma_eval.images.sources import UnpaddedImage
 from emma_eval.prompts.image_placement import concatenate, concatenate_inline, image_markers, place_inline
 from emma_eval.tasks.circular import Choices, pass_choices
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
-from emma_eval.utils.text import writable
+from emma_eval.utils.text import replace_surrogates
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -67,9 +67,9 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                prompt=writable(render_prompt(message, _suffix(prompt, choices), False, template)),
-                instruction=writable(instruction_of(question, prompt.instruction)),
-                images=tuple(map(Unpadded, images)) if prompt.padding == "none" else images,
+                prompt=replace_surrogates(render_prompt(message, _suffix(prompt, choices), False, template)),
+                instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
+                images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 

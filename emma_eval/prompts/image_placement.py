@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emma_eval.images.sources import SideBySide
+from emma_eval.images.sources import ConcatenatedImage
 from emma_eval.types import IMAGE_MARKER, ImageSource, Sample
 
 _POINTER = re.compile(r"<image(?: (\d+))?>")
@@ -22,7 +22,7 @@ def image_markers(count: int) -> str:
 
 def concatenate(images: tuple[ImageSource, ...]) -> tuple[ImageSource, ...]:
     """A tuple of one image, the given ones from left to right; fewer than two as they are."""
-    return (SideBySide(images),) if len(images) > 1 else images
+    return (ConcatenatedImage(images),) if len(images) > 1 else images
 
 
 def concatenate_inline(sample: Sample, choices: Mapping[str, str]) -> tuple[Sample, Mapping[str, str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.prompts.building import shown_choices
 from emma_eval.tasks.circular import circular_passes, label_options
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -48,7 +48,7 @@ def without_right_option(task: TaskConfig, samples: Iterable[Sample]) -> tuple[s
     if not asked:
         return ()
     verb = "is" if len(asked) == 1 else "are"
-    return (f"{counted(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
+    return (f"{pluralize(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
 
 
 def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:

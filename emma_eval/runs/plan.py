@@ -14,8 +14,8 @@ from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.digest import task_digest
 from emma_eval.types import Request, Sample
-from emma_eval.utils.files import digest_lines
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.files import sha256_of_lines
+from emma_eval.utils.gc_utils import gc_paused
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -98,10 +98,10 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     other = "" if wording == own else wording
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
-    with no_garbage_collection():
+    with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples, template))
     asked = ((r.sample_id, str(r.pass_index), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
-    prompts = digest_lines(map(UNIT_SEPARATOR.join, asked))
+    prompts = sha256_of_lines(map(UNIT_SEPARATOR.join, asked))
     facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
     return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
 

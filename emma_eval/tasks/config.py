@@ -22,7 +22,7 @@ from emma_eval.tasks.sections import (
     WordingConfig,
 )
 from emma_eval.tasks.strict import Strict, as_tuple
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.text import did_you_mean
 
 
@@ -68,7 +68,7 @@ class TaskConfig(Strict):
     def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for names in files.values():
             for name in names:
-                inside(name)
+                safe_relative_path(name)
         return files
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from emma_eval.tasks.columns import Columns
 from emma_eval.tasks.strict import Strict, as_tuple
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 
 InstructionPolicy = Literal["first_line", "full"]
 ImagePlacement = Literal["first", "inline", "concatenated", "concatenated_inline", "none"]
@@ -93,7 +93,7 @@ class HubConfig(Strict):
     def _files_are_paths(cls, files: Any) -> Any:
         if not isinstance(files, list):
             return files
-        return tuple(inside(file) if isinstance(file, str) else file for file in files)
+        return tuple(safe_relative_path(file) if isinstance(file, str) else file for file in files)
 
     @model_validator(mode="after")
     def _gives_rows_or_files(self) -> HubConfig:

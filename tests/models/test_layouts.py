@@ -100,7 +100,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
     prompt = model.tokenize(asked)
-    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.image_lists, levels).values()
+    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.images, levels).values()
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
@@ -166,8 +166,8 @@ def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> None:
     plain = load(EMMA, tmp_path / "a")
     padded = load(replace(EMMA, patch_token=None), tmp_path / "b")
-    assert plain.llama.config.vocabulary == len(plain.llama.head.weight) == 420
-    assert padded.llama.config.vocabulary == len(padded.llama.head.weight) == 421
+    assert plain.llama.config.vocab_size == len(plain.llama.lm_head.weight) == 420
+    assert padded.llama.config.vocab_size == len(padded.llama.lm_head.weight) == 421
     assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
     assert padded.tokenizer.encode("<im_patch>")[-1] == 420
     one = request(PROMPT, make_image())

@@ -17,7 +17,7 @@ import torch
 from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import instruction_ids
-from emma_eval.models.emma.batching import Prompt
+from emma_eval.models.emma.batching import MultimodalPrompt
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.generation import step
 from emma_eval.prompts.building import instruction_of, render_prompt
@@ -80,7 +80,7 @@ def model_of(index: Path, dtype: str = "float32") -> Emma:
 
 
 @cache
-def prompt_of(case_index: Path, case_id: str) -> Prompt:
+def prompt_of(case_index: Path, case_id: str) -> MultimodalPrompt:
     facts = next(facts for facts in json.loads(case_index.read_text())["cases"] if facts["id"] == case_id)
     return model_of(case_index).tokenize(Case(case_index, facts).request())
 
@@ -137,7 +137,7 @@ def test_features_are_the_references(case: Case) -> None:
 def test_logits_and_answers_are_the_references(case: Case) -> None:
     model, arrays = model_of(case.index), case.arrays
     logits, state = read(model, [case.request()])
-    known = model.config.llama.vocabulary  # what a patch token adds beyond is random in the reference
+    known = model.config.llama.vocab_size  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
     for ids, values, token in zip(
@@ -160,7 +160,7 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
         pytest.skip("no half-precision numbers")
     model = model_of(case.index, "float16")
     logits, _ = read(model, [case.request()])
-    known = model.config.llama.vocabulary
+    known = model.config.llama.vocab_size
     np.testing.assert_allclose(logits[0, :known].float().cpu(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
         assert list(model.ask([case.request()])[0].token_ids) == fp16["generated_ids"]

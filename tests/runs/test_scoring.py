@@ -45,7 +45,7 @@ def test_one_failed_pass_fails_its_sample():
     assert len(one.requests) == 3
     task, scores = score_task(one, responses(one, {("7", 0): "A", ("7", 1): None, ("7", 2): "B"}))
     assert scores.samples[0].status == "failed"
-    assert [(f.id, f.round, f.reason) for f in task.failed] == [("7", 1, "broken")]
+    assert [(f.id, f.pass_index, f.reason) for f in task.failed] == [("7", 1, "broken")]
     assert task.credit == 0
 
 

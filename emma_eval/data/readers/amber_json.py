@@ -16,9 +16,9 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside, read_text
-from emma_eval.utils.json_io import read_json_rows, read_object
-from emma_eval.utils.text import kind_of, shown
+from emma_eval.utils.files import read_text, safe_relative_path
+from emma_eval.utils.json_io import read_json_object, read_json_rows
+from emma_eval.utils.text import json_type_name, preview
 
 _HALLUCINATION, _ATTRIBUTE = "discriminative-hallucination", "discriminative-attribute-"  # all other types are relation
 Records = Mapping[int, Mapping[str, Any]]  # annotations by id
@@ -30,7 +30,7 @@ def _read_files(files: Files) -> list[Sample]:
     folder = files.get("images", Path())
 
     def sample(query: dict[str, Any]) -> Sample:
-        record, image = _record(query["id"], records, files), ImageFile(folder, inside(query["image"]))
+        record, image = _record(query["id"], records, files), ImageFile(folder, safe_relative_path(query["image"]))
         if record["type"] == "generative":
             truth, hallu = texts(record["truth"], "truth"), texts(record["hallu"], "hallu")
             unknown = [name for name in (*truth, *hallu) if lists and name not in lists["association"]]
@@ -77,7 +77,7 @@ def _read_objects(files: Files) -> list[Sample]:
     def sample(asked: tuple[dict[str, Any], str, int, str]) -> Sample:
         query, kind, number, name = asked
         truth = "yes" if kind == "truth" else "no"
-        image = ImageFile(folder, inside(query["image"]))
+        image = ImageFile(folder, safe_relative_path(query["image"]))
         meta = {"kind": kind, "record": query["id"], "shifted_truth": truth}
         identity = f"{query['id']}/{kind}/{number}"
         return Sample(identity, f"Is {name} in this image?", (image,), (truth,), category=kind, meta=meta)
@@ -123,12 +123,12 @@ def _record(number: int, records: Records, files: Files) -> Mapping[str, Any]:
 def _list(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = read_json_rows(path)
     if not isinstance(rows, list):
-        raise UserError(f"{path}: a JSON list is expected, not {kind_of(rows)}")
+        raise UserError(f"{path}: a JSON list is expected, not {json_type_name(rows)}")
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not all(key in row for key in keys):
             raise UserError(f"{path}, row {number}: an object with {', '.join(keys)} is expected")
         if type(row["id"]) is not int:
-            raise UserError(f"{path}, row {number}: key 'id': a whole number is expected, not {shown(row['id'])}")
+            raise UserError(f"{path}, row {number}: key 'id': a whole number is expected, not {preview(row['id'])}")
     return rows
 
 
@@ -139,7 +139,9 @@ def _word_lists(files: Files) -> dict[str, Any]:
     path = files["association"]
     safe = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
     try:
-        association = {name: texts(words, f"what stands for {name!r}") for name, words in read_object(path).items()}
+        association = {
+            name: texts(words, f"what stands for {name!r}") for name, words in read_json_object(path).items()
+        }
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
     return {"association": association, "safe_words": frozenset(safe)}

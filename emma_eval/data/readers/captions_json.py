@@ -13,13 +13,13 @@ from emma_eval.data.readers.rows import part, rows_to_samples, whole
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
-from emma_eval.utils.files import inside
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.files import safe_relative_path
+from emma_eval.utils.json_io import read_json_object
 
 
 def _read_files(files: Files) -> list[Sample]:
     path, folder = files["captions"], files.get("images", Path())
-    content = read_object(path)
+    content = read_json_object(path)
     images = part(content, "images", list, path)
     if "annotations" not in content:
         return rows_to_samples(path, images, lambda row: _karpathy(row, folder))
@@ -35,13 +35,13 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
     name = f"{row['filepath']}/{row['filename']}" if "filepath" in row else row["filename"]
     captions = tuple(sentence["raw"] for sentence in row["sentences"])
     identity = row["cocoid"] if "cocoid" in row else row["imgid"]
-    return _sample(identity, ImageFile(folder, inside(name)), captions, row["split"])
+    return _sample(identity, ImageFile(folder, safe_relative_path(name)), captions, row["split"])
 
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
     """The files that only score leave out the images' names; they are COCO's then, in its folder of val2014."""
     name = row.get("file_name") or f"val2014/COCO_val2014_{whole(row, 'id'):012d}.jpg"
-    image = ImageFile(folder, inside(name))
+    image = ImageFile(folder, safe_relative_path(name))
     return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
 
 

@@ -14,9 +14,9 @@ from emma_eval.data.readers.rows import identity, letter_of, rows_to_samples, te
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
-from emma_eval.utils.json_io import read_object
-from emma_eval.utils.text import shown
+from emma_eval.utils.files import safe_relative_path
+from emma_eval.utils.json_io import read_json_object
+from emma_eval.utils.text import preview
 
 _CHOICE = "and provide the correct option letter, e.g., A, B, C, D, at the end."
 _FORMS = {
@@ -36,9 +36,9 @@ def _read_files(files: Files) -> list[Sample]:
 
     def sample(item: tuple[str, dict[str, Any]]) -> Sample:
         pid, problem = item
-        return _sample(pid, problem, ImageFile(folder, inside(problem["image"])))
+        return _sample(pid, problem, ImageFile(folder, safe_relative_path(problem["image"])))
 
-    return rows_to_samples(path, read_object(path, "problem id").items(), sample)
+    return rows_to_samples(path, read_json_object(path, "problem id").items(), sample)
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
@@ -69,7 +69,7 @@ def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
 def _text(problem: Mapping[str, Any], key: str) -> str:
     text = problem[key]
     if not isinstance(text, str):
-        raise ValueError(f"{key} must be a text, not {shown(text)}")  # noqa: TRY004 (its message is for the user)
+        raise ValueError(f"{key} must be a text, not {preview(text)}")  # noqa: TRY004 (its message is for the user)
     return text
 
 

@@ -16,7 +16,7 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside, read_text, require_inside
+from emma_eval.utils.files import read_text, require_inside_data_root, safe_relative_path
 
 
 def _read_files(files: Files) -> list[Sample]:
@@ -75,7 +75,7 @@ def _read_table(path: Path, images: Path) -> list[Sample]:
 
     def sample(line: str) -> Sample:
         name, question, answer = _cells(line, ("image", "question", "answer"))
-        return make(name, question, answer, ImageFile(images, inside(name)))
+        return make(name, question, answer, ImageFile(images, safe_relative_path(name)))
 
     return rows_to_samples(path, _lines(path), sample, first=1)
 
@@ -87,7 +87,7 @@ def _text_files(subtask: Path) -> Iterator[Path]:
 
 
 def _lines(path: Path) -> list[str]:
-    require_inside(path)
+    require_inside_data_root(path)
     return [line.removesuffix("\r") for line in read_text(path).split("\n") if line.strip()]
 
 

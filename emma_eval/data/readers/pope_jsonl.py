@@ -13,7 +13,7 @@ from emma_eval.data.readers.rows import rows_to_samples, whole
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json_lines
 
 _CATEGORIES = ("random", "popular", "adversarial")
@@ -27,7 +27,7 @@ def _read_files(files: Files) -> list[Sample]:
 
         def sample(numbered: tuple[int, dict[str, Any]], category: str = category) -> Sample:
             number, row = numbered
-            image = ImageFile(folder, inside(row["image"]))
+            image = ImageFile(folder, safe_relative_path(row["image"]))
             return _sample(number, category, row, row["image"], image)
 
         rows = enumerate(read_json_lines(files[category]), before)

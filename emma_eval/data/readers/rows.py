@@ -15,7 +15,7 @@ from emma_eval.data.readers.misfits import content_of, keys_of_type, keys_with
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.types import Sample
-from emma_eval.utils.text import did_you_mean, kind_of, shown
+from emma_eval.utils.text import did_you_mean, json_type_name, preview
 
 _Row = TypeVar("_Row")
 _WHOLE = re.compile(r"-?[0-9]{1,4000}(\.0*)?")  # longer ones Python refuses to read
@@ -34,7 +34,9 @@ def part(content: Any, key: str, kind: type, path: Path, default: Any = None) ->
     if key not in content:
         raise UserError(f"{path}: key {key!r} is missing{did_you_mean(key, map(str, content))}")
     if not isinstance(content[key], kind):
-        raise UserError(f"{path}: key {key!r}: {kind_of(kind())} is expected, not {kind_of(content[key])}")
+        raise UserError(
+            f"{path}: key {key!r}: {json_type_name(kind())} is expected, not {json_type_name(content[key])}"
+        )
     return content[key]
 
 
@@ -67,7 +69,7 @@ def whole(row: Mapping[str, Any], key: str) -> int:
         return int(text.partition(".")[0])
     if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    raise ValueError(f"key {key!r}: a whole number is expected, not {shown(value)}")
+    raise ValueError(f"key {key!r}: a whole number is expected, not {preview(value)}")
 
 
 def as_text(cell: Any, key: str) -> str:
@@ -76,7 +78,7 @@ def as_text(cell: Any, key: str) -> str:
     Python would make a text of those too: a question `None`, which a model is asked, or an id that no answer names.
     """
     if cell is None or isinstance(cell, list | tuple | Mapping):
-        raise ValueError(f"key {key!r}: a text is expected, not {shown(cell)}")
+        raise ValueError(f"key {key!r}: a text is expected, not {preview(cell)}")
     return str(cell)
 
 
@@ -84,7 +86,7 @@ def identity(row: Mapping[str, Any], key: str) -> str:
     """A row's id. Raises ValueError for one that is empty or no text or number."""
     text = part_of_id(row[key], key)
     if not text.strip():
-        raise ValueError(f"key {key!r}: an id is expected, not {shown(row[key])}")
+        raise ValueError(f"key {key!r}: an id is expected, not {preview(row[key])}")
     return text
 
 
@@ -100,10 +102,10 @@ def _of_texts(sample: Sample, row: Any) -> Sample:
         "".join(values)
     except TypeError as error:
         misfit = next(value for value in values if not isinstance(value, str))
-        raise ValueError(f"{keys_with(row, misfit)}{_MISFIT}: a text is expected, not {shown(misfit)}") from error
+        raise ValueError(f"{keys_with(row, misfit)}{_MISFIT}: a text is expected, not {preview(misfit)}") from error
     for image in sample.images:
         if not hasattr(image, "open"):
-            raise ValueError(f"{keys_with(row, image)}{_MISFIT}: an image is expected, not {kind_of(image)}")
+            raise ValueError(f"{keys_with(row, image)}{_MISFIT}: an image is expected, not {json_type_name(image)}")
     return sample
 
 
@@ -111,14 +113,14 @@ def texts(values: Any, what: str) -> tuple[str, ...]:
     """A JSON list of texts. Raises ValueError, naming what it should be, for anything else."""
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         return tuple(values)
-    raise ValueError(f"{what} must be a list of texts, not {shown(values)}")
+    raise ValueError(f"{what} must be a list of texts, not {preview(values)}")
 
 
 def wrong_type(row: Any, error: Exception) -> str:
     """What to say of a row at which a reader met a value of another type than it takes."""
     content = content_of(row)
     if not isinstance(content, Mapping):
-        return f"a JSON object is expected, not {kind_of(content)}"
+        return f"a JSON object is expected, not {json_type_name(content)}"
     return f"{keys_of_type(row, error)}{_MISFIT}"
 
 

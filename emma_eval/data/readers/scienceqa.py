@@ -10,21 +10,21 @@ from emma_eval.data.readers.rows import letter_of, part, rows_to_samples, whole,
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
-from emma_eval.utils.json_io import read_json, read_object
+from emma_eval.utils.files import safe_relative_path
+from emma_eval.utils.json_io import read_json, read_json_object
 
 _SPLIT = "test"
 
 
 def _read_files(files: Files) -> list[Sample]:
-    problems, folder = read_object(files["problems"], "problem id"), files.get("images", Path())
+    problems, folder = read_json_object(files["problems"], "problem id"), files.get("images", Path())
     ids = part(read_json(files["splits"]), _SPLIT, list, files["splits"])
 
     def sample(pid: str) -> Sample:
         if pid not in problems:
             raise ValueError(f"problem {pid!r} is not in {files['problems']}")
         problem = problems[pid]
-        images = (ImageFile(folder, inside(f"{pid}/{problem['image']}")),) if problem["image"] else ()
+        images = (ImageFile(folder, safe_relative_path(f"{pid}/{problem['image']}")),) if problem["image"] else ()
         try:
             return _sample(pid, problem, images)
         except KeyError as error:

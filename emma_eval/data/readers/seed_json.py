@@ -13,9 +13,9 @@ from emma_eval.data.readers.rows import identity, named, part, rows_to_samples, 
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json
-from emma_eval.utils.text import shown
+from emma_eval.utils.text import preview
 
 _TYPES = {
     1: "Scene Understanding",
@@ -42,13 +42,13 @@ def _read_files(files: Files) -> list[Sample]:
     def sample(row: dict[str, Any]) -> Sample:
         if row["data_type"] not in ("image", "video"):
             raise ValueError(
-                f"data_type {shown(row['data_type'])} is neither 'image' nor 'video', as in SEED-Bench-2 and other "
+                f"data_type {preview(row['data_type'])} is neither 'image' nor 'video', as in SEED-Bench-2 and other "
                 "releases, which this task does not read"
             )
         if row["data_type"] == "video":
-            image = ImageFile(frames, inside(f"{row['question_type_id']}_{row['question_id']}.png"))
+            image = ImageFile(frames, safe_relative_path(f"{row['question_type_id']}_{row['question_id']}.png"))
         else:
-            image = ImageFile(images, inside(row["data_id"]))
+            image = ImageFile(images, safe_relative_path(row["data_id"]))
         return _sample(row, image, types)
 
     return rows_to_samples(path, questions, sample)
@@ -68,7 +68,7 @@ def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]
     if number not in types:
         raise ValueError(f"question_type_id {number} is none of {', '.join(map(str, sorted(types)))}")
     if row["answer"] not in (*"ABCD", None):  # None: for `rows_to_samples` to name
-        raise ValueError(f"answer {shown(row['answer'])} is none of ABCD")
+        raise ValueError(f"answer {preview(row['answer'])} is none of ABCD")
     return Sample(
         identity(row, "question_id"),
         row["question"],

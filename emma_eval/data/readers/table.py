@@ -20,10 +20,10 @@ from emma_eval.tasks.columns import Columns
 from emma_eval.tasks.patterns import search, split
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json_rows
 from emma_eval.utils.table_io import read_table
-from emma_eval.utils.text import did_you_mean, kind_of, shown
+from emma_eval.utils.text import did_you_mean, json_type_name, preview
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _FIELD = re.compile(r"\{([^{}]+)\}")
@@ -41,7 +41,7 @@ def _read_files(columns: Columns, files: Files) -> list[Sample]:
 
     def find_images(row: Row) -> tuple[ImageSource, ...]:
         names = [_filled(columns.image_name, row)] if columns.image_name else _file_names(columns.images, row)
-        return tuple(ImageFile(folder, inside(name)) for name in names)
+        return tuple(ImageFile(folder, safe_relative_path(name)) for name in names)
 
     first = 1 if path.suffix == ".jsonl" or _delimiter(path) else 0
     return _samples(columns, path, _rows(path, columns), find_images, first)
@@ -62,7 +62,7 @@ def _rows(path: Path, columns: Columns) -> Sequence[Row]:
     if isinstance(content, dict):
         content = [{"id": key, **row} if isinstance(row, dict) else row for key, row in content.items()]
     if not isinstance(content, list):
-        raise UserError(f"{path}: a JSON list of rows is expected, not {kind_of(content)}")
+        raise UserError(f"{path}: a JSON list of rows is expected, not {json_type_name(content)}")
     return content
 
 
@@ -114,7 +114,7 @@ def _plain(column: str, row: Row) -> str | float | None:
     """A cell that is no list and no object."""
     cell: str | float | None = _cell(column, row)
     if isinstance(cell, list | Mapping):
-        raise ValueError(f"{column} must be a text or a number, not {shown(cell)}")  # noqa: TRY004 (its message is for the user)
+        raise ValueError(f"{column} must be a text or a number, not {preview(cell)}")  # noqa: TRY004 (its message is for the user)
     return cell
 
 
@@ -152,7 +152,7 @@ def _file_names(columns: Sequence[str], row: Row) -> list[str]:
     names = _listed(columns, row)
     for name in names:
         if not isinstance(name, str):
-            raise ValueError(f"{' or '.join(columns)} must be a file's name, not {shown(name)}")  # noqa: TRY004 (its message is for the user)
+            raise ValueError(f"{' or '.join(columns)} must be a file's name, not {preview(name)}")  # noqa: TRY004 (its message is for the user)
     return names
 
 
@@ -197,7 +197,7 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
         try:
             return letter_of(whole({"": cell}, ""), len(options))
         except ValueError as error:
-            raise ValueError(f"answer {shown(cell)} is no number of one of the {len(options)} options") from error
+            raise ValueError(f"answer {preview(cell)} is no number of one of the {len(options)} options") from error
     text = as_text(cell, columns.answer)
     text = columns.answer_map.get(text, text)
     if columns.answer_is == "text":

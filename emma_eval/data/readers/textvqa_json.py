@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json, read_json_lines
 
 _IN_LLAVAS_TEXT = "\nReference OCR token: "
@@ -29,7 +29,7 @@ def _read_files(files: Files) -> list[Sample]:
         name = row["image_id"]
         if tokens is not None and name not in tokens:
             raise ValueError(f"image {name!r} has no OCR tokens in {files['ocr']}")
-        return _sample(row, ImageFile(folder, inside(f"{name}.jpg")), tokens[name] if tokens else "")
+        return _sample(row, ImageFile(folder, safe_relative_path(f"{name}.jpg")), tokens[name] if tokens else "")
 
     return rows_to_samples(path, part(read_json(path), "data", list, path), sample)
 

@@ -11,7 +11,7 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json
 
 
@@ -23,7 +23,7 @@ def _read_files(files: Files) -> list[Sample]:
 
     def sample(row: dict[str, Any]) -> Sample:
         answers = tuple(answer["answer"] for answer in row.get("answers", ()))
-        return _sample(row["image"], row, ImageFile(folder, inside(row["image"])), answers)
+        return _sample(row["image"], row, ImageFile(folder, safe_relative_path(row["image"])), answers)
 
     return rows_to_samples(path, rows, sample)
 

@@ -18,9 +18,9 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json, read_json_rows
-from emma_eval.utils.text import shown
+from emma_eval.utils.text import preview
 
 LLAVA_SUFFIX = "\nAnswer the question using a single word or phrase."
 QUESTION_KEYS = {"question_id", "image_id", "question"}
@@ -58,7 +58,7 @@ def _read_files(files: Files) -> list[Sample]:
 def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
     """A line of LLaVA's question file, which has the suffix in its text and the image's name."""
     question = row["text"].removesuffix(LLAVA_SUFFIX)
-    return Sample(identity(row, "question_id"), question, (ImageFile(folder, inside(row["image"])),))
+    return Sample(identity(row, "question_id"), question, (ImageFile(folder, safe_relative_path(row["image"])),))
 
 
 def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
@@ -81,7 +81,7 @@ def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
             raise UserError(f"{path}, row {number}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
         identity = question["question_id"]
         if not isinstance(identity, int | str):
-            raise UserError(f"{path}, row {number}: key 'question_id': a number is expected, not {shown(identity)}")
+            raise UserError(f"{path}, row {number}: key 'question_id': a number is expected, not {preview(identity)}")
         if by_id.setdefault(identity, question) != question:
             raise UserError(f"{path}, row {number}: another question has the question_id {identity!r} too")
     return by_id

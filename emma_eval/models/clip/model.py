@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
 from emma_eval.models.ops.pointwise import quick_gelu
@@ -60,19 +60,19 @@ class VisionTower(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         width, patch = config.tower.width, config.patch_size
-        self.patches = nn.Conv2d(config.channels, width, patch, stride=patch, bias=False)
-        self.class_token = nn.Parameter(torch.zeros(width))
-        self.positions = nn.Parameter(torch.zeros(1 + config.patches, width))
-        self.first_norm = nn.LayerNorm(width, config.tower.epsilon)
-        self.blocks = nn.ModuleList(Block(config.tower, causal=False) for _ in range(config.tower.layers))
+        self.patch_embedding = nn.Conv2d(config.channels, width, patch, stride=patch, bias=False)
+        self.class_embedding = nn.Parameter(torch.zeros(width))
+        self.position_embedding = nn.Embedding(1 + config.patches, width)
+        self.pre_layernorm = nn.LayerNorm(width, config.tower.epsilon)
+        self.layers = nn.ModuleList(EncoderLayer(config.tower, causal=False) for _ in range(config.tower.layers))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, C, S, S) -> (B, 1 + N, D)."""
-        patches = self.patches(pixels).flatten(2).mT  # (B, N, D)
-        hidden = torch.cat([self.class_token.expand(len(pixels), 1, -1), patches], dim=1)
-        hidden = self.first_norm(hidden + self.positions)
-        for block in self.blocks:
-            hidden = block(hidden)
+        patches = self.patch_embedding(pixels).flatten(2).mT  # (B, N, D)
+        hidden = torch.cat([self.class_embedding.expand(len(pixels), 1, -1), patches], dim=1)
+        hidden = self.pre_layernorm(hidden + self.position_embedding.weight)
+        for layer in self.layers:
+            hidden = layer(hidden)
         return cast(Tensor, hidden)
 
 
@@ -81,19 +81,19 @@ class TextTower(nn.Module):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        self.tokens = nn.Parameter(torch.zeros(config.vocabulary, config.tower.width))
-        self.positions = nn.Parameter(torch.zeros(config.positions, config.tower.width))
-        self.blocks = nn.ModuleList(Block(config.tower, causal=True) for _ in range(config.tower.layers))
+        self.token_embedding = nn.Embedding(config.vocabulary, config.tower.width)
+        self.position_embedding = nn.Embedding(config.positions, config.tower.width)
+        self.layers = nn.ModuleList(EncoderLayer(config.tower, causal=True) for _ in range(config.tower.layers))
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        hidden = embedding(ids, self.tokens) + self.positions[: ids.shape[1]]
-        for block in self.blocks:
-            hidden = block(hidden)
-        return hidden
+        hidden = self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
+        for layer in self.layers:
+            hidden = layer(hidden)
+        return cast(Tensor, hidden)
 
 
-class Block(nn.Module):
+class EncoderLayer(nn.Module):
     """x += attention(norm(x)); x += W2 activation(W1 norm(x))."""
 
     def __init__(self, config: TowerConfig, causal: bool) -> None:
@@ -101,19 +101,19 @@ class Block(nn.Module):
         width = config.width
         self.heads, self.causal, self.activation = config.heads, causal, ACTIVATIONS[config.activation]
         self.attention_norm = nn.LayerNorm(width, config.epsilon)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv_proj = nn.Linear(width, 3 * width)
+        self.out_proj = nn.Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, config.epsilon)
-        self.up = nn.Linear(width, config.mlp_width)
-        self.down = nn.Linear(config.mlp_width, width)
+        self.fc1 = nn.Linear(width, config.mlp_width)
+        self.fc2 = nn.Linear(config.mlp_width, width)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        products = self.qkv(self.attention_norm(hidden)).view(*hidden.shape[:2], 3, self.heads, -1)
+        products = self.qkv_proj(self.attention_norm(hidden)).view(*hidden.shape[:2], 3, self.heads, -1)
         queries, keys, values = products.permute(2, 0, 3, 1, 4)  # (B, H, T, Dh) each
         seen = scaled_dot_product_attention(queries, keys, values, is_causal=self.causal)
-        hidden = hidden + self.out(seen.transpose(1, 2).flatten(2))
-        return cast(Tensor, hidden + self.down(self.activation(self.up(self.mlp_norm(hidden)))))
+        hidden = hidden + self.out_proj(seen.transpose(1, 2).flatten(2))
+        return cast(Tensor, hidden + self.fc2(self.activation(self.fc1(self.mlp_norm(hidden)))))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"quick_gelu": quick_gelu, "gelu": gelu}

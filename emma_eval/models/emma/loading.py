@@ -28,7 +28,7 @@ from emma_eval.models.emma.description import clip_copy, described, notes_on, to
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, HEAD, all_stored_names, load_llama
-from emma_eval.utils.text import first_line
+from emma_eval.utils.text import first_error_line
 
 PROJECTOR = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -58,7 +58,7 @@ def load_emma(
     _require_rows(tokenizer, shards, source)
     require_in_vocabulary(config, len(tokenizer))
     llama = load_llama(config.llama, shards, source, len(tokenizer), torch.empty(0, dtype=precision, device=place))
-    projector = build_projector(config.projector, towers.width, config.llama.width)
+    projector = build_projector(config.projector, towers.width, config.llama.hidden_size)
     fill(projector, shards, source, PROJECTOR)
     read = all_stored_names(llama) | {PROJECTOR + name for name in projector.state_dict()} | {HEAD}
     unread = {name for name in shards if name not in read and not is_copy_of_tower(name)}
@@ -137,7 +137,7 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(str(name))
         torch.empty(0, device=device).cpu()  # `meta` makes tensors that hold nothing
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
+        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
     return device
 
 

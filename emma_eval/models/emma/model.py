@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import Unpadded
+from emma_eval.images.sources import UnpaddedImage
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import instruction_ids
@@ -32,7 +32,7 @@ from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import ImageSpan, Item, Tree, common_start, weave
 from emma_eval.types import Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import Recent
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not normalised
 
@@ -103,8 +103,10 @@ class Emma:
     def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
         try:
-            processor = replace(self.processor, pad_to_square=False) if isinstance(image, Unpadded) else self.processor
-            return processor.levels(image.open())
+            processor = (
+                replace(self.processor, pad_to_square=False) if isinstance(image, UnpaddedImage) else self.processor
+            )
+            return processor.pixels_uint8(image.open())
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
             raise SampleError(f"{image.label}: unreadable image: {error}") from error
         except MemoryError as error:
@@ -137,7 +139,7 @@ class Emma:
 
     def _generation(self, answer: Continuation) -> Generation:
         ids, reason = answer
-        error = f"logits are not finite after {counted(len(ids), 'new token')}: {MENDS[self.dtype]}"
+        error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {MENDS[self.dtype]}"
         return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
@@ -196,7 +198,7 @@ class Emma:
     @cached_property
     def _table(self) -> Tensor:
         """(3 x 256,) the normalised value of each level, a channel behind the other."""
-        return torch.from_numpy(self.processor.table()).flatten().to(self.device, self.dtype)
+        return torch.from_numpy(self.processor.normalization_table()).flatten().to(self.device, self.dtype)
 
     @cached_property
     def _memory(self) -> KeyValues:

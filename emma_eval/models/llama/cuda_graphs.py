@@ -67,7 +67,7 @@ class Recorded:
         self._tokens, self._positions = torch.zeros(2, rows, width, dtype=torch.long, device=llama.device)
         self._places = torch.arange(width, device=llama.device) + memory.filled
         self._mask = torch.zeros(rows, 1, width, slots, dtype=llama.dtype, device=llama.device)
-        self._hidden = torch.empty(rows, width, llama.config.width, dtype=llama.dtype, device=llama.device)
+        self._hidden = torch.empty(rows, width, llama.config.hidden_size, dtype=llama.dtype, device=llama.device)
 
         def compute() -> None:
             memory.fill(self._places)

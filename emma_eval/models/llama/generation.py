@@ -90,7 +90,7 @@ def prefill(
         seen=pad(seen_at_ends[place], (0, memory.slots - memory.filled)),
         lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
     )
-    return cast(Tensor, llama.head(hidden[place])), state
+    return cast(Tensor, llama.lm_head(hidden[place])), state
 
 
 def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
     if hidden is None:
         memory.extend(width)
         hidden = llama(Reading(llama.embed(batch), positions, mask[..., : memory.filled]), memory)
-    return cast(Tensor, llama.head(hidden[place]))
+    return cast(Tensor, llama.lm_head(hidden[place]))
 
 
 class Continuation(NamedTuple):

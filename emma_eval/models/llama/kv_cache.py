@@ -24,9 +24,9 @@ class KeyValues:
     """Keys and values by row and slot. Slots from `filled` on are free."""
 
     def __init__(self, config: LlamaConfig, dtype: torch.dtype, device: torch.device) -> None:
-        self._heads, self._width = config.kv_heads, config.head_width
+        self._heads, self._width = config.num_kv_heads, config.head_dim
         self._nothing = torch.empty(0, dtype=dtype, device=device)
-        self._buffers = [self._nothing] * (2 * config.layers)
+        self._buffers = [self._nothing] * (2 * config.num_layers)
         self.layers: list[tuple[Tensor, Tensor]] = []  # keys and values: (B, H, K, Dh) each
         self._grain = SLOT_GRAIN if device.type == "cuda" else 1
         self.rows = self.slots = self.filled = 0

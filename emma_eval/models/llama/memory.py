@@ -19,8 +19,8 @@ def tokens_that_fit(llama: Llama) -> int:
     stream.
     """
     config = llama.config
-    kept = 2 * config.layers * config.kv_heads * config.head_width * (1 + 1 / SPARE)
-    passing = 3 * config.mlp_width + 6 * config.width
+    kept = 2 * config.num_layers * config.num_kv_heads * config.head_dim * (1 + 1 / SPARE)
+    passing = 3 * config.intermediate_size + 6 * config.hidden_size
     free, _ = torch.cuda.mem_get_info(llama.device)
     reusable = torch.cuda.memory_reserved(llama.device) - torch.cuda.memory_allocated(llama.device)
     return int(min(MOST_TOKENS, SHARE * (free + reusable) / (llama.dtype.itemsize * (kept + passing))))

@@ -11,7 +11,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KeyValues
@@ -35,24 +35,24 @@ class Llama(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Parameter(torch.zeros(config.vocabulary, config.width))
-        self.layers = nn.ModuleList(Layer(config, index) for index in range(config.layers))
-        self.norm = nn.RMSNorm(config.width, config.epsilon)
-        self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config, index) for index in range(config.num_layers))
+        self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.head.weight.device
+        return self.embed_tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """What it computes in."""
-        return self.head.weight.dtype
+        return self.embed_tokens.weight.dtype
 
     def embed(self, ids: Tensor) -> Tensor:
         """Ids (...) -> (..., D)."""
-        return embedding(ids, self.embedding)
+        return cast(Tensor, self.embed_tokens(ids))
 
     def forward(self, reading: Reading, memory: KeyValues) -> Tensor:
         """The last hidden states at the ends, (B, Q, D). Keys and values go to `memory`."""
@@ -70,8 +70,8 @@ class Llama(nn.Module):
     def turns(self, positions: Tensor) -> Tensor:
         """The rotations of positions (B, L), a complex number a pair of a head's dimensions: (B, L, 1, Dh / 2)."""
         config = self.config
-        exponents = torch.arange(0, config.head_width, 2, dtype=torch.float32, device=positions.device)
-        frequencies = 1.0 / (config.theta ** (exponents / config.head_width)) / config.stretch
+        exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=positions.device)
+        frequencies = 1.0 / (config.rope_theta ** (exponents / config.head_dim)) / config.rope_scaling_factor
         angles = positions[:, :, None, None] * frequencies
         return torch.polar(torch.ones_like(angles), angles)
 
@@ -82,31 +82,31 @@ class Layer(nn.Module):
     def __init__(self, config: LlamaConfig, index: int) -> None:
         super().__init__()
         self.index = index
-        self.head_width = config.head_width
-        width, attention = config.width, config.heads * config.head_width
-        self.attention_norm = nn.RMSNorm(width, config.epsilon)
-        self.queries = nn.Linear(width, attention, bias=False)
-        self.keys_values = nn.Linear(width, 2 * config.kv_heads * config.head_width, bias=False)
-        self.out = nn.Linear(attention, width, bias=False)
-        self.mlp_norm = nn.RMSNorm(width, config.epsilon)
-        self.gate_up = nn.Linear(width, 2 * config.mlp_width, bias=False)
-        self.down = nn.Linear(config.mlp_width, width, bias=False)
+        self.head_dim = config.head_dim
+        width, attention = config.hidden_size, config.num_heads * config.head_dim
+        self.attention_norm = nn.RMSNorm(width, config.rms_norm_eps)
+        self.q_proj = nn.Linear(width, attention, bias=False)
+        self.kv_proj = nn.Linear(width, 2 * config.num_kv_heads * config.head_dim, bias=False)
+        self.o_proj = nn.Linear(attention, width, bias=False)
+        self.mlp_norm = nn.RMSNorm(width, config.rms_norm_eps)
+        self.gate_up_proj = nn.Linear(width, 2 * config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, width, bias=False)
 
     def forward(
         self, hidden: Tensor, turns: Tensor, mask: Tensor | None, memory: KeyValues, ends: Tensor | None = None
     ) -> Tensor:
         """Hidden states (B, L, D), overwritten -> the next layer's; at `ends` (B, Q) alone, where given."""
         normed = self.attention_norm(hidden)
-        memory.update(self._heads(self.keys_values(normed)), turns, self.index)
+        memory.update(self._heads(self.kv_proj(normed)), turns, self.index)
         if ends is not None:
             hidden, normed, turns = (_at(ends, part) for part in (hidden, normed, turns))
-        queries = rotate(self._heads(self.queries(normed)), turns).transpose(1, 2)
-        hidden = _add_product(hidden, attend(queries, *memory.stored(self.index), mask), self.out)
-        return _add_product(hidden, swiglu(self.gate_up(self.mlp_norm(hidden))), self.down)
+        queries = rotate(self._heads(self.q_proj(normed)), turns).transpose(1, 2)
+        hidden = _add_product(hidden, attend(queries, *memory.stored(self.index), mask), self.o_proj)
+        return _add_product(hidden, swiglu(self.gate_up_proj(self.mlp_norm(hidden))), self.down_proj)
 
     def _heads(self, products: Tensor) -> Tensor:
         """(B, L, H Dh) -> (B, L, H, Dh)."""
-        return products.view(*products.shape[:2], -1, self.head_width)
+        return products.view(*products.shape[:2], -1, self.head_dim)
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:

@@ -10,7 +10,9 @@ import torch
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KeyValues
 
-CONFIG = LlamaConfig(vocabulary=9, width=8, layers=3, heads=2, kv_heads=2, head_width=4, mlp_width=8)
+CONFIG = LlamaConfig(
+    vocab_size=9, hidden_size=8, num_layers=3, num_heads=2, num_kv_heads=2, head_dim=4, intermediate_size=8
+)
 CPU = torch.device("cpu")
 
 

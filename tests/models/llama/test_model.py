@@ -31,7 +31,7 @@ def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
     torch.manual_seed(0)
     theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
     config = read_llama_config(Settings(Path("config.json"), raw))
-    return load_llama(config, theirs.state_dict(), Path("shards"), config.vocabulary, torch.empty(0)), theirs
+    return load_llama(config, theirs.state_dict(), Path("shards"), config.vocab_size, torch.empty(0)), theirs
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def logits(llama: Llama, ids: torch.Tensor, **ends: torch.Tensor) -> torch.Tenso
     memory.open(*ids.shape)
     memory.extend(ids.shape[1])
     positions = torch.arange(ids.shape[1]).expand(ids.shape)
-    return llama.head(llama(Reading(llama.embed(ids), positions, None, **ends), memory))
+    return llama.lm_head(llama(Reading(llama.embed(ids), positions, None, **ends), memory))
 
 
 @pytest.mark.parametrize(

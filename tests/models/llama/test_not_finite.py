@@ -105,7 +105,7 @@ def test_a_question_that_fails_does_not_take_along_those_about_the_same_image(tm
         token for token in model.tokenize(questions[1]).input_ids if token not in model.tokenize(questions[0]).input_ids
     )
     with torch.inference_mode():
-        model.llama.embedding[bad] = NAN
+        model.llama.embed_tokens.weight[bad] = NAN
     first, second, third = responses(model, questions)
     assert second.error
     assert (first.text, third.text) == (sound[0].text, sound[2].text)
