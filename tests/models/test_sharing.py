@@ -85,7 +85,7 @@ def test_rows_with_and_without_the_prefix_go_together(runner: ModelRunner) -> No
 
 @pytest.mark.parametrize("room", [1, 8])
 def test_answers_that_outgrow_their_room(runner: ModelRunner, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [Request(r.sample_id, 0, r.prompt, r.instruction, r.images, 40) for r in questions()]
+    long = [Request(r.sample_id, 0, r.message, r.instruction, r.images, 40) for r in questions()]
     expected, _ = ids(runner, long, sharing=False)
     monkeypatch.setattr(generation, "DECODE_SLOTS", room)
     assert ids(runner, long, sharing=True)[0] == expected

@@ -16,11 +16,12 @@ import torch
 
 from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.llama.generation import decode_step
 from emma_eval.models.multimodal.batching import MultimodalPrompt
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.prompts.building import instruction_of, render_prompt
+from emma_eval.prompts.building import instruction_of, message_of
 from emma_eval.types import IMAGE_MARKER, Request
 from tests.models.asking import read
 
@@ -51,7 +52,7 @@ class Case:
         return Request(
             sample_id=self.facts["id"],
             pass_index=0,
-            prompt=self.facts["prompt"],
+            message=message_of(self.facts["question"], self.facts["suffix"], images=int(shown)),
             instruction=self.facts["instruction_text"] or "",
             images=self.images if shown else (),
             max_new_tokens=json.loads(self.index.read_text())["max_new_tokens"],
@@ -95,8 +96,7 @@ def test_prompt_and_instruction_are_rendered_alike(case: Case) -> None:
     facts = case.facts
     if facts["instruction_source"]:
         assert instruction_of(facts["question"], facts["instruction_source"]) == facts["instruction_text"]
-    shown = IMAGE_MARKER in facts["prompt"]
-    assert render_prompt(facts["question"], facts["suffix"], has_image=shown) == facts["prompt"]
+    assert render_prompt(case.request().message) == facts["prompt"]
 
 
 @pytest.mark.parametrize("case", CASES)

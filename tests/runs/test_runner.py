@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
@@ -38,7 +39,7 @@ class TestAFinishedRun:
         assert first == {
             "id": "0",
             "pass_index": 0,
-            "prompt": request.prompt,
+            "prompt": render_prompt(request.message),
             "instruction": "Is there a random cat 0?",
             "text": text_for(request),
             "tokens": 2,

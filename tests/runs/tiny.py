@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from emma_eval.errors import SampleError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
@@ -64,7 +65,7 @@ def source(weights: str = "w" * 64) -> ModelSource:
 
 def text_for(request: Request) -> str:
     """Yes or no, as the prompt's checksum has it."""
-    return ("Yes", "No")[zlib.crc32(request.prompt.encode()) % 2]
+    return ("Yes", "No")[zlib.crc32(render_prompt(request.message).encode()) % 2]
 
 
 class Answering:
@@ -84,7 +85,7 @@ class Answering:
             yield number, self.respond(request)
 
     def respond(self, request: Request) -> Response:
-        common = (request.sample_id, request.pass_index, request.prompt, request.instruction)
+        common = (request.sample_id, request.pass_index, render_prompt(request.message), request.instruction)
         try:
             for image in request.images:
                 image.open()

@@ -12,20 +12,20 @@ row.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from emma_eval.data.readers.rows import rows_to_samples, whole
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
+from emma_eval.tasks.circular import INDEX_STEP, Choices, rotated_letter, rotations
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 from emma_eval.utils.table_io import PANDAS_MISSING, read_table
 from emma_eval.utils.text import did_you_mean
 
 LETTERS = "ABCD"
-PASS = 1_000_000  # added to the index for each pass
 _LONGEST_REFERENCE = 64  # a shorter image cell is an index; VLMEvalKit draws the line here
 
 
@@ -74,7 +74,7 @@ def _row_samples(where: object, rows: Rows, image: Images) -> list[Sample]:
     def sample(row: Row) -> Sample:
         one = _sample([row], image)
         meta = {key: value for key, value in one.meta.items() if key != "passes"}
-        return replace(one, meta=meta | {"question": str(int(one.id) % PASS)})
+        return replace(one, meta=meta | {"question": str(int(one.id) % INDEX_STEP)})
 
     return rows_to_samples(where, rows, sample)
 
@@ -85,7 +85,7 @@ def _samples(where: object, rows: Rows, image: Images) -> list[Sample]:
         if "index" not in row:
             raise UserError(f"{where}: the column 'index' is missing{did_you_mean('index', map(str, row))}")
         try:
-            pass_index, base = divmod(whole(row, "index"), PASS)
+            pass_index, base = divmod(whole(row, "index"), INDEX_STEP)
         except ValueError as error:
             raise UserError(f"{where}, row {number}: {error}") from error
         questions.setdefault(base, []).append((pass_index, row))
@@ -122,7 +122,7 @@ def _sample(rounds: list[Row], image: Images) -> Sample:
     )
 
 
-def _pass(row: Row) -> tuple[Mapping[str, str], str]:
+def _pass(row: Row) -> tuple[Choices, str]:
     return {letter: row[letter] for letter in LETTERS if not _missing(row[letter])}, _truth(row)
 
 
@@ -132,15 +132,13 @@ def _truth(row: Row) -> str:
     return "" if _missing(answer) else answer
 
 
-def _rotations(cells: Sequence[str], answer: str) -> tuple[tuple[Mapping[str, str], str], ...]:
-    """Options turned left by one place a pass, texts read as missing left out of each."""
-    count = max((i + 1 for i, cell in enumerate(cells) if cell), default=0)
+def _rotations(cells: Sequence[str], answer: str) -> tuple[tuple[Choices, str], ...]:
+    """The options rotated left by one place a pass; texts read as missing are left out of each."""
+    count = max((index + 1 for index, cell in enumerate(cells) if cell), default=0)
     passes = []
-    for shift in range(count):
-        turned = [*cells[shift:count], *cells[:shift]]
-        choices = {letter: cell for letter, cell in zip(LETTERS, turned, strict=False) if not _missing(cell)}
-        letter = LETTERS[(LETTERS.index(answer) - shift) % count] if answer else ""
-        passes.append((choices, letter))
+    for pass_index, rotated in enumerate(rotations(cells[:count])):
+        choices = {letter: cell for letter, cell in zip(LETTERS, rotated, strict=False) if not _missing(cell)}
+        passes.append((choices, rotated_letter(answer, pass_index, count) if answer else ""))
     return tuple(passes)
 
 

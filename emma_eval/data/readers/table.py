@@ -76,9 +76,9 @@ def _samples(columns: Columns, where: object, rows: Iterable[Row], find_images: 
         images = find_images(row)
         options = _options(columns, row)
         meta = {key: _plain(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
-        if columns.pair:
-            place = _whole(columns.pair_number, row) - 1 if columns.pair_number else number
-            meta["pair"] = place // columns.pair
+        if columns.group_size:
+            place = _whole(columns.row_number, row) - 1 if columns.row_number else number
+            meta["pair"] = place // columns.group_size
         return Sample(
             _named(columns.id, row) if columns.id else str(number),
             as_text(_cell(columns.question, row), columns.question) if columns.question else "",
@@ -168,17 +168,17 @@ def _list_of_text(text: str) -> list[Any]:
 
 def _options(columns: Columns, row: Row) -> tuple[str, ...]:
     """The texts of a row's options. Where cells say that there is none, an empty one is an option without words."""
-    cells = _listed(columns.options, row, columns.text_lists, columns.no_option or ("",))
+    cells = _listed(columns.options, row, columns.stringified_lists, columns.no_option or ("",))
     texts = [as_text(cell, " or ".join(columns.options)) for cell in cells]
-    if columns.option_mark:
-        texts = [text.strip() for whole in texts for text in split(columns.option_mark, whole)[1:]]
+    if columns.option_regex:
+        texts = [text.strip() for whole in texts for text in split(columns.option_regex, whole)[1:]]
     return tuple(text for text in texts if text not in columns.no_option)
 
 
 def _answers(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str, ...]:
     if not columns.answer:
         return ()
-    cells = _listed((columns.answer,), row, columns.text_lists)
+    cells = _listed((columns.answer,), row, columns.stringified_lists)
     try:
         return tuple(_answer(columns, cell, options) for cell in cells)
     except ValueError as error:
@@ -199,7 +199,7 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
         except ValueError as error:
             raise ValueError(f"answer {preview(cell)} is no number of one of the {len(options)} options") from error
     text = as_text(cell, columns.answer)
-    text = columns.answer_words.get(text, text)
+    text = columns.answer_map.get(text, text)
     if columns.answer_is == "text":
         return text
     letter = text.strip("(). ").upper()
@@ -218,9 +218,9 @@ def _letters(options: int) -> tuple[str, ...]:
 def _category(columns: Columns, row: Row) -> str:
     cell = _cell(columns.category, row) if columns.category else ""
     text = "" if cell is None else as_text(cell, columns.category)
-    if not columns.category_pattern:
+    if not columns.category_regex:
         return text
-    match = search(columns.category_pattern, text)
+    match = search(columns.category_regex, text)
     if match is None:
         raise ValueError(f"{columns.category} {text!r} does not tell the category")
     return str(match[1])

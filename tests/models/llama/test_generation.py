@@ -72,7 +72,7 @@ def test_an_answer_ends_at_its_own_limit(runner: ModelRunner) -> None:
 def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), 9)
-    longer = replace(request, prompt="A longer prompt. " + PROMPT)
+    longer = replace(request, message="A longer prompt. " + PROMPT)
     before = load_model(str(folder), device="cpu")
     free, other = (one.token_ids for one in before.ask([request, longer]))
     end = free[2]
