@@ -16,7 +16,7 @@ from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import TooManyFailuresError, execute
 from emma_eval.runs.settings import ErrorLimit
-from tests.runs.tiny import REQUESTS, Answering, run, settings, source, text_for
+from tests.fakes import REQUESTS, Answering, run, settings, source, text_for
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 

@@ -20,7 +20,7 @@ from emma_eval.models import load_model
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.prompts.building import render_prompt
 from emma_eval.types import Request
-from tests.models.asking import read
+from tests.fakes import first_token_logits
 
 QUESTION = "What color is the circle?"
 
@@ -51,7 +51,7 @@ def test_exported_folders_compute_what_was_trained(tmp_path: Path, aligned: bool
     model = load_model(str(tmp_path / "model"), device="cpu", dtype="float32")
     request = Request("1", 0, render_prompt(QUESTION, "", True), QUESTION, (Drawn(),), 4)
     with torch.inference_mode():
-        logits, _ = read(model, [request])
+        logits, _ = first_token_logits(model, [request])
         vision = see_all(clip, [image_of(world_scene(5)).pixels]).float()
         text = Listener(clip)([QUESTION]) if aligned else None
         prompt = tokenizer.encode_prompt(request.prompt)
