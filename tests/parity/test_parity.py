@@ -23,7 +23,7 @@ from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.generation import step
 from emma_eval.prompts.building import instruction_of, message_of
 from emma_eval.types import IMAGE_MARKER, Request
-from tests.models.asking import read
+from tests.fakes import first_token_logits
 
 ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 DEVICE = os.environ.get("EMMA_PARITY_DEVICE", "cpu")
@@ -136,7 +136,7 @@ def test_features_are_the_references(case: Case) -> None:
 @torch.inference_mode()
 def test_logits_and_answers_are_the_references(case: Case) -> None:
     model, arrays = model_of(case.index), case.arrays
-    logits, state = read(model, [case.request()])
+    logits, state = first_token_logits(model, [case.request()])
     known = model.config.llama.vocab_size  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
@@ -159,7 +159,7 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
     if not fp16 or "first_logits_fp16" not in arrays:
         pytest.skip("no half-precision numbers")
     model = model_of(case.index, "float16")
-    logits, _ = read(model, [case.request()])
+    logits, _ = first_token_logits(model, [case.request()])
     known = model.config.llama.vocab_size
     np.testing.assert_allclose(logits[0, :known].float().cpu(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
@@ -175,9 +175,9 @@ def test_answers_do_not_depend_on_companions(index: Path) -> None:
     alone = [model.ask([one])[0] for one in batch]
     assert model.ask(batch) == alone
     assert model.ask(batch[::-1])[::-1] == alone
-    together, _ = read(model, batch)
+    together, _ = first_token_logits(model, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = read(model, [one])
+        single, _ = first_token_logits(model, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=TOLERANCE / 5)
 
 

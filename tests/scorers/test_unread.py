@@ -7,8 +7,8 @@ import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer
+from tests.scorer_samples import questions
 from tests.scorers.helpers import answered
-from tests.scorers.made import questions
 
 CASE = Path(os.environ.get("EMMA_CASES_DIR", Path(__file__).parents[3] / "shared" / "cases")) / "16-chat-style-letters"
 LETTER = "2 of 3 answers gave no letter and count as wrong"
