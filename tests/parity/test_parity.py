@@ -24,8 +24,9 @@ from emma_eval.models.llama.generation import step
 from emma_eval.prompts.building import instruction_of, message_of
 from emma_eval.types import IMAGE_MARKER, Request
 from tests.fakes import first_token_logits
+from tests.shared import reason, shared
 
-ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
+ROOT = shared("parity")
 DEVICE = os.environ.get("EMMA_PARITY_DEVICE", "cpu")
 TOLERANCE = 5e-5 if DEVICE == "cpu" else 1e-4
 
@@ -69,7 +70,7 @@ def find_cases() -> list[Any]:
             pytest.param(Case(index, facts), id=f"{index.relative_to(ROOT).with_suffix('')}-{facts['id']}")
             for facts in content["cases"]
         ]
-    return cases or [pytest.param(None, marks=pytest.mark.skip(f"no parity data in {ROOT}"))]
+    return cases or [pytest.param(None, marks=pytest.mark.skip(reason("parity")))]
 
 
 CASES = find_cases()
@@ -184,6 +185,6 @@ def test_answers_do_not_depend_on_companions(index: Path) -> None:
 def test_instruction_tokenizer() -> None:
     path = ROOT / "instruction_tokenizer.json"
     if not path.is_file():
-        pytest.skip(f"no {path}")
+        pytest.skip(reason("parity/instruction_tokenizer.json"))
     for item in json.loads(path.read_text())["items"]:
         assert list(instruction_ids(item["text"])) == item["ids"], item["text"]
