@@ -40,8 +40,8 @@ from tests.tiny_datasets import save_image
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emma_eval.models.emma.model import Emma
-    from emma_eval.models.llama.generation import State
+    from emma_eval.models.llama.generation import DecodeState
+    from emma_eval.models.multimodal.runner import ModelRunner
 
 PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
 QUESTION = "What is on the left?"
@@ -65,7 +65,7 @@ def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUEST
     return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
 
 
-def first_token_logits(model: Emma, requests: Sequence[Request]) -> tuple[Tensor, State]:
+def first_token_logits(model: ModelRunner, requests: Sequence[Request]) -> tuple[Tensor, DecodeState]:
     """The logits of each request's first new token, (P, V), every request in a row of its own."""
     prompts = [model.tokenize(request) for request in requests]
     images = {image: model.preprocess_image(image) for prompt in prompts for image in prompt.images}

@@ -19,7 +19,8 @@ from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, u
 
 if TYPE_CHECKING:
     from emma_eval.models.base import Model
-    from emma_eval.models.emma.model import Emma
+    from emma_eval.models.emma.model import EmmaModel
+    from emma_eval.models.multimodal.runner import ModelRunner
 
 __all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
 
@@ -52,7 +53,7 @@ def list_models() -> dict[str, str]:
 
 def load_model(
     name_or_path: str, *, device: str | None = None, dtype: str | None = None, fast_preprocess: bool = False
-) -> Emma:
+) -> ModelRunner[EmmaModel]:
     """The model of a built-in name, a checkpoint folder or a hub name, ready to answer.
 
     `device`: a torch device, or None / "auto" for a GPU if there is one. `dtype`: float32, float16, bfloat16, or
