@@ -36,7 +36,7 @@ from emma_eval.models.base import Model
 from emma_eval.models.emma.batching import TrieRow
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.memory import MOST_TOKENS
-from emma_eval.prompts.building import render_prompt
+from emma_eval.prompts.building import message_of
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
@@ -151,8 +151,8 @@ def _image(folder: Path, number: int) -> ImageFile:
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
-    prompt = render_prompt(question, vqa_load.SUFFIX, has_image=True)
-    return Request(str(number), 0, prompt, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
+    message = message_of(question, vqa_load.SUFFIX, images=1)
+    return Request(str(number), 0, message, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 
 def _alone(work: Callable[[], Any]) -> Any:

@@ -99,7 +99,7 @@ def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
 
     for sample in samples:
         for request in build_requests(task, [sample]):
-            markers = request.prompt.count(IMAGE_MARKER)
+            markers = request.message.count(IMAGE_MARKER)
             if markers != len(request.images):
                 told = pluralize(markers, f"{IMAGE_MARKER} marker")
                 yield f"sample {sample.id}: its prompt has {told} for {pluralize(len(request.images), 'image')}"

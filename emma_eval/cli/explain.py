@@ -69,6 +69,7 @@ def _print(head: str, paragraphs: Iterator[str]) -> None:
 
 
 def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
+    from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
 
     yield " ".join(_asking_in_words(task))
@@ -77,7 +78,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield f"Example ({origin}), the whole prompt" + (
         f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
     )
-    yield from (f"    {line}" for line in requests[0].prompt.split("\n"))
+    yield from (f"    {line}" for line in render_prompt(requests[0].message).split("\n"))
     yield "CLIP instruction:"
     yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
     if task.wordings:
@@ -85,7 +86,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     for family in task.wordings:
         worded = task.worded(family)
         yield f"{family}: " + " ".join(_asking_in_words(worded))
-        yield from (f"    {line}" for line in next(build_requests(worded, [sample])).prompt.split("\n"))
+        yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
 
 
 def _asking_in_words(task: TaskConfig) -> Iterator[str]:

@@ -108,7 +108,7 @@ class Checker:
         from emma_eval.prompts.building import build_requests
 
         for request in build_requests(self.task, [sample]):
-            yield plain(request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0])
+            yield plain(request.message)
 
     def _image(self, row: AnswerRow, sample: Sample) -> str | None:
         named = row_images(row, self.image_keys) if self._images else []

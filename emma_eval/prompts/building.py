@@ -1,6 +1,6 @@
-"""From a Sample to the Requests a model answers: option layout, suffix, conversation template, CLIP instruction.
+"""From a Sample to the Requests a model answers: option layout, suffix, CLIP instruction.
 
-The text is what the evaluation scripts of LLaVA-1.5 and EMMA send (greedy decoding, template `vicuna_v1`);
+The message is what the evaluation scripts of LLaVA-1.5 and EMMA put into the model's conversation template;
 `tests/prompts/test_recorded.py` compares it with prompts recorded from the reference.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from emma_eval.errors import UserError
 from emma_eval.images.sources import UnpaddedImage
 from emma_eval.prompts.image_placement import concatenate, concatenate_inline, image_markers, place_inline
 from emma_eval.tasks.circular import Choices, pass_choices
@@ -22,28 +21,14 @@ if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.tasks.sections import InstructionPolicy, PromptConfig
 
-TEMPLATES = {
-    "vicuna_v1": (
-        "A chat between a curious user and an artificial intelligence assistant. "
-        "The assistant gives helpful, detailed, and polite answers to the user's questions. "
-        "USER: {message} ASSISTANT:"
-    ),
-}
 
+def message_of(question: str, suffix: str | None, images: int = 0) -> str:
+    """The message: one image marker a line, the question, the suffix on lines of its own.
 
-def render_prompt(question: str, suffix: str | None, has_image: bool | int, template: str = "vicuna_v1") -> str:
-    """The complete prompt: one image marker a line, the question, the suffix on lines of its own.
-
-    `question` holds options and hint already. `has_image` may be the number of images. Raises UserError for an
-    unknown template.
+    `question` holds options and hint already, and image markers where it points at images itself.
     """
-    if template not in TEMPLATES:
-        raise UserError(f"unknown conversation template {template!r}; known: {', '.join(TEMPLATES)}")
-    message = image_markers(int(has_image)) + question
-    if suffix:
-        message += "\n" + suffix.removeprefix("\n")
-    # Without a word to say, the reference's template has no blanks around it either: `USER:ASSISTANT:`.
-    return TEMPLATES[template].replace("{message}" if message else " {message} ", message)
+    message = image_markers(images) + question
+    return message + "\n" + suffix.removeprefix("\n") if suffix else message
 
 
 def instruction_of(question: str, policy: InstructionPolicy) -> str:
@@ -55,10 +40,10 @@ def instruction_of(question: str, policy: InstructionPolicy) -> str:
     return question.split("\n", 1)[0] if policy == "first_line" else question
 
 
-def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = "vicuna_v1") -> Iterator[Request]:
+def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Request]:
     """One request a sample, or one per rotation of the options for a circular task (pass_index 0, 1, ...).
 
-    Half a surrogate pair, which no tokenizer takes, becomes U+FFFD. Raises UserError for an unknown template.
+    Half a surrogate pair, which no tokenizer takes, becomes U+FFFD.
     """
     prompt = task.prompt
     for sample in samples:
@@ -67,7 +52,7 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample], template: str = 
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                prompt=replace_surrogates(render_prompt(message, _suffix(prompt, choices), False, template)),
+                message=replace_surrogates(message_of(message, _suffix(prompt, choices))),
                 instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
                 images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emma_eval.data.digests import data_digests
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.digest import task_digest
@@ -33,7 +34,7 @@ class TaskPlan:
     samples: Sequence[Sample]
     complete: bool  # all samples of the split, so that the scores compare with published ones
     facts: TaskFacts
-    requests: tuple[Request, ...] = ()  # once the model's template is known
+    requests: tuple[Request, ...] = ()  # once the model's family is known
     template: str = ""
     other_wording: str = ""  # the family whose wording was asked for instead of the model's own
     notes: tuple[str, ...] = ()  # on the questions, see `remarks`
@@ -90,7 +91,7 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> 
 
 
 def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
-    """The plan with its prompts in the model's conversation template, in the wording given or its family's own."""
+    """The plan with its requests, in the wording given or the model family's own."""
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_of(family)
@@ -99,11 +100,24 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
     with gc_paused():
-        requests = tuple(build_requests(plan.task, plan.samples, template))
-    asked = ((r.sample_id, str(r.pass_index), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
-    prompts = sha256_of_lines(map(UNIT_SEPARATOR.join, asked))
-    facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
+        requests = tuple(build_requests(plan.task, plan.samples))
+    facts = plan.facts.model_copy(
+        update={"requests": len(requests), "prompts": prompts_digest(requests), "wording": wording}
+    )
     return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
+
+
+def prompts_digest(requests: Iterable[Request]) -> str:
+    """SHA-256 over every message, instruction and answer length, whatever template the model reads the message in.
+
+    Each message is framed as LLaVA-1.5 reads it: so it was hashed when all models shared that template, and a run
+    begun then goes on.
+    """
+    lines = (
+        (r.sample_id, str(r.pass_index), render_prompt(r.message), r.instruction, str(r.max_new_tokens))
+        for r in requests
+    )
+    return sha256_of_lines(map(UNIT_SEPARATOR.join, lines))
 
 
 def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:

@@ -15,9 +15,8 @@ from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama import cuda_graphs as captured
 from emma_eval.models.llama.memory import tokens_that_fit
 from emma_eval.types import Request
+from tests.fakes import LoadedImage, make_image
 from tests.models.fake_gpu import fake_gpu
-from tests.models.test_layouts import LoadedImage
-from tests.models.tiny_checkpoint import make_image
 
 GB = 10**9
 TEXT = "A chat between a person and a machine. " * 3

@@ -17,9 +17,8 @@ from emma_eval.models.llama import generation as decoding
 from emma_eval.models.llama import kv_cache as key_values
 from emma_eval.models.llama.model import attend
 from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.test_layouts import LoadedImage
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
+from tests.fakes import LoadedImage, first_token_logits, make_image
+from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
 SYSTEM = "A chat between a person and a machine. USER: "
 ROOM_FOR = 60
@@ -70,7 +69,7 @@ def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None
     rows = model.collate(prompts, prefix)
     logits, _ = model.prefill(rows, pixels)
     for member, ours in zip([m for row in rows for m in row.indices], logits, strict=True):
-        alone, _ = read(model, [requests[member]])
+        alone, _ = first_token_logits(model, [requests[member]])
         torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
 
 
@@ -82,12 +81,12 @@ def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
     pixels = {image: model.preprocess_image(image) for request in requests for image in request.images}
     rows = model.collate(prompts, model.shared_prefix(prompts[:3]))
     logits, _ = model.prefill(rows, pixels)
-    torch.testing.assert_close(logits[-1], read(model, [odd])[0][0], rtol=0, atol=3e-5)
+    torch.testing.assert_close(logits[-1], first_token_logits(model, [odd])[0][0], rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("room", [1, 8])
 def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [Request(r.sample_id, 0, r.prompt, r.instruction, r.images, 40) for r in questions()]
+    long = [Request(r.sample_id, 0, r.message, r.instruction, r.images, 40) for r in questions()]
     expected, _ = ids(model, long, sharing=False)
     monkeypatch.setattr(decoding, "ROOM", room)
     assert ids(model, long, sharing=True)[0] == expected

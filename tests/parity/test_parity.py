@@ -16,15 +16,17 @@ import torch
 
 from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.emma.batching import MultimodalPrompt
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.generation import step
-from emma_eval.prompts.building import instruction_of, render_prompt
+from emma_eval.prompts.building import instruction_of, message_of
 from emma_eval.types import IMAGE_MARKER, Request
-from tests.models.asking import read
+from tests.fakes import first_token_logits
+from tests.shared import reason, shared
 
-ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
+ROOT = shared("parity")
 DEVICE = os.environ.get("EMMA_PARITY_DEVICE", "cpu")
 TOLERANCE = 5e-5 if DEVICE == "cpu" else 1e-4
 
@@ -51,7 +53,7 @@ class Case:
         return Request(
             sample_id=self.facts["id"],
             pass_index=0,
-            prompt=self.facts["prompt"],
+            message=message_of(self.facts["question"], self.facts["suffix"], images=int(shown)),
             instruction=self.facts["instruction_text"] or "",
             images=self.images if shown else (),
             max_new_tokens=json.loads(self.index.read_text())["max_new_tokens"],
@@ -68,7 +70,7 @@ def find_cases() -> list[Any]:
             pytest.param(Case(index, facts), id=f"{index.relative_to(ROOT).with_suffix('')}-{facts['id']}")
             for facts in content["cases"]
         ]
-    return cases or [pytest.param(None, marks=pytest.mark.skip(f"no parity data in {ROOT}"))]
+    return cases or [pytest.param(None, marks=pytest.mark.skip(reason("parity")))]
 
 
 CASES = find_cases()
@@ -95,8 +97,7 @@ def test_prompt_and_instruction_are_rendered_alike(case: Case) -> None:
     facts = case.facts
     if facts["instruction_source"]:
         assert instruction_of(facts["question"], facts["instruction_source"]) == facts["instruction_text"]
-    shown = IMAGE_MARKER in facts["prompt"]
-    assert render_prompt(facts["question"], facts["suffix"], has_image=shown) == facts["prompt"]
+    assert render_prompt(case.request().message) == facts["prompt"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -136,7 +137,7 @@ def test_features_are_the_references(case: Case) -> None:
 @torch.inference_mode()
 def test_logits_and_answers_are_the_references(case: Case) -> None:
     model, arrays = model_of(case.index), case.arrays
-    logits, state = read(model, [case.request()])
+    logits, state = first_token_logits(model, [case.request()])
     known = model.config.llama.vocab_size  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
@@ -159,7 +160,7 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
     if not fp16 or "first_logits_fp16" not in arrays:
         pytest.skip("no half-precision numbers")
     model = model_of(case.index, "float16")
-    logits, _ = read(model, [case.request()])
+    logits, _ = first_token_logits(model, [case.request()])
     known = model.config.llama.vocab_size
     np.testing.assert_allclose(logits[0, :known].float().cpu(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
@@ -175,15 +176,15 @@ def test_answers_do_not_depend_on_companions(index: Path) -> None:
     alone = [model.ask([one])[0] for one in batch]
     assert model.ask(batch) == alone
     assert model.ask(batch[::-1])[::-1] == alone
-    together, _ = read(model, batch)
+    together, _ = first_token_logits(model, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = read(model, [one])
+        single, _ = first_token_logits(model, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=TOLERANCE / 5)
 
 
 def test_instruction_tokenizer() -> None:
     path = ROOT / "instruction_tokenizer.json"
     if not path.is_file():
-        pytest.skip(f"no {path}")
+        pytest.skip(reason("parity/instruction_tokenizer.json"))
     for item in json.loads(path.read_text())["items"]:
         assert list(instruction_ids(item["text"])) == item["ids"], item["text"]

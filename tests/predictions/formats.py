@@ -44,7 +44,7 @@ def image_of(sample: Sample) -> str:
 def asked(given: Given, sample: Sample, pass_index: int) -> str:
     """The prompt without its template, as LLaVA's and EMMA's scripts write it down."""
     request = list(build_requests(given.task, [sample]))[pass_index]
-    return request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0].replace("<image>\n", "").strip()
+    return request.message.replace("<image>\n", "").strip()
 
 
 def lines(rows: Rows) -> str:

@@ -54,7 +54,7 @@ def test_a_single_image_is_not_concatenated():
 def test_concatenated_images_are_sent_where_the_question_points_at_one(question, options, sent):
     sample = Sample("1", question, (ImageFile(Path(), "a"), ImageFile(Path(), "b")), ("A",), options)
     (request,) = build_requests(load_task("muirbench_pasted"), [sample])
-    assert len(request.images) == request.prompt.count("<image>") == sent
+    assert len(request.images) == request.message.count("<image>") == sent
 
 
 def test_concatenated_images_words_are_what_stands_between_blanks():

@@ -18,7 +18,7 @@ def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
 def responses(plan: TaskPlan, texts: dict[tuple[str, int], str | None]) -> dict[tuple[str, int], Response]:
     return {
         (r.sample_id, r.pass_index): Response(
-            r.sample_id, r.pass_index, r.prompt, r.instruction, text, 1, 0.0, None if text else "broken"
+            r.sample_id, r.pass_index, r.message, r.instruction, text, 1, 0.0, None if text else "broken"
         )
         for r in plan.requests
         if (text := texts.get((r.sample_id, r.pass_index), "missing")) != "missing"

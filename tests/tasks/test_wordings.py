@@ -12,7 +12,7 @@ from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
-QUESTION = "USER: <image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n ASSISTANT:"
+QUESTION = "<image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n"
 
 
 def request(task, tmp_path):
@@ -24,7 +24,7 @@ def request(task, tmp_path):
 def test_llava_is_asked_q_bench_as_its_own_script_asks(tmp_path):
     task = load_task("qbench")
     one = request(task.worded(task.wording_of("llava")), tmp_path)
-    assert one.prompt.endswith(QUESTION)
+    assert one.message.endswith(QUESTION)
     assert one.images == (UnpaddedImage(ImageFile(tmp_path, "a.png")),)
     assert one.max_new_tokens == 1024
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from emma_eval.errors import SampleError
 from emma_eval.images.sources import UnpaddedImage
+from emma_eval.models.checkpoints.templates import DEFAULT_TEMPLATE, render_prompt
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import instruction_ids
@@ -62,7 +63,7 @@ class Emma:
     llama: Llama
     built: str = ""  # in words: architecture, version, towers, type, and what of the folder is not used
 
-    template = "vicuna_v1"
+    template = DEFAULT_TEMPLATE
 
     @property
     def family(self) -> str:
@@ -84,9 +85,13 @@ class Emma:
         """How many tokens a batch may hold: what is free of the GPU's memory decides, and the cache of a CPU."""
         return tokens_that_fit(self.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
 
+    def render_prompt(self, message: str) -> str:
+        """The prompt that the language model reads: the message in the model's conversation template."""
+        return render_prompt(message, self.template)
+
     def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenise. Raises SampleError for an image without its marker."""
-        ids = self.tokenizer.encode_prompt(request.prompt)
+        ids = self.tokenizer.encode_prompt(self.render_prompt(request.message))
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = instruction_ids(request.instruction) if self.alignment else None

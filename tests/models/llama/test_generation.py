@@ -16,9 +16,8 @@ from emma_eval.inference import answer
 from emma_eval.models import load_model
 from emma_eval.models.emma.model import Emma
 from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
-from tests.models.tiny_checkpoint import EMMA, make_image
+from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
+from tests.tiny_checkpoint import EMMA
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +53,9 @@ def test_answers_do_not_depend_on_batch_size_order_or_companions(model: Emma, si
 @torch.inference_mode()
 def test_logits_hardly_depend_on_companions(model: Emma) -> None:
     batch = mixed_requests(12)
-    together, _ = read(model, batch)
+    together, _ = first_token_logits(model, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = read(model, [one])
+        single, _ = first_token_logits(model, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=3e-5)
 
 
@@ -72,7 +71,7 @@ def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
 def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), 9)
-    longer = replace(request, prompt="A longer prompt. " + PROMPT)
+    longer = replace(request, message="A longer prompt. " + PROMPT)
     before = load_model(str(folder), device="cpu")
     free, other = (one.token_ids for one in before.ask([request, longer]))
     end = free[2]

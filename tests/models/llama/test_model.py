@@ -14,7 +14,7 @@ from emma_eval.models.llama.config import read_llama_config
 from emma_eval.models.llama.kv_cache import KeyValues
 from emma_eval.models.llama.model import Llama, Reading
 from emma_eval.models.llama.weights import load_llama
-from tests.models.tiny_checkpoint import scatter
+from tests.tiny_checkpoint import scatter
 
 SHAPE = {
     "vocab_size": 90,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from emma_eval.models.emma.batching import MultimodalPrompt, as_rows, cut
 from emma_eval.models.llama.attention_mask import Layout
 from emma_eval.models.llama.prefix_trie import Branch, ImageSpan, Item, Tree, common_start, weave, width
-from tests.models.test_layouts import LoadedImage as Shown
-from tests.models.tiny_checkpoint import make_image
+from tests.fakes import LoadedImage as Shown
+from tests.fakes import make_image
 
 CAT, DOG = Shown(make_image(seed=1)), Shown(make_image(seed=2))
 
