@@ -14,7 +14,7 @@ from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.weights import load_llama
-from tests.models.tiny_checkpoint import scatter
+from tests.tiny_checkpoint import scatter
 
 SHAPE = {
     "vocab_size": 90,
