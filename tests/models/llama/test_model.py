@@ -9,8 +9,8 @@ import pytest
 import torch
 import transformers
 
-from emma_eval.models.checkpoints.hf_config import Settings
-from emma_eval.models.llama.config import read_llama_config
+from emma_eval.models.checkpoints.hf_config import parse_config
+from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.weights import is_turned, load_llama, pairs_together, stored_names
@@ -30,7 +30,7 @@ def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
     raw = SHAPE | said
     torch.manual_seed(0)
     theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
-    config = read_llama_config(Settings(Path("config.json"), raw))
+    config = parse_config(LlamaConfig, raw, Path("config.json"))
     return load_llama(config, theirs.state_dict(), Path("shards"), config.vocab_size, torch.empty(0)), theirs
 
 
