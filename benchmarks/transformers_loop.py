@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.emma.tokenizer import IMAGE_ID
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.weights import is_turned, stored_names
-from emma_eval.types import ImageSource, Request
+from emma_eval.types import ImageSource, InferenceStats, Request
 
 
 @torch.inference_mode()
-def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) -> dict[int, str | None]:
+def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: InferenceStats) -> dict[int, str | None]:
     """Each request's number -> the text of its answer. `usage` counts the tokens."""
     llama = as_transformers(model.llama)
     answers: dict[int, str | None] = {}

@@ -11,7 +11,7 @@ from emma_eval.cli.main import main
 from tests.runs import tiny
 
 
-class Told(tiny.Answering):
+class Told(tiny.FakeEngine):
     """Answers as it is told to: all rightly, or all wrongly. The truth alternates, beginning with yes."""
 
     def __init__(self, *, rightly: bool) -> None:

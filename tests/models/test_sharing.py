@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama import cuda_graphs as captured
 from emma_eval.models.llama import generation as decoding
 from emma_eval.models.llama import kv_cache as key_values
 from emma_eval.models.llama.model import attend
-from emma_eval.types import Request
+from emma_eval.types import InferenceStats, Request
 from tests.models.asking import read
 from tests.models.test_layouts import LoadedImage
 from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
@@ -46,10 +46,12 @@ def questions() -> list[Request]:
     ]
 
 
-def ids(model: Emma, requests: list[Request], sharing: bool) -> tuple[dict[int, tuple[str | None, int]], Usage]:
-    usage = Usage()
-    found = {n: (r.text, r.tokens) for n, r in answer(model, requests, "auto", usage, sharing=sharing)}
-    return found, usage
+def ids(
+    model: Emma, requests: list[Request], sharing: bool
+) -> tuple[dict[int, tuple[str | None, int]], InferenceStats]:
+    stats = InferenceStats()
+    engine = BatchedEngine(model, sharing=sharing)
+    return {n: (r.text, r.tokens) for n, r in run_requests(engine, requests, stats)}, stats
 
 
 def test_answers_are_the_same_and_fewer_tokens_are_computed(model: Emma) -> None:
@@ -159,6 +161,6 @@ def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(model: Emma, monk
         return fitting(hidden, *rest)
 
     monkeypatch.setattr(layer, "forward", crowded)
-    found, usage = ids(model, questions(), sharing=True)
+    found, stats = ids(model, questions(), sharing=True)
     assert found == expected
-    assert usage.memory_shortages > 0
+    assert stats.oom_retries > 0
