@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 from emma_eval.models.base import ModelSpec
@@ -74,11 +74,14 @@ class WordCounter:
         return [Row(tuple(indices), tuple(prompts[index] for index in indices), prefix) for indices in groups.values()]
 
     def generate(self, rows: Sequence[Row], images: Mapping[ImageSource, Any]) -> list[list[Generation]]:
-        return [
-            [Generation(str(prompt.num_tokens), (prompt.num_tokens,), "stop") for prompt in row.prompts] for row in rows
-        ]
+        return [[count(prompt) for prompt in row.prompts] for row in rows]
+
+
+def count(prompt: Words) -> Generation:
+    return Generation(str(prompt.num_tokens), (prompt.num_tokens,), "stop")
 
 
 def common(sequences: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     """What all begin with."""
-    return tuple(commonprefix(list(sequences)))
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*sequences, strict=False))
+    return tuple(column[0] for column in columns)
