@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
     from emma_eval.tasks.index import expand_tasks, task_groups, task_names
+    from emma_eval.tasks.loading import renamed_keys
 
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     problems = 0
     for name in names:
         try:
-            outcome = _check(name, args.data, must_exist=bool(args.tasks))
+            checked = _check(name, args.data, must_exist=bool(args.tasks))
+            outcome = "\n  note: ".join([checked, *renamed_keys(name)])
         except UserError as error:
             problems += 1
             outcome = f"PROBLEM: {error}"

@@ -17,7 +17,8 @@ from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, u
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emma_eval.models.emma.model import Emma
+    from emma_eval.models.emma.model import EmmaModel
+    from emma_eval.models.multimodal.runner import ModelRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class EmmaLoader:
         """SHA-256 over weights, tokenizer, configuration and vision tower."""
         return weights_fingerprint(spec.source)
 
-    def __call__(self, spec: ModelSpec) -> Emma:
+    def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
         """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
         set_openmp_wait_policy()
         set_malloc_thresholds()

@@ -35,7 +35,7 @@ def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collectio
         if allowed and truth not in allowed:
             raise UserError(
                 f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
-                "answer_is and answer_words of its task file's `columns` say how it is read"
+                "answer_is and answer_map of its task file's `columns` say how it is read"
             )
 
 

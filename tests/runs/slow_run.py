@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
-from tests.runs.tiny import FakeEngine, FakeHandle, settings
+from tests.fakes import FakeEngine, FakeHandle, settings
 
 
 class Slow(FakeEngine):

@@ -11,7 +11,7 @@ import pytest
 from emma_eval.reports.html.write import write_report
 from emma_eval.results.scores import Endings, read_scores
 from emma_eval.types import Failure, Generation, Request
-from tests.runs.tiny import REQUESTS, FakeEngine, run, write_pope
+from tests.fakes import REQUESTS, FakeEngine, run, write_pope
 
 
 class Ending(FakeEngine):

@@ -14,7 +14,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.runs import monitor as watching
 from emma_eval.runs.monitor import Count, Watcher
-from tests.runs.tiny import REQUESTS, FakeEngine, run
+from tests.fakes import REQUESTS, FakeEngine, run
 
 ROOT = Path(__file__).parents[2]
 

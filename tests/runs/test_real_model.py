@@ -8,8 +8,8 @@ from emma_eval.inference.batched import BatchedEngine
 from emma_eval.models import find_model
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
-from tests.models.tiny_checkpoint import Tiny
-from tests.runs.tiny import REQUESTS, FakeHandle, settings
+from tests.fakes import REQUESTS, FakeHandle, settings
+from tests.tiny_checkpoint import Tiny
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from emma_eval import registry
 from emma_eval.cli.main import main
 from emma_eval.registry import needs, require_tools
-from tests.data.readers import tiny_wider as tiny
-from tests.runs.tiny import FakeHandle
+from tests import tiny_datasets_wider as tiny
+from tests.fakes import FakeHandle
 
 JAVA = "no `java` on the PATH: install a Java runtime"
 

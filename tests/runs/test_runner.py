@@ -18,7 +18,7 @@ from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
 from emma_eval.runs.settings import ErrorLimit
-from tests.runs.tiny import REQUESTS, FakeEngine, FakeHandle, run, settings, text_for
+from tests.fakes import REQUESTS, FakeEngine, FakeHandle, run, settings, text_for
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 

@@ -17,10 +17,10 @@ import sentencepiece
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Settings
 from emma_eval.models.checkpoints.paths import LFS_POINTER, is_regular
+from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.json_io import read_json_object
 
-IMAGE_ID = -200  # stands in the ids where an image's rows go
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
 CONFIG = "tokenizer_config.json"

@@ -11,8 +11,9 @@ from PIL import Image
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.types import Failure, Generation, Request
-from tests.runs.tiny import FakeEngine, FakeHandle, settings
+from tests.fakes import FakeEngine, FakeHandle, settings
 
+COUNT = 48  # questions of the report that most tests read
 IMAGES = 4  # questions that share one
 CATEGORIES = ("verify", "query")
 
@@ -39,6 +40,16 @@ def question(number: int) -> str:
 
 def category(number: int) -> str:
     return CATEGORIES[number // 2 % 2]
+
+
+def alpha(number: int) -> str | None:
+    """Right, but for every sixth question, which fails."""
+    return None if number % 6 == 5 else truth(number)
+
+
+def beta(number: int) -> str:
+    """Right on questions of yes and no alone."""
+    return truth(number) if truth(number) in ("yes", "no") else "green"
 
 
 def write_gqa(
