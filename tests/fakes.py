@@ -14,6 +14,7 @@ from PIL import Image
 
 from emma_eval.cli.main import main
 from emma_eval.errors import SampleError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.reports.placing import shipped_task
 from emma_eval.results.manifest import ModelFacts, TaskFacts
 from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
@@ -39,8 +40,8 @@ from tests.tiny_datasets import save_image
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emma_eval.models.emma.model import Emma
-    from emma_eval.models.llama.generation import State
+    from emma_eval.models.llama.generation import DecodeState
+    from emma_eval.models.multimodal.runner import ModelRunner
 
 PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
 QUESTION = "What is on the left?"
@@ -64,7 +65,7 @@ def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUEST
     return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
 
 
-def first_token_logits(model: Emma, requests: Sequence[Request]) -> tuple[Tensor, State]:
+def first_token_logits(model: ModelRunner, requests: Sequence[Request]) -> tuple[Tensor, DecodeState]:
     """The logits of each request's first new token, (P, V), every request in a row of its own."""
     prompts = [model.tokenize(request) for request in requests]
     images = {image: model.preprocess_image(image) for prompt in prompts for image in prompt.images}
@@ -124,7 +125,7 @@ def source(weights: str = "w" * 64) -> ModelSource:
 
 def text_for(request: Request) -> str:
     """Yes or no, as the prompt's checksum has it."""
-    return ("Yes", "No")[zlib.crc32(request.prompt.encode()) % 2]
+    return ("Yes", "No")[zlib.crc32(render_prompt(request.message).encode()) % 2]
 
 
 class Answering:
@@ -144,7 +145,7 @@ class Answering:
             yield number, self.respond(request)
 
     def respond(self, request: Request) -> Response:
-        common = (request.sample_id, request.pass_index, request.prompt, request.instruction)
+        common = (request.sample_id, request.pass_index, render_prompt(request.message), request.instruction)
         try:
             for image in request.images:
                 image.open()

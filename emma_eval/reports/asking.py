@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.results.scores import TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 HASH = 8  # letters shown of a hash; the manifest has them all
 
@@ -27,12 +27,12 @@ class Asking:
     @property
     def extent(self) -> str:
         """'30 questions only'; empty where all of them were asked."""
-        return "" if self.complete else f"{counted(self.samples, 'question')} only"
+        return "" if self.complete else f"{pluralize(self.samples, 'question')} only"
 
 
 DETAILS: tuple[Callable[[Asking], str], ...] = (
     lambda one: f"task {one.task}",
-    lambda one: counted(one.samples, "question"),
+    lambda one: pluralize(one.samples, "question"),
     lambda one: f"wording of {one.wording}" if one.wording else "the models' own wording",
     lambda one: f"samples {one.reference_digest[:HASH]}",
     lambda one: f"task file {one.config[:HASH]}",

@@ -14,7 +14,7 @@ from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.published import Pick, Published, Score
 from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
 from emma_eval.results.scores import ScoredRun, TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 TITLES = {
     "general": "General benchmarks",
@@ -124,7 +124,7 @@ class _Builder:
         """The published values that stand alone in their column, as words; where only measured columns are, a count."""
         if self.measured_only:
             hidden = sum(key not in self.keys for _, key in self.picks)
-            told = f"Columns without a measured value, with {counted(hidden, 'published value')}, are left out."
+            told = f"Columns without a measured value, with {pluralize(hidden, 'published value')}, are left out."
             return (told,) if hidden else ()
         alone = [
             f"{self.published.name_of(model)}: {key.benchmark}, {key.split}, {key.metric} "
@@ -160,5 +160,5 @@ def sample_counts(task: TaskScores) -> str:
     """'300 questions', with the failed and missing ones where there are any."""
     counts = task.counts
     wrong = [f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
-    text = counted(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
+    text = pluralize(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
     return "; ".join([text, *(task.endings.remarks() if task.endings else ())])

@@ -16,7 +16,7 @@ from emma_eval.reports.placing import shipped_task
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Row, Table, format_value, with_places
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun, TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 
@@ -79,7 +79,7 @@ def _scores_table(suite: _Suite) -> Table:
             wrong = task.counts.failed + task.counts.missing
             remarks = list(task.endings.remarks()) if task.endings else []
             if wrong:
-                asked = counted(task.counts.samples, "question")
+                asked = pluralize(task.counts.samples, "question")
                 remarks.insert(0, f"{wrong:,} of {asked} without an answer, counted as wrong")
             cells.append(measured_cell(metric, tuple(map(footnotes.mark, remarks))))
             records.append(_record(name, suite, asking, task.metric) | numbers(metric))
@@ -174,7 +174,7 @@ def _record(model: str, suite: _Suite, asking: Asking, metric: str) -> dict[str,
         "benchmark": task.benchmark,
         "split": task.split,
         "metric": ", ".join((metric, *suite.title(asking)[1:])),
-        "source": f"task {task.name}, protocol {task.protocol}, {counted(task.counts.samples, 'question')}",
+        "source": f"task {task.name}, protocol {task.protocol}, {pluralize(task.counts.samples, 'question')}",
         "remarks": "",
         "place": "",
     }

@@ -20,7 +20,7 @@ from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.digest import task_digest
 from emma_eval.tasks.index import task_names, tasks_folder
 from emma_eval.tasks.loading import load_task
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
 
@@ -111,7 +111,7 @@ def _release(task: TaskScores, published: Published) -> str:
     for measured in (measured for column in published.columns for measured in column.measured):
         named = task.find(measured.name, measured.group, measured.category)
         if primary and named is primary and measured.n not in (None, primary.n) and _agrees(task, measured):
-            return f"of {counted(primary.n, 'question')}, published values are of {measured.n:,}"
+            return f"of {pluralize(primary.n, 'question')}, published values are of {measured.n:,}"
     return ""
 
 
@@ -153,7 +153,7 @@ def _head(one: _Placed, published: Published) -> ColumnKey:
         f"task {task.name}" if shipped is None else "",
         f"task file {task.asked.config[:HASH]}" if shipped and is_changed(task, shipped) else "",
     ]
-    release = counted(task.counts.samples, "question") if task.complete and one.release else ""
+    release = pluralize(task.counts.samples, "question") if task.complete and one.release else ""
     split = ", ".join(filter(None, (task.split, one.asking.extent, release)))
     return ColumnKey(table, task.title, split, ", ".join(filter(None, details)))
 

@@ -13,20 +13,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import shipped
-from emma_eval.utils.text import first_complaint
+from emma_eval.utils.files import package_data
+from emma_eval.utils.records import Record
+from emma_eval.utils.text import first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
 
 
-class Entry(BaseModel):
-    """What every record of the file has in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Measured(Entry):
+class Measured(Record):
     """A measured number that is the same thing as a column's published ones."""
 
     benchmark: str
@@ -38,7 +33,7 @@ class Measured(Entry):
     n: int | None = None  # over so many questions alone, where releases of the data differ
 
 
-class Column(Entry):
+class Column(Record):
     """One benchmark, one split, one metric."""
 
     table: TableKey
@@ -52,7 +47,7 @@ class Column(Entry):
     measured: tuple[Measured, ...] = ()
 
 
-class Score(Entry):
+class Score(Record):
     """One number from one source, in the source's words."""
 
     model: str
@@ -67,7 +62,7 @@ class Score(Entry):
     note: str = ""
 
 
-class About(Entry):
+class About(Record):
     """Which scores a remark concerns: those that agree with every list given."""
 
     model: tuple[str, ...] = ()
@@ -80,7 +75,7 @@ class About(Entry):
         return all(not wanted or value in wanted for wanted, value in pairs)
 
 
-class Remark(Entry):
+class Remark(Record):
     """A doubt about published numbers."""
 
     item: str
@@ -105,7 +100,7 @@ class Pick:
     others: tuple[Score, ...]
 
 
-class Published(Entry):
+class Published(Record):
     """The whole file."""
 
     about: str
@@ -149,8 +144,8 @@ class Published(Entry):
 @cache
 def load_published(path: Path | None = None) -> Published:
     """Read and validate the file, the shipped one by default. Raises UserError naming file and field."""
-    path = path or shipped("results/published.yaml")
+    path = path or package_data("results/published.yaml")
     try:
         return Published.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise UserError(f"{path}: {first_complaint(error)}") from None
+        raise UserError(f"{path}: {first_validation_error(error)}") from None

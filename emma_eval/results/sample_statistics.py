@@ -18,8 +18,8 @@ from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.scores import SCORES_FILE, TaskScores, read_scores
 from emma_eval.stats.combinations import COMBINATIONS
 from emma_eval.types import Metric, Ratio, SampleScore, Scores, Status, Unit
-from emma_eval.utils.files import make_folder, write_atomic
-from emma_eval.utils.records import Record, compact_json, read_json_record
+from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.records import Record, read_record, to_compact_json
 
 SCHEMA_VERSION = 1
 FOLDER = "evidence"
@@ -146,8 +146,8 @@ class TaskEvidence:
 
 def write_evidence(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
     """Write the evidence of a scored task into its run folder."""
-    make_folder(folder / FOLDER)
-    write_atomic(folder / FOLDER / f"{task.name}.json", compact_json(pack(task, facts, scores)))
+    make_output_folder(folder / FOLDER)
+    write_atomic(folder / FOLDER / f"{task.name}.json", to_compact_json(pack(task, facts, scores)))
 
 
 def read_run(run: Path) -> list[TaskEvidence]:
@@ -160,7 +160,7 @@ def read_run(run: Path) -> list[TaskEvidence]:
         path = run / FOLDER / f"{task.name}.json"
         if not path.exists():
             raise UserError(f"{run} lacks {FOLDER}/{task.name}.json, which comparisons need; {WRITTEN_BY_RUN}")
-        one = unpack(read_json_record(path, Evidence, WRITTEN_BY_RUN), path)
+        one = unpack(read_record(path, Evidence, WRITTEN_BY_RUN), path)
         _require_agreement(task, one.record, path)
         found.append(one)
     return found

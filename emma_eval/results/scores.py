@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 from emma_eval.errors import UserError
 from emma_eval.results.run_labels import NamedRun
 from emma_eval.types import Metric, SampleScore, Scores, Unit
-from emma_eval.utils.records import Record, read_json_record
-from emma_eval.utils.text import counted
+from emma_eval.utils.records import Record, read_record
+from emma_eval.utils.text import pluralize
 
 SCHEMA_VERSION = 2
 SCORES_FILE = "scores.json"
@@ -106,7 +106,7 @@ class Endings(Record):
 
     def remarks(self, most_tokens: int | None = None) -> tuple[str, ...]:
         """What a reader of the scores should know; `most_tokens` is where answers are cut off."""
-        at = "" if most_tokens is None else f" at {counted(most_tokens, 'token')}"
+        at = "" if most_tokens is None else f" at {pluralize(most_tokens, 'token')}"
         found = ((self.length, f"answers were cut off{at}"), (self.empty, "answers are empty"))
         remarks = [f"{number:,} of {self.answered:,} {what}" for number, what in found if number]
         asked = self.answered + self.error
@@ -238,4 +238,4 @@ def read_scores(run: Path) -> ScoresFile:
             if unfinished
             else f"{run} is not a run folder: it has no {SCORES_FILE}"
         )
-    return read_json_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")
+    return read_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")

@@ -10,7 +10,7 @@ from typing import TypeVar
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 GroupT = TypeVar("GroupT", bound=Hashable)
 
@@ -35,7 +35,7 @@ def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collectio
         if allowed and truth not in allowed:
             raise UserError(
                 f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
-                "answer_is and answer_words of its task file's `columns` say how it is read"
+                "answer_is and answer_map of its task file's `columns` say how it is read"
             )
 
 
@@ -44,7 +44,7 @@ def truth_is_known(samples: Sequence[Sample]) -> bool:
     without = [sample.id for sample in samples if not sample.references]
     if without and len(without) < len(samples):
         raise UserError(
-            f"{len(without):,} of {counted(len(samples), 'sample')} have no expected answer, the first is "
+            f"{len(without):,} of {pluralize(len(samples), 'sample')} have no expected answer, the first is "
             f"{without[0]!r}: complete the data; a split whose truth is held back has none at all"
         )
     return not without
@@ -124,7 +124,7 @@ def unread_note(read: Iterable[str], known: Collection[str], what: str = "no let
     if not unread:
         return ()
     verb = "counts" if unread == 1 else "count"
-    return (f"{unread:,} of {counted(len(answered), 'answer')} gave {what} and {verb} as wrong",)
+    return (f"{unread:,} of {pluralize(len(answered), 'answer')} gave {what} and {verb} as wrong",)
 
 
 def read_of(scored: Iterable[SampleScore]) -> Iterator[str]:

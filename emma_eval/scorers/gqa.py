@@ -17,7 +17,7 @@ from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import averaged, image_of, percent_by, require_truth, score_each
 from emma_eval.scorers.gqa_distribution import distribution
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 # A program step with one of these only asks, and does not count as a reasoning step.
 QUERY_STEPS = ("exist", "query: name", "choose name")
@@ -91,7 +91,7 @@ def _near_misses(balanced: Sequence[Sample], scored: Sequence[SampleScore]) -> l
     if not near:
         return []
     return [
-        f"{counted(near, 'answer')} wrong by a capital or a full stop alone; "
+        f"{pluralize(near, 'answer')} wrong by a capital or a full stop alone; "
         "published LLaVA and EMMA scores forgive both (protocol llava)"
     ]
 

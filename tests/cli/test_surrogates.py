@@ -37,7 +37,7 @@ class Odd(Answering):
 
     def respond(self, request):
         number = self.asked.index(request)
-        fine = Response(request.sample_id, 0, request.prompt, request.instruction, "cat", 2, 0.25)
+        fine = Response(request.sample_id, 0, request.message, request.instruction, "cat", 2, 0.25)
         if number == 1:
             return replace(fine, text=None, error=f"cannot be opened: {HALF}.jpg")
         return replace(fine, text=f"cat{HALF}") if number in {0, 2, self.also} else fine

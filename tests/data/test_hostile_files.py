@@ -10,7 +10,7 @@ from PIL import Image
 
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import SampleError, UserError
-from emma_eval.images.sources import ImageBytes, ImageFile, SideBySide
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
 from emma_eval.tasks.index import tasks_from
 from emma_eval.tasks.loading import load_task
 from emma_eval.utils.files import read_bytes, read_text
@@ -153,7 +153,7 @@ def test_many_images_side_by_side_are_bounded(tmp_path):
     Image.new("L", (9000, 9000)).save(tmp_path / "a.png")
     image = ImageFile(tmp_path, "a.png")
     with pytest.raises(SampleError, match="40 images side by side are too large: the first 3 make 27,000 x 9,000"):
-        SideBySide((image,) * 40).open()
+        ConcatenatedImage((image,) * 40).open()
 
 
 COLUMNS = ("index", "question", "A", "B", "answer", "category", "l2-category", "split", "image")

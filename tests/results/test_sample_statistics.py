@@ -10,15 +10,15 @@ from emma_eval.errors import UserError
 from emma_eval.results.baseline import Baseline, read_measured, write_baseline
 from emma_eval.results.sample_statistics import Evidence, unpack
 from emma_eval.stats.bootstrap import intervals
-from emma_eval.utils.records import compact_json, read_json_record
+from emma_eval.utils.records import read_record, to_compact_json
 from tests.fakes import Answering, evidence, pope_scores, run
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
     scores = pope_scores({3, 8, 9})
     path = tmp_path / "pope.json"
-    path.write_text(compact_json(evidence({3, 8, 9}).record), encoding="utf-8")
-    back = unpack(read_json_record(path, Evidence, "mend it"), path).scores
+    path.write_text(to_compact_json(evidence({3, 8, 9}).record), encoding="utf-8")
+    back = unpack(read_record(path, Evidence, "mend it"), path).scores
     kept = [metric for metric in scores.metrics if metric.unit != "count"]
     assert back.metrics == tuple(kept)
     assert back.samples == scores.samples
@@ -28,9 +28,9 @@ def test_scores_come_back_with_equal_intervals(tmp_path):
 
 def test_it_is_compact():
     """A sample of POPE, in 10 ratios of two categories, costs less than 100 bytes, its line in samples/ included."""
-    short, long = (len(compact_json(evidence({3}, questions=n).record)) for n in (40, 1040))
+    short, long = (len(to_compact_json(evidence({3}, questions=n).record)) for n in (40, 1040))
     assert (long - short) / 1000 < 100
-    assert '"credit"' in compact_json(evidence({3}).record)
+    assert '"credit"' in to_compact_json(evidence({3}).record)
 
 
 def test_a_runs_baseline_is_the_runs_evidence(data, folder, tmp_path):
@@ -39,7 +39,7 @@ def test_a_runs_baseline_is_the_runs_evidence(data, folder, tmp_path):
     (named, from_file), (same, from_run) = read_measured(path), read_measured(folder)
     assert (named.name, named.dtype, from_file) == (same.name, same.dtype, from_run)
     assert [task.task for task in from_file] == ["pope"]
-    assert read_json_record(path, Baseline, "mend it").model.weights == "w" * 64
+    assert read_record(path, Baseline, "mend it").model.weights == "w" * 64
 
 
 def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
@@ -81,9 +81,9 @@ def spoil(content, change):
 )
 def test_damage_is_one_clear_line(tmp_path, change, message):
     path = tmp_path / "pope.json"
-    path.write_text(spoil(json.loads(compact_json(evidence().record)), change), encoding="utf-8")
+    path.write_text(spoil(json.loads(to_compact_json(evidence().record)), change), encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        unpack(read_json_record(path, Evidence, "mend it"), path)
+        unpack(read_record(path, Evidence, "mend it"), path)
     assert str(path) in str(error.value)
 
 

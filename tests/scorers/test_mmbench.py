@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from emma_eval.images.sources import ImageBytes
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.question_notes import without_right_option
-from emma_eval.scorers.mmbench import circular_passes, mmbench
+from emma_eval.scorers.mmbench import mmbench
 from emma_eval.scorers.option_matching import after_xlsx, infer
+from emma_eval.tasks.circular import circular_passes
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.reader import get_reader
 from emma_eval.types import Answer

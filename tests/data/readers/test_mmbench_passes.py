@@ -27,7 +27,7 @@ def test_the_release_turns_right_and_may_keep_the_last_option_in_place(tmp_path)
 
     task = load_task("mmbench_en")
     samples = load_samples(task, files={"questions": path}, allow_partial=True)
-    asked = [request.prompt.split("Which is right?\n")[1] for request in build_requests(task, samples)]
+    asked = [request.message.split("Which is right?\n")[1] for request in build_requests(task, samples)]
 
     assert len(samples) == 1
     assert len(asked) == len(passes)

@@ -93,7 +93,7 @@ class Scripted(Answering):
         text = self.answer(int(request.sample_id))
         error = "the image is <b>broken</b>" if text is None else None
         tokens = 0 if text is None else 1 + len(text) // 4
-        common = (request.sample_id, request.pass_index, request.prompt, request.instruction)
+        common = (request.sample_id, request.pass_index, request.message, request.instruction)
         return Response(*common, text=text, tokens=tokens, seconds=0.01 * (1 + len(request.sample_id)), error=error)
 
 

@@ -56,5 +56,5 @@ def test_letters_are_counted_and_of_circular_passes_the_first():
 def test_there_is_no_table_without_truths_or_with_one_kind_of_them():
     sample = Sample("0", "", references=("yes",))
     assert tables([sample], SampleScore("0", 1.0, "yes")) == []
-    assert tables([replace(sample, answers=())], SampleScore("0", 1.0, "yes")) == []
+    assert tables([replace(sample, references=())], SampleScore("0", 1.0, "yes")) == []
     assert tables([], SampleScore("0", 1.0, "yes")) == []
