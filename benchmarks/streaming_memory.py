@@ -36,7 +36,7 @@ from emma_eval.models.base import Model
 from emma_eval.models.emma.batching import TrieRow
 from emma_eval.models.emma.model import Emma
 from emma_eval.models.llama.memory import MOST_TOKENS
-from emma_eval.prompts.building import message_of
+from emma_eval.prompts.building import build_message
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
@@ -151,7 +151,7 @@ def _image(folder: Path, number: int) -> ImageFile:
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
-    message = message_of(question, vqa_load.SUFFIX, images=1)
+    message = build_message(question, vqa_load.SUFFIX, images=1)
     return Request(str(number), 0, message, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 
