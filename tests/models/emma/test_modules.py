@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.types import Request
-from tests.fakes import first_token_logits
-from tests.fakes import PROMPT, QUESTION, LoadedImage
-from tests.tiny_checkpoint import EMMA, Tiny, make_image
+from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits
 from tests.models.tiny_reference import Reference
+from tests.tiny_checkpoint import EMMA, Tiny, make_image
 
 LLAMA_PROJECTIONS = ("q_proj", "kv_proj", "o_proj", "gate_up_proj", "down_proj")
 CLIP_PROJECTIONS = ("qkv_proj", "out_proj", "fc1", "fc2")
