@@ -15,18 +15,17 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.models.llama.weights import has_rotary_rows, stored_names
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.types import ImageSource, Request
+from emma_eval.types import ImageSource, InferenceStats, Request
 
 
 @torch.inference_mode()
 def generate_one_by_one(
-    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: Usage
+    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
 ) -> dict[int, str | None]:
     """Each request's number -> the text of its answer. `usage` counts the tokens."""
     llama = as_transformers(runner.model.llama)

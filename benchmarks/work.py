@@ -7,15 +7,15 @@ import time
 import torch
 from torch import nn
 
-from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.types import InferenceStats
 
 SIDE = 8192  # of the matrices, on a GPU
 REPEATS = 20
 
 
-def operations(runner: ModelRunner[EmmaModel], usage: Usage, requests: int) -> float:
+def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: int) -> float:
     """Floating-point operations of a pass: two for each parameter and token, of LLaMA and of CLIP's vision tower.
 
     Tokens that were computed, not those that were asked for, and no padding. An answer's first token comes from its

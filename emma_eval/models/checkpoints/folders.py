@@ -19,6 +19,7 @@ BUILT_IN = {
     "llava-mini": "the same training without the alignment module, for comparison",
 }
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
+EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
