@@ -23,7 +23,7 @@ def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: 
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = usage.computed_tokens + usage.new_tokens - requests
-    patches = runner.model.towers.patches + 1
+    patches = runner.model.towers.num_patches + 1
     return 2.0 * (parameters(runner.model.llama) * tokens + parameters(_vision(runner)) * patches * usage.images)
 
 

@@ -78,10 +78,10 @@ def test_the_plain_loop_answers_as_the_engine_does(name: str, task: str):
 
 def test_the_full_model_has_the_published_number_of_parameters():
     model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
-    assert model.alignment is not None
-    assert parameters(model.llama) == 6_738_415_616
-    assert parameters(model.projector) == 20_979_712
-    assert parameters(model.alignment) == 1_164_160
+    assert model.model.alignment is not None
+    assert parameters(model.model.llama) == 6_738_415_616
+    assert parameters(model.model.projector) == 20_979_712
+    assert parameters(model.model.alignment) == 1_164_160
 
 
 def test_a_sample_costs_nine_teraflop():

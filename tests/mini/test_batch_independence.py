@@ -1,4 +1,4 @@
-"""In float32 an answer does not depend on batch size, order or companions: shown over the whole mini suite."""
+"""In float32 an answer does not depend on batch size, order or the other requests: checked on the whole mini suite."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def texts(responses: Iterable[tuple[int, Response]]) -> dict[tuple[str, str, int
     return {(r.prompt, r.sample_id, r.pass_index): r.text for _, r in responses}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["emma-mini", "llava-mini"])
-def test_every_answer_of_the_mini_suite_is_the_same_in_any_batch(name: str, requests: list[Request]):
+def test_every_answer_is_the_same_in_any_batch(name: str, requests: list[Request]):
     model = load_model(name, device="cpu", dtype="float32")
     alone = texts(run_requests(BatchedEngine(model, 1), requests))
     assert len(alone) == len(requests)
