@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.stats.exact import holm
-from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
-from emma_eval.stats.subset import restricted
+from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
+from emma_eval.stats.subset import restrict_scores
 from emma_eval.types import Scores
 from emma_eval.utils.text import did_you_mean
 
@@ -20,21 +20,25 @@ class TaskComparison:
 
     task: str
     samples: int
-    resampled: str
-    metrics: tuple[Paired, ...]  # the primary one first
+    cluster_unit: str
+    metrics: tuple[MetricComparison, ...]  # the primary one first
     won: tuple[Flip, ...]
     lost: tuple[Flip, ...]
     ties: int
     notes: tuple[str, ...] = ()
 
     @property
-    def primary(self) -> Paired:
+    def primary(self) -> MetricComparison:
         """The task's primary metric."""
         return self.metrics[0]
 
 
 def compare_runs(
-    first: Sequence[TaskEvidence], second: Sequence[TaskEvidence], tasks: Sequence[str] = (), *, intersect: bool = False
+    first: Sequence[TaskStatistics],
+    second: Sequence[TaskStatistics],
+    tasks: Sequence[str] = (),
+    *,
+    intersect: bool = False,
 ) -> list[TaskComparison]:
     """Every task that both runs have, or those named.
 
@@ -51,7 +55,7 @@ def compare_runs(
     return [compare_task(ours[task], theirs[task], intersect=intersect) for task in dict.fromkeys(shared)]
 
 
-def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool = False) -> TaskComparison:
+def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bool = False) -> TaskComparison:
     """One task. Raises UserError as `compare_runs` does."""
     reasons = differences(first, second)
     before, after = first.scores, second.scores
@@ -67,7 +71,7 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
     return TaskComparison(
         task=first.task,
         samples=len(won) + len(lost) + ties,
-        resampled=before.cluster_unit,
+        cluster_unit=before.cluster_unit,
         metrics=tuple(metrics),
         won=tuple(won),
         lost=tuple(lost),
@@ -76,7 +80,7 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
     )
 
 
-def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
+def differences(first: TaskStatistics, second: TaskStatistics) -> list[str]:
     """Why the two can't be compared as they stand; empty if they can."""
     reasons = []
     for what in ("benchmark", "split", "protocol"):
@@ -94,13 +98,13 @@ def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
     return reasons
 
 
-def remarks(first: TaskEvidence, second: TaskEvidence) -> list[str]:
+def remarks(first: TaskStatistics, second: TaskStatistics) -> list[str]:
     """What must be known of a comparison that is allowed: of two prompts, say, which may be its very purpose."""
     ours, theirs = first.record.config, second.record.config
     return ["asked or scored by different task files"] if ours and theirs and ours != theirs else []
 
 
-def on_shared_samples(first: TaskEvidence, second: TaskEvidence) -> tuple[Scores, Scores]:
+def on_shared_samples(first: TaskStatistics, second: TaskStatistics) -> tuple[Scores, Scores]:
     """Both scores on the samples that both have, in the first's order. Raises UserError if that is none."""
     others = set(second.record.samples.id)
     shared = [sample_id for sample_id in first.record.samples.id if sample_id in others]
@@ -108,7 +112,7 @@ def on_shared_samples(first: TaskEvidence, second: TaskEvidence) -> tuple[Scores
         raise UserError(f"task {first.task}: the runs have no sample in common")
     if len(set(shared)) < len(shared):
         raise UserError(f"task {first.task}: sample ids are not unique, so samples can't be matched by them")
-    return restricted(first.scores, shared), restricted(second.scores, shared)
+    return restrict_scores(first.scores, shared), restrict_scores(second.scores, shared)
 
 
 def holm_over_tasks(comparisons: Sequence[TaskComparison]) -> list[float]:

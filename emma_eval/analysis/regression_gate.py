@@ -23,9 +23,9 @@ from pydantic import Field, NonNegativeFloat, ValidationError
 
 from emma_eval.analysis.compare import differences
 from emma_eval.errors import UserError
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.stats.exact import holm
-from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
+from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric
 from emma_eval.utils.records import Record
@@ -70,7 +70,7 @@ class Finding:
     task: str
     metric: str
     verdict: Verdict
-    pair: Paired | None = None
+    pair: MetricComparison | None = None
     p_value: float = 1.0  # corrected over all metrics of all tasks
     smallest_effect: float = 0.0
     reason: str = ""  # where there is no pair
@@ -105,7 +105,7 @@ def read_tolerances(path: Path | None) -> Tolerances:
 
 
 def judge(
-    run: Sequence[TaskEvidence], baseline: Sequence[TaskEvidence], tolerances: Tolerances, tasks: Sequence[str] = ()
+    run: Sequence[TaskStatistics], baseline: Sequence[TaskStatistics], tolerances: Tolerances, tasks: Sequence[str] = ()
 ) -> GateResult:
     """The verdicts on every overall metric of the baseline's tasks, or of those named.
 
@@ -114,7 +114,7 @@ def judge(
     before, now = {one.task: one for one in baseline}, {one.task: one for one in run}
     _check_names(before, tolerances, tasks)
     findings: list[Finding] = []
-    tested: list[tuple[str, Paired]] = []
+    tested: list[tuple[str, MetricComparison]] = []
     new: list[str] = []
     lost = {}
     for task in tasks or before:
@@ -137,7 +137,7 @@ def judge(
     return GateResult(tuple(findings), lost, tuple(new))
 
 
-def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) -> Finding:
+def _changed(task: str, before: TaskStatistics, now: TaskStatistics, most: float) -> Finding:
     """Whether more answers are read otherwise than may be. A score can hold while losses and gains are even."""
     pairs = list(zip(before.scores.samples, now.scores.samples, strict=True))
     changed = sum(old.parsed_answer != new.parsed_answer for old, new in pairs)
@@ -146,7 +146,7 @@ def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) ->
     return Finding(task, "answers", found, reason=reason)
 
 
-def _check_names(baseline: Mapping[str, TaskEvidence], tolerances: Tolerances, tasks: Sequence[str]) -> None:
+def _check_names(baseline: Mapping[str, TaskStatistics], tolerances: Tolerances, tasks: Sequence[str]) -> None:
     for task in (*tasks, *tolerances.tasks):
         if task not in baseline:
             raise UserError(f"the baseline has no task {task!r}{did_you_mean(task, baseline)}")
@@ -157,7 +157,7 @@ def _check_names(baseline: Mapping[str, TaskEvidence], tolerances: Tolerances, t
                 raise UserError(f"the baseline's task {task} has no metric {name!r}{did_you_mean(name, known)}")
 
 
-def _gated_names(task: TaskEvidence) -> set[str]:
+def _gated_names(task: TaskStatistics) -> set[str]:
     return {metric.name for metric in task.scores.metrics if is_gated(metric)}
 
 
@@ -166,7 +166,7 @@ def is_gated(metric: Metric) -> bool:
     return not metric.group and metric.higher_is_better is not None
 
 
-def _finding(task: str, pair: Paired, p_value: float, tolerances: Tolerances) -> Finding:
+def _finding(task: str, pair: MetricComparison, p_value: float, tolerances: Tolerances) -> Finding:
     name = pair.metric.name
     effect = tolerances.effect(task, name)
     return Finding(task, name, verdict(pair, p_value, tolerances.alpha, effect), pair, p_value, effect)

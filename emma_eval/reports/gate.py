@@ -1,4 +1,4 @@
-"""The regression gate's verdicts as a table, as Markdown for a pull request, and as JUnit XML for a CI system."""
+"""The regression gate's verdicts: as a table, as Markdown for a pull request, as JUnit XML for a CI system."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from xml.etree import ElementTree as Xml
 from emma_eval.analysis.regression_gate import Finding, GateResult
 from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.render import escape_markdown, markdown_section, one_line
-from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.utils.text import counted
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
-TOLD: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
+COUNTED: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
 MAX_LISTED = 10  # lost samples named for each task that regressed
 
 
 def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
-    """A row for each verdict; the baseline's name comes first in `names`."""
+    """One row a verdict. `names` are (baseline, run)."""
     return Table(
         key="regression",
         title=f"{names[1]} against the baseline {names[0]}",
         corner="Task",
         headings=tuple(Heading((head,), None) for head in HEADS),
-        rows=tuple(Row(finding.task, _cells(finding)) for finding in result.findings),
-        notes=tuple(f"{name}: not in the baseline, so nothing is said of it" for name in result.new),
+        rows=tuple(TableRow(finding.task, _cells(finding)) for finding in result.findings),
+        notes=tuple(f"{name}: not in the baseline, not judged" for name in result.new),
     )
 
 
 def _cells(finding: Finding) -> tuple[Cell, ...]:
     pair = finding.pair
-    words = Cell(finding.metric.replace("_", " "))
-    outcome = Cell(finding.verdict, place=0 if finding.verdict == "pass" else 1)
+    metric = Cell(finding.metric.replace("_", " "))
+    outcome = Cell(finding.verdict, rank=0 if finding.verdict == "pass" else 1)
     if pair is None:
-        return (words, *[Cell()] * (len(HEADS) - 2), outcome)
+        return (metric, *[Cell()] * (len(HEADS) - 2), outcome)
     return (
-        words,
+        metric,
         Cell(format_value(pair.first, pair.metric.unit)),
         Cell(format_value(pair.second, pair.metric.unit)),
         difference_cell(pair),
@@ -47,12 +47,12 @@ def _cells(finding: Finding) -> tuple[Cell, ...]:
 
 def summary(result: GateResult) -> str:
     """'failed: 1 regressed, 0 changed, 0 incomparable, 0 improved, 12 passed'."""
-    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in TOLD)
+    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in COUNTED)
     return f"{'failed' if result.failed else 'passed'}: {counts}, {result.count('pass')} passed"
 
 
 def explanations(result: GateResult) -> list[str]:
-    """A line for each metric that fails, and the samples behind it."""
+    """One line for each failing metric, then the samples that regressed tasks lost."""
     lines = [describe(finding) for finding in result.findings if finding.verdict in FAILING]
     for task in dict.fromkeys(finding.task for finding in result.findings if finding.verdict == "regressed"):
         flips = result.lost[task]
@@ -63,7 +63,7 @@ def explanations(result: GateResult) -> list[str]:
 
 
 def describe(finding: Finding) -> str:
-    """One verdict in words."""
+    """One verdict as a line of text."""
     if finding.pair is None:
         return f"{finding.task}: {finding.metric} {finding.verdict}: {finding.reason}"
     pair, unit = finding.pair, finding.pair.metric.unit
@@ -74,14 +74,14 @@ def describe(finding: Finding) -> str:
 
 
 def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
-    """The verdict, the table and what failed."""
+    """Summary, table and explanations."""
     parts = [f"# Regression gate {escape_markdown(summary(result))}", markdown_section(gate_table(result, names))]
     parts += ["\n".join(f"- {escape_markdown(line)}" for line in explanations(result))]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def junit(result: GateResult) -> str:
-    """A test suite a task, a test case a metric; `regressed` and `changed` are failures, `incomparable` an error."""
+    """One test suite a task, one case a metric. `regressed` and `changed` are failures, `incomparable` is an error."""
     root = Xml.Element("testsuites", name="emma-eval regress")
     for task in dict.fromkeys(finding.task for finding in result.findings):
         findings = [finding for finding in result.findings if finding.task == task]

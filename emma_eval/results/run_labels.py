@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class NamedRun:
+class LabelParts:
     """What a label is made of."""
 
     name: str  # given with --name, else the model's
     dtype: str
-    places: tuple[Path, ...]  # its folder; several where runs share a row
+    folders: tuple[Path, ...]  # its folder; several where runs share a row
 
 
-def labels(runs: Sequence[NamedRun]) -> list[str]:
+def labels(runs: Sequence[LabelParts]) -> list[str]:
     """A distinct label for each: its name; where names clash with the precision, if that differs, else with the folder.
 
     Of the folder's path so much as tells the clashing ones apart; one folder given twice is numbered.
@@ -39,7 +39,7 @@ def _with_details(names: Sequence[str], details: Sequence[str]) -> list[str]:
     ]
 
 
-def _places(names: Sequence[str], runs: Sequence[NamedRun]) -> list[str]:
+def _places(names: Sequence[str], runs: Sequence[LabelParts]) -> list[str]:
     """The ends of the paths of runs with one name; empty for a name that only one has."""
     places = []
     for name, run in zip(names, runs, strict=True):
@@ -48,10 +48,10 @@ def _places(names: Sequence[str], runs: Sequence[NamedRun]) -> list[str]:
     return places
 
 
-def _end(run: NamedRun, others: Sequence[NamedRun]) -> str:
+def _end(run: LabelParts, others: Sequence[LabelParts]) -> str:
     """So many of the last parts of the run's path that no other has the same."""
-    paths = [path.absolute() for path in run.places]
-    foreign = {path.absolute() for other in others for path in other.places}
+    paths = [path.absolute() for path in run.folders]
+    foreign = {path.absolute() for other in others for path in other.folders}
     deepest = max(len(path.parts) for path in (*paths, *foreign))
     for depth in range(1, deepest + 1):
         ends = [path.parts[-depth:] for path in paths]

@@ -2,7 +2,7 @@
 
 from emma_eval.cli.main import main
 from emma_eval.results.scores import Interval
-from tests.reports.made import metric, scores, task
+from tests.reports.fake_scores import metric, scores, task
 
 
 def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):

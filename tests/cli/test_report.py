@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emma_eval.cli.main import main
-from tests.reports.html.made import truth, write_gqa, write_run
+from tests.reports.html.fake_runs import truth, write_gqa, write_run
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 from emma_eval.types import Answer, Sample
 
 
-def sample(id_="1", truth="yes", /, **fields):
-    """`truth` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
-    truths = truth if isinstance(truth, tuple) else (truth,)
+def sample(id_="1", references="yes", /, **fields):
+    """`references` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
+    references = references if isinstance(references, tuple) else (references,)
     own = {name: fields.pop(name) for name in ("question", "options", "hint", "category") if name in fields}
-    return Sample(id_, own.pop("question", "?"), references=truths, meta=fields, **own)
+    return Sample(id_, own.pop("question", "?"), references=references, meta=fields, **own)
 
 
 def answered(*texts, first=1):

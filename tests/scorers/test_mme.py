@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.scorers.mme import mme, read_answer
+from emma_eval.scorers.mme import mme, parse_answer
 from tests.scorers.helpers import answered, names, sample, value
 
 
@@ -22,7 +22,7 @@ from tests.scorers.helpers import answered, names, sample, value
     ],
 )
 def test_the_first_four_characters_are_searched(text, read_as):
-    assert read_answer(text) == read_as
+    assert parse_answer(text) == read_as
 
 
 def pair(subtask, *ids):

@@ -57,7 +57,7 @@ def _discriminative(question: str, record: Mapping[str, Any], records: Records, 
     meta = {
         "kind": kind,
         "record": record["id"],
-        "shifted_truth": str(records[following]["truth"]) if following in records else None,
+        "shifted_reference": str(records[following]["truth"]) if following in records else None,
     }
     return Sample(identity(record, "id"), question, (image,), (record["truth"],), category=category, meta=meta)
 
@@ -78,7 +78,7 @@ def _read_objects(files: Files) -> list[Sample]:
         query, kind, number, name = asked
         truth = "yes" if kind == "truth" else "no"
         image = ImageFile(folder, inside(query["image"]))
-        meta = {"kind": kind, "record": query["id"], "shifted_truth": truth}
+        meta = {"kind": kind, "record": query["id"], "shifted_reference": truth}
         identity = f"{query['id']}/{kind}/{number}"
         return Sample(identity, f"Is {name} in this image?", (image,), (truth,), category=kind, meta=meta)
 

@@ -11,7 +11,7 @@ import pytest
 
 from emma_eval.reports.html.write import write_report
 from tests.reports.html.chromium import chromium, set_width
-from tests.reports.html.made import truth, write_gqa, write_run
+from tests.reports.html.fake_runs import truth, write_gqa, write_run
 
 COUNT = 48
 

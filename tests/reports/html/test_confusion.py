@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emma_eval.reports.html.confusion import confusions
-from emma_eval.reports.html.run_loader import TaskRecord
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.types import Sample, SampleScore
-from tests.reports.made import metric, task
+from tests.reports.fake_scores import metric, task
 
 
 def tables(samples: list[Sample], *scores: SampleScore):
-    record = TaskRecord(0, task("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores})
+    record = TaskResults(0, task("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores})
     return confusions(record, {sample.id: sample for sample in samples})
 
 

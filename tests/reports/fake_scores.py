@@ -1,14 +1,14 @@
-"""Scores made by hand for the leaderboard's tests."""
+"""Hand-written scores for the tests of tables."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from emma_eval.reports.placing import shipped_task
+from emma_eval.reports.column_assignment import shipped_task
 from emma_eval.results.scores import (
-    Asked,
     BaselineRecord,
     Counts,
+    EvaluationSetup,
     MetricRecord,
     ModelRecord,
     ScoredRun,
@@ -22,11 +22,11 @@ def metric(name: str, value: float, unit: str = "percent", group: str = "", cate
     return MetricRecord(name=name, value=value, n=100, unit=unit, group=group, category=category)  # type: ignore[arg-type]
 
 
-def asked(name: str = "", protocol: str = "official", **changes: str) -> Asked:
+def setup(name: str = "", protocol: str = "official", **changes: str) -> EvaluationSetup:
     """As a run of the shipped task would say; of another task, what it says is made up."""
     shipped = shipped_task(name) if name else None
     config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
-    return Asked(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
+    return EvaluationSetup(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
         update=changes
     )
 
@@ -35,7 +35,7 @@ def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> Ta
     """A shipped task is asked as it is shipped, with all its samples; others have a hundred."""
     shipped = shipped_task(name)
     samples = next(iter(shipped.expected.samples), 100) if shipped else 100
-    made = TaskScores(
+    scores = TaskScores(
         name=name,
         title=name.upper(),
         benchmark=name,
@@ -43,12 +43,12 @@ def task(name: str, split: str, *metrics: MetricRecord, **changes: object) -> Ta
         protocol="official",
         metric=metrics[0].name,
         complete=True,
-        asked=asked(name, str(changes.get("protocol", "official"))),
+        setup=setup(name, str(changes.get("protocol", "official"))),
         counts=Counts(samples=samples, answered=samples, failed=0, missing=0),
-        credit=0.75,
+        mean_score=0.75,
         metrics=metrics,
     )
-    return made.model_copy(update=changes)
+    return scores.model_copy(update=changes)
 
 
 def scores(*tasks: TaskScores, name: str = "my-emma", weights: str = "abc", dtype: str = "float16") -> ScoresFile:
@@ -61,5 +61,7 @@ def scored(*tasks: TaskScores, folder: str = "run", **model: str) -> ScoredRun:
 
 
 def mini(name: str, value: float, **changes: object) -> TaskScores:
-    baseline = BaselineRecord(answer="yes", credit=0.5, better=30, worse=3, p_value=7e-7)
-    return task(name, "mini", metric("accuracy", value), mini=True, baseline=baseline, credit=value / 100, **changes)
+    baseline = BaselineRecord(answer="yes", mean_score=0.5, better=30, worse=3, p_value=7e-7)
+    return task(
+        name, "mini", metric("accuracy", value), mini=True, baseline=baseline, mean_score=value / 100, **changes
+    )

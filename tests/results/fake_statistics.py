@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from emma_eval.results.manifest import TaskFacts
-from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
-from emma_eval.results.scores import Asked, Counts, TaskScores
+from emma_eval.results.sample_statistics import TaskStatistics, from_record, to_record
+from emma_eval.results.scores import Counts, EvaluationSetup, TaskScores
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer, Scores
 from tests.scorers.helpers import sample
@@ -26,14 +26,14 @@ def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
     return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
 
 
-def evidence(
+def statistics(
     wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
-) -> TaskEvidence:
+) -> TaskStatistics:
     """The evidence of these scores; `facts` are fields of the record."""
-    return evidence_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+    return statistics_of(pope_scores(set(wrong), questions), task, "f1", **facts)
 
 
-def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvidence:
+def statistics_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskStatistics:
     """The evidence of a task's scores."""
     scored = TaskScores(
         name=task,
@@ -43,12 +43,12 @@ def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvi
         protocol="official",
         metric=metric,
         complete=True,
-        asked=Asked(config="c", reference_digest="t", template="vicuna_v1", prompts="p"),
+        setup=EvaluationSetup(config="c", reference_digest="t", template="vicuna_v1", prompts="p"),
         counts=Counts.of(scores.samples),
-        credit=0.0,
+        mean_score=0.0,
         metrics=(),
     )
     about = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=len(scores.samples))
-    record = pack(scored, about, scores).model_copy(update=facts)
-    found = unpack(record, Path("run"))
+    record = to_record(scored, about, scores).model_copy(update=facts)
+    found = from_record(record, Path("run"))
     return replace(found, record=record)
