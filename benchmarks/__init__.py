@@ -1,5 +1,5 @@
 """Measurements of the program: run a file of this folder as a script; `--help` tells what it measures."""
 
-from emma_eval.utils.cpu import keep_threads_calm
+from emma_eval.utils.cpu import set_openmp_wait_policy
 
-keep_threads_calm()  # as the command line does
+set_openmp_wait_policy()  # as the command line does

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.errors import UserError
-from emma_eval.utils.cpu import WAITING
+from emma_eval.utils.cpu import OPENMP_WAIT_POLICY
 
 FIRST_ENGINE = "8a85444"
 BAR = 6.0  # times the first engine at batch size 1, as it was
@@ -93,7 +93,7 @@ def check_out(commit: str, folder: Path) -> None:
 def ask(tree: Path, size: str, repeats: int, limit: int, environment: Mapping[str, str]) -> tuple[float, Texts]:
     """The fastest pass of a version in its tree, and what it answered. Raises RuntimeError if it breaks off."""
     command = [sys.executable, "-c", ASK, str(WEIGHTS), size, str(repeats), str(limit)]
-    calm = {name: value for name, value in os.environ.items() if name not in WAITING}
+    calm = {name: value for name, value in os.environ.items() if name not in OPENMP_WAIT_POLICY}
     environment = calm | dict(environment) | {"PYTHONPATH": str(tree)}
     ended = subprocess.run(command, cwd=tree, env=environment, capture_output=True, check=False)
     if ended.returncode:
@@ -108,7 +108,7 @@ def measure(earlier: Path, commit: str, repeats: int, limit: int) -> list[Measur
         ("this version", HERE, "auto", {}),
         ("this version, batch size 1", HERE, "1", {}),
         (f"{commit}, batch size 1", earlier, "1", {}),
-        (f"{commit}, batch size 1, threads waiting as now", earlier, "1", WAITING),
+        (f"{commit}, batch size 1, threads waiting as now", earlier, "1", OPENMP_WAIT_POLICY),
     )
     measured: list[Measured] = []
     expected: Texts = []

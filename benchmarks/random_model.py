@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from emma_eval.models import model_folder
 from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import ClipTowers
-from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCABULARY
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCABULARY, instruction_ids
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
+from emma_eval.models.multimodal.runner import ModelRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ def tokenizer(folder: Path | None = None) -> LlamaTokenizer:
     return LlamaTokenizer(folder or model_folder("emma-mini"))
 
 
-def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, aligned: bool = True) -> Emma:
+def build(
+    shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, aligned: bool = True
+) -> ModelRunner[EmmaModel]:
     """The model; plain LLaVA where it is not `aligned`. It knows no end id: every answer has its full length."""
     torch.manual_seed(0)
     config = _config(shape, aligned)
@@ -62,19 +64,15 @@ def build(shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, 
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
         llama = Llama(config.llama)
     with torch.no_grad():
-        llama.embedding.normal_()
-        llama.head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
-    for module in (towers, alignment, projector, llama):
-        if isinstance(module, nn.Module):
-            module.eval().requires_grad_(False)
-    return Emma(
-        config=config,
-        processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
+        llama.lm_head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
+    return ModelRunner(
+        model=EmmaModel(config, towers, alignment, projector, llama).eval().requires_grad_(False),
         tokenizer=words,
-        towers=towers,
-        alignment=alignment,
-        projector=projector,
-        llama=llama,
+        processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
+        eos_ids=config.eos_ids,
+        max_length=config.max_length,
+        family="emma" if aligned else "llava",
+        tokenize_instruction=instruction_ids if aligned else None,
     )
 
 
@@ -114,12 +112,12 @@ def _config(shape: Shape, aligned: bool) -> EmmaConfig:
         eos_ids=frozenset(),
         alignment=AlignmentConfig("v1", text_layer=-2, text_positions=slice(0, CONTEXT_LENGTH)) if aligned else None,
         llama=LlamaConfig(
-            vocabulary=shape.vocabulary,
-            width=shape.hidden,
-            layers=shape.layers,
-            heads=shape.heads,
-            kv_heads=shape.heads,
-            head_width=shape.hidden // shape.heads,
-            mlp_width=shape.intermediate,
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.hidden,
+            num_layers=shape.layers,
+            num_heads=shape.heads,
+            num_kv_heads=shape.heads,
+            head_dim=shape.hidden // shape.heads,
+            intermediate_size=shape.intermediate,
         ),
     )

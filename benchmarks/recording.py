@@ -14,12 +14,12 @@ from tabulate import tabulate
 
 from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.environment import (
+    cpu_name,
     device_name,
     git_state,
+    package_versions,
     peak_device_memory,
     peak_host_memory,
-    processor_name,
-    versions,
 )
 
 RESULTS = Path("results", "benchmarks")  # below the current folder: a checkout's root, for those that are committed
@@ -33,12 +33,12 @@ def facts(device: str = "cpu") -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": {
             "device": device_name(device),
-            "processor": processor_name(),
+            "processor": cpu_name(),
             "usable_cpus": usable_cpus(),
             "peak_host_memory": peak_host_memory(),
             "peak_device_memory": peak_device_memory(device),
         },
-        "versions": versions(),
+        "versions": package_versions(),
         "git": {"commit": commit, "dirty": dirty},
     }
 

@@ -29,11 +29,11 @@ from emma_eval.inference.scheduler import Budget, Failure, Planner, padded
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.drawing import Draw, different, draws
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.models.llama.memory import MOST_TOKENS
-from emma_eval.models.llama.prefix_trie import Item as Token
-from emma_eval.models.llama.prefix_trie import width
+from emma_eval.models.llama.memory import MAX_TOKENS
+from emma_eval.models.llama.prefix_trie import PromptItem, num_slots
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
@@ -82,10 +82,12 @@ def counts(words: LlamaTokenizer, images: int) -> Iterator[Count]:
     yield count("pope", llava, pope, source, 10.0)
 
 
-def count(benchmark: str, model: Emma, samples: Sequence[Sample], questions: str, bar: float) -> Count:
+def count(
+    benchmark: str, model: ModelRunner[EmmaModel], samples: Sequence[Sample], questions: str, bar: float
+) -> Count:
     """What the planner makes of a benchmark's requests."""
     requests = list(build_requests(load_task(benchmark), samples))
-    planner = Planner(model, requests, Budget(MOST_TOKENS, None))
+    planner = Planner(model, requests, Budget(MAX_TOKENS, None))
     computed = padding = 0
     for batch in planner:
         assert not isinstance(batch, Failure), batch.reason
@@ -94,7 +96,7 @@ def count(benchmark: str, model: Emma, samples: Sequence[Sample], questions: str
     prompts = [model.tokenize(request) for request in requests]
     return Count(
         benchmark=benchmark,
-        model="LLaVA-1.5" if model.alignment is None else "EMMA",
+        model="LLaVA-1.5" if model.model.alignment is None else "EMMA",
         questions=questions,
         requests=len(requests),
         asked=sum(prompt.num_tokens for prompt in prompts),
@@ -105,14 +107,14 @@ def count(benchmark: str, model: Emma, samples: Sequence[Sample], questions: str
     )
 
 
-def distinct(prompts: Sequence[Sequence[Token]]) -> int:
+def distinct(prompts: Sequence[Sequence[PromptItem]]) -> int:
     """The tokens of a trie of all prompts: a token is the same where all that comes before it is the same too."""
-    nodes: dict[tuple[int, Token], int] = {}
+    nodes: dict[tuple[int, PromptItem], int] = {}
     for prompt in prompts:
         node = 0
         for token in prompt:
             node = nodes.setdefault((node, token), len(nodes) + 1)
-    return sum(width(token) for _, token in nodes)
+    return sum(num_slots(token) for _, token in nodes)
 
 
 def pope_samples(images: int) -> tuple[list[Sample], str]:

@@ -22,7 +22,7 @@ from benchmarks.recording import RESULTS, facts, print_table, write
 BAR, OURS_BAR = 8.0, 2.0  # seconds
 REPEATS = 3
 PYTHON = "import os; os._exit(0)"  # at once, as below: tearing down is no part of a start
-TORCH = "from emma_eval.utils.cpu import keep_threads_calm; keep_threads_calm(); import os, torch; os._exit(0)"
+TORCH = "from emma_eval.utils import cpu; cpu.set_openmp_wait_policy(); import os, torch; os._exit(0)"
 # The real command, which ends where the first batch would begin.
 RUN = """
 import os, sys

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -33,10 +33,10 @@ from emma_eval.images.sources import ImageFile
 from emma_eval.inference import answer
 from emma_eval.inference.stats import Usage
 from emma_eval.models.base import Model
-from emma_eval.models.emma.batching import TrieRow
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.llama.memory import MOST_TOKENS
-from emma_eval.prompts.building import render_prompt
+from emma_eval.models.llama.memory import MAX_TOKENS
+from emma_eval.models.multimodal.batching import TrieRow
+from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.prompts.building import message_of
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
@@ -52,14 +52,14 @@ FILES = 50  # JPEGs; every image is a link to one of them
 SIZE = 160, 120
 
 
-class Yes(Emma):
+class Yes(ModelRunner):
     """EMMA up to its weights, at full size: reads prompts, sees images and plans batches, then says "yes"."""
 
-    max_batch_tokens = MOST_TOKENS
+    max_batch_tokens = MAX_TOKENS
 
     def generate(self, rows: Sequence[TrieRow], images: Mapping[Any, Any]) -> list[list[Generation]]:
         """Say so."""
-        assert all(image.image in images for row in rows for image in row.tree.images)
+        assert all(image.image in images for row in rows for image in row.trie.images)
         return [[Generation("yes", (0,)) for _ in row.indices] for row in rows]
 
 
@@ -97,7 +97,8 @@ class Memory:
 def load() -> Yes:
     """The model. 336 pixels a side and 576 rows an image, as EMMA-7B has them."""
     shape = replace(random_model.SMALL, image=random_model.FULL.image)
-    return Yes(**vars(random_model.build(shape, "meta", torch.bfloat16, random_model.tokenizer())))
+    runner = random_model.build(shape, "meta", torch.bfloat16, random_model.tokenizer())
+    return Yes(**{part.name: getattr(runner, part.name) for part in fields(runner) if part.init})
 
 
 def by_engine(folder: Path, questions: int) -> Memory:
@@ -151,8 +152,8 @@ def _image(folder: Path, number: int) -> ImageFile:
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
-    prompt = render_prompt(question, vqa_load.SUFFIX, has_image=True)
-    return Request(str(number), 0, prompt, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
+    message = message_of(question, vqa_load.SUFFIX, images=1)
+    return Request(str(number), 0, message, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 
 def _alone(work: Callable[[], Any]) -> Any:

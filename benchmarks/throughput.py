@@ -32,7 +32,8 @@ from emma_eval.data.loading import load_samples
 from emma_eval.inference import answer
 from emma_eval.inference.stats import Usage
 from emma_eval.models import load_model
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.index import expand_tasks
 from emma_eval.tasks.loading import load_task
@@ -41,7 +42,7 @@ from emma_eval.types import Request
 REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one
 WARM_UP = 128
 
-Ask = Callable[[Emma, Sequence[Request], Usage], Mapping[int, str | None]]
+Ask = Callable[[ModelRunner[EmmaModel], Sequence[Request], Usage], Mapping[int, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Case:
 
     name: str
     described: str
-    model: Emma
+    model: ModelRunner[EmmaModel]
     requests: Sequence[Request]
     ways: Sequence[Way]
     matrix_rate: float | None = None  # of the device, operations a second
@@ -107,7 +108,7 @@ class Scenario:
 def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Ask:
     """Our engine."""
 
-    def ask(model: Emma, requests: Sequence[Request], usage: Usage) -> Mapping[int, str | None]:
+    def ask(model: ModelRunner[EmmaModel], requests: Sequence[Request], usage: Usage) -> Mapping[int, str | None]:
         answers = answer(model, requests, batch_size, usage, sharing=sharing)
         return {number: response.text for number, response in answers}
 
@@ -159,7 +160,9 @@ def measure(case: Case) -> Scenario:
     return Scenario(case.name, case.described, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
 
 
-def _time(way: Way, model: Emma, requests: Sequence[Request]) -> tuple[Mapping[int, str | None], Usage, float]:
+def _time(
+    way: Way, model: ModelRunner[EmmaModel], requests: Sequence[Request]
+) -> tuple[Mapping[int, str | None], Usage, float]:
     """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no image."""
     way.ask(replace(model), requests[:WARM_UP], Usage())
     usage, fresh = Usage(), replace(model)

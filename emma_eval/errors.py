@@ -13,7 +13,7 @@ class _OneLineError(Exception):
     """Its message is one line that a terminal can print and that is the same in each run."""
 
     def __str__(self) -> str:
-        return told(super().__str__())
+        return one_line(super().__str__())
 
 
 class UserError(_OneLineError):
@@ -38,13 +38,13 @@ def printable(text: str) -> str:
 
     Whatever comes from a file goes through here before it reaches a terminal.
     """
-    return _CONTROL.sub(lambda found: _escaped(found[0]), text)
+    return _CONTROL.sub(lambda found: _escape(found[0]), text)
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return f"\\x{ord(character):02x}" if ord(character) < 32 else f"\\u{ord(character):04x}"
 
 
-def told(message: str) -> str:
+def one_line(message: str) -> str:
     """A message in one printable line, without the memory addresses that Python puts into the names of things."""
     return printable(" ".join(_ADDRESS.sub("", message).split("\n")).replace("\r", " "))

@@ -15,7 +15,7 @@ from importlib import import_module, metadata
 from typing import Any, Literal, TypeVar
 
 from emma_eval.errors import MissingToolError, UserError
-from emma_eval.utils.text import in_one_line
+from emma_eval.utils.text import error_message
 
 Kind = Literal["readers", "scorers", "models", "submissions", "suites"]
 PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models")
@@ -106,7 +106,7 @@ def imported(place: str) -> Any:
     except Exception as error:  # another package's module may raise anything
         if module.partition(".")[0] == __package__:
             raise
-        raise UserError(f"the entry point {place} cannot be imported: {in_one_line(error)}") from error
+        raise UserError(f"the entry point {place} cannot be imported: {error_message(error)}") from error
     return found
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]  # (sample id, round id)
 FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
-IMAGE_MARKER = "<image>"  # stands in a prompt where an image goes
+IMAGE_MARKER = "<image>"  # stands in a message where an image goes
 
 
 class ImageSource(Protocol):
@@ -60,13 +60,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One thing to ask a model: a complete prompt, with its images and EMMA's CLIP instruction."""
+    """One thing to ask a model: a user's message with its images, and EMMA's CLIP instruction."""
 
     sample_id: str
     pass_index: int  # the pass of a circular evaluation; 0 elsewhere
-    prompt: str  # complete, template included, with an IMAGE_MARKER an image
+    message: str  # without the model's conversation template; an IMAGE_MARKER where each of the images goes
     instruction: str  # what EMMA's CLIP text encoder reads; other models ignore it
-    images: tuple[ImageSource, ...] = ()
+    images: tuple[ImageSource, ...] = ()  # in the order of the markers
     max_new_tokens: int = 128
 
     @property

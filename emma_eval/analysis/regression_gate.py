@@ -29,7 +29,7 @@ from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flip
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric
 from emma_eval.utils.records import Record
-from emma_eval.utils.text import did_you_mean, first_complaint
+from emma_eval.utils.text import did_you_mean, first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 RESAMPLES = 10_000  # so that the smallest p value a bootstrap can give survives the correction over many metrics
@@ -101,7 +101,7 @@ def read_tolerances(path: Path | None) -> Tolerances:
     try:
         return Tolerances.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise UserError(f"{path}: {first_complaint(error)}") from None
+        raise UserError(f"{path}: {first_validation_error(error)}") from None
 
 
 def judge(

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print the answer."""
     from emma_eval.images.sources import ImageFile
     from emma_eval.models import load_model
-    from emma_eval.prompts.building import instruction_of, render_prompt
+    from emma_eval.prompts.building import instruction_of, message_of
     from emma_eval.types import Request
 
     if args.image and not args.image.is_file():
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     request = Request(
         sample_id="ask",
         pass_index=0,
-        prompt=render_prompt(args.question, args.suffix, has_image=args.image is not None, template=model.template),
+        message=message_of(args.question, args.suffix, images=int(args.image is not None)),
         instruction=instruction_of(args.question, args.instruction),
         images=(ImageFile(args.image.parent, args.image.name),) if args.image else (),
         max_new_tokens=args.max_new_tokens,
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         "input_ids": prompt.input_ids,
         "instruction_ids": prompt.instruction_ids,
         "generated_ids": generation.token_ids,
-        "prompt": request.prompt,
+        "prompt": model.render_prompt(request.message),
         "instruction": request.instruction,
         "text": generation.text,
     }

@@ -14,7 +14,7 @@ from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
     from emma_eval.tasks.index import expand_tasks, task_groups, task_names
+    from emma_eval.tasks.loading import renamed_keys
 
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
@@ -45,18 +46,20 @@ def run(args: argparse.Namespace) -> int:
     problems = 0
     for name in names:
         try:
-            outcome = _check(name, args.data, must_exist=bool(args.tasks))
+            checked = _check(name, args.data, must_exist=bool(args.tasks))
+            outcome = "\n  note: ".join([checked, *renamed_keys(name)])
         except UserError as error:
             problems += 1
             outcome = f"PROBLEM: {error}"
         print(f"{name}: {outcome}", flush=True)
-    print(f"{counted(len(names), 'task')} checked, {counted(problems, 'problem') if problems else 'no problems'}")
+    print(f"{pluralize(len(names), 'task')} checked, {pluralize(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
 
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
-    from emma_eval.data.loading import fetched_for, load_local, locate_files
+    from emma_eval.data.loading import read_local_samples
+    from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import remarks
     from emma_eval.registry import require_tools
     from emma_eval.scorers import get_scorer, require_ready
@@ -67,12 +70,12 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         get_scorer(protocol.scorer, **protocol.options)
     if task.files and data_root is None and task.suite is None:
         return "task file is right (no --data ROOT given: data not checked)"
-    found, missing = locate_files(task, data_root)
-    if task.files and not must_exist and not (found or fetched_for(task, data_root, found, missing)):
+    location = locate_data(task, data_root)
+    if task.files and not must_exist and not (location.files or location.snapshot):
         return f"task file is right (none of its data below {data_root})"
     scoring = task.scorer_config()
     require_tools("scorers", scoring.scorer)
-    samples = load_local(task, data_root, need_images=True, allow_partial=True)
+    samples = read_local_samples(location, need_images=True, allow_partial=True)
     problems = [*_of_samples(task, samples), *_of_images(task, samples)]
     try:
         require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
@@ -81,7 +84,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     if problems:
         more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
         raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
-    told = f"ok: {counted(len(samples), 'sample')}, {counted(len(_images(samples)), 'image')}"
+    told = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
     return "\n  note: ".join([told, *remarks(task, samples)])
 
 
@@ -96,10 +99,10 @@ def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
 
     for sample in samples:
         for request in build_requests(task, [sample]):
-            markers = request.prompt.count(IMAGE_MARKER)
+            markers = request.message.count(IMAGE_MARKER)
             if markers != len(request.images):
-                told = counted(markers, f"{IMAGE_MARKER} marker")
-                yield f"sample {sample.id}: its prompt has {told} for {counted(len(request.images), 'image')}"
+                told = pluralize(markers, f"{IMAGE_MARKER} marker")
+                yield f"sample {sample.id}: its prompt has {told} for {pluralize(len(request.images), 'image')}"
                 break
 
 
@@ -113,7 +116,7 @@ def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a hundred thousand images
     if wrong:
-        yield f"{len(wrong):,} of {counted(len(images), 'image')} cannot be used: {wrong[0]}"
+        yield f"{len(wrong):,} of {pluralize(len(images), 'image')} cannot be used: {wrong[0]}"
         yield from wrong[1:]
 
 

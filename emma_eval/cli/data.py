@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
-from emma_eval.utils.text import aligned, counted, in_bytes
+from emma_eval.utils.text import align_columns, format_bytes, pluralize
 
 if TYPE_CHECKING:
     from emma_eval.data.hub.lockfile import Lock
@@ -107,7 +107,7 @@ def _each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, P
             outcome = f"PROBLEM: {str(error).removeprefix(f'task {task.name}: ')}"
         done += 1
         print(f"{task.name}: {outcome}", flush=True)
-    print(f"{counted(done, 'task')}, {counted(problems, 'problem') if problems else 'no problems'}")
+    print(f"{pluralize(done, 'task')}, {pluralize(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
 
@@ -124,7 +124,7 @@ def _status(tasks: Iterable[TaskConfig], root: Path) -> int:
     rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "WHERE")]
     for task in tasks:
         found = status(task, root)
-        rows.append((task.name, found.state, in_bytes(found.size) if found.size else "", found.remark))
-    print(aligned(rows))
-    print(f"{in_bytes(shutil.disk_usage(root).free)} free below {root}")
+        rows.append((task.name, found.state, format_bytes(found.size) if found.size else "", found.remark))
+    print(align_columns(rows))
+    print(f"{format_bytes(shutil.disk_usage(root).free)} free below {root}")
     return 0

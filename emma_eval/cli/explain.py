@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 WIDTH = 110
 IMAGES = {
     "first": "Its images come before the question, one a line.",
-    "in_place": "Its images stand where question and options point at them; those not pointed at come first.",
-    "side_by_side": "Its images are pasted into one, from left to right, as EMMA's scripts do.",
-    "side_by_side_in_text": "Its images are pasted into one, which is sent where the question points at one.",
+    "inline": "Its images stand where question and options point at them; those not pointed at come first.",
+    "concatenated": "Its images are pasted into one, from left to right, as EMMA's scripts do.",
+    "concatenated_inline": "Its images are pasted into one, which is sent where the question points at one.",
     "none": "The model sees no image, unless the question holds a marker for one.",
 }
 INSTRUCTION = {
@@ -69,6 +69,7 @@ def _print(head: str, paragraphs: Iterator[str]) -> None:
 
 
 def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
+    from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
 
     yield " ".join(_asking_in_words(task))
@@ -77,7 +78,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield f"Example ({origin}), the whole prompt" + (
         f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
     )
-    yield from (f"    {line}" for line in requests[0].prompt.split("\n"))
+    yield from (f"    {line}" for line in render_prompt(requests[0].message).split("\n"))
     yield "CLIP instruction:"
     yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
     if task.wordings:
@@ -85,7 +86,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     for family in task.wordings:
         worded = task.worded(family)
         yield f"{family}: " + " ".join(_asking_in_words(worded))
-        yield from (f"    {line}" for line in next(build_requests(worded, [sample])).prompt.split("\n"))
+        yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
 
 
 def _asking_in_words(task: TaskConfig) -> Iterator[str]:
@@ -93,27 +94,27 @@ def _asking_in_words(task: TaskConfig) -> Iterator[str]:
     yield IMAGES[prompt.images]
     if prompt.question:
         yield "Every sample is asked the same question."
-    if prompt.remove:
-        yield f"{prompt.remove!r} is taken out of the question."
-    if prompt.capitalize:
+    if prompt.strip_text:
+        yield f"{prompt.strip_text!r} is taken out of the question."
+    if prompt.capitalize_first:
         yield "The question's first letter is made large, all others small."
     if prompt.hint:
         yield "A hint, where there is one, comes before the question."
-    if prompt.hint_after:
-        yield "A hint comes after it." if prompt.empty_hint else "A hint, where there is one, comes after it."
-    if prompt.before_options:
-        yield f"Before the options stands {prompt.before_options!r}."
+    if prompt.hint_suffix:
+        yield "A hint comes after it." if prompt.include_empty_hint else "A hint, where there is one, comes after it."
+    if prompt.options_prefix:
+        yield f"Before the options stands {prompt.options_prefix!r}."
     if prompt.option:
         yield f"Each option follows as {prompt.option!r}."
-    if prompt.most_options:
-        yield f"The first {prompt.most_options} options are shown, no more."
-    if prompt.tidy:
+    if prompt.max_options:
+        yield f"The first {prompt.max_options} options are shown, no more."
+    if prompt.collapse_spaces:
         yield "Of two blanks one is made, and markers and blanks at the ends of the text go."
     if prompt.padding == "none":
         yield "Its images are not padded to a square, whatever the model's configuration says."
     if prompt.suffix:
         yield f"The end is {prompt.suffix!r}" + (
-            "." if prompt.open_suffix is None else f"; of open questions {prompt.open_suffix!r}."
+            "." if prompt.open_ended_suffix is None else f"; of open questions {prompt.open_ended_suffix!r}."
         )
     if task.circular:
         yield "It is asked once per rotation of the options."
@@ -129,11 +130,11 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
 
     if data is not None or task.suite is not None:
         return load_samples(task, data, limit=1)[0], "the first sample"
-    several = task.prompt.images in ("in_place", "side_by_side", "side_by_side_in_text")
+    several = task.prompt.images in ("inline", "concatenated", "concatenated_inline")
     question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
     images = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
     options = ("red", "green", "blue") if task.prompt.option else ()
-    hint = "a hint" if task.prompt.hint or task.prompt.hint_after else ""
+    hint = "a hint" if task.prompt.hint or task.prompt.hint_suffix else ""
     return Sample("1", question, images, ("A",), options, hint), "an invented question"
 
 

@@ -22,11 +22,11 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.reports.render import print_table
     from emma_eval.reports.write import write_leaderboard
     from emma_eval.results.scores import read_runs
-    from emma_eval.utils.environment import results_folder
+    from emma_eval.utils.environment import default_results_folder
 
     runs = read_runs(args.runs)
     published = load_published()
-    written = write_leaderboard(args.output or results_folder() / "leaderboard", runs, published)
+    written = write_leaderboard(args.output or default_results_folder() / "leaderboard", runs, published)
     for table in leaderboard(runs, published, measured_only=True):
         print_table(table)
     print(*written, sep="\n")

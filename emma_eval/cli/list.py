@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
-from emma_eval.utils.text import aligned
+from emma_eval.utils.text import align_columns
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one table."""
     rows = {"tasks": _tasks, "models": _models, "groups": _groups}[args.what]()
-    print(aligned(rows))
+    print(align_columns(rows))
     return 0
 
 

@@ -18,10 +18,10 @@ from typing import IO, Any, Protocol, cast
 from emma_eval import __version__
 from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
-from emma_eval.errors import UserError, printable, told
+from emma_eval.errors import UserError, one_line, printable
 from emma_eval.tasks.index import tasks_from
-from emma_eval.utils.cpu import keep_threads_calm
-from emma_eval.utils.file_errors import system_message
+from emma_eval.utils.cpu import set_openmp_wait_policy
+from emma_eval.utils.file_errors import describe_os_error
 from emma_eval.utils.hub import offline
 from emma_eval.utils.text import did_you_mean
 
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = DEFAULT_COMMAND
     try:
         interrupts.watch_for_interrupts()
-        keep_threads_calm()
+        set_openmp_wait_policy()
         show_anything()
         command, rest = choose(list(sys.argv[1:] if argv is None else argv))
         code = start(command, rest)
@@ -185,10 +185,10 @@ def environment_message(error: OSError, command: str) -> str:
         kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
         where = f": {error.filename}" if error.filename else ""
         return f"the disk is full{where}{kept}"
-    return system_message(error)
+    return describe_os_error(error)
 
 
 def fail(message: str) -> int:
     """Print a user's mistake and return its exit code."""
-    print(f"error: {told(message)}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return 2

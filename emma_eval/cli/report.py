@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
             print(path)
     if args.output or not args.figures:
         from emma_eval.reports.html.write import write_report
-        from emma_eval.utils.environment import results_folder
+        from emma_eval.utils.environment import default_results_folder
 
-        output = args.output or results_folder() / "report"
+        output = args.output or default_results_folder() / "report"
         print(write_report(args.runs, output, data=args.data, limit=args.samples))
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, positive, positive_or, whole
 from emma_eval.cli.interrupts import interrupt
-from emma_eval.errors import UserError, printable, told
+from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         result = execute(settings, model_source(settings), folder, progress_for_terminal())
     except TooManyFailuresError as stop:
-        print(f"{told(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
+        print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
     show(result)
     return 1 if result.failed else 0

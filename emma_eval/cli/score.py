@@ -51,15 +51,16 @@ def run(args: argparse.Namespace) -> int:
     print(as_text(report))
     if args.json:
         from emma_eval.utils.files import write_atomic
-        from emma_eval.utils.records import json_text
+        from emma_eval.utils.records import to_json
 
-        write_atomic(args.json, json_text(report))
+        write_atomic(args.json, to_json(report))
     return 1 if report.counts.failed else 0
 
 
 def score(args: argparse.Namespace) -> ScoreReport:
     """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
-    from emma_eval.data.loading import load_samples, locate_files
+    from emma_eval.data.loading import read_samples
+    from emma_eval.data.location import locate_data
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.reading import missing_answers
     from emma_eval.prompts.question_notes import release_of, remarks
@@ -71,10 +72,10 @@ def score(args: argparse.Namespace) -> ScoreReport:
     task = load_task(args.task)
     config = task.scorer_config(args.protocol)
     scorer = get_scorer(config.scorer, **config.options)
-    files = given_files(args.file)
+    location = locate_data(task, args.data, given_files(args.file))
     partial = args.allow_partial or args.limit is not None
     # The whole data, of which --limit scores a part: rows find their sample among all of them.
-    known = load_samples(task, args.data, files=files, allow_partial=partial)
+    known = read_samples(location, allow_partial=partial)
     predictions = read_predictions(
         args.predictions,
         known,
@@ -88,7 +89,6 @@ def score(args: argparse.Namespace) -> ScoreReport:
     if missing and not args.allow_partial:
         raise refused(args.predictions, missing, samples)
     scores = with_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
-    hashed = locate_files(task, args.data, files)[0] if args.json else {}
     return ScoreReport(
         task=task.name,
         benchmark=task.benchmark,
@@ -100,7 +100,7 @@ def score(args: argparse.Namespace) -> ScoreReport:
         options=config.options,
         complete=not partial,
         predictions=InputFile.of(args.predictions) if args.json else InputFile(name=args.predictions.name, sha256=None),
-        data={key: InputFile.of(path) for key, path in hashed.items()},
+        data={key: InputFile.of(path) for key, path in location.files.items()} if args.json else {},
         counts=Counts.of(scores.samples),
         metrics=MetricRecord.all_of(scores),
         notes=(*predictions.notes, *remarks(task, samples, complete=not partial), *scores.notes),

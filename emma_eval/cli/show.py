@@ -51,6 +51,7 @@ def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
 
 
 def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, str]]:
+    from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
@@ -60,7 +61,7 @@ def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, s
     for request in requests:
         which = f" of pass {request.pass_index}" if len(requests) > 1 else ""
         lines += [] if same else _images(request, which)
-        lines.append((f"prompt{which}", request.prompt))
+        lines.append((f"prompt{which}", render_prompt(request.message)))
         if request.pass_index == 0:
             lines.append(("instruction", request.instruction))
     lines.append(("expected answer", " | ".join(sample.references) or "held back by the benchmark"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -55,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     whole = _all_questions(task, args.data)
     made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
     write_atomic(args.output, submission(task.submission.format, made))
-    print("\n".join([f"{args.output}: {counted(len(samples), 'answer')}", *(f"note: {note}" for note in given.notes)]))
+    print(
+        "\n".join([f"{args.output}: {pluralize(len(samples), 'answer')}", *(f"note: {note}" for note in given.notes)])
+    )
     return 0
 
 
@@ -69,7 +71,7 @@ def _cleaning(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
 
 def _all_questions(task: TaskConfig, root: Path | None) -> Path | None:
     """The file of the server's whole split, where the task names one and it is there."""
-    from emma_eval.utils.files import existing
+    from emma_eval.utils.files import find_file
 
     names = task.submission.all_questions if task.submission and root else ()
-    return next(filter(None, (existing((root or Path()) / name) for name in names)), None)
+    return next(filter(None, (find_file((root or Path()) / name) for name in names)), None)

@@ -103,11 +103,11 @@ def table(view: View) -> Table:
 
 def pace(view: View) -> str:
     """'12.5 samples/s, 3 min 05 s left'; empty where it can't be told."""
-    from emma_eval.utils.text import duration
+    from emma_eval.utils.text import format_duration
 
     if view.rate is None or view.seconds_left is None:
         return ""
-    return f"{view.rate:.1f} samples/s, {duration(view.seconds_left)} left"
+    return f"{view.rate:.1f} samples/s, {format_duration(view.seconds_left)} left"
 
 
 def _row(name: str, count: Count, view: View) -> str:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from emma_eval.data.hub.download import download, present
 from emma_eval.data.hub.listing import list_split
 from emma_eval.data.hub.snapshot import Split, brought, configurations, listed_split, repository_folder, split_file
-from emma_eval.data.loading import load_samples, locate_files, on_hub
+from emma_eval.data.loading import load_samples, row_reader
+from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
-from emma_eval.utils.files import lock, open_own, write_atomic
-from emma_eval.utils.hub import require_hub
-from emma_eval.utils.text import counted, in_bytes
+from emma_eval.utils.files import lock, open_output, write_atomic
+from emma_eval.utils.hub import require_hub_reachable
+from emma_eval.utils.text import format_bytes, pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -42,14 +43,19 @@ def fetch(task: TaskConfig, root: Path) -> str:
     folder = repository_folder(root, task.hub.id)
     missing = sum(len(split.missing(folder)) for split in splits)
     if missing:
-        require_hub()
+        require_hub_reachable()
         _require_space(root, folder, splits)
         with _alone_in(folder):
             _download(task.name, folder, splits)
     samples = load_samples(task, root)
-    size = in_bytes(sum(file.size for split in splits for file in split.files))
-    what = f"{counted(missing, 'file')} fetched" if missing else "there already"
-    return f"{what}: {counted(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
+    size = format_bytes(sum(file.size for split in splits for file in split.files))
+    what = f"{pluralize(missing, 'file')} fetched" if missing else "there already"
+    return f"{what}: {pluralize(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
+
+
+def on_hub(task: TaskConfig) -> bool:
+    """Whether `fetch` can download it."""
+    return row_reader(task) is not None or bool(task.hub and task.hub.files)
 
 
 def by_hand(task: TaskConfig, root: Path | None) -> str:
@@ -80,15 +86,16 @@ def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
     free = shutil.disk_usage(root).free
     if to_come + copy > free:
         raise UserError(
-            f"{in_bytes(to_come + copy)} are needed below {root} ({in_bytes(to_come)} to come, {in_bytes(copy)} for "
-            f"a copy that is fast to read) and {in_bytes(free)} are free; nothing was downloaded"
+            f"{format_bytes(to_come + copy)} are needed below {root} ({format_bytes(to_come)} to come, "
+            f"{format_bytes(copy)} for a copy that is fast to read) and {format_bytes(free)} are free; "
+            "nothing was downloaded"
         )
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the same files. Raises UserError while one does."""
-    with open_own(folder / ".splits" / "fetching", "a") as file:
+    with open_output(folder / ".splits" / "fetching", "a") as file:
         if not lock(file, wait=False):
             raise UserError(f"another `data fetch` is at work in {folder}; wait until it has ended")
         yield
@@ -119,11 +126,11 @@ class _Progress:
         self.bytes += size
         if sys.stderr.isatty():
             speed = self.bytes / max(time.monotonic() - self.started, 1e-9)
-            print(f"\r\033[K{self.name}: {self._far()}, {in_bytes(speed)}/s", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{self.name}: {self._far()}, {format_bytes(speed)}/s", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def _far(self) -> str:
-        return f"{self.file}, {in_bytes(self.bytes)} of {in_bytes(self.total)}"
+        return f"{self.file}, {format_bytes(self.bytes)} of {format_bytes(self.total)}"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from json.encoder import encode_basestring_ascii as _quoted
 
 from emma_eval.types import Sample
-from emma_eval.utils.files import digest_lines
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.files import sha256_of_lines
+from emma_eval.utils.gc_utils import gc_paused
 
 
 def reference_digest(samples: Iterable[Sample]) -> str:
@@ -16,8 +16,8 @@ def reference_digest(samples: Iterable[Sample]) -> str:
 
     `json.dumps` gives the same lines, and takes longer to set itself up than to write one.
     """
-    with no_garbage_collection():
-        return digest_lines(map(_as_json, samples))
+    with gc_paused():
+        return sha256_of_lines(map(_as_json, samples))
 
 
 def select_subset(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:

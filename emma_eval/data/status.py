@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from emma_eval.data.fetch import by_hand
+from emma_eval.data.fetch import by_hand, on_hub
 from emma_eval.data.hub.download import present
 from emma_eval.data.hub.snapshot import brought, configurations, listed_split, repository_folder
-from emma_eval.data.loading import locate_files, on_hub
+from emma_eval.data.location import locate_files
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig

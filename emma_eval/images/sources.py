@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import SampleError, UserError
-from emma_eval.utils.file_errors import why
-from emma_eval.utils.files import read_bytes, require_inside, what_it_is
-from emma_eval.utils.text import in_bytes, in_one_line
+from emma_eval.utils.file_errors import describe_error
+from emma_eval.utils.files import content_hint, read_bytes, require_inside_data_root
+from emma_eval.utils.text import error_message, format_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from emma_eval.types import ImageSource
 
-LARGEST = 2**29  # bytes of an encoded image
-MOST_PIXELS = 2 * 89_478_485  # of an image, pasted or not: where Pillow too speaks of a decompression bomb
-_RUN_PROGRAMS = ("EPS", "WMF")  # formats that Pillow has another program draw: no image may start one
+MAX_IMAGE_BYTES = 2**29  # bytes of an encoded image
+MAX_PIXELS = 2 * 89_478_485  # of an image, pasted or not: where Pillow too speaks of a decompression bomb
+_EXTERNAL_FORMATS = ("EPS", "WMF")  # formats that Pillow has another program draw: no image may start one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class ImageFile:
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the file."""
         try:
-            require_inside(self.path)
-            data = read_bytes(self.path, LARGEST)
+            require_inside_data_root(self.path)
+            data = read_bytes(self.path, MAX_IMAGE_BYTES)
         except FileNotFoundError as error:
             raise SampleError(f"{self.label}: no such image file") from error
         except UserError as error:
@@ -65,7 +65,7 @@ class ImageFile:
                 raise SampleError(f"{self.label}: no such image file") from error
             raise SampleError(str(error)) from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-            raise SampleError(f"{self.label}: cannot be read: {why(error)}") from error
+            raise SampleError(f"{self.label}: cannot be read: {describe_error(error)}") from error
         return _decode(data, self.label)
 
 
@@ -94,12 +94,12 @@ class ImageBytes:
         try:
             data = self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
-            raise SampleError(f"{self.label}: the image's data cannot be read: {why(error)}") from error
+            raise SampleError(f"{self.label}: the image's data cannot be read: {describe_error(error)}") from error
         return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
-class SideBySide:
+class ConcatenatedImage:
     """Several images pasted into one from left to right, top edges aligned on black, as EMMA's scripts do it."""
 
     parts: tuple[ImageSource, ...]
@@ -127,10 +127,10 @@ class SideBySide:
         for part in self.parts:
             image = part.open()
             width, height = width + image.width, max(height, image.height)
-            if width * height > MOST_PIXELS:
+            if width * height > MAX_PIXELS:
                 raise SampleError(
                     f"{part.label}: {len(self.parts)} images side by side are too large: the first "
-                    f"{len(images) + 1} make {width:,} x {height:,} pixels, and {MOST_PIXELS:,} are the most"
+                    f"{len(images) + 1} make {width:,} x {height:,} pixels, and {MAX_PIXELS:,} are the most"
                 )
             images.append(image.convert("RGB"))
         canvas = Image.new("RGB", (width, height))
@@ -142,7 +142,7 @@ class SideBySide:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpadded:
+class UnpaddedImage:
     """An image that a model must not pad to a square, whatever its configuration says: a wording's own way."""
 
     image: ImageSource
@@ -172,19 +172,19 @@ def _decode(data: bytes, label: str) -> Image:
     if not data:
         raise SampleError(f"{label}: not a readable image: it is empty")
     try:
-        return _decoded(data)
+        return _open_with_pillow(data)
     except UnidentifiedImageError as error:
-        what = what_it_is(data).removeprefix("; ") or f"its {in_bytes(len(data))} are of no known image format"
+        what = content_hint(data).removeprefix("; ") or f"its {format_bytes(len(data))} are of no known image format"
         raise SampleError(f"{label}: not a readable image: {what}") from error
     except MemoryError as error:
-        raise SampleError(f"{label}: {why(error)}") from error
+        raise SampleError(f"{label}: {describe_error(error)}") from error
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
-        raise SampleError(f"{label}: not a readable image: {in_one_line(error)}") from error
+        raise SampleError(f"{label}: not a readable image: {error_message(error)}") from error
 
 
-def _decoded(data: bytes) -> Image:
+def _open_with_pillow(data: bytes) -> Image:
     with _pillow().open(BytesIO(data)) as image:
-        if image.format in _RUN_PROGRAMS:
+        if image.format in _EXTERNAL_FORMATS:
             raise ValueError(f"{image.format} is no format of photographs")
         image.load()  # Pillow decodes late; a truncated file must be noticed here
         copied: Image = image.copy()
@@ -193,7 +193,7 @@ def _decoded(data: bytes) -> Image:
 
 @cache
 def _pillow() -> Any:
-    """Pillow's module, without its warning at half of MOST_PIXELS."""
+    """Pillow's module, without its warning at half of MAX_PIXELS."""
     from PIL import Image
 
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -48,7 +48,7 @@ def answer(
         waiting = time.perf_counter()
         for step, images in ahead(_looked_at(model, plan, lookers), planner, BATCHES_AHEAD):
             if isinstance(step, Failure):
-                yield step.number, _failure(step.request, step.seconds, step.reason)
+                yield step.number, _failure(model, step.request, step.seconds, step.reason)
                 continue
             seen, broken = _collect(images)
             usage.waiting_seconds += time.perf_counter() - waiting
@@ -95,7 +95,7 @@ def _set_aside(model: Model, batch: Batch, broken: Mapping[ImageSource, str]) ->
             if reason is None:
                 jobs.append(job)
             else:
-                failures.append((job.number, _failure(job.request, job.seconds, reason)))
+                failures.append((job.number, _failure(model, job.request, job.seconds, reason)))
         kept += weave(model, jobs, lot.row.prefix) if jobs else []
     return tuple(kept), failures
 
@@ -119,7 +119,7 @@ def _generate(
         if generations is not None:
             _count(usage, part, generations)
             again = _spoilt(part, generations)
-            yield from _responses(part, generations, seconds, again)
+            yield from _responses(model, part, generations, seconds, again)
             parts += [tuple(weave(model, [job], prefix)) for job, prefix in again.items()]
             continue
         _release_memory()
@@ -129,7 +129,7 @@ def _generate(
             parts += smaller
         else:
             (job,) = part[0].jobs
-            yield job.number, _failure(job.request, seconds, "out of GPU memory even in a batch of one")
+            yield job.number, _failure(model, job.request, seconds, "out of GPU memory even in a batch of one")
 
 
 def _split(model: Model, batch: Batch) -> list[Batch]:
@@ -166,23 +166,23 @@ def _spoilt(batch: Batch, generations: Sequence[Sequence[Generation]]) -> dict[J
 
 
 def _responses(
-    batch: Batch, generations: Sequence[Sequence[Generation]], seconds: float, left_out: Container[Job]
+    model: Model, batch: Batch, generations: Sequence[Sequence[Generation]], seconds: float, left_out: Container[Job]
 ) -> Iterator[Answered]:
     share = seconds / sum(len(lot.jobs) for lot in batch)
     for lot, row in zip(batch, generations, strict=True):
         for job, generation in zip(lot.jobs, row, strict=True):
             if job not in left_out:
-                yield job.number, _response(job, generation, job.seconds + share)
+                yield job.number, _response(model, job, generation, job.seconds + share)
 
 
-def _response(job: Job, generation: Generation, seconds: float) -> Response:
+def _response(model: Model, job: Job, generation: Generation, seconds: float) -> Response:
     cut: bool | None = getattr(job.prompt, "truncated", None)  # models of other packages need not say
     if generation.finish_reason == "error":
-        return replace(_failure(job.request, seconds, generation.error or "the model failed"), prompt_cut=cut)
+        return replace(_failure(model, job.request, seconds, generation.error or "the model failed"), prompt_cut=cut)
     return Response(
         sample_id=job.request.sample_id,
         pass_index=job.request.pass_index,
-        prompt=job.request.prompt,
+        prompt=model.render_prompt(job.request.message),
         instruction=job.request.instruction,
         text=generation.text,
         tokens=len(generation.token_ids),
@@ -192,11 +192,11 @@ def _response(job: Job, generation: Generation, seconds: float) -> Response:
     )
 
 
-def _failure(request: Request, seconds: float, reason: str) -> Response:
+def _failure(model: Model, request: Request, seconds: float, reason: str) -> Response:
     return Response(
         sample_id=request.sample_id,
         pass_index=request.pass_index,
-        prompt=request.prompt,
+        prompt=model.render_prompt(request.message),
         instruction=request.instruction,
         text=None,
         tokens=0,

@@ -134,7 +134,7 @@ class Planner:
 
     def _length(self, numbers: Sequence[int]) -> tuple[int, int]:
         """What orders requests before they are tokenised: images weigh more than any text."""
-        return len(self.requests[numbers[0]].images), max(len(self.requests[number].prompt) for number in numbers)
+        return len(self.requests[numbers[0]].images), max(len(self.requests[number].message) for number in numbers)
 
     def _read(self, number: int) -> Job | Failure:
         request, start = self.requests[number], time.perf_counter()

@@ -70,7 +70,7 @@ def vizwiz(rng: random.Random, scene: Scene) -> Item:
 def scienceqa(rng: random.Random, scene: Scene) -> Item:
     """ScienceQA with an image: two to four options, a hint now and then."""
     question = first_possible(rng, scene, OPTION_KINDS)
-    hint = "Look at the shapes in the image." if rng.random() < 0.3 else ""
+    hint = "Look at the shapes in the picture." if rng.random() < 0.3 else ""
     return _with_options(rng, question, scene, rng.randint(2, 4), hint)
 
 

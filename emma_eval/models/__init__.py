@@ -15,11 +15,12 @@ from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import BUILT_IN, model_folder
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.registry import imported, known
-from emma_eval.utils.cpu import keep_freed_memory, keep_threads_calm, usable_cpus
+from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
 
 if TYPE_CHECKING:
     from emma_eval.models.base import Model
-    from emma_eval.models.emma.model import Emma
+    from emma_eval.models.emma.model import EmmaModel
+    from emma_eval.models.multimodal.runner import ModelRunner
 
 __all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
 
@@ -52,7 +53,7 @@ def list_models() -> dict[str, str]:
 
 def load_model(
     name_or_path: str, *, device: str | None = None, dtype: str | None = None, fast_preprocess: bool = False
-) -> Emma:
+) -> ModelRunner[EmmaModel]:
     """The model of a built-in name, a checkpoint folder or a hub name, ready to answer.
 
     `device`: a torch device, or None / "auto" for a GPU if there is one. `dtype`: float32, float16, bfloat16, or
@@ -63,8 +64,8 @@ def load_model(
     if model_plugin(name_or_path):
         raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
     folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
-    keep_threads_calm()
-    keep_freed_memory()
+    set_openmp_wait_policy()
+    set_malloc_thresholds()
     import torch
 
     from emma_eval.models.emma.loading import load_emma

@@ -52,6 +52,10 @@ class Model(Protocol):
         """How many tokens a batch may hold, padding included, when nobody says."""
         ...
 
+    def render_prompt(self, message: str) -> str:
+        """The prompt that the model reads: the message in its conversation template."""
+        ...
+
     def tokenize(self, request: Request) -> TokenizedRequest:
         """Tokenize, without opening an image. Raises SampleError for a request that makes no sense."""
         ...

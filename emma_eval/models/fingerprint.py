@@ -14,7 +14,7 @@ from emma_eval.models.checkpoints.folders import (
     tower_folder,
 )
 from emma_eval.models.emma.config import read_config
-from emma_eval.utils.cache import remembered_sha256
+from emma_eval.utils.cache import cached_sha256
 
 CHECKPOINT_FILES = (
     "config.json", "generation_config.json", "vision_tower.bin", "tokenizer.model", "tokenizer.json",
@@ -51,4 +51,4 @@ def _present(folder: Path, names: Iterable[str]) -> list[Path]:
 
 def _add(total: hashlib._Hash, role: str, files: Iterable[Path]) -> None:
     for path in sorted(files):
-        total.update(f"{role}/{path.name} {remembered_sha256(path)}\n".encode())
+        total.update(f"{role}/{path.name} {cached_sha256(path)}\n".encode())

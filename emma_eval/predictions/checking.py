@@ -18,6 +18,7 @@ from emma_eval.predictions.evidence import (
     same_option,
 )
 from emma_eval.predictions.rows import AnswerRow
+from emma_eval.tasks.circular import pass_choices
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Checker:
         question = plain(sample.question)
         if not question or holds(text, question):
             return True
-        removed = self.task.prompt.remove if self.task else ""
+        removed = self.task.prompt.strip_text if self.task else ""
         if removed and holds(text, plain(sample.question.replace(removed, " "))):
             return True
         if self._reader in QUERY_READERS and key != "prompt" and holds(question, text):
@@ -107,7 +108,7 @@ class Checker:
         from emma_eval.prompts.building import build_requests
 
         for request in build_requests(self.task, [sample]):
-            yield plain(request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0])
+            yield plain(request.message)
 
     def _image(self, row: AnswerRow, sample: Sample) -> str | None:
         named = row_images(row, self.image_keys) if self._images else []
@@ -130,7 +131,7 @@ class Checker:
         told = row_options(row)
         if not told:
             return None
-        shown_options = pass_options(sample, self.task)[pass_index]
+        shown_options = pass_choices(sample, bool(self.task and self.task.circular))[pass_index]
         for letter, text in told.items():
             own = shown_options.get(letter, "")
             if not same_option(text, own):
@@ -138,13 +139,6 @@ class Checker:
                     f"its option {letter} {shown(text)} is not that of pass {pass_index} of {sample.id!r}, {shown(own)}"
                 )
         return None
-
-
-def pass_options(sample: Sample, task: TaskConfig | None) -> Sequence[Mapping[str, str]]:
-    """Letter -> text for each pass that a sample has; one pass unless the task is circular."""
-    from emma_eval.prompts.building import passes
-
-    return list(passes(sample, task.circular if task else False))
 
 
 def sample_images(sample: Sample) -> list[str]:

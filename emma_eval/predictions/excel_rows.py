@@ -9,7 +9,7 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.rows import AnswerRow
-from emma_eval.utils.text import first_line
+from emma_eval.utils.text import first_error_line
 
 Cells = tuple[Any, ...]
 
@@ -41,7 +41,7 @@ def _sheet(path: Path) -> list[Cells]:
         sheets = [rows for sheet in book.worksheets if (rows := list(sheet.iter_rows(values_only=True)))]
         book.close()
     except Exception as error:  # openpyxl raises what zip, XML and its own code raise
-        raise UserError(f"{path}: not an Excel file: {first_line(error)}") from error
+        raise UserError(f"{path}: not an Excel file: {first_error_line(error)}") from error
     if len(sheets) > 1:
         raise UserError(f"{path}: {len(sheets)} sheets have rows; leave the one with the answers")
     return sheets[0] if sheets else []

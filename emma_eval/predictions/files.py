@@ -20,7 +20,7 @@ from emma_eval.predictions.json_rows import json_rows
 from emma_eval.predictions.rows import AnswerRow
 from emma_eval.utils.files import read_text
 from emma_eval.utils.table_io import read_table
-from emma_eval.utils.text import first_line
+from emma_eval.utils.text import first_error_line
 
 
 def answer_rows(path: Path) -> list[AnswerRow]:
@@ -33,7 +33,7 @@ def answer_rows(path: Path) -> list[AnswerRow]:
         if not path.is_file():
             raise UserError(f"{path}: not a regular file")
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
-        raise UserError(f"{str(path)[:80]}: cannot be read: {first_line(error)}") from error
+        raise UserError(f"{str(path)[:80]}: cannot be read: {first_error_line(error)}") from error
     match path.name.removesuffix(".gz").rpartition(".")[2].lower():
         case "xlsx" | "xls":
             from emma_eval.predictions.excel_rows import excel_rows

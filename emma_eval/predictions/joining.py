@@ -12,7 +12,7 @@ from emma_eval.predictions.checking import Checker, shown
 from emma_eval.predictions.joins import Join, told_pass
 from emma_eval.predictions.rows import ID_KEYS, AnswerRow, listed
 from emma_eval.types import Key, Sample
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 MEND = "give the rows a question, a prompt, or image and category"
 
@@ -95,7 +95,7 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
         nearest = max(against, key=lambda one: (one.found, len(one.contradictions)))
         row, told = nearest.contradictions[0]
         more = len(nearest.contradictions) - 1
-        also = f" (and so in {counted(more, 'more row')})" if more else ""
+        also = f" (and so in {pluralize(more, 'more row')})" if more else ""
         return UserError(
             f"{path}, {row.place}: joined by {nearest.join.name}, {told}{also}; these answers are to other data, or "
             f"the row has another's id{_begun_anew(rows)}"
@@ -108,7 +108,7 @@ def _refused(path: Path, rows: Sequence[AnswerRow], tried: Sequence[Joined]) -> 
             "their order where there are as many as questions and each has its question"
         )
     return UserError(
-        f"{path}: none of its {counted(len(rows), 'row')} answers a question of the data, the first is to "
+        f"{path}: none of its {pluralize(len(rows), 'row')} answers a question of the data, the first is to "
         f"{shown(first.name)}; take the task and split that they are for, or {MEND}"
     )
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emma_eval.data.readers.mmbench_tsv import PASS
-from emma_eval.predictions.checking import Checker, pass_options
+from emma_eval.predictions.checking import Checker
 from emma_eval.predictions.rows import AnswerRow
+from emma_eval.tasks.circular import INDEX_STEP, pass_choices
 from emma_eval.types import Key, Sample
 
 if TYPE_CHECKING:
@@ -36,12 +36,11 @@ class Passes:
 
     def __init__(self, samples: Sequence[Sample], task: TaskConfig | None) -> None:
         self.circular = bool(task and task.circular)
-        self._task = task
         self._samples = {sample.id: sample for sample in samples}
 
     def count(self, sample_id: str) -> int:
         """How many passes a sample has; 1 unless the task is circular."""
-        return len(pass_options(self._samples[sample_id], self._task)) if self.circular else 1
+        return len(pass_choices(self._samples[sample_id], self.circular))
 
     def key(self, sample_id: str, row: AnswerRow, turned: int = 0) -> Key | None:
         """The sample's pass that the row names, `turned` more; None for one that it does not have."""
@@ -70,8 +69,8 @@ def by_id(
         name = next(filter(None, map(row.number, keys)), "") if keys else row.name
         if name in known:
             return passes.key(known[name], row)
-        if passes.circular and name.isdecimal() and int(name[:18]) >= PASS:
-            turned, base = divmod(int(name[:18]), PASS)
+        if passes.circular and name.isdecimal() and int(name[:18]) >= INDEX_STEP:
+            turned, base = divmod(int(name[:18]), INDEX_STEP)
             if str(base) in known:
                 return passes.key(known[str(base)], row, turned)
         return None

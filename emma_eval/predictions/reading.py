@@ -16,8 +16,8 @@ from emma_eval.predictions.joining import join_rows
 from emma_eval.predictions.joins import Passes
 from emma_eval.predictions.rows import AnswerRow, is_none, listed, written
 from emma_eval.types import Answer, Answers, Key, Sample
-from emma_eval.utils.gc_utils import no_garbage_collection
-from emma_eval.utils.text import counted
+from emma_eval.utils.gc_utils import gc_paused
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -49,7 +49,7 @@ def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
     cannot be read or contradict their sample, for a file that answers none of the samples, and for answers to questions
     that are not among them, unless those are to be ignored.
     """
-    with no_garbage_collection():
+    with gc_paused():
         rows = answer_rows(path)
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
@@ -70,7 +70,7 @@ def _collected(
     foreign = [row for row, key in zip(rows, keys, strict=True) if key is None]
     if foreign and not ignore_foreign:
         raise UserError(
-            f"{path}: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not in the "
+            f"{path}: {pluralize(len(foreign), 'answer')} to questions, or passes of questions, that are not in the "
             f"data, the first, {foreign[0].place}, to {_named(foreign[0])}; "
             "take the task and split that they are for, or pass --allow-partial to leave them out"
         )
@@ -85,14 +85,14 @@ def _collected(
         else:
             failed.discard(key)
             answers[key] = Answer(text, _prompt(path, row))
-    notes = [f"{counted(repeated, 'repeated answer')}: the later one counts"] if repeated else []
+    notes = [f"{pluralize(repeated, 'repeated answer')}: the later one counts"] if repeated else []
     empty = sum(not answer.text.strip() for answer in answers.values())
     if empty:  # as a run says of its own: an empty cell of a table may be a request that failed
         notes.append(f"{empty:,} of {len(answers):,} answers are empty")
     if foreign:
         notes.append(
-            f"left out: {counted(len(foreign), 'answer')} to questions, or passes of questions, that are not among the "
-            "samples"
+            f"left out: {pluralize(len(foreign), 'answer')} to questions, or passes of questions, that are not among "
+            "the samples"
         )
     return Predictions(answers, frozenset(failed), tuple(notes))
 

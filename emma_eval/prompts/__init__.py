@@ -1,4 +1,4 @@
-"""A Sample and its task become Requests: option layout, suffix, images, conversation template, instruction.
+"""A Sample and its task become Requests: option layout, suffix, images, instruction.
 
 May import: `tasks`, `images`, `utils`.
 """

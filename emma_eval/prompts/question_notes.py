@@ -9,7 +9,8 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 from emma_eval.prompts.building import shown_choices
-from emma_eval.utils.text import counted
+from emma_eval.tasks.circular import circular_passes, label_options
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -47,28 +48,18 @@ def without_right_option(task: TaskConfig, samples: Iterable[Sample]) -> tuple[s
     if not asked:
         return ()
     verb = "is" if len(asked) == 1 else "are"
-    return (f"{counted(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
+    return (f"{pluralize(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
 
 
 def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:
-    """Whether a pass does not show the letter that is right in it. A truth that is no letter is not looked for."""
-    truth = sample.references[0] if len(sample.references) == 1 else ""
-    if len(truth) != 1 or truth not in ascii_uppercase or truth in sample.options:
+    """Whether a pass does not show its right letter. A reference that is no letter is not looked for."""
+    reference = sample.references[0] if len(sample.references) == 1 else ""
+    if len(reference) != 1 or reference not in ascii_uppercase or reference in sample.options:
         return False
-    if task.circular and "passes" in sample.meta:
-        right = [letter for _, letter in sample.meta["passes"]]
-    elif task.circular:
-        right = [_turned(truth, turn, len(sample.options)) for turn in range(len(sample.options))]
-    else:
-        right = [truth] if sample.options else []
-    shown = list(shown_choices(task, sample))
-    return any(letter not in choices for letter, choices in zip(right, shown, strict=False))
-
-
-def _turned(letter: str, turn: int, options: int) -> str:
-    """The letter of an option after so many turns to the left; the letter itself where there is no such option."""
-    place = ascii_uppercase.index(letter)
-    return ascii_uppercase[(place - turn) % options] if place < options else letter
+    if "passes" not in sample.meta and reference not in label_options(sample.options):
+        return bool(sample.options)
+    letters = [letter for _, letter in circular_passes(sample)] if task.circular else [reference] * bool(sample.options)
+    return any(letter not in choices for letter, choices in zip(letters, shown_choices(task, sample), strict=False))
 
 
 def _on_release(task: TaskConfig, samples: Sequence[Sample], complete: bool) -> tuple[str, ...]:

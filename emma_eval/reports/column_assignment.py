@@ -25,7 +25,7 @@ from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.digest import task_digest
 from emma_eval.tasks.index import task_names, tasks_folder
 from emma_eval.tasks.loading import load_task
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
 
@@ -122,7 +122,7 @@ def _release(task: TaskScores, published: Published) -> str:
     for selector in (selector for column in published.columns for selector in column.measured):
         metric = task.find(selector.name, selector.group, selector.category)
         if primary and metric is primary and selector.n not in (None, primary.n) and _is_of(selector, task):
-            return f"of {counted(primary.n, 'question')}, published values are of {selector.n:,}"
+            return f"of {pluralize(primary.n, 'question')}, published values are of {selector.n:,}"
     return ""
 
 
@@ -164,7 +164,7 @@ def _head(candidate: _Candidate, published: Published) -> ColumnKey:
         f"task {task.name}" if shipped is None else "",
         f"task file {task.setup.config[:HASH_LETTERS]}" if shipped and is_changed(task, shipped) else "",
     ]
-    release = counted(task.counts.samples, "question") if task.complete and candidate.release else ""
+    release = pluralize(task.counts.samples, "question") if task.complete and candidate.release else ""
     split = ", ".join(filter(None, (task.split, candidate.key.extent, release)))
     return ColumnKey(table, task.title, split, ", ".join(filter(None, metric)))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.results.scores import TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 HASH_LETTERS = 8  # shown of a hash; the manifest has all
 
@@ -27,12 +27,12 @@ class ComparabilityKey:
     @property
     def extent(self) -> str:
         """'30 questions only'; empty if all were asked."""
-        return "" if self.complete else f"{counted(self.samples, 'question')} only"
+        return "" if self.complete else f"{pluralize(self.samples, 'question')} only"
 
 
 DETAILS: tuple[Callable[[ComparabilityKey], str], ...] = (
     lambda key: f"task {key.task}",
-    lambda key: counted(key.samples, "question"),
+    lambda key: pluralize(key.samples, "question"),
     lambda key: f"wording of {key.wording}" if key.wording else "the models' own wording",
     lambda key: f"samples {key.reference_digest[:HASH_LETTERS]}",
     lambda key: f"task file {key.config[:HASH_LETTERS]}",

@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.reports.html.charts.svg import shortened
 from emma_eval.reports.html.panels import Mark, Panel, category_panels, full_ranges, overview, score_panels
 from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
-from emma_eval.utils.files import make_folder
+from emma_eval.utils.files import make_output_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
     except ImportError:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
     runs = read_runs(folders)
-    make_folder(output)
+    make_output_folder(output)
     everything = overview(runs, full_ranges(statistics_by_run(runs)[0]))
     pages = {"scores": score_panels(runs), "models": [everything] if everything.rows else []}
     for title, panels in category_panels(runs).items():

@@ -9,7 +9,7 @@ from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.render import escape_markdown, markdown_section, one_line
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
 COUNTED: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
@@ -58,7 +58,7 @@ def explanations(result: GateResult) -> list[str]:
         flips = result.lost[task]
         lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
         if len(flips) > MAX_LISTED:
-            lines.append(f"{task} lost {counted(len(flips) - MAX_LISTED, 'more sample')}")
+            lines.append(f"{task} lost {pluralize(len(flips) - MAX_LISTED, 'more sample')}")
     return lines
 
 

@@ -14,7 +14,7 @@ from emma_eval.reports.model_rows import ModelRow, model_rows
 from emma_eval.reports.published import ChosenScore, Published, PublishedScore
 from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
 from emma_eval.results.scores import ScoredRun, TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 TITLES = {
     "general": "General benchmarks",
@@ -130,7 +130,7 @@ class _TableBuilder:
         """The published values that stand in no column: with `measured_only` their number, else each of them."""
         hidden = {at: chosen for at, chosen in self.chosen.items() if at[1] not in self.columns}
         if self.measured_only:
-            values = counted(len(hidden), "published value")
+            values = pluralize(len(hidden), "published value")
             return (f"Columns without a measured value, with {values}, are left out.",) if hidden else ()
         return tuple(
             f"Published, with nothing to compare it with: {self.published.name_of(model)}: {column.benchmark}, "
@@ -165,5 +165,5 @@ def sample_counts(task: TaskScores) -> str:
     """'300 questions', with the failed and missing ones where there are any."""
     counts = task.counts
     wrong = [f"{n} {status}" for n, status in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
-    text = counted(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
+    text = pluralize(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
     return "; ".join([text, *(task.endings.remarks() if task.endings else ())])

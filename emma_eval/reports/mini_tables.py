@@ -16,7 +16,7 @@ from emma_eval.reports.measured_value import measured_cell
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_value, with_ranks
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun, TaskScores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 NOT_COMPARABLE = "A small world made for trying the program; these numbers compare with no published ones."
 
@@ -87,7 +87,7 @@ def _score_cell(suite: _Suite, name: str, key: ComparabilityKey, task: TaskScore
         return Cell()
     remarks = list(task.endings.remarks()) if task.endings else []
     if wrong := task.counts.failed + task.counts.missing:
-        questions = counted(task.counts.samples, "question")
+        questions = pluralize(task.counts.samples, "question")
         remarks.insert(0, f"{wrong:,} of {questions} without an answer, counted as wrong")
     marks = tuple(footnotes.mark(remark) for remark in remarks)
     return measured_cell(metric, marks, _csv_record(name, suite, key, task.metric))
@@ -166,7 +166,7 @@ def _csv_record(model: str, suite: _Suite, key: ComparabilityKey, metric: str) -
         "benchmark": task.benchmark,
         "split": task.split,
         "metric": ", ".join((metric, *suite.title(key)[1:])),
-        "source": f"task {task.name}, protocol {task.protocol}, {counted(task.counts.samples, 'question')}",
+        "source": f"task {task.name}, protocol {task.protocol}, {pluralize(task.counts.samples, 'question')}",
         "remarks": "",
         "rank": "",
     }

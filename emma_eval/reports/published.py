@@ -13,9 +13,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import shipped
+from emma_eval.utils.files import package_data
 from emma_eval.utils.records import Record
-from emma_eval.utils.text import first_complaint
+from emma_eval.utils.text import first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
@@ -144,8 +144,8 @@ class Published(Record):
 @cache
 def load_published(path: Path | None = None) -> Published:
     """Read and validate the file, the shipped one by default. Raises UserError naming file and key."""
-    path = path or shipped("results/published.yaml")
+    path = path or package_data("results/published.yaml")
     try:
         return Published.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise UserError(f"{path}: {first_complaint(error)}") from None
+        raise UserError(f"{path}: {first_validation_error(error)}") from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
-from emma_eval.utils.table_io import spreadsheet_safe
+from emma_eval.utils.table_io import escape_formula
 
 if TYPE_CHECKING:
     import rich.console
@@ -76,9 +76,7 @@ def csv(tables: Sequence[Table]) -> str:
     import pandas as pd
 
     records = [
-        {key: spreadsheet_safe(cell) for key, cell in record.items()}
-        for table in tables
-        for record in table.csv_records
+        {key: escape_formula(cell) for key, cell in record.items()} for table in tables for record in table.csv_records
     ]
     return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
 

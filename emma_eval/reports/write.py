@@ -10,7 +10,7 @@ from emma_eval.reports.published import Published
 from emma_eval.reports.render import csv, escape_markdown, latex, markdown
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun
-from emma_eval.utils.files import make_folder, write_atomic
+from emma_eval.utils.files import make_output_folder, write_atomic
 
 MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 
@@ -18,7 +18,7 @@ MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 def write_leaderboard(folder: Path, runs: Sequence[ScoredRun], published: Published) -> list[Path]:
     """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
     tables = leaderboard(runs, published)
-    make_folder(folder)
+    make_output_folder(folder)
     contents = {"md": markdown(tables) + failures(runs), "csv": csv(tables), "tex": latex(tables)}
     paths = []
     for suffix, text in contents.items():

@@ -14,9 +14,9 @@ from emma_eval.results.sample_statistics import (
     read_task_statistics,
 )
 from emma_eval.results.scores import ModelRecord, ScoredRun, read_scores, run_folder
-from emma_eval.utils.environment import results_folder
-from emma_eval.utils.files import make_folder, write_atomic
-from emma_eval.utils.records import Record, compact_json, read_json_record
+from emma_eval.utils.environment import default_results_folder
+from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.records import Record, read_record, to_compact_json
 from emma_eval.utils.text import slug
 
 EXPECTED = "a run's folder or a file that the command baseline wrote is expected"
@@ -42,11 +42,11 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
     baseline = Baseline(
         model=scores.model, name=scores.name, tasks=tuple(task.record for task in read_task_statistics(run))
     )
-    path = output or results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}.json"
+    path = output or default_results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}.json"
     if output is None and path.exists():
         raise UserError(f"{path} is there already; --output {path} replaces it")
-    make_folder(path.parent)
-    write_atomic(path, compact_json(baseline))
+    make_output_folder(path.parent)
+    write_atomic(path, to_compact_json(baseline))
     return path
 
 
@@ -57,6 +57,6 @@ def read_run_or_baseline(path: Path) -> tuple[LabelParts, list[TaskStatistics]]:
         return ScoredRun(path, read_scores(path)).label_parts, read_task_statistics(path)
     if not path.exists():
         raise UserError(f"{path} is missing: {EXPECTED}")
-    baseline = read_json_record(path, Baseline, EXPECTED)
+    baseline = read_record(path, Baseline, EXPECTED)
     named = LabelParts(baseline.name or baseline.model.name, baseline.model.dtype, (path,))
     return named, [from_record(record, path) for record in baseline.tasks]

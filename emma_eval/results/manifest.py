@@ -14,7 +14,7 @@ from pydantic import Field
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import write_atomic
-from emma_eval.utils.records import Record, json_text, read_json_record
+from emma_eval.utils.records import Record, read_record, to_json
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -118,12 +118,12 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST_FILE
     if not path.exists():
         return None
-    return read_json_record(path, Manifest, "begin another run with --output FOLDER")
+    return read_record(path, Manifest, "begin another run with --output FOLDER")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest in one step."""
-    write_atomic(folder / MANIFEST_FILE, json_text(manifest))
+    write_atomic(folder / MANIFEST_FILE, to_json(manifest))
 
 
 def require_same(folder: Path, before: Manifest, now: Manifest) -> None:

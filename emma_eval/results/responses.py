@@ -18,7 +18,7 @@ from typing import Any, Self, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.types import FinishReason, Response
-from emma_eval.utils.files import open_own, read_bytes
+from emma_eval.utils.files import open_output, read_bytes
 
 Fields = Mapping[str, type | UnionType]
 FIELDS: Fields = {
@@ -132,7 +132,7 @@ class ResponseLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         _, sound = _read(path)
         # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
-        self._file = open_own(path, "ab", buffering=0)
+        self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()
         size = self._file.tell()
         if size == sound - 1:  # the last newline alone is missing

@@ -19,8 +19,8 @@ from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.scores import SCORES_FILE, MetricFields, TaskScores, read_scores
 from emma_eval.stats.aggregations import AGGREGATIONS
 from emma_eval.types import Metric, Ratio, SampleScore, SampleStatus, Scores
-from emma_eval.utils.files import make_folder, write_atomic
-from emma_eval.utils.records import Record, compact_json, read_json_record
+from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.records import Record, read_record, to_compact_json
 
 SCHEMA_VERSION = 1
 FOLDER = "statistics"
@@ -123,8 +123,8 @@ class TaskStatistics:
 
 def write_task_statistics(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
     """Write the record of a scored task into its run folder."""
-    make_folder(folder / FOLDER)
-    write_atomic(folder / FOLDER / f"{task.name}.json", compact_json(to_record(task, facts, scores)))
+    make_output_folder(folder / FOLDER)
+    write_atomic(folder / FOLDER / f"{task.name}.json", to_compact_json(to_record(task, facts, scores)))
 
 
 def read_task_statistics(run: Path) -> list[TaskStatistics]:
@@ -140,7 +140,7 @@ def read_task_statistics(run: Path) -> list[TaskStatistics]:
         path = _record_path(run, task.name)
         if not path.exists():
             raise UserError(f"{run} lacks {FOLDER}/{task.name}.json, which comparisons need; {HOW_TO_REWRITE}")
-        statistics = from_record(read_json_record(path, TaskStatisticsRecord, HOW_TO_REWRITE), path)
+        statistics = from_record(read_record(path, TaskStatisticsRecord, HOW_TO_REWRITE), path)
         _require_agreement(task, statistics.record, path)
         found.append(statistics)
     return found

@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 from emma_eval.errors import UserError
 from emma_eval.results.run_labels import LabelParts
 from emma_eval.types import Metric, SampleScore, Scores, Unit
-from emma_eval.utils.records import Record, read_json_record
-from emma_eval.utils.text import counted
+from emma_eval.utils.records import Record, read_record
+from emma_eval.utils.text import pluralize
 
 SCHEMA_VERSION = 2
 SCORES_FILE = "scores.json"
@@ -126,7 +126,7 @@ class Endings(Record):
 
     def remarks(self, max_tokens: int | None = None) -> tuple[str, ...]:
         """Remarks on answers cut off (at `max_tokens` new tokens) and empty answers, and on prompts that were cut."""
-        at = "" if max_tokens is None else f" at {counted(max_tokens, 'token')}"
+        at = "" if max_tokens is None else f" at {pluralize(max_tokens, 'token')}"
         found = ((self.length, f"answers were cut off{at}"), (self.empty, "answers are empty"))
         remarks = [f"{count:,} of {self.answered:,} {remark}" for count, remark in found if count]
         requests = self.answered + self.error
@@ -264,4 +264,4 @@ def read_scores(run: Path) -> ScoresFile:
             if unfinished
             else f"{run} is not a run folder: it has no {SCORES_FILE}"
         )
-    return read_json_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")
+    return read_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.data.digests import data_digests
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.digest import task_digest
 from emma_eval.types import Request, Sample
-from emma_eval.utils.files import digest_lines, sha256_of_file
-from emma_eval.utils.gc_utils import no_garbage_collection
+from emma_eval.utils.files import sha256_of_lines
+from emma_eval.utils.gc_utils import gc_paused
 
 if TYPE_CHECKING:
-    from emma_eval.data.hub.snapshot import Split
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.tasks.sections import ScorerConfig
 
 UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class TaskPlan:
     samples: Sequence[Sample]
     complete: bool  # all samples of the split, so that the scores compare with published ones
     facts: TaskFacts
-    requests: tuple[Request, ...] = ()  # once the model's template is known
+    requests: tuple[Request, ...] = ()  # once the model's family is known
     template: str = ""
     other_wording: str = ""  # the family whose wording was asked for instead of the model's own
     notes: tuple[str, ...] = ()  # on the questions, see `remarks`
@@ -44,7 +42,8 @@ class TaskPlan:
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
-    from emma_eval.data.loading import fetched_for, load_samples, locate_files
+    from emma_eval.data.loading import read_samples
+    from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import release_of, remarks
     from emma_eval.tasks.loading import load_task
 
@@ -53,17 +52,11 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         task.worded(settings.wordings[name])  # an unknown one is told before anything else is done
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
-    files = settings.files.get(name, {})
-    found, missing = locate_files(task, settings.data, files)
-    fetched = fetched_for(task, settings.data, found, missing)
+    location = locate_data(task, settings.data, settings.files.get(name, {}))
     with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
-        data = background.submit(data_facts, task, found, fetched)
-        samples: Sequence[Sample] = load_samples(
-            task,
-            settings.data,
-            files=files,
-            allow_partial=settings.allow_partial or settings.limit is not None,
-            need_images=True,
+        data = background.submit(data_digests, location)
+        samples: Sequence[Sample] = read_samples(
+            location, allow_partial=settings.allow_partial or settings.limit is not None, need_images=True
         )
     release = release_of(task, samples)
     samples = select_subset(samples, settings.limit, settings.seed)
@@ -98,7 +91,7 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> 
 
 
 def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
-    """The plan with its prompts in the model's conversation template, in the wording given or its family's own."""
+    """The plan with its requests, in the wording given or the model family's own."""
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_of(family)
@@ -106,12 +99,25 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     other = "" if wording == own else wording
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
     plan = replace(plan, task=plan.task.worded(wording), notes=notes)
-    with no_garbage_collection():
-        requests = tuple(build_requests(plan.task, plan.samples, template))
-    asked = ((r.sample_id, str(r.pass_index), r.prompt, r.instruction, str(r.max_new_tokens)) for r in requests)
-    prompts = digest_lines(map(UNIT_SEPARATOR.join, asked))
-    facts = plan.facts.model_copy(update={"requests": len(requests), "prompts": prompts, "wording": wording})
+    with gc_paused():
+        requests = tuple(build_requests(plan.task, plan.samples))
+    facts = plan.facts.model_copy(
+        update={"requests": len(requests), "prompts": prompts_digest(requests), "wording": wording}
+    )
     return replace(plan, facts=facts, template=template, other_wording=other, requests=requests)
+
+
+def prompts_digest(requests: Iterable[Request]) -> str:
+    """SHA-256 over every message, instruction and answer length, whatever template the model reads the message in.
+
+    Each message is framed as LLaVA-1.5 reads it: so it was hashed when all models shared that template, and a run
+    begun then goes on.
+    """
+    lines = (
+        (r.sample_id, str(r.pass_index), render_prompt(r.message), r.instruction, str(r.max_new_tokens))
+        for r in requests
+    )
+    return sha256_of_lines(map(UNIT_SEPARATOR.join, lines))
 
 
 def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
@@ -119,27 +125,3 @@ def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[
     if task.wordings:
         own = f"not in that of {family}, the model's own family" if family and family != wording else ""
         yield f"asked in the wording of {wording}'s scripts" + (f", {own}" if own else "")
-
-
-def data_facts(task: TaskConfig, found: dict[str, Path], fetched: Sequence[Split]) -> dict[str, str]:
-    """Where the samples come from: the commit of what was fetched, the files' hashes, or the hub's name."""
-    if fetched:
-        return {"hub": f"{fetched[0].id} at commit {fetched[0].revision}"}
-    return data_hashes(found) if found or not task.hub else {"hub": str(task.hub)}
-
-
-def data_hashes(files: dict[str, Path]) -> dict[str, str]:
-    """File key -> SHA-256. Of a folder only what is no image counts: benchmarks' images are gigabytes."""
-    hashes = {}
-    for key, path in sorted(files.items()):
-        if path.is_file():
-            hashes[key] = sha256_of_file(path)
-        elif texts := sorted(_no_images(path)):
-            hashes[key] = digest_lines(f"{p.relative_to(path)} {sha256_of_file(p)}" for p in texts)
-    return hashes
-
-
-def _no_images(folder: Path) -> Iterator[Path]:
-    """The files below a folder whose names are not images'; a look at the names alone takes no time."""
-    for place, _, names in os.walk(folder):
-        yield from (Path(place, name) for name in names if Path(name).suffix.lower() not in IMAGE_SUFFIXES)

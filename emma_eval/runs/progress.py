@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from emma_eval.utils.text import duration
+from emma_eval.utils.text import format_duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -60,7 +60,7 @@ class Pace:
         failed = f", {self.failed} failed" if self.failed else ""
         if not rate:
             return failed.removeprefix(", ")
-        left = f", {duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
+        left = f", {format_duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
         return f"{rate:.1f} samples/s{left}{failed}"
 
 

@@ -29,8 +29,8 @@ from emma_eval.runs.scoring import Responses, score_task
 from emma_eval.runs.session import RunSession
 from emma_eval.runs.settings import RunSettings
 from emma_eval.types import Request, Response
-from emma_eval.utils.files import make_folder, write_atomic
-from emma_eval.utils.records import json_text
+from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.records import to_json
 
 Answerer = Callable[[Model, Sequence[Request], int | Literal["auto"], Usage], Generator[tuple[int, Response]]]
 
@@ -67,7 +67,7 @@ def execute(
     """
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
-    make_folder(folder)
+    make_output_folder(folder)
     with locked(folder), progress:
         session = RunSession(settings, source, folder, plans, progress)
         tally = _Tally()
@@ -183,5 +183,5 @@ def score_all(session: RunSession) -> ScoresFile:
         fast_preprocess=session.manifest.settings.fast_preprocess,
     )
     result = ScoresFile(model=model, name=session.manifest.name, tasks=tuple(tasks))
-    write_atomic(session.folder / SCORES_FILE, json_text(result))
+    write_atomic(session.folder / SCORES_FILE, to_json(result))
     return result

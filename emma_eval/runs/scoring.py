@@ -38,7 +38,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         scorer = get_scorer(config.scorer, **config.options)
         scores = scorer(plan.samples, answers)
         if plan.task.suite:
-            prompts = {request.key: Answer("", request.prompt) for request in plan.requests}
+            prompts = {request.key: Answer("", request.message) for request in plan.requests}
             baseline = majority_baseline(scorer, plan.samples, prompts, scores)
     ends = endings(plan, responses)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})

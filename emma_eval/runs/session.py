@@ -114,7 +114,7 @@ def _new_session(settings: RunSettings) -> Session:
         started=_now(),
         command=tuple(sys.argv),
         batch_size=settings.batch_size,
-        versions=environment.versions(),
+        versions=environment.package_versions(),
         code=environment.code_hash(),
         git_commit=commit,
         git_dirty=dirty,

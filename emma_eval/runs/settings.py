@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emma_eval.utils.environment import results_folder
+from emma_eval.utils.environment import default_results_folder
 from emma_eval.utils.text import slug
 
 
@@ -71,7 +71,7 @@ def default_folder(settings: RunSettings) -> Path:
     if settings.wordings:
         defining["wordings"] = dict(sorted(settings.wordings.items()))
     digest = hashlib.sha256(json.dumps(defining).encode()).hexdigest()[:8]
-    return results_folder() / "runs" / f"{slug(model_name(settings.model))}-{slug(settings.suite)}-{digest}"
+    return default_results_folder() / "runs" / f"{slug(model_name(settings.model))}-{slug(settings.suite)}-{digest}"
 
 
 def model_name(model: str) -> str:

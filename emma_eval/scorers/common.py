@@ -10,7 +10,7 @@ from typing import TypeVar
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 GroupT = TypeVar("GroupT", bound=Hashable)
 Average = Callable[[Sequence[float]], float]
@@ -45,7 +45,7 @@ def references_are_known(samples: Sequence[Sample]) -> bool:
     without = [sample.id for sample in samples if not sample.references]
     if without and len(without) < len(samples):
         raise UserError(
-            f"{len(without):,} of {counted(len(samples), 'sample')} have no expected answer, the first is "
+            f"{len(without):,} of {pluralize(len(samples), 'sample')} have no expected answer, the first is "
             f"{without[0]!r}: complete the data; a split whose references are held back has none at all"
         )
     return not without
@@ -124,7 +124,7 @@ def unparsed_note(parsed: Iterable[str], known: Collection[str], missing: str = 
     if not unparsed:
         return ()
     verb = "counts" if unparsed == 1 else "count"
-    return (f"{unparsed:,} of {counted(len(answers), 'answer')} gave {missing} and {verb} as wrong",)
+    return (f"{unparsed:,} of {pluralize(len(answers), 'answer')} gave {missing} and {verb} as wrong",)
 
 
 def parsed_answers(sample_scores: Iterable[SampleScore]) -> Iterator[str]:

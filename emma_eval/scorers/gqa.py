@@ -18,7 +18,7 @@ from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import accuracy_by, image_of, mean_metric, require_references, score_samples
 from emma_eval.scorers.gqa_distribution import distribution
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 # Program steps with one of these only ask; they are no reasoning steps.
 QUERY_STEPS = ("exist", "query: name", "choose name")
@@ -98,7 +98,7 @@ def _near_misses(balanced: Sequence[Sample], sample_scores: Sequence[SampleScore
     if not near:
         return []
     return [
-        f"{counted(near, 'answer')} wrong by a capital or a full stop alone; "
+        f"{pluralize(near, 'answer')} wrong by a capital or a full stop alone; "
         "published LLaVA and EMMA scores forgive both (protocol llava)"
     ]
 

@@ -13,6 +13,7 @@ from typing import Literal
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import group_accuracies, group_samples, mean_metric, require_references, unparsed_note
 from emma_eval.scorers.option_matching import after_xlsx, infer
+from emma_eval.tasks.circular import circular_passes, rotated_letter
 from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore, SampleStatus, Scores
 
 LETTERS = "ABCD"
@@ -65,21 +66,6 @@ def _vanilla(passes: Sequence[Sequence[bool]]) -> tuple[Metric, Metric]:
     )
 
 
-def circular_passes(sample: Sample) -> Sequence[tuple[Mapping[str, str], str]]:
-    """(choices, answer letter) of each pass: as the file has them, else `options` rotated left one place a pass."""
-    if "passes" in sample.meta:
-        return list(sample.meta["passes"])
-    options = sample.options
-    reference = LETTERS.index(sample.references[0])
-    return [
-        (
-            dict(zip(LETTERS, options[shift:] + options[:shift], strict=False)),
-            LETTERS[(reference - shift) % len(options)],
-        )
-        for shift in range(len(options))
-    ]
-
-
 PassResult = tuple[bool, str | None]  # (right, parsed letter; "" for no letter, None for no answer)
 
 
@@ -99,11 +85,11 @@ def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[PassResult
 
 def emma_passes(sample: Sample, answers: Answers) -> Iterator[PassResult]:
     """EMMA's passes: its reference letter moves left with each rotation."""
-    reference = sample.references[0]
-    for pass_index in range(len(sample.options)):
+    reference, num_options = sample.references[0], len(sample.options)
+    for pass_index in range(num_options):
         letter = _bare_letter(answers.get((sample.id, pass_index)))
-        yield letter == reference, letter
-        reference = LETTERS[(LETTERS.index(reference) - 1) % len(sample.options)]
+        expected = rotated_letter(reference, pass_index, num_options) if pass_index else reference
+        yield letter == expected, letter
 
 
 def _bare_letter(answer: Answer | None) -> str | None:

@@ -18,7 +18,7 @@ from emma_eval.scorers.arithmetic import mean, naive_sum
 from emma_eval.scorers.common import group_accuracies, group_samples, require_references, score_samples, unparsed_note
 from emma_eval.scorers.mmmu_open import open_is_right, parse_open
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 DOMAINS = {
     "Art and Design": ("Art", "Art_Theory", "Design", "Music"),
@@ -62,7 +62,7 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
     sample_scores = tuple(by_id[sample.id] for sample in samples)
     notes = _without_letter(samples, sample_scores) if responses == "parsed" else ()
     if drawn:
-        notes = (f"{counted(len(drawn), 'answer')} gave no letter and drew one at random, as the official tool does",)
+        notes = (f"{pluralize(len(drawn), 'answer')} gave no letter and drew one at random, as the official tool does",)
     return Scores(tuple(_metrics(samples, sample_scores)), sample_scores, notes)
 
 

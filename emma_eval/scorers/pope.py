@@ -14,7 +14,7 @@ from emma_eval.scorers.arithmetic import mean
 from emma_eval.scorers.common import YES_OR_NO, image_of, require_references, score_samples
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 NO_WORDS = frozenset(("No", "no", "not"))
 METRICS: dict[str, bool | None] = {  # name -> whether higher is better
@@ -86,7 +86,7 @@ def _neither_note(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...
     neither = sum("yes" not in text.lower() and parse_answer(text) == "yes" for text in texts)
     if not neither:
         return ()
-    return (f"{neither:,} of {counted(len(texts), 'answer')} gave neither yes nor no; the official tool reads yes",)
+    return (f"{neither:,} of {pluralize(len(texts), 'answer')} gave neither yes nor no; the official tool reads yes",)
 
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:

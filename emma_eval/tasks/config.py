@@ -18,12 +18,11 @@ from emma_eval.tasks.sections import (
     HubConfig,
     PromptConfig,
     ScorerConfig,
-    Strict,
     SubmissionConfig,
     WordingConfig,
-    as_tuple,
 )
-from emma_eval.utils.files import inside
+from emma_eval.tasks.strict import Strict, as_tuple
+from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.text import did_you_mean
 
 
@@ -45,7 +44,7 @@ class TaskConfig(Strict):
     )
     suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
     hub: HubConfig | None = None
-    columns: Columns | None = Field(default=None, description="what stands in which column, for the reader `table`")
+    columns: Columns | None = Field(default=None, description="which column holds what, for the reader `table`")
     select: dict[str, str | bool] = Field(
         default_factory=dict, description="keep samples whose meta entries equal these"
     )
@@ -69,7 +68,7 @@ class TaskConfig(Strict):
     def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for names in files.values():
             for name in names:
-                inside(name)
+                safe_relative_path(name)
         return files
 
     @model_validator(mode="after")

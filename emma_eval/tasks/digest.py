@@ -1,4 +1,7 @@
-"""By what a task is known again: the hash of all that its file says about asking and scoring."""
+"""The digest by which a task is recognised: a hash of all that its file says about asking and scoring.
+
+Digests are kept in scores, manifests and baselines, so a key that is renamed is hashed under its first name.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from emma_eval.tasks.aliases import RENAMED_KEYS, with_first_names
+
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
 # What of a task file decides the answers and the scores; a corrected title changes neither.
-DECIDING_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
+HASHED_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
 
 
 def task_digest(task: TaskConfig, protocol: str) -> str:
     """The hex SHA-256. Raises UserError for an unknown protocol."""
     scoring = task.scorer_config(protocol).model_dump(exclude_none=True)
-    config = task.model_dump(include=DECIDING_KEYS) | {"scoring": scoring}
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode("utf-8", "surrogatepass") + b"\n").hexdigest()
+    config = task.model_dump(include=HASHED_KEYS)
+    first = {kind: with_first_names(config[kind], kind) for kind in RENAMED_KEYS if config[kind] is not None}
+    text = json.dumps(config | first | {"scoring": scoring}, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass") + b"\n").hexdigest()

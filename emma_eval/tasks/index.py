@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import shipped
+from emma_eval.utils.files import package_data
 from emma_eval.utils.text import did_you_mean
 
 GROUPS_FILE = "groups.yaml"
@@ -40,7 +40,7 @@ def tasks_from(folders: Sequence[Path]) -> Iterator[None]:
 
 def tasks_folder() -> Path:
     """The folder of the shipped task files."""
-    return shipped("tasks")
+    return package_data("tasks")
 
 
 def task_files(folder: Path | None = None) -> dict[str, Path]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from emma_eval.errors import UserError
 from emma_eval.registry import known
+from emma_eval.tasks.aliases import old_names, with_current_names
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.index import task_files, task_groups, task_names
 from emma_eval.tasks.reader import get_reader, takes_columns
@@ -38,12 +39,23 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     return task
 
 
+def renamed_keys(name: str, folder: Path | None = None) -> list[str]:
+    """A line for each old name that a task's own file uses, those that it extends left out."""
+    return [
+        f"{old} is an old name, still read; today's is {new}"
+        for old, new in old_names(read_yaml(task_files(folder)[name]))
+    ]
+
+
 def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ...]) -> dict[str, Any]:
     """A file's keys merged over those of the file it extends, and so on."""
     if path in children:
         chain = " -> ".join(p.stem for p in (*children, path))
         raise UserError(f"{children[0]}: key 'extends': goes round in a circle: {chain}")
-    content = read_yaml(path)
+    try:
+        content = with_current_names(read_yaml(path))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
     if "extends" not in content:
         return content
     base = content.pop("extends")

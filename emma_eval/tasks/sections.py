@@ -1,4 +1,4 @@
-"""The parts of a task file: how a question is asked, where data are, how answers are scored, what is expected."""
+"""The sections of a task file: prompt, generation, hub, scorers, wordings, expected data, submission."""
 
 from __future__ import annotations
 
@@ -7,45 +7,38 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from emma_eval.tasks.columns import Columns
-from emma_eval.utils.files import inside
+from emma_eval.tasks.strict import Strict, as_tuple
+from emma_eval.utils.files import safe_relative_path
 
 InstructionPolicy = Literal["first_line", "full"]
-ImagePlaces = Literal["first", "in_place", "side_by_side", "side_by_side_in_text", "none"]
-
-
-def as_tuple(value: Any) -> Any:
-    """One value is as good as a list of it."""
-    return (value,) if isinstance(value, str | int) else tuple(value) if isinstance(value, list) else value
-
-
-class Strict(BaseModel):
-    """Immutable; no unknown keys, no values of another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+ImagePlacement = Literal["first", "inline", "concatenated", "concatenated_inline", "none"]
 
 
 class PromptConfig(Strict):
-    """How a question is laid out, by format strings with the names shown in braces; no other braces have a meaning."""
+    """The layout of a question, by format strings with the names shown in braces; other braces have no meaning."""
 
     question: str = Field(default="", description="asked of every sample in place of its own question")
     suffix: str = Field(default="", description="text on lines of its own at the end; {letters}: those of the options")
-    open_suffix: str | None = Field(default=None, description="the suffix of questions without options, if another")
+    open_ended_suffix: str | None = Field(
+        default=None, description="the suffix of questions without options, if it is another"
+    )
     instruction: InstructionPolicy = Field(default="first_line", description="what EMMA's text encoder reads")
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
-    hint_after: str = Field(default="", description="put after question and options when there is a hint")
-    empty_hint: bool = Field(default=False, description="lay a hint out even where it is empty")
+    hint_suffix: str = Field(default="", description="put after question and options when there is a hint")
+    include_empty_hint: bool = Field(default=False, description="lay a hint out even where it is empty")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
-    before_options: str = Field(default="", description="put between the question and its options")
-    most_options: PositiveInt | None = Field(default=None, description="so many options are shown, the others never")
-    remove: str = Field(default="", description="text taken out of the question, blanks around it included")
-    capitalize: bool = Field(default=False, description="the question's first letter large, all others small")
-    tidy: bool = Field(
-        default=False, description="two blanks made one, no marker in the text, no blanks at its ends (ScienceQA)"
+    options_prefix: str = Field(default="", description="put between the question and its options")
+    max_options: PositiveInt | None = Field(default=None, description="show so many options at most")
+    strip_text: str = Field(default="", description="text taken out of the question, blanks around it included")
+    capitalize_first: bool = Field(default=False, description="the question's first letter large, all others small")
+    collapse_spaces: bool = Field(
+        default=False,
+        description="replace two blanks by one, drop image markers from the text and blanks from its ends (ScienceQA)",
     )
-    images: ImagePlaces = Field(
+    images: ImagePlacement = Field(
         default="first",
-        description="images before the question, where its text points at them (in_place), pasted into one that stands "
-        "before the question (side_by_side) or where its text says (side_by_side_in_text), or none",
+        description="images before the question (first), where its text points at them (inline), concatenated into one "
+        "before the question (concatenated) or where its text points (concatenated_inline), or no image (none)",
     )
     padding: Literal["model", "none"] = Field(
         default="model", description="whether images are padded to a square: as the model's config says, or never"
@@ -53,12 +46,12 @@ class PromptConfig(Strict):
 
     @property
     def hints(self) -> tuple[str, str]:
-        """The layouts of a hint before the question and after it."""
-        return self.hint, self.hint_after
+        """The layouts of a hint: before the question, and after question and options."""
+        return self.hint, self.hint_suffix
 
     @model_validator(mode="after")
     def _fields_are_used(self) -> PromptConfig:
-        for key, layout in (("hint", self.hint), ("hint_after", self.hint_after)):
+        for key, layout in (("hint", self.hint), ("hint_suffix", self.hint_suffix)):
             if layout and "{hint}" not in layout:
                 raise ValueError(f"prompt.{key} must contain {{hint}}")
         if self.option and not ("{letter}" in self.option and "{text}" in self.option):
@@ -91,7 +84,8 @@ class HubConfig(Strict):
     revision: str | None = Field(default=None, description="a commit, to pin the data")
     images: HubImages | None = None
     columns: Columns | None = Field(
-        default=None, description="what stands in which column; `table` reads the rows then, whatever reads the files"
+        default=None,
+        description="which column holds what; the reader `table` then reads the rows, whatever reads the files",
     )
 
     @field_validator("files", mode="before")
@@ -99,7 +93,7 @@ class HubConfig(Strict):
     def _files_are_paths(cls, files: Any) -> Any:
         if not isinstance(files, list):
             return files
-        return tuple(inside(file) if isinstance(file, str) else file for file in files)
+        return tuple(safe_relative_path(file) if isinstance(file, str) else file for file in files)
 
     @model_validator(mode="after")
     def _gives_rows_or_files(self) -> HubConfig:

@@ -12,7 +12,7 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_text, sha256_of_file, write_atomic
 
-LARGE = 256 * 2**20  # bytes; a smaller file is read again in less than a second
+CACHE_ABOVE_BYTES = 256 * 2**20  # bytes; a smaller file is read again in less than a second
 
 
 def cache_folder() -> Path:
@@ -30,14 +30,14 @@ def cache_folder() -> Path:
         raise UserError("there is no home folder to keep a cache in; name a folder in EMMA_CACHE") from error
 
 
-def remembered_sha256(path: Path) -> str:
+def cached_sha256(path: Path) -> str:
     """The hex SHA-256 of a file; that of a large file is computed once and kept as long as the file is untouched.
 
     Untouched means: the same place, inode, size, and times of change. The last of them (ctime) is the kernel's own,
     which no copy and no `touch` can set back.
     """
     status = path.stat()
-    if status.st_size < LARGE:
+    if status.st_size < CACHE_ABOVE_BYTES:
         return sha256_of_file(path)
     identity = (path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     try:

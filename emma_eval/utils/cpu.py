@@ -11,18 +11,18 @@ CGROUP = Path("/sys/fs/cgroup")
 
 # Threads that spin while they wait made torch 4 times slower on shared processors; threads that sleep at once made
 # batches of emma-mini a quarter slower on two idle ones. So many turns, some 50 microseconds, bridge two operations.
-WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
+OPENMP_WAIT_POLICY = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers for them, in malloc.h
 
 
-def keep_threads_calm() -> None:
+def set_openmp_wait_policy() -> None:
     """Tell OpenMP how to wait, unless the user has. It asks when torch is first imported, not later."""
-    for variable, value in WAITING.items():
+    for variable, value in OPENMP_WAIT_POLICY.items():
         os.environ.setdefault(variable, value)
 
 
-def keep_freed_memory() -> None:
+def set_malloc_thresholds() -> None:
     """Let glibc keep freed memory for what comes next: to fetch it again page by page made batches a tenth slower."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):  # musl has nothing like it
         for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
@@ -32,10 +32,10 @@ def keep_freed_memory() -> None:
 def usable_cpus(cgroup: Path = CGROUP) -> int:
     """At least 1: the processors that this process may run on, no more than its control group's quota pays for."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(affinity, int(_quota(cgroup) or affinity)))
+    return max(1, min(affinity, int(_cgroup_quota(cgroup) or affinity)))
 
 
-def _quota(cgroup: Path) -> float | None:
+def _cgroup_quota(cgroup: Path) -> float | None:
     """Processors by version 2 of control groups (`cpu.max`: "200000 100000"), else by version 1; None without limit."""
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()

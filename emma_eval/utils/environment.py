@@ -28,7 +28,7 @@ PACKAGES = (
 PACKAGE_FOLDER = Path(emma_eval.__file__).parent
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of Python, of this program and of every installed package that can change a score."""
     found = {"python": platform.python_version(), "emma_eval": emma_eval.__version__}
     for package in PACKAGES:
@@ -41,10 +41,10 @@ def versions() -> dict[str, str]:
 
 def git_state() -> tuple[str | None, bool | None]:
     """The checkout's commit and whether tracked files differ from it; (None, None) outside a checkout."""
-    commit = _git("rev-parse", "HEAD") if checkout() else None
+    commit = _run_git("rev-parse", "HEAD") if checkout_root() else None
     if commit is None:
         return None, None
-    return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
+    return commit, bool(_run_git("status", "--porcelain", "--untracked-files=no"))
 
 
 def code_hash() -> str:
@@ -55,18 +55,18 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def checkout() -> Path | None:
+def checkout_root() -> Path | None:
     """The root of the source checkout this package runs from, or None when it is installed elsewhere."""
     root = PACKAGE_FOLDER.parent
     return root if (root / "pyproject.toml").exists() else None
 
 
-def results_folder() -> Path:
+def default_results_folder() -> Path:
     """Where results go unless told otherwise: below the current folder, never into the program's own."""
     return Path("results")
 
 
-def processor_name() -> str:
+def cpu_name() -> str:
     """The CPU's own name, or the best that the platform says."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -82,7 +82,7 @@ def device_name(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    return processor_name()
+    return cpu_name()
 
 
 def peak_host_memory() -> int:
@@ -107,7 +107,7 @@ def peak_device_memory(device: str) -> int | None:
     return torch.cuda.max_memory_allocated(device)
 
 
-def _git(*arguments: str) -> str | None:
+def _run_git(*arguments: str) -> str | None:
     git = shutil.which("git")
     if git is None:
         return None

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from emma_eval.utils.text import in_one_line
+from emma_eval.utils.text import error_message
 
 # What a path, a disk or a file's content can make Python raise. Anything else is a fault of this program.
 FILE_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError, MemoryError, ParseError)
 
-_WORDS = {
+_ERRNO_MESSAGES = {
     errno.ENOENT: "there is no such file or folder",
     errno.ENOTDIR: "a part of that path is a file, not a folder",
     errno.EISDIR: "it is a folder, not a file",
@@ -28,7 +28,7 @@ _WORDS = {
 }
 
 
-class UnfitFileError(OSError):
+class UnusableFileError(OSError):
     """Something that is no file to read or write: a FIFO, a device, far too large; `strerror` says what."""
 
     def __init__(self, what: str) -> None:
@@ -36,29 +36,31 @@ class UnfitFileError(OSError):
         self.strerror = what
 
 
-def why(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """A few words, without the file's name, which the caller puts before them."""
-    return next((words(error) for kinds, words in _TOLD if isinstance(error, kinds)), None) or in_one_line(error)
+    return next((words(error) for kinds, words in _DESCRIPTIONS if isinstance(error, kinds)), None) or error_message(
+        error
+    )
 
 
-def _of_system(error: Any) -> str:
-    return _WORDS.get(error.errno or 0) or error.strerror or in_one_line(error)
+def _describe_errno(error: Any) -> str:
+    return _ERRNO_MESSAGES.get(error.errno or 0) or error.strerror or error_message(error)
 
 
 _DAMAGED = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-_TOLD: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[Any], str]], ...] = (
-    (_DAMAGED, lambda error: f"the compressed data are damaged ({in_one_line(error)}); fetch it again"),
+_DESCRIPTIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[Any], str]], ...] = (
+    (_DAMAGED, lambda error: f"the compressed data are damaged ({error_message(error)}); fetch it again"),
     (EOFError, lambda _: "the compressed file ends too early; fetch it again"),
-    (OSError, _of_system),
+    (OSError, _describe_errno),
     (UnicodeDecodeError, lambda error: f"not {error.encoding.upper()} text at byte {error.start}"),
     (UnicodeError, lambda _: "a text that UTF-8 cannot hold"),
     (MemoryError, lambda _: "there is not enough memory for it"),
     (RecursionError, lambda _: "brackets nested too deep"),
-    (ParseError, lambda error: f"its XML is broken ({in_one_line(error)})"),
+    (ParseError, lambda error: f"its XML is broken ({error_message(error)})"),
 )
 
 
-def system_message(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """The same with the file's name where it is known: for the command line's last line."""
     where = f": {os.fsdecode(error.filename)[:200]}" if isinstance(error.filename, str | bytes) else ""
-    return f"{why(error)}{where}"
+    return f"{describe_error(error)}{where}"

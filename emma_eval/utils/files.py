@@ -16,16 +16,16 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from emma_eval.errors import UserError
-from emma_eval.utils.file_errors import FILE_ERRORS, UnfitFileError, why
-from emma_eval.utils.text import in_bytes
+from emma_eval.utils.file_errors import FILE_ERRORS, UnusableFileError, describe_error
+from emma_eval.utils.text import format_bytes
 
-LARGEST = 2**33  # bytes of a data file: the largest, tables with images in their cells, have a few hundred MB
-_SMALL = 2**26  # bytes to which any gzip file may unpack
-_MOST_PACKED = 100  # what a larger one may unpack to, times its size: annotations reach 30, a bomb 1,000
-_HEAD = 512
-_BLOCK = 2**20
-_LFS = b"version https://git-lfs.github.com/spec/"
-_KINDS = (
+MAX_FILE_BYTES = 2**33  # bytes of a data file: the largest, tables with images in their cells, have a few hundred MB
+_SMALL_BYTES = 2**26  # bytes to which any gzip file may unpack
+_MAX_COMPRESSION_RATIO = 100  # what a larger one may unpack to, times its size: annotations reach 30, a bomb 1,000
+_HEAD_BYTES = 512
+_BLOCK_BYTES = 2**20
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_FILE_TYPES = (
     (stat.S_ISFIFO, "a FIFO (named pipe)"),
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISSOCK, "a socket"),
@@ -34,7 +34,7 @@ _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
 )
 _SIGNATURES = (
-    (_LFS, "a git-LFS pointer, not the file itself; `git lfs pull` brings it"),
+    (LFS_POINTER, "a git-LFS pointer, not the file itself; `git lfs pull` brings it"),
     (b"/annex/objects/", "a git-annex pointer, not the file itself; `git annex get` brings it"),
     (b"\x1f\x8b", "a gzip file; let its name end in .gz"),
     (b"PK\x03\x04", "a zip file; unpack it"),
@@ -46,13 +46,13 @@ _SIGNATURES = (
 )
 
 
-def existing(path: Path) -> Path | None:
+def find_file(path: Path) -> Path | None:
     """The path itself, its gzip twin `path.gz`, or None when neither exists."""
     twin = path.with_name(path.name + ".gz")
     return path if path.exists() else twin if twin.exists() else None
 
 
-def inside(name: str) -> str:
+def safe_relative_path(name: str) -> str:
     """A file name from the data, which must stay in its folder. Raises ValueError for `../x`, `/x`, `C:x` or `.`."""
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
@@ -60,49 +60,49 @@ def inside(name: str) -> str:
     return name
 
 
-_ROOTS: set[Path] = set()  # data roots in use
+_DATA_ROOTS: set[Path] = set()  # data roots in use
 
 
-def confine(root: Path) -> None:
-    """From now on nothing below this data root may be a link that leads out of it: require_inside sees to it."""
-    _ROOTS.add(root)
+def register_data_root(root: Path) -> None:
+    """Make `require_inside_data_root` refuse links that lead from below this folder to outside of it."""
+    _DATA_ROOTS.add(root)
 
 
-def require_inside(path: Path) -> None:
+def require_inside_data_root(path: Path) -> None:
     """Raise UserError for a path below a data root whose symbolic links lead out of it, OSError for a circle of them.
 
     What was downloaded must not have a stranger's choice of this machine's files sent to a model and shown in a report.
     """
-    roots = [root for root in _ROOTS if path.is_relative_to(root)]
+    roots = [root for root in _DATA_ROOTS if path.is_relative_to(root)]
     if not roots:
         return
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(_home(Path(os.path.realpath(root)))) for root in roots):
+    if not any(real.is_relative_to(_allowed_folder(Path(os.path.realpath(root)))) for root in roots):
         raise UserError(
             f"{path}: a symbolic link leads out of the data root, to {real}; put the file or folder itself there "
             "(`cp -rL`, or a bind mount)"
         )
 
 
-def require_within(path: Path, folder: Path) -> None:
+def require_inside_folder(path: Path, folder: Path) -> None:
     """Raise UserError where links on the path lead out of the folder, in which something is to be written."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
 
 
-def _home(root: Path) -> Path:
+def _allowed_folder(root: Path) -> Path:
     """The root; of a snapshot in the Hugging Face cache, whose files are links to `blobs`, the repository's folder."""
     return root.parent.parent if root.parent.name == "snapshots" else root
 
 
-def shipped(path: str) -> Path:
+def package_data(path: str) -> Path:
     """What the wheel carries inside the package as `_path` and a checkout has beside it: `tasks`, for example."""
     package = Path(__file__).parents[1]
     installed = package / f"_{path}"
     return installed if installed.exists() else package.parent / path
 
 
-def read_text(path: Path, most: int = LARGEST) -> str:
+def read_text(path: Path, most: int = MAX_FILE_BYTES) -> str:
     """The whole file as UTF-8, decompressed, line ends as they are. Raises UserError naming the file."""
     data = read_bytes(path, most)
     if _is_utf_16(data[:4]):
@@ -110,10 +110,10 @@ def read_text(path: Path, most: int = LARGEST) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = what_it_is(data[:_HEAD]) or "; save it as UTF-8"
+        what = content_hint(data[:_HEAD_BYTES]) or "; save it as UTF-8"
         raise UserError(f"{path}: not UTF-8 text at byte {error.start}{what}") from error
     except MemoryError as error:
-        raise UserError(f"{path}: {why(error)}") from error
+        raise UserError(f"{path}: {describe_error(error)}") from error
 
 
 def _is_utf_16(begin: bytes) -> bool:
@@ -122,11 +122,11 @@ def _is_utf_16(begin: bytes) -> bool:
     return marked or (len(begin) == 4 and [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2))
 
 
-def read_bytes(path: Path, most: int = LARGEST) -> bytes:
+def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     """The whole file, decompressed. Raises UserError naming the file: missing, no regular file, larger than `most`."""
     try:
         with open_regular(path, most) as file:
-            data = _decompressed(file, most) if path.suffix == ".gz" else file.read()
+            data = _decompress(file, most) if path.suffix == ".gz" else file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except gzip.BadGzipFile as error:
@@ -134,32 +134,32 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     except EOFError as error:
         raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
     except (*FILE_ERRORS, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {why(error)}") from error
+        raise UserError(f"{path}: cannot be read: {describe_error(error)}") from error
     if len(data) > most:
-        raise UserError(f"{path}: cannot be read: more than {in_bytes(most)}, which no such file needs")
-    if data.startswith(_LFS):
-        raise UserError(f"{path}{what_it_is(data)}")
+        raise UserError(f"{path}: cannot be read: more than {format_bytes(most)}, which no such file needs")
+    if data.startswith(LFS_POINTER):
+        raise UserError(f"{path}{content_hint(data)}")
     return data
 
 
-def _decompressed(file: IO[bytes], most: int) -> bytes:
-    """A gzip file's content. Raises UnfitFileError for one that grows as only a bomb does."""
+def _decompress(file: IO[bytes], most: int) -> bytes:
+    """A gzip file's content. Raises UnusableFileError for one that grows as only a bomb does."""
     packed = os.fstat(file.fileno()).st_size
-    allowed = min(most, max(_SMALL, _MOST_PACKED * packed))
+    allowed = min(most, max(_SMALL_BYTES, _MAX_COMPRESSION_RATIO * packed))
     data = bytearray()
     with gzip.open(file) as unpacked:
-        while block := unpacked.read(_BLOCK):
+        while block := unpacked.read(_BLOCK_BYTES):
             data += block
             if len(data) > allowed:
-                what = f"its {in_bytes(packed)} unpack to more than {in_bytes(allowed)}, as no such file does"
-                raise UnfitFileError(what)
+                what = f"its {format_bytes(packed)} unpack to more than {format_bytes(allowed)}, as no such file does"
+                raise UnusableFileError(what)
     return bytes(data)
 
 
-def open_regular(path: Path, most: int = LARGEST) -> BufferedReader:
+def open_regular(path: Path, most: int = MAX_FILE_BYTES) -> BufferedReader:
     """A regular file, open for reading.
 
-    Raises OSError, UnfitFileError for anything else: opening a FIFO waits for ever, reading a device never ends.
+    Raises OSError, UnusableFileError for anything else: opening a FIFO waits for ever, reading a device never ends.
     """
     require_regular(path.stat(), most)
     # Not waiting, and looked at once more: what stands there may be another thing by now.
@@ -172,18 +172,20 @@ def open_regular(path: Path, most: int = LARGEST) -> BufferedReader:
         raise
 
 
-def require_regular(status: os.stat_result, most: int = LARGEST) -> None:
-    """Raise UnfitFileError unless these are the facts of a regular file of at most so many bytes."""
+def require_regular(status: os.stat_result, most: int = MAX_FILE_BYTES) -> None:
+    """Raise UnusableFileError unless these are the facts of a regular file of at most so many bytes."""
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "something else")
-        raise UnfitFileError(f"{kind}, not a regular file")
+        kind = next((name for is_kind, name in _FILE_TYPES if is_kind(status.st_mode)), "something else")
+        raise UnusableFileError(f"{kind}, not a regular file")
     if status.st_size > most:
-        raise UnfitFileError(f"{in_bytes(status.st_size)} large, more than the {in_bytes(most)} that any such file has")
+        raise UnusableFileError(
+            f"{format_bytes(status.st_size)} large, more than the {format_bytes(most)} that any such file has"
+        )
 
 
-def what_it_is(head: str | bytes) -> str:
+def content_hint(head: str | bytes) -> str:
     """`; it is a web page`, say, of a file's beginning that is no data; nothing where that isn't known."""
-    begin = head.encode("utf-8", "replace")[:_HEAD] if isinstance(head, str) else head[:_HEAD]
+    begin = head.encode("utf-8", "replace")[:_HEAD_BYTES] if isinstance(head, str) else head[:_HEAD_BYTES]
     known = next((name for mark, name in _SIGNATURES if begin.startswith(mark)), "")
     if not known and begin.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml", b"<head")):
         known = "a web page (HTML or XML); download the file itself"
@@ -212,10 +214,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             draft.unlink(missing_ok=True)
 
 
-def open_own(path: Path, mode: str, buffering: int = -1) -> IO[Any]:
+def open_output(path: Path, mode: str, buffering: int = -1) -> IO[Any]:
     """A file of this program's own, opened to write on (`ab`, `a+`, `w`, ...), made where it is missing.
 
-    Raises OSError, UnfitFileError for a symbolic link, a FIFO or whatever else was put there under its name.
+    Raises OSError, UnusableFileError for a symbolic link, a FIFO or whatever else was put there under its name.
     """
 
     def opener(name: str, flags: int) -> int:
@@ -225,11 +227,11 @@ def open_own(path: Path, mode: str, buffering: int = -1) -> IO[Any]:
 
     try:
         return open(path, mode, buffering, encoding=None if "b" in mode else "utf-8", opener=opener)
-    except UnfitFileError as error:
+    except UnusableFileError as error:
         raise UserError(f"{path}: {error.strerror}; it is not written through, delete it") from error
 
 
-def make_folder(folder: Path) -> None:
+def make_output_folder(folder: Path) -> None:
     """Create a folder that the user named with --output, where it is missing.
 
     Raises UserError if it can't be one, or takes no files.
@@ -238,8 +240,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         NamedTemporaryFile(dir=folder).close()
     except OSError as error:
-        why = "there is a file of that name" if folder.is_file() else error.strerror
-        raise UserError(f"{folder} cannot be the output folder: {why}; name another with --output") from error
+        reason = "there is a file of that name" if folder.is_file() else error.strerror
+        raise UserError(f"{folder} cannot be the output folder: {reason}; name another with --output") from error
 
 
 def lock(file: IO[str], *, wait: bool) -> bool:
@@ -265,7 +267,7 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_lines(parts: Iterable[str]) -> str:
+def sha256_of_lines(parts: Iterable[str]) -> str:
     """Hexadecimal SHA-256 over texts, each followed by a newline."""
     digest = hashlib.sha256()
     for part in parts:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_garbage_collection() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """For what makes millions of objects and no cycles: the collector would search them all again and again."""
     was_enabled = gc.isenabled()
     gc.disable()

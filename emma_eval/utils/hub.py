@@ -12,30 +12,30 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from emma_eval.errors import UserError
-from emma_eval.utils.text import first_line, in_one_line
+from emma_eval.utils.text import error_message, first_error_line
 
-REACH_SECONDS = 5
-SWITCH = "HF_HUB_OFFLINE"
-_flipped: list[str] = []  # why this program set the clients' switch itself; empty where the user did
+CONNECT_TIMEOUT_SECONDS = 5
+OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
+_offline_reasons: list[str] = []  # why this program set the clients' switch itself; empty where the user did
 
 
 @contextmanager
 def offline() -> Iterator[None]:
     """Within, nothing asks the network, as with the clients' own switch HF_HUB_OFFLINE in the environment."""
-    before = os.environ.get(SWITCH)
-    os.environ[SWITCH] = "1"
-    _switch(on=True)
+    before = os.environ.get(OFFLINE_VARIABLE)
+    os.environ[OFFLINE_VARIABLE] = "1"
+    _set_client_offline(on=True)
     try:
         yield
     finally:
         if before is None:
-            del os.environ[SWITCH]
-            _switch(on=False)
+            del os.environ[OFFLINE_VARIABLE]
+            _set_client_offline(on=False)
         else:
-            os.environ[SWITCH] = before
+            os.environ[OFFLINE_VARIABLE] = before
 
 
-def require_address() -> None:
+def require_valid_endpoint() -> None:
     """Raise UserError for an HF_ENDPOINT that is no address: the clients fail on it while they are imported."""
     from huggingface_hub import constants
 
@@ -43,34 +43,34 @@ def require_address() -> None:
         url = urlsplit(constants.ENDPOINT)
         reason = "" if url.hostname and url.port != 0 else "it names no host"
     except ValueError as error:
-        reason = first_line(error)
+        reason = first_error_line(error)
     if reason:
         raise UserError(f"HF_ENDPOINT {constants.ENDPOINT!r:.200} is no address of a hub: {reason}")
 
 
-def require_hub() -> None:
+def require_hub_reachable() -> None:
     """Raise UserError, one line, when the hub is switched off or cannot be reached; waits seconds at most."""
     from huggingface_hub import constants
 
-    require_address()
+    require_valid_endpoint()
     if constants.HF_HUB_OFFLINE:
-        raise UserError(f"--offline (or {SWITCH}) keeps from the hub, and this is not on this machine yet")
-    if _obstacle():
+        raise UserError(f"--offline (or {OFFLINE_VARIABLE}) keeps from the hub, and this is not on this machine yet")
+    if _connection_error():
         raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
 
 
 @contextmanager
-def at_once_and_quietly() -> Iterator[None]:
+def fail_fast_and_quietly() -> Iterator[None]:
     """Within, the hub's clients take what is cached or fail at once if there is no network, and log nothing.
 
     What they log comes again as the exception that the caller words in one line.
     """
     from huggingface_hub import constants
 
-    require_address()
-    if not constants.HF_HUB_OFFLINE and (obstacle := _obstacle()):
-        _switch(on=True)
-        _flipped[:] = [obstacle]
+    require_valid_endpoint()
+    if not constants.HF_HUB_OFFLINE and (obstacle := _connection_error()):
+        _set_client_offline(on=True)
+        _offline_reasons[:] = [obstacle]
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -79,7 +79,7 @@ def at_once_and_quietly() -> Iterator[None]:
         logging.disable(before)
 
 
-def why_not(error: Exception) -> str:
+def describe_hub_error(error: Exception) -> str:
     """Why a hub's client did not give what it was asked for, in one line that names what the user can mend."""
     from huggingface_hub import constants, errors
 
@@ -89,12 +89,12 @@ def why_not(error: Exception) -> str:
         return "there is no such repository, or it is private and needs `hf auth login`"
     absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
     if constants.HF_HUB_OFFLINE and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
-        asked = f"{SWITCH} (or --offline) keeps from the hub"
-        return f"{_flipped[0] if _flipped else asked}, and it is not in the cache on this machine"
-    return in_one_line(error)
+        asked = f"{OFFLINE_VARIABLE} (or --offline) keeps from the hub"
+        return f"{_offline_reasons[0] if _offline_reasons else asked}, and it is not in the cache on this machine"
+    return error_message(error)
 
 
-def _switch(*, on: bool) -> None:
+def _set_client_offline(*, on: bool) -> None:
     """Set the clients' switch where they have read it already, when they were imported."""
     if "huggingface_hub" in sys.modules:
         from huggingface_hub import constants
@@ -104,7 +104,7 @@ def _switch(*, on: bool) -> None:
         sys.modules["datasets"].config.HF_HUB_OFFLINE = on
 
 
-def _obstacle() -> str | None:
+def _connection_error() -> str | None:
     """Why the hub cannot be reached; None where it can, or where a proxy stands between and only clients can tell."""
     from huggingface_hub import constants
 
@@ -112,8 +112,8 @@ def _obstacle() -> str | None:
     try:
         if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.hostname or ""):
             return None
-        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=REACH_SECONDS):
+        with socket.create_connection((url.hostname, url.port or url.scheme), timeout=CONNECT_TIMEOUT_SECONDS):
             return None
     except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
-        reason = getattr(error, "strerror", None) or first_line(error)
+        reason = getattr(error, "strerror", None) or first_error_line(error)
         return f"the hub {constants.ENDPOINT} cannot be reached ({reason})"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.utils.file_errors import why
-from emma_eval.utils.files import read_text, what_it_is
-from emma_eval.utils.text import kind_of
+from emma_eval.utils.file_errors import describe_error
+from emma_eval.utils.files import content_hint, read_text
+from emma_eval.utils.text import json_type_name
 
 
 def read_json(path: Path) -> Any:
@@ -24,12 +24,12 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path), path)
 
 
-def read_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
+def read_json_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
     """A JSON file that holds an object; `keyed_by` is for the message. Raises UserError for anything else."""
     content = read_json(path)
     if not isinstance(content, dict):
         what = f"a JSON object keyed by {keyed_by}" if keyed_by else "a JSON object"
-        raise UserError(f"{path}: {what} is expected, not {kind_of(content)}")
+        raise UserError(f"{path}: {what} is expected, not {json_type_name(content)}")
     return content
 
 
@@ -49,7 +49,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {key!r:.80} stands twice in the object that begins {_beginning(content)}")
+        raise ValueError(f"the key {key!r:.80} stands twice in the object that begins {_preview_object(content)}")
     return content
 
 
@@ -76,32 +76,32 @@ def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: b
     except json.JSONDecodeError as error:
         cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
         place = f"line {line or error.lineno}, column {error.colno}"
-        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}{what_it_is(text)}") from error
+        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}{content_hint(text)}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         where = "" if line is None else f", line {line}"
-        raise UserError(f"{path}{where}: JSON that cannot be read: {_told(error)}") from error
+        raise UserError(f"{path}{where}: JSON that cannot be read: {_describe_json_error(error)}") from error
 
 
 def _under_key(text: str, like: Callable[[float], bool]) -> str:
     """' under the key ...': where the first such number stands in JSON; empty where no key leads to it."""
-    key = _key_of(json.loads(text), like)
+    key = _find_key(json.loads(text), like)
     return f" under the key {key!r:.80}" if key else ""
 
 
-def _key_of(value: Any, like: Callable[[float], bool], key: str = "") -> str | None:
+def _find_key(value: Any, like: Callable[[float], bool], key: str = "") -> str | None:
     if isinstance(value, float):
         return key if like(value) else None
     items = (
         value.items() if isinstance(value, dict) else ((key, one) for one in value) if isinstance(value, list) else ()
     )
-    return next((found for name, one in items if (found := _key_of(one, like, name)) is not None), None)
+    return next((found for name, one in items if (found := _find_key(one, like, name)) is not None), None)
 
 
-def _told(error: Exception) -> str:
+def _describe_json_error(error: Exception) -> str:
     digits = str(error).rpartition("value has ")[2].partition(" digits")[0]
-    return f"a number of {digits} digits" if digits.isdecimal() else why(error)
+    return f"a number of {digits} digits" if digits.isdecimal() else describe_error(error)
 
 
-def _beginning(content: dict[str, Any]) -> str:
+def _preview_object(content: dict[str, Any]) -> str:
     key, value = next(iter(content.items()))
     return f"{{{key!r:.40}: {value!r:.40}"

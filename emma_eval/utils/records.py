@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_bytes
-from emma_eval.utils.text import first_complaint, writable
+from emma_eval.utils.text import first_validation_error, replace_surrogates
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -39,32 +39,34 @@ class _Versioned(BaseModel):
     schema_version: int | None = None
 
 
-def json_text(record: BaseModel) -> str:
+def to_json(record: BaseModel) -> str:
     """The record as JSON, a line for each field."""
-    return writable(json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)) + "\n"
+    return replace_surrogates(json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)) + "\n"
 
 
-def compact_json(record: BaseModel) -> str:
+def to_compact_json(record: BaseModel) -> str:
     """The record as JSON without blanks and defaults, but for its version."""
-    content = {"schema_version": _version(type(record))} | record.model_dump(mode="python", exclude_defaults=True)
-    return writable(json.dumps(content, ensure_ascii=False, separators=(",", ":"))) + "\n"
+    content = {"schema_version": _schema_version(type(record))} | record.model_dump(
+        mode="python", exclude_defaults=True
+    )
+    return replace_surrogates(json.dumps(content, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
 
-def read_json_record(path: Path, kind: type[RecordT], mend: str) -> RecordT:
+def read_record(path: Path, kind: type[RecordT], mend: str) -> RecordT:
     """A record's file; its schema is the default of `schema_version`, if `kind` has such a field.
 
     Raises UserError, with `mend` at its end, for a file that is missing, of another schema, no JSON or no such record.
     """
-    content, reads = read_bytes(path), _version(kind)
+    content, reads = read_bytes(path), _schema_version(kind)
     try:
         if reads is not None and (found := _Versioned.model_validate_json(content).schema_version) != reads:
             has = "no schema_version" if found is None else f"schema {found}"
             raise UserError(f"{path} has {has}, this program reads {reads}; {mend}")
         return kind.model_validate_json(content)
     except ValidationError as error:
-        raise UserError(f"{path} cannot be read: {first_complaint(error)}; {mend}") from None
+        raise UserError(f"{path} cannot be read: {first_validation_error(error)}; {mend}") from None
 
 
-def _version(kind: type[BaseModel]) -> int | None:
+def _schema_version(kind: type[BaseModel]) -> int | None:
     field = kind.model_fields.get("schema_version")
     return field.default if field else None

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import read_text, what_it_is
-from emma_eval.utils.text import counted, shown
+from emma_eval.utils.files import content_hint, read_text
+from emma_eval.utils.text import pluralize, preview
 
-LONGEST_CELL = 2**31 - 1  # MMBench keeps an image in one cell; the most that csv takes on every platform
-_NAMES = {",": "comma", "\t": "tab", ";": "semicolon"}
+MAX_CELL_LENGTH = 2**31 - 1  # MMBench keeps an image in one cell; the most that csv takes on every platform
+_DELIMITER_NAMES = {",": "comma", "\t": "tab", ";": "semicolon"}
 
 # The cells that pandas reads as "no value".
 PANDAS_MISSING = frozenset(
@@ -32,7 +32,7 @@ def read_table(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, Any]
     Raises UserError naming file and line: another number of cells than columns, two columns of one name, a quote that
     nothing closes, another delimiter.
     """
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(MAX_CELL_LENGTH)
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     start = 1
@@ -41,13 +41,13 @@ def read_table(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, Any]
             if header is None:
                 header = _header(path, cells, delimiter) if cells else None
             elif cells:
-                yield reader.line_num, _row(f"{path}, line {reader.line_num}", header, cells, delimiter)
+                yield reader.line_num, _cells_by_column(f"{path}, line {reader.line_num}", header, cells, delimiter)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path}, line {start}: not a table: {_told(error)}") from error
+        raise UserError(f"{path}, line {start}: not a table: {_describe_csv_error(error)}") from error
 
 
-def _told(error: csv.Error) -> str:
+def _describe_csv_error(error: csv.Error) -> str:
     if "NUL" in str(error):
         return "it holds NUL bytes"
     return f"{error}; the row that begins here has a quote that is not closed, or text behind one"
@@ -56,13 +56,13 @@ def _told(error: csv.Error) -> str:
 def _header(path: Path, cells: list[str], delimiter: str) -> list[str]:
     while len(cells) > 1 and not cells[-1]:  # a spreadsheet's empty columns
         cells = cells[:-1]
-    other = next((other for other in _NAMES if len(cells) == 1 and other != delimiter and other in cells[0]), None)
-    if other:
+    others = (other for other in _DELIMITER_NAMES if other != delimiter and other in cells[0])
+    if len(cells) == 1 and (other := next(others, None)):
         raise UserError(
-            f"{path}, line 1: {_NAMES[other]}s where {_NAMES[delimiter]}s are expected between the columns: "
-            f"{shown(cells[0])}; {_MENDS.get(other, 'save it with commas, as .csv')}"
+            f"{path}, line 1: {_DELIMITER_NAMES[other]}s where {_DELIMITER_NAMES[delimiter]}s are expected between the "
+            f"columns: {preview(cells[0])}; {_DELIMITER_HINTS.get(other, 'save it with commas, as .csv')}"
         )
-    if len(cells) == 1 and (what := what_it_is(cells[0])):
+    if len(cells) == 1 and (what := content_hint(cells[0])):
         raise UserError(f"{path}: not a table{what}")
     doubled = [name for name, count in Counter(cells).items() if count > 1]
     if doubled:
@@ -70,27 +70,27 @@ def _header(path: Path, cells: list[str], delimiter: str) -> list[str]:
     return cells
 
 
-_MENDS = {",": "name it .csv, or save it with tabs", "\t": "name it .tsv, or save it with commas"}
+_DELIMITER_HINTS = {",": "name it .csv, or save it with tabs", "\t": "name it .tsv, or save it with commas"}
 
 
-def _row(place: str, header: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
+def _cells_by_column(place: str, header: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
     """The cells by column; further ones may stand there if they are empty."""
     while len(cells) > len(header) and not cells[-1]:
         cells = cells[:-1]
     if len(cells) != len(header):
         raise UserError(
-            f"{place}: {counted(len(cells), 'cell')} under {counted(len(header), 'column')}; "
-            f"a {_NAMES[delimiter]} or line end within a text needs quotes"
+            f"{place}: {pluralize(len(cells), 'cell')} under {pluralize(len(header), 'column')}; "
+            f"a {_DELIMITER_NAMES[delimiter]} or line end within a text needs quotes"
         )
     return dict(zip(header, cells, strict=True))
 
 
-def spreadsheet_safe(cell: Any) -> Any:
+def escape_formula(cell: Any) -> Any:
     """A cell for a table that people open in a spreadsheet: `'` before a text that it would take for a formula.
 
     Numbers stay, and so does every other text; `'` at a cell's begin is what spreadsheets themselves use to mark text.
     """
-    if not isinstance(cell, str) or cell[:1] not in _FORMULA:
+    if not isinstance(cell, str) or cell[:1] not in _FORMULA_STARTS:
         return cell
     try:
         float(cell)
@@ -99,4 +99,4 @@ def spreadsheet_safe(cell: Any) -> Any:
     return cell
 
 
-_FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # and the full-width forms of the first four
+_FORMULA_STARTS = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # and the full-width forms of the first four

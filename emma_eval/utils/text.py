@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.errors import told
+from emma_eval.errors import one_line
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_MOST_SHOWN = 80  # characters of a value in a message
+_PREVIEW_LENGTH = 80  # characters of a value in a message
 
 
-def writable(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """The text with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
     try:
         text.encode()
@@ -27,17 +27,17 @@ def writable(text: str) -> str:
     return text
 
 
-def shown(value: Any) -> str:
+def preview(value: Any) -> str:
     """A value of a data file as JSON spells it, cut short."""
     if isinstance(value, str):
-        return f"{value!r:.{_MOST_SHOWN}}"
+        return f"{value!r:.{_PREVIEW_LENGTH}}"
     try:
-        return f"{json.dumps(value, ensure_ascii=False):.{_MOST_SHOWN}}"
+        return f"{json.dumps(value, ensure_ascii=False):.{_PREVIEW_LENGTH}}"
     except (TypeError, ValueError, RecursionError):
-        return kind_of(value)
+        return json_type_name(value)
 
 
-def kind_of(value: Any) -> str:
+def json_type_name(value: Any) -> str:
     """What a value of a data file is, in the words of JSON: `a list`."""
     kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
     named = next((name for kind, name in kinds if isinstance(value, kind)), None)
@@ -53,7 +53,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f"; known: {', '.join(known)}" if known else ""
 
 
-def in_bytes(size: float) -> str:
+def format_bytes(size: float) -> str:
     """`1.2 GB`, `34.5 MB`, `7.2 kB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
@@ -61,36 +61,36 @@ def in_bytes(size: float) -> str:
     return f"{size / 1e3:.1f} kB"
 
 
-def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+def align_columns(rows: Sequence[tuple[str, ...]]) -> str:
     """A plain table: columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)
 
 
-def counted(number: int, thing: str) -> str:
+def pluralize(number: int, thing: str) -> str:
     """`1 answer`, `2,000 answers`."""
     return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
-def first_line(error: BaseException) -> str:
+def first_error_line(error: BaseException) -> str:
     """An exception's message without the paragraphs that libraries put behind it."""
     lines = str(error).strip().splitlines()
-    return told(lines[0].strip()) if lines else type(error).__name__
+    return one_line(lines[0].strip()) if lines else type(error).__name__
 
 
-def in_one_line(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """An exception's whole message, its lines joined."""
-    return told(" ".join(str(error).split())) or type(error).__name__
+    return one_line(" ".join(str(error).split())) or type(error).__name__
 
 
-def first_complaint(error: ValidationError) -> str:
+def first_validation_error(error: ValidationError) -> str:
     """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """'12 s', '3 min 05 s', '2 h 10 min'."""
     whole = round(seconds)
     if whole < 60:

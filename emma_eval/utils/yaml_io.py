@@ -12,14 +12,14 @@ from typing import Any
 import yaml
 
 from emma_eval.errors import UserError
-from emma_eval.utils.file_errors import why
+from emma_eval.utils.file_errors import describe_error
 from emma_eval.utils.files import read_text
-from emma_eval.utils.text import in_one_line, kind_of
+from emma_eval.utils.text import error_message, json_type_name
 
-_LARGEST = 2**24  # bytes; published.yaml, the largest here, has some 100 kB
-_MOST_VALUES = 1_000_000  # in a file with its aliases written out
-_DEEP = "mappings and lists nested too deep, or an alias within itself"
-_DEEPEST = 100  # mappings and lists within each other
+_MAX_FILE_BYTES = 2**24  # bytes; published.yaml, the largest here, has some 100 kB
+_MAX_VALUES = 1_000_000  # in a file with its aliases written out
+_TOO_DEEP = "mappings and lists nested too deep, or an alias within itself"
+_MAX_DEPTH = 100  # mappings and lists within each other
 
 # The C loader is several times faster, but not every PyYAML has it.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,7 +29,7 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
     """PyYAML's safe loader, without what it does in silence: of two equal keys it keeps the last."""
 
     def construct_document(self, node: yaml.Node) -> Any:
-        _require_small(node, {}, 0)
+        _count_values(node, {}, 0)
         return super().construct_document(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -37,11 +37,11 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
         try:
             value = super().construct_object(node, deep)
         except (ValueError, KeyError, OverflowError, TypeError, AttributeError, IndexError) as error:
-            what = f"{_shown(node)} cannot be read as a value; put it in quotes if it is a text"
+            what = f"{_preview_node(node)} cannot be read as a value; put it in quotes if it is a text"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
         if isinstance(value, float) and not math.isfinite(value):
             raise yaml.constructor.ConstructorError(
-                None, None, f"{_shown(node)} is not a finite number", node.start_mark
+                None, None, f"{_preview_node(node)} is not a finite number", node.start_mark
             )
         return value
 
@@ -62,37 +62,37 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
         return mapping
 
 
-def _require_small(node: yaml.Node, sizes: dict[yaml.Node, int], depth: int) -> int:
+def _count_values(node: yaml.Node, sizes: dict[yaml.Node, int], depth: int) -> int:
     """How many values the node has with its aliases written out.
 
     Raises ConstructorError for too many of them, too deep ones, and an alias within what it stands for.
     """
-    if depth > _DEEPEST or sizes.get(node) == 0:
-        raise yaml.constructor.ConstructorError(None, None, _DEEP, node.start_mark)
+    if depth > _MAX_DEPTH or sizes.get(node) == 0:
+        raise yaml.constructor.ConstructorError(None, None, _TOO_DEEP, node.start_mark)
     if node in sizes:
         return sizes[node]
     sizes[node] = 0  # being counted
-    size = 1 + sum(_require_small(part, sizes, depth + 1) for part in _parts(node))
-    if size > _MOST_VALUES:
-        what = f"aliases that make more than {_MOST_VALUES:,} values"
+    size = 1 + sum(_count_values(part, sizes, depth + 1) for part in _child_nodes(node))
+    if size > _MAX_VALUES:
+        what = f"aliases that make more than {_MAX_VALUES:,} values"
         raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
     sizes[node] = size
     return size
 
 
-def _parts(node: yaml.Node) -> list[yaml.Node]:
+def _child_nodes(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _shown(node: yaml.Node) -> str:
+def _preview_node(node: yaml.Node) -> str:
     return f"{node.value!r:.60}" if isinstance(node.value, str) else f"a value tagged {node.tag!r:.60}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping a YAML file holds. Raises UserError: unreadable, not YAML, a key twice, or not a mapping."""
-    text = read_text(path, _LARGEST)
+    text = read_text(path, _MAX_FILE_BYTES)
     try:
         _require_shallow(text)
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
@@ -101,13 +101,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UserError(f"{path}{place}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {in_one_line(error)}") from error
+        raise UserError(f"{path}: not YAML: {error_message(error)}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not YAML: a value does not fit the tag (`!!set`, say) before it") from error
     except (RecursionError, MemoryError) as error:
-        raise UserError(f"{path}: not YAML: {why(error)}") from error
+        raise UserError(f"{path}: not YAML: {describe_error(error)}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: a mapping of keys to values is expected, not {kind_of(content)}")
+        raise UserError(f"{path}: a mapping of keys to values is expected, not {json_type_name(content)}")
     return content
 
 
@@ -119,5 +119,5 @@ def _require_shallow(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise yaml.constructor.ConstructorError(None, None, _DEEP, event.start_mark)  # type: ignore[arg-type]
+        if depth > _MAX_DEPTH:
+            raise yaml.constructor.ConstructorError(None, None, _TOO_DEEP, event.start_mark)  # type: ignore[arg-type]

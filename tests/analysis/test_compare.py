@@ -6,8 +6,8 @@ from emma_eval.analysis.compare import compare_runs, holm_over_tasks
 from emma_eval.analysis.regression_gate import Tolerances, judge
 from emma_eval.errors import UserError
 from emma_eval.scorers import get_scorer
-from tests.results.fake_statistics import statistics, statistics_of
-from tests.scorers.fake_samples import answers_to, questions
+from tests.fakes import statistics, statistics_of
+from tests.scorer_samples import answers_to, questions
 
 
 def test_the_second_run_is_held_against_the_first():
@@ -68,11 +68,10 @@ def test_gqas_distribution_is_compared_and_gated_like_any_metric():
     assert gated["distribution"] in {"pass", "improved", "regressed"}
 
 
-def test_gqas_distribution_cannot_be_told_of_a_part_of_the_samples():
+def test_gqas_distribution_cannot_be_computed_of_a_part_of_the_samples():
     samples = questions("gqa")
-    whole, part = (
-        statistics_of(get_scorer("gqa")(s, answers_to(s)), "gqa", "accuracy") for s in (samples, samples[:40])
-    )
+    parts = (get_scorer("gqa")(part, answers_to(part)) for part in (samples, samples[:40]))
+    whole, part = (statistics_of(scores, "gqa", "accuracy") for scores in parts)
     (task,) = compare_runs([whole], [part], intersect=True)
     assert {pair.metric.name for pair in task.metrics} >= {"accuracy", "validity"}
     assert "distribution" not in {pair.metric.name for pair in task.metrics}

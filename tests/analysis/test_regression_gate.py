@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.analysis.regression_gate import TaskTolerance, Tolerances, judge, read_tolerances
 from emma_eval.errors import UserError
-from tests.results.fake_statistics import statistics
+from tests.fakes import statistics
 
 BROKEN = set(range(0, 40, 2))
 

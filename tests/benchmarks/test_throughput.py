@@ -19,6 +19,7 @@ from emma_eval.data.loading import load_samples
 from emma_eval.inference import answer
 from emma_eval.inference.stats import Usage
 from emma_eval.models import load_model
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 
@@ -101,6 +102,6 @@ def test_photographs_are_distinct_and_as_large_as_those_of_coco(tmp_path: Path):
 def test_prompts_have_about_sixty_text_tokens_and_answers_up_to_eight(tmp_path: Path):
     words = random_model.tokenizer()
     requests = vqa_load.requests(vqa_load.photographs(tmp_path, 50, (8, 6)))
-    lengths = [len(words.encode_prompt(request.prompt)) - 1 for request in requests]
+    lengths = [len(words.encode_prompt(render_prompt(request.message))) - 1 for request in requests]
     assert sum(lengths) / len(lengths) == pytest.approx(60, abs=4)
     assert {request.max_new_tokens for request in requests} == set(range(1, 9))

@@ -12,8 +12,8 @@ from PIL import Image
 
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
-from emma_eval.utils.files import open_own, write_atomic
-from tests.utils.damaged_files import quiz, row, said
+from emma_eval.utils.files import open_output, write_atomic
+from tests.fakes import quiz, row, said
 
 ROOT = Path(__file__).parents[2]
 LONG = "a" * 5000
@@ -99,7 +99,7 @@ def test_a_planted_link_is_not_written_through(tmp_path):
     for name, mode in (("run.lock", "a+"), ("x.part", "ab")):
         (tmp_path / name).symlink_to(victim)
         with pytest.raises(UserError, match=f"{name}: a symbolic link, not a regular file; it is not written through"):
-            open_own(tmp_path / name, mode)
+            open_output(tmp_path / name, mode)
     assert victim.read_text() == "precious"
     assert (tmp_path / "manifest.json").read_text() == "{}"
 
@@ -107,7 +107,7 @@ def test_a_planted_link_is_not_written_through(tmp_path):
 def test_a_planted_fifo_does_not_hang_a_writer(tmp_path):
     os.mkfifo(tmp_path / "run.lock")
     with pytest.raises(UserError, match="a FIFO"):
-        open_own(tmp_path / "run.lock", "a+")
+        open_output(tmp_path / "run.lock", "a+")
 
 
 @pytest.mark.parametrize("planted", ["run.lock", "responses/pope_mini.jsonl"])

@@ -72,7 +72,7 @@ def test_json_holds_metrics_samples_and_hashes(folder, capsys):
         "interval": exact,
     }
     image = "COCO_val2014_000000000002.jpg"
-    expected = {"id": "2", "value": 1.0, "read_as": "dog", "status": "answered", "cluster": image}
+    expected = {"id": "2", "score": 1.0, "parsed_answer": "dog", "status": "answered", "cluster": image}
     assert report["samples"][1] == expected
     assert set(report["data"]) == {"questions", "annotations"}
     assert len(report["predictions"]["sha256"]) == 64
@@ -125,4 +125,4 @@ def test_no_model_library_is_imported(folder):
 def test_an_answer_that_utf_8_cannot_hold_is_scored_and_written(folder):
     out = folder / "scores.json"
     assert main(arguments(folder, rows("\ud800", "dog"), "--allow-partial", "--json", str(out))) == 0
-    assert json.loads(out.read_text(encoding="utf-8"))["samples"][0]["read_as"] == "\N{REPLACEMENT CHARACTER}"
+    assert json.loads(out.read_text(encoding="utf-8"))["samples"][0]["parsed_answer"] == "\N{REPLACEMENT CHARACTER}"

@@ -12,8 +12,8 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.results.scores import read_scores
 from emma_eval.types import Response
-from tests.data.readers.tiny import save_image
-from tests.runs.tiny import Answering, source
+from tests.fakes import Answering, source
+from tests.tiny_datasets import save_image
 
 ROOT = Path(__file__).parents[2]
 HALF = "\ud800"
@@ -37,7 +37,7 @@ class Odd(Answering):
 
     def respond(self, request):
         number = self.asked.index(request)
-        fine = Response(request.sample_id, 0, request.prompt, request.instruction, "cat", 2, 0.25)
+        fine = Response(request.sample_id, 0, request.message, request.instruction, "cat", 2, 0.25)
         if number == 1:
             return replace(fine, text=None, error=f"cannot be opened: {HALF}.jpg")
         return replace(fine, text=f"cat{HALF}") if number in {0, 2, self.also} else fine

@@ -10,12 +10,12 @@ from PIL import Image
 
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import SampleError, UserError
-from emma_eval.images.sources import ImageBytes, ImageFile, SideBySide
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
 from emma_eval.tasks.index import tasks_from
 from emma_eval.tasks.loading import load_task
 from emma_eval.utils.files import read_bytes, read_text
 from emma_eval.utils.json_io import parse_json, read_json
-from tests.utils.damaged_files import quiz, row, said
+from tests.fakes import quiz, row, said
 
 
 def load(root, rows, **options):
@@ -153,7 +153,7 @@ def test_many_images_side_by_side_are_bounded(tmp_path):
     Image.new("L", (9000, 9000)).save(tmp_path / "a.png")
     image = ImageFile(tmp_path, "a.png")
     with pytest.raises(SampleError, match="40 images side by side are too large: the first 3 make 27,000 x 9,000"):
-        SideBySide((image,) * 40).open()
+        ConcatenatedImage((image,) * 40).open()
 
 
 COLUMNS = ("index", "question", "A", "B", "answer", "category", "l2-category", "split", "image")
@@ -181,7 +181,7 @@ def test_mmbench_without_hints_with_numbers_as_pandas_writes_them_and_a_referenc
 
 
 def test_repeated_keys_of_vqa_files_are_seen_by_the_fast_reader_too(tmp_path):
-    from tests.data.readers import tiny
+    from tests import tiny_datasets as tiny
 
     tiny.vqa(tmp_path)
     path = tmp_path / "vqav2/v2_mscoco_val2014_annotations.json"

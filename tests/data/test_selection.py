@@ -7,7 +7,7 @@ import pytest
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.tasks.loading import load_task
-from tests.data.readers.tiny import seed
+from tests.tiny_datasets import seed
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
@@ -37,6 +37,6 @@ def test_easy_vqa_is_whole():
 
 def test_a_shipped_suite_goes_before_the_data_root(tmp_path, monkeypatch):
     seed(tmp_path / "suite")
-    monkeypatch.setattr("emma_eval.data.loading.look_up", lambda kind, name: lambda: tmp_path / name)
+    monkeypatch.setattr("emma_eval.data.location.look_up", lambda kind, name: lambda: tmp_path / name)
     task = load_task("seed").model_copy(update={"suite": "suite", "hub": None})
     assert len(load_samples(task, tmp_path, allow_partial=True)) == 2

@@ -3,8 +3,9 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.scorers.mmbench import circular_passes, emma_passes
+from emma_eval.scorers.mmbench import emma_passes
 from emma_eval.scorers.option_matching import after_xlsx, infer, infer_letter
+from emma_eval.tasks.circular import circular_passes
 from emma_eval.types import Answer
 from tests.golden.files import breakdown, overall, read_json, read_lines, samples_of
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ImageBytes, ImageFile, SideBySide
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -46,7 +46,7 @@ def test_bytes_that_cannot_be_had():
 def test_images_side_by_side_on_black_with_their_tops_in_line(tmp_path):
     Image.new("RGB", (2, 3), "red").save(tmp_path / "a.png")
     Image.new("L", (1, 1), 255).save(tmp_path / "b.png")
-    pasted = SideBySide((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
+    pasted = ConcatenatedImage((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
     assert pasted.exists()
     assert pasted.name == "a.png + b.png"
     red, white, black = (255, 0, 0), (255, 255, 255), (0, 0, 0)
@@ -57,7 +57,7 @@ def test_images_side_by_side_on_black_with_their_tops_in_line(tmp_path):
 
 def test_a_part_that_is_missing(tmp_path):
     Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
-    pasted = SideBySide((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
+    pasted = ConcatenatedImage((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
     assert not pasted.exists()
     with pytest.raises(SampleError, match=r"b\.png: no such image file"):
         pasted.open()

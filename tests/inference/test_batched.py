@@ -57,10 +57,13 @@ class Echo:
     looked: list[str] = field(default_factory=list)
     huge: str = "no prompt is this one"
 
+    def render_prompt(self, message: str) -> str:
+        return message
+
     def tokenize(self, request: Request) -> Asked:
-        if "nonsense" in request.prompt:
+        if "nonsense" in request.message:
             raise SampleError("nonsense")
-        return Asked(request.prompt, request.images[0].label if request.images else request.sample_id)
+        return Asked(request.message, request.images[0].label if request.images else request.sample_id)
 
     def preprocess_image(self, image: Any) -> str:
         self.looked.append(image.label)
@@ -108,10 +111,10 @@ def test_every_request_is_answered_under_its_own_id() -> None:
         response = answers[request.sample_id]
         assert (response.pass_index, response.prompt, response.instruction) == (
             request.pass_index,
-            request.prompt,
+            request.message,
             request.instruction,
         )
-        assert (response.text, response.tokens, response.error) == (request.prompt.upper(), len(request.prompt), None)
+        assert (response.text, response.tokens, response.error) == (request.message.upper(), len(request.message), None)
         assert response.seconds >= 0
 
 

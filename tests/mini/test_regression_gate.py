@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from torch import nn
 
-import emma_eval.models.emma.model as emma
+import emma_eval.models.emma.loading
 import emma_eval.tasks.loading
 from emma_eval.cli.main import main
 from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
@@ -69,8 +69,8 @@ def test_an_alignment_that_ignores_the_question_fails(baseline, tmp_path):
     def with_identity(source: ModelSource) -> ModelSource:
         def load():
             model = source.load()
-            nn.init.eye_(model.alignment.image_text_infusion.weight)
-            nn.init.zeros_(model.alignment.image_text_infusion.bias)
+            nn.init.eye_(model.model.alignment.image_text_infusion.weight)
+            nn.init.zeros_(model.model.alignment.image_text_infusion.bias)
             return model
 
         return replace(source, load=load)
@@ -97,7 +97,7 @@ def test_an_instruction_padded_with_the_end_of_text_fails_by_its_changed_answers
         kept = ids[: ids.index(END_OF_TEXT) + 1]
         return kept + (END_OF_TEXT,) * (CONTEXT_LENGTH - len(kept))
 
-    monkeypatch.setattr(emma, "instruction_ids", padded)
+    monkeypatch.setattr(emma_eval.models.emma.loading, "instruction_ids", padded)
     run = answered(tmp_path)
     assert regressed(run, baseline) == set()
     assert "vqav2_mini" in regressed(run, baseline, STRICT)

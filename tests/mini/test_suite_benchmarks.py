@@ -66,7 +66,7 @@ def test_the_truth_scores_full_marks(name, samples):
             return gold(sample)
         return "ABCD"[("ABCD".index(gold(sample)) - request.pass_index) % len(sample.options)]
 
-    answers = {(r.sample_id, r.pass_index): Answer(answer(r), r.prompt) for r in build_requests(task, read)}
+    answers = {(r.sample_id, r.pass_index): Answer(answer(r), r.message) for r in build_requests(task, read)}
     protocol = task.scorer_config()
     scores = get_scorer(protocol.scorer, **protocol.options)(read, answers)
     assert {sample.score for sample in scores.samples} == {1.0}

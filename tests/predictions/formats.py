@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emma_eval.prompts.building import build_requests, passes
+from emma_eval.prompts.building import build_requests
+from emma_eval.tasks.circular import pass_choices
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Key, Sample
 
@@ -43,7 +44,7 @@ def image_of(sample: Sample) -> str:
 def asked(given: Given, sample: Sample, pass_index: int) -> str:
     """The prompt without its template, as LLaVA's and EMMA's scripts write it down."""
     request = list(build_requests(given.task, [sample]))[pass_index]
-    return request.prompt.partition("USER: ")[2].rpartition(" ASSISTANT:")[0].replace("<image>\n", "").strip()
+    return request.message.replace("<image>\n", "").strip()
 
 
 def lines(rows: Rows) -> str:
@@ -74,7 +75,7 @@ def llava_answers(
         for sample, pass_index, text in given.keyed():
             row = {"question_id": id_of(given, sample), "prompt": asked(given, sample, pass_index), "text": text}
             if given.task.circular:
-                choices = list(passes(sample, circular=True))[pass_index]
+                choices = list(pass_choices(sample, circular=True))[pass_index]
                 row |= {"round_id": pass_index, "options": list(choices.values()), "option_char": list(choices)}
             rows.append(row | {"answer_id": "x", "model_id": "m", "metadata": {}})
         return lines(rows)
@@ -104,7 +105,7 @@ def sheet(index_of: Callable[[Given, Sample], Any] = row_number) -> Callable[[Gi
             index = index_of(given, sample)
             row = {"index": index + PASS * pass_index if given.task.circular else index, "question": sample.question}
             row["category"] = sample.category
-            options = list(passes(sample, given.task.circular))[pass_index]
+            options = list(pass_choices(sample, given.task.circular))[pass_index]
             row |= {letter: options.get(letter, "") for letter in "ABCD"} if sample.options else {}
             row |= {key: sample.meta[key] for key in ("set_id", "figure_id", "subcategory") if key in sample.meta}
             rows.append(row | {"answer": "C", "prediction": text})
@@ -126,7 +127,7 @@ def tsv(rows: Rows) -> str:
 def upload_mmbench(given: Given) -> str:
     rows = []
     for sample, pass_index, text in given.keyed():
-        options = list(passes(sample, circular=True))[pass_index]
+        options = list(pass_choices(sample, circular=True))[pass_index]
         row = {"index": int(sample.id) + PASS * pass_index, "question": sample.question}
         row |= {letter: options.get(letter, "") for letter in "ABCD"}
         rows.append(row | {"prediction": text, "answer": "C", "split": "dev"})

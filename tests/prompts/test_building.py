@@ -1,64 +1,59 @@
 """Prompts and instructions are those the reference scripts sent."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.prompts.building import build_requests, instruction_of, render_prompt
+from emma_eval.models.checkpoints.templates import render_prompt
+from emma_eval.prompts.building import build_requests, instruction_of, message_of
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
+from tests.shared import needs_shared, shared
 
-PARITY = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 CASES = [
     pytest.param(case, id=f"{index.parent.name}/{case['id']}")
-    for index in sorted(PARITY.glob("**/index*.json"))
+    for index in sorted(shared("parity").glob("**/index*.json"))
     for case in json.loads(index.read_text(encoding="utf-8"))["cases"]
 ]
 
 
-@pytest.mark.skipif(not CASES, reason=f"no parity cases below {PARITY}")
+@needs_shared("parity")
 @pytest.mark.parametrize("case", CASES)
 def test_prompt_and_instruction_are_the_references(case):
-    prompt = render_prompt(case["question"], case["suffix"], has_image=case["image"] is not None)
+    prompt = render_prompt(message_of(case["question"], case["suffix"], images=int(case["image"] is not None)))
     assert prompt == case["prompt"]
     if case.get("instruction_text") is not None:
         assert instruction_of(case["question"], case["instruction_source"]) == case["instruction_text"]
 
 
 def test_a_suffix_stands_on_its_own_line_once():
-    assert "Why?\nShort. ASSISTANT" in render_prompt("Why?", "Short.", False)
-    assert "Why?\nShort. ASSISTANT" in render_prompt("Why?", "\nShort.", False)
+    assert message_of("Why?", "Short.") == "Why?\nShort."
+    assert message_of("Why?", "\nShort.") == "Why?\nShort."
 
 
 def test_each_image_has_its_marker():
-    assert "USER: <image>\n<image>\nWhich is redder? ASSISTANT:" in render_prompt("Which is redder?", None, 2)
+    assert message_of("Which is redder?", None, 2) == "<image>\n<image>\nWhich is redder?"
 
 
 def test_with_nothing_to_say_the_template_has_no_blanks():
     """As the reference's conversation template renders an empty message, which only a text-only request can have."""
-    assert render_prompt("", None, False).endswith("polite answers to the user's questions. USER:ASSISTANT:")
-    assert render_prompt("", None, True).endswith("USER: <image>\n ASSISTANT:")
+    assert render_prompt("").endswith("polite answers to the user's questions. USER:ASSISTANT:")
+    assert render_prompt(message_of("", None, 1)).endswith("USER: <image>\n ASSISTANT:")
 
 
 def test_braces_in_a_question_are_left_alone():
-    assert "USER: What is {message} in {0}? ASSISTANT:" in render_prompt("What is {message} in {0}?", None, False)
+    assert "USER: What is {message} in {0}? ASSISTANT:" in render_prompt("What is {message} in {0}?")
 
 
 def test_an_unknown_template_is_a_users_mistake():
     with pytest.raises(UserError, match=r"vicuna_v9.*vicuna_v1"):
-        render_prompt("Why?", None, False, template="vicuna_v9")
+        render_prompt("Why?", "vicuna_v9")
 
 
 def only(requests):
     (request,) = requests
     return request
-
-
-def user_text(request):
-    return request.prompt.split(" USER: ")[1].removesuffix(" ASSISTANT:")
 
 
 class LoadedImage:
@@ -79,7 +74,7 @@ def test_scienceqa_puts_the_hint_first_as_context():
         hint="Below is a food web from a tundra ecosystem.\nA food web models how matter moves.",
     )
     request = only(build_requests(load_task("scienceqa"), [sample]))
-    assert user_text(request) == (
+    assert request.message == (
         "<image>\nContext: Below is a food web from a tundra ecosystem.\nA food web models how matter moves.\n"
         "Which of these organisms contains matter that was once part of the lichen?\nA. bilberry\nB. mushroom\n"
         f"{LETTER}"
@@ -91,7 +86,7 @@ def test_scienceqa_puts_the_hint_first_as_context():
 def test_a_scienceqa_problem_without_a_image_is_asked_of_the_language_model_alone():
     sample = Sample("133", "Select the plant.", options=("Oak trees.", "Orcas."))
     request = only(build_requests(load_task("scienceqa"), [sample]))
-    assert user_text(request) == f"Select the plant.\nA. Oak trees.\nB. Orcas.\n{LETTER}"
+    assert request.message == f"Select the plant.\nA. Oak trees.\nB. Orcas.\n{LETTER}"
     assert request.images == ()
 
 
@@ -99,7 +94,7 @@ def test_mme_loses_its_own_request_for_yes_or_no():
     """The release has two blanks before it in seven questions; LLaVA's question file has none left."""
     sample = Sample("OCR/0001.jpg#0", "Is it red?  Please answer yes or no.", (LoadedImage(),))
     request = only(build_requests(load_task("mme"), [sample]))
-    assert user_text(request) == f"<image>\nIs it red?\n{WORD}"
+    assert request.message == f"<image>\nIs it red?\n{WORD}"
     assert request.instruction == "Is it red?"
 
 
@@ -108,16 +103,16 @@ def test_vizwiz_asks_in_small_letters_but_for_the_first():
     sample = Sample("VizWiz_test_00000008.jpg", "What is this? What do I hold? ", (LoadedImage(),))
     request = only(build_requests(load_task("vizwiz_test"), [sample]))
     unanswerable = "When the provided information is insufficient, respond with 'Unanswerable'."
-    assert user_text(request) == f"<image>\nWhat is this? what do i hold? \n{unanswerable}\n{WORD}"
+    assert request.message == f"<image>\nWhat is this? what do i hold? \n{unanswerable}\n{WORD}"
     assert request.instruction == "What is this? what do i hold? "
 
 
 def test_mmbench_rotates_the_options_left():
     sample = Sample("241", "Which?", (LoadedImage(),), ("B",), ("one", "two", "three"), hint="Look.\nAgain.")
     first, second, third = build_requests(load_task("mmbench_en"), [sample])
-    assert user_text(first) == f"<image>\nLook.\nAgain.\nWhich?\nA. one\nB. two\nC. three\n{LETTER}"
-    assert "A. two\nB. three\nC. one" in user_text(second)
-    assert "A. three\nB. one\nC. two" in user_text(third)
+    assert first.message == f"<image>\nLook.\nAgain.\nWhich?\nA. one\nB. two\nC. three\n{LETTER}"
+    assert "A. two\nB. three\nC. one" in second.message
+    assert "A. three\nB. one\nC. two" in third.message
     assert [request.pass_index for request in (first, second, third)] == [0, 1, 2]
     assert {request.instruction for request in (first, second, third)} == {"Look."}
 
@@ -126,18 +121,18 @@ def test_mmbench_passes_of_the_file_go_before_rotation():
     passes = (({"A": "one", "C": "three"}, "C"), ({"B": "three", "C": "one"}, "B"))
     sample = Sample("241", "Which?", (LoadedImage(),), ("C",), ("one",), meta={"passes": passes})
     first, second = build_requests(load_task("mmbench_cn"), [sample])
-    assert user_text(first) == "<image>\nWhich?\nA. one\nC. three\n请直接回答选项字母。"
-    assert user_text(second) == "<image>\nWhich?\nB. three\nC. one\n请直接回答选项字母。"
+    assert first.message == "<image>\nWhich?\nA. one\nC. three\n请直接回答选项字母。"
+    assert second.message == "<image>\nWhich?\nB. three\nC. one\n请直接回答选项字母。"
 
 
 def test_braces_in_options_are_left_alone():
     sample = Sample("1", "Which?", (), ("A",), ("{text}", "{letter}"))
     request = only(build_requests(load_task("seed"), [sample]))
-    assert "A. {text}\nB. {letter}\n" in request.prompt
+    assert "A. {text}\nB. {letter}\n" in request.message
 
 
 def test_an_image_without_ocr_tokens_keeps_their_line():
     sample = Sample("1", "What is IT?", (LoadedImage(),))
     request = only(build_requests(load_task("textvqa_ocr"), [sample]))
-    assert user_text(request) == f"<image>\nWhat is it?\nReference OCR token: \n{WORD}"
-    assert "OCR" not in only(build_requests(load_task("textvqa"), [sample])).prompt
+    assert request.message == f"<image>\nWhat is it?\nReference OCR token: \n{WORD}"
+    assert "OCR" not in only(build_requests(load_task("textvqa"), [sample])).message

@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.images.sources import ImageFile
 from emma_eval.prompts.building import build_requests
-from emma_eval.prompts.image_placement import in_place, pasted
+from emma_eval.prompts.image_placement import concatenate_inline, place_inline
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
@@ -22,24 +22,24 @@ from emma_eval.types import Sample
         ("<image 7>?", "<image>\n<image>\n<image 7>?", "ab"),
     ],
 )
-def test_in_place(text, marked, order):
-    assert in_place(text, ("a", "b")) == (marked, tuple(order))
+def test_place_inline(text, marked, order):
+    assert place_inline(text, ("a", "b")) == (marked, tuple(order))
 
 
 def test_a_pointer_to_no_image_stays_for_the_model_to_refuse():
-    assert in_place("<image> <image>", ("a",)) == ("<image> <image>", ("a",))
+    assert place_inline("<image> <image>", ("a",)) == ("<image> <image>", ("a",))
 
 
-def test_pasted_rewords_all_pointers_but_the_first_and_options_that_are_images():
+def test_concatenate_inline_rewords_all_pointers_but_the_first_and_options_that_are_images():
     sample = Sample("1", "Is <image> like <image> or <image>?", ("a", "b", "c"))
-    one, choices = pasted(sample, {"A": "<image>", "B": "no", "C": "see <image>"})
+    one, choices = concatenate_inline(sample, {"A": "<image>", "B": "no", "C": "see <image>"})
     assert one.question == "Is <image> like Right Image or Right Image?"
     assert choices == {"A": "Image 2", "B": "no", "C": "Image 3"}
     assert one.images[0].parts == ("a", "b", "c")
 
 
-def test_a_single_image_is_not_pasted():
-    one, _ = pasted(Sample("1", "What?", ("a",)), {})
+def test_a_single_image_is_not_concatenated():
+    one, _ = concatenate_inline(Sample("1", "What?", ("a",)), {})
     assert one.images == ("a",)
 
 
@@ -51,15 +51,15 @@ def test_a_single_image_is_not_pasted():
         ("Is <image> like <image>?", ("red", "blue"), 1),
     ],
 )
-def test_pasted_images_are_sent_where_the_question_points_at_one(question, options, sent):
+def test_concatenated_images_are_sent_where_the_question_points_at_one(question, options, sent):
     sample = Sample("1", question, (ImageFile(Path(), "a"), ImageFile(Path(), "b")), ("A",), options)
     (request,) = build_requests(load_task("muirbench_pasted"), [sample])
-    assert len(request.images) == request.prompt.count("<image>") == sent
+    assert len(request.images) == request.message.count("<image>") == sent
 
 
-def test_pasted_images_words_are_what_stands_between_blanks():
+def test_concatenated_images_words_are_what_stands_between_blanks():
     def reworded(question):
-        return pasted(Sample("1", question, ("a", "b")), {})[0].question
+        return concatenate_inline(Sample("1", question, ("a", "b")), {})[0].question
 
     assert reworded("See <image> and <image>,<image>.") == "See <image> and Right Image,Right Image."
     assert reworded("<image>\n<image>\nWhich <image>?") == "<image>\n<image>\nWhich Right Image?"

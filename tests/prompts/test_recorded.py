@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.data.loading import load_samples
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 
@@ -51,7 +52,7 @@ def facts(image):
 
 
 def assert_as_recorded(request, recorded):
-    assert request.prompt == recorded["prompt"]
+    assert render_prompt(request.message) == recorded["prompt"]
     if recorded["instruction"] is not None:  # the script has a CLIP text encoder
         assert request.instruction == recorded["instruction"]
     assert request.max_new_tokens == recorded["max_new_tokens"]
@@ -92,7 +93,7 @@ def test_what_is_not_followed_would_differ(data):
         asked = requests(task, data)
         for key in NOT_FOLLOWED:
             if key[0] == task:
-                assert asked[key[1:]].prompt != recorded[key]["prompt"]
+                assert render_prompt(asked[key[1:]].message) != recorded[key]["prompt"]
 
 
 def test_emmas_script_turns_each_row_of_the_circular_file_again(data):
@@ -101,5 +102,5 @@ def test_emmas_script_turns_each_row_of_the_circular_file_again(data):
     rows = [sample for sample, pass_index in asked if pass_index == 0]
     assert len(rows) == 28
     assert len(asked) == 16 * 4 + 9 * 2 + 4 * 3
-    assert "A. two\nB. three\nC. four\nD. one\n" in asked["1", 1].prompt
-    assert asked["1", 1].prompt == asked["3000001", 0].prompt
+    assert "A. two\nB. three\nC. four\nD. one\n" in asked["1", 1].message
+    assert asked["1", 1].message == asked["3000001", 0].message

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 from emma_eval.analysis.regression_gate import Tolerances, judge
 from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
-from tests.results.fake_statistics import statistics
+from tests.fakes import statistics
 
 BEFORE = [statistics(), statistics(task="seed"), statistics(task="gone")]
 RESULT = judge([statistics(set(range(0, 40, 2))), statistics(task="seed")], BEFORE, Tolerances())

@@ -10,16 +10,15 @@ from emma_eval.errors import UserError
 from emma_eval.results.baseline import Baseline, read_run_or_baseline, write_baseline
 from emma_eval.results.sample_statistics import TaskStatisticsRecord, from_record
 from emma_eval.stats.bootstrap import intervals
-from emma_eval.utils.records import compact_json, read_json_record
-from tests.results.fake_statistics import pope_scores, statistics
-from tests.runs.tiny import Answering, run
+from emma_eval.utils.records import read_record, to_compact_json
+from tests.fakes import Answering, pope_scores, run, statistics
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
     scores = pope_scores({3, 8, 9})
     path = tmp_path / "pope.json"
-    path.write_text(compact_json(statistics({3, 8, 9}).record), encoding="utf-8")
-    back = from_record(read_json_record(path, TaskStatisticsRecord, "mend it"), path).scores
+    path.write_text(to_compact_json(statistics({3, 8, 9}).record), encoding="utf-8")
+    back = from_record(read_record(path, TaskStatisticsRecord, "mend it"), path).scores
     kept = [metric for metric in scores.metrics if metric.unit != "count"]
     assert back.metrics == tuple(kept)
     assert back.samples == scores.samples
@@ -29,9 +28,9 @@ def test_scores_come_back_with_equal_intervals(tmp_path):
 
 def test_it_is_compact():
     """A sample of POPE, in 10 ratios of two categories, costs less than 100 bytes, its line in samples/ included."""
-    short, long = (len(compact_json(statistics({3}, questions=n).record)) for n in (40, 1040))
+    short, long = (len(to_compact_json(statistics({3}, questions=n).record)) for n in (40, 1040))
     assert (long - short) / 1000 < 100
-    assert '"score"' in compact_json(statistics({3}).record)
+    assert '"score"' in to_compact_json(statistics({3}).record)
 
 
 def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
@@ -40,7 +39,7 @@ def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
     (name, from_file), (same, from_run) = read_run_or_baseline(path), read_run_or_baseline(folder)
     assert (name.name, name.dtype, from_file) == (same.name, same.dtype, from_run)
     assert [task.task for task in from_file] == ["pope"]
-    assert read_json_record(path, Baseline, "mend it").model.weights == "w" * 64
+    assert read_record(path, Baseline, "mend it").model.weights == "w" * 64
 
 
 def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
@@ -82,9 +81,9 @@ def spoil(content, change):
 )
 def test_damage_is_one_clear_line(tmp_path, change, message):
     path = tmp_path / "pope.json"
-    path.write_text(spoil(json.loads(compact_json(statistics().record)), change), encoding="utf-8")
+    path.write_text(spoil(json.loads(to_compact_json(statistics().record)), change), encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        from_record(read_json_record(path, TaskStatisticsRecord, "mend it"), path)
+        from_record(read_record(path, TaskStatisticsRecord, "mend it"), path)
     assert str(path) in str(error.value)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from emma_eval.runs import progress
 from emma_eval.runs.progress import BarProgress, Pace, PlainProgress
-from emma_eval.utils.text import duration
+from emma_eval.utils.text import format_duration
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_pace_counts_only_this_session(clock):
     ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
 )
 def test_durations_read_well(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_without_a_terminal_a_line_every_few_seconds_and_at_each_tasks_end(clock, capsys):

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import TooManyFailuresError, execute
 from emma_eval.runs.settings import ErrorLimit
-from tests.runs.tiny import REQUESTS, Answering, run, settings, source, text_for
+from tests.fakes import REQUESTS, Answering, run, settings, source, text_for
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 
@@ -37,8 +38,8 @@ class TestAFinishedRun:
         first, request = records(folder)[0], answer.asked[0]
         assert first == {
             "id": "0",
-            "round": 0,
-            "prompt": request.prompt,
+            "pass_index": 0,
+            "prompt": render_prompt(request.message),
             "instruction": "Is there a random cat 0?",
             "text": text_for(request),
             "tokens": 2,
@@ -158,14 +159,15 @@ class TestRefusing:
             execute(settings(data), source("x" * 64), folder, PlainProgress(), Answering())
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.prompts.TEMPLATES", {"vicuna_v1": "Please: {message}"})
+        monkeypatch.setattr("emma_eval.models.checkpoints.templates.TEMPLATES", {"vicuna_v1": "Please: {message}"})
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run(data, folder)
 
     def test_a_changed_task(self, data, folder, monkeypatch):
-        from emma_eval.tasks import config as task
+        from emma_eval.tasks.loading import load_task
+        from emma_eval.tasks.sections import GenerationConfig
 
-        changed = task.load_task("pope").model_copy(update={"generation": task.GenerationConfig(max_new_tokens=7)})
+        changed = load_task("pope").model_copy(update={"generation": GenerationConfig(max_new_tokens=7)})
         monkeypatch.setattr("emma_eval.tasks.loading.load_task", lambda name: changed)
         with pytest.raises(UserError, match="the task file of pope has changed"):
             run(data, folder)
@@ -220,7 +222,7 @@ class TestFailedSamples:
         assert "b.jpg" in listed
         samples = [json.loads(line) for line in (folder / "samples" / "pope.jsonl").read_text().splitlines()]
         assert [s["status"] for s in samples] == ["answered", "failed"] * 6
-        assert all(s["value"] == 0 for s in samples[1::2])
+        assert all(s["score"] == 0 for s in samples[1::2])
 
     def test_are_asked_again_only_on_demand(self, data, folder):
         run(data, folder)

@@ -18,7 +18,7 @@ def plan(task_name: str, samples: list[Sample], mini: bool = False) -> TaskPlan:
 def responses(plan: TaskPlan, texts: dict[tuple[str, int], str | None]) -> dict[tuple[str, int], Response]:
     return {
         (r.sample_id, r.pass_index): Response(
-            r.sample_id, r.pass_index, r.prompt, r.instruction, text, 1, 0.0, None if text else "broken"
+            r.sample_id, r.pass_index, r.message, r.instruction, text, 1, 0.0, None if text else "broken"
         )
         for r in plan.requests
         if (text := texts.get((r.sample_id, r.pass_index), "missing")) != "missing"
@@ -45,7 +45,7 @@ def test_one_failed_pass_fails_its_sample():
     assert len(one.requests) == 3
     task, scores = score_task(one, responses(one, {("7", 0): "A", ("7", 1): None, ("7", 2): "B"}))
     assert scores.samples[0].status == "failed"
-    assert [(f.id, f.round, f.reason) for f in task.failed] == [("7", 1, "broken")]
+    assert [(f.id, f.pass_index, f.reason) for f in task.failed] == [("7", 1, "broken")]
     assert task.mean_score == 0
 
 

@@ -9,8 +9,8 @@ from emma_eval.scorers.gqa_distribution import _answer_table, _leave_one_image_o
 from emma_eval.stats.bootstrap import intervals, recompute
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
+from tests.fakes import sample
 from tests.scorers.gqa_coverage import World, scored, scores_of
-from tests.scorers.helpers import sample
 
 
 def test_leaving_an_image_out_is_scoring_without_it():

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from emma_eval.images.sources import ImageBytes
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.question_notes import without_right_option
-from emma_eval.scorers.mmbench import circular_passes, mmbench
+from emma_eval.scorers.mmbench import mmbench
 from emma_eval.scorers.option_matching import after_xlsx, infer
+from emma_eval.tasks.circular import circular_passes
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.reader import get_reader
 from emma_eval.types import Answer
-from tests.scorers.helpers import sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import value
 
 CHOICES = {"A": "cat", "B": "dog", "C": "red car", "D": "3.5"}
 META = {"category": "ocr", "l2_category": "finegrained", "split": "dev"}

@@ -20,7 +20,7 @@ def samples(tmp_path, options, **columns):
     return reader.read_files({"rows": path})
 
 
-@pytest.mark.parametrize("columns", [{"option_mark": ENDLESS}, {"category": "options", "category_pattern": ENDLESS}])
+@pytest.mark.parametrize("columns", [{"option_regex": ENDLESS}, {"category": "options", "category_regex": ENDLESS}])
 def test_an_endless_pattern_is_a_mistake_in_one_line(tmp_path, monkeypatch, columns):
     monkeypatch.setattr(patterns, "SECONDS", 0.2)
     began = time.monotonic()
@@ -38,9 +38,9 @@ def test_splits_are_those_of_pythons_own(pattern):
 @pytest.mark.parametrize("pattern", ["(?:a{9999}){9999}", "((a{90}){90}){90}", "(a{1,99}){2,999}", "a" * 30_000])
 def test_a_pattern_too_large_to_compile_is_refused_at_once(pattern):
     with pytest.raises(ValueError, match="a pattern of more than 20,000 characters, its repetitions written out"):
-        Columns(option_mark=pattern)
+        Columns(option_regex=pattern)
 
 
 def test_what_is_no_pattern_is_told():
     with pytest.raises(ValueError, match="not a regular expression"):
-        Columns(option_mark="(")
+        Columns(option_regex="(")

@@ -7,12 +7,12 @@ from PIL import Image
 
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
-from emma_eval.images.sources import ImageFile, Unpadded
+from emma_eval.images.sources import ImageFile, UnpaddedImage
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
-QUESTION = "USER: <image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n ASSISTANT:"
+QUESTION = "<image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n"
 
 
 def request(task, tmp_path):
@@ -24,8 +24,8 @@ def request(task, tmp_path):
 def test_llava_is_asked_q_bench_as_its_own_script_asks(tmp_path):
     task = load_task("qbench")
     one = request(task.worded(task.wording_of("llava")), tmp_path)
-    assert one.prompt.endswith(QUESTION)
-    assert one.images == (Unpadded(ImageFile(tmp_path, "a.png")),)
+    assert one.message.endswith(QUESTION)
+    assert one.images == (UnpaddedImage(ImageFile(tmp_path, "a.png")),)
     assert one.max_new_tokens == 1024
 
 
@@ -44,7 +44,7 @@ def test_an_unpadded_image_is_cropped_instead(tmp_path):
     image = ImageFile(tmp_path, "a.png")
     assert model.processor.pad_to_square
     assert model.preprocess_image(image).min() < 250
-    assert model.preprocess_image(Unpadded(image)).min() > 250
+    assert model.preprocess_image(UnpaddedImage(image)).min() > 250
 
 
 GOOD = """\

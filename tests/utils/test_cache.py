@@ -11,7 +11,7 @@ from emma_eval.utils import cache
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     monkeypatch.setenv("EMMA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cache, "LARGE", 4)
+    monkeypatch.setattr(cache, "CACHE_ABOVE_BYTES", 4)
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"weights")
     return path
@@ -22,28 +22,28 @@ def digest(data: bytes) -> str:
 
 
 def test_it_is_read_once_with_a_word(large, monkeypatch, capsys):
-    assert cache.remembered_sha256(large) == digest(b"weights")
+    assert cache.cached_sha256(large) == digest(b"weights")
     assert capsys.readouterr().err == f"hashing {large} (0.0 GiB, once)\n"
     monkeypatch.setattr(cache, "sha256_of_file", lambda path: pytest.fail("read again"))
-    assert cache.remembered_sha256(large) == digest(b"weights")
+    assert cache.cached_sha256(large) == digest(b"weights")
     assert capsys.readouterr().err == ""
 
 
 def test_a_change_of_the_same_size_and_age_is_noticed(large):
     before = large.stat()
-    assert cache.remembered_sha256(large) == digest(b"weights")
+    assert cache.cached_sha256(large) == digest(b"weights")
     large.write_bytes(b"WEIGHTS")
     os.utime(large, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert cache.remembered_sha256(large) == digest(b"WEIGHTS")
+    assert cache.cached_sha256(large) == digest(b"WEIGHTS")
 
 
 def test_a_damaged_record_is_made_again(large):
-    cache.remembered_sha256(large)
+    cache.cached_sha256(large)
     (record,) = (cache.cache_folder() / "sha256").iterdir()
     record.write_text("torn")
-    assert cache.remembered_sha256(large) == digest(b"weights")
+    assert cache.cached_sha256(large) == digest(b"weights")
 
 
 def test_without_a_cache_it_still_works(large, monkeypatch):
     monkeypatch.setenv("EMMA_CACHE", str(large / "no folder"))
-    assert cache.remembered_sha256(large) == digest(b"weights")
+    assert cache.cached_sha256(large) == digest(b"weights")

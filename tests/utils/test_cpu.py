@@ -42,9 +42,9 @@ def test_no_control_group(tmp_path: Path) -> None:
 def test_freed_memory_is_not_fetched_from_the_kernel_again() -> None:
     code = """
 import resource
-from emma_eval.utils.cpu import keep_freed_memory
+from emma_eval.utils.cpu import set_malloc_thresholds
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-keep_freed_memory()
+set_malloc_thresholds()
 first = faults(); bytearray(2**26); second = faults(); bytearray(2**26); third = faults()
 print(second - first, third - second)
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import make_folder, sha256_of_file, write_atomic
+from emma_eval.utils.files import make_output_folder, sha256_of_file, write_atomic
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -51,14 +51,14 @@ def test_a_file_is_no_output_folder(tmp_path):
         (tmp_path / "run" / "x", "Not a directory"),
     ):
         with pytest.raises(UserError, match=f"{folder} cannot be the output folder: {why}; name another"):
-            make_folder(folder)
+            make_output_folder(folder)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, even from root")
 @pytest.mark.parametrize("folder", ["/proc", "/proc/folder"])
 def test_a_folder_that_takes_no_files_is_no_output_folder(folder):
     with pytest.raises(UserError, match=f"{folder} cannot be the output folder: .*; name"):
-        make_folder(Path(folder))
+        make_output_folder(Path(folder))
 
 
 def test_json_keeps_a_character_that_utf_8_cannot_hold(tmp_path):

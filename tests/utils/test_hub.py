@@ -56,7 +56,7 @@ def test_the_network_is_named_and_no_switch_that_the_user_did_not_set(tmp_path):
 
 def test_a_switch_that_the_user_set_is_named(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(hub, "_flipped", [])
+    monkeypatch.setattr(hub, "_offline_reasons", [])
     with pytest.raises(UserError, match=r"HF_HUB_OFFLINE \(or --offline\) keeps from the hub"):
         model_folder("nobody/nothing")
 
@@ -69,7 +69,7 @@ def test_an_address_that_is_none_is_told_in_one_line(address, monkeypatch):
 
 
 def test_the_log_is_as_loud_as_before_afterwards(caplog):
-    with hub.at_once_and_quietly():
+    with hub.fail_fast_and_quietly():
         logging.getLogger("huggingface_hub").error("retrying")
     logging.getLogger("anyone").error("heard")
     assert caplog.messages == ["heard"]

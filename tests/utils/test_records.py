@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.records import Record, compact_json, json_text, read_json_record
+from emma_eval.utils.records import Record, read_record, to_compact_json, to_json
 
 
 class Inner(Record):
@@ -21,15 +21,15 @@ class Bare(Record):
     name: str
 
 
-@pytest.mark.parametrize("write", [json_text, compact_json])
+@pytest.mark.parametrize("write", [to_json, to_compact_json])
 def test_half_a_surrogate_pair_is_written_as_a_replacement_character(tmp_path, write):
     path = tmp_path / "thing.json"
     path.write_text(write(Thing(parts=(Inner(name="a\ud800b"), Inner(name="\U0001f642")))), encoding="utf-8")
-    assert [part.name for part in read_json_record(path, Thing, "mend").parts] == ["a\ufffdb", "\U0001f642"]
+    assert [part.name for part in read_record(path, Thing, "mend").parts] == ["a\ufffdb", "\U0001f642"]
 
 
 def test_compact_leaves_defaults_out_but_not_the_version():
-    assert json.loads(compact_json(Thing())) == {"schema_version": 2}
+    assert json.loads(to_compact_json(Thing())) == {"schema_version": 2}
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "thing.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        read_json_record(path, Thing, "fetch it again")
+        read_record(path, Thing, "fetch it again")
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"thing\.json is missing"):
-        read_json_record(tmp_path / "thing.json", Thing, "fetch it")
+        read_record(tmp_path / "thing.json", Thing, "fetch it")
 
 
 def test_a_record_may_have_no_version(tmp_path):
     path = tmp_path / "bare.json"
     path.write_text('{"name": "x"}')
-    assert read_json_record(path, Bare, "mend") == Bare(name="x")
+    assert read_record(path, Bare, "mend") == Bare(name="x")

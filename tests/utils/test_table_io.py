@@ -6,7 +6,7 @@ import io
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.table_io import read_table, spreadsheet_safe
+from emma_eval.utils.table_io import escape_formula, read_table
 
 
 def rows(tmp_path, text, name="t.csv"):
@@ -43,12 +43,12 @@ def test_empty_columns_and_lines_of_a_spreadsheet(tmp_path):
 
 @pytest.mark.parametrize("text", ["=1+2", "@SUM(A1)", "+x", "-x", "\t=1", "\r=1", "=HYPERLINK(1)"])
 def test_a_formula_becomes_a_text(text):
-    assert spreadsheet_safe(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("cell", ["-0.5", "+3", "-1e-3", 7, -0.5, None, "", "LLaVA-1.5", "a=b"])
 def test_numbers_and_other_texts_stay(cell):
-    assert spreadsheet_safe(cell) == cell
+    assert escape_formula(cell) == cell
 
 
 def test_the_leaderboard_has_no_formula():

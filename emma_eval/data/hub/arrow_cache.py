@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from emma_eval.data.hub.snapshot import Split
-from emma_eval.utils.files import inside, write_atomic
+from emma_eval.utils.files import safe_relative_path, write_atomic
 from emma_eval.utils.records import Record
 
 
@@ -24,7 +24,7 @@ class Prepared(Record):
 
     def paths(self, folder: Path) -> list[Path]:
         """Where the files are."""
-        return [folder / inside(file) for file in self.files]
+        return [folder / safe_relative_path(file) for file in self.files]
 
     def table(self, folder: Path) -> Any:
         """The Arrow table, mapped into memory. Raises OSError or pyarrow.ArrowInvalid when a file cannot be read."""

@@ -14,9 +14,9 @@ from emma_eval.data.hub.snapshot import FOLDER, PREPARED, Split, fetched_splits,
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.tasks.reader import Row
-from emma_eval.utils.files import read_bytes, require_inside
-from emma_eval.utils.hub import at_once_and_quietly, require_address, why_not
-from emma_eval.utils.text import in_one_line
+from emma_eval.utils.files import read_bytes, require_inside_data_root
+from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
+from emma_eval.utils.text import error_message
 
 if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
@@ -117,7 +117,7 @@ def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
     """A split from its fetched files, prepared once. Raises UserError for files that cannot be read."""
     folder = repository_folder(root, split.id)
     for file in split.files:
-        require_inside(folder / file.path)
+        require_inside_data_root(folder / file.path)
     note = split_file(root, hub, split.config).with_suffix(".prepared.json")
     prepared = root / FOLDER / PREPARED
     try:
@@ -126,7 +126,7 @@ def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
             known = remember(note, split, _prepare(folder, split, prepared), prepared)
         return HubTable(name, known.table(prepared), known.images, [folder, prepared])
     except Exception as error:  # whatever the readers stumble over; a full disk too, in words of their own
-        raise UserError(f"{folder}: cannot be read: {in_one_line(error)[:200]}; see `data verify`") from error
+        raise UserError(f"{folder}: cannot be read: {error_message(error)[:200]}; see `data verify`") from error
 
 
 def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
@@ -137,7 +137,7 @@ def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
         disable_progress_bars()
     paths = [str(folder / file.path) for file in split.files]
     features = Features.from_dict(split.features) if split.features else None
-    with at_once_and_quietly():
+    with fail_fast_and_quietly():
         return load_dataset(
             split.builder,
             data_files={split.split: paths},
@@ -148,15 +148,15 @@ def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
 
 
 def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
-    require_address()
+    require_valid_endpoint()
     from datasets import load_dataset
 
-    reach = nullcontext() if Path(hub.id).exists() else at_once_and_quietly()
+    reach = nullcontext() if Path(hub.id).exists() else fail_fast_and_quietly()
     try:
         with reach:
             dataset = load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors
-        reason = why_not(error)[:300]
+        reason = describe_hub_error(error)[:300]
         raise UserError(
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"

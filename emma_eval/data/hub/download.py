@@ -8,9 +8,9 @@ from pathlib import Path
 
 from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.errors import UserError
-from emma_eval.utils.files import open_own, require_within
-from emma_eval.utils.hub import at_once_and_quietly
-from emma_eval.utils.text import in_bytes, in_one_line
+from emma_eval.utils.files import open_output, require_inside_folder
+from emma_eval.utils.hub import fail_fast_and_quietly
+from emma_eval.utils.text import error_message, format_bytes
 
 BLOCK = 8 * 1024 * 1024  # bytes asked for at a time: what is lost when a download breaks off
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -37,20 +37,20 @@ def download(split: Split, file: HubFile, folder: Path, told: Callable[[int], No
     """
     path = folder / file.path
     part = part_of(path)
-    require_within(path.parent, folder)
+    require_inside_folder(path.parent, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with at_once_and_quietly():
+        with fail_fast_and_quietly():
             _append(f"datasets/{split.id}@{split.revision}/{file.path}", part, file.size, told)
     except UserError:
         raise
     except Exception as error:  # the hub's client raises dozens of kinds
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise
-        have = in_bytes(part.stat().st_size if part.is_file() else 0)
+        have = format_bytes(part.stat().st_size if part.is_file() else 0)
         raise UserError(
-            f"the download of {file.path} broke off at {have} of {in_bytes(file.size)}: {in_one_line(error)[:200]}; "
-            "what has come is kept, and the same command goes on"
+            f"the download of {file.path} broke off at {have} of {format_bytes(file.size)}: "
+            f"{error_message(error)[:200]}; what has come is kept, and the same command goes on"
         ) from error
     if not file.is_intact(part):
         part.unlink()
@@ -62,7 +62,7 @@ def _append(source: str, part: Path, size: int, told: Callable[[int], None]) -> 
     """Read on from where the part ends."""
     from huggingface_hub import HfFileSystem
 
-    with open_own(part, "ab") as sink:
+    with open_output(part, "ab") as sink:
         if sink.tell() > size:  # of another revision
             sink.truncate(0)
         if sink.tell() == size:

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.errors import UserError
-from emma_eval.utils.hub import at_once_and_quietly, require_hub
-from emma_eval.utils.text import did_you_mean, in_one_line
+from emma_eval.utils.hub import fail_fast_and_quietly, require_hub_reachable
+from emma_eval.utils.text import did_you_mean, error_message
 
 if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
@@ -24,16 +24,16 @@ def list_split(hub: HubConfig, config: str | None) -> Split:
 
     Downloads the repository's README and no data.
     """
-    require_hub()
+    require_hub_reachable()
     name = hub.id if config is None else f"{hub.id} ({config})"
     try:
-        with at_once_and_quietly():
+        with fail_fast_and_quietly():
             return _listed(hub, config, name)
     except UserError:
         raise
     except Exception as error:  # the hub's client raises dozens of kinds: HTTP, name, access, format
         pinned = _PINNED.format(hub.revision[:12]) if hub.revision else ""
-        raise UserError(f"data set {name} cannot be listed: {in_one_line(error)[:200]}{pinned}") from error
+        raise UserError(f"data set {name} cannot be listed: {error_message(error)[:200]}{pinned}") from error
 
 
 def _listed(hub: HubConfig, config: str | None, name: str) -> Split:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import inside, read_bytes, sha256_of_file
-from emma_eval.utils.records import Record, read_json_record
+from emma_eval.utils.files import read_bytes, safe_relative_path, sha256_of_file
+from emma_eval.utils.records import Record, read_record
 
 if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
@@ -35,7 +35,7 @@ class HubFile(Record):
     @field_validator("path")
     @classmethod
     def _stays_inside(cls, path: str) -> str:
-        return inside(path)
+        return safe_relative_path(path)
 
     def is_whole(self, folder: Path) -> bool:
         """Whether the file is there in its full size."""
@@ -70,7 +70,7 @@ class Split(Record):
 
 def repository_folder(root: Path, name: str) -> Path:
     """Where the files of a hub data set lie below a data root."""
-    return root / FOLDER / inside(name)
+    return root / FOLDER / safe_relative_path(name)
 
 
 def split_file(root: Path, hub: HubConfig, config: str | None) -> Path:
@@ -91,7 +91,7 @@ def listed_split(root: Path, hub: HubConfig, config: str | None) -> Split | None
     path = split_file(root, hub, config)
     if not path.is_file():
         return None
-    split = read_json_record(path, Split, "delete it and fetch again")
+    split = read_record(path, Split, "delete it and fetch again")
     return split if hub.revision in (None, split.revision) else None
 
 

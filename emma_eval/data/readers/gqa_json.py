@@ -7,29 +7,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import identity, rows_to_samples
+from emma_eval.data.readers.parsing import row_id, rows_to_samples
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import inside
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.files import safe_relative_path
+from emma_eval.utils.json_io import read_json_object
 
 
 def _read_files(files: Files) -> list[Sample]:
     path, folder = files["questions"], files.get("images", Path())
-    questions = read_object(path, "question id")
-    choices = read_object(files["choices"], "question id") if "choices" in files else {}
+    questions = read_json_object(path, "question id")
+    choices = read_json_object(files["choices"], "question id") if "choices" in files else {}
 
     def sample(item: tuple[str, dict[str, Any]]) -> Sample:
         key, question = item
-        image = ImageFile(folder, inside(f"{question['imageId']}.jpg"))
+        image = ImageFile(folder, safe_relative_path(f"{question['imageId']}.jpg"))
         return _sample(key, question, image, choices.get(key, {}))
 
     return rows_to_samples(path, questions.items(), sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(identity(row, "id"), row, row["image"], {}))
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    return rows_to_samples(source, rows, lambda row: _sample(row_id(row, "id"), row, row["image"], {}))
 
 
 def _sample(key: str, question: Mapping[str, Any], image: ImageSource, choices: Mapping[str, Any]) -> Sample:

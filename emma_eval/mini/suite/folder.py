@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import inside, lock, open_own, read_text, sha256_of_file
+from emma_eval.utils.files import lock, open_output, read_text, safe_relative_path, sha256_of_file
 
 SEAL = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` reads it too
 
@@ -26,7 +26,7 @@ def publish(folder: Path, write: Callable[[Path], None]) -> Path:
     draft = folder.with_name(folder.name + ".part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with open_own(folder.with_name(folder.name + ".lock"), "a") as file:
+        with open_output(folder.with_name(folder.name + ".lock"), "a") as file:
             lock(file, wait=True)
             if is_whole(folder):
                 return folder
@@ -52,7 +52,9 @@ def is_whole(folder: Path) -> bool:
     try:
         lines = read_text(folder / SEAL).splitlines()
         sealed = [line.split("  ", 1) for line in lines]
-        return bool(sealed) and all(sha256_of_file(folder / inside(path)) == digest for digest, path in sealed)
+        return bool(sealed) and all(
+            sha256_of_file(folder / safe_relative_path(path)) == digest for digest, path in sealed
+        )
     except (OSError, UserError, ValueError):
         return False
 

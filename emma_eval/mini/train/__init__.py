@@ -4,6 +4,6 @@ tokenizer -> clip (contrastive, towers then frozen) -> language (the LLM alone, 
           -> align (stage 1: projector and alignment) -> tune (stage 2: projector, alignment and LLM).
 """
 
-from emma_eval.utils.cpu import keep_threads_calm
+from emma_eval.utils.cpu import set_openmp_wait_policy
 
-keep_threads_calm()  # before torch is imported
+set_openmp_wait_policy()  # before torch is imported

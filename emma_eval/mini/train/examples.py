@@ -14,6 +14,7 @@ from emma_eval.mini import items
 from emma_eval.mini.items import OWNERS, Item
 from emma_eval.mini.questions import COUNTS, PLACES, all_names
 from emma_eval.mini.world import COLORS, SHAPES, Scene, random_scene
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.loading import load_task
@@ -92,7 +93,7 @@ def as_example(task: str, item: Item, image: int | None) -> Example:
     sample = Sample("0", item.question, images, options=item.options, hint=item.hint)
     request = next(build_requests(_task(task), [sample]))
     answer = item.letter if item.options else _SPOKEN.get(item.answer, item.answer)
-    return Example(request.prompt, request.instruction, answer, image, task)
+    return Example(render_prompt(request.message), request.instruction, answer, image, task)
 
 
 def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:

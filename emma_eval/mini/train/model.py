@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from emma_eval.mini.train.images import ACROSS
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.models.llama.prefix_trie import IMAGE_ID
 
 VISUAL_TOKENS = ACROSS * ACROSS
 TEXT_TOKENS = 77

@@ -9,8 +9,8 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
 from emma_eval.models.checkpoints.unsupported import refuse_adapter, without_weights
-from emma_eval.utils.hub import at_once_and_quietly, require_address, why_not
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
+from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import did_you_mean
 
 BUILT_IN = {
@@ -84,15 +84,15 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
 
 def hub_snapshot(name: str, role: str) -> Path:
     """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
-    require_address()
+    require_valid_endpoint()
     from huggingface_hub import snapshot_download
 
     try:
-        with at_once_and_quietly():
+        with fail_fast_and_quietly():
             return Path(snapshot_download(name, allow_patterns=HUB_FILES))
     except Exception as error:  # the hub client raises dozens of kinds: HTTP, offline, cache, name
         raise UserError(
-            f"{role} {name!r} is neither a local folder nor to be had from the hub: {why_not(error)}; "
+            f"{role} {name!r} is neither a local folder nor to be had from the hub: {describe_hub_error(error)}; "
             f"give the path of a downloaded folder, or check the name and the network"
         ) from error
 
@@ -156,7 +156,7 @@ def _all_of_one_save(shards: list[Path]) -> Iterator[Path]:
 
 
 def _shard_names(index: Path) -> list[str]:
-    weight_map = read_object(index).get("weight_map")
+    weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UserError(f"{index} has no weight_map")
     return sorted({str(name) for name in weight_map.values()})

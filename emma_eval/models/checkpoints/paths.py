@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.text import first_line
+from emma_eval.utils.text import first_error_line
 
 LFS_POINTER = b"version https://git-lfs"  # how the small file begins that git leaves in place of a large one
 
@@ -17,7 +17,7 @@ def user_path(name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise UserError(f"{name}: {first_line(error)} Write the whole path") from error
+        raise UserError(f"{name}: {first_error_line(error)} Write the whole path") from error
 
 
 def is_folder(path: Path) -> bool:
@@ -53,7 +53,7 @@ def _mode(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except (OSError, ValueError) as error:  # a null character is a ValueError
-        reason = error.strerror if isinstance(error, OSError) else first_line(error)
+        reason = error.strerror if isinstance(error, OSError) else first_error_line(error)
         raise UserError(f"{shortened(path)} cannot be looked at: {reason}") from error
 
 

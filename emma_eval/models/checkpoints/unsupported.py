@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import is_regular
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin", "non_lora_trainables.bin")
 PROJECTOR = "mm_projector.bin"
@@ -51,5 +51,5 @@ def without_weights(folder: Path) -> str:
 
 
 def _base(config: Path) -> str:
-    name = read_object(config).get("base_model_name_or_path")
+    name = read_json_object(config).get("base_model_name_or_path")
     return name if isinstance(name, str) and name else "a base model that it does not name"

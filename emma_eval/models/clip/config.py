@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import MOST_LAYERS, Settings
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
 ACTIVATIONS = ("quick_gelu", "gelu")  # those that `clip` knows
 
@@ -54,7 +54,7 @@ def read_clip_config(folder: Path) -> tuple[VisionConfig, TextConfig | None]:
     Raises UserError naming the file and the key at fault.
     """
     path = folder / "config.json"
-    settings = Settings(path, read_object(path))
+    settings = Settings(path, read_json_object(path))
     kind = settings.take("model_type", str, None)
     if settings.raw.get("quantization_config") is not None:
         raise UserError(f"{path}: quantization_config is not supported; take CLIP in float16 or float32")

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Settings
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -45,10 +45,10 @@ class ImageProcessor:
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """An image of any size and mode -> pixel values (3, crop, crop)."""
-        levels, table = self.levels(image), self.table()
+        levels, table = self.pixels_uint8(image), self.normalization_table()
         return np.stack([table[channel][levels[channel]] for channel in range(3)])
 
-    def levels(self, image: Image.Image) -> NDArray[np.uint8]:
+    def pixels_uint8(self, image: Image.Image) -> NDArray[np.uint8]:
         """The image before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
 
         Raises ValueError for an image so long and thin that a square around it would fill the memory.
@@ -62,7 +62,7 @@ class ImageProcessor:
         image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
         return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
 
-    def table(self) -> NDArray[np.float32]:
+    def normalization_table(self) -> NDArray[np.float32]:
         """Level -> normalised value for each channel: (3, 256) float32, in the processor's own order of rounding."""
         rescaled = (np.arange(256) * self.scale).astype(np.float32)
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
@@ -114,7 +114,7 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    raw = read_object(path) if path.is_file() else {}
+    raw = read_json_object(path) if path.is_file() else {}
     for key in ("image_processor_type", "feature_extractor_type"):
         Settings(path, raw).choice(key, PROCESSORS, PROCESSORS[0])
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):

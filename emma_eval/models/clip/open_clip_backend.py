@@ -19,7 +19,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import open_clip_names
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.weights import check_text_tower, layer_depth
-from emma_eval.utils.hub import at_once_and_quietly, why_not
+from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly
 
 
 class OpenClipTowers(nn.Module):
@@ -64,10 +64,10 @@ def load_open_clip_towers(
     architecture, pretrained = open_clip_names(name, checkpoint)
     where = f"{checkpoint / 'config.json'}: mm_vision_tower {name!r}"
     try:
-        with nullcontext() if Path(pretrained).is_file() else at_once_and_quietly():
+        with nullcontext() if Path(pretrained).is_file() else fail_fast_and_quietly():
             clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
     except Exception as error:  # open_clip and the hub client raise many kinds
-        reason = why_not(error).partition(" Available")[0]  # a hundred names follow
+        reason = describe_hub_error(error).partition(" Available")[0]  # a hundred names follow
         raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error
     if not isinstance(clip.visual, VisionTransformer):
         raise UserError(f"{where}: only open_clip's plain vision transformers have the class token that EMMA drops")

@@ -18,20 +18,20 @@ from emma_eval.models.clip.model import ClipTowers
 from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCABULARY
 
 OUTSIDE = {
-    "class_token": "embeddings.class_embedding",
-    "patches.weight": "embeddings.patch_embedding.weight",
-    "tokens": "embeddings.token_embedding.weight",
-    "positions": "embeddings.position_embedding.weight",
-    "first_norm.weight": "pre_layrnorm.weight",  # so it is spelt
-    "first_norm.bias": "pre_layrnorm.bias",
+    "class_embedding": "embeddings.class_embedding",
+    "patch_embedding.weight": "embeddings.patch_embedding.weight",
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "position_embedding.weight": "embeddings.position_embedding.weight",
+    "pre_layernorm.weight": "pre_layrnorm.weight",  # so it is spelt
+    "pre_layernorm.bias": "pre_layrnorm.bias",
 }
-IN_BLOCK = {
+IN_LAYER = {
     "attention_norm": ("layer_norm1",),
-    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "out": ("self_attn.out_proj",),
+    "qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out_proj": ("self_attn.out_proj",),
     "mlp_norm": ("layer_norm2",),
-    "up": ("mlp.fc1",),
-    "down": ("mlp.fc2",),
+    "fc1": ("mlp.fc1",),
+    "fc2": ("mlp.fc2",),
 }
 
 
@@ -105,5 +105,5 @@ def _stored_names(name: str) -> tuple[str, ...]:
     tower, _, inside = name.partition(".")
     if inside in OUTSIDE:
         return (f"{tower}_model.{OUTSIDE[inside]}",)
-    _, index, part, kind = inside.split(".")  # blocks.3.qkv.weight
-    return tuple(f"{tower}_model.encoder.layers.{index}.{theirs}.{kind}" for theirs in IN_BLOCK[part])
+    _, index, part, kind = inside.split(".")  # layers.3.qkv_proj.weight
+    return tuple(f"{tower}_model.encoder.layers.{index}.{theirs}.{kind}" for theirs in IN_LAYER[part])

@@ -17,7 +17,7 @@ from emma_eval.models.emma.supported import (
     refuse_unsupported,
 )
 from emma_eval.models.llama.config import LlamaConfig, read_llama_config
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
@@ -56,7 +56,7 @@ class EmmaConfig:
 def read_config(folder: Path) -> EmmaConfig:
     """Read config.json and generation_config.json. Raises UserError naming the file and the key at fault."""
     path = folder / "config.json"
-    raw = read_object(path)
+    raw = read_json_object(path)
     settings = Settings(path, raw)
     refuse_unsupported(settings)
     if (tower := settings.take("mm_vision_tower", str, None)) is None:
@@ -126,7 +126,7 @@ def _stored_dtype(settings: Settings) -> str:
 def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
     """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
     path = folder / "generation_config.json"
-    generation = read_object(path) if path.is_file() else {}
+    generation = read_json_object(path) if path.is_file() else {}
     ids = next((source["eos_token_id"] for source in (generation, raw) if source.get("eos_token_id") is not None), 2)
     ids = ids if isinstance(ids, list) else [ids]
     if not ids or not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in ids):

@@ -25,7 +25,8 @@ def described(config: EmmaConfig, tower: str, dtype: torch.dtype, device: torch.
     listens = f", text tower layer {config.alignment.text_layer}" if config.alignment else ""
     padded = "padded to a square" if config.pad_to_square else "not padded"
     return (
-        f"{what}: LLaMA of {config.llama.layers} layers x {config.llama.width}, projector {config.projector}, "
+        f"{what}: LLaMA of {config.llama.num_layers} layers x {config.llama.hidden_size}, "
+        f"projector {config.projector}, "
         f"vision tower {tower} layer {config.vision_layer}{listens}, images {padded}, "
         f"{str(dtype).removeprefix('torch.')} on {device}"
     )

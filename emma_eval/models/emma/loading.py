@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, shard_files, tower_folder
@@ -21,14 +21,16 @@ from emma_eval.models.checkpoints.unused_tensors import (
 )
 from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.clip.model import Towers
+from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.clip.weights import load_towers
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
 from emma_eval.models.emma.description import clip_copy, described, notes_on, tower_file
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, HEAD, all_stored_names, load_llama
-from emma_eval.utils.text import first_line
+from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.utils.text import first_error_line
 
 PROJECTOR = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -37,7 +39,7 @@ MOST_NEW_ROWS = 4  # of the vocabulary: what trainers add (<im_patch>, a pad tok
 
 def load_emma(
     folder: Path, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
-) -> Emma:
+) -> ModelRunner[EmmaModel]:
     """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder; the options are those of `load_model`.
 
     Raises UserError for a missing file, a missing or misshaped tensor, an unsupported setting, an unknown tower.
@@ -58,7 +60,7 @@ def load_emma(
     _require_rows(tokenizer, shards, source)
     require_in_vocabulary(config, len(tokenizer))
     llama = load_llama(config.llama, shards, source, len(tokenizer), torch.empty(0, dtype=precision, device=place))
-    projector = build_projector(config.projector, towers.width, config.llama.width)
+    projector = build_projector(config.projector, towers.width, config.llama.hidden_size)
     fill(projector, shards, source, PROJECTOR)
     read = all_stored_names(llama) | {PROJECTOR + name for name in projector.state_dict()} | {HEAD}
     unread = {name for name in shards if name not in read and not is_copy_of_tower(name)}
@@ -66,12 +68,17 @@ def load_emma(
     notes = notes_on(config, folder, shards, towers, alignment)
     if precision is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
-    for module in (towers, alignment, projector):
-        if isinstance(module, nn.Module):
-            module.to(place, precision).eval().requires_grad_(False)
-    processor = replace(processor, fast=fast_preprocess)
-    built = "; ".join([described(config, tower_place, precision, place), *notes])
-    return Emma(config, processor, tokenizer, towers, alignment, projector, llama, built)
+    model = EmmaModel(config, towers, alignment, projector, llama)
+    return ModelRunner(
+        model=model.to(place, precision).eval().requires_grad_(False),
+        tokenizer=tokenizer,
+        processor=replace(processor, fast=fast_preprocess),
+        eos_ids=config.eos_ids,
+        max_length=config.max_length,
+        family="emma" if alignment else "llava",
+        tokenize_instruction=instruction_ids if alignment else None,
+        built="; ".join([described(config, tower_place, precision, place), *notes]),
+    )
 
 
 def _towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor, str]:
@@ -137,7 +144,7 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(str(name))
         torch.empty(0, device=device).cpu()  # `meta` makes tensors that hold nothing
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r} is not to be had here: {first_line(error)}") from error
+        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
     return device
 
 

@@ -17,10 +17,10 @@ import sentencepiece
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Settings
 from emma_eval.models.checkpoints.paths import LFS_POINTER, is_regular
+from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.types import IMAGE_MARKER
-from emma_eval.utils.json_io import read_object
+from emma_eval.utils.json_io import read_json_object
 
-IMAGE_ID = -200  # stands in the ids where an image's rows go
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
 CONFIG = "tokenizer_config.json"
@@ -128,7 +128,8 @@ class LlamaTokenizer:
 def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """tokenizer_config.json, completed as version 4 did, and the texts of the special tokens in its order."""
     config, special_map = (
-        read_object(path) if (path := folder / name).is_file() else {} for name in (CONFIG, "special_tokens_map.json")
+        read_json_object(path) if (path := folder / name).is_file() else {}
+        for name in (CONFIG, "special_tokens_map.json")
     )
     if "added_tokens_decoder" not in config:  # written before version 4.34: the map has the last word
         config = config | special_map
@@ -145,7 +146,7 @@ def _added_tokens(folder: Path, config: dict[str, Any]) -> dict[str, int]:
     if decoder := Settings(folder / CONFIG, config).take("added_tokens_decoder", dict, {}):
         return {str(_text(token)): _index(index, folder / CONFIG) for index, token in decoder.items()}
     path = folder / "added_tokens.json"
-    return {token: _index(index, path) for token, index in read_object(path).items()} if path.is_file() else {}
+    return {token: _index(index, path) for token, index in read_json_object(path).items()} if path.is_file() else {}
 
 
 def _index(index: Any, path: Path) -> int:

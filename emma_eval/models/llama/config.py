@@ -16,17 +16,17 @@ MOST_STRETCH = 1e4
 class LlamaConfig:
     """LLaMA's shape and constants."""
 
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int  # fewer than `heads` where several share keys and values
-    head_width: int
-    mlp_width: int
-    epsilon: float = 1e-6  # of the norms
-    theta: float = 10_000.0  # base of the rotary frequencies
-    stretch: float = 1.0  # positions are divided by it: linear scaling, as Vicuna's 16k models have it
-    tied: bool = False  # the embedding is the output head too
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int  # fewer than `num_heads` where several share keys and values
+    head_dim: int
+    intermediate_size: int
+    rms_norm_eps: float = 1e-6  # of the norms
+    rope_theta: float = 10_000.0  # base of the rotary frequencies
+    rope_scaling_factor: float = 1.0  # positions are divided by it: linear scaling, as Vicuna's 16k models have it
+    tie_embeddings: bool = False  # the embedding is the output head too
 
 
 def read_llama_config(settings: Settings) -> LlamaConfig:
@@ -41,17 +41,17 @@ def read_llama_config(settings: Settings) -> LlamaConfig:
     _refuse_unsupported(settings)
     theta, stretch = _rotary(settings)
     return LlamaConfig(
-        vocabulary=settings.count("vocab_size", 32_000),
-        width=width,
-        layers=settings.count("num_hidden_layers", 32, MOST_LAYERS),
-        heads=heads,
-        kv_heads=kv_heads,
-        head_width=head_width,
-        mlp_width=settings.count("intermediate_size", 11_008),
-        epsilon=settings.number("rms_norm_eps", 1e-6, above=0, most=0.1),
-        theta=theta,
-        stretch=stretch,
-        tied=settings.take("tie_word_embeddings", bool, False),
+        vocab_size=settings.count("vocab_size", 32_000),
+        hidden_size=width,
+        num_layers=settings.count("num_hidden_layers", 32, MOST_LAYERS),
+        num_heads=heads,
+        num_kv_heads=kv_heads,
+        head_dim=head_width,
+        intermediate_size=settings.count("intermediate_size", 11_008),
+        rms_norm_eps=settings.number("rms_norm_eps", 1e-6, above=0, most=0.1),
+        rope_theta=theta,
+        rope_scaling_factor=stretch,
+        tie_embeddings=settings.take("tie_word_embeddings", bool, False),
     )
 
 

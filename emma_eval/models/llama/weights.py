@@ -19,15 +19,15 @@ from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-OUTSIDE = {"embedding": EMBEDDING, "norm.weight": "model.norm.weight", "head.weight": HEAD}
+OUTSIDE = {"embed_tokens.weight": EMBEDDING, "norm.weight": "model.norm.weight", "lm_head.weight": HEAD}
 IN_LAYER = {
     "attention_norm": ("input_layernorm",),
-    "queries": ("self_attn.q_proj",),
-    "keys_values": ("self_attn.k_proj", "self_attn.v_proj"),
-    "out": ("self_attn.o_proj",),
+    "q_proj": ("self_attn.q_proj",),
+    "kv_proj": ("self_attn.k_proj", "self_attn.v_proj"),
+    "o_proj": ("self_attn.o_proj",),
     "mlp_norm": ("post_attention_layernorm",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
-    "down": ("mlp.down_proj",),
+    "gate_up_proj": ("mlp.gate_proj", "mlp.up_proj"),
+    "down_proj": ("mlp.down_proj",),
 }
 
 
@@ -36,18 +36,20 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
 
     Raises UserError for a tensor that is missing or does not fit the configuration.
     """
-    if config.tied and EMBEDDING in shards:
+    if config.tie_embeddings and EMBEDDING in shards:
         if not torch.equal(shards.get(HEAD, shards[EMBEDDING]), shards[EMBEDDING]):
             raise UserError(f"{source}: {HEAD} is unlike {EMBEDDING}, but config.json says tie_word_embeddings: true")
         shards = {**shards, HEAD: shards[EMBEDDING]}
     with torch.device("meta"):
-        stored, llama = Llama(config), Llama(replace(config, vocabulary=vocabulary))
+        stored, llama = Llama(config), Llama(replace(config, vocab_size=vocabulary))
     state = {}
     for name, parts in parts_of(stored, stored_names, shards, source).items():
         placed = [part.to(like) for part in parts]  # and joined there: a GPU does it sooner
         if is_turned(name):
-            placed[0] = pairs_together(placed[0], config.head_width)
-        state[name] = resized(placed[0], vocabulary) if name in ("embedding", "head.weight") else joined(placed)
+            placed[0] = pairs_together(placed[0], config.head_dim)
+        state[name] = (
+            resized(placed[0], vocabulary) if name in ("embed_tokens.weight", "lm_head.weight") else joined(placed)
+        )
     llama.load_state_dict(state, assign=True)
     return llama.eval().requires_grad_(False)
 
@@ -61,13 +63,13 @@ def stored_names(name: str) -> tuple[str, ...]:
     """The shards' tensors that one of our parameters joins."""
     if name in OUTSIDE:
         return (OUTSIDE[name],)
-    _, index, part, _ = name.split(".")  # layers.3.queries.weight
+    _, index, part, _ = name.split(".")  # layers.3.q_proj.weight
     return tuple(f"model.layers.{index}.{theirs}.weight" for theirs in IN_LAYER[part])
 
 
 def is_turned(name: str) -> bool:
     """Whether rotary positions turn what the first of a parameter's parts gives: queries, and keys."""
-    return "queries" in name or "keys_values" in name
+    return "q_proj" in name or "kv_proj" in name
 
 
 def pairs_together(rows: Tensor, head_width: int) -> Tensor:

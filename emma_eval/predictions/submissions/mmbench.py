@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from emma_eval.data.readers.mmbench_tsv import LETTERS, PASS
+from emma_eval.data.readers.mmbench_tsv import LETTERS
 from emma_eval.errors import UserError
 from emma_eval.predictions.submissions.answered import Answered, whole_number
-from emma_eval.prompts.building import passes
 from emma_eval.registry import needs
+from emma_eval.tasks.circular import INDEX_STEP, pass_choices
 
 COLUMNS = ("index", "question", *LETTERS, "prediction")
 LONGEST_CELL = 32_767  # characters, as Excel has it
@@ -42,9 +42,9 @@ def mmbench(answered: Answered) -> str | bytes:
 
 def _rows(answered: Answered) -> Iterator[Row]:
     for sample in answered.samples:
-        for pass_index, choices in enumerate(passes(sample, circular=True)):
+        for pass_index, choices in enumerate(pass_choices(sample, circular=True)):
             text = _UNPRINTABLE.sub("", answered.text(sample, pass_index))
-            index = whole_number(sample) + PASS * pass_index
+            index = whole_number(sample) + INDEX_STEP * pass_index
             if len(text) > LONGEST_CELL:
                 raise UserError(
                     f"the answer to index {index} has {len(text):,} characters, Excel takes {LONGEST_CELL:,}"

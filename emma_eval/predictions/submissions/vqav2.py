@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from emma_eval.data.readers.rows import part
+from emma_eval.data.readers.parsing import require_key
 from emma_eval.errors import UserError
 from emma_eval.predictions.submissions.answered import Answered, whole_number
 from emma_eval.utils.json_io import read_json_rows
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 
 def vqav2(answered: Answered) -> str:
@@ -27,7 +27,7 @@ def vqav2(answered: Answered) -> str:
     asked = _question_ids(answered.all_questions)
     if strange := given.keys() - set(asked):
         raise UserError(
-            f"{answered.all_questions}: {counted(len(strange), 'answered question')} not among its own, the first is "
+            f"{answered.all_questions}: {pluralize(len(strange), 'answered question')} not among its own, the first is "
             f"{min(strange)}: it is the file of another split"
         )
     return json.dumps([{"question_id": one, "answer": given.get(one, "")} for one in asked])
@@ -37,7 +37,7 @@ def _question_ids(path: Path) -> list[int]:
     """The ids of the official JSON file, or of LLaVA's JSON lines. Raises UserError for another file."""
     rows = read_json_rows(path)
     if isinstance(rows, dict):
-        rows = part(rows, "questions", list, path)
+        rows = require_key(rows, "questions", list, path)
     try:
         ids = [int(row["question_id"]) for row in rows]
     except (KeyError, TypeError, ValueError) as error:

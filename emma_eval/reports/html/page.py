@@ -30,7 +30,7 @@ from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import Endings
-from emma_eval.utils.text import duration
+from emma_eval.utils.text import format_duration
 
 TEMPLATE = Path(__file__).parent / "template"
 SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
@@ -214,4 +214,4 @@ def _manifest(run: FinishedRun) -> dict[str, Any]:
 
 def _computing(run: FinishedRun) -> str:
     seconds = sum(session.usage.computing_seconds for session in run.manifest.sessions if session.usage)
-    return duration(seconds) if seconds else ""
+    return format_duration(seconds) if seconds else ""

@@ -16,7 +16,7 @@ from emma_eval.reports.tables import as_percent, format_interval, format_value
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.stats.bootstrap import full_range
-from emma_eval.utils.text import counted
+from emma_eval.utils.text import pluralize
 
 PERCENT = (0.0, 100.0)
 IN_PERCENT = ("percent", "fraction")
@@ -73,7 +73,7 @@ class Group:
         """Metric, split, and what else must be known."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
-        extent = "" if task.complete else f"{counted(task.counts.samples, 'question')} only"
+        extent = "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
         return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
 
 

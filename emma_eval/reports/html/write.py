@@ -14,7 +14,7 @@ from emma_eval.reports.html.page import TaskDetails, render, task_details
 from emma_eval.reports.html.reference_loader import benchmark_samples
 from emma_eval.reports.html.run_loader import FinishedRun, load_task_results, read_runs, task_names
 from emma_eval.reports.html.safe_embed import embedded_json
-from emma_eval.utils.files import make_folder, write_atomic
+from emma_eval.utils.files import make_output_folder, write_atomic
 
 PAGE = "index.html"
 CHUNKS = "report-samples"  # the folder beside the page
@@ -30,7 +30,7 @@ def write_report(
     task. Raises UserError for a folder that holds no finished run.
     """
     runs = read_runs(folders)
-    make_folder(output)
+    make_output_folder(output)
     browser = SampleBrowser(tuple(run.label for run in runs), 0 if limit == "none" else limit)
     details = [_take_up(browser, runs, name, data) for name in task_names(runs)]
     chunks = place_chunks(browser, output / CHUNKS)
@@ -69,7 +69,7 @@ def place_chunks(browser: SampleBrowser, folder: Path) -> list[Markup]:
 
 def _write_chunks(folder: Path, first: int, chunks: Sequence[Markup]) -> int:
     """Write files numbered from `first` and return the next number."""
-    make_folder(folder)
+    make_output_folder(folder)
     for number, chunk in enumerate(chunks, first):
         write_atomic(folder / f"{number}.js", f"reportChunk({number},{chunk});\n")
     return first + len(chunks)

@@ -5,8 +5,7 @@ import base64
 from emma_eval.data.loading import load_samples
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
-
-from .tiny import png
+from tests.tiny_datasets import png
 
 COLUMNS = ["index", "question", "hint", *"ABCD", "answer", "category", "image", "source", "l2-category", "split"]
 
@@ -28,7 +27,7 @@ def test_the_release_turns_right_and_may_keep_the_last_option_in_place(tmp_path)
 
     task = load_task("mmbench_en")
     samples = load_samples(task, files={"questions": path}, allow_partial=True)
-    asked = [request.prompt.split("Which is right?\n")[1] for request in build_requests(task, samples)]
+    asked = [request.message.split("Which is right?\n")[1] for request in build_requests(task, samples)]
 
     assert len(samples) == 1
     assert len(asked) == len(passes)

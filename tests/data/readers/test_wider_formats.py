@@ -9,8 +9,7 @@ from emma_eval.data.readers.mathvista_json import query
 from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
-
-from . import tiny_wider as tiny
+from tests import tiny_datasets_wider as tiny
 
 
 def load(name, root):
@@ -18,9 +17,9 @@ def load(name, root):
 
 
 def question(name, root, number=0):
-    """The user's turn as the model gets it, between the template's words."""
+    """The message of one of the task's requests."""
     requests = list(build_requests(load_task(name), load(name, root)))
-    return requests[number].prompt.split("USER: ")[1].removesuffix(" ASSISTANT:")
+    return requests[number].message
 
 
 def test_mmvp_pairs_and_options(tmp_path):
@@ -165,9 +164,7 @@ def test_mmmu_images_stand_where_the_text_points_at_them(tmp_path):
     first, second, third = build_requests(load_task("mmmu"), load("mmmu", tmp_path))
     assert [image.name[-5] for image in first.images] == ["2", "1", "3"]
     assert [image.name[-5] for image in second.images] == ["2", "1"]
-    assert third.prompt.split("USER: ")[1] == (
-        "<image>\nHow many?\nAnswer the question using a single word or phrase. ASSISTANT:"
-    )
+    assert third.message == "<image>\nHow many?\nAnswer the question using a single word or phrase."
     samples = load("mmmu", tmp_path)
     assert [sample.references for sample in samples] == [("B",), ("A",), ("24/7", "3.429")]
     assert {sample.category for sample in samples} == {"Art_Theory"}

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, model_folder, weights_fingerprint
-from tests.models.test_checkpoint_mistakes import configure, edit, fails
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.models.damaged_checkpoints import configure, edit, fails
+from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
 Tensors = dict[str, Tensor]
 
@@ -217,7 +217,7 @@ def test_nor_for_more_added_tokens_than_trainers_add(tmp_path: Path) -> None:
     (folder / "added_tokens.json").write_text(json.dumps({f"<extra {n}>": 420 + n for n in range(9)}))
     fails(folder, "420 rows", "429 ids")
     (folder / "added_tokens.json").write_text(json.dumps({"<pad>": 420}))
-    assert load_model(str(folder), device="cpu").llama.config.vocabulary == 421
+    assert load_model(str(folder), device="cpu").model.llama.config.vocab_size == 421
 
 
 @pytest.mark.parametrize("index", [421, 10**9, -1, "x", 1.5, None, True])

@@ -11,10 +11,10 @@ import transformers
 
 from emma_eval.models.checkpoints.hf_config import Settings
 from emma_eval.models.llama.config import read_llama_config
-from emma_eval.models.llama.kv_cache import KeyValues
-from emma_eval.models.llama.model import Llama, Reading
+from emma_eval.models.llama.kv_cache import KVCache
+from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.weights import load_llama
-from tests.models.tiny_checkpoint import scatter
+from tests.tiny_checkpoint import scatter
 
 SHAPE = {
     "vocab_size": 90,
@@ -31,16 +31,17 @@ def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
     torch.manual_seed(0)
     theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
     config = read_llama_config(Settings(Path("config.json"), raw))
-    return load_llama(config, theirs.state_dict(), Path("shards"), config.vocabulary, torch.empty(0)), theirs
+    return load_llama(config, theirs.state_dict(), Path("shards"), config.vocab_size, torch.empty(0)), theirs
 
 
 @torch.no_grad()
 def logits(llama: Llama, ids: torch.Tensor, **ends: torch.Tensor) -> torch.Tensor:
-    memory = KeyValues(llama.config, llama.dtype, llama.device)
-    memory.open(*ids.shape)
-    memory.extend(ids.shape[1])
+    kv_cache = KVCache(llama.config, llama.dtype, llama.device)
+    kv_cache.allocate(*ids.shape)
+    kv_cache.advance(ids.shape[1])
     positions = torch.arange(ids.shape[1]).expand(ids.shape)
-    return llama.head(llama(Reading(llama.embed(ids), positions, None, **ends), memory))
+    inputs = ForwardInputs(llama.embed_tokens(ids), positions, None, **ends)
+    return llama.lm_head(llama(inputs, kv_cache).last_hidden_state)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +76,5 @@ def test_at_the_ends_alone_they_are_the_same() -> None:
     seen = torch.arange(9) <= ends[..., None]
     mask = torch.zeros(seen.shape).masked_fill(~seen, -torch.inf)[:, None]
     expected = theirs(ids).logits[torch.arange(2)[:, None], ends]
-    found = logits(ours, ids, ends=ends, mask_of_ends=mask)
+    found = logits(ours, ids, last_positions=ends, last_mask=mask)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -20,8 +20,7 @@ from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.reports.html.write import write_report
 from emma_eval.types import Sample
-from tests.reports.html.conftest import COUNT
-from tests.reports.html.fake_runs import ATTACKS, write_gqa
+from tests.reports.html.fake_runs import ATTACKS, COUNT, write_gqa
 
 
 @given(st.text() | st.sampled_from(ATTACKS))
@@ -55,7 +54,7 @@ def test_samples_are_chosen_at_even_distances():
     ],
 )
 def test_the_truth_is_told_once(answers, options, words):
-    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).reference == words
+    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).truth == words
 
 
 def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
@@ -116,8 +115,8 @@ def test_panels_hold_the_values_of_the_scores_file(runs):
     groups = [panel.title for panel in category_panels(read)["GQA (test-dev balanced)"]]
     assert "structural type" in groups
     first, second = profiles(read, {"gqa": 100.0})
-    assert [mark.name for mark in first.rows[0].marks] == ["alpha", "beta"]
-    assert [mark.name for mark in second.rows[0].marks] == ["beta", "alpha"]
+    assert [mark.name for mark in first.rows[0].footnotes] == ["alpha", "beta"]
+    assert [mark.name for mark in second.rows[0].footnotes] == ["beta", "alpha"]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,11 @@ class Bird:
     template: str = "vicuna_v1"
     max_batch_tokens: int = 1000
 
+    def render_prompt(self, message: str) -> str:
+        return message
+
     def tokenize(self, request: Request) -> Words:
-        return Words(len(request.prompt.split()))
+        return Words(len(request.message.split()))
 
     def preprocess_image(self, image: ImageSource) -> None:
         image.open()

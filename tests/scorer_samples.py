@@ -9,7 +9,7 @@ CATEGORIES = {"amber": ("existence", "attribute"), "mme": ("OCR", "code_reasonin
 LETTERS = ("A", "B", "C", "D")
 WORDS = ("cat", "dog", "fox", "owl")
 CAPTIONS = ("a cat sits on a mat .", "two dogs run in the park .", "one fox jumps over a fence .", "an owl sleeps .")
-REFERENCES = {
+TRUTHS = {
     "amber": YES_NO,
     "amber_emma": YES_NO,
     "amber_generative": WORDS,
@@ -28,26 +28,23 @@ REFERENCES = {
 
 def questions(scorer: str, number: int = 64) -> list[Sample]:
     """Samples with every field that some scorer reads."""
-    references = REFERENCES.get(scorer, WORDS)
-    return [_question(i, references, scorer) for i in range(number)]
+    truths = TRUTHS.get(scorer, WORDS)
+    return [_question(i, truths, scorer) for i in range(number)]
 
 
-def _question(i: int, references: tuple[str, ...], scorer: str) -> Sample:
-    reference, half = (
-        references[i // 2 % len(references)] if len(references) > 2 else references[i % 2],
-        ("x", "y")[i // 4 % 2],
-    )
+def _question(i: int, truths: tuple[str, ...], scorer: str) -> Sample:
+    truth, half = truths[i // 2 % len(truths)] if len(truths) > 2 else truths[i % 2], ("x", "y")[i // 4 % 2]
     meta = {
         "image": f"{i // 2}.jpg",
         "pair": i // 2,
-        **_of_gqa(i, half, reference),
-        **_of_types(i, half, reference),
-        **_of_amber(half, references),
+        **_of_gqa(i, half, truth),
+        **_of_types(i, half, truth),
+        **_of_amber(half, truths),
     }
     return Sample(
         str(i),
         "What is it?",
-        references=(reference,) * (10 if scorer.startswith("vqa") or scorer == "vizwiz" else 1),
+        references=(truth,) * (10 if scorer.startswith("vqa") or scorer == "vizwiz" else 1),
         options=WORDS,
         hint="",
         category=CATEGORIES.get(scorer, ("x", "y"))[i // 4 % 2],
@@ -55,19 +52,19 @@ def _question(i: int, references: tuple[str, ...], scorer: str) -> Sample:
     )
 
 
-def _of_gqa(i: int, half: str, reference: str) -> dict[str, object]:
+def _of_gqa(i: int, half: str, truth: str) -> dict[str, object]:
     return {
         "types": {"structural": ("query", "verify")[i // 4 % 2], "semantic": half, "detailed": "what"},
         "semantic": ({"operation": "select", "argument": half},),
         "groups": {"global": half},
         "entailed": (str(i), str(i // 8 * 8)),
         "is_balanced": True,
-        "valid": (reference, "cow"),
-        "plausible": (reference,),
+        "valid": (truth, "cow"),
+        "plausible": (truth,),
     }
 
 
-def _of_types(i: int, half: str, reference: str) -> dict[str, object]:
+def _of_types(i: int, half: str, truth: str) -> dict[str, object]:
     several = ("split", "l2_category", "question_type", "topic", "source", "task", "language", "category", "context")
     return dict.fromkeys((*several, "subcategory", "data_type"), half) | {
         "answer_type": "text",
@@ -81,22 +78,22 @@ def _of_types(i: int, half: str, reference: str) -> dict[str, object]:
         "set_id": str(i // 8),
         "figure_id": str(i // 2 % 4),
         "question_id": str(i % 2),
-        "shifted_reference": reference,
+        "shifted_reference": truth,
         "record": i,
     }
 
 
-def _of_amber(half: str, references: tuple[str, ...]) -> dict[str, object]:
+def _of_amber(half: str, truths: tuple[str, ...]) -> dict[str, object]:
     return {"kind": half, "association": {word: [] for word in WORDS}, "hallu": ("fox",), "safe_words": frozenset()}
 
 
 def answers_to(samples: list[Sample], seed: int = 0) -> Answers:
     """Answers to every pass, drawn so that half are right; every sixteenth sample has none."""
     rng = random.Random(seed)
-    references = sorted({sample.references[0] for sample in samples})
+    truths = sorted({sample.references[0] for sample in samples})
     given: dict[Key, Answer] = {}
     for sample in samples[: len(samples) * 15 // 16]:
         for pass_index in range(4):
-            text = sample.references[0] if rng.random() < 0.5 else rng.choice(references)
+            text = sample.references[0] if rng.random() < 0.5 else rng.choice(truths)
             given[sample.id, pass_index] = Answer(text, "<image>" if sample.meta["has_image"] else "")
     return given
