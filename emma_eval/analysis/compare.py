@@ -1,4 +1,4 @@
-"""Two runs, task by task, on the same samples; what may not be set side by side is refused in words."""
+"""Compares two runs task by task on the same samples; raises UserError for what is not comparable."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emma_eval.utils.text import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class TaskComparison:
-    """One task of two runs, the second against the first."""
+    """One task of two runs, the second compared with the first."""
 
     task: str
     samples: int
     cluster_unit: str
     metrics: tuple[MetricComparison, ...]  # the primary one first
-    won: tuple[Flip, ...]
+    won: tuple[Flip, ...]  # samples that the second run scores higher
     lost: tuple[Flip, ...]
     ties: int
     notes: tuple[str, ...] = ()
@@ -40,15 +40,15 @@ def compare_runs(
     *,
     intersect: bool = False,
 ) -> list[TaskComparison]:
-    """Every task that both runs have, or those named.
+    """Compare every task that both runs have, or the named ones.
 
-    Raises UserError when there is none, or when splits, protocols or samples differ and `intersect` is not given.
+    Raises UserError if there is none, and if splits, protocols or samples differ unless `intersect` is given.
     """
-    ours, theirs = {one.task: one for one in first}, {one.task: one for one in second}
+    ours, theirs = {statistics.task: statistics for statistics in first}, {other.task: other for other in second}
     for task in tasks:
-        for run, number in ((ours, "first"), (theirs, "second")):
+        for run, ordinal in ((ours, "first"), (theirs, "second")):
             if task not in run:
-                raise UserError(f"the {number} run has no scores of task {task!r}{did_you_mean(task, run)}")
+                raise UserError(f"the {ordinal} run has no scores of task {task!r}{did_you_mean(task, run)}")
     shared = tasks or [task for task in ours if task in theirs]
     if not shared:
         raise UserError(f"the runs share no task: {', '.join(ours)} in the first, {', '.join(theirs)} in the second")
@@ -56,7 +56,7 @@ def compare_runs(
 
 
 def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bool = False) -> TaskComparison:
-    """One task. Raises UserError as `compare_runs` does."""
+    """Compare one task. Raises UserError as `compare_runs` does."""
     reasons = differences(first, second)
     before, after = first.scores, second.scores
     if reasons and not intersect:
@@ -81,12 +81,12 @@ def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bo
 
 
 def differences(first: TaskStatistics, second: TaskStatistics) -> list[str]:
-    """Why the two can't be compared as they stand; empty if they can."""
+    """Why the two are not comparable as they are; empty if they are."""
     reasons = []
-    for what in ("benchmark", "split", "protocol"):
-        then, now = getattr(first.record, what), getattr(second.record, what)
+    for field in ("benchmark", "split", "protocol"):
+        then, now = getattr(first.record, field), getattr(second.record, field)
         if then != now:
-            reasons.append(f"the {what} is {then} in the first and {now} in the second")
+            reasons.append(f"the {field} is {then} in the first and {now} in the second")
     ids, other_ids = first.record.samples.id, second.record.samples.id
     if ids != other_ids:
         shared = len(set(ids) & set(other_ids))
@@ -99,13 +99,13 @@ def differences(first: TaskStatistics, second: TaskStatistics) -> list[str]:
 
 
 def remarks(first: TaskStatistics, second: TaskStatistics) -> list[str]:
-    """What must be known of a comparison that is allowed: of two prompts, say, which may be its very purpose."""
+    """Remarks on a comparison that is allowed: different task files, for example, may be its very purpose."""
     ours, theirs = first.record.config, second.record.config
     return ["asked or scored by different task files"] if ours and theirs and ours != theirs else []
 
 
 def on_shared_samples(first: TaskStatistics, second: TaskStatistics) -> tuple[Scores, Scores]:
-    """Both scores on the samples that both have, in the first's order. Raises UserError if that is none."""
+    """Both scores on the samples that both have, in the first's order. Raises UserError if there are none."""
     others = set(second.record.samples.id)
     shared = [sample_id for sample_id in first.record.samples.id if sample_id in others]
     if not shared:
@@ -116,5 +116,5 @@ def on_shared_samples(first: TaskStatistics, second: TaskStatistics) -> tuple[Sc
 
 
 def holm_over_tasks(comparisons: Sequence[TaskComparison]) -> list[float]:
-    """The primary metrics' p values, corrected for there being so many tasks."""
+    """The primary metrics' p values, corrected for the number of tasks."""
     return holm([comparison.primary.p_value for comparison in comparisons])

@@ -1,4 +1,4 @@
-"""A baseline: a run's evidence in one file, small enough to be committed, for later runs to be held against."""
+"""A baseline: a run's statistics in one file, small enough to be committed, with which later runs are compared."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Baseline(Record):
 
     schema_version: int = SCHEMA_VERSION
     model: ModelRecord
-    name: str = ""  # the run's own, if it had one
+    name: str = ""  # given with --name; empty: the model's
     tasks: tuple[TaskStatisticsRecord, ...]
 
 
 def write_baseline(run: Path, output: Path | None = None) -> Path:
     """Write a run's baseline, to `results/baselines/<model>.json` below the current folder by default.
 
-    Raises UserError if it can't be made, and for a file that is there already and was not named with `output`: a
-    baseline is what later runs are held against, so none is replaced unasked.
+    Raises UserError if the run has no statistics, and if the default file exists: a baseline is replaced only if it is
+    named by `output`.
     """
     run = run_folder(run)
     scores = read_scores(run)
@@ -51,12 +51,12 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
 
 
 def read_run_or_baseline(path: Path) -> tuple[LabelParts, list[TaskStatistics]]:
-    """Name and tasks of a run folder, or of a baseline's file. Raises UserError if it can't be read."""
+    """Label parts and tasks of a run folder or a baseline file. Raises UserError if it can't be read."""
     path = run_folder(path)
     if path.is_dir():
         return ScoredRun(path, read_scores(path)).label_parts, read_task_statistics(path)
     if not path.exists():
         raise UserError(f"{path} is missing: {EXPECTED}")
     baseline = read_record(path, Baseline, EXPECTED)
-    named = LabelParts(baseline.name or baseline.model.name, baseline.model.dtype, (path,))
-    return named, [from_record(record, path) for record in baseline.tasks]
+    label_parts = LabelParts(baseline.name or baseline.model.name, baseline.model.dtype, (path,))
+    return label_parts, [from_record(record, path) for record in baseline.tasks]

@@ -12,7 +12,7 @@ BROKEN = set(range(0, 40, 2))
 
 
 def verdicts(result):
-    return {(finding.task, finding.metric): finding.verdict for finding in result.findings}
+    return {(verdict.task, verdict.metric): verdict.verdict for verdict in result.verdicts}
 
 
 def test_the_task_that_got_worse_is_named():
@@ -68,9 +68,9 @@ def test_a_task_may_change_more_answers_than_others():
 )
 def test_what_cannot_be_compared_fails(now, reason):
     result = judge(now, [statistics()], Tolerances())
-    (finding,) = result.findings
-    assert (finding.verdict, result.failed) == ("incomparable", True)
-    assert reason in finding.reason
+    (verdict,) = result.verdicts
+    assert (verdict.verdict, result.failed) == ("incomparable", True)
+    assert reason in verdict.reason
 
 
 def test_a_task_beyond_the_baseline_is_told_and_does_not_fail():
