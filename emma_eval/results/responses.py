@@ -101,11 +101,11 @@ def read_responses(path: Path) -> list[Response]:
 
     Raises UserError naming file and line for damage before the last line.
     """
-    return _read(path)[0]
+    return read_recorded(path)[0]
 
 
-def _read(path: Path) -> tuple[list[Response], int]:
-    """The responses, and the number of bytes up to the end of the last whole line."""
+def read_recorded(path: Path) -> tuple[list[Response], int]:
+    """As read_responses, and the number of bytes up to the end of the last whole line."""
     responses: list[Response] = []
     whole_bytes = 0
     lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
@@ -128,9 +128,10 @@ def _read(path: Path) -> tuple[list[Response], int]:
 class ResponseLog:
     """Appends responses to a log. Opening it removes an incomplete last line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, whole_bytes: int | None = None) -> None:
+        """Open it. `whole_bytes` is what read_recorded returned, if the caller has read the file already."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        _, whole_bytes = _read(path)
+        whole_bytes = read_recorded(path)[1] if whole_bytes is None else whole_bytes
         # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
         self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()
