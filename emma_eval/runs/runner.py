@@ -17,7 +17,7 @@ from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import Outcome
-from emma_eval.results.sample_statistics import write_evidence
+from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
 from emma_eval.runs.plan import plan_task
 from emma_eval.runs.progress import RunProgress
@@ -149,7 +149,7 @@ def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
         tasks.append(task_scores)
         lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
         write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
-        write_evidence(session.folder, task_scores, plan.facts, scores)
+        write_task_statistics(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(
         name=facts.name,
