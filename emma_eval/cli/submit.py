@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.data.loading import load_samples
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.submissions import submission
-    from emma_eval.predictions.submissions.answered import Answered
+    from emma_eval.predictions.submissions.answered_task import AnsweredTask
     from emma_eval.registry import require_tools
     from emma_eval.tasks.loading import load_task
     from emma_eval.utils.files import write_atomic
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
     given = read_predictions(answered, samples, task, answer_key=args.answer_key)
     whole = _all_questions(task, args.data)
-    made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
+    made = AnsweredTask(samples, given.answers, args.run.stem, args.output, whole, clean)
     write_atomic(args.output, submission(task.submission.format, made))
     print(
         "\n".join([f"{args.output}: {pluralize(len(samples), 'answer')}", *(f"note: {note}" for note in given.notes)])
