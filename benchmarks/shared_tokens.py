@@ -25,15 +25,15 @@ from benchmarks import random_model
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.data.loading import load_samples
 from emma_eval.images.sources import ImageFile
-from emma_eval.inference.scheduler import Budget, Failure, Planner, padded
+from emma_eval.inference.scheduler import BatchBudget, Scheduler, padded_tokens
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.drawing import Draw, different, draws
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.models.llama.memory import MOST_TOKENS
-from emma_eval.models.llama.prefix_trie import Item as Token
-from emma_eval.models.llama.prefix_trie import width
+from emma_eval.models.llama.memory import MAX_TOKENS
+from emma_eval.models.llama.prefix_trie import PromptItem, num_slots
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
@@ -82,37 +82,39 @@ def counts(words: LlamaTokenizer, images: int) -> Iterator[Count]:
     yield count("pope", llava, pope, source, 10.0)
 
 
-def count(benchmark: str, model: Emma, samples: Sequence[Sample], questions: str, bar: float) -> Count:
-    """What the planner makes of a benchmark's requests."""
+def count(
+    benchmark: str, model: ModelRunner[EmmaModel], samples: Sequence[Sample], questions: str, bar: float
+) -> Count:
+    """What the scheduler makes of a benchmark's requests."""
     requests = list(build_requests(load_task(benchmark), samples))
-    planner = Planner(model, requests, Budget(MOST_TOKENS, None))
+    scheduler = Scheduler(model, requests, BatchBudget(MAX_TOKENS, None))
     computed = padding = 0
-    for batch in planner:
-        assert not isinstance(batch, Failure), batch.reason
-        tokens = sum(lot.row.num_tokens for lot in batch)
-        computed, padding = computed + tokens, padding + padded(batch) - tokens
+    for batch in scheduler:
+        assert isinstance(batch, list), batch
+        tokens = sum(row.num_tokens for row in batch)
+        computed, padding = computed + tokens, padding + padded_tokens(batch) - tokens
     prompts = [model.tokenize(request) for request in requests]
     return Count(
         benchmark=benchmark,
-        model="LLaVA-1.5" if model.alignment is None else "EMMA",
+        model="LLaVA-1.5" if model.model.alignment is None else "EMMA",
         questions=questions,
         requests=len(requests),
         asked=sum(prompt.num_tokens for prompt in prompts),
-        computed=computed + len(planner.prefix or ()),
+        computed=computed + len(scheduler.prefix or ()),
         ideal=distinct([prompt.items for prompt in prompts]),
         padding=padding,
         bar=bar,
     )
 
 
-def distinct(prompts: Sequence[Sequence[Token]]) -> int:
+def distinct(prompts: Sequence[Sequence[PromptItem]]) -> int:
     """The tokens of a trie of all prompts: a token is the same where all that comes before it is the same too."""
-    nodes: dict[tuple[int, Token], int] = {}
+    nodes: dict[tuple[int, PromptItem], int] = {}
     for prompt in prompts:
         node = 0
         for token in prompt:
             node = nodes.setdefault((node, token), len(nodes) + 1)
-    return sum(width(token) for _, token in nodes)
+    return sum(num_slots(token) for _, token in nodes)
 
 
 def pope_samples(images: int) -> tuple[list[Sample], str]:

@@ -16,17 +16,18 @@ import torch
 
 from emma_eval.images.sources import ImageBytes, ImageFile
 from emma_eval.models.clip.image_processor import ImageProcessor
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.multimodal.runner import ModelRunner
 
 AHEAD = (
     ("decode", ImageFile, "open"),
     ("decode", ImageBytes, "open"),
-    ("preprocess", ImageProcessor, "levels"),
+    ("preprocess", ImageProcessor, "pixels_uint8"),
 )
 ON_DEVICE = (
-    ("vision", Emma, "vision_features"),
-    ("prefill", Emma, "prefill"),
-    ("generate", Emma, "generate"),
+    ("vision", EmmaModel, "encode_images"),
+    ("prefill", ModelRunner, "prefill"),
+    ("generate", ModelRunner, "generate"),
 )
 
 Seconds = dict[str, list[float]]  # of every call

@@ -15,31 +15,33 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from emma_eval.inference.stats import Usage
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.llama.model import Llama
-from emma_eval.models.llama.weights import is_turned, stored_names
-from emma_eval.types import ImageSource, Request
+from emma_eval.models.llama.prefix_trie import IMAGE_ID
+from emma_eval.models.llama.weights import has_rotary_rows, stored_names
+from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.types import ImageSource, InferenceStats, Request
 
 
 @torch.inference_mode()
-def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) -> dict[int, str | None]:
+def generate_one_by_one(
+    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
+) -> dict[int, str | None]:
     """Each request's number -> the text of its answer. `usage` counts the tokens."""
-    llama = as_transformers(model.llama)
+    llama = as_transformers(runner.model.llama)
     answers: dict[int, str | None] = {}
     for number, request in enumerate(requests):
-        embeds = spliced(model, request)
+        embeds = spliced(runner, request)
         ids = llama.generate(
             inputs_embeds=embeds,
-            attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=model.device),
+            attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=runner.device),
             max_new_tokens=request.max_new_tokens,
-            eos_token_id=sorted(model.config.eos_ids) or None,
+            eos_token_id=sorted(runner.eos_ids) or None,
             pad_token_id=0,
             do_sample=False,
             use_cache=True,
         )[0].tolist()
-        answers[number] = model.tokenizer.decode(ids)
+        answers[number] = runner.tokenizer.decode(ids)
         usage.prompt_tokens += embeds.shape[1]
         usage.computed_tokens += embeds.shape[1]
         usage.new_tokens += len(ids)
@@ -48,28 +50,25 @@ def generate_one_by_one(model: Emma, requests: Sequence[Request], usage: Usage) 
     return answers
 
 
-def spliced(model: Emma, request: Request) -> Tensor:
+def spliced(runner: ModelRunner[EmmaModel], request: Request) -> Tensor:
     """The request as the language model reads it: (1, L, D), images where their markers are."""
-    prompt, embed = model.tokenize(request), model.llama.embed
+    prompt, embed = runner.tokenize(request), runner.model.llama.embed_tokens
     images = iter(request.images)
     pieces: list[Tensor] = []
     for is_image, run in groupby(prompt.input_ids, IMAGE_ID.__eq__):
         ids = list(run)
         if is_image:
-            pieces += [_image_rows(model, next(images), prompt.instruction_ids) for _ in ids]
+            pieces += [_image_rows(runner, next(images), prompt.instruction_ids) for _ in ids]
         else:
-            pieces.append(embed(torch.tensor([ids], device=model.device)))
-    return torch.cat(pieces, dim=1)[:, : model.config.max_length if request.images else None]
+            pieces.append(embed(torch.tensor([ids], device=runner.device)))
+    return torch.cat(pieces, dim=1)[:, : runner.max_length if request.images else None]
 
 
-def _image_rows(model: Emma, image: ImageSource, instruction: tuple[int, ...] | None) -> Tensor:
+def _image_rows(runner: ModelRunner[EmmaModel], image: ImageSource, instruction: tuple[int, ...] | None) -> Tensor:
     """An image, seen with an instruction in mind: (1, N, D)."""
-    features = model.vision_features(torch.from_numpy(model.processor(image.open()))[None])
-    if model.alignment is not None:
-        text = model.text_features(torch.tensor([instruction]))
-        features = model.alignment(features, model.alignment.project_text(text))
-    rows: Tensor = model.projector(features)
-    return rows
+    features = runner.model.encode_images(torch.from_numpy(runner.processor(image.open()))[None])
+    text = runner.model.encode_instructions(torch.tensor([instruction])) if instruction else None
+    return runner.model.embed_images(features, text)
 
 
 @lru_cache(maxsize=1)
@@ -82,9 +81,9 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
                 vocab_size=config.vocab_size,
                 hidden_size=config.hidden_size,
                 intermediate_size=config.intermediate_size,
-                num_hidden_layers=config.num_layers,
-                num_attention_heads=config.num_heads,
-                num_key_value_heads=config.num_kv_heads,
+                num_hidden_layers=config.num_hidden_layers,
+                num_attention_heads=config.num_attention_heads,
+                num_key_value_heads=config.num_key_value_heads,
                 head_dim=config.head_dim,
                 rms_norm_eps=config.rms_norm_eps,
                 rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
@@ -103,7 +102,7 @@ def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
     for name, value in llama.named_parameters():
         theirs = stored_names(name)
         parts = list(value.chunk(len(theirs)))
-        if is_turned(name):
+        if has_rotary_rows(name):
             parts[0] = _halves_apart(parts[0], llama.config.head_dim)
         yield from zip(theirs, parts, strict=True)
 

@@ -1,4 +1,4 @@
-"""Values that were asked for lately, so that they need not be computed again."""
+"""A cache of the values used last."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
-    """Keeps the values of the `size` keys asked for last."""
+class LRUCache(Generic[K, V]):
+    """Keeps the values of the `max_size` keys used last."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
         self._values: OrderedDict[K, V] = OrderedDict()
 
-    def of(self, keys: Sequence[K], compute: Callable[[Sequence[K]], Sequence[V]]) -> dict[K, V]:
-        """The value of each key; `compute` gives those of the distinct keys that are not known, all at once."""
+    def get_or_compute(self, keys: Sequence[K], compute: Callable[[Sequence[K]], Sequence[V]]) -> dict[K, V]:
+        """The value of each key. `compute` is called once, with the distinct keys that are not cached, if any."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._values]
         if missing:
             self._values.update(zip(missing, compute(missing), strict=True))
-        found = {key: self._values[key] for key in keys}
-        for key in found:
+        values = {key: self._values[key] for key in keys}
+        for key in values:
             self._values.move_to_end(key)
-        while len(self._values) > self._size:
+        while len(self._values) > self._max_size:
             self._values.popitem(last=False)
-        return found
+        return values

@@ -17,7 +17,7 @@ from torch.nn.attention import bias
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from emma_eval.models.llama import cuda_graphs as captured
+from emma_eval.models.llama import cuda_graphs
 from emma_eval.models.ops import pointwise
 
 
@@ -58,7 +58,7 @@ def fake_gpu() -> Iterator[Memory]:
         patch.object(fake_tensor.FakeTensor, "tolist", lambda self: np.zeros(self.shape, int).tolist(), create=True),
         patch.object(fake_tensor.FakeTensor, "data_ptr", lambda self: 0, create=True),
         patch.object(bias, "causal_lower_right", lambda *lengths: None),  # no fake can be of that class
-        patch.object(captured, "record", lambda compute, pool: compute),
+        patch.object(cuda_graphs, "capture", lambda compute, pool: compute),
         patch.object(pointwise, "has_kernels", lambda device: False),  # Triton takes no fakes
         fake_tensor.FakeTensorMode(allow_non_fake_inputs=True),
         Memory() as memory,

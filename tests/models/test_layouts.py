@@ -12,7 +12,7 @@ import torch
 
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import instruction_ids
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.multimodal.runner import ModelRunner
 from tests.fakes import PROMPT, QUESTION, first_token_logits, make_image, request
 from tests.models.tiny_reference import Reference
 from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
@@ -58,51 +58,51 @@ SETTINGS = {
 }
 
 
-def load(tiny: Tiny, root: Path) -> Emma:
+def load(tiny: Tiny, root: Path) -> ModelRunner:
     return load_model(str(tiny.write(root)), device="cpu", dtype="float32")
 
 
 @pytest.mark.parametrize("tiny", SETTINGS.values(), ids=SETTINGS.keys())
 @torch.inference_mode()
 def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
-    model, truth = load(tiny, tmp_path), Reference(tiny)
+    runner, truth = load(tiny, tmp_path), Reference(tiny)
     image = make_image()
     asked = request(PROMPT, image)
 
     pixels = truth.pixels(image)
-    levels = {asked.images[0]: model.preprocess_image(asked.images[0])}
-    ours = model.normalise(torch.from_numpy(levels[asked.images[0]])[None])
+    levels = {asked.images[0]: runner.preprocess_image(asked.images[0])}
+    ours = runner.normalize(torch.from_numpy(levels[asked.images[0]])[None])
     torch.testing.assert_close(ours, pixels, rtol=0, atol=1e-6)
     vision = truth.vision(pixels)
-    torch.testing.assert_close(model.vision_features(pixels)[0], vision, rtol=0, atol=2e-5)
+    torch.testing.assert_close(runner.model.encode_images(pixels)[0], vision, rtol=0, atol=2e-5)
     if tiny.alignment:
         ids = torch.tensor([instruction_ids(QUESTION)])
         text = truth.text(ids)
-        torch.testing.assert_close(model.text_features(ids)[0], text, rtol=0, atol=2e-5)
+        torch.testing.assert_close(runner.model.encode_text(ids)[0], text, rtol=0, atol=2e-5)
         vision = truth.aligned(vision, text)
     rows = truth.projected(vision)
-    prompt = model.tokenize(asked)
-    (seen,) = model.image_embeddings(model.collate([prompt])[0].tree.images, levels).values()
+    prompt = runner.tokenize(asked)
+    (seen,) = runner.image_embeddings(runner.collate([prompt])[0].trie.images, levels).values()
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
-    torch.testing.assert_close(first_token_logits(model, [asked])[0][0], logits, rtol=0, atol=1e-4)
-    assert list(model.ask([asked])[0].token_ids) == answer
+    torch.testing.assert_close(first_token_logits(runner, [asked])[0][0], logits, rtol=0, atol=1e-4)
+    assert list(runner.ask([asked])[0].token_ids) == answer
 
 
 @pytest.mark.parametrize("size", [(28, 28), (29, 28), (200, 31), (31, 200), (5, 80), (1, 1)])
 @pytest.mark.parametrize("aspect_ratio", ["pad", "square"])
 def test_images_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_path: Path) -> None:
     tiny = replace(EMMA, aspect_ratio=aspect_ratio)
-    model = load(tiny, tmp_path)
+    runner = load(tiny, tmp_path)
     image = make_image(200, 200).resize(size)
-    ours = model.processor(image)
+    ours = runner.processor(image)
     torch.testing.assert_close(torch.from_numpy(ours)[None], Reference(tiny).pixels(image), rtol=0, atol=1e-6)
 
 
 @torch.inference_mode()
 def test_several_images_and_none(tmp_path: Path) -> None:
-    model, truth = load(EMMA, tmp_path), Reference(EMMA)
+    runner, truth = load(EMMA, tmp_path), Reference(EMMA)
     first, second = make_image(seed=1), make_image(30, 60, seed=2)
     prompts = [
         "<image>\n<image>\nSame? ASSISTANT:",
@@ -112,9 +112,9 @@ def test_several_images_and_none(tmp_path: Path) -> None:
     image_lists = [(first, second), (), (second, second, first)]
     batch = [request(p, *images) for p, images in zip(prompts, image_lists, strict=True)]
     text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
-    for one, images, generated in zip(batch, image_lists, model.ask(batch), strict=True):
+    for one, images, generated in zip(batch, image_lists, runner.ask(batch), strict=True):
         rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
-        answer, _ = truth.answer(list(model.tokenize(one).input_ids), rows, steps=8)
+        answer, _ = truth.answer(list(runner.tokenize(one).input_ids), rows, steps=8)
         assert list(generated.token_ids) == answer
 
 
@@ -131,7 +131,7 @@ def test_places_of_the_vision_tower(place: str, tmp_path: Path, monkeypatch: pyt
         monkeypatch.chdir("/")
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | {"mm_vision_tower": str(tmp_path / "tiny-clip")}))
-    assert load_model(str(folder), device="cpu").towers.patches == 16
+    assert load_model(str(folder), device="cpu").model.towers.num_patches == 16
 
 
 def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,16 +140,16 @@ def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     (folder / "config.json").write_text(json.dumps(config | {"mm_vision_tower": "somebody/a-clip"}))
     hub = {"somebody/an-emma": folder, "somebody/a-clip": tmp_path / "tiny-clip"}
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(hub[name]))
-    model = load_model("somebody/an-emma", device="cpu")
-    (answer,) = model.ask([request(PROMPT, make_image(), limit=2)])
+    runner = load_model("somebody/an-emma", device="cpu")
+    (answer,) = runner.ask([request(PROMPT, make_image(), limit=2)])
     assert len(answer.token_ids) == 2
 
 
 def test_a_patch_token_is_added_unless_the_config_says_no(tmp_path: Path) -> None:
     plain = load(EMMA, tmp_path / "a")
     padded = load(replace(EMMA, patch_token=None), tmp_path / "b")
-    assert plain.llama.config.vocab_size == len(plain.llama.lm_head.weight) == 420
-    assert padded.llama.config.vocab_size == len(padded.llama.lm_head.weight) == 421
+    assert plain.model.llama.config.vocab_size == len(plain.model.llama.lm_head.weight) == 420
+    assert padded.model.llama.config.vocab_size == len(padded.model.llama.lm_head.weight) == 421
     assert padded.tokenizer.encode("<im_patch>") != plain.tokenizer.encode("<im_patch>")
     assert padded.tokenizer.encode("<im_patch>")[-1] == 420
     one = request(PROMPT, make_image())
@@ -164,7 +164,7 @@ def test_a_redundant_projector_file_is_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dtype", "expected"), [("float16", torch.float16), ("bfloat16", torch.bfloat16)])
 def test_half_precision_answers(dtype: str, expected: torch.dtype, tmp_path: Path) -> None:
-    model = load_model(str(EMMA.write(tmp_path)), device="cpu", dtype=dtype)
-    assert model.dtype == expected
-    (answer,) = model.ask([request(PROMPT, make_image(), limit=3)])
+    runner = load_model(str(EMMA.write(tmp_path)), device="cpu", dtype=dtype)
+    assert runner.dtype == expected
+    (answer,) = runner.ask([request(PROMPT, make_image(), limit=3)])
     assert 1 <= len(answer.token_ids) <= 3

@@ -10,10 +10,10 @@ import torch
 
 from benchmarks import random_model
 from emma_eval.models.emma import loading
-from emma_eval.models.emma.batching import TrieRow
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.llama import cuda_graphs as captured
-from emma_eval.models.llama.memory import tokens_that_fit
+from emma_eval.models.llama import cuda_graphs
+from emma_eval.models.llama.memory import max_batch_tokens
+from emma_eval.models.multimodal.batching import TrieRow
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
 from tests.fakes import LoadedImage, make_image
 from tests.models.fake_gpu import fake_gpu
@@ -32,16 +32,16 @@ def requests(images: int, questions: int) -> list[Request]:
     ]
 
 
-def rows_of(model: Emma, asked: Sequence[Request]) -> list[TrieRow]:
+def rows_of(runner: ModelRunner, asked: Sequence[Request]) -> list[TrieRow]:
     """Requests as the rows of a batch, behind what they all begin with."""
-    prompts = [model.tokenize(request) for request in asked]
-    return model.collate(prompts, model.shared_prefix(prompts))
+    prompts = [runner.tokenize(request) for request in asked]
+    return runner.collate(prompts, runner.shared_prefix(prompts))
 
 
-def answer(model: Emma, rows: Sequence[TrieRow]) -> None:
+def answer(runner: ModelRunner, rows: Sequence[TrieRow]) -> None:
     """Answer a batch; the images are black."""
-    black = np.zeros((3, model.processor.crop, model.processor.crop), np.uint8)
-    answers = model.generate(rows, {shown.image: black for row in rows for shown in row.tree.images})
+    black = np.zeros((3, runner.processor.crop, runner.processor.crop), np.uint8)
+    answers = runner.generate(rows, {shown.image: black for row in rows for shown in row.trie.images})
     assert [len(of_row) for of_row in answers] == [len(row.indices) for row in rows]
 
 
@@ -49,12 +49,12 @@ def answer(model: Emma, rows: Sequence[TrieRow]) -> None:
 @pytest.mark.parametrize(("images", "questions"), [(1, 1), (9, 1), (3, 4)])
 def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, images: int, questions: int) -> None:
     with fake_gpu():
-        model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
-        rows = rows_of(model, requests(images, questions))
-        for _ in range(captured.WORTH_RECORDING):  # the first with nothing kept, the last with recorded steps
-            answer(model, rows)
-        assert model._steps is not None
-        assert model._steps._recorded
+        runner = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
+        rows = rows_of(runner, requests(images, questions))
+        for _ in range(cuda_graphs.CAPTURE_AFTER):  # the first with nothing kept, the last with captured graphs
+            answer(runner, rows)
+        assert runner.decode_graphs is not None
+        assert len(runner.decode_graphs)
 
 
 def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,17 +62,17 @@ def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatc
     chosen: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     with fake_gpu():
-        loading._set_up(torch.device("cuda", 3))
+        loading._prepare_device(torch.device("cuda", 3))
     assert chosen == [torch.device("cuda", 3)]
     assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_a_tensor_left_on_the_host_is_found() -> None:
     with fake_gpu():
-        model = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer())
-        model.llama.norm = torch.nn.RMSNorm(random_model.SMALL.hidden, dtype=torch.bfloat16)
+        runner = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer())
+        runner.model.llama.norm = torch.nn.RMSNorm(random_model.SMALL.hidden, dtype=torch.bfloat16)
         with pytest.raises(RuntimeError, match="device"):
-            answer(model, rows_of(model, requests(2, 1)))
+            answer(runner, rows_of(runner, requests(2, 1)))
 
 
 @pytest.mark.parametrize("free", [8, 24, 64])
@@ -81,11 +81,11 @@ def test_a_batch_within_its_budget_fits_beside_the_full_size_model(monkeypatch: 
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
     with fake_gpu() as memory:
-        model = random_model.build(random_model.FULL, "cuda", torch.bfloat16, random_model.tokenizer())
-        weights, budget = memory.taken, tokens_that_fit(model.llama)
+        runner = random_model.build(random_model.FULL, "cuda", torch.bfloat16, random_model.tokenizer())
+        weights, budget = memory.taken, max_batch_tokens(runner.model.llama)
         assert weights == pytest.approx(14.3 * GB, rel=0.01)
-        rows = rows_of(model, requests(120, 1))
+        rows = rows_of(runner, requests(120, 1))
         fitting = rows[: budget // max(len(row.prefix) + row.num_tokens for row in rows)]
-        answer(model, fitting)
+        answer(runner, fitting)
     assert 0 < len(fitting) < len(rows)
     assert memory.most - weights < free * GB

@@ -1,4 +1,4 @@
-"""Reading together changes nothing: trees, prefixes, masks and recorded steps against each prompt read alone."""
+"""Reading together changes nothing: tries, prefixes, masks and recorded steps against each prompt read alone."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.llama import cuda_graphs as captured
-from emma_eval.models.llama import generation as decoding
-from emma_eval.models.llama import kv_cache as key_values
-from emma_eval.models.llama.model import attend
-from emma_eval.types import Request
+from emma_eval.models.llama import cuda_graphs, generation, kv_cache
+from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.models.ops.attention import attention
+from emma_eval.types import InferenceStats, Request
 from tests.fakes import LoadedImage, first_token_logits, make_image
 from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
@@ -25,7 +23,7 @@ ROOM_FOR = 60
 
 
 @pytest.fixture(scope="module", params=[EMMA, LLAVA], ids=["emma", "llava"])
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Emma:
+def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
     tiny: Tiny = request.param
     return load_model(str(tiny.write(tmp_path_factory.mktemp("sharing"))), device="cpu")
 
@@ -45,79 +43,84 @@ def questions() -> list[Request]:
     ]
 
 
-def ids(model: Emma, requests: list[Request], sharing: bool) -> tuple[dict[int, tuple[str | None, int]], Usage]:
-    usage = Usage()
-    found = {n: (r.text, r.tokens) for n, r in answer(model, requests, "auto", usage, sharing=sharing)}
-    return found, usage
+Answers = dict[int, tuple[str | None, int]]  # index -> text and number of tokens
 
 
-def test_answers_are_the_same_and_fewer_tokens_are_computed(model: Emma) -> None:
-    alone, whole = ids(model, questions(), sharing=False)
-    together, shared = ids(model, questions(), sharing=True)
+def ids(runner: ModelRunner, requests: list[Request], sharing: bool) -> tuple[Answers, InferenceStats]:
+    stats = InferenceStats()
+    engine = BatchedEngine(runner, sharing=sharing)
+    return {n: (r.text, r.tokens) for n, r in run_requests(engine, requests, stats)}, stats
+
+
+def test_answers_are_the_same_and_fewer_tokens_are_computed(runner: ModelRunner) -> None:
+    alone, whole = ids(runner, questions(), sharing=False)
+    together, shared = ids(runner, questions(), sharing=True)
     assert together == alone
     assert whole.computed_tokens == whole.prompt_tokens == shared.prompt_tokens
-    assert shared.computed_tokens < whole.computed_tokens / (2 if model.alignment is None else 1.3)
+    assert shared.computed_tokens < whole.computed_tokens / (2 if runner.model.alignment is None else 1.3)
 
 
 @torch.inference_mode()
-def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(model: Emma) -> None:
+def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(runner: ModelRunner) -> None:
     requests = questions()
-    prompts = [model.tokenize(request) for request in requests]
-    pixels = {image: model.preprocess_image(image) for request in requests for image in request.images}
-    prefix = model.shared_prefix(prompts)
+    prompts = [runner.tokenize(request) for request in requests]
+    pixels = {image: runner.preprocess_image(image) for request in requests for image in request.images}
+    prefix = runner.shared_prefix(prompts)
     assert len(prefix) > 5
-    rows = model.collate(prompts, prefix)
-    logits, _ = model.prefill(rows, pixels)
+    rows = runner.collate(prompts, prefix)
+    logits, _ = runner.prefill(rows, pixels)
     for member, ours in zip([m for row in rows for m in row.indices], logits, strict=True):
-        alone, _ = first_token_logits(model, [requests[member]])
+        alone, _ = first_token_logits(runner, [requests[member]])
         torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
 
 
 @torch.inference_mode()
-def test_rows_with_and_without_the_prefix_go_together(model: Emma) -> None:
+def test_rows_with_and_without_the_prefix_go_together(runner: ModelRunner) -> None:
     odd = Request("odd", 0, "No system text here. <image> what?", "what", (LoadedImage(make_image(seed=9)),), 3)
     requests = [*questions()[:3], odd]
-    prompts = [model.tokenize(request) for request in requests]
-    pixels = {image: model.preprocess_image(image) for request in requests for image in request.images}
-    rows = model.collate(prompts, model.shared_prefix(prompts[:3]))
-    logits, _ = model.prefill(rows, pixels)
-    torch.testing.assert_close(logits[-1], first_token_logits(model, [odd])[0][0], rtol=0, atol=3e-5)
+    prompts = [runner.tokenize(request) for request in requests]
+    pixels = {image: runner.preprocess_image(image) for request in requests for image in request.images}
+    rows = runner.collate(prompts, runner.shared_prefix(prompts[:3]))
+    logits, _ = runner.prefill(rows, pixels)
+    torch.testing.assert_close(logits[-1], first_token_logits(runner, [odd])[0][0], rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("room", [1, 8])
-def test_answers_that_outgrow_their_room(model: Emma, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_that_outgrow_their_room(runner: ModelRunner, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     long = [Request(r.sample_id, 0, r.message, r.instruction, r.images, 40) for r in questions()]
-    expected, _ = ids(model, long, sharing=False)
-    monkeypatch.setattr(decoding, "ROOM", room)
-    assert ids(model, long, sharing=True)[0] == expected
+    expected, _ = ids(runner, long, sharing=False)
+    monkeypatch.setattr(generation, "DECODE_SLOTS", room)
+    assert ids(runner, long, sharing=True)[0] == expected
 
 
 @pytest.mark.parametrize("questions_a_image", [1, 4])
 def test_what_a_gpu_would_do_answers_alike(
-    model: Emma, monkeypatch: pytest.MonkeyPatch, questions_a_image: int
+    runner: ModelRunner, monkeypatch: pytest.MonkeyPatch, questions_a_image: int
 ) -> None:
     """Slots in steps of 64, no mask where rows are straight, and recorded steps: the graph is replaced by the function
     that it records; addresses, masks and slots stay."""
     asked = questions()[: 12 : 4 // questions_a_image]
-    expected, _ = ids(model, asked, sharing=False)
+    expected, _ = ids(runner, asked, sharing=False)
     recorded = []
-    monkeypatch.setattr(decoding, "CAUSAL_ON", ("cpu",))
-    monkeypatch.setattr(model._memory, "_grain", key_values.SLOT_GRAIN)
-    monkeypatch.setattr(captured, "record", lambda compute, pool: recorded.append(compute) or compute)
-    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
-    monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
+    monkeypatch.setattr(generation, "CAUSAL_DEVICES", ("cpu",))
+    monkeypatch.setattr(runner.kv_cache, "_slot_multiple", kv_cache.SLOT_MULTIPLE)
+    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: recorded.append(compute) or compute)
+    monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
+    monkeypatch.setattr(runner, "decode_graphs", cuda_graphs.DecodeGraphs(runner.model.llama, runner.kv_cache))
     for _ in range(2):  # the second time every step has been recorded
-        assert ids(model, asked, sharing=True)[0] == expected
+        assert ids(runner, asked, sharing=True)[0] == expected
     assert recorded
 
 
-def test_steps_are_recorded_anew_when_the_memory_has_moved(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_are_recorded_anew_when_the_memory_has_moved(
+    runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A graph reads and writes where keys and values lay when it was recorded."""
-    fresh = replace(model)
+    fresh = replace(runner)
     recorded = []
-    monkeypatch.setattr(captured, "record", lambda compute, pool: recorded.append(compute) or compute)
-    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
-    monkeypatch.setitem(fresh.__dict__, "_steps", captured.Steps(fresh.llama, fresh._memory))
+    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: recorded.append(compute) or compute)
+    monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
+    monkeypatch.setattr(fresh, "decode_graphs", cuda_graphs.DecodeGraphs(fresh.model.llama, fresh.kv_cache))
     counts = []
     for asked in (questions()[:1], questions()[:1], questions(), questions()[:1]):
         ids(fresh, asked, sharing=True)
@@ -125,16 +128,16 @@ def test_steps_are_recorded_anew_when_the_memory_has_moved(model: Emma, monkeypa
     assert 0 < counts[0] == counts[1] < counts[2] < counts[3]
 
 
-def test_a_gpu_that_cannot_record_decodes_without(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_cannot_record_decodes_without(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(compute: object, pool: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    expected, _ = ids(model, questions(), sharing=True)
-    monkeypatch.setattr(captured, "record", refuse)
-    monkeypatch.setattr(captured, "WORTH_RECORDING", 1)
-    monkeypatch.setitem(model.__dict__, "_steps", captured.Steps(model.llama, model._memory))
+    expected, _ = ids(runner, questions(), sharing=True)
+    monkeypatch.setattr(cuda_graphs, "capture", refuse)
+    monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
+    monkeypatch.setattr(runner, "decode_graphs", cuda_graphs.DecodeGraphs(runner.model.llama, runner.kv_cache))
     with pytest.warns(UserWarning, match="CUDA graphs are off"):
-        assert ids(model, questions(), sharing=True)[0] == expected
+        assert ids(runner, questions(), sharing=True)[0] == expected
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(5, 5), (5, 9), (1, 9)])
@@ -143,13 +146,15 @@ def test_attention_without_a_mask_is_causal_from_the_end(queries: int, keys: int
     query, key, value = torch.randn(2, 4, queries, 8), torch.randn(2, 4, keys, 8), torch.randn(2, 4, keys, 8)
     mask = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
     expected = scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
-    torch.testing.assert_close(attend(query, key, value, None), expected)
+    torch.testing.assert_close(attention(query, key, value, is_causal=True), expected)
 
 
-def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first layer finds no room for more than 60 tokens: batches and trees are halved until they fit."""
-    expected, _ = ids(model, questions(), sharing=True)
-    layer = model.llama.layers[0]
+def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(
+    runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first layer finds no room for more than 60 tokens: batches and tries are halved until they fit."""
+    expected, _ = ids(runner, questions(), sharing=True)
+    layer = runner.model.llama.layers[0]
     fitting = layer.forward
 
     def crowded(hidden: torch.Tensor, *rest: object) -> torch.Tensor:
@@ -158,6 +163,6 @@ def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(model: Emma, monk
         return fitting(hidden, *rest)
 
     monkeypatch.setattr(layer, "forward", crowded)
-    found, usage = ids(model, questions(), sharing=True)
+    found, stats = ids(runner, questions(), sharing=True)
     assert found == expected
-    assert usage.memory_shortages > 0
+    assert stats.oom_retries > 0

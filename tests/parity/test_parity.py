@@ -18,9 +18,9 @@ from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.models.clip.text_tokenizer import instruction_ids
-from emma_eval.models.emma.batching import MultimodalPrompt
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.llama.generation import step
+from emma_eval.models.llama.generation import decode_step
+from emma_eval.models.multimodal.batching import MultimodalPrompt
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_message, instruction_of
 from emma_eval.types import IMAGE_MARKER, Request
 from tests.fakes import first_token_logits
@@ -77,7 +77,7 @@ CASES = find_cases()
 
 
 @cache
-def model_of(index: Path, dtype: str = "float32") -> Emma:
+def model_of(index: Path, dtype: str = "float32") -> ModelRunner:
     return load_model(str(index.parent / json.loads(index.read_text())["checkpoint"]), device=DEVICE, dtype=dtype)
 
 
@@ -117,28 +117,28 @@ def test_ids_and_pixels_are_identical(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES)
 @torch.inference_mode()
 def test_features_are_the_references(case: Case) -> None:
-    model, arrays = model_of(case.index), case.arrays
+    runner, arrays = model_of(case.index), case.arrays
     if "pixel_values" not in arrays:
         pytest.skip("a text-only case has no features")
-    features = model.vision_features(torch.from_numpy(arrays["pixel_values"]))
+    features = runner.model.encode_images(torch.from_numpy(arrays["pixel_values"]))
     close(features, arrays["vision_features"])
     if "text_features" in arrays:
-        assert model.alignment is not None
-        text = model.text_features(torch.from_numpy(arrays["instruction_ids"]).long())
+        assert runner.model.alignment is not None
+        text = runner.model.encode_text(torch.from_numpy(arrays["instruction_ids"]).long())
         close(text, arrays["text_features"])
-        projected_text = model.alignment.project_text(text)
+        projected_text = runner.model.alignment.project_text(text)
         close(projected_text, arrays["text_projected"])
-        features = model.alignment(features, projected_text)
+        features = runner.model.alignment(features, projected_text)
         close(features, arrays["aligned_features"])
-    close(model.projector(features), arrays["projected_features"])
+    close(runner.model.projector(features), arrays["projected_features"])
 
 
 @pytest.mark.parametrize("case", CASES)
 @torch.inference_mode()
 def test_logits_and_answers_are_the_references(case: Case) -> None:
-    model, arrays = model_of(case.index), case.arrays
-    logits, state = first_token_logits(model, [case.request()])
-    known = model.config.llama.vocab_size  # what a patch token adds beyond is random in the reference
+    runner, arrays = model_of(case.index), case.arrays
+    logits, state = first_token_logits(runner, [case.request()])
+    known = runner.model.llama.config.vocab_size  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
     for ids, values, token in zip(
@@ -146,8 +146,8 @@ def test_logits_and_answers_are_the_references(case: Case) -> None:
     ):
         stored = ids < known
         close(logits[0, torch.from_numpy(ids[stored]).long().to(DEVICE)], values[stored])
-        logits = step(model.llama, state, torch.tensor([int(token)], device=DEVICE))
-    (answer,) = model.ask([case.request()])
+        logits = decode_step(runner.model.llama, state, torch.tensor([int(token)], device=DEVICE))
+    (answer,) = runner.ask([case.request()])
     assert list(answer.token_ids) == arrays["generated_ids"].tolist() == case.facts["generated_ids"]
     if case.facts["text_comparable"]:
         assert answer.text == case.facts["text"]
@@ -159,26 +159,26 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
     arrays, fp16 = case.arrays, case.facts.get("fp16")
     if not fp16 or "first_logits_fp16" not in arrays:
         pytest.skip("no half-precision numbers")
-    model = model_of(case.index, "float16")
-    logits, _ = first_token_logits(model, [case.request()])
-    known = model.config.llama.vocab_size
+    runner = model_of(case.index, "float16")
+    logits, _ = first_token_logits(runner, [case.request()])
+    known = runner.model.llama.config.vocab_size
     np.testing.assert_allclose(logits[0, :known].float().cpu(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
-        assert list(model.ask([case.request()])[0].token_ids) == fp16["generated_ids"]
+        assert list(runner.ask([case.request()])[0].token_ids) == fp16["generated_ids"]
 
 
 @pytest.mark.parametrize("index", sorted({case.values[0].index for case in CASES if case.values[0]}), ids=str)
 @torch.inference_mode()
 def test_answers_do_not_depend_on_companions(index: Path) -> None:
-    model = model_of(index)
+    runner = model_of(index)
     cases = [case.values[0] for case in CASES if case.values[0].index == index]
     batch = [case.request() for case in cases]
-    alone = [model.ask([one])[0] for one in batch]
-    assert model.ask(batch) == alone
-    assert model.ask(batch[::-1])[::-1] == alone
-    together, _ = first_token_logits(model, batch)
+    alone = [runner.ask([one])[0] for one in batch]
+    assert runner.ask(batch) == alone
+    assert runner.ask(batch[::-1])[::-1] == alone
+    together, _ = first_token_logits(runner, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = first_token_logits(model, [one])
+        single, _ = first_token_logits(runner, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=TOLERANCE / 5)
 
 

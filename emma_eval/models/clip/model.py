@@ -1,7 +1,8 @@
 """CLIP's two towers, as "Learning Transferable Visual Models From Natural Language Supervision" publishes them.
 
-A tower ends at the block that EMMA reads. Hidden state k is the output of block k (0: the embeddings), so it is what
-comes last; neither tower's final layer norm is applied.
+A tower is built up to the layer whose output is used; neither tower's final layer norm is applied. In the shapes below
+B is the batch, N the patches, T the tokens, D the hidden size, H the heads, Dh the head dimension. Q, K and V are one
+fused projection. Every projection is called as a module, so forward hooks fire and a replaced one is used.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 
-from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
+from emma_eval.models.clip.config import ClipTextConfig, ClipTowerConfig, ClipVisionConfig
+from emma_eval.models.ops.attention import attention, attention_weights
+from emma_eval.models.ops.outputs import TransformerOutput
 from emma_eval.models.ops.pointwise import quick_gelu
 
 
 class Towers(Protocol):
-    """What EMMA needs of CLIP. N patches of width Dv, 77 text positions of width Dt."""
+    """What a multimodal model needs of CLIP. N patches of width Dv, 77 text positions of width Dt."""
 
-    image_size: int
-    patches: int  # N
-    width: int  # Dv
+    image_size: int  # S, pixels a side
+    num_patches: int  # N
+    vision_width: int  # Dv
     text_width: int  # Dt
 
     def vision_features(self, pixels: Tensor) -> Tensor:
@@ -37,83 +40,99 @@ class Towers(Protocol):
 class ClipTowers(nn.Module):
     """The towers of a CLIP checkpoint; `text` is None for plain LLaVA."""
 
-    def __init__(self, vision: VisionConfig, text: TextConfig | None) -> None:
+    def __init__(self, vision: ClipVisionConfig, text: ClipTextConfig | None) -> None:
         super().__init__()
-        self.image_size, self.patches, self.width = vision.image_size, vision.patches, vision.tower.width
-        self.text_width = text.tower.width if text else 0
+        self.image_size, self.num_patches = vision.image_size, vision.num_patches
+        self.vision_width = vision.hidden_size
+        self.text_width = text.hidden_size if text else 0
         self.vision = VisionTower(vision)
         self.text = TextTower(text) if text else None
 
     def vision_features(self, pixels: Tensor) -> Tensor:
         """See Towers."""
-        return cast(Tensor, self.vision(pixels))
+        return cast(Tensor, self.vision(pixels).last_hidden_state)
 
     def text_features(self, ids: Tensor) -> Tensor:
         """See Towers."""
-        assert self.text is not None, "plain LLaVA does not listen"
-        return cast(Tensor, self.text(ids))
+        assert self.text is not None, "plain LLaVA has no text tower"
+        return cast(Tensor, self.text(ids).last_hidden_state)
 
 
 class VisionTower(nn.Module):
-    """A vision transformer over patches, behind a class token."""
+    """A vision transformer over a class token and patches."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: ClipVisionConfig) -> None:
         super().__init__()
-        width, patch = config.tower.width, config.patch_size
-        self.patch_embedding = nn.Conv2d(config.channels, width, patch, stride=patch, bias=False)
+        width, patch = config.hidden_size, config.patch_size
+        self.patch_embedding = nn.Conv2d(config.num_channels, width, patch, stride=patch, bias=False)
         self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.position_embedding = nn.Embedding(1 + config.patches, width)
-        self.pre_layernorm = nn.LayerNorm(width, config.tower.epsilon)
-        self.layers = nn.ModuleList(EncoderLayer(config.tower, causal=False) for _ in range(config.tower.layers))
+        self.position_embedding = nn.Embedding(1 + config.num_patches, width)
+        self.pre_layernorm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.layers = nn.ModuleList(EncoderLayer(config, is_causal=False) for _ in range(config.num_hidden_layers))
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(B, C, S, S) -> (B, 1 + N, D)."""
+    def forward(
+        self, pixels: Tensor, *, output_hidden_states: bool = False, output_attentions: bool = False
+    ) -> TransformerOutput:
+        """(B, 3, S, S) -> (B, 1 + N, D), class token first."""
         patches = self.patch_embedding(pixels).flatten(2).mT  # (B, N, D)
-        hidden = torch.cat([self.class_embedding.expand(len(pixels), 1, -1), patches], dim=1)
-        hidden = self.pre_layernorm(hidden + self.position_embedding.weight)
-        for layer in self.layers:
-            hidden = layer(hidden)
-        return cast(Tensor, hidden)
+        x = torch.cat([self.class_embedding.expand(len(pixels), 1, -1), patches], dim=1)  # (B, 1 + N, D)
+        x = x + self.position_embedding(torch.arange(x.shape[1], device=x.device))
+        return run_layers(self.layers, self.pre_layernorm(x), output_hidden_states, output_attentions)
 
 
 class TextTower(nn.Module):
     """A causal transformer over CLIP's tokens."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(config.vocabulary, config.tower.width)
-        self.position_embedding = nn.Embedding(config.positions, config.tower.width)
-        self.layers = nn.ModuleList(EncoderLayer(config.tower, causal=True) for _ in range(config.tower.layers))
+        self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position_embedding = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.layers = nn.ModuleList(EncoderLayer(config, is_causal=True) for _ in range(config.num_hidden_layers))
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(
+        self, ids: Tensor, *, output_hidden_states: bool = False, output_attentions: bool = False
+    ) -> TransformerOutput:
         """(B, T) -> (B, T, D)."""
-        hidden = self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
-        for layer in self.layers:
-            hidden = layer(hidden)
-        return cast(Tensor, hidden)
+        x = self.token_embedding(ids) + self.position_embedding(torch.arange(ids.shape[1], device=ids.device))
+        return run_layers(self.layers, x, output_hidden_states, output_attentions)
 
 
 class EncoderLayer(nn.Module):
-    """x += attention(norm(x)); x += W2 activation(W1 norm(x))."""
+    """x += Wo attention(norm(x)); x += W2 activation(W1 norm(x))."""
 
-    def __init__(self, config: TowerConfig, causal: bool) -> None:
+    def __init__(self, config: ClipTowerConfig, is_causal: bool) -> None:
         super().__init__()
-        width = config.width
-        self.heads, self.causal, self.activation = config.heads, causal, ACTIVATIONS[config.activation]
-        self.attention_norm = nn.LayerNorm(width, config.epsilon)
+        width = config.hidden_size
+        self.num_heads, self.is_causal = config.num_attention_heads, is_causal
+        self.activation = ACTIVATIONS[config.hidden_act]
+        self.attention_norm = nn.LayerNorm(width, config.layer_norm_eps)
         self.qkv_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width, config.epsilon)
-        self.fc1 = nn.Linear(width, config.mlp_width)
-        self.fc2 = nn.Linear(config.mlp_width, width)
+        self.mlp_norm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.fc1 = nn.Linear(width, config.intermediate_size)
+        self.fc2 = nn.Linear(config.intermediate_size, width)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, D)."""
-        products = self.qkv_proj(self.attention_norm(hidden)).view(*hidden.shape[:2], 3, self.heads, -1)
-        queries, keys, values = products.permute(2, 0, 3, 1, 4)  # (B, H, T, Dh) each
-        seen = scaled_dot_product_attention(queries, keys, values, is_causal=self.causal)
-        hidden = hidden + self.out_proj(seen.transpose(1, 2).flatten(2))
-        return cast(Tensor, hidden + self.fc2(self.activation(self.fc1(self.mlp_norm(hidden)))))
+    def forward(self, x: Tensor, output_attentions: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(B, T, D) -> (B, T, D), and the attention weights (B, H, T, T) if they are asked for."""
+        qkv = self.qkv_proj(self.attention_norm(x)).view(*x.shape[:2], 3, self.num_heads, -1)  # (B, T, 3, H, Dh)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, H, T, Dh) each
+        x = x + self.out_proj(attention(q, k, v, is_causal=self.is_causal))
+        x = x + self.fc2(self.activation(self.fc1(self.mlp_norm(x))))
+        return x, attention_weights(q, k, is_causal=self.is_causal) if output_attentions else None
+
+
+def run_layers(
+    layers: nn.ModuleList, x: Tensor, output_hidden_states: bool, output_attentions: bool
+) -> TransformerOutput:
+    """Embeddings x (B, T, D) through all layers, whose outputs are kept if they are asked for."""
+    hidden_states, attentions = [x], []
+    for layer in layers:
+        x, weights = layer(x, output_attentions)
+        if output_hidden_states:
+            hidden_states.append(x)
+        if output_attentions:
+            attentions.append(weights)
+    return TransformerOutput(x, tuple(hidden_states) if output_hidden_states else (), tuple(attentions))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"quick_gelu": quick_gelu, "gelu": gelu}

@@ -1,4 +1,4 @@
-"""LLaMA: the model as published, and the engine that reads prompts as prefix tries and decodes them greedily.
+"""LLaMA as published, with a KV cache, prompts as prefix tries, and batched greedy decoding by CUDA graphs.
 
 May import: `types`, `models.checkpoints`, `models.ops`.
 """

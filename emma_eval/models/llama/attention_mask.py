@@ -1,4 +1,4 @@
-"""Trees as the rows of a batch: where each token stands, what it sees, where the prompts end."""
+"""Tries as the rows of a batch: the position of each token, which slots it sees, where the prompts end."""
 
 from __future__ import annotations
 
@@ -11,78 +11,115 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emma_eval.models.llama.prefix_trie import Tree
+from emma_eval.models.llama.prefix_trie import PrefixTrie
 
 
 @dataclass(frozen=True)
-class Layout:
-    """B trees of up to L slots, padded on the right, behind `start` slots that were filled before; P prompts end there.
+class TrieBatch:
+    """B tries of up to L slots, padded on the right, with P prompts in all.
 
-    What is seen counts those slots too: K = start + L.
+    Before a row's L slots attention finds the S slots of the cached prefix: K = S + L. A trie that was built without
+    that prefix does not see them.
     """
 
-    trees: Sequence[Tree]
-    start: int
+    tries: Sequence[PrefixTrie]
+    prefix_length: int  # S
 
     @property
     def length(self) -> int:
         """L."""
-        return max(tree.size for tree in self.trees)
+        return max(trie.size for trie in self.tries)
 
     @property
-    def straight(self) -> bool:
-        """Whether every token sees all before it, so that no mask is needed."""
-        return all(len(tree.branches) == 1 and tree.start == self.start for tree in self.trees)
+    def is_causal(self) -> bool:
+        """Whether every token sees all slots before its own, so that attention needs no mask."""
+        return all(len(trie.segments) == 1 and trie.prefix_length == self.prefix_length for trie in self.tries)
 
-    def rows(self) -> NDArray[np.int64]:
-        """(P,) ascending: each prompt's row."""
-        return np.repeat(np.arange(len(self.trees)), [len(tree.ends) for tree in self.trees])
+    def prompt_rows(self) -> NDArray[np.int64]:
+        """(P,) ascending: the row of each prompt."""
+        return np.repeat(np.arange(len(self.tries)), [len(trie.last_slots) for trie in self.tries])
 
-    def ends(self) -> NDArray[np.int64]:
-        """(P,) the slot of each prompt's last token."""
-        return np.concatenate([tree.ends for tree in self.trees])
+    def last_slots(self) -> NDArray[np.int64]:
+        """(P,) the slot of each prompt's last token, from 0 to L - 1."""
+        return np.concatenate([trie.last_slots for trie in self.tries])
 
     def positions(self) -> NDArray[np.int64]:
-        """(B, L)."""
-        positions = np.zeros((len(self.trees), self.length), np.int64)
-        for row, tree in zip(positions, self.trees, strict=True):
-            row[: tree.size] = tree.positions()
+        """(B, L); 0 in padding."""
+        positions = np.zeros((len(self.tries), self.length), np.int64)
+        for row, trie in zip(positions, self.tries, strict=True):
+            row[: trie.size] = trie.positions()
         return positions
 
-    def seen(self, slots: Tensor) -> Tensor:
-        """(B, Q) slots -> (B, Q, K) bool: what a token in each sees, worked out where `slots` are.
+    def visibility(self, query_slots: Tensor) -> Tensor:
+        """Which slots the tokens at `query_slots` (B, Q) see: (B, Q, K) bool, on the device of `query_slots`.
 
-        Padding is a branch of its own: it sees what is before it there, or a softmax would be 0 / 0.
+        The prompts abc, abde and f make a trie of three segments, abc | de | f. Without a prefix it gives, a row for
+        each query and a column for each slot:
+
+                   a b c d e f
+                a  x . . . . .
+                b  x x . . . .
+                c  x x x . . .
+                d  x x . x . .      d continues from b: it does not see c
+                e  x x . x x .
+                f  . . . . . x      f continues from the root
+
+        A row's padding is one more segment, which sees itself: a softmax over no slot at all would be 0 / 0.
         """
-        device = slots.device
-        branches, reach = (torch.from_numpy(part).to(device) for part in self._branches)
-        far = torch.take_along_dim(reach, branches.gather(1, slots)[:, :, None], dim=1)  # (B, Q, N)
-        far = torch.take_along_dim(far, branches[:, None], dim=2)  # (B, Q, L)
-        place = torch.arange(self.length, device=device)
-        own = (place < far) & (place <= slots[:, :, None])
-        begins = torch.tensor([tree.start > 0 for tree in self.trees], device=device)
-        return torch.cat([begins[:, None, None].expand(*slots.shape, self.start), own], dim=2)
+        device = query_slots.device
+        segments, visible_until = (torch.from_numpy(array).to(device) for array in self._segments)  # (B, L), (B, N, N)
+        query_segments = segments.gather(1, query_slots)  # (B, Q)
+        until_in_segment = torch.take_along_dim(visible_until, query_segments[:, :, None], dim=1)  # (B, Q, N)
+        until_at_slot = torch.take_along_dim(until_in_segment, segments[:, None], dim=2)  # (B, Q, L)
+        key_slots = torch.arange(self.length, device=device)
+        in_trie = (key_slots < until_at_slot) & (key_slots <= query_slots[:, :, None])  # (B, Q, L)
+        has_prefix = torch.tensor([trie.prefix_length > 0 for trie in self.tries], device=device)
+        in_prefix = has_prefix[:, None, None].expand(*query_slots.shape, self.prefix_length)  # (B, Q, S)
+        return torch.cat([in_prefix, in_trie], dim=2)
 
     @cached_property
-    def _branches(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Each slot's branch (B, L), and how far each branch sees into each (B, N, N)."""
-        most = max(len(tree.branches) for tree in self.trees) + 1
-        branches = np.zeros((len(self.trees), self.length), np.int64)
-        reach = np.zeros((len(self.trees), most, most), np.int32)
-        for row, tree in enumerate(self.trees):
-            count = len(tree.branches)
-            branches[row, : tree.size] = np.repeat(range(count), [one.stop - one.start for one in tree.branches])
-            branches[row, tree.size :] = count
-            reach[row, :count, :count] = tree.reach()
-            reach[row, count, count] = self.length
-        return branches, reach
+    def _segments(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The segment of each slot (B, L), and up to which slot each segment sees each other one (B, N, N)."""
+        most = max(len(trie.segments) for trie in self.tries) + 1  # and one for padding
+        segments = np.zeros((len(self.tries), self.length), np.int64)
+        visible_until = np.zeros((len(self.tries), most, most), np.int32)
+        for row, trie in enumerate(self.tries):
+            count = len(trie.segments)
+            segments[row, : trie.size] = np.repeat(range(count), [part.stop - part.start for part in trie.segments])
+            segments[row, trie.size :] = count
+            visible_until[row, :count, :count] = trie.segment_visibility()
+            visible_until[row, count, count] = self.length
+        return segments, visible_until
 
 
-def numbers_within(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(P,) each one's number within its row, from 0; `rows` are ascending."""
-    return np.arange(len(rows)) - np.searchsorted(rows, rows)
+class RowIndex:
+    """The places of P sequences in a (B, Q) array: sequences of one row stand side by side from column 0 on.
+
+    Rows with fewer sequences than the fullest one have places that belong to no sequence.
+    """
+
+    def __init__(self, rows: NDArray[np.int64], num_rows: int, device: torch.device) -> None:
+        """`rows` (P,) is the row of each sequence, ascending."""
+        columns = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        self.rows, self.num_rows = rows, num_rows  # B
+        self.width = int(columns.max()) + 1  # Q
+        self.columns = torch.from_numpy(columns).to(device)  # (P,)
+        self._places = torch.from_numpy(rows).to(device), self.columns
+
+    def scatter(self, values: Tensor) -> Tensor:
+        """Values (P, ...) at their places: (B, Q, ...), 0 elsewhere."""
+        return self.scatter_into(values.new_zeros(self.num_rows, self.width, *values.shape[1:]), values)
+
+    def scatter_into(self, array: Tensor, values: Tensor) -> Tensor:
+        """Write values (P, ...) to their places in an array (B, Q, ...), which is returned."""
+        array[self._places] = values
+        return array
+
+    def gather(self, array: Tensor) -> Tensor:
+        """What an array (B, Q, ...) holds at the places: (P, ...)."""
+        return array[self._places]
 
 
-def as_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """What attention adds to its scores: 0 for what is seen, else minus infinity. (B, L, K) -> (B, 1, L, K)."""
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -torch.inf)[:, None]
+def additive_mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """What attention adds to its scores: 0 for slots that are seen, else -inf. (B, L, K) bool -> (B, 1, L, K)."""
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, -torch.inf)[:, None]

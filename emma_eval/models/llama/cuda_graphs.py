@@ -1,7 +1,7 @@
-"""Decoding steps recorded as CUDA graphs: one launch instead of a thousand, which is what a step of few tokens costs.
+"""Decoding steps as CUDA graphs: one launch in place of a thousand, which is most of the time of a small step.
 
-A graph computes at fixed addresses: inputs are copied to them, keys and values lie where they lay (see KeyValues), and
-the slots to fill are themselves an input. Attention reads every slot of the batch; the mask hides the empty ones.
+A graph computes at fixed addresses: inputs are copied to them, keys and values stay in the buffers of the KV cache, and
+the slots to fill are an input too. Attention reads every slot of the batch; the mask hides those not filled yet.
 """
 
 from __future__ import annotations
@@ -15,99 +15,107 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from emma_eval.models.llama.kv_cache import KeyValues
-from emma_eval.models.llama.model import Llama, Reading
+from emma_eval.models.llama.kv_cache import KVCache
+from emma_eval.models.llama.model import ForwardInputs, Llama
 
-WORTH_RECORDING = 8  # times that a shape must have come: recording costs as much as some steps
-MOST_RECORDED = 64
+CAPTURE_AFTER = 8  # times that a shape must have occurred: capturing costs as much as some steps
+MAX_GRAPHS = 64
 
 Shape = tuple[int, int, int]  # rows, tokens a row, slots
 
 
-class Steps:
-    """Computes decoding steps, recording those whose shape comes again and again."""
+class DecodeGraphs:
+    """Computes decoding steps by CUDA graphs, capturing those whose shape recurs."""
 
-    def __init__(self, llama: Llama, memory: KeyValues) -> None:
-        self._llama, self._memory = llama, memory
-        self._recorded: dict[Shape, Recorded] = {}
-        self._pool = Pool()
-        self._met: Counter[Shape] = Counter()
-        self._moves = memory.moves
+    def __init__(self, llama: Llama, kv_cache: KVCache) -> None:
+        self._llama, self._kv_cache = llama, kv_cache
+        self._graphs: dict[Shape, CapturedGraph] = {}
+        self._pool = GraphPool()
+        self._occurrences: Counter[Shape] = Counter()
+        self._cache_generation = kv_cache.generation
         self._enabled = True
 
-    def hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
-        """The last hidden states (B, L, D) of a step, or None where it is not recorded; `mask` is (B, 1, L, K)."""
-        if self._moves != self._memory.moves:
-            self._forget()
+    def __len__(self) -> int:
+        """How many graphs are captured."""
+        return len(self._graphs)
+
+    def replay(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
+        """The last hidden states (B, L, D) of tokens (B, L); None if there is no graph of this shape.
+
+        `mask` is (B, 1, L, K) for all K slots of the cache.
+        """
+        if self._cache_generation != self._kv_cache.generation:  # buffers moved, so all addresses are out of date
+            self._discard()
         shape = (*tokens.shape, mask.shape[3])
-        self._met[shape] += 1
-        if shape not in self._recorded:
-            worth = self._met[shape] >= WORTH_RECORDING and len(self._recorded) < MOST_RECORDED
-            if not (worth and self._enabled):
+        self._occurrences[shape] += 1
+        if shape not in self._graphs:
+            recurs = self._occurrences[shape] >= CAPTURE_AFTER and len(self._graphs) < MAX_GRAPHS
+            if not (recurs and self._enabled):
                 return None
             try:
-                self._recorded[shape] = Recorded(self._llama, self._memory, shape, self._pool)
+                self._graphs[shape] = CapturedGraph(self._llama, self._kv_cache, shape, self._pool)
             except RuntimeError as error:  # no memory for it, or not with this GPU or these versions
-                self._forget()
+                self._discard()
                 self._enabled = False
                 warnings.warn(f"CUDA graphs are off, decoding is slower: {error}", stacklevel=2)
                 return None
-        return self._recorded[shape](tokens, positions, mask)
+        return self._graphs[shape](tokens, positions, mask)
 
-    def _forget(self) -> None:
-        self._recorded, self._pool, self._moves = {}, Pool(), self._memory.moves
+    def _discard(self) -> None:
+        self._graphs, self._pool, self._cache_generation = {}, GraphPool(), self._kv_cache.generation
 
 
-class Recorded:
-    """One step as a graph, with its inputs and its output, which lie outside the pool."""
+class CapturedGraph:
+    """One step as a graph. Its inputs and its output are allocated outside the graphs' common pool."""
 
-    def __init__(self, llama: Llama, memory: KeyValues, shape: Shape, pool: Pool) -> None:
-        rows, width, slots = shape
-        self._memory = memory
-        self._tokens, self._positions = torch.zeros(2, rows, width, dtype=torch.long, device=llama.device)
-        self._places = torch.arange(width, device=llama.device) + memory.filled
-        self._mask = torch.zeros(rows, 1, width, slots, dtype=llama.dtype, device=llama.device)
-        self._hidden = torch.empty(rows, width, llama.config.hidden_size, dtype=llama.dtype, device=llama.device)
+    def __init__(self, llama: Llama, kv_cache: KVCache, shape: Shape, pool: GraphPool) -> None:
+        num_rows, width, num_slots = shape
+        device, dtype = llama.device, llama.dtype
+        self._kv_cache = kv_cache
+        self._tokens, self._positions = torch.zeros(2, num_rows, width, dtype=torch.long, device=device)
+        self._write_slots = torch.arange(width, device=device) + kv_cache.length
+        self._mask = torch.zeros(num_rows, 1, width, num_slots, dtype=dtype, device=device)
+        self._hidden = torch.empty(num_rows, width, llama.config.hidden_size, dtype=dtype, device=device)
 
         def compute() -> None:
-            memory.fill(self._places)
-            reading = Reading(llama.embed(self._tokens), self._positions, self._mask)
-            self._hidden.copy_(llama(reading, memory))
+            kv_cache.set_write_slots(self._write_slots)
+            inputs = ForwardInputs(llama.embed_tokens(self._tokens), self._positions, self._mask)
+            self._hidden.copy_(llama(inputs, kv_cache).last_hidden_state)
 
-        self._replay = record(compute, pool)
+        self._replay = capture(compute, pool)
 
     def __call__(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Compute the step, which fills the memory's next free slots."""
+        """Compute the step, which fills the next free slots of the cache."""
         width = tokens.shape[1]
         self._tokens.copy_(tokens)
         self._positions.copy_(positions)
         self._mask.copy_(mask)
-        torch.arange(self._memory.filled, self._memory.filled + width, out=self._places)
+        torch.arange(self._kv_cache.length, self._kv_cache.length + width, out=self._write_slots)
         self._replay()
-        self._memory.extend(width)
+        self._kv_cache.advance(width)
         return self._hidden
 
 
-class Pool:
-    """What graphs that run one after the other share: the memory of what they compute in between, and a stream."""
+class GraphPool:
+    """What graphs that run one after the other share: the memory for intermediate results, and a stream."""
 
     @cached_property
     def handle(self) -> Any:
-        """What CUDA knows the memory by."""
+        """CUDA's handle of the memory pool."""
         return torch.cuda.graph_pool_handle()
 
     @cached_property
     def stream(self) -> Any:
-        """Where they are captured."""
+        """The stream on which graphs are captured."""
         return cast(Any, torch.cuda).Stream()
 
 
-def record(compute: Callable[[], None], pool: Pool) -> Callable[[], None]:
-    """Capture what `compute` does on the GPU; the result does it again."""
+def capture(compute: Callable[[], None], pool: GraphPool) -> Callable[[], None]:
+    """Capture what `compute` does on the GPU; calling the result does it again."""
     graph = torch.cuda.CUDAGraph()
     pool.stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(pool.stream):
-        for _ in range(2):  # libraries set themselves up at the first calls, which must not be captured
+        for _ in range(2):  # libraries initialise themselves at the first calls, which must not be captured
             compute()
         with torch.cuda.graph(graph, pool=pool.handle, stream=pool.stream):
             compute()

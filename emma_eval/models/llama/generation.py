@@ -1,7 +1,8 @@
-"""Greedy decoding of a batch of prompt trees: a prefill, then one forward pass a token.
+"""Greedy decoding of a batch of prefix tries: a prefill, then one forward pass a token.
 
-A row of the batch is a tree, padded on the right. Every token knows its own position and sees its own way to the root
-alone, so its numbers do not depend on its companions. The answers of one row grow side by side in that row.
+A row of the batch is a trie, padded on the right. Every token has its own position and sees its own path to the root
+alone, so its numbers do not depend on its companions. The answers of one row grow side by side behind its trie. Shapes:
+B rows, P prompts (or open answers), Q of them in the fullest row, K slots, D the hidden size, V the vocabulary.
 """
 
 from __future__ import annotations
@@ -12,154 +13,160 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
-from emma_eval.models.llama.attention_mask import Layout, as_mask, numbers_within
-from emma_eval.models.llama.cuda_graphs import Steps
-from emma_eval.models.llama.kv_cache import KeyValues, Layers
-from emma_eval.models.llama.model import Llama, Reading
-from emma_eval.models.llama.prefix_trie import Tree
+from emma_eval.models.llama.attention_mask import RowIndex, TrieBatch, additive_mask
+from emma_eval.models.llama.cuda_graphs import DecodeGraphs
+from emma_eval.models.llama.kv_cache import KVCache, LayerKV
+from emma_eval.models.llama.model import ForwardInputs, Llama
+from emma_eval.models.llama.prefix_trie import PrefixTrie
 from emma_eval.types import FinishReason
 
-ROOM = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
-CAUSAL_ON = ("cuda",)  # where the fastest attention is causal and takes no mask
+DECODE_SLOTS = 8  # slots that a row has for answers at first; a quarter of all is added whenever they are used up
+CAUSAL_DEVICES = ("cuda",)  # where attention without a mask is the faster one
 
 
 @dataclass
-class State:
-    """What a batch has read. P answers are open; those of one row grow side by side."""
+class DecodeState:
+    """A batch between two steps: P answers are open, those of one row side by side."""
 
-    memory: KeyValues
-    rows: NDArray[np.int64]  # (P,) ascending: the row of the batch that an open answer is in
-    seen: Tensor  # (P, K) bool: the slots on its way to the root
-    lengths: Tensor  # (P,) tokens on that way: the next one's position
-    steps: Steps | None = None  # recorded ones, on CUDA
+    kv_cache: KVCache
+    row_index: RowIndex  # the answers' places in a (B, Q) array
+    visible: Tensor  # (P, K) bool: the slots on each answer's path to the root
+    lengths: Tensor  # (P,) tokens on that path, which is the next token's position
+    graphs: DecodeGraphs | None = None  # for the caller to set, on CUDA
 
-    def keep(self, answers: Sequence[int]) -> None:
-        """Drop the other answers. Rows without an open one leave the batch once they are half of it."""
-        index = torch.tensor(answers, device=self.seen.device)
-        self.rows, self.seen, self.lengths = self.rows[list(answers)], self.seen[index], self.lengths[index]
-        left, renumbered = np.unique(self.rows, return_inverse=True)
-        if 2 * len(left) <= self.memory.rows:
-            self.memory.keep(left.tolist())
-            self.rows = renumbered
+    def select(self, answers: Sequence[int]) -> None:
+        """Keep these answers. Rows without an open one leave the batch once they are half of it."""
+        index = torch.tensor(answers, device=self.visible.device)
+        self.visible, self.lengths = self.visible[index], self.lengths[index]
+        rows = self.row_index.rows[list(answers)]
+        open_rows, renumbered = np.unique(rows, return_inverse=True)
+        if 2 * len(open_rows) <= self.kv_cache.num_rows:
+            self.kv_cache.select_rows(open_rows.tolist())
+            rows = renumbered
+        self.row_index = RowIndex(rows, self.kv_cache.num_rows, self.visible.device)
 
-    def make_room(self, slots: int) -> None:
-        """See to it that so many slots are free."""
-        memory = self.memory
-        if memory.filled + slots > memory.slots:
-            memory.grow(memory.slots + max(2 * slots, memory.slots // 4))
-            self.seen = pad(self.seen, (0, memory.slots - self.seen.shape[1]))
+    def reserve(self, slots: int) -> None:
+        """Make room for so many more slots."""
+        cache = self.kv_cache
+        if cache.length + slots > cache.num_slots:
+            cache.grow(cache.num_slots + max(2 * slots, cache.num_slots // 4))
+            self.visible = pad(self.visible, (0, cache.num_slots - self.visible.shape[1]))
 
 
 def prefill(
-    llama: Llama, memory: KeyValues, trees: Sequence[Tree], embeds: Sequence[Tensor], prefix: Layers = ()
-) -> tuple[Tensor, State]:
-    """Read trees, whose slots hold `embeds` (size, D) each: the logits (P, V) after each prompt, and the state.
+    llama: Llama, kv_cache: KVCache, tries: Sequence[PrefixTrie], embeds: Sequence[Tensor], prefix: LayerKV = ()
+) -> tuple[Tensor, DecodeState]:
+    """Compute tries, whose slots have the embeddings `embeds` (size, D) each: logits (P, V) and the state after it.
 
-    `prefix` is what was read before of the beginning that trees with a `start` share; the others do not see it.
+    The logits are of each prompt's first new token. `prefix` holds the keys and values of the tokens that tries with a
+    `prefix_length` leave out; the other tries do not see them.
     """
     device = embeds[0].device
-    layout = Layout(trees, prefix[0][0].shape[2] if prefix else 0)
-    rows, slots, positions = layout.rows(), layout.ends(), layout.positions()
-    columns = numbers_within(rows)
-    memory.open(len(trees), layout.start + layout.length + ROOM, prefix)
-    memory.extend(layout.length)
-    memory.clear(memory.filled)
-    ends = np.zeros((len(trees), columns.max() + 1), np.int64)  # (B, Q); nobody looks at what a row has too many
-    ends[rows, columns] = slots
-    at_ends = torch.from_numpy(ends).to(device)
-    seen_at_ends = layout.seen(at_ends)
-    causal = layout.straight and device.type in CAUSAL_ON
-    every = torch.arange(layout.length, device=device).expand(len(trees), -1)
-    reading = Reading(
+    batch = TrieBatch(tries, prefix[0][0].shape[2] if prefix else 0)
+    rows, last_slots, positions = batch.prompt_rows(), batch.last_slots(), batch.positions()
+    row_index = RowIndex(rows, len(tries), device)
+
+    kv_cache.allocate(len(tries), batch.prefix_length + batch.length + DECODE_SLOTS, prefix)
+    kv_cache.advance(batch.length)
+    kv_cache.zero_free_slots()
+
+    last_positions = row_index.scatter(torch.from_numpy(last_slots).to(device))  # (B, Q)
+    visible_at_end = batch.visibility(last_positions)  # (B, Q, K)
+    mask = None
+    if not (batch.is_causal and device.type in CAUSAL_DEVICES):
+        every_slot = torch.arange(batch.length, device=device).expand(len(tries), -1)  # (B, L)
+        mask = additive_mask(batch.visibility(every_slot), llama.dtype)
+    inputs = ForwardInputs(
         embeds=pad_sequence(list(embeds), batch_first=True),
         positions=torch.from_numpy(positions).to(device),
-        mask=None if causal else as_mask(layout.seen(every), llama.dtype),
-        ends=at_ends,
-        mask_of_ends=as_mask(seen_at_ends, llama.dtype),
+        mask=mask,
+        last_positions=last_positions,
+        last_mask=additive_mask(visible_at_end, llama.dtype),
     )
-    hidden = llama(reading, memory)
-    place = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
-    state = State(
-        memory=memory,
-        rows=rows,
-        seen=pad(seen_at_ends[place], (0, memory.slots - memory.filled)),
-        lengths=torch.from_numpy(positions[rows, slots] + 1).to(device),
+    hidden = llama(inputs, kv_cache).last_hidden_state  # (B, Q, D)
+    state = DecodeState(
+        kv_cache=kv_cache,
+        row_index=row_index,
+        visible=pad(row_index.gather(visible_at_end), (0, kv_cache.num_slots - kv_cache.length)),
+        lengths=torch.from_numpy(positions[rows, last_slots] + 1).to(device),
     )
-    return cast(Tensor, llama.lm_head(hidden[place])), state
+    return cast(Tensor, llama.lm_head(row_index.gather(hidden))), state
 
 
-def step(llama: Llama, state: State, tokens: Tensor) -> Tensor:
-    """Read one more token an open answer, (P,): the logits (P, V) of the next.
+def decode_step(llama: Llama, state: DecodeState, tokens: Tensor) -> Tensor:
+    """Compute one more token of every open answer, (P,): the logits (P, V) of the next.
 
-    A row with fewer open answers than the fullest one is filled up with tokens that nobody looks at.
+    A row with fewer open answers than the fullest one is filled up with tokens whose results are not used.
     """
-    rows, memory, device = state.rows, state.memory, tokens.device
-    columns = numbers_within(rows)
-    width = int(columns.max()) + 1
-    state.make_room(width)
-    slots = slice(memory.filled, memory.filled + width)
-    place = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
-    state.seen[:, slots] |= torch.eye(width, dtype=torch.bool, device=device)[place[1]]
+    cache, row_index = state.kv_cache, state.row_index
+    width = row_index.width  # Q
+    state.reserve(width)
+    new_slots = slice(cache.length, cache.length + width)  # of a row: one for each of its columns
+    itself = torch.eye(width, dtype=torch.bool, device=tokens.device)  # (Q, Q) column -> the slot that it fills
+    state.visible[:, new_slots] |= itself[row_index.columns]
 
-    batch = tokens.new_zeros(memory.rows, width)
-    batch[place] = tokens
-    positions = tokens.new_zeros(memory.rows, width)
-    positions[place] = state.lengths
-    seen = state.seen.new_zeros(memory.rows, width, memory.slots)
-    seen[:, :, slots] = torch.eye(width, dtype=torch.bool, device=device)
-    seen[place] = state.seen
+    batch = row_index.scatter(tokens)  # (B, Q)
+    positions = row_index.scatter(state.lengths)  # (B, Q)
+    visible = state.visible.new_zeros(cache.num_rows, width, cache.num_slots)  # (B, Q, K)
+    visible[:, :, new_slots] = itself  # or what belongs to no answer would see nothing, and its softmax be 0 / 0
+    mask = additive_mask(row_index.scatter_into(visible, state.visible), llama.dtype)  # (B, 1, Q, K)
     state.lengths = state.lengths + 1
-    mask = as_mask(seen, llama.dtype)
-    hidden = state.steps.hidden(batch, positions, mask) if state.steps else None
+
+    hidden = state.graphs.replay(batch, positions, mask) if state.graphs is not None else None
     if hidden is None:
-        memory.extend(width)
-        hidden = llama(Reading(llama.embed(batch), positions, mask[..., : memory.filled]), memory)
-    return cast(Tensor, llama.lm_head(hidden[place]))
+        cache.advance(width)
+        inputs = ForwardInputs(llama.embed_tokens(batch), positions, mask[..., : cache.length])
+        hidden = llama(inputs, cache).last_hidden_state  # (B, Q, D)
+    return cast(Tensor, llama.lm_head(row_index.gather(hidden)))
 
 
 class Continuation(NamedTuple):
-    """New ids, and why there are no more: `error` where the logits after them were not finite."""
+    """The new ids of an answer, and why they end: `error` where the logits after them were not finite."""
 
     ids: list[int]
     finish_reason: FinishReason
 
 
-def greedy(llama: Llama, logits: Tensor, state: State, limits: Sequence[int], eos: Set[int]) -> list[Continuation]:
-    """The likeliest continuations: from prefill's logits and state, new ids up to each limit or the first end id.
+def greedy(
+    llama: Llama, logits: Tensor, state: DecodeState, max_new_tokens: Sequence[int], eos_ids: Set[int]
+) -> list[Continuation]:
+    """Decode greedily from prefill's logits and state: for each prompt its new ids, up to its limit or an end id.
 
-    Logits that are not finite end an answer: their likeliest id means nothing.
+    Logits that are not finite end an answer, for their argmax means nothing.
     """
-    answers: list[list[int]] = [[] for _ in limits]
-    reasons: list[FinishReason | None] = [None] * len(limits)
-    open_ = list(range(len(limits)))  # the answers that `state` still holds
+    answers: list[list[int]] = [[] for _ in max_new_tokens]
+    reasons: list[FinishReason | None] = [None] * len(max_new_tokens)
+    open_answers = list(range(len(max_new_tokens)))  # those that `state` holds
     while True:
-        tokens, broken = likeliest(logits)
-        for answer, token, wrong in zip(open_, *torch.stack([tokens, broken]).tolist(), strict=True):  # one transfer
-            if not wrong:
+        tokens, not_finite = argmax_tokens(logits)
+        on_host = torch.stack([tokens, not_finite]).tolist()  # one transfer
+        for answer, token, failed in zip(open_answers, *on_host, strict=True):
+            if not failed:
                 answers[answer].append(token)
-            reasons[answer] = "error" if wrong else _ended(answers[answer], limits[answer], eos)
-        left = [i for i, answer in enumerate(open_) if reasons[answer] is None]
-        if not left:
+            limit = max_new_tokens[answer]
+            reasons[answer] = "error" if failed else _finish_reason(answers[answer], limit, eos_ids)
+        kept = [index for index, answer in enumerate(open_answers) if reasons[answer] is None]
+        if not kept:
             return [Continuation(ids, reason or "length") for ids, reason in zip(answers, reasons, strict=True)]
-        if len(left) < len(open_):
-            state.keep(left)
-            tokens, open_ = tokens[left], [open_[i] for i in left]
-        logits = step(llama, state, tokens)
+        if len(kept) < len(open_answers):
+            state.select(kept)
+            tokens, open_answers = tokens[kept], [open_answers[index] for index in kept]
+        logits = decode_step(llama, state, tokens)
 
 
-def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Of logits (P, V) the likeliest ids (P,), and for each 1 where one of its logits is not finite, else 0.
+def argmax_tokens(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Of logits (P, V) the argmax (P,), and (P,) 1 where one of a prompt's logits is not finite, else 0.
 
-    A sum is finite where all are: a NaN stays, and infinities do not cancel out. Nothing here waits for a device.
+    A sum of finite numbers is finite in float32; a NaN stays, and infinities do not cancel out. No result is moved to
+    the host.
     """
     tokens, total = logits.argmax(dim=-1), logits.sum(dim=-1, dtype=torch.float32)
-    return tokens, (total - total).ne(0).to(tokens.dtype)  # infinity less itself is NaN, and unlike 0
+    return tokens, (total - total).ne(0).to(tokens.dtype)  # infinity minus itself is NaN, which is unequal to 0
 
 
-def _ended(ids: Sequence[int], limit: int, eos: Set[int]) -> FinishReason | None:
-    return "stop" if ids[-1] in eos else "length" if len(ids) >= limit else None
+def _finish_reason(ids: Sequence[int], limit: int, eos_ids: Set[int]) -> FinishReason | None:
+    return "stop" if ids[-1] in eos_ids else "length" if len(ids) >= limit else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from emma_eval.models.llama.kv_cache import SPARE
+from emma_eval.models.llama.kv_cache import SPARE_FRACTION
 from emma_eval.models.llama.model import Llama
 
-SHARE = 0.8  # of what is free; the rest is for the towers, for logits and for what the allocator cannot use
-MOST_TOKENS = 65_536  # a GPU is busy long before
+MEMORY_FRACTION = 0.8  # of what is free; the rest is for the towers, for logits and for what the allocator cannot use
+MAX_TOKENS = 65_536  # a GPU is busy long before
 
 
-def tokens_that_fit(llama: Llama) -> int:
+def max_batch_tokens(llama: Llama) -> int:
     """How many tokens a batch may hold, by the memory that is free now.
 
     A token takes its keys and values in every layer, whose buffers have room to spare, and what one layer computes at a
@@ -19,8 +19,9 @@ def tokens_that_fit(llama: Llama) -> int:
     stream.
     """
     config = llama.config
-    kept = 2 * config.num_layers * config.num_kv_heads * config.head_dim * (1 + 1 / SPARE)
-    passing = 3 * config.intermediate_size + 6 * config.hidden_size
+    kv_cache = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * (1 + SPARE_FRACTION)
+    activations = 3 * config.intermediate_size + 6 * config.hidden_size
     free, _ = torch.cuda.mem_get_info(llama.device)
     reusable = torch.cuda.memory_reserved(llama.device) - torch.cuda.memory_allocated(llama.device)
-    return int(min(MOST_TOKENS, SHARE * (free + reusable) / (llama.dtype.itemsize * (kept + passing))))
+    bytes_per_token = llama.dtype.itemsize * (kv_cache + activations)
+    return int(min(MAX_TOKENS, MEMORY_FRACTION * (free + reusable) / bytes_per_token))

@@ -1,74 +1,87 @@
 """LLaMA, as "LLaMA: Open and Efficient Foundation Language Models" and its published code define it.
 
-What is multiplied by the same tokens is one matrix: keys and values; the MLP's gate and up. Only the ends of prompts
-are taken through the whole of the last layer: of the other tokens nobody reads more than keys and values.
+K and V are one fused projection, gate and up another. In the shapes below B is the batch, L the new tokens of a row,
+K the slots that attention reads, D the hidden size, H the query heads, Hkv the key heads, Dh the head dimension, F the
+MLP's width, V the vocabulary. Every projection is called as a module and nothing it returns is overwritten: forward
+hooks see true values, and a replaced projection (LoRA, quantised) is used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from emma_eval.models.llama.config import LlamaConfig
-from emma_eval.models.llama.kv_cache import KeyValues
-from emma_eval.models.ops.pointwise import rotate, swiglu
+from emma_eval.models.llama.kv_cache import KVCache
+from emma_eval.models.ops.attention import attention, attention_weights
+from emma_eval.models.ops.outputs import TransformerOutput
+from emma_eval.models.ops.pointwise import apply_rotary_emb, swiglu
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a forward pass reads: B rows of L tokens behind what is in memory; K slots in all, Q ends a row."""
+class ForwardInputs:
+    """B rows of L new tokens, behind what the KV cache holds already; K slots in all."""
 
-    embeds: Tensor  # (B, L, D), overwritten
-    positions: Tensor  # (B, L)
-    mask: Tensor | None  # (B, 1, L, K), what attention adds; None: causal
-    ends: Tensor | None = None  # (B, Q) slots of this pass; None: every token is an end
-    mask_of_ends: Tensor | None = None  # (B, 1, Q, K)
+    embeds: Tensor  # (B, L, D)
+    positions: Tensor  # (B, L) int64
+    mask: Tensor | None = None  # (B, 1, L, K), added to the attention scores; None: causal
+    last_positions: Tensor | None = None  # (B, Q) which of the L tokens leave the last layer; None: all
+    last_mask: Tensor | None = None  # (B, 1, Q, K), the mask of these
 
 
 class Llama(nn.Module):
-    """Token embeddings, layers, the last norm and the output head."""
+    """Token embeddings, layers, final norm; `lm_head` is for the caller, who needs logits at few positions."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(Layer(config, index) for index in range(config.num_layers))
+        self.layers = nn.ModuleList(LlamaLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the weights."""
         return self.embed_tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it computes in."""
+        """The type of the embeddings and of all hidden states."""
         return self.embed_tokens.weight.dtype
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """Ids (...) -> (..., D)."""
-        return cast(Tensor, self.embed_tokens(ids))
+    def forward(
+        self,
+        inputs: ForwardInputs,
+        kv_cache: KVCache | None = None,
+        *,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> TransformerOutput:
+        """Hidden states after the final norm: (B, L, D), or (B, Q, D) where `last_positions` are given.
 
-    def forward(self, reading: Reading, memory: KeyValues) -> Tensor:
-        """The last hidden states at the ends, (B, Q, D). Keys and values go to `memory`."""
-        hidden = reading.embeds
-        turns = self.turns(reading.positions)
-        *layers, last = self.layers
-        for layer in layers:
-            hidden = layer(hidden, turns, reading.mask, memory)
-        if reading.ends is None:
-            hidden = last(hidden, turns, reading.mask, memory)
-        else:
-            hidden = last(hidden, turns, reading.mask_of_ends, memory, reading.ends)
-        return cast(Tensor, self.norm(hidden))
+        New keys and values are written to `kv_cache`; without one the L tokens see only each other. Only the tokens at
+        `last_positions` pass the last layer whole: of the others it needs keys and values alone. As in transformers
+        `hidden_states` are the embeddings, the output of every layer but the last, and the result after the norm.
+        """
+        x = inputs.embeds  # (B, L, D)
+        freqs_cis = self.freqs_cis(inputs.positions)  # (B, L, 1, Dh / 2)
+        every_position = replace(inputs, last_positions=None, last_mask=None)
+        hidden_states, attentions = [x], []
+        for layer in self.layers:
+            of_layer = inputs if layer is self.layers[-1] else every_position
+            x, weights = layer(x, freqs_cis, of_layer, kv_cache, output_attentions)
+            if output_hidden_states:
+                hidden_states.append(x)
+            if output_attentions:
+                attentions.append(weights)
+        x = self.norm(x)
+        return TransformerOutput(x, (*hidden_states[:-1], x) if output_hidden_states else (), tuple(attentions))
 
-    def turns(self, positions: Tensor) -> Tensor:
-        """The rotations of positions (B, L), a complex number a pair of a head's dimensions: (B, L, 1, Dh / 2)."""
+    def freqs_cis(self, positions: Tensor) -> Tensor:
+        """Rotary embeddings e^(i m theta_j) of positions m (B, L): (B, L, 1, Dh / 2), complex64."""
         config = self.config
         exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=positions.device)
         frequencies = 1.0 / (config.rope_theta ** (exponents / config.head_dim)) / config.rope_scaling_factor
@@ -76,63 +89,59 @@ class Llama(nn.Module):
         return torch.polar(torch.ones_like(angles), angles)
 
 
-class Layer(nn.Module):
+class LlamaLayer(nn.Module):
     """x += Wo attention(norm(x)); x += Wd (silu(Wg norm(x)) * Wu norm(x)), with rotary positions."""
 
     def __init__(self, config: LlamaConfig, index: int) -> None:
         super().__init__()
         self.index = index
         self.head_dim = config.head_dim
-        width, attention = config.hidden_size, config.num_heads * config.head_dim
-        self.attention_norm = nn.RMSNorm(width, config.rms_norm_eps)
-        self.q_proj = nn.Linear(width, attention, bias=False)
-        self.kv_proj = nn.Linear(width, 2 * config.num_kv_heads * config.head_dim, bias=False)
-        self.o_proj = nn.Linear(attention, width, bias=False)
-        self.mlp_norm = nn.RMSNorm(width, config.rms_norm_eps)
-        self.gate_up_proj = nn.Linear(width, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, width, bias=False)
+        hidden_size, query_size = config.hidden_size, config.num_attention_heads * config.head_dim
+        self.attention_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
+        self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
+        self.kv_proj = nn.Linear(hidden_size, 2 * config.num_key_value_heads * config.head_dim, bias=False)
+        self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
+        self.mlp_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
+        self.gate_up_proj = nn.Linear(hidden_size, 2 * config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, hidden_size, bias=False)
 
     def forward(
-        self, hidden: Tensor, turns: Tensor, mask: Tensor | None, memory: KeyValues, ends: Tensor | None = None
-    ) -> Tensor:
-        """Hidden states (B, L, D), overwritten -> the next layer's; at `ends` (B, Q) alone, where given."""
-        normed = self.attention_norm(hidden)
-        memory.update(self._heads(self.kv_proj(normed)), turns, self.index)
-        if ends is not None:
-            hidden, normed, turns = (_at(ends, part) for part in (hidden, normed, turns))
-        queries = rotate(self._heads(self.q_proj(normed)), turns).transpose(1, 2)
-        hidden = _add_product(hidden, attend(queries, *memory.stored(self.index), mask), self.o_proj)
-        return _add_product(hidden, swiglu(self.gate_up_proj(self.mlp_norm(hidden))), self.down_proj)
+        self,
+        x: Tensor,
+        freqs_cis: Tensor,
+        inputs: ForwardInputs,
+        kv_cache: KVCache | None,
+        output_attentions: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Hidden states x (B, L, D) -> the next ones, and the attention weights (B, H, L, K) if they are asked for.
 
-    def _heads(self, products: Tensor) -> Tensor:
+        Where `inputs` have `last_positions` (B, Q) both are of these tokens alone: Q in place of L.
+        """
+        mask, last_positions = inputs.mask, inputs.last_positions
+        normed = self.attention_norm(x)  # (B, L, D)
+        kv = self._split_heads(self.kv_proj(normed))  # (B, L, 2 Hkv, Dh), keys first
+        keys, values = kv_cache.update(kv, freqs_cis, self.index) if kv_cache else rotated(kv, freqs_cis)
+        if last_positions is not None:
+            mask = inputs.last_mask
+            x, normed, freqs_cis = (take_positions(part, last_positions) for part in (x, normed, freqs_cis))
+        queries = self._split_heads(self.q_proj(normed))  # (B, L, H, Dh)
+        queries = apply_rotary_emb(queries, freqs_cis).transpose(1, 2)  # (B, H, L, Dh)
+        x = x + self.o_proj(attention(queries, keys, values, mask, is_causal=True))  # (B, L, D)
+        x = x + self.down_proj(swiglu(self.gate_up_proj(self.mlp_norm(x))))  # (B, L, D)
+        return x, attention_weights(queries, keys, mask, is_causal=True) if output_attentions else None
+
+    def _split_heads(self, x: Tensor) -> Tensor:
         """(B, L, H Dh) -> (B, L, H, Dh)."""
-        return products.view(*products.shape[:2], -1, self.head_dim)
+        return x.view(*x.shape[:2], -1, self.head_dim)
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Queries (B, H, L, Dh), keys and values (B, Hkv, K, Dh) -> (B, L, H Dh).
-
-    `mask` (B, 1, L, K) is added to the scores. Without one attention is causal, the queries being the last L of K.
-    """
-    if keys.shape[1] < queries.shape[1]:
-        groups = queries.shape[1] // keys.shape[1]
-        keys, values = keys.repeat_interleave(groups, dim=1), values.repeat_interleave(groups, dim=1)
-    causal = mask is None and queries.shape[2] == keys.shape[2]
-    if mask is None and 1 < queries.shape[2] < keys.shape[2]:
-        from torch.nn.attention.bias import causal_lower_right  # takes a second to import, for a GPU alone
-
-        mask = cast(Tensor, causal_lower_right(queries.shape[2], keys.shape[2]))  # flash kernels know this one
-    out = scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
-    return out.transpose(1, 2).flatten(2)
+def rotated(kv: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys, with rotary positions, and values of kv (B, L, 2 Hkv, Dh): (B, Hkv, L, Dh) each."""
+    keys, values = kv.chunk(2, dim=2)
+    return apply_rotary_emb(keys, freqs_cis).transpose(1, 2), values.transpose(1, 2)
 
 
-def _add_product(hidden: Tensor, inputs: Tensor, weights: nn.Linear) -> Tensor:
-    """Hidden (B, L, D) += inputs (B, L, F) @ W, in one pass over hidden."""
-    hidden.view(-1, hidden.shape[2]).addmm_(inputs.flatten(0, 1), weights.weight.T)
-    return hidden
-
-
-def _at(slots: Tensor, values: Tensor) -> Tensor:
-    """Values (B, L, ...) at slots (B, Q): (B, Q, ...)."""
-    rows = torch.arange(len(slots), device=slots.device)[:, None]
-    return values[rows, slots]
+def take_positions(x: Tensor, positions: Tensor) -> Tensor:
+    """X (B, L, ...) at positions (B, Q): (B, Q, ...)."""
+    rows = torch.arange(len(positions), device=positions.device)[:, None]
+    return x[rows, positions]

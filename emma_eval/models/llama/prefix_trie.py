@@ -1,7 +1,7 @@
-"""Prompts that begin alike, as one tree: what they share stands in it once and is read once.
+"""Prompts that begin alike, as one trie: what they share is in it once and is computed once.
 
-A tree's tokens are laid into slots, one branch behind the other; a branch goes on from a slot of an earlier one, and a
-token sees the slots on its own way back to the root. A single prompt is a tree of one branch.
+A trie's tokens are laid into slots, one segment behind the other. A segment continues from a slot of an earlier one,
+and a token sees the slots on its own path to the root. A single prompt is a trie of one segment.
 """
 
 from __future__ import annotations
@@ -15,24 +15,34 @@ from numpy.typing import NDArray
 
 from emma_eval.types import ImageSource
 
-ROOT = -1
+IMAGE_ID = -200  # LLaVA's id that stands in input ids where the embeddings of an image go
+ROOT = -1  # the parent of a segment that continues from no slot
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpan:
-    """Stands in a prompt for an image's rows. Equal ones are equal rows: EMMA's depend on the instruction too."""
+    """An image's place in a prompt. Equal spans have equal embeddings, so they may be shared."""
 
     image: ImageSource
-    instruction: tuple[int, ...] | None  # CLIP's 77 ids; None for plain LLaVA
-    rows: int  # how many of the image's rows are read: all, unless the sequence is cut there
+    instruction: tuple[int, ...] | None  # ids of the text that the embeddings depend on besides; None: on no text
+    num_tokens: int  # how many of the image's embeddings are in the prompt: all, unless it is truncated there
 
 
-Item = int | ImageSpan  # a token's id, or an image
+PromptItem = int | ImageSpan  # a token id, or an image
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """Slots [start, stop), which go on from slot `parent` (or from the root)."""
+class PlacedItem:
+    """An item of a trie: the slots [slot, slot + num_slots), at the positions from `position` on."""
+
+    item: PromptItem
+    slot: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Slots [start, stop), which continue from slot `parent`, or from ROOT."""
 
     start: int
     stop: int
@@ -40,82 +50,101 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """Prompts woven together, behind a beginning of `start` tokens that was read before."""
+class PrefixTrie:
+    """Prompts in one trie, without their first `prefix_length` tokens, whose keys and values are cached."""
 
-    items: tuple[tuple[Item, int, int], ...]  # item, its first slot, its first position
-    branches: tuple[Branch, ...]
-    ends: tuple[int, ...]  # for each prompt, the slot of its last token
+    items: tuple[PlacedItem, ...]
+    segments: tuple[Segment, ...]
+    last_slots: tuple[int, ...]  # for each prompt, the slot of its last token
     size: int  # slots
-    start: int  # the root's first position
+    prefix_length: int
 
     @property
     def images(self) -> list[ImageSpan]:
-        """The images it shows."""
-        return [item for item, _, _ in self.items if isinstance(item, ImageSpan)]
+        """The images in it, in the order of their slots."""
+        return [placed.item for placed in self.items if isinstance(placed.item, ImageSpan)]
 
     def ids(self) -> NDArray[np.int64]:
-        """(size,) the id in each slot; 0 where an image is."""
+        """(size,) the token id in each slot; 0 where an image is."""
         ids = np.zeros(self.size, np.int64)
-        for item, slot, _ in self.items:
-            if not isinstance(item, ImageSpan):
-                ids[slot] = item
+        for placed in self.items:
+            if not isinstance(placed.item, ImageSpan):
+                ids[placed.slot] = placed.item
         return ids
 
     def positions(self) -> NDArray[np.int64]:
-        """(size,) how deep each slot lies."""
+        """(size,) the position of each slot in its prompts."""
         positions = np.empty(self.size, np.int64)
-        for item, slot, position in self.items:
-            positions[slot : slot + width(item)] = np.arange(position, position + width(item))
+        for placed in self.items:
+            length = num_slots(placed.item)
+            positions[placed.slot : placed.slot + length] = placed.position + np.arange(length)
         return positions
 
-    def reach(self) -> NDArray[np.int32]:
-        """(N, N) for N branches: a token of one sees another's slots below this number, its own up to itself."""
-        reach = np.zeros((len(self.branches), len(self.branches)), np.int32)
-        starts = [branch.start for branch in self.branches]
-        for number, branch in enumerate(self.branches):  # each behind the one that it goes on from
-            if branch.parent != ROOT:
-                before = bisect(starts, branch.parent) - 1
-                reach[number] = reach[before]
-                reach[number, before] = branch.parent + 1
-            reach[number, number] = branch.stop
-        return reach
+    def segment_visibility(self) -> NDArray[np.int32]:
+        """(N, N) for N segments: a token of segment i sees the slots of segment j below [i, j].
+
+        Of its own segment it sees them up to itself, which this does not say; [i, i] is the segment's end.
+        """
+        visible_until = np.zeros((len(self.segments), len(self.segments)), np.int32)
+        starts = [segment.start for segment in self.segments]
+        for index, segment in enumerate(self.segments):  # a parent comes before its children
+            if segment.parent != ROOT:
+                parent = bisect(starts, segment.parent) - 1  # the segment that holds the slot
+                visible_until[index] = visible_until[parent]
+                visible_until[index, parent] = segment.parent + 1
+            visible_until[index, index] = segment.stop
+        return visible_until
 
 
-def weave(prompts: Sequence[Sequence[Item]], start: int = 0) -> Tree:
-    """One tree of prompts without their first `start` tokens. Every distinct beginning takes its slots once."""
-    known: dict[tuple[int, Item], tuple[int, int]] = {}  # (slot before, item) -> its last slot and position
-    items: list[tuple[Item, int, int]] = []
-    branches: list[Branch] = []
-    ends = []
-    size = 0
+class TrieBuilder:
+    """Adds prompts to a trie one by one: each walks along what is there and adds the rest as one segment."""
+
+    def __init__(self, prefix_length: int) -> None:
+        self._prefix_length = prefix_length
+        self._children: dict[tuple[int, PromptItem], PlacedItem] = {}  # by the slot before and the item
+        self._segments: list[Segment] = []
+        self._last_slots: list[int] = []
+        self._size = 0
+
+    def add(self, prompt: Sequence[PromptItem]) -> None:
+        """Add a prompt, given whole."""
+        items = prompt[self._prefix_length :]
+        slot, position, index = ROOT, self._prefix_length, 0  # the last slot so far, and what comes next
+        while index < len(items) and (child := self._children.get((slot, items[index]))):
+            slot, position = child.slot + num_slots(child.item) - 1, position + num_slots(child.item)
+            index += 1
+        if index < len(items):
+            start, parent = self._size, slot
+            for item in items[index:]:
+                self._children[slot, item] = PlacedItem(item, self._size, position)
+                self._size += num_slots(item)
+                slot, position = self._size - 1, position + num_slots(item)
+            self._segments.append(Segment(start, self._size, parent))
+        self._last_slots.append(slot)
+
+    def build(self) -> PrefixTrie:
+        """The trie of the prompts added so far."""
+        items = tuple(self._children.values())  # in the order of their slots, as they were added
+        return PrefixTrie(items, tuple(self._segments), tuple(self._last_slots), self._size, self._prefix_length)
+
+
+def build_trie(prompts: Sequence[Sequence[PromptItem]], prefix_length: int = 0) -> PrefixTrie:
+    """One trie of prompts without their first `prefix_length` tokens; every distinct beginning is in it once."""
+    builder = TrieBuilder(prefix_length)
     for prompt in prompts:
-        last, position = ROOT, start - 1
-        first, parent = size, ROOT
-        for item in prompt[start:]:
-            key = last, item
-            if key not in known:
-                if size == first:
-                    parent = last
-                items.append((item, size, position + 1))
-                size += width(item)
-                known[key] = size - 1, position + width(item)
-            last, position = known[key]
-        if size > first:
-            branches.append(Branch(first, size, parent))
-        ends.append(last)
-    return Tree(tuple(items), tuple(branches), tuple(ends), size, start)
+        builder.add(prompt)
+    return builder.build()
 
 
-def width(item: Item) -> int:
-    """How many slots an item takes."""
-    return item.rows if isinstance(item, ImageSpan) else 1
+def num_slots(item: PromptItem) -> int:
+    """How many slots, which is tokens, an item takes."""
+    return item.num_tokens if isinstance(item, ImageSpan) else 1
 
 
-def common_start(prompts: Sequence[Sequence[Item]]) -> tuple[int, ...]:
-    """The tokens that all prompts begin with, up to the first image; every prompt keeps an item of its own.
+def shared_prefix(prompts: Sequence[Sequence[PromptItem]]) -> tuple[int, ...]:
+    """The token ids that all prompts begin with, up to the first image; every prompt keeps an item of its own.
 
-    Nothing for a single prompt, which shares with nobody.
+    Empty for fewer than two prompts: nothing is shared.
     """
     if len(prompts) < 2:
         return ()

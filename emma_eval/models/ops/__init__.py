@@ -1,4 +1,4 @@
-"""Operations between matrix products, fused as Triton kernels on a GPU.
+"""What layers of a transformer compute between matrix products: attention, and pointwise operations, fused on a GPU.
 
 May import: torch alone.
 """

@@ -7,30 +7,31 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-BLOCK = 2048  # columns of the MLP that a program takes
+BLOCK = 2048  # elements that one program computes
 
 
-def rotate_in_place(heads: Tensor, turns: Tensor) -> Tensor:
-    """Rotate heads (B, L, H, Dh), overwritten, by turns (B, L, 1, Dh / 2), complex.
+def apply_rotary_emb(x: Tensor, freqs_cis: Tensor) -> Tensor:
+    """X (B, L, H, Dh) rotated by freqs_cis (B, L, 1, Dh / 2), complex64. A token's heads lie in one run of memory."""
+    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    _rotate_into(x, freqs_cis, out)
+    return out
 
-    The heads of a token are one run of memory; Dh is a power of two.
+
+def write_kv(kv: Tensor, freqs_cis: Tensor, keys: Tensor, values: Tensor) -> None:
+    """Write a layer's new keys, rotated, and values into views (B, H, L, Dh) of the cache.
+
+    `kv` (B, L, 2 H, Dh) holds the keys and behind them the values, as one projection gives them.
     """
-    _rotate_into(heads, turns, heads)
-    return heads
-
-
-def store(keys_values: Tensor, turns: Tensor, keys: Tensor, values: Tensor) -> None:
-    """Keys and values side by side, (B, L, 2 H, Dh), to keys, rotated, and values: views (B, H, L, Dh) of a cache."""
-    new_keys, new_values = keys_values.chunk(2, dim=2)
-    _rotate_into(new_keys, turns, keys.transpose(1, 2))
+    new_keys, new_values = kv.chunk(2, dim=2)
+    _rotate_into(new_keys, freqs_cis, keys.transpose(1, 2))
     _rotate_into(new_values, None, values.transpose(1, 2))
 
 
-def quick_gelu(inputs: Tensor) -> Tensor:
-    """GELU as x sigmoid(1.702 x), overwriting x, which is one run of memory."""
-    count = inputs.numel()
-    _quick_gelu[(triton.cdiv(count, BLOCK),)](inputs, count, BLOCK)
-    return inputs
+def quick_gelu(x: Tensor) -> Tensor:
+    """X sigmoid(1.702 x) of a contiguous x of any shape."""
+    out, count = torch.empty_like(x), x.numel()
+    _quick_gelu[(triton.cdiv(count, BLOCK),)](x, out, count, BLOCK)
+    return out
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
@@ -41,57 +42,57 @@ def swiglu(gate_up: Tensor) -> Tensor:
     return out
 
 
-def _rotate_into(heads: Tensor, turns: Tensor | None, out: Tensor) -> None:
-    """(B, L, H, Dh) rotated, or as it is without turns, to a view of that shape."""
-    rows, length, count, width = heads.shape
-    assert heads.stride()[2:] == (width, 1), "the heads of a token are one run of memory"
-    angles = heads if turns is None else torch.view_as_real(turns).contiguous()
-    _rotate[(rows * length,)](
-        heads,
+def _rotate_into(x: Tensor, freqs_cis: Tensor | None, out: Tensor) -> None:
+    """Write x (B, L, H, Dh), rotated unless there are no frequencies, to a view `out` of that shape."""
+    batch, length, heads, head_dim = x.shape
+    assert x.stride()[2:] == (head_dim, 1), "a token's heads must lie in one run of memory"
+    angles = x if freqs_cis is None else torch.view_as_real(freqs_cis).contiguous()
+    _rotate[(batch * length,)](
+        x,
         angles,
         out,
         length,
-        heads.stride(0),
-        heads.stride(1),
+        x.stride(0),
+        x.stride(1),
         *out.stride()[:3],
-        count,
-        HEADS=triton.next_power_of_2(count),
-        WIDTH=width,
-        TURN=turns is not None,
+        heads,
+        HEADS=triton.next_power_of_2(heads),
+        HEAD_DIM=head_dim,
+        ROTATE=freqs_cis is not None,
     )
 
 
 @triton.jit
 def _rotate(
-    heads, turns, out, length, row, token, out_row, out_token, out_head, count,
-    HEADS: tl.constexpr, WIDTH: tl.constexpr, TURN: tl.constexpr,
+    x, angles, out, length, x_row, x_token, out_row, out_token, out_head, heads,
+    HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, ROTATE: tl.constexpr,
 ):  # fmt: skip
-    number = tl.program_id(0).to(tl.int64)
-    b, t = number // length, number % length
-    head, place = tl.arange(0, HEADS)[:, None], tl.arange(0, WIDTH)[None, :]
-    values = tl.load(heads + b * row + t * token + head * WIDTH + place, mask=head < count)
-    if TURN:
-        real, imaginary = tl.split(tl.reshape(values.to(tl.float32), (HEADS, WIDTH // 2, 2)))
-        angle = turns + number * WIDTH + 2 * tl.arange(0, WIDTH // 2)[None, :]
+    program = tl.program_id(0).to(tl.int64)  # one token
+    b, t = program // length, program % length
+    head, dim = tl.arange(0, HEADS)[:, None], tl.arange(0, HEAD_DIM)[None, :]
+    values = tl.load(x + b * x_row + t * x_token + head * HEAD_DIM + dim, mask=head < heads)
+    if ROTATE:
+        real, imaginary = tl.split(tl.reshape(values.to(tl.float32), (HEADS, HEAD_DIM // 2, 2)))
+        angle = angles + program * HEAD_DIM + 2 * tl.arange(0, HEAD_DIM // 2)[None, :]
         cos, sin = tl.load(angle), tl.load(angle + 1)
-        turned = tl.join(real * cos - imaginary * sin, real * sin + imaginary * cos)
-        values = tl.reshape(turned, (HEADS, WIDTH)).to(values.dtype)
-    tl.store(out + b * out_row + t * out_token + head * out_head + place, values, mask=head < count)
+        rotated = tl.join(real * cos - imaginary * sin, real * sin + imaginary * cos)
+        values = tl.reshape(rotated, (HEADS, HEAD_DIM)).to(values.dtype)
+    tl.store(out + b * out_row + t * out_token + head * out_head + dim, values, mask=head < heads)
 
 
 @triton.jit
-def _quick_gelu(inputs, count, BLOCK: tl.constexpr):
-    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    values = tl.load(inputs + place, mask=place < count)
+def _quick_gelu(inputs, out, count, BLOCK: tl.constexpr):
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    values = tl.load(inputs + index, mask=index < count)
     x = values.to(tl.float32)
-    tl.store(inputs + place, (x * tl.sigmoid(1.702 * x)).to(values.dtype), mask=place < count)
+    tl.store(out + index, (x * tl.sigmoid(1.702 * x)).to(values.dtype), mask=index < count)
 
 
 @triton.jit
 def _swiglu(gate_up, out, width, BLOCK: tl.constexpr):
     token = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    known = column < width
-    gate = tl.load(gate_up + token * 2 * width + column, mask=known).to(tl.float32)
-    up = tl.load(gate_up + token * 2 * width + width + column, mask=known).to(tl.float32)
-    tl.store(out + token * width + column, gate * tl.sigmoid(gate) * up, mask=known)
+    inside = column < width
+    gate = tl.load(gate_up + token * 2 * width + column, mask=inside).to(tl.float32)
+    up = tl.load(gate_up + token * 2 * width + width + column, mask=inside).to(tl.float32)
+    tl.store(out + token * width + column, gate * tl.sigmoid(gate) * up, mask=inside)

@@ -94,8 +94,8 @@ def test_features_and_answers_are_those_of_transformers_towers(tmp_path: Path) -
     pixels, other = (model.processor(request.images[0].open()) for model in (ours, theirs))
     assert (pixels == other).all()
     pixels, ids = torch.from_numpy(pixels)[None], torch.tensor([ours.tokenize(request).instruction_ids])
-    torch.testing.assert_close(ours.vision_features(pixels), theirs.vision_features(pixels), rtol=0, atol=2e-5)
-    torch.testing.assert_close(ours.text_features(ids), theirs.text_features(ids), rtol=0, atol=2e-5)
+    torch.testing.assert_close(ours.model.encode_images(pixels), theirs.model.encode_images(pixels), rtol=0, atol=2e-5)
+    torch.testing.assert_close(ours.model.encode_text(ids), theirs.model.encode_text(ids), rtol=0, atol=2e-5)
     assert ours.ask([request]) == theirs.ask([request])
 
 

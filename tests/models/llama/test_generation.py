@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
-from emma_eval.models.emma.model import Emma
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
 from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
 from tests.tiny_checkpoint import EMMA
@@ -26,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> Emma:
+def runner(folder: Path) -> ModelRunner:
     return load_model(str(folder), device="cpu")
 
 
@@ -43,26 +44,28 @@ def mixed_requests(count: int = 40) -> list[Request]:
 
 
 @pytest.mark.parametrize("size", [3, 8, 40])
-def test_answers_do_not_depend_on_batch_size_order_or_companions(model: Emma, size: int) -> None:
+def test_answers_do_not_depend_on_batch_size_order_or_companions(runner: ModelRunner, size: int) -> None:
     asked = mixed_requests()
-    alone = {response.sample_id: response.text for _, response in answer(model, asked, 1)}
+    alone = {response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, 1), asked)}
     random.Random(size).shuffle(asked)
-    assert {response.sample_id: response.text for _, response in answer(model, asked, size)} == alone
+    assert {
+        response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, size), asked)
+    } == alone
 
 
 @torch.inference_mode()
-def test_logits_hardly_depend_on_companions(model: Emma) -> None:
+def test_logits_hardly_depend_on_companions(runner: ModelRunner) -> None:
     batch = mixed_requests(12)
-    together, _ = first_token_logits(model, batch)
+    together, _ = first_token_logits(runner, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = first_token_logits(model, [one])
+        single, _ = first_token_logits(runner, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=3e-5)
 
 
-def test_an_answer_ends_at_its_own_limit(model: Emma) -> None:
+def test_an_answer_ends_at_its_own_limit(runner: ModelRunner) -> None:
     limits = [5, 1, 9, 2]
     batch = [Request("1", 0, PROMPT, QUESTION, (LoadedImage(make_image()),), limit) for limit in limits]
-    answers = [generation.token_ids for generation in model.ask(batch)]
+    answers = [generation.token_ids for generation in runner.ask(batch)]
     assert [len(ids) for ids in answers] == limits
     assert all(ids == answers[2][: len(ids)] for ids in answers)
 
@@ -83,41 +86,43 @@ def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) ->
     assert companion.token_ids == (other[: other.index(end) + 1] if end in other else other)
 
 
-def test_recurring_images_and_instructions_are_encoded_once(model: Emma, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recurring_images_and_instructions_are_encoded_once(
+    runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: dict[str, list[int]] = {"vision": [], "text": []}
     for name, rows in seen.items():
-        stage = getattr(model.towers, f"{name}_features")
+        stage = getattr(runner.model.towers, f"{name}_features")
         watched = lambda inputs, stage=stage, rows=rows: rows.append(len(inputs)) or stage(inputs)  # noqa: E731
-        monkeypatch.setattr(model.towers, f"{name}_features", watched)
+        monkeypatch.setattr(runner.model.towers, f"{name}_features", watched)
     same, different = LoadedImage(make_image(seed=1)), LoadedImage(make_image(seed=2))
     asked = [
         Request(str(n), 0, PROMPT, instruction, (shown,), 2)
         for n, (shown, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
     ]
-    model.ask(asked)
+    runner.ask(asked)
     assert seen == {"vision": [2], "text": [2]}
 
 
 @pytest.mark.parametrize(("markers", "images"), [(0, 1), (1, 0), (2, 1)])
-def test_a_image_without_marker_is_not_silently_dropped(model: Emma, markers: int, images: int) -> None:
+def test_a_image_without_marker_is_not_silently_dropped(runner: ModelRunner, markers: int, images: int) -> None:
     request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (LoadedImage(make_image()),) * images)
     with pytest.raises(SampleError, match=f"{markers} image markers for {images} images"):
-        model.ask([request])
+        runner.ask([request])
 
 
-def test_a_image_that_breaks_while_it_is_decoded_fails_its_sample(model: Emma, tmp_path: Path) -> None:
+def test_a_image_that_breaks_while_it_is_decoded_fails_its_sample(runner: ModelRunner, tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     make_image(300, 300).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
     request = Request("1", 0, PROMPT, QUESTION, (LoadedImage(Image.open(path), label=str(path)),))
     with pytest.raises(SampleError, match=r"cut\.jpg"):
-        model.ask([request])
+        runner.ask([request])
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_keeps_the_rotary_frequencies_exact(folder: Path, dtype: str):
     """As transformers does; rounded to bfloat16, the last of 600 tokens would be a radian off."""
-    exact, half = (load_model(str(folder), device="cpu", dtype=one).llama for one in ("float32", dtype))
+    exact, half = (load_model(str(folder), device="cpu", dtype=one).model.llama for one in ("float32", dtype))
     positions = torch.arange(600)[None]
-    assert half.turns(positions).dtype is torch.complex64
-    assert torch.equal(half.turns(positions), exact.turns(positions))
+    assert half.freqs_cis(positions).dtype is torch.complex64
+    assert torch.equal(half.freqs_cis(positions), exact.freqs_cis(positions))

@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from emma_eval.errors import SampleError
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
-from emma_eval.models.emma.model import Emma
-from emma_eval.models.llama.generation import likeliest
+from emma_eval.models.llama.generation import argmax_tokens
+from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request, Response
 from tests.fakes import PROMPT, LoadedImage, make_image, request
 from tests.tiny_checkpoint import EMMA
@@ -37,7 +38,7 @@ def overflow(tensors: dict[str, Tensor]) -> None:
     tensors["model.layers.1.mlp.down_proj.weight"] /= 2.0**18
 
 
-def altered(root: Path, change: Callable[[dict[str, Tensor]], None], dtype: str = "float32") -> Emma:
+def altered(root: Path, change: Callable[[dict[str, Tensor]], None], dtype: str = "float32") -> ModelRunner:
     folder = EMMA.write(root)
     path = folder / "model.safetensors"
     tensors = {name: value.clone() for name, value in load_file(path).items()}
@@ -52,61 +53,63 @@ def asked(count: int = 3) -> list[Request]:
     return [Request(str(n), 0, PROMPT.replace("left", f"left {n}"), "left", (shown,), 4) for n in range(count)]
 
 
-def responses(model: Emma, requests: list[Request]) -> list[Response]:
-    return [response for _, response in sorted(answer(model, requests))]
+def responses(runner: ModelRunner, requests: list[Request]) -> list[Response]:
+    return [response for _, response in sorted(run_requests(BatchedEngine(runner), requests))]
 
 
 @pytest.mark.parametrize("row", [[NAN, 1.0], [1.0, NAN], [INF, 1.0], [1.0, -INF], [INF, -INF], [-INF, -INF]])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_one_value_that_is_not_finite_is_seen(row: list[float], dtype: torch.dtype) -> None:
-    tokens, broken = likeliest(torch.tensor([row, [1.0, 2.0]], dtype=dtype))
+    tokens, broken = argmax_tokens(torch.tensor([row, [1.0, 2.0]], dtype=dtype))
     assert broken.tolist() == [1, 0]
     assert tokens.tolist()[1] == 1
 
 
 def test_large_logits_are_finite() -> None:
     """Their sum in float16 is not."""
-    assert likeliest(torch.full((1, 40_000), 6e4, dtype=torch.float16))[1].tolist() == [0]
+    assert argmax_tokens(torch.full((1, 40_000), 6e4, dtype=torch.float16))[1].tolist() == [0]
 
 
 @pytest.mark.parametrize("change", [nan_projector, one_infinite_weight])
 def test_every_sample_fails_with_the_reason(change: Callable[[dict[str, Tensor]], None], tmp_path: Path) -> None:
-    model = altered(tmp_path, change)
-    for response in responses(model, asked()):
+    runner = altered(tmp_path, change)
+    for response in responses(runner, asked()):
         assert (response.text, response.finish_reason) == (None, "error")
         assert "logits are not finite" in (response.error or "")
         assert "weights are broken" in (response.error or "")
     with pytest.raises(SampleError, match="logits are not finite"):
-        model.ask([request(PROMPT, make_image())])
+        runner.ask([request(PROMPT, make_image())])
 
 
 def test_text_alone_is_answered_where_only_images_break(tmp_path: Path) -> None:
-    model = altered(tmp_path, nan_projector)
+    runner = altered(tmp_path, nan_projector)
     spoken = Request("text", 0, "USER: hello ASSISTANT:", "", (), 3)
-    fine, *broken = responses(model, [spoken, *asked()])
+    fine, *broken = responses(runner, [spoken, *asked()])
     assert fine.error is None and fine.tokens
     assert all(one.error for one in broken)
 
 
 @pytest.mark.parametrize(("dtype", "fails"), [("float16", True), ("bfloat16", False), ("float32", False)])
 def test_an_overflow_of_float16_names_the_mend(dtype: str, fails: bool, tmp_path: Path) -> None:
-    model = altered(tmp_path, overflow, dtype)
-    for response in responses(model, asked()):
+    runner = altered(tmp_path, overflow, dtype)
+    for response in responses(runner, asked()):
         assert (response.error is not None) is fails
         assert not fails or "--dtype bfloat16" in (response.error or "")
 
 
 def test_a_question_that_fails_does_not_take_along_those_about_the_same_image(tmp_path: Path) -> None:
     """They are read as one row, where a NaN spreads: each that failed is asked again alone."""
-    model = altered(tmp_path, lambda tensors: None)
+    runner = altered(tmp_path, lambda tensors: None)
     questions = asked(3)
-    sound = responses(model, questions)
+    sound = responses(runner, questions)
     bad = next(
-        token for token in model.tokenize(questions[1]).input_ids if token not in model.tokenize(questions[0]).input_ids
+        token
+        for token in runner.tokenize(questions[1]).input_ids
+        if token not in runner.tokenize(questions[0]).input_ids
     )
     with torch.inference_mode():
-        model.llama.embed_tokens.weight[bad] = NAN
-    first, second, third = responses(model, questions)
+        runner.model.llama.embed_tokens.weight[bad] = NAN
+    first, second, third = responses(runner, questions)
     assert second.error
     assert (first.text, third.text) == (sound[0].text, sound[2].text)
 
@@ -123,6 +126,6 @@ def test_why_an_answer_ended(tmp_path: Path) -> None:
 
 def test_a_prompt_longer_than_the_model_reads_is_said_to_be_cut(tmp_path: Path) -> None:
     folder = replace(EMMA, max_length=25).write(tmp_path)
-    model = load_model(str(folder), device="cpu")
-    (response,) = responses(model, asked(1))
+    runner = load_model(str(folder), device="cpu")
+    (response,) = responses(runner, asked(1))
     assert response.prompt_cut

@@ -8,14 +8,14 @@ import sys
 import pytest
 import torch
 
-from emma_eval.models.ops.pointwise import has_kernels, rotate, swiglu
+from emma_eval.models.ops.pointwise import apply_rotary_emb, has_kernels, quick_gelu, swiglu
 
 pytest.importorskip("triton")
 
 CHECK = """
 import torch
 from torch.nn.functional import silu
-from emma_eval.models.ops.triton_kernels import quick_gelu, rotate_in_place, store, swiglu
+from emma_eval.models.ops.triton_kernels import apply_rotary_emb, quick_gelu, swiglu, write_kv
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 torch.manual_seed(0)
@@ -25,14 +25,14 @@ for dtype, tolerance in ((torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
         ours, theirs = both.chunk(2, dim=2)[0], both.clone().chunk(2, dim=2)[0]  # strided, as keys are
         untouched = both[:, :, heads:].clone()
         angles = torch.randn(2, 5, 1, width // 2, device=DEVICE)
-        turns = torch.polar(torch.ones_like(angles), angles)
-        pairs = torch.view_as_complex(theirs.float().view(2, 5, heads, -1, 2)) * turns
+        freqs_cis = torch.polar(torch.ones_like(angles), angles)
+        pairs = torch.view_as_complex(theirs.float().view(2, 5, heads, -1, 2)) * freqs_cis
         expected = torch.view_as_real(pairs).flatten(3).to(dtype)
-        torch.testing.assert_close(rotate_in_place(ours, turns), expected, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(apply_rotary_emb(ours, freqs_cis), expected, rtol=tolerance, atol=tolerance)
         assert torch.equal(both[:, :, heads:], untouched)
         cache = torch.zeros(2, 2, heads, 9, width, dtype=dtype, device=DEVICE)  # keys, values; slots 2 to 6 are filled
         keys, values = cache[:, :, :, 2:7]
-        store(torch.cat([theirs, untouched], dim=2), turns, keys, values)
+        write_kv(torch.cat([theirs, untouched], dim=2), freqs_cis, keys, values)
         torch.testing.assert_close(keys.transpose(1, 2), expected, rtol=tolerance, atol=tolerance)
         assert torch.equal(values.transpose(1, 2), untouched)
         assert not cache[:, :, :, :2].any()
@@ -61,13 +61,24 @@ def test_a_cpu_has_no_kernels() -> None:
     assert not has_kernels("cpu")
 
 
-def test_rotations_keep_lengths_and_turn_by_the_angle() -> None:
+def test_rotary_embeddings_keep_lengths_and_rotate_by_the_angle() -> None:
     heads = torch.tensor([[[[1.0, 0.0, 0.0, 2.0]]]])
     quarter = torch.polar(torch.ones(1, 1, 1, 2), torch.full((1, 1, 1, 2), torch.pi / 2))
-    torch.testing.assert_close(rotate(heads, quarter), torch.tensor([[[[0.0, 1.0, -2.0, 0.0]]]]))
+    torch.testing.assert_close(apply_rotary_emb(heads, quarter), torch.tensor([[[[0.0, 1.0, -2.0, 0.0]]]]))
 
 
 def test_the_gate_is_silu() -> None:
     gate_up = torch.tensor([[[1.0, -2.0, 3.0, 4.0]]])
     expected = [[[3.0 / (1 + torch.e**-1), -8.0 / (1 + torch.e**2)]]]
     torch.testing.assert_close(swiglu(gate_up), torch.tensor(expected, dtype=torch.float32))
+
+
+def test_no_operand_is_overwritten() -> None:
+    """A forward hook may keep a projection's output: what follows must not change it."""
+    x, gate_up = torch.randn(2, 3, 2, 8), torch.randn(2, 3, 16)
+    before = x.clone(), gate_up.clone()
+    apply_rotary_emb(x, torch.polar(torch.ones(2, 3, 1, 4), torch.randn(2, 3, 1, 4)))
+    quick_gelu(x)
+    swiglu(gate_up)
+    assert torch.equal(x, before[0])
+    assert torch.equal(gate_up, before[1])

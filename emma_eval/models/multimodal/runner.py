@@ -1,0 +1,260 @@
+"""Answers requests with a multimodal model: tokenization, caches, KV cache, CUDA graphs, batched greedy decoding.
+
+The architecture is an nn.Module that this knows by the few methods of `MultimodalModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emma_eval.errors import SampleError
+from emma_eval.images.sources import UnpaddedImage
+from emma_eval.models.checkpoints.templates import DEFAULT_TEMPLATE, render_prompt
+from emma_eval.models.clip.image_processor import ImageProcessor
+from emma_eval.models.llama.cuda_graphs import DecodeGraphs
+from emma_eval.models.llama.generation import Continuation, DecodeState, greedy, prefill
+from emma_eval.models.llama.kv_cache import KVCache, LayerKV
+from emma_eval.models.llama.memory import max_batch_tokens
+from emma_eval.models.llama.model import Llama
+from emma_eval.models.llama.prefix_trie import IMAGE_ID, ImageSpan, PrefixTrie, PromptItem, build_trie, shared_prefix
+from emma_eval.models.multimodal import batching
+from emma_eval.models.multimodal.batching import MultimodalPrompt, TrieRow
+from emma_eval.types import Generation, ImageSource, Request
+from emma_eval.utils.lru_cache import LRUCache
+from emma_eval.utils.text import pluralize
+
+Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not yet normalized
+InstructionIds = tuple[int, ...]
+
+VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
+TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
+CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
+VISION_BATCH = 64  # images that go through the vision tower at a time
+
+NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
+    torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
+    torch.bfloat16: "try --dtype float32; if that fails too, the weights are broken",
+    torch.float32: "the weights are broken, for what overflows float16 alone (and --dtype bfloat16 mends) is finite in "
+    "float32; take another copy or an earlier save of the checkpoint",
+}
+
+
+class MultimodalModel(Protocol):
+    """An architecture that gives images as embeddings to LLaMA. All of it is in one type on one device."""
+
+    @property
+    def llama(self) -> Llama:
+        """The language model."""
+        ...
+
+    @property
+    def num_image_tokens(self) -> int:
+        """N: how many embeddings an image has."""
+        ...
+
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, S, S) -> features (B, ...), which are cached by image."""
+        ...
+
+    def encode_instructions(self, ids: Tensor) -> Tensor:
+        """Instruction ids (B, 77) -> features (B, ...), which are cached by instruction."""
+        ...
+
+    def embed_images(self, images: Tensor, instructions: Tensor | None) -> Tensor:
+        """Features of P images, and of an instruction for each if the model reads them -> embeddings (P, N, D)."""
+        ...
+
+
+ModelT = TypeVar("ModelT", bound=MultimodalModel)
+
+
+class Tokenizer(Protocol):
+    """The language model's tokenizer."""
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """The ids of a prompt, with IMAGE_ID at each image marker."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer."""
+        ...
+
+
+@dataclass(eq=False)
+class ModelRunner(Generic[ModelT]):
+    """A model that answers Requests in batches (see `models.base.Model`).
+
+    `dataclasses.replace(runner)` gives one of the same model with empty caches.
+    """
+
+    model: ModelT
+    tokenizer: Tokenizer
+    processor: ImageProcessor
+    eos_ids: frozenset[int]
+    max_length: int | None  # prompts with images are truncated to so many tokens, on the right
+    family: str  # whose evaluation scripts word the questions for this model: `emma`, `llava`
+    tokenize_instruction: Callable[[str], InstructionIds] | None = None  # None: the model reads no instruction
+    template: str = DEFAULT_TEMPLATE  # the name of the conversation template
+    built: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
+
+    vision_cache: LRUCache[ImageSource, Tensor] = field(init=False)  # image -> features
+    text_cache: LRUCache[InstructionIds, Tensor] = field(init=False)  # instruction -> features
+    prefix_cache: dict[tuple[int, ...], LayerKV] = field(init=False)  # the last prefix alone: a run has one
+    kv_cache: KVCache = field(init=False)
+    decode_graphs: DecodeGraphs | None = field(init=False)  # on CUDA
+
+    def __post_init__(self) -> None:
+        llama = self.model.llama
+        self.vision_cache, self.text_cache, self.prefix_cache = (
+            LRUCache(VISION_CACHE_SIZE),
+            LRUCache(TEXT_CACHE_SIZE),
+            {},
+        )
+        self.kv_cache = KVCache(llama.config, llama.dtype, llama.device)
+        self.decode_graphs = DecodeGraphs(llama, self.kv_cache) if llama.device.type == "cuda" else None
+        table = torch.from_numpy(self.processor.normalization_table())  # (3, 256)
+        self._normalization_table = table.flatten().to(llama.device, llama.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model."""
+        return self.model.llama.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the model."""
+        return self.model.llama.dtype
+
+    @property
+    def max_batch_tokens(self) -> int:
+        """How many tokens a batch may hold: on a GPU by its free memory, on a CPU by what its caches like."""
+        return max_batch_tokens(self.model.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
+
+    def render_prompt(self, message: str) -> str:
+        """The prompt that the language model reads: the message in the model's conversation template."""
+        return render_prompt(message, self.template)
+
+    def tokenize(self, request: Request) -> MultimodalPrompt:
+        """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
+        ids = self.tokenizer.encode_prompt(self.render_prompt(request.message))
+        if (markers := ids.count(IMAGE_ID)) != len(request.images):
+            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+        instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
+        spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
+        items: list[PromptItem] = [next(spans) if index == IMAGE_ID else index for index in ids]
+        max_length = self.max_length if request.images else None  # the reference truncates no text without images
+        kept = list(batching.truncate(items, max_length))
+        return MultimodalPrompt(
+            tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, truncated=kept != items
+        )
+
+    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
+        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
+        try:
+            is_padded = not isinstance(image, UnpaddedImage)
+            processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+            return processor.pixels_uint8(image.open())
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
+            raise SampleError(f"{image.label}: unreadable image: {error}") from error
+        except MemoryError as error:
+            raise SampleError(f"{image.label}: no memory to decode the image in") from error
+
+    def shared_prefix(self, prompts: Sequence[MultimodalPrompt]) -> tuple[int, ...]:
+        """The ids that all prompts begin with, whose keys and values are computed once: the system text."""
+        return shared_prefix([prompt.items for prompt in prompts])
+
+    def collate(self, prompts: Sequence[MultimodalPrompt], prefix: tuple[int, ...] = ()) -> list[TrieRow]:
+        """Prompts as rows of a batch, each prompt in one row; see `batching.collate`."""
+        return batching.collate(prompts, prefix)
+
+    @torch.inference_mode()
+    def generate(self, rows: Sequence[TrieRow], pixels: Pixels) -> list[list[Generation]]:
+        """Each row's answers, in the order of its `indices`, decoded greedily; `pixels` holds all their images."""
+        logits, state = self.prefill(rows, pixels)
+        max_new_tokens = [limit for row in rows for limit in row.max_new_tokens]
+        answers = iter(greedy(self.model.llama, logits, state, max_new_tokens, self.eos_ids))
+        return [[self._generation(next(answers)) for _ in row.indices] for row in rows]
+
+    def ask(self, requests: Sequence[Request]) -> list[Generation]:
+        """Answer a few requests as one batch, in order. Raises SampleError if one cannot be answered."""
+        prompts = [self.tokenize(request) for request in requests]
+        images = {image: self.preprocess_image(image) for prompt in prompts for image in prompt.images}
+        rows = self.collate(prompts)
+        answers: dict[int, Generation] = {}
+        for row, generations in zip(rows, self.generate(rows, images), strict=True):
+            answers |= dict(zip(row.indices, generations, strict=True))
+        if error := next((answer.error for answer in answers.values() if answer.error), ""):
+            raise SampleError(error)
+        return [answers[index] for index in range(len(prompts))]
+
+    def prefill(self, rows: Sequence[TrieRow], pixels: Pixels) -> tuple[Tensor, DecodeState]:
+        """Compute a batch's prompts: logits (P, V) of each first new token, row by row, and the decoding state."""
+        tries = [row.trie for row in rows]
+        prefix_ids = next((row.prefix for row in rows if row.prefix), ())
+        if prefix_ids and prefix_ids not in self.prefix_cache:  # a prefill of its own, before the batch's
+            self.prefix_cache = {prefix_ids: self._compute_prefix(prefix_ids)}
+        prefix = self.prefix_cache[prefix_ids] if prefix_ids else ()
+        logits, state = prefill(self.model.llama, self.kv_cache, tries, self.embed(tries, pixels), prefix)
+        state.graphs = self.decode_graphs
+        return logits, state
+
+    def embed(self, tries: Sequence[PrefixTrie], pixels: Pixels) -> list[Tensor]:
+        """The embeddings of each trie's slots, of token ids and of images: (size, D) each."""
+        images = self.image_embeddings([span for trie in tries for span in trie.images], pixels)
+        ids = torch.from_numpy(np.concatenate([trie.ids() for trie in tries])).to(self.device)
+        embeds = self.model.llama.embed_tokens(ids).clone().split([trie.size for trie in tries])  # to be written to
+        for trie, slots in zip(tries, embeds, strict=True):
+            for placed in trie.items:
+                if isinstance(placed.item, ImageSpan):
+                    slots[placed.slot : placed.slot + placed.item.num_tokens] = images[placed.item]
+        return list(embeds)
+
+    def image_embeddings(self, spans: Iterable[ImageSpan], pixels: Pixels) -> dict[ImageSpan, Tensor]:
+        """The embeddings of each distinct span: (num_tokens, D). Features of images and instructions are cached."""
+        distinct = list(dict.fromkeys(spans))
+        if not distinct:
+            return {}
+        images = self.vision_cache.get_or_compute(
+            [span.image for span in distinct], lambda missing: self._encode_images(missing, pixels)
+        )
+        instructions = None
+        if self.tokenize_instruction is not None:
+            ids = [span.instruction or () for span in distinct]
+            features = self.text_cache.get_or_compute(ids, self._encode_instructions)
+            instructions = torch.stack([features[key] for key in ids])  # (P, ...)
+        embeds = self.model.embed_images(torch.stack([images[span.image] for span in distinct]), instructions)
+        return {span: rows[: span.num_tokens] for span, rows in zip(distinct, embeds, strict=True)}
+
+    def normalize(self, pixels_uint8: Tensor) -> Tensor:
+        """(B, 3, S, S) uint8 -> pixel values (B, 3, S, S) in the model's type, by the processor's own table."""
+        offsets = torch.arange(0, 3 * 256, 256, dtype=torch.int32, device=pixels_uint8.device)[:, None, None]
+        indices = (offsets + pixels_uint8).flatten()
+        return self._normalization_table.index_select(0, indices).view(pixels_uint8.shape)
+
+    def _encode_images(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
+        features: list[Tensor] = []
+        for start in range(0, len(images), VISION_BATCH):
+            batch = np.stack([pixels[image] for image in images[start : start + VISION_BATCH]])
+            features += self.model.encode_images(self.normalize(torch.from_numpy(batch).to(self.device))).unbind()
+        return features
+
+    def _encode_instructions(self, instructions: Sequence[InstructionIds]) -> Sequence[Tensor]:
+        return self.model.encode_instructions(torch.tensor(instructions, device=self.device)).unbind()
+
+    def _compute_prefix(self, ids: tuple[int, ...]) -> LayerKV:
+        """The keys and values of a prefix, copied out of the KV cache, which it takes for itself meanwhile."""
+        trie = build_trie([ids])
+        prefill(self.model.llama, self.kv_cache, [trie], self.embed([trie], {}))
+        return self.kv_cache.copy()
+
+    def _generation(self, answer: Continuation) -> Generation:
+        ids, reason = answer
+        error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
+        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
