@@ -60,7 +60,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """What was found. Raises UserError for the first problem."""
     from emma_eval.data.loading import read_local_samples
     from emma_eval.data.location import locate_data
-    from emma_eval.prompts.question_notes import remarks
+    from emma_eval.prompts.question_notes import question_notes
     from emma_eval.registry import require_tools
     from emma_eval.scorers import get_scorer, require_ready
     from emma_eval.tasks.loading import load_task
@@ -85,7 +85,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
         raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
     told = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
-    return "\n  note: ".join([told, *remarks(task, samples)])
+    return "\n  note: ".join([told, *question_notes(task, samples)])
 
 
 def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:

@@ -14,8 +14,8 @@ from emma_eval.errors import UserError
 from emma_eval.predictions.answer_row import ID_KEYS, AnswerRow, format_keys
 from emma_eval.predictions.row_question import comparable
 
-# Keys that always hold a model's answer: those of VLMEvalKit, GQA and SEED-Bench (prediction), HallusionBench, AMBER and
-# MathVista, LLaVA's ScienceQA output, captions, MathVista's extract_answer.py, lmms-eval.
+# Keys that always hold a model's answer: those of VLMEvalKit, GQA and SEED-Bench (prediction), HallusionBench, AMBER
+# and MathVista, LLaVA's ScienceQA output, captions, MathVista's extract_answer.py, lmms-eval.
 MODEL_ANSWER_KEYS = (
     "prediction", "model_prediction", "response", "pred", "caption", "extraction", "filtered_resps", "resps",
 )  # fmt: skip
