@@ -1,8 +1,11 @@
-"""Tests leave the user's cache and the committed results alone."""
+"""What holds for every test: a cache of its own, the committed results left alone, markers, and the closing line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.shared import WANT
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -16,11 +19,25 @@ def _cache_of_its_own(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _results_stay_as_they_are():
-    """What is shipped there is written by hand alone (results/README.md)."""
+    """The committed leaderboards are written by hand alone (results/README.md)."""
 
-    def written() -> dict[Path, int]:
+    def modification_times() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in RESULTS.glob("leaderboard.*")}
 
-    before = written()
+    before = modification_times()
     yield
-    assert written() == before
+    assert modification_times() == before
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """A test that asks for the fixture of the browser is marked `browser`."""
+    for item in items:
+        if "chrome" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line at the end of every run: how many tests the reference files in ../shared were missing for."""
+    skipped = [report.longrepr[2] for report in terminalreporter.getreports("skipped")]
+    count = sum(WANT in reason for reason in skipped)
+    terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'} skipped {WANT}")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "emma_eval"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "emma_eval"
 
 # From the bottom to the top: a room may import from what stands on an earlier line, and from itself.
 LAYERS = (
@@ -46,20 +47,22 @@ def room(module: str) -> str:
     return next(name for size in range(len(parts), 0, -1) if (name := ".".join(parts[:size])) in LAYER)
 
 
+def imported_names(path: Path) -> Iterator[str]:
+    """The full name of whatever a file imports, wherever in it: `a.b.c` for `import a.b.c` and `from a.b import c`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def imports(module: str) -> Iterator[str]:
     """The package's own modules that a module imports, wherever in it and for whatever purpose."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
-        if isinstance(node, ast.Import):
-            named = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: imports are written in full"
-            named = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in named:
-            if name.split(".")[0] == "emma_eval":
-                inner = name.removeprefix("emma_eval").removeprefix(".")
-                yield inner if inner in MODULES else inner.rpartition(".")[0]
+    for name in imported_names(MODULES[module]):
+        if name.split(".")[0] == "emma_eval":
+            inner = name.removeprefix("emma_eval").removeprefix(".")
+            yield inner if inner in MODULES else inner.rpartition(".")[0]
 
 
 @pytest.mark.parametrize("module", sorted(filter(None, MODULES)))
@@ -88,3 +91,17 @@ def test_few_modules_stand_beside_the_rooms() -> None:
 def test_every_room_says_what_it_is_for_and_what_it_may_import(layer: str) -> None:
     text = (PACKAGE / Path(*layer.split(".")) / "__init__.py").read_text()
     assert "May import:" in (ast.get_docstring(ast.parse(text)) or ""), layer
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in TESTS.iterdir() if (path / "__init__.py").is_file()))
+def test_a_test_imports_helpers_of_its_own_room_and_those_that_all_rooms_share(room: str) -> None:
+    """What several rooms need stands directly in tests/. A test module or a conftest is imported by none."""
+    for path in (TESTS / room).rglob("*.py"):
+        for name in imported_names(path):
+            package, _, inner = name.partition(".")
+            if package != "tests":
+                continue
+            module = TESTS.joinpath(*inner.split("."))
+            helper = next(p for p in (module.with_suffix(".py"), module.parent.with_suffix(".py")) if p.is_file())
+            assert helper.parent == TESTS or helper.is_relative_to(TESTS / room), f"{path} imports {name}"
+            assert not helper.name.startswith(("test_", "conftest")), f"{path} imports {name}"

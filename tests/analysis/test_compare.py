@@ -6,8 +6,8 @@ from emma_eval.analysis.compare import compare_runs, holm_over_tasks
 from emma_eval.analysis.regression_gate import Tolerances, judge
 from emma_eval.errors import UserError
 from emma_eval.scorers import get_scorer
-from tests.results.made_statistics import evidence, evidence_of
-from tests.scorers.made import answers_to, questions
+from tests.fakes import evidence, evidence_of
+from tests.scorer_samples import answers_to, questions
 
 
 def test_the_second_run_is_held_against_the_first():

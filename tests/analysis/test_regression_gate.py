@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.analysis.regression_gate import TaskTolerance, Tolerances, judge, read_tolerances
 from emma_eval.errors import UserError
-from tests.results.made_statistics import evidence
+from tests.fakes import evidence
 
 BROKEN = set(range(0, 40, 2))
 

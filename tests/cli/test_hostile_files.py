@@ -13,7 +13,7 @@ from PIL import Image
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.utils.files import open_output, write_atomic
-from tests.utils.damaged_files import quiz, row, said
+from tests.fakes import quiz, row, said
 
 ROOT = Path(__file__).parents[2]
 LONG = "a" * 5000

@@ -2,7 +2,7 @@
 
 from emma_eval.cli.main import main
 from emma_eval.results.scores import Interval
-from tests.reports.made import metric, scores, task
+from tests.fakes import metric, scores_file, task_scores
 
 
 def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):
@@ -11,7 +11,7 @@ def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):
         folder = tmp_path / name
         folder.mkdir()
         accuracy = metric("accuracy", value).model_copy(update={"interval": Interval(low=value - 2, high=value + 2)})
-        run = scores(task("gqa", "testdev-balanced", accuracy), name=name)
+        run = scores_file(task_scores("gqa", "testdev-balanced", accuracy), name=name)
         (folder / "scores.json").write_text(run.model_dump_json())
         runs.append(str(folder))
     out = tmp_path / "out"
@@ -35,6 +35,6 @@ def test_scores_of_another_schema_are_named(tmp_path, capsys):
     path.write_text('{"schema_version": 2, "model": {}}')
     assert main(["leaderboard", str(path)]) == 2
     assert "cannot be read: model.name: Field required; score again" in capsys.readouterr().err
-    path.write_text(scores().model_copy(update={"schema_version": 7}).model_dump_json())
+    path.write_text(scores_file().model_copy(update={"schema_version": 7}).model_dump_json())
     assert main(["leaderboard", str(path)]) == 2
     assert "has schema 7, this program reads 2; score again" in capsys.readouterr().err

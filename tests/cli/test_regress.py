@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 
 from emma_eval.cli.main import main
-from tests.runs import tiny
+from tests.fakes import Answering, run, write_pope
 
 
-class Told(tiny.Answering):
+class Told(Answering):
     """Answers as it is told to: all rightly, or all wrongly. The truth alternates, beginning with yes."""
 
     def __init__(self, *, rightly: bool) -> None:
@@ -26,9 +26,9 @@ class Told(tiny.Answering):
 @pytest.fixture
 def runs(tmp_path):
     """A run with every answer right and one with every answer wrong."""
-    tiny.write_pope(tmp_path / "data")
+    write_pope(tmp_path / "data")
     for name, rightly in (("good", True), ("bad", False)):
-        tiny.run(tmp_path / "data", tmp_path / name, Told(rightly=rightly))
+        run(tmp_path / "data", tmp_path / name, Told(rightly=rightly))
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
 
 
 def test_runs_on_other_samples_are_refused_in_one_line(runs, capsys):
-    tiny.run(runs / "data", runs / "part", Told(rightly=False), limit=5)
+    run(runs / "data", runs / "part", Told(rightly=False), limit=5)
     capsys.readouterr()
     assert call("compare", runs / "good", runs / "part") == 2
     err = capsys.readouterr().err

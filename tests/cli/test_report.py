@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from emma_eval.cli.main import main
-from tests.reports.html.made import truth, write_gqa, write_run
+from tests.fakes import run as finished_run
+from tests.fakes import write_pope
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
-    write_gqa(root, 8)
-    return write_run(root, root / "run", "emma", truth)
+    write_pope(root)
+    finished_run(root, root / "run", name="emma")
+    return root / "run"
 
 
 def test_the_page_is_written_and_named(run, tmp_path, capsys):

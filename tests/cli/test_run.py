@@ -12,7 +12,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.settings import ErrorLimit
-from tests.runs.tiny import REQUESTS, Answering, source, write_pope
+from tests.fakes import REQUESTS, Answering, source, write_pope
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
-from tests.runs.tiny import Answering, source, write_pope
+from tests.fakes import Answering, source, write_pope
 
 POPE_VARIANT = "extends: pope\nprompt: {suffix: %s}\nexpected: {samples: []}\n"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emma_eval.cli.main import main
-from tests.data.readers import tiny_wider as tiny
+from tests import tiny_datasets_wider as tiny
 
 
 def submit(root, task, answers, *more):

@@ -12,8 +12,8 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.results.scores import read_scores
 from emma_eval.types import Response
-from tests.data.readers.tiny import save_image
-from tests.runs.tiny import Answering, source
+from tests.fakes import Answering, source
+from tests.tiny_datasets import save_image
 
 ROOT = Path(__file__).parents[2]
 HALF = "\ud800"

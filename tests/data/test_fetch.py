@@ -1,45 +1,13 @@
 """`data` against a hub on loopback: whole, broken off, damaged, out of reach, too large."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
 
 from emma_eval.utils.files import lock
-from tests.data.hub.hub_server import COMMIT, serving
-from tests.data.readers import tiny, tiny_wider
-from tests.data.test_local_and_hub_agree import write_hub_folder
+from tests.data.hub.hub_server import COMMIT
+from tests.data.hub.tiny_hub import GQA, POPE
 
-ROOT = Path(__file__).parents[2]
-GQA = """\
-extends: gqa
-hub: {id: org/gqa, config: main, split: dev, images: {config: images, key: imageId}}
-expected: {samples: 2}
-"""
-POPE = "extends: pope\nhub: {id: org/pope, config: main, split: dev}\nexpected: {samples: %d}\n"
-MMVP = """\
-extends: mmvp
-files: {rows: hub/org/mmvp/Questions.csv, images: hub/org/mmvp/MMVP Images}
-hub: {id: org/mmvp, files: [Questions.csv, MMVP Images]}
-expected: {samples: 2}
-"""
-BLOCK = 1000  # bytes; the tiny files have a few of them
-
-# The command line in a process of its own: the hub's clients read their endpoint once, when they are imported.
-MAIN = f"""
-import sys, time
-time.sleep = lambda seconds: None  # between the clients' attempts
-from emma_eval.data.hub import download
-download.BLOCK = {BLOCK}
-%s
-from emma_eval.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 NO_DATASETS = """
 class Refuse:
     def find_spec(name, *_):
@@ -48,43 +16,6 @@ class Refuse:
 sys.meta_path.insert(0, Refuse)
 """
 FULL_DISK = "import shutil, collections; shutil.disk_usage = lambda path: collections.namedtuple('d', 'free')(5000)"
-
-
-@pytest.fixture(scope="module")
-def repositories(tmp_path_factory):
-    """Two data sets as they lie on the hub, and the tasks that read them."""
-    folder = tmp_path_factory.mktemp("hub")
-    write_hub_folder(folder / "repos" / "org" / "gqa", tiny.gqa(folder / "gqa"))
-    pope = tiny.pope(folder / "pope")
-    write_hub_folder(folder / "repos" / "org" / "pope", pope)
-    tiny_wider.mmvp(folder / "mmvp")
-    (folder / "mmvp" / "vision-bench" / "MMVP").rename(folder / "repos" / "org" / "mmvp")
-    (folder / "repos" / "org" / "mmvp" / "Questions.xlsx").write_bytes(b"not wanted")
-    (folder / "tasks").mkdir()
-    (folder / "tasks" / "my_mmvp.yaml").write_text(MMVP)
-    (folder / "tasks" / "my_gqa.yaml").write_text(GQA)
-    (folder / "tasks" / "my_pope.yaml").write_text(POPE % pope.samples)
-    return folder
-
-
-@pytest.fixture
-def hub(repositories):
-    with serving(repositories / "repos") as hub:
-        yield hub
-
-
-@pytest.fixture
-def command(hub, repositories, tmp_path):
-    """Runs one command line; its options for data and tasks are added."""
-
-    def run(*arguments, patch="", url=hub.url):
-        given = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
-        given |= dict.fromkeys(("HF_HUB_OFFLINE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "")
-        options = ["--data", str(tmp_path / "root"), "--task-dir", str(repositories / "tasks")]
-        line = [sys.executable, "-c", MAIN % patch, *arguments, *options]
-        return subprocess.run(line, env=os.environ | given, capture_output=True, text=True, check=False)
-
-    return run
 
 
 def parquet(tmp_path, name="gqa/main"):

@@ -15,7 +15,7 @@ from emma_eval.tasks.index import tasks_from
 from emma_eval.tasks.loading import load_task
 from emma_eval.utils.files import read_bytes, read_text
 from emma_eval.utils.json_io import parse_json, read_json
-from tests.utils.damaged_files import quiz, row, said
+from tests.fakes import quiz, row, said
 
 
 def load(root, rows, **options):
@@ -181,7 +181,7 @@ def test_mmbench_without_hints_with_numbers_as_pandas_writes_them_and_a_referenc
 
 
 def test_repeated_keys_of_vqa_files_are_seen_by_the_fast_reader_too(tmp_path):
-    from tests.data.readers import tiny
+    from tests import tiny_datasets as tiny
 
     tiny.vqa(tmp_path)
     path = tmp_path / "vqav2/v2_mscoco_val2014_annotations.json"

@@ -6,7 +6,7 @@ from PIL import Image
 from emma_eval.data.loading import load_samples
 from emma_eval.tasks.index import task_names
 from emma_eval.tasks.loading import load_task
-from tests.data.readers.tiny import make_image
+from tests.tiny_datasets import make_image
 
 datasets = pytest.importorskip("datasets")
 

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from PIL.Image import Image
 
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.scorers.common import image_of
 from emma_eval.tasks.loading import load_task
-from emma_eval.tasks.sections import HubConfig, HubImages
-from tests.data.readers.tiny import TINY, Tiny, gzip_in_place
-from tests.data.readers.tiny_wider import WITH_HUB
+from emma_eval.tasks.sections import HubConfig
+from tests.data.hub.tiny_hub import write_hub_folder
+from tests.tiny_datasets import TINY, gzip_in_place
+from tests.tiny_datasets_wider import WITH_HUB
 
 datasets = pytest.importorskip("datasets")
 
@@ -25,32 +25,6 @@ def pixels(samples):
 
 def without_images(samples):
     return [replace(sample, images=()) for sample in samples]
-
-
-def image_feature(cells):
-    """The feature of a column of images, of lists of them, or of as many missing ones; None for another column."""
-    parts = [part for cell in cells for part in (cell if isinstance(cell, list) else [cell])]
-    if not all(part is None or isinstance(part, Image) for part in parts):
-        return None
-    return datasets.List(datasets.Image()) if isinstance(cells[0], list) else datasets.Image()
-
-
-def write_hub_folder(folder, tiny: Tiny) -> HubConfig:
-    """A local folder as `load_dataset` takes it, columns and Image features as on the hub."""
-    configs = {"main": tiny.rows} | ({"images": tiny.images} if tiny.images else {})
-    lines = ["---", "configs:"]
-    for config, rows in configs.items():
-        columns = {column: [row[column] for row in rows] for column in rows[0]}
-        image_columns = {column: kind for column, cells in columns.items() if (kind := image_feature(cells))}
-        features = datasets.Dataset.from_dict({k: v for k, v in columns.items() if k not in image_columns}).features
-        features |= image_columns
-        table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
-        (folder / config).mkdir(parents=True)
-        table.to_parquet(folder / config / "part-0.parquet")
-        lines += [f"- config_name: {config}", f"  data_files: [{{split: dev, path: {config}/*.parquet}}]"]
-    (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
-    images = HubImages(config="images", key="imageId") if tiny.images else None
-    return HubConfig(id=str(folder), config="main", split="dev", images=images)
 
 
 @pytest.fixture(autouse=True)

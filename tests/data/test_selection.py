@@ -7,7 +7,7 @@ import pytest
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.tasks.loading import load_task
-from tests.data.readers.tiny import seed
+from tests.tiny_datasets import seed
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])

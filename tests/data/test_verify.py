@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from emma_eval.cli.main import main
-from tests.data.readers import tiny
+from tests import tiny_datasets as tiny
 
 FILE = "seed_bench/SEED-Bench.json"
 

@@ -1,7 +1,7 @@
-"""Where the golden score vectors are: EMMA_GOLDEN_DIR, or `../shared/golden` beside the project.
+"""Where the golden score vectors are (tests/shared.py).
 
-Without the variable and without the default folder everything here is skipped, with the reason. Where a golden set is
-there, a folder of a supported benchmark that is missing or empty is a failure.
+Without EMMA_GOLDEN_DIR and without the default folder every test here is skipped. Where a golden set is there, a folder
+of a supported benchmark that is missing or empty is a failure.
 """
 
 import os
@@ -12,17 +12,15 @@ import pytest
 
 from emma_eval.stats.bootstrap import value_of
 from emma_eval.types import Scores
-
-DEFAULT = Path(__file__).parents[2].parent / "shared" / "golden"
+from tests.shared import reason, shared
 
 
 @pytest.fixture(scope="session")
 def golden() -> Callable[[str], Path]:
     """golden("vqav2") is that folder, checked to hold files."""
-    chosen = os.environ.get("EMMA_GOLDEN_DIR")
-    root = Path(chosen) if chosen else DEFAULT
-    if not chosen and not root.is_dir():
-        pytest.skip(f"no golden score vectors at {root}; set EMMA_GOLDEN_DIR to their folder")
+    root = shared("golden")
+    if not os.environ.get("EMMA_GOLDEN_DIR") and not root.is_dir():
+        pytest.skip(reason("golden"))
 
     def folder(name: str) -> Path:
         path = root / name

@@ -11,7 +11,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.models import weights_fingerprint
-from tests.models.tiny_checkpoint import EMMA
+from tests.tiny_checkpoint import EMMA
 
 PARTS = [
     "tiny-emma/config.json",

@@ -18,9 +18,10 @@ from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.emma.config import read_config
 from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, READ, WITHOUT_EFFECT
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from tests.fakes import make_image
 from tests.fuzzing import JSON, as_json, for_a_while, quietly
-from tests.models.test_checkpoint_mistakes import configure, fails
-from tests.models.tiny_checkpoint import EMMA, make_image
+from tests.models.damaged_checkpoints import configure, fails
+from tests.tiny_checkpoint import EMMA
 
 LLAMA = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "head_dim",
          "num_key_value_heads", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters", "tie_word_embeddings",

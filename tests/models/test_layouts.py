@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
+from tests.fakes import PROMPT, QUESTION, first_token_logits, make_image, request
 from tests.models.tiny_reference import Reference
-
-PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
-QUESTION = "What is on the left?"
+from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
 SETTINGS = {
     "v1, all text positions": EMMA,
@@ -63,19 +58,6 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedImage:
-    image: Image.Image
-    label: str = "an image"
-
-    def open(self) -> Image.Image:
-        return self.image
-
-
-def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUESTION, limit: int = 8) -> Request:
-    return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
-
-
 def load(tiny: Tiny, root: Path) -> ModelRunner:
     return load_model(str(tiny.write(root)), device="cpu", dtype="float32")
 
@@ -104,7 +86,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
     torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
 
     answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
-    torch.testing.assert_close(read(runner, [asked])[0][0], logits, rtol=0, atol=1e-4)
+    torch.testing.assert_close(first_token_logits(runner, [asked])[0][0], logits, rtol=0, atol=1e-4)
     assert list(runner.ask([asked])[0].token_ids) == answer
 
 

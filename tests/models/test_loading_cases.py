@@ -13,11 +13,12 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
+from tests.shared import needs_shared, shared
 
 ROOT = Path(__file__).parents[2]
-CASES = ROOT.parent / "shared" / "cases" / "loading"
+CASES = shared("cases/loading")
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside the checkout")
+pytestmark = needs_shared("cases/loading")
 
 REFUSED = {
     "01-lora-folder/llava-v1.5-7b-task-lora": [

@@ -15,9 +15,8 @@ from emma_eval.models.llama.memory import max_batch_tokens
 from emma_eval.models.multimodal.batching import TrieRow
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
+from tests.fakes import LoadedImage, make_image
 from tests.models.fake_gpu import fake_gpu
-from tests.models.test_layouts import LoadedImage
-from tests.models.tiny_checkpoint import make_image
 
 GB = 10**9
 TEXT = "A chat between a person and a machine. " * 3

@@ -15,9 +15,8 @@ from emma_eval.models.llama import cuda_graphs, generation, kv_cache
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.models.ops.attention import attention
 from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.test_layouts import LoadedImage
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny, make_image
+from tests.fakes import LoadedImage, first_token_logits, make_image
+from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
 SYSTEM = "A chat between a person and a machine. USER: "
 ROOM_FOR = 60
@@ -68,7 +67,7 @@ def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(runner: ModelRunner)
     rows = runner.collate(prompts, prefix)
     logits, _ = runner.prefill(rows, pixels)
     for member, ours in zip([m for row in rows for m in row.indices], logits, strict=True):
-        alone, _ = read(runner, [requests[member]])
+        alone, _ = first_token_logits(runner, [requests[member]])
         torch.testing.assert_close(ours, alone[0], rtol=0, atol=3e-5)
 
 
@@ -80,7 +79,7 @@ def test_rows_with_and_without_the_prefix_go_together(runner: ModelRunner) -> No
     pixels = {image: runner.preprocess_image(image) for request in requests for image in request.images}
     rows = runner.collate(prompts, runner.shared_prefix(prompts[:3]))
     logits, _ = runner.prefill(rows, pixels)
-    torch.testing.assert_close(logits[-1], read(runner, [odd])[0][0], rtol=0, atol=3e-5)
+    torch.testing.assert_close(logits[-1], first_token_logits(runner, [odd])[0][0], rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("room", [1, 8])

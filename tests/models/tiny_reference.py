@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tests.models.tiny_checkpoint import POSITIONS, SIDE, TOKENS, WIDTH, Tiny
+from tests.tiny_checkpoint import POSITIONS, SIDE, TOKENS, WIDTH, Tiny
 
 
 class Reference:

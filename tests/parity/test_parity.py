@@ -23,9 +23,10 @@ from emma_eval.models.multimodal.batching import MultimodalPrompt
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import instruction_of, message_of
 from emma_eval.types import IMAGE_MARKER, Request
-from tests.models.asking import read
+from tests.fakes import first_token_logits
+from tests.shared import reason, shared
 
-ROOT = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
+ROOT = shared("parity")
 DEVICE = os.environ.get("EMMA_PARITY_DEVICE", "cpu")
 TOLERANCE = 5e-5 if DEVICE == "cpu" else 1e-4
 
@@ -69,7 +70,7 @@ def find_cases() -> list[Any]:
             pytest.param(Case(index, facts), id=f"{index.relative_to(ROOT).with_suffix('')}-{facts['id']}")
             for facts in content["cases"]
         ]
-    return cases or [pytest.param(None, marks=pytest.mark.skip(f"no parity data in {ROOT}"))]
+    return cases or [pytest.param(None, marks=pytest.mark.skip(reason("parity")))]
 
 
 CASES = find_cases()
@@ -136,7 +137,7 @@ def test_features_are_the_references(case: Case) -> None:
 @torch.inference_mode()
 def test_logits_and_answers_are_the_references(case: Case) -> None:
     runner, arrays = model_of(case.index), case.arrays
-    logits, state = read(runner, [case.request()])
+    logits, state = first_token_logits(runner, [case.request()])
     known = runner.model.llama.config.vocab_size  # what a patch token adds beyond is random in the reference
     assert logits.shape[1] == len(arrays["first_logits"])
     close(logits[0, :known], arrays["first_logits"][:known])
@@ -159,7 +160,7 @@ def test_half_precision_follows_the_references_half_precision(case: Case) -> Non
     if not fp16 or "first_logits_fp16" not in arrays:
         pytest.skip("no half-precision numbers")
     runner = model_of(case.index, "float16")
-    logits, _ = read(runner, [case.request()])
+    logits, _ = first_token_logits(runner, [case.request()])
     known = runner.model.llama.config.vocab_size
     np.testing.assert_allclose(logits[0, :known].float().cpu(), arrays["first_logits_fp16"][:known], rtol=0, atol=0.05)
     if case.facts["min_top1_margin"] > 0.04:  # nearer ties may fall either way in half precision
@@ -175,15 +176,15 @@ def test_answers_do_not_depend_on_companions(index: Path) -> None:
     alone = [runner.ask([one])[0] for one in batch]
     assert runner.ask(batch) == alone
     assert runner.ask(batch[::-1])[::-1] == alone
-    together, _ = read(runner, batch)
+    together, _ = first_token_logits(runner, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = read(runner, [one])
+        single, _ = first_token_logits(runner, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=TOLERANCE / 5)
 
 
 def test_instruction_tokenizer() -> None:
     path = ROOT / "instruction_tokenizer.json"
     if not path.is_file():
-        pytest.skip(f"no {path}")
+        pytest.skip(reason("parity/instruction_tokenizer.json"))
     for item in json.loads(path.read_text())["items"]:
         assert list(instruction_ids(item["text"])) == item["ids"], item["text"]

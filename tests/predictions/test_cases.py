@@ -1,14 +1,14 @@
 """Answer files from public reports that once gave wrong numbers: each gives its number, or one line that refuses it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from emma_eval.cli.main import main
+from tests.shared import needs_shared, shared
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases from public reports are not here")
+CASES = shared("cases")
+pytestmark = needs_shared("cases")
 
 
 def score(tmp_path, case, task, answers, *more, tasks="_tasks", data="data"):

@@ -6,8 +6,7 @@ from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.predictions.reading import missing_answers
 from tests.fuzzing import for_a_while, quietly
-
-from .worlds import World, worlds
+from tests.predictions.worlds import World, worlds
 
 
 def test_every_answer_is_its_samples_own_or_the_file_is_refused(tmp_path):

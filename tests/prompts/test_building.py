@@ -1,8 +1,6 @@
 """Prompts and instructions are those the reference scripts sent."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +9,16 @@ from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.prompts.building import build_requests, instruction_of, message_of
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
+from tests.shared import needs_shared, shared
 
-PARITY = Path(os.environ.get("EMMA_PARITY_DIR", Path(__file__).parents[3] / "shared" / "parity"))
 CASES = [
     pytest.param(case, id=f"{index.parent.name}/{case['id']}")
-    for index in sorted(PARITY.glob("**/index*.json"))
+    for index in sorted(shared("parity").glob("**/index*.json"))
     for case in json.loads(index.read_text(encoding="utf-8"))["cases"]
 ]
 
 
-@pytest.mark.skipif(not CASES, reason=f"no parity cases below {PARITY}")
+@needs_shared("parity")
 @pytest.mark.parametrize("case", CASES)
 def test_prompt_and_instruction_are_the_references(case):
     prompt = render_prompt(message_of(case["question"], case["suffix"], images=int(case["image"] is not None)))

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 from emma_eval.analysis.regression_gate import Tolerances, judge
 from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
-from tests.results.made_statistics import evidence
+from tests.fakes import evidence
 
 BEFORE = [evidence(), evidence(task="seed"), evidence(task="gone")]
 RESULT = judge([evidence(set(range(0, 40, 2))), evidence(task="seed")], BEFORE, Tolerances())

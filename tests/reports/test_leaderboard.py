@@ -8,7 +8,7 @@ from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Cell, Heading, Row, Table, with_places
 from emma_eval.results.scores import Counts
-from tests.reports.made import metric, mini, scored, task
+from tests.fakes import metric, mini_scores, scored_run, task_scores
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ GQA = ("GQA", "testdev-balanced", "accuracy")
 
 class TestColumns:
     def test_measured_and_published_share_one_where_benchmark_split_and_metric_agree(self, published):
-        run = scored(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
         column = cells(table(leaderboard([run], published), "general"), *GQA)
         assert {label: cell.text for label, cell in column.items()} == {
             "LLaVA-1.5-7B": "62.0",
@@ -45,7 +45,7 @@ class TestColumns:
         assert [cell.place for cell in column.values()] == [0, 1, 2]
 
     def test_a_split_that_the_source_does_not_state_stands_apart(self, published):
-        run = scored(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
         column = cells(table(leaderboard([run], published), "general"), "GQA", "not stated", "accuracy")
         assert column["EMMA-7B (EMMA-1.0)"].text == "56.0"
         assert "my-emma (measured)" not in column
@@ -64,7 +64,9 @@ class TestColumns:
     )
     def test_what_differs_stands_apart_with_a_word(self, published, change, head, word):
         split = change.get("split", "testdev-balanced")
-        run = scored(task("gqa", split, metric("accuracy", 62.34), **{k: v for k, v in change.items() if k != "split"}))
+        run = scored_run(
+            task_scores("gqa", split, metric("accuracy", 62.34), **{k: v for k, v in change.items() if k != "split"})
+        )
         general = table(leaderboard([run], published), "general")
         assert "my-emma (measured)" not in cells(general, *GQA)
         assert list(cells(general, *head)) == ["my-emma (measured)"]
@@ -72,9 +74,9 @@ class TestColumns:
         assert word in dict(general.footnotes)[mark]
 
     def test_one_question_is_said_as_one(self, published):
-        one = task("gqa", "testdev-balanced", metric("accuracy", 62.34))
+        one = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34))
         one = one.model_copy(update={"complete": False, "counts": one.counts.model_copy(update={"samples": 1})})
-        general = table(leaderboard([scored(one)], published), "general")
+        general = table(leaderboard([scored_run(one)], published), "general")
         head = ("GQA", "testdev-balanced, 1 question only", "accuracy")
         mark = cells(general, *head)["my-emma (measured)"].marks[0]
         assert "protocol official, 1 question" in dict(general.footnotes)[mark]
@@ -82,7 +84,7 @@ class TestColumns:
 
     def test_one_task_may_fill_several(self, published):
         three = [metric("f1", 0.87, "fraction", "category", c) for c in ("random", "popular", "adversarial")]
-        run = scored(task("pope", "coco", metric("f1", 0.8599, "fraction"), *three))
+        run = scored_run(task_scores("pope", "coco", metric("f1", 0.8599, "fraction"), *three))
         hallucination = table(leaderboard([run], published), "hallucination")
         measured = {h: cells(hallucination, *h).get("my-emma (measured)") for h in heads(hallucination)}
         assert {h[1]: cell.text for h, cell in measured.items() if cell} == {
@@ -93,17 +95,17 @@ class TestColumns:
         }
 
     def test_points_are_printed_with_one_decimal(self, published):
-        run = scored(task("mme", "test", metric("perception", 1510.749, "points")))
+        run = scored_run(task_scores("mme", "test", metric("perception", 1510.749, "points")))
         column = cells(table(leaderboard([run], published), "mllm"), "MME", "perception", "score")
         assert (column["my-emma (measured)"].text, column["LLaVA-1.5-7B"].text) == ("1510.7", "1510.7")
 
     def test_an_unknown_benchmark_gets_a_table_of_its_own(self, published):
-        run = scored(task("easy_vqa", "test", metric("accuracy", 93.0)))
+        run = scored_run(task_scores("easy_vqa", "test", metric("accuracy", 93.0)))
         other = table(leaderboard([run], published), "other")
         assert heads(other) == [("EASY_VQA", "test", "accuracy")]
 
     def test_only_measured_ones_are_shown_on_demand(self, published):
-        run = scored(task("gqa", "testdev-balanced", metric("accuracy", 62.34)))
+        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
         (general,) = leaderboard([run], published, measured_only=True)
         assert heads(general) == [GQA]
 
@@ -154,22 +156,22 @@ class TestPublishedValues:
 class TestRows:
     def test_runs_of_one_model_share_one(self, published):
         runs = [
-            scored(task("gqa", "testdev-balanced", metric("accuracy", 62.0))),
-            scored(task("vqav2", "val", metric("accuracy", 77.0))),
+            scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))),
+            scored_run(task_scores("vqav2", "val", metric("accuracy", 77.0))),
         ]
         general = table(leaderboard(runs, published), "general")
         (row,) = [row for row in general.rows if "measured" in row.label]
         assert sum(bool(cell.text) for cell in row.cells) == 2
 
     def test_the_same_thing_measured_twice_is_kept_apart(self, published):
-        gqa = task("gqa", "testdev-balanced", metric("accuracy", 62.0))
-        general = table(leaderboard([scored(gqa, folder=f"{x}/first") for x in "ab"], published), "general")
+        gqa = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))
+        general = table(leaderboard([scored_run(gqa, folder=f"{x}/first") for x in "ab"], published), "general")
         measured = [row.label for row in general.rows if "measured" in row.label]
         assert measured == ["my-emma, a/first (measured)", "my-emma, b/first (measured)"]
 
     def test_models_of_one_name_are_told_apart_by_what_differs(self, published):
-        gqa = task("gqa", "testdev-balanced", metric("accuracy", 62.0))
-        runs = [scored(gqa, dtype="float16"), scored(gqa, dtype="float32")]
+        gqa = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))
+        runs = [scored_run(gqa, dtype="float16"), scored_run(gqa, dtype="float32")]
         general = table(leaderboard(runs, published), "general")
         measured = [row.label for row in general.rows if "measured" in row.label]
         assert measured == ["my-emma, float16 (measured)", "my-emma, float32 (measured)"]
@@ -177,21 +179,24 @@ class TestRows:
 
 class TestTheMiniSuite:
     def test_stands_in_its_own_table_and_nowhere_else(self, published):
-        run = scored(mini("pope", 80.0).model_copy(update={"split": "coco", "metric": "f1"}), mini("gqa_mini", 70.0))
+        run = scored_run(
+            mini_scores("pope", 80.0).model_copy(update={"split": "coco", "metric": "f1"}),
+            mini_scores("gqa_mini", 70.0),
+        )
         without = leaderboard([], published)
         tables = leaderboard([run], published)
         assert tables[: len(without)] == without
         assert [t.key for t in tables[len(without) :]] == ["mini", "mini-baseline"]
 
     def test_is_set_against_the_best_constant_answer(self, published):
-        run = scored(mini("a_mini", 80.0), mini("b_mini", 70.0))
+        run = scored_run(mini_scores("a_mini", 80.0), mini_scores("b_mini", 70.0))
         baseline = table(leaderboard([run], published), "mini-baseline")
         first, _, mean = baseline.rows
         assert [cell.text for cell in first.cells] == ["100", "yes", "50.0", "80.0", "7e-07 (30:3)"]
         assert mean.cells[3].text == "75.0"
 
     def test_ranks_models_by_task(self, published):
-        runs = [scored(mini("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
+        runs = [scored_run(mini_scores("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
         suite = table(leaderboard(runs, published), "mini")
         assert [(row.label, row.cells[0].place) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
 

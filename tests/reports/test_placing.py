@@ -15,7 +15,7 @@ from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv
 from emma_eval.reports.tables import Table
 from emma_eval.results.scores import Counts, ScoredRun, TaskScores
-from tests.reports.made import asked, metric, mini, scored, task
+from tests.fakes import asked, metric, mini_scores, scored_run, task_scores
 
 GQA = ("GQA", "testdev-balanced", "accuracy")
 
@@ -32,7 +32,7 @@ def counts(samples: int) -> Counts:
 def gqa(value: float = 60.0, name: str = "gqa", **changes: object) -> TaskScores:
     """GQA, or a task that extends it."""
     made = {"title": "GQA (test-dev balanced)", "benchmark": "gqa", **changes}
-    return task(name, "testdev-balanced", metric("accuracy", value), **made)
+    return task_scores(name, "testdev-balanced", metric("accuracy", value), **made)
 
 
 def measured(tables: list[Table]) -> dict[tuple[str, ...], dict[str, str]]:
@@ -56,7 +56,7 @@ def apart(run: ScoredRun, published) -> tuple[tuple[str, ...], str]:
 
 class TestAPublishedColumn:
     def test_takes_the_shipped_task_whole_and_says_what_is_unproven(self, published):
-        head, note = apart_published(scored(gqa()), published)
+        head, note = apart_published(scored_run(gqa()), published)
         assert head == GQA
         assert note == (
             "measured: task gqa, protocol official, 12,578 questions; "
@@ -109,19 +109,21 @@ class TestAPublishedColumn:
         ],
     )
     def test_takes_nothing_else(self, published, changed, head, reason):
-        found, note = apart(scored(changed), published)
+        found, note = apart(scored_run(changed), published)
         assert found == head
         assert f"set apart: {reason}" in note
         assert "not comparable with" in note
 
     def test_is_not_mimicked_by_a_title(self, published):
         changed = gqa(title="GQA", counts=counts(36))
-        assert apart(scored(changed), published)[0] == ("GQA", "testdev-balanced", "accuracy, task gqa")
+        assert apart(scored_run(changed), published)[0] == ("GQA", "testdev-balanced", "accuracy, task gqa")
 
     def test_takes_the_release_alone_that_its_values_are_of(self, published):
         parts = [metric("accuracy", 66.0, group="data_type", category=c) for c in ("image", "video")]
-        seed = task("seed", "all", metric("accuracy", 60.0), *parts, title="SEED-Bench (all)", counts=counts(17990))
-        (table,) = leaderboard([scored(seed)], published, measured_only=True)
+        seed = task_scores(
+            "seed", "all", metric("accuracy", 60.0), *parts, title="SEED-Bench (all)", counts=counts(17990)
+        )
+        (table,) = leaderboard([scored_run(seed)], published, measured_only=True)
         assert list(measured([table])) == [
             ("SEED-Bench", "image", "accuracy"),
             ("SEED-Bench (all)", "all, 17,990 questions", "accuracy"),
@@ -131,8 +133,8 @@ class TestAPublishedColumn:
     def test_holds_no_two_runs_that_were_asked_otherwise(self, published):
         """Nobody can say which of the two is the benchmark's own: neither stands there."""
         runs = [
-            scored(gqa(60.0), name="x"),
-            scored(gqa(61.0, asked=asked("gqa", reference_digest="ab" * 32)), name="y"),
+            scored_run(gqa(60.0), name="x"),
+            scored_run(gqa(61.0, asked=asked("gqa", reference_digest="ab" * 32)), name="y"),
         ]
         found = measured(leaderboard(runs, published))
         assert found == {
@@ -143,17 +145,17 @@ class TestAPublishedColumn:
     def test_holds_models_of_several_conversation_templates(self, published):
         """They are sent different prompts by design."""
         other = asked("gqa", template="owl", prompts="ab" * 32)
-        runs = [scored(gqa(60.0), name="x"), scored(gqa(61.0, asked=other), name="y")]
+        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, asked=other), name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_model_families_each_asked_in_its_own_wording(self, published):
         other = gqa(61.0, wording="llava", asked=asked("gqa", prompts="ab" * 32))
-        runs = [scored(gqa(60.0, wording="emma"), name="x"), scored(other, name="y")]
+        runs = [scored_run(gqa(60.0, wording="emma"), name="x"), scored_run(other, name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_no_two_prompts_for_one_template(self, published):
         other = asked("gqa", prompts="ab" * 32)
-        runs = [scored(gqa(60.0), name="x"), scored(gqa(61.0, asked=other), name="y")]
+        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, asked=other), name="y")]
         assert sorted(measured(leaderboard(runs, published))) == [
             ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts 99999999"),
             ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts abababab"),
@@ -187,14 +189,14 @@ VARIANTS = [
 class TestNothingOverwritesAnything:
     @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(range(len(VARIANTS)), 2)])
     def test_what_was_asked_otherwise_is_two_columns(self, published, first, second):
-        runs = [scored(VARIANTS[first], name="x"), scored(VARIANTS[second], name="y")]
+        runs = [scored_run(VARIANTS[first], name="x"), scored_run(VARIANTS[second], name="y")]
         assert_all_shown_once(runs, published)
 
     def test_all_of_them_together_too(self, published):
-        assert_all_shown_once([scored(one, name=f"m{i}") for i, one in enumerate(VARIANTS)], published)
+        assert_all_shown_once([scored_run(one, name=f"m{i}") for i, one in enumerate(VARIANTS)], published)
 
     def test_two_tasks_that_extend_one_are_two_columns_of_one_run(self, published):
-        run = scored(gqa(54.0, name="gqa_long"), gqa(55.0, name="gqa_short"))
+        run = scored_run(gqa(54.0, name="gqa_long"), gqa(55.0, name="gqa_short"))
         assert measured(leaderboard([run], published)) == {
             ("GQA (test-dev balanced)", "testdev-balanced", f"accuracy, task {name}"): {"my-emma (measured)": value}
             for name, value in (("gqa_long", "54.0"), ("gqa_short", "55.0"))
@@ -204,9 +206,9 @@ class TestNothingOverwritesAnything:
         other = asked("pope_mini", reference_digest="ab" * 32)
         small = {"complete": False, "counts": counts(30), "title": "POPE-mini"}
         runs = [
-            scored(mini("pope_mini", 80.0, **small), name="x"),
-            scored(mini("pope_mini", 70.0, asked=other, **small), name="y"),
-            scored(mini("my_pope", 60.0, **small), name="z"),
+            scored_run(mini_scores("pope_mini", 80.0, **small), name="x"),
+            scored_run(mini_scores("pope_mini", 70.0, asked=other, **small), name="y"),
+            scored_run(mini_scores("my_pope", 60.0, **small), name="z"),
         ]
         tables = {one.key: one for one in leaderboard(runs, published)}
         assert [(heading.lines, [row.cells[i].text for row in tables["mini"].rows]) for i, heading in
@@ -235,7 +237,7 @@ def assert_all_shown_once(runs: list[ScoredRun], published) -> None:
 def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(published):
     lower = metric("chair", 7.0).model_copy(update={"higher_is_better": False})
     runs = [
-        scored(task("mine", "test", lower.model_copy(update={"value": value})), name=name)
+        scored_run(task_scores("mine", "test", lower.model_copy(update={"value": value})), name=name)
         for name, value in (("x", 7.0), ("y", 9.0))
     ]
     (other,) = leaderboard(runs, published, measured_only=True)
@@ -243,7 +245,7 @@ def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(publi
 
 
 def test_images_resized_otherwise_are_told_and_make_a_row_of_their_own(published):
-    run = scored(gqa())
+    run = scored_run(gqa())
     model = run.scores.model.model_copy(update={"fast_preprocess": True})
     fast = ScoredRun(Path("fast"), run.scores.model_copy(update={"model": model}))
     (general,) = leaderboard([run, fast], published, measured_only=True)

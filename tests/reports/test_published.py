@@ -1,17 +1,13 @@
 """`results/published.yaml` holds the whole collection it was made from, and picks among sources as it says."""
 
-import os
-from pathlib import Path
-
 import pytest
 import yaml
 
 from emma_eval.errors import UserError
 from emma_eval.reports.published import Column, load_published
+from tests.shared import needs_shared, shared
 
-SHARED = Path(os.environ.get("EMMA_SHARED_DIR", Path(__file__).parents[3] / "shared")) / "published_scores.yaml"
-
-needs_collection = pytest.mark.skipif(not SHARED.exists(), reason=f"the collection is not at {SHARED}")
+COLLECTION = "published_scores.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +17,10 @@ def published():
 
 @pytest.fixture(scope="module")
 def collection():
-    return yaml.safe_load(SHARED.read_text(encoding="utf-8"))
+    return yaml.safe_load(shared(COLLECTION).read_text(encoding="utf-8"))
 
 
-@needs_collection
+@needs_shared(COLLECTION)
 def test_no_score_source_or_note_of_the_collection_is_lost(published, collection):
     given = [
         (
@@ -44,7 +40,7 @@ def test_no_score_source_or_note_of_the_collection_is_lost(published, collection
     assert kept == given
 
 
-@needs_collection
+@needs_shared(COLLECTION)
 def test_no_remark_model_or_gap_of_the_collection_is_lost(published, collection):
     kept = [(remark.item, " ".join(remark.reason.split())) for remark in published.remarks]
     assert kept == [(remark["item"], " ".join(remark["reason"].split())) for remark in collection["remarks"]]

@@ -23,7 +23,7 @@ from emma_eval.reports.render import (
 from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.scores import Interval
-from tests.reports.made import metric, scored, task
+from tests.fakes import metric, scored_run, task_scores
 
 SMALL = Table(
     key="small",
@@ -109,7 +109,7 @@ def test_an_interval_stands_behind_its_value():
 
 def test_the_csv_has_interval_columns_in_the_values_unit():
     measured = metric("f1", 0.841, "fraction").model_copy(update={"interval": Interval(low=0.824, high=0.857)})
-    tables = leaderboard([scored(task("x", "test", measured))], load_published())
+    tables = leaderboard([scored_run(task_scores("x", "test", measured))], load_published())
     (row,) = csv_module.DictReader(io.StringIO(csv([table for table in tables if table.key == "other"])))
     assert [float(row[name]) for name in ("value", "low", "high")] == pytest.approx([84.1, 82.4, 85.7])
 
@@ -139,7 +139,7 @@ NASTY = [
 
 @pytest.mark.parametrize("name", NASTY)
 def test_no_name_breaks_a_table(name):
-    run = scored(task("gqa", "testdev-balanced", metric("accuracy", 62.0)), name=name)
+    run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0)), name=name)
     tables = leaderboard([run], load_published(), measured_only=True)
     lines = markdown(tables).splitlines()
     rows = [line for line in lines if line.startswith("|")]
@@ -160,7 +160,7 @@ def test_escapes_show_the_text_as_it_is():
 
 
 def test_csv_has_one_line_a_value_with_unrounded_numbers():
-    run = scored(task("gqa", "testdev-balanced", metric("accuracy", 62.3456)), name="a,b\n|c")
+    run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.3456)), name="a,b\n|c")
     lines = list(csv_module.DictReader(io.StringIO(csv(leaderboard([run], load_published())))))
     (measured,) = [line for line in lines if line["kind"] == "measured"]
     assert (float(measured["value"]), measured["benchmark"], measured["split"]) == (62.3456, "GQA", "testdev-balanced")
@@ -191,8 +191,8 @@ def test_a_table_too_wide_for_the_terminal_lies_on_its_side():
 
 def test_files_are_written_and_name_failed_samples(tmp_path):
     failed = [{"id": f"q|{i}", "round": i % 2, "reason": "no image"} for i in range(25)]
-    one = task("gqa", "testdev-balanced", metric("accuracy", 62.0)).model_dump() | {"failed": failed}
-    run = scored(type(task("x", "y", metric("accuracy", 1.0))).model_validate(one))
+    one = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0)).model_dump() | {"failed": failed}
+    run = scored_run(type(task_scores("x", "y", metric("accuracy", 1.0))).model_validate(one))
     paths = write_leaderboard(tmp_path / "out", [run], load_published())
     assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.tex"]
     text = paths[0].read_text(encoding="utf-8")

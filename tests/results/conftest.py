@@ -1,5 +1,21 @@
-"""The fixtures of the runs' tests serve here too."""
+"""A tiny task's data and a run folder."""
 
-from tests.runs.conftest import data, folder
+from pathlib import Path
 
-__all__ = ["data", "folder"]
+import pytest
+
+from tests.fakes import write_pope
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data root with the tiny POPE."""
+    root = tmp_path / "data"
+    write_pope(root)
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run folder that does not exist yet."""
+    return tmp_path / "run"

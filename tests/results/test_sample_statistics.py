@@ -11,8 +11,7 @@ from emma_eval.results.baseline import Baseline, read_measured, write_baseline
 from emma_eval.results.sample_statistics import Evidence, unpack
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.utils.records import read_record, to_compact_json
-from tests.results.made_statistics import evidence, pope_scores
-from tests.runs.tiny import Answering, run
+from tests.fakes import Answering, evidence, pope_scores, run
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):

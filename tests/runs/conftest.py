@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.tiny import write_pope
+from tests.fakes import write_pope
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import execute
-from tests.runs.tiny import Answering, settings, source
+from tests.fakes import Answering, settings, source
 
 
 class Slow(Answering):

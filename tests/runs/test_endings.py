@@ -11,7 +11,7 @@ import pytest
 from emma_eval.reports.html.write import write_report
 from emma_eval.results.scores import Endings, read_scores
 from emma_eval.types import Request, Response
-from tests.runs.tiny import REQUESTS, Answering, run, write_pope
+from tests.fakes import REQUESTS, Answering, run, write_pope
 
 
 class Ending(Answering):

@@ -14,7 +14,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.runs import monitor as watching
 from emma_eval.runs.monitor import Count, Watcher
-from tests.runs.tiny import REQUESTS, Answering, run
+from tests.fakes import REQUESTS, Answering, run
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ from emma_eval.inference import answer
 from emma_eval.runs.model_source import model_source
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import execute
-from tests.models.tiny_checkpoint import Tiny
-from tests.runs.tiny import REQUESTS, settings
+from tests.fakes import REQUESTS, settings
+from tests.tiny_checkpoint import Tiny
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from emma_eval.cli.main import main
 from emma_eval.registry import needs, require_tools
 from emma_eval.results.manifest import ModelFacts
 from emma_eval.runs.model_source import ModelSource
-from tests.data.readers import tiny_wider as tiny
+from tests import tiny_datasets_wider as tiny
 
 JAVA = "no `java` on the PATH: install a Java runtime"
 

@@ -17,7 +17,7 @@ from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import TooManyFailuresError, execute
 from emma_eval.runs.settings import ErrorLimit
-from tests.runs.tiny import REQUESTS, Answering, run, settings, source, text_for
+from tests.fakes import REQUESTS, Answering, run, settings, source, text_for
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 
@@ -159,7 +159,7 @@ class TestRefusing:
             execute(settings(data), source("x" * 64), folder, PlainProgress(), Answering())
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.prompts.building.TEMPLATES", {"vicuna_v1": "Please: {message}"})
+        monkeypatch.setattr("emma_eval.models.checkpoints.templates.TEMPLATES", {"vicuna_v1": "Please: {message}"})
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run(data, folder)
 

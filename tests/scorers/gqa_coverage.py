@@ -11,7 +11,7 @@ from emma_eval.scorers.gqa_distribution import distribution
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
-from tests.scorers.helpers import sample
+from tests.fakes import sample
 
 # images, questions on each, times, groups of answers, most answers of a group
 SIMULATED = [(12, 5, 1000, 10, 20), (80, 5, 1000, 10, 20), (200, 1, 1000, 10, 20), (398, 32, 300, 60, 60)]

@@ -1,13 +1,6 @@
 """Short ways to write samples, answers and to look a metric up."""
 
-from emma_eval.types import Answer, Sample
-
-
-def sample(id_="1", truth="yes", /, **fields):
-    """`truth` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
-    truths = truth if isinstance(truth, tuple) else (truth,)
-    own = {name: fields.pop(name) for name in ("question", "options", "hint", "category") if name in fields}
-    return Sample(id_, own.pop("question", "?"), references=truths, meta=fields, **own)
+from emma_eval.types import Answer
 
 
 def answered(*texts, first=1):

@@ -4,7 +4,8 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.amber_generative import amber_generative
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 pytest.importorskip("textblob")
 pytest.importorskip("lemminflect")

@@ -7,7 +7,8 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.captions import captions, tokenize
-from tests.scorers.helpers import answered, sample
+from tests.fakes import sample
+from tests.scorers.helpers import answered
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="the tokenizer is a Java program")
 

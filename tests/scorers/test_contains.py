@@ -1,7 +1,8 @@
 """EMMA's count for MathVista: the truth anywhere in the output, as it is written."""
 
 from emma_eval.scorers.contains import contains
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 
 def test_the_truth_counts_wherever_it_occurs():

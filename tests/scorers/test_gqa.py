@@ -4,7 +4,8 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.gqa import gqa, reasoning_steps
-from tests.scorers.helpers import answered, names, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, names, value
 
 
 def question(id_, truth="cat", structural="query", **meta):

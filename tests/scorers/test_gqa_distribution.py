@@ -9,8 +9,8 @@ from emma_eval.scorers.gqa_distribution import _table, _without_each, chi_square
 from emma_eval.stats.bootstrap import intervals, value_of
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
+from tests.fakes import sample
 from tests.scorers.gqa_coverage import World, scored, scores_of
-from tests.scorers.helpers import sample
 
 
 def test_leaving_a_image_out_is_scoring_without_it():

@@ -3,7 +3,8 @@
 import pytest
 
 from emma_eval.scorers.letters import letters
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 OPTIONS = ("Open", "Closed")
 

@@ -13,7 +13,8 @@ from emma_eval.tasks.circular import circular_passes
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.reader import get_reader
 from emma_eval.types import Answer
-from tests.scorers.helpers import sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import value
 
 CHOICES = {"A": "cat", "B": "dog", "C": "red car", "D": "3.5"}
 META = {"category": "ocr", "l2_category": "finegrained", "split": "dev"}

@@ -3,7 +3,8 @@
 import pytest
 
 from emma_eval.scorers.mme import mme, read_answer
-from tests.scorers.helpers import answered, names, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, names, value
 
 
 @pytest.mark.parametrize(

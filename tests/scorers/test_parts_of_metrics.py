@@ -4,7 +4,8 @@ import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.stats.bootstrap import value_of
-from tests.scorers.helpers import answered, sample
+from tests.fakes import sample
+from tests.scorers.helpers import answered
 
 FIGURE = {"subcategory": "chart", "set_id": "0", "question_id": "0"}
 WORDS = {"association": {"dog": ["puppy"], "cat": []}, "safe_words": frozenset()}

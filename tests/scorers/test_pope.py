@@ -3,7 +3,8 @@
 import pytest
 
 from emma_eval.scorers.pope import pope, read_answer
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 
 @pytest.mark.parametrize("text", ["No", "no", "I do not see", "No, there is", "there is no cat", "no. Yes"])

@@ -13,7 +13,8 @@ from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.scorers.arithmetic import mean, naive_sum, ratio
 from emma_eval.scorers.exact import exact
 from emma_eval.types import Sample
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 
 @pytest.mark.parametrize("name", known("scorers"))

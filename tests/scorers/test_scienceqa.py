@@ -4,7 +4,8 @@ import pytest
 
 from emma_eval.scorers.scienceqa import read_gpt3, read_llava, scienceqa
 from emma_eval.types import Answer
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 META = {"subject": "natural science", "grade": "grade8", "topic": "physics", "has_image": False}
 

@@ -1,7 +1,8 @@
 """SEED-Bench: exact equality, and the order of types."""
 
 from emma_eval.scorers.seed import seed
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 
 def test_the_letter_must_equal_exactly_blanks_included():

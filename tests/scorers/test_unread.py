@@ -1,16 +1,14 @@
 """Every scorer of choices tells how many answers were read as none of them: a wrong format is not a wrong answer."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from emma_eval.scorers import get_scorer
 from emma_eval.types import Answer
+from tests.scorer_samples import questions
 from tests.scorers.helpers import answered
-from tests.scorers.made import questions
+from tests.shared import needs_shared, shared
 
-CASE = Path(os.environ.get("EMMA_CASES_DIR", Path(__file__).parents[3] / "shared" / "cases")) / "16-chat-style-letters"
+CASE = shared("cases/16-chat-style-letters")
 LETTER = "2 of 3 answers gave no letter and count as wrong"
 YES_NO = "2 of 3 answers gave neither yes nor no and count as wrong"
 
@@ -51,7 +49,7 @@ def test_nothing_is_told_of_answers_that_are_read(scorer, text):
     assert not any("gave" in note for note in notes)
 
 
-@pytest.mark.skipif(not CASE.is_dir(), reason=f"no {CASE}")
+@needs_shared("cases/16-chat-style-letters")
 @pytest.mark.parametrize(("task", "told"), [("s_seed", 20), ("s_scienceqa", 18), ("s_qbench", 6), ("s_mmbench_en", 6)])
 def test_21_ways_to_say_b(task, told, capsys):
     from emma_eval.cli.main import main

@@ -3,7 +3,8 @@
 import pytest
 
 from emma_eval.scorers.vizwiz import vizwiz
-from tests.scorers.helpers import answered, names, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, names, value
 
 
 def score(truths, prediction, **options):

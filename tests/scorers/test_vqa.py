@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.vqa import consensus, vqa, vqa_m4c
-from tests.scorers.helpers import answered, sample, value
+from tests.fakes import sample
+from tests.scorers.helpers import answered, value
 
 KINDS = {"answer_type": "other", "question_type": "what"}
 

@@ -5,7 +5,7 @@ import pytest
 from emma_eval.scorers import get_scorer
 from emma_eval.stats.subset import restricted
 from emma_eval.types import Answer
-from tests.scorers.helpers import sample
+from tests.fakes import sample
 
 
 def questions():

@@ -10,8 +10,8 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.tasks.index import task_names
-from tests.data.readers.tiny import save_image, write_json
-from tests.data.readers.tiny_wider import write_lines
+from tests.tiny_datasets import save_image, write_json
+from tests.tiny_datasets_wider import write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "add-a-benchmark.md"
 EXAMPLES = dict(re.findall(r"```yaml\n# my-tasks/(\w+)\.yaml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.S))

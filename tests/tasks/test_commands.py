@@ -10,7 +10,7 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.sections import ExpectedConfig
-from tests.data.readers import tiny
+from tests import tiny_datasets as tiny
 
 HEAVY = ("torch", "transformers", "datasets", "pandas", "numpy", "PIL")
 

@@ -11,7 +11,7 @@ from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.tasks.index import task_names
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Answer
-from tests.scorers.made import answers_to, questions
+from tests.scorer_samples import answers_to, questions
 
 NEEDS = {"captions": "pycocoevalcap", "amber_generative": "textblob"}
 WAYS = sorted(

@@ -6,7 +6,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.tasks.index import expand_tasks, task_names, tasks_from
 from emma_eval.tasks.loading import load_task
-from tests.data.readers import tiny
+from tests import tiny_datasets as tiny
 
 
 @pytest.fixture

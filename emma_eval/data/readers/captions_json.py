@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import part, rows_to_samples, whole
+from emma_eval.data.readers.parsing import require_key, rows_to_samples, to_int
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
@@ -20,34 +20,35 @@ from emma_eval.utils.json_io import read_json_object
 def _read_files(files: Files) -> list[Sample]:
     path, folder = files["captions"], files.get("images", Path())
     content = read_json_object(path)
-    images = part(content, "images", list, path)
+    images = require_key(content, "images", list, path)
     if "annotations" not in content:
         return rows_to_samples(path, images, lambda row: _karpathy(row, folder))
     captions: dict[str, list[str]] = {}
-    for number, row in enumerate(part(content, "annotations", list, path)):
-        where = Path(f"{path}, annotation {number}")
-        captions.setdefault(str(part(row, "image_id", object, where)), []).append(part(row, "caption", str, where))
+    for index, row in enumerate(require_key(content, "annotations", list, path)):
+        source = Path(f"{path}, annotation {index}")
+        image_id = str(require_key(row, "image_id", object, source))
+        captions.setdefault(image_id, []).append(require_key(row, "caption", str, source))
     return rows_to_samples(path, images, lambda row: _coco(row, folder, captions))
 
 
 def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
-    """COCO's images lie in a folder a year, as the file says; Flickr30k's have no folder and their own number."""
+    """COCO's images are in a folder per year, named in the file; Flickr30k's have no folder, and ids of their own."""
     name = f"{row['filepath']}/{row['filename']}" if "filepath" in row else row["filename"]
     captions = tuple(sentence["raw"] for sentence in row["sentences"])
-    identity = row["cocoid"] if "cocoid" in row else row["imgid"]
-    return _sample(identity, ImageFile(folder, safe_relative_path(name)), captions, row["split"])
+    image_id = row["cocoid"] if "cocoid" in row else row["imgid"]
+    return _sample(image_id, ImageFile(folder, safe_relative_path(name)), captions, row["split"])
 
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
-    """The files that only score leave out the images' names; they are COCO's then, in its folder of val2014."""
-    name = row.get("file_name") or f"val2014/COCO_val2014_{whole(row, 'id'):012d}.jpg"
+    """Files made for scoring alone leave out image names; they are those of COCO val2014 then."""
+    name = row.get("file_name") or f"val2014/COCO_val2014_{to_int(row, 'id'):012d}.jpg"
     image = ImageFile(folder, safe_relative_path(name))
     return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
 
 
-def _sample(identity: Any, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:
+def _sample(image_id: Any, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:
     meta = {"split": split, "image": image.name}
-    return Sample(str(identity), "", (image,), captions, category=domain, meta=meta)
+    return Sample(str(image_id), "", (image,), captions, category=domain, meta=meta)
 
 
 READER = Reader(_read_files, required=("captions",), folders=("images",))

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import rows_to_samples
+from emma_eval.data.readers.parsing import rows_to_samples
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
@@ -17,11 +17,11 @@ from emma_eval.utils.json_io import read_json
 def _read_files(files: Files) -> list[Sample]:
     folder = files["folder"] if "folder" in files else installed_data("test")
 
-    def sample(numbered: tuple[int, list[Any]]) -> Sample:
-        number, (question, answer, image) = numbered
+    def sample(indexed_row: tuple[int, list[Any]]) -> Sample:
+        index, (question, answer, image) = indexed_row
         category = "yes/no" if answer in ("yes", "no") else "other"
         return Sample(
-            str(number),
+            str(index),
             question,
             (ImageFile(folder / "images", f"{int(image)}.png"),),
             (answer,),

@@ -1,7 +1,7 @@
 """FOIL's official layout: captions of COCO val2014 images, each true one with a foil that has one wrong word.
 
-Each foil becomes a choice between it and its true caption. Which of the two comes first is drawn by the sample's id, so
-that every run asks the same; EMMA's script draws without a seed.
+Each foil becomes a choice between it and its true caption. The order of the two is drawn with the sample's id as the
+seed, so that every run asks the same; EMMA's script draws without a seed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from emma_eval.data.readers.rows import part, rows_to_samples, whole
+from emma_eval.data.readers.parsing import require_key, rows_to_samples, to_int
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
@@ -20,27 +20,27 @@ from emma_eval.types import Sample
 from emma_eval.utils.json_io import read_json
 
 _KEYS = ("id", "image_id", "caption", "foil")
-Record = dict[str, Any]
+Annotation = dict[str, Any]
 
 
 def _read_files(files: Files) -> list[Sample]:
     path, folder = files["annotations"], files.get("images", Path())
-    records = part(read_json(path), "annotations", list, path)
-    for number, record in enumerate(records):
+    records = require_key(read_json(path), "annotations", list, path)
+    for index, record in enumerate(records):
         if not isinstance(record, dict) or not all(key in record for key in _KEYS):
-            raise UserError(f"{path}, row {number}: an object with {', '.join(_KEYS)} is expected")
+            raise UserError(f"{path}, row {index}: an object with {', '.join(_KEYS)} is expected")
 
-    def sample(pair: tuple[str, Record, Record]) -> Sample:
-        name, true, foil = pair
-        image = ImageFile(folder, f"COCO_val2014_{whole(true, 'image_id'):012d}.jpg")
-        swapped = Random(name).random() < 0.5
+    def sample(pair: tuple[str, Annotation, Annotation]) -> Sample:
+        sample_id, true, foil = pair
+        image = ImageFile(folder, f"COCO_val2014_{to_int(true, 'image_id'):012d}.jpg")
+        swapped = Random(sample_id).random() < 0.5
         captions = (foil["caption"], true["caption"]) if swapped else (true["caption"], foil["caption"])
-        return Sample(name, "", (image,), ("B" if swapped else "A",), captions, meta={"image": image.name})
+        return Sample(sample_id, "", (image,), ("B" if swapped else "A",), captions, meta={"image": image.name})
 
     return rows_to_samples(path, _pairs(path, records), sample)
 
 
-def _pairs(path: Path, records: list[Record]) -> Iterator[tuple[str, Record, Record]]:
+def _pairs(path: Path, records: list[Annotation]) -> Iterator[tuple[str, Annotation, Annotation]]:
     """(sample id, true caption, foil) in the order of the foils; a caption's second foil has the id `<id>.2`."""
     true = {str(record["id"]): record for record in records if not record["foil"]}
     seen: Counter[str] = Counter()

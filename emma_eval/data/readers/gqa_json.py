@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import identity, rows_to_samples
+from emma_eval.data.readers.parsing import row_id, rows_to_samples
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -28,8 +28,8 @@ def _read_files(files: Files) -> list[Sample]:
     return rows_to_samples(path, questions.items(), sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(identity(row, "id"), row, row["image"], {}))
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    return rows_to_samples(source, rows, lambda row: _sample(row_id(row, "id"), row, row["image"], {}))
 
 
 def _sample(key: str, question: Mapping[str, Any], image: ImageSource, choices: Mapping[str, Any]) -> Sample:

@@ -1,7 +1,7 @@
 """MathVista's official layout: testmini.json, a JSON object problem id -> problem, and images in `images/`.
 
-The question is the official query: a hint of the form the answer must have, the question, its choices. Where the file
-lacks it, it is put together as the official code does.
+The question is the official query: a hint on the form of the answer, the question, its choices. Where the file lacks
+it, it is composed as the official code does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import identity, letter_of, rows_to_samples, texts
+from emma_eval.data.readers.parsing import option_letter, row_id, rows_to_samples, string_list
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -41,12 +41,12 @@ def _read_files(files: Files) -> list[Sample]:
     return rows_to_samples(path, read_json_object(path, "problem id").items(), sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(identity(row, "pid"), row, row["decoded_image"]))
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    return rows_to_samples(source, rows, lambda row: _sample(row_id(row, "pid"), row, row["decoded_image"]))
 
 
 def _sample(pid: str, problem: Mapping[str, Any], image: ImageSource) -> Sample:
-    skills = texts(list(problem["metadata"].get("skills", [])), "skills")
+    skills = string_list(list(problem["metadata"].get("skills", [])), "skills")
     kinds = {key: value for key, value in problem["metadata"].items() if isinstance(value, str)}
     meta = (
         kinds
@@ -85,7 +85,7 @@ def query(problem: Mapping[str, Any]) -> str:
     lines = [f"Hint: Please answer the question {form}", f"Question: {problem['question']}{unit}"]
     if choices := problem["choices"]:
         lines += ["Choices:"]
-        lines += [f"({letter_of(place, len(choices))}) {choice}" for place, choice in enumerate(choices)]
+        lines += [f"({option_letter(index, len(choices))}) {choice}" for index, choice in enumerate(choices)]
     return "\n".join(lines)
 
 

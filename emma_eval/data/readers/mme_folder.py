@@ -1,6 +1,6 @@
 """MME's official folders, in either of two layouts.
 
-Release: a folder a subtask, with a text file of "question<TAB>answer" lines for each image, beside the images or
+Release: one folder per subtask, with a text file of "question<TAB>answer" lines for each image, beside the images or
 in `questions_answers_YN/` with the images in `images/`. Tool (`Your_Results`): one `<subtask>.txt` of
 "image<TAB>question<TAB>answer[<TAB>prediction]" lines; images below `<subtask>/`, if at all.
 """
@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from emma_eval.data.readers.rows import rows_to_samples
+from emma_eval.data.readers.parsing import rows_to_samples
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 from emma_eval.utils.files import read_text, require_inside_data_root, safe_relative_path
+
+_MakeSample = Callable[[str, str, str, ImageSource], Sample]  # (image name, question, answer, image)
 
 
 def _read_files(files: Files) -> list[Sample]:
@@ -35,15 +37,15 @@ def _read_files(files: Files) -> list[Sample]:
     return samples
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    makers: dict[str, Callable[[str, str, str, ImageSource], Sample]] = {}
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    makers: dict[str, _MakeSample] = {}
 
     def sample(row: Row) -> Sample:
         make = makers.setdefault(row["category"], _maker(row["category"]))
         name = PurePosixPath(row["question_id"]).name  # `artwork/images/10002.jpg`
         return make(name, row["question"], row["answer"], row["image"])
 
-    return rows_to_samples(where, rows, sample)
+    return rows_to_samples(source, rows, sample)
 
 
 def _read_subtask(folder: Path) -> list[Sample]:
@@ -92,24 +94,24 @@ def _lines(path: Path) -> list[str]:
 
 
 def _cells(line: str, names: tuple[str, ...]) -> list[str]:
-    """A line's first cells. Raises ValueError for fewer; what follows the truth is a prediction."""
+    """A line's first cells; what follows the answer is a prediction. Raises ValueError for fewer cells."""
     cells = line.split("\t")[: len(names)]
     if len(cells) < len(names):
         raise ValueError(f"{', '.join(names)} are expected between tabs, not {line!r:.80}")
     return cells
 
 
-def _maker(subtask: str) -> Callable[[str, str, str, ImageSource], Sample]:
-    """Makes a subtask's samples in file order: the official tool pairs questions by position, not by image."""
+def _maker(subtask: str) -> _MakeSample:
+    """A function that makes a subtask's samples, to be called in file order: questions pair by their position."""
     seen: Counter[str] = Counter()
 
     def make(name: str, question: str, answer: str, image: ImageSource) -> Sample:
         if answer not in ("Yes", "No"):
             raise ValueError(f"answer {answer!r} is neither 'Yes' nor 'No'")
-        identity = f"{subtask}/{name}#{seen[name]}"
+        sample_id = f"{subtask}/{name}#{seen[name]}"
         meta = {"image": name, "pair": seen.total() // 2}
         seen[name] += 1
-        return Sample(identity, question, (image,), (answer,), category=subtask, meta=meta)
+        return Sample(sample_id, question, (image,), (answer,), category=subtask, meta=meta)
 
     return make
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import letter_of, part, rows_to_samples, whole, wrong_type
+from emma_eval.data.readers.parsing import describe_type_error, option_letter, require_key, rows_to_samples, to_int
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -18,7 +18,7 @@ _SPLIT = "test"
 
 def _read_files(files: Files) -> list[Sample]:
     problems, folder = read_json_object(files["problems"], "problem id"), files.get("images", Path())
-    ids = part(read_json(files["splits"]), _SPLIT, list, files["splits"])
+    ids = require_key(read_json(files["splits"]), _SPLIT, list, files["splits"])
 
     def sample(pid: str) -> Sample:
         if pid not in problems:
@@ -30,17 +30,18 @@ def _read_files(files: Files) -> list[Sample]:
         except KeyError as error:
             raise ValueError(f"problem {pid!r} in {files['problems']} lacks the key {error.args[0]!r}") from error
         except (TypeError, AttributeError) as error:
-            raise ValueError(f"problem {pid!r} in {files['problems']}: {wrong_type(problem, error)}") from error
+            reason = describe_type_error(problem, error)
+            raise ValueError(f"problem {pid!r} in {files['problems']}: {reason}") from error
 
     return rows_to_samples(files["splits"], ids, sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    def sample(numbered: tuple[int, Row]) -> Sample:
-        number, row = numbered  # the hub rows have no problem id: their number, in the split's order, stands in
-        return _sample(str(row.get("id", number)), row, (row["image"],) if row["image"] else ())
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    def sample(indexed_row: tuple[int, Row]) -> Sample:
+        index, row = indexed_row  # hub rows have no problem id: their index in the split is used
+        return _sample(str(row.get("id", index)), row, (row["image"],) if row["image"] else ())
 
-    return rows_to_samples(where, enumerate(rows), sample)
+    return rows_to_samples(source, enumerate(rows), sample)
 
 
 def _sample(pid: str, problem: Mapping[str, Any], images: tuple[ImageSource, ...]) -> Sample:
@@ -49,7 +50,7 @@ def _sample(pid: str, problem: Mapping[str, Any], images: tuple[ImageSource, ...
         pid,
         problem["question"],
         images,
-        (letter_of(whole(problem, "answer"), len(options)),),
+        (option_letter(to_int(problem, "answer"), len(options)),),
         options,
         hint=problem["hint"],
         category=problem["subject"],

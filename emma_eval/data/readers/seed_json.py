@@ -1,6 +1,6 @@
-"""SEED-Bench's official layout: SEED-Bench.json, a folder of images, and one extracted frame a video question.
+"""SEED-Bench's official layout: SEED-Bench.json, a folder of images, and one extracted frame per video question.
 
-Videos are asked about by their middle frame, saved as `<question type>_<question id>.png`: LLaVA-1.5's layout.
+A video is represented by its middle frame, saved as `<question type>_<question id>.png`: LLaVA-1.5's layout.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import identity, named, part, rows_to_samples, whole
+from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, to_int, with_image_name
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -36,8 +36,8 @@ _TYPES = {
 def _read_files(files: Files) -> list[Sample]:
     path, images, frames = files["questions"], files.get("images", Path()), files.get("frames", Path())
     content = read_json(path)
-    questions = part(content, "questions", list, path)
-    types = {number: name for name, number in part(content, "question_type", dict, path, {}).items()} or _TYPES
+    questions = require_key(content, "questions", list, path)
+    types = {number: name for name, number in require_key(content, "question_type", dict, path, {}).items()} or _TYPES
 
     def sample(row: dict[str, Any]) -> Sample:
         if row["data_type"] not in ("image", "video"):
@@ -54,29 +54,32 @@ def _read_files(files: Files) -> list[Sample]:
     return rows_to_samples(path, questions, sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
-    return rows_to_samples(where, rows, lambda row: _sample(row, named(_middle(row["image"]), row, "data_id"), _TYPES))
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
+    def sample(row: Row) -> Sample:
+        return _sample(row, with_image_name(_middle_frame(row["image"]), row, "data_id"), _TYPES)
+
+    return rows_to_samples(source, rows, sample)
 
 
-def _middle(image: ImageSource | list[ImageSource]) -> ImageSource:
+def _middle_frame(image: ImageSource | list[ImageSource]) -> ImageSource:
     """The hub has a list of frames for a video; LLaVA-1.5 takes frame int((n - 1) / 2)."""
     return image[(len(image) - 1) // 2] if isinstance(image, list) else image
 
 
 def _sample(row: Mapping[str, Any], image: ImageSource, types: Mapping[int, str]) -> Sample:
-    number = whole(row, "question_type_id")
-    if number not in types:
-        raise ValueError(f"question_type_id {number} is none of {', '.join(map(str, sorted(types)))}")
-    if row["answer"] not in (*"ABCD", None):  # None: for `rows_to_samples` to name
+    type_id = to_int(row, "question_type_id")
+    if type_id not in types:
+        raise ValueError(f"question_type_id {type_id} is none of {', '.join(map(str, sorted(types)))}")
+    if row["answer"] not in (*"ABCD", None):  # None is left to `rows_to_samples`, which names its key
         raise ValueError(f"answer {preview(row['answer'])} is none of ABCD")
     return Sample(
-        identity(row, "question_id"),
+        row_id(row, "question_id"),
         row["question"],
         (image,),
         (row["answer"],),
         options=tuple(row[f"choice_{letter}"] for letter in "abcd"),
-        category=types[number],
-        meta={"question_type_id": number, "data_type": row["data_type"]},
+        category=types[type_id],
+        meta={"question_type_id": type_id, "data_type": row["data_type"]},
     )
 
 

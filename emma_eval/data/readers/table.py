@@ -1,7 +1,6 @@
-"""Rows with a question each, whatever their columns are called: JSON, JSON lines, CSV, TSV, or the hub's.
+"""Rows with one question each and columns of any names: JSON, JSON lines, CSV, TSV, or rows of the hub.
 
-The task file says what stands in which column (`columns`, see Columns), so that a benchmark of a known kind needs no
-reader of its own.
+The task file says which column holds what (`columns`, see `Columns`), so that a benchmark needs no reader of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import as_text, identity, letter_of, part, part_of_id, rows_to_samples, whole
+from emma_eval.data.readers.parsing import id_text, option_letter, require_key, row_id, rows_to_samples, to_int, to_text
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.columns import Columns
@@ -40,15 +39,15 @@ def _read_files(columns: Columns, files: Files) -> list[Sample]:
     path, folder = files["rows"], files.get("images", Path())
 
     def find_images(row: Row) -> tuple[ImageSource, ...]:
-        names = [_filled(columns.image_name, row)] if columns.image_name else _file_names(columns.images, row)
+        names = [_fill(columns.image_name, row)] if columns.image_name else _file_names(columns.images, row)
         return tuple(ImageFile(folder, safe_relative_path(name)) for name in names)
 
     first = 1 if path.suffix == ".jsonl" or _delimiter(path) else 0
     return _samples(columns, path, _rows(path, columns), find_images, first)
 
 
-def _read_rows(columns: Columns, where: str, rows: Iterable[Row]) -> list[Sample]:
-    return _samples(columns, where, rows, lambda row: tuple(_listed(columns.images, row)), 0)
+def _read_rows(columns: Columns, source: str, rows: Iterable[Row]) -> list[Sample]:
+    return _samples(columns, source, rows, lambda row: tuple(_values(columns.images, row)), 0)
 
 
 def _rows(path: Path, columns: Columns) -> Sequence[Row]:
@@ -58,7 +57,7 @@ def _rows(path: Path, columns: Columns) -> Sequence[Row]:
         return [row for _, row in read_table(path, delimiter)]
     content = read_json_rows(path)
     if columns.rows:
-        content = part(content, columns.rows, list, path)
+        content = require_key(content, columns.rows, list, path)
     if isinstance(content, dict):
         content = [{"id": key, **row} if isinstance(row, dict) else row for key, row in content.items()]
     if not isinstance(content, list):
@@ -70,27 +69,29 @@ def _delimiter(path: Path) -> str:
     return next((_DELIMITERS[suffix] for suffix in path.suffixes if suffix in _DELIMITERS), "")
 
 
-def _samples(columns: Columns, where: object, rows: Iterable[Row], find_images: FindImages, first: int) -> list[Sample]:
-    def sample(numbered: tuple[int, Row]) -> Sample:
-        number, row = numbered
+def _samples(
+    columns: Columns, source: object, rows: Iterable[Row], find_images: FindImages, first: int
+) -> list[Sample]:
+    def sample(indexed_row: tuple[int, Row]) -> Sample:
+        index, row = indexed_row
         images = find_images(row)
         options = _options(columns, row)
-        meta = {key: _plain(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
+        meta = {key: _scalar(column, row) for key, column in columns.meta.items()} | {"has_image": bool(images)}
         if columns.group_size:
-            place = _whole(columns.row_number, row) - 1 if columns.row_number else number
-            meta["pair"] = place // columns.group_size
+            position = _to_int(columns.row_number, row) - 1 if columns.row_number else index
+            meta["pair"] = position // columns.group_size
         return Sample(
-            _named(columns.id, row) if columns.id else str(number),
-            as_text(_cell(columns.question, row), columns.question) if columns.question else "",
+            _sample_id(columns.id, row) if columns.id else str(index),
+            to_text(_cell(columns.question, row), columns.question) if columns.question else "",
             images,
-            _answers(columns, row, options),
+            _references(columns, row, options),
             options,
-            hint=", ".join(map(str, _listed((columns.hint,), row))) if columns.hint else "",
+            hint=", ".join(map(str, _values((columns.hint,), row))) if columns.hint else "",
             category=_category(columns, row),
             meta=meta,
         )
 
-    return rows_to_samples(where, enumerate(rows), sample, first)
+    return rows_to_samples(source, enumerate(rows), sample, first)
 
 
 def _cell(column: str, row: Row) -> Any:
@@ -110,7 +111,7 @@ def _cell(column: str, row: Row) -> Any:
     raise KeyError(column)
 
 
-def _plain(column: str, row: Row) -> str | float | None:
+def _scalar(column: str, row: Row) -> str | float | None:
     """A cell that is no list and no object."""
     cell: str | float | None = _cell(column, row)
     if isinstance(cell, list | Mapping):
@@ -118,45 +119,45 @@ def _plain(column: str, row: Row) -> str | float | None:
     return cell
 
 
-def _whole(column: str, row: Row) -> int:
-    """A cell that is a whole number, or one's text."""
-    return whole({column: _cell(column, row)}, column)
+def _to_int(column: str, row: Row) -> int:
+    """A cell as an integer."""
+    return to_int({column: _cell(column, row)}, column)
 
 
-def _filled(layout: str, row: Row) -> str:
-    return _FIELD.sub(lambda field: part_of_id(_cell(field[1], row), field[1]), layout)
+def _fill(layout: str, row: Row) -> str:
+    return _FIELD.sub(lambda field: id_text(_cell(field[1], row), field[1]), layout)
 
 
-def _named(name: str, row: Row) -> str:
-    return _filled(name, row) if "{" in name else identity({name: _cell(name, row)}, name)
+def _sample_id(name: str, row: Row) -> str:
+    return _fill(name, row) if "{" in name else row_id({name: _cell(name, row)}, name)
 
 
-def _listed(
-    columns: Sequence[str], row: Row, text_lists: Sequence[str] = (), empty: Sequence[str] = ("",)
+def _values(
+    columns: Sequence[str], row: Row, stringified_lists: Sequence[str] = (), empty: Sequence[str] = ("",)
 ) -> list[Any]:
-    """What the columns hold, lists one by one, empty cells left out; of several columns some may be absent."""
+    """The cells of the columns, lists flattened, empty cells left out; of several columns some may be absent."""
     present = [column for column in columns if len(columns) == 1 or column in row]
     if columns and not present:
         raise KeyError(columns[0])
     values: list[Any] = []
     for column in present:
         cell = _cell(column, row)
-        if column in text_lists and isinstance(cell, str) and cell.startswith("["):
-            cell = _list_of_text(cell)
+        if column in stringified_lists and isinstance(cell, str) and cell.startswith("["):
+            cell = _parse_list(cell)
         values += cell if isinstance(cell, list | tuple) else [cell]
     return [value for value in values if value is not None and value not in empty]
 
 
 def _file_names(columns: Sequence[str], row: Row) -> list[str]:
-    """As _listed. Raises ValueError for a cell that is no text, as a file's name is."""
-    names = _listed(columns, row)
+    """As _values. Raises ValueError for a cell that is no text, as a file's name is."""
+    names = _values(columns, row)
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"{' or '.join(columns)} must be a file's name, not {preview(name)}")  # noqa: TRY004 (its message is for the user)
     return names
 
 
-def _list_of_text(text: str) -> list[Any]:
+def _parse_list(text: str) -> list[Any]:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -167,38 +168,38 @@ def _list_of_text(text: str) -> list[Any]:
 
 
 def _options(columns: Columns, row: Row) -> tuple[str, ...]:
-    """The texts of a row's options. Where cells say that there is none, an empty one is an option without words."""
-    cells = _listed(columns.options, row, columns.stringified_lists, columns.no_option or ("",))
-    texts = [as_text(cell, " or ".join(columns.options)) for cell in cells]
+    """The texts of a row's options. With `no_option` cells, an empty cell is an option without words, else none."""
+    cells = _values(columns.options, row, columns.stringified_lists, columns.no_option or ("",))
+    texts = [to_text(cell, " or ".join(columns.options)) for cell in cells]
     if columns.option_regex:
-        texts = [text.strip() for whole in texts for text in split(columns.option_regex, whole)[1:]]
+        texts = [text.strip() for joined in texts for text in split(columns.option_regex, joined)[1:]]
     return tuple(text for text in texts if text not in columns.no_option)
 
 
-def _answers(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str, ...]:
+def _references(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str, ...]:
     if not columns.answer:
         return ()
-    cells = _listed((columns.answer,), row, columns.stringified_lists)
+    cells = _values((columns.answer,), row, columns.stringified_lists)
     try:
-        return tuple(_answer(columns, cell, options) for cell in cells)
+        return tuple(_reference(columns, cell, options) for cell in cells)
     except ValueError as error:
-        raise ValueError(f"{error}{_absent(columns.options, row)}") from error
+        raise ValueError(f"{error}{_absent_column(columns.options, row)}") from error
 
 
-def _absent(columns: Sequence[str], row: Row) -> str:
-    """Which of several columns is not in the row, with the nearest that is: `_listed` takes that for an empty cell."""
+def _absent_column(columns: Sequence[str], row: Row) -> str:
+    """For messages: which of several columns is not in the row; `_values` treats it as an empty cell."""
     absent = next((column for column in columns if len(columns) > 1 and column not in row), None)
     return "" if absent is None else f", and there is no column {absent!r}{did_you_mean(absent, row)}"
 
 
-def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
-    """The truth as text or letter. Raises ValueError for a letter or text that no option has."""
+def _reference(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
+    """The reference as text or letter. Raises ValueError for a letter or text that no option has."""
     if columns.answer_is == "index":
         try:
-            return letter_of(whole({"": cell}, ""), len(options))
+            return option_letter(to_int({"": cell}, ""), len(options))
         except ValueError as error:
             raise ValueError(f"answer {preview(cell)} is no number of one of the {len(options)} options") from error
-    text = as_text(cell, columns.answer)
+    text = to_text(cell, columns.answer)
     text = columns.answer_map.get(text, text)
     if columns.answer_is == "text":
         return text
@@ -206,18 +207,18 @@ def _answer(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
     if columns.answer_is == "letter" and letter in _letters(len(options)):
         return letter
     if columns.answer_is == "option" and text in options:
-        return letter_of(options.index(text), len(options))
+        return option_letter(options.index(text), len(options))
     raise ValueError(f"answer {text!r} is none of the {len(options)} options")
 
 
 @cache
-def _letters(options: int) -> tuple[str, ...]:
-    return tuple(letter_of(place, options) for place in range(options))
+def _letters(num_options: int) -> tuple[str, ...]:
+    return tuple(option_letter(index, num_options) for index in range(num_options))
 
 
 def _category(columns: Columns, row: Row) -> str:
     cell = _cell(columns.category, row) if columns.category else ""
-    text = "" if cell is None else as_text(cell, columns.category)
+    text = "" if cell is None else to_text(cell, columns.category)
     if not columns.category_regex:
         return text
     match = search(columns.category_regex, text)

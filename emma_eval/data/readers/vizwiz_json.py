@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.rows import rows_to_samples, whole
+from emma_eval.data.readers.parsing import rows_to_samples, to_int
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
@@ -28,18 +28,18 @@ def _read_files(files: Files) -> list[Sample]:
     return rows_to_samples(path, rows, sample)
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
     def sample(row: Row) -> Sample:
         return _sample(f"{row['question_id']}.jpg", row, row["image"], tuple(row.get("answers") or ()))
 
-    return rows_to_samples(where, rows, sample)
+    return rows_to_samples(source, rows, sample)
 
 
 def _sample(name: str, row: Mapping[str, Any], image: ImageSource, answers: tuple[str, ...]) -> Sample:
     kind = row.get("answer_type") or row.get("category") or ""  # the hub calls the answer's type `category`
     meta: dict[str, Any] = {"answer_type": kind} if kind else {}
     if row.get("answerable") is not None:
-        meta["answerable"] = whole(row, "answerable")
+        meta["answerable"] = to_int(row, "answerable")
     return Sample(name, row["question"], (image,), answers, category=kind, meta=meta)
 
 

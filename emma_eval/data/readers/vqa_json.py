@@ -1,7 +1,7 @@
 """The official VQA layout (VQAv2, OK-VQA): a questions JSON, and an annotations JSON where answers are public.
 
 For test-dev LLaVA's own question file is read too, JSON lines of {question_id, image, text}.
-Images are COCO's: `COCO_val2014_%012d.jpg`, the middle from the questions file's `data_subtype`.
+Images are COCO's: `COCO_val2014_%012d.jpg`, where `val2014` is the questions file's `data_subtype`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.data.hub.dataset import HubTable
-from emma_eval.data.readers.rows import identity, named, part, rows_to_samples
+from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, with_image_name
 from emma_eval.data.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
@@ -35,55 +35,55 @@ def _read_files(files: Files) -> list[Sample]:
             return samples
     content = read_json_rows(files["questions"])
     if isinstance(content, list):
-        return rows_to_samples(files["questions"], content, partial(_of_llava, folder))
-    questions = part(content, "questions", list, files["questions"])
-    subtype = part(content, "data_subtype", str, files["questions"], "val2014")
+        return rows_to_samples(files["questions"], content, partial(_llava_sample, folder))
+    questions = require_key(content, "questions", list, files["questions"])
+    subtype = require_key(content, "data_subtype", str, files["questions"], "val2014")
     image = _coco_images(folder, subtype)
     make = _SampleMaker()
     if "annotations" not in files:
         return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (image(q["image_id"]),)))
-    annotations = part(read_json(files["annotations"]), "annotations", list, files["annotations"])
+    annotations = require_key(read_json(files["annotations"]), "annotations", list, files["annotations"])
     by_id = _by_id(files["questions"], questions)
 
-    def annotated(annotation: dict[str, Any]) -> Sample:
+    def sample(annotation: dict[str, Any]) -> Sample:
         question = by_id.get(annotation["question_id"])
         if question is None:
             raise ValueError(f"question_id {annotation['question_id']!r} is not in {files['questions']}")
         return make.answered(annotation, question["question"], (image(question["image_id"]),))
 
-    # One sample per annotation, in their order, repeats included: so does the official scorer.
-    return rows_to_samples(files["annotations"], annotations, annotated)
+    # One sample per annotation, in their order, repeats included, as the official scorer counts them.
+    return rows_to_samples(files["annotations"], annotations, sample)
 
 
-def _of_llava(folder: Path, row: Mapping[str, Any]) -> Sample:
-    """A line of LLaVA's question file, which has the suffix in its text and the image's name."""
+def _llava_sample(folder: Path, row: Mapping[str, Any]) -> Sample:
+    """The sample of a line in LLaVA's question file, whose text holds the suffix."""
     question = row["text"].removesuffix(LLAVA_SUFFIX)
-    return Sample(identity(row, "question_id"), question, (ImageFile(folder, safe_relative_path(row["image"])),))
+    return Sample(row_id(row, "question_id"), question, (ImageFile(folder, safe_relative_path(row["image"])),))
 
 
-def _read_rows(where: str, rows: Iterable[Row]) -> list[Sample]:
+def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
     samples = read_columns(rows) if isinstance(rows, HubTable) else None
     if samples is not None:
         return samples
     make = _SampleMaker()
 
     def sample(row: Row) -> Sample:
-        images = (named(row["image"], row, "image_id"),)
+        images = (with_image_name(row["image"], row, "image_id"),)
         return make.answered(row, row["question"], images) if row.get("answers") else make.unanswered(row, images)
 
-    return rows_to_samples(where, rows, sample)
+    return rows_to_samples(source, rows, sample)
 
 
 def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
     by_id: dict[Any, Any] = {}
-    for number, question in enumerate(questions):
+    for index, question in enumerate(questions):
         if not (isinstance(question, dict) and question.keys() >= QUESTION_KEYS):
-            raise UserError(f"{path}, row {number}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
-        identity = question["question_id"]
-        if not isinstance(identity, int | str):
-            raise UserError(f"{path}, row {number}: key 'question_id': a number is expected, not {preview(identity)}")
-        if by_id.setdefault(identity, question) != question:
-            raise UserError(f"{path}, row {number}: another question has the question_id {identity!r} too")
+            raise UserError(f"{path}, row {index}: an object with {', '.join(sorted(QUESTION_KEYS))} is expected")
+        question_id = question["question_id"]
+        if not isinstance(question_id, int | str):
+            raise UserError(f"{path}, row {index}: key 'question_id': a number is expected, not {preview(question_id)}")
+        if by_id.setdefault(question_id, question) != question:
+            raise UserError(f"{path}, row {index}: another question has the question_id {question_id!r} too")
     return by_id
 
 
@@ -94,14 +94,14 @@ def _coco_images(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
 
 
 class _SampleMaker:
-    """Makes samples that share equal strings and meta mappings: VQAv2 has two million answers."""
+    """Makes samples that share equal strings and meta mappings, which saves memory: VQAv2 has two million answers."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._metas: dict[tuple[str, str], dict[str, Any]] = {}
 
     def unanswered(self, row: Mapping[str, Any], images: _Images) -> Sample:
-        return Sample(identity(row, "question_id"), row["question"], images)
+        return Sample(row_id(row, "question_id"), row["question"], images)
 
     def answered(self, row: Mapping[str, Any], question: str, images: _Images) -> Sample:
         share = self._texts.setdefault
@@ -111,13 +111,13 @@ class _SampleMaker:
         meta = self._metas.get(kinds)
         if meta is None:
             meta = self._metas[kinds] = {"question_type": kinds[0], "answer_type": kinds[1]}
-        if not _told_apart(row["answers"]):
+        if not _are_distinct(row["answers"]):
             meta = {**meta, "answer_keys": tuple(map(_answer_key, row["answers"]))}
-        return Sample(identity(row, "question_id"), question, images, answers, category=kinds[1], meta=meta)
+        return Sample(row_id(row, "question_id"), question, images, answers, category=kinds[1], meta=meta)
 
 
-def _told_apart(answers: list[Any]) -> bool:
-    """Whether ids make all answer dicts unequal; the official scorer compares them as whole dicts.
+def _are_distinct(answers: list[Any]) -> bool:
+    """Whether ids make all answers unequal; the official scorer compares them as whole objects.
 
     The hub's OK-VQA has the ten texts alone, whose ids are 1 to 10 in the official file.
     """

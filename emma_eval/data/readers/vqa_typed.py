@@ -1,6 +1,6 @@
-"""VQA's official files and hub rows in their usual form, decoded without a look at each value: VQAv2 in half the time.
+"""VQA's official files and hub rows, decoded by a schema: VQAv2 is read in half the time.
 
-What is unusual in them, a mistake or not, is left to `vqa_json`, which reads value by value and words mistakes.
+Content that does not fit the schema is left to `vqa_json`, which reads value by value and describes mistakes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from emma_eval.data.hub.dataset import HubTable
 from emma_eval.types import ImageSource, Sample
 from emma_eval.utils.files import read_bytes
 
-OFFICIAL_IDS = list(range(1, 11))  # of the ten answers: they tell equal ones apart
+OFFICIAL_IDS = list(range(1, 11))  # of the ten answers, which make equal ones distinct
 _NUMBERS = ("question_id", "image_id")
 _TEXTS = ("question", "question_type", "answer_type")
 _ANSWERS = r"list<\w+: struct<answer: string, .*answer_id: int64>>"
@@ -59,37 +59,44 @@ ImageSources = Callable[[str], Callable[[int], ImageSource]]  # the file's data_
 
 
 def read_typed(questions: Path, annotations: Path, image_sources: ImageSources) -> list[Sample] | None:
-    """One sample per annotation, in their order, equal images and meta mappings shared; None for unusual files."""
+    """One sample per annotation, in their order, equal images and meta shared; None for files that do not fit."""
     try:
         content = read_bytes(questions)
-        asked = msgspec.json.decode(content, type=_Questions)
-        usual = _each_once(content, len(asked.questions), _Question)
+        question_file = msgspec.json.decode(content, type=_Questions)
+        regular = _has_each_key_once(content, len(question_file.questions), _Question)
         content = read_bytes(annotations)
-        told = msgspec.json.decode(content, type=_Annotations)
-        usual = usual and _each_once(content, len(told.annotations), _Annotation)
+        annotation_file = msgspec.json.decode(content, type=_Annotations)
+        regular = regular and _has_each_key_once(content, len(annotation_file.annotations), _Annotation)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    by_id = {question.question_id: question for question in asked.questions}
-    if not usual or len(by_id) < len(asked.questions):
+    by_id = {question.question_id: question for question in question_file.questions}
+    if not regular or len(by_id) < len(question_file.questions):
         return None
-    image = cache(image_sources(asked.data_subtype))
+    image = cache(image_sources(question_file.data_subtype))
     metas = _Metas()
     samples = []
-    for one in told.annotations:
-        question = by_id.get(one.question_id)
-        if question is None or [answer.answer_id for answer in one.answers] != OFFICIAL_IDS:
+    for annotation in annotation_file.annotations:
+        question = by_id.get(annotation.question_id)
+        if question is None or [answer.answer_id for answer in annotation.answers] != OFFICIAL_IDS:
             return None
-        answers = tuple([answer.answer for answer in one.answers])  # equal texts are not shared: that takes as long
-        meta = metas[one.question_type, one.answer_type]
+        references = tuple([answer.answer for answer in annotation.answers])  # not shared: that takes as long
+        meta = metas[annotation.question_type, annotation.answer_type]
         images = (image(question.image_id),)
         samples.append(
-            Sample(str(one.question_id), question.question, images, answers, category=meta["answer_type"], meta=meta)
+            Sample(
+                str(annotation.question_id),
+                question.question,
+                images,
+                references,
+                category=meta["answer_type"],
+                meta=meta,
+            )
         )
     return samples
 
 
-def _each_once(content: bytes, rows: int, kind: type[msgspec.Struct]) -> bool:
-    """Whether every row has each key once: of a key that stands twice, the decoder keeps the last in silence.
+def _has_each_key_once(content: bytes, rows: int, kind: type[msgspec.Struct]) -> bool:
+    """Whether every row has each key once: the decoder keeps the last of a repeated key, without an error.
 
     A quote within a text has a backslash before it, so that no text holds a key with both its quotes.
     """
@@ -97,32 +104,32 @@ def _each_once(content: bytes, rows: int, kind: type[msgspec.Struct]) -> bool:
 
 
 def read_columns(rows: HubTable) -> list[Sample] | None:
-    """The samples of a hub table that has the official columns, in their order; None for an unusual one."""
+    """The samples of a hub table that has the official columns, in their order; None for one that does not fit."""
     table = rows.texts
-    if not _is_usual(table):
+    if not _has_official_columns(table):
         return None
     answers = table["answers"].combine_chunks()
-    told = answers.flatten()
-    if set(answers.value_lengths().to_numpy()) != {len(OFFICIAL_IDS)} or told.field("answer").null_count:
+    flat = answers.flatten()
+    if set(answers.value_lengths().to_numpy()) != {len(OFFICIAL_IDS)} or flat.field("answer").null_count:
         return None
-    if told.field("answer_id").to_numpy(zero_copy_only=False).tolist() != OFFICIAL_IDS * len(answers):
+    if flat.field("answer_id").to_numpy(zero_copy_only=False).tolist() != OFFICIAL_IDS * len(answers):
         return None
-    tens = zip(*[iter(_texts(told.field("answer")))] * len(OFFICIAL_IDS), strict=True)
-    identities, image_ids = (table[column].to_numpy().tolist() for column in _NUMBERS)
+    tens = zip(*[iter(_texts(flat.field("answer")))] * len(OFFICIAL_IDS), strict=True)
+    question_ids, image_ids = (table[column].to_numpy().tolist() for column in _NUMBERS)
     questions, *kinds = (_texts(table[column].combine_chunks()) for column in _TEXTS)
     image = rows.sources("image")
     metas = _Metas()
     samples = []
-    for row, (identity, image_id, question, answered, *kind) in enumerate(
-        zip(identities, image_ids, questions, tens, *kinds, strict=True)
+    for row, (question_id, image_id, question, references, *kind) in enumerate(
+        zip(question_ids, image_ids, questions, tens, *kinds, strict=True)
     ):
         meta = metas[kind[0], kind[1]]
         images = (image(row, str(image_id)),)
-        samples.append(Sample(str(identity), question, images, answered, category=meta["answer_type"], meta=meta))
+        samples.append(Sample(str(question_id), question, images, references, category=meta["answer_type"], meta=meta))
     return samples
 
 
-def _is_usual(table: Any) -> bool:
+def _has_official_columns(table: Any) -> bool:
     """Whether an Arrow table has the official columns in the official types, and no empty cell in them."""
     kinds = {field.name: str(field.type) for field in table.schema}
     known = all(re.fullmatch(pattern, kinds.get(column, "")) for column, pattern in _COLUMNS.items())
@@ -133,7 +140,7 @@ def _texts(array: Any) -> list[str]:
     """The texts of an Arrow array, equal ones shared."""
     coded = array.dictionary_encode()
     words: list[str] = coded.dictionary.to_pylist()
-    return [words[place] for place in coded.indices.to_numpy().tolist()]
+    return [words[index] for index in coded.indices.to_numpy().tolist()]
 
 
 class _Metas(dict[tuple[str, str], dict[str, str]]):

@@ -167,7 +167,7 @@ def caption(image: TrainingImage, rng: random.Random) -> str:
     whole = " and ".join(f"a {name}" for name in names)
     ways = [
         whole,
-        f"an image of {whole}",
+        f"a picture of {whole}",
         f"{len(spots)} shapes: {whole}",
         f"Is there {whole} in the image? yes",
         f"What color is the {one.shape}? {whole}",

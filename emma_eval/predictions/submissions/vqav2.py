@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from emma_eval.data.readers.rows import part
+from emma_eval.data.readers.parsing import require_key
 from emma_eval.errors import UserError
 from emma_eval.predictions.submissions.answered import Answered, whole_number
 from emma_eval.utils.json_io import read_json_rows
@@ -37,7 +37,7 @@ def _question_ids(path: Path) -> list[int]:
     """The ids of the official JSON file, or of LLaVA's JSON lines. Raises UserError for another file."""
     rows = read_json_rows(path)
     if isinstance(rows, dict):
-        rows = part(rows, "questions", list, path)
+        rows = require_key(rows, "questions", list, path)
     try:
         ids = [int(row["question_id"]) for row in rows]
     except (KeyError, TypeError, ValueError) as error:

@@ -5,12 +5,12 @@ import pytest
 from emma_eval.data.hub.lockfile import Lock
 from emma_eval.errors import UserError
 from tests.data.hub.hub_server import COMMIT
-from tests.data.test_fetch import GQA, command, hub, repositories  # noqa: F401 (fixtures)
+from tests.data.hub.tiny_hub import GQA
 
 OTHER = "f" * 40
 
 
-def test_it_is_written_and_the_same_commit_is_asked_for_with_it(command, hub, tmp_path):  # noqa: F811
+def test_it_is_written_and_the_same_commit_is_asked_for_with_it(command, hub, tmp_path):
     lock = tmp_path / "hub.lock.yaml"
     done = command("data", "fetch", "my_gqa", "my_pope", "--lock", str(lock))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -27,7 +27,7 @@ def test_it_is_written_and_the_same_commit_is_asked_for_with_it(command, hub, tm
     assert "fetched at another commit than ffffffffffff" in command("data", "verify", "--lock", str(lock)).stdout
 
 
-def test_a_pin_of_the_task_that_says_otherwise_is_named(command, repositories, tmp_path):  # noqa: F811
+def test_a_pin_of_the_task_that_says_otherwise_is_named(command, repositories, tmp_path):
     lock = tmp_path / "hub.lock.yaml"
     lock.write_text(f"org/gqa: {COMMIT}\n")
     (repositories / "tasks" / "locked.yaml").write_text(GQA.replace("org/gqa", f"org/gqa, revision: {OTHER}"))
@@ -35,7 +35,7 @@ def test_a_pin_of_the_task_that_says_otherwise_is_named(command, repositories, t
     assert f"locked: PROBLEM: {lock} has org/gqa at commit {COMMIT[:12]}, and the task pins ffffffffffff" in done.stdout
 
 
-def test_a_lock_that_is_none_is_one_line(command, tmp_path):  # noqa: F811
+def test_a_lock_that_is_none_is_one_line(command, tmp_path):
     (tmp_path / "root").mkdir()
     path = tmp_path / "hub.lock.yaml"
     missing = command("data", "verify", "my_gqa", "--lock", str(path))

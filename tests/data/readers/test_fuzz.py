@@ -16,7 +16,7 @@ from emma_eval.utils.files import read_text
 from emma_eval.utils.json_io import read_json_rows
 from emma_eval.utils.table_io import read_table
 from emma_eval.utils.yaml_io import read_yaml
-from tests.data.readers import tiny
+from tests import tiny_datasets as tiny
 from tests.fuzzing import fuzzed
 
 VALUES = st.recursive(

@@ -2,18 +2,17 @@
 
 import gzip
 import json
-import os
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from emma_eval.data.loading import load_samples
 from emma_eval.tasks.loading import load_task
+from tests.shared import needs_shared, shared
 
-GOLDEN = Path(os.environ.get("EMMA_GOLDEN_DIR", Path(__file__).parents[4] / "shared" / "golden"))
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden sets at {GOLDEN}")
+GOLDEN = shared("golden")
+pytestmark = needs_shared("golden")
 
 
 def read(task, **files):

@@ -8,8 +8,7 @@ import pytest
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import SampleError, UserError
 from emma_eval.tasks.loading import load_task
-
-from . import tiny
+from tests import tiny_datasets as tiny
 
 
 def load(name, root, **options):

@@ -5,8 +5,7 @@ import base64
 from emma_eval.data.loading import load_samples
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
-
-from .tiny import png
+from tests.tiny_datasets import png
 
 COLUMNS = ["index", "question", "hint", *"ABCD", "answer", "category", "image", "source", "l2-category", "split"]
 

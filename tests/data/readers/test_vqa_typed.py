@@ -9,7 +9,7 @@ from emma_eval.data.loading import load_samples
 from emma_eval.data.readers import vqa_json
 from emma_eval.data.readers.vqa_typed import read_columns, read_typed
 from emma_eval.tasks.loading import load_task
-from tests.data.readers import tiny
+from tests import tiny_datasets as tiny
 
 pa = pytest.importorskip("pyarrow")
 

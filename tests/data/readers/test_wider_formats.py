@@ -9,8 +9,7 @@ from emma_eval.data.readers.mathvista_json import query
 from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
-
-from . import tiny_wider as tiny
+from tests import tiny_datasets_wider as tiny
 
 
 def load(name, root):

@@ -21,7 +21,7 @@ from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.prompts.building import message_of
 from emma_eval.types import Request
-from tests.models.asking import read
+from tests.fakes import first_token_logits
 
 QUESTION = "What color is the circle?"
 
@@ -52,7 +52,7 @@ def test_exported_folders_compute_what_was_trained(tmp_path: Path, aligned: bool
     model = load_model(str(tmp_path / "model"), device="cpu", dtype="float32")
     request = Request("1", 0, message_of(QUESTION, "", images=1), QUESTION, (Drawn(),), 4)
     with torch.inference_mode():
-        logits, _ = read(model, [request])
+        logits, _ = first_token_logits(model, [request])
         vision = see_all(clip, [image_of(world_scene(5)).pixels]).float()
         text = Listener(clip)([QUESTION]) if aligned else None
         prompt = tokenizer.encode_prompt(render_prompt(request.message))

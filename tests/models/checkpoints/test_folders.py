@@ -18,8 +18,8 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, model_folder, weights_fingerprint
-from tests.models.test_checkpoint_mistakes import configure, edit, fails
-from tests.models.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.models.damaged_checkpoints import configure, edit, fails
+from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
 Tensors = dict[str, Tensor]
 

@@ -11,7 +11,7 @@ import torch
 
 from emma_eval.errors import UserError
 from emma_eval.models.clip.weights import load_towers
-from tests.models.tiny_checkpoint import SIDE, random_clip, write_tower
+from tests.tiny_checkpoint import SIDE, random_clip, write_tower
 
 
 def folder(root: Path, clip: Any, **changes: Any) -> Path:

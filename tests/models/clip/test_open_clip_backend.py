@@ -13,8 +13,8 @@ from torch import Tensor
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
 from emma_eval.types import Request
-from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
-from tests.models.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, Tiny, make_image
+from tests.fakes import PROMPT, QUESTION, LoadedImage, make_image
+from tests.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, Tiny
 
 pytest.importorskip("open_clip")
 

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
-from tests.models.tiny_checkpoint import EMMA, Tiny, make_image
+from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
 from tests.models.tiny_reference import Reference
+from tests.tiny_checkpoint import EMMA, Tiny
 
 LLAMA_PROJECTIONS = ("q_proj", "kv_proj", "o_proj", "gate_up_proj", "down_proj")
 CLIP_PROJECTIONS = ("qkv_proj", "out_proj", "fc1", "fc2")
@@ -114,7 +113,7 @@ def answers_agree(tiny: Tiny, runner: object, unchanged: Tensor) -> None:
     vision = truth.vision(truth.pixels(request.images[0].open()))
     rows = truth.projected(truth.aligned(vision, truth.text(torch.tensor([instruction_ids(QUESTION)]))))
     answer, logits = truth.answer(list(runner.tokenize(request).input_ids), [rows], steps=4)
-    ours = read(runner, [request])[0][0]
+    ours = first_token_logits(runner, [request])[0][0]
     torch.testing.assert_close(ours, logits, rtol=1e-4, atol=2e-4)
     assert (ours - unchanged).abs().max() > 0.01
     assert list(runner.ask([request])[0].token_ids) == answer
@@ -125,7 +124,7 @@ def answers_agree(tiny: Tiny, runner: object, unchanged: Tensor) -> None:
 def test_a_replaced_projection_of_llama_is_used(name: str, tmp_path: Path) -> None:
     tiny = replace(EMMA)
     runner = load_model(str(tiny.write(tmp_path)), device="cpu", dtype="float32")
-    unchanged = read(runner, requests()[:1])[0][0]
+    unchanged = first_token_logits(runner, requests()[:1])[0][0]
     owner = runner.model.llama if name == "lm_head" else runner.model.llama.layers[1]
     setattr(owner, name, Scaled(getattr(owner, name), 1.5))
     scaled_llama(tiny, name, 1.5)
@@ -138,7 +137,7 @@ def test_a_replaced_projection_of_llama_is_used(name: str, tmp_path: Path) -> No
 def test_a_replaced_projection_of_clip_is_used(name: str, tower: str, tmp_path: Path) -> None:
     tiny = replace(EMMA)
     runner = load_model(str(tiny.write(tmp_path)), device="cpu", dtype="float32")
-    unchanged = read(runner, requests()[:1])[0][0]
+    unchanged = first_token_logits(runner, requests()[:1])[0][0]
     runner = replace(runner)  # with empty caches
     layer = getattr(runner.model.towers, tower).layers[1]
     setattr(layer, name, Scaled(getattr(layer, name), 1.5))
@@ -159,7 +158,7 @@ def test_the_plain_forward_pass_gives_the_logits_of_the_runner(tmp_path: Path) -
         output_hidden_states=True,
         output_attentions=True,
     )
-    torch.testing.assert_close(logits[0, -1], read(runner, [request])[0][0], rtol=0, atol=5e-5)
+    torch.testing.assert_close(logits[0, -1], first_token_logits(runner, [request])[0][0], rtol=0, atol=5e-5)
     assert [state.shape for state in output.hidden_states] == [(1, prompt.num_tokens, 32)] * 3
     assert [weights.shape for weights in output.attentions] == [(1, 4, prompt.num_tokens, prompt.num_tokens)] * 2
     torch.testing.assert_close(runner.model.llama.lm_head(output.hidden_states[-1]), logits)

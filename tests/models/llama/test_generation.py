@@ -16,9 +16,8 @@ from emma_eval.inference import answer
 from emma_eval.models import load_model
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
-from tests.models.asking import read
-from tests.models.test_layouts import PROMPT, QUESTION, LoadedImage
-from tests.models.tiny_checkpoint import EMMA, make_image
+from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
+from tests.tiny_checkpoint import EMMA
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +53,9 @@ def test_answers_do_not_depend_on_batch_size_order_or_companions(runner: ModelRu
 @torch.inference_mode()
 def test_logits_hardly_depend_on_companions(runner: ModelRunner) -> None:
     batch = mixed_requests(12)
-    together, _ = read(runner, batch)
+    together, _ = first_token_logits(runner, batch)
     for one, logits in zip(batch, together, strict=True):
-        single, _ = read(runner, [one])
+        single, _ = first_token_logits(runner, [one])
         torch.testing.assert_close(logits, single[0], rtol=0, atol=3e-5)
 
 

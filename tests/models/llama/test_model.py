@@ -14,7 +14,7 @@ from emma_eval.models.llama.config import read_llama_config
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.weights import is_turned, load_llama, pairs_together, stored_names
-from tests.models.tiny_checkpoint import scatter
+from tests.tiny_checkpoint import scatter
 
 SHAPE = {
     "vocab_size": 90,

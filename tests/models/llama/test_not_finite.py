@@ -17,8 +17,8 @@ from emma_eval.models import load_model
 from emma_eval.models.llama.generation import argmax_tokens
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request, Response
-from tests.models.test_layouts import PROMPT, LoadedImage, request
-from tests.models.tiny_checkpoint import EMMA, make_image
+from tests.fakes import PROMPT, LoadedImage, make_image, request
+from tests.tiny_checkpoint import EMMA
 
 NAN, INF = float("nan"), float("inf")
 

@@ -19,8 +19,8 @@ from emma_eval.models.llama.prefix_trie import (
     shared_prefix,
 )
 from emma_eval.models.multimodal.batching import MultimodalPrompt, collate, truncate
-from tests.models.test_layouts import LoadedImage as Shown
-from tests.models.tiny_checkpoint import make_image
+from tests.fakes import LoadedImage as Shown
+from tests.fakes import make_image
 
 CAT, DOG = Shown(make_image(seed=1)), Shown(make_image(seed=2))
 

@@ -10,7 +10,8 @@ from emma_eval.cli.main import main
 from emma_eval.data.loading import load_samples
 from emma_eval.predictions import read_predictions
 from emma_eval.tasks.loading import load_task
-from tests.data.readers import tiny, tiny_wider
+from tests import tiny_datasets as tiny
+from tests import tiny_datasets_wider as tiny_wider
 
 SUFFIX = "\nAnswer the question using a single word or phrase."
 

@@ -11,19 +11,7 @@ import pytest
 
 from emma_eval.reports.html.write import write_report
 from tests.reports.html.chromium import chromium, set_width
-from tests.reports.html.made import truth, write_gqa, write_run
-
-COUNT = 48
-
-
-def alpha(number: int) -> str | None:
-    """Right, but for every sixth question, which fails."""
-    return None if number % 6 == 5 else truth(number)
-
-
-def beta(number: int) -> str:
-    """Right on questions of yes and no alone."""
-    return truth(number) if truth(number) in ("yes", "no") else "green"
+from tests.reports.html.made import COUNT, alpha, beta, write_gqa, write_run
 
 
 @pytest.fixture(scope="session")

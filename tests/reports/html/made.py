@@ -13,8 +13,9 @@ from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import execute
 from emma_eval.types import Request, Response
-from tests.runs.tiny import Answering, FakeModel, settings
+from tests.fakes import Answering, FakeModel, settings
 
+COUNT = 48  # questions of the report that most tests read
 IMAGES = 4  # questions that share one
 CATEGORIES = ("verify", "query")
 
@@ -41,6 +42,16 @@ def question(number: int) -> str:
 
 def category(number: int) -> str:
     return CATEGORIES[number // 2 % 2]
+
+
+def alpha(number: int) -> str | None:
+    """Right, but for every sixth question, which fails."""
+    return None if number % 6 == 5 else truth(number)
+
+
+def beta(number: int) -> str:
+    """Right on questions of yes and no alone."""
+    return truth(number) if truth(number) in ("yes", "no") else "green"
 
 
 def write_gqa(

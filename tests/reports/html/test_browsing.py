@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reports.html.conftest import COUNT, alpha, beta
-from tests.reports.html.made import category, question, truth
+from tests.reports.html.made import COUNT, alpha, beta, category, question, truth
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
 Keys = webdriver.Keys

@@ -7,11 +7,13 @@ from dataclasses import replace
 from emma_eval.reports.html.confusion import confusions
 from emma_eval.reports.html.run_loader import TaskRecord
 from emma_eval.types import Sample, SampleScore
-from tests.reports.made import metric, task
+from tests.fakes import metric, task_scores
 
 
 def tables(samples: list[Sample], *scores: SampleScore):
-    record = TaskRecord(0, task("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores})
+    record = TaskRecord(
+        0, task_scores("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores}
+    )
     return confusions(record, {sample.id: sample for sample in samples})
 
 
@@ -54,5 +56,5 @@ def test_letters_are_counted_and_of_circular_passes_the_first():
 def test_there_is_no_table_without_truths_or_with_one_kind_of_them():
     sample = Sample("0", "", references=("yes",))
     assert tables([sample], SampleScore("0", 1.0, "yes")) == []
-    assert tables([replace(sample, answers=())], SampleScore("0", 1.0, "yes")) == []
+    assert tables([replace(sample, references=())], SampleScore("0", 1.0, "yes")) == []
     assert tables([], SampleScore("0", 1.0, "yes")) == []

@@ -20,8 +20,7 @@ from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.reports.html.write import write_report
 from emma_eval.types import Sample
-from tests.reports.html.conftest import COUNT
-from tests.reports.html.made import ATTACKS, write_gqa
+from tests.reports.html.made import ATTACKS, COUNT, write_gqa
 
 
 @given(st.text() | st.sampled_from(ATTACKS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emma_eval.data.readers.rows import rows_to_samples
+from emma_eval.data.readers.parsing import rows_to_samples
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample

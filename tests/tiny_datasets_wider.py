@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from .tiny import Tiny, make_image, save_image, write_json
+from tests.tiny_datasets import Tiny, make_image, save_image, write_json
 
 
 def write_lines(path: Path, rows) -> None:

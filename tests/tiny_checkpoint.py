@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, LlamaConfig, LlamaForCausalLM
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "models" / "data"
 POSITIONS = {"cls_patch": range(77), "patch": range(1, 77), "cls": range(1)}
 SIDE, PATCH, TOKENS = 28, 7, 16
 WIDTH, TEXT_WIDTH, HIDDEN, VOCABULARY = 24, 12, 32, 420
@@ -227,11 +225,6 @@ def save_shards(folder: Path, tensors: dict[str, Tensor], layout: str) -> None:
     if how == "indexed":
         (folder / f"{stem}.{kind}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
     return None
-
-
-def make_image(width: int = 50, height: int = 30, seed: int = 0) -> Image.Image:
-    levels = np.random.default_rng(seed).integers(0, 256, (height // 5, width // 5, 3), dtype=np.uint8)
-    return Image.fromarray(levels).resize((width, height))
 
 
 EMMA = Tiny()

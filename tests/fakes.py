@@ -1,0 +1,276 @@
+"""What tests of several rooms share: images, requests, samples, tiny tasks on disk, a fake model, hand-made scores."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from emma_eval.cli.main import main
+from emma_eval.errors import SampleError
+from emma_eval.models.checkpoints.templates import render_prompt
+from emma_eval.reports.placing import shipped_task
+from emma_eval.results.manifest import ModelFacts, TaskFacts
+from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
+from emma_eval.results.scores import (
+    Asked,
+    BaselineRecord,
+    Counts,
+    MetricRecord,
+    ModelRecord,
+    ScoredRun,
+    ScoresFile,
+    TaskScores,
+)
+from emma_eval.runs.model_source import ModelSource
+from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import Result, execute
+from emma_eval.runs.settings import RunSettings
+from emma_eval.scorers import get_scorer
+from emma_eval.tasks.digest import task_digest
+from emma_eval.types import Answer, Request, Response, Sample, Scores
+from tests.tiny_datasets import save_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emma_eval.models.llama.generation import DecodeState
+    from emma_eval.models.multimodal.runner import ModelRunner
+
+PROMPT = "A chat. USER: <image>\nWhat is on the left?\nAnswer in a word. ASSISTANT:"
+QUESTION = "What is on the left?"
+
+
+def make_image(width: int = 50, height: int = 30, seed: int = 0) -> Image.Image:
+    levels = np.random.default_rng(seed).integers(0, 256, (height // 5, width // 5, 3), dtype=np.uint8)
+    return Image.fromarray(levels).resize((width, height))
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedImage:
+    image: Image.Image
+    label: str = "an image"
+
+    def open(self) -> Image.Image:
+        return self.image
+
+
+def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUESTION, limit: int = 8) -> Request:
+    return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
+
+
+def first_token_logits(model: ModelRunner, requests: Sequence[Request]) -> tuple[Tensor, DecodeState]:
+    """The logits of each request's first new token, (P, V), every request in a row of its own."""
+    prompts = [model.tokenize(request) for request in requests]
+    images = {image: model.preprocess_image(image) for prompt in prompts for image in prompt.images}
+    return model.prefill([row for prompt in prompts for row in model.collate([prompt])], images)
+
+
+def sample(id_="1", truth="yes", /, **fields):
+    """`truth` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
+    truths = truth if isinstance(truth, tuple) else (truth,)
+    own = {name: fields.pop(name) for name in ("question", "options", "hint", "category") if name in fields}
+    return Sample(id_, own.pop("question", "?"), references=truths, meta=fields, **own)
+
+
+CATEGORIES = ("random", "popular", "adversarial")
+QUESTIONS_PER_CATEGORY = 4  # a category
+REQUESTS = 12
+
+
+def write_pope(root: Path) -> None:
+    """Twelve questions on two images, the truth alternating yes and no."""
+    images, annotations = root / "pope" / "val2014", root / "pope" / "coco"
+    images.mkdir(parents=True)
+    annotations.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (8, 8), "red").save(images / name)
+    for category in CATEGORIES:
+        rows = [
+            {
+                "question_id": i + 1,
+                "image": "ab"[i % 2] + ".jpg",
+                "text": f"Is there a {category} cat {i}?",
+                "label": ("yes", "no")[i % 2],
+            }
+            for i in range(QUESTIONS_PER_CATEGORY)
+        ]
+        path = annotations / f"coco_pope_{category}.json"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def settings(root: Path, **changes: object) -> RunSettings:
+    """Settings for POPE alone; its files hold fewer questions than the benchmark's, hence allow_partial."""
+    base = RunSettings(model="fake", tasks=("pope",), suite="pope", data=root, allow_partial=True)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+class FakeModel:
+    """A model in name: `answer` below does its work."""
+
+    template = "vicuna_v1"
+    device = "cpu"
+    dtype = "torch.float32"
+
+
+def source(weights: str = "w" * 64) -> ModelSource:
+    return ModelSource(lambda: ModelFacts(name="fake", source="fake", weights=weights, config="c" * 64), FakeModel)
+
+
+def text_for(request: Request) -> str:
+    """Yes or no, as the prompt's checksum has it."""
+    return ("Yes", "No")[zlib.crc32(render_prompt(request.message).encode()) % 2]
+
+
+class Answering:
+    """Stands in for `inference.answer`; counts what it is asked, and can break off."""
+
+    def __init__(self, *, stop_after: int | None = None, error: BaseException | None = None) -> None:
+        self.asked: list[Request] = []
+        self.stop_after, self.error = stop_after, error or KeyboardInterrupt()
+
+    def __call__(
+        self, model: object, requests: Sequence[Request], batch_size: object, usage: object
+    ) -> Generator[tuple[int, Response]]:
+        for number, request in enumerate(requests):
+            if self.stop_after is not None and len(self.asked) == self.stop_after:
+                raise self.error
+            self.asked.append(request)
+            yield number, self.respond(request)
+
+    def respond(self, request: Request) -> Response:
+        common = (request.sample_id, request.pass_index, render_prompt(request.message), request.instruction)
+        try:
+            for image in request.images:
+                image.open()
+        except SampleError as error:
+            return Response(*common, text=None, tokens=0, seconds=0.0, error=str(error), finish_reason="error")
+        return Response(*common, text=text_for(request), tokens=2, seconds=0.25, finish_reason="stop", prompt_cut=False)
+
+
+def run(root: Path, folder: Path, answer: Answering | None = None, **changes: object) -> Result:
+    """One call of `execute` on the tiny task."""
+    return execute(settings(root, **changes), source(), folder, PlainProgress(), answer or Answering())
+
+
+QUIZ_TASK = """\
+title: Quiz
+benchmark: quiz
+split: all
+reader: table
+files: {rows: rows.jsonl, images: img}
+columns: {id: id, question: q, images: image, answer: a}
+prompt: {suffix: Answer.%s}
+metric: accuracy
+protocols: {official: {scorer: exact}}
+expected: {samples: %d}
+"""
+
+
+def quiz(root: Path, rows: list[dict], prompt: str = "", expected: int | None = None) -> list[str]:
+    """Write task and data; the options with which a command finds them."""
+    (root / "tasks").mkdir(parents=True, exist_ok=True)
+    (root / "tasks/quiz.yaml").write_text(QUIZ_TASK % (prompt, expected or len(rows)))
+    save_image(root / "data/img/a.png", 1)
+    (root / "data/rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ["--task-dir", str(root / "tasks"), "--data", str(root / "data")]
+
+
+def row(number: int, image: object = "a.png", question: str = "What colour?") -> dict:
+    return {"id": str(number), "q": question, "image": image, "a": "red"}
+
+
+def said(capsys, argv: list[str], code: int) -> str:
+    """All that a command prints; it ends with this code and in no traceback."""
+    assert main(argv) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    assert " at 0x" not in out + err
+    return out + err
+
+
+def metric(name: str, value: float, unit: str = "percent", group: str = "", category: str = "") -> MetricRecord:
+    return MetricRecord(name=name, value=value, n=100, unit=unit, group=group, category=category)  # type: ignore[arg-type]
+
+
+def asked(name: str = "", protocol: str = "official", **changes: str) -> Asked:
+    """As a run of the shipped task would say; of another task, what it says is made up."""
+    shipped = shipped_task(name) if name else None
+    config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
+    return Asked(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
+        update=changes
+    )
+
+
+def task_scores(name: str, split: str, *metrics: MetricRecord, **changes: object) -> TaskScores:
+    """A shipped task is asked as it is shipped, with all its samples; others have a hundred."""
+    shipped = shipped_task(name)
+    samples = next(iter(shipped.expected.samples), 100) if shipped else 100
+    made = TaskScores(
+        name=name,
+        title=name.upper(),
+        benchmark=name,
+        split=split,
+        protocol="official",
+        metric=metrics[0].name,
+        complete=True,
+        asked=asked(name, str(changes.get("protocol", "official"))),
+        counts=Counts(samples=samples, answered=samples, failed=0, missing=0),
+        credit=0.75,
+        metrics=metrics,
+    )
+    return made.model_copy(update=changes)
+
+
+def scores_file(*tasks: TaskScores, name: str = "my-emma", weights: str = "abc", dtype: str = "float16") -> ScoresFile:
+    return ScoresFile(model=ModelRecord(name=name, weights=weights, dtype=dtype), tasks=tasks)
+
+
+def scored_run(*tasks: TaskScores, folder: str = "run", **model: str) -> ScoredRun:
+    """The same as a run in a folder."""
+    return ScoredRun(Path(folder), scores_file(*tasks, **model))
+
+
+def mini_scores(name: str, value: float, **changes: object) -> TaskScores:
+    baseline = BaselineRecord(answer="yes", credit=0.5, better=30, worse=3, p_value=7e-7)
+    return task_scores(
+        name, "mini", metric("accuracy", value), mini=True, baseline=baseline, credit=value / 100, **changes
+    )
+
+
+QUESTIONS = 40
+
+
+def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
+    """POPE's scores of so many questions, two an image, with these answered wrongly."""
+    samples = [
+        sample(str(i), ("yes", "no")[i % 2], category=("random", "popular")[i // 2 % 2], image=f"{i // 2}.jpg")
+        for i in range(questions)
+    ]
+    texts = [
+        one.references[0] if i not in wrong else {"yes": "no", "no": "yes"}[one.references[0]]
+        for i, one in enumerate(samples)
+    ]
+    return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
+
+
+def evidence(
+    wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
+) -> TaskEvidence:
+    """The evidence of these scores; `facts` are fields of the record."""
+    return evidence_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+
+
+def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvidence:
+    """The evidence of a task's scores."""
+    scored = task_scores(task, "test", MetricRecord(name=metric, value=0.0, n=1, unit="percent"), metrics=())
+    about = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=len(scores.samples))
+    record = pack(scored, about, scores).model_copy(update=facts)
+    found = unpack(record, Path("run"))
+    return replace(found, record=record)
