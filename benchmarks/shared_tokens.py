@@ -28,7 +28,7 @@ from emma_eval.images.sources import ImageFile
 from emma_eval.inference.scheduler import Budget, Failure, Planner, padded
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
-from emma_eval.mini.suite.drawing import Draw, different, draws
+from emma_eval.mini.suite.drawing import SeededScene, distinct_items, seeded_scenes
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.memory import MAX_TOKENS
@@ -127,30 +127,30 @@ def pope_samples(images: int) -> tuple[list[Sample], str]:
     return [sample for sample in samples if sample.images in kept], "the benchmark's own"
 
 
-def _generated(benchmark: str, images: int, ask: Callable[[Draw], Sequence[Item]]) -> list[Sample]:
+def _generated(benchmark: str, images: int, ask: Callable[[SeededScene], Sequence[Item]]) -> list[Sample]:
     return [
         Sample(
-            id=f"{drawn.seed}-{number}",
+            id=f"{seeded.seed}-{number}",
             question=item.question,
-            images=(ImageFile(Path(benchmark), drawn.coco_name),),
+            images=(ImageFile(Path(benchmark), seeded.coco_name),),
             options=item.options,
         )
-        for drawn in islice(draws(benchmark, fewest=3), images)
-        for number, item in enumerate(ask(drawn))
+        for seeded in islice(seeded_scenes(benchmark, min_things=3), images)
+        for number, item in enumerate(ask(seeded))
     ]
 
 
-def _one_choice(drawn: Draw) -> list[Item]:
-    return [items.choice(drawn.rng, drawn.scene)]
+def _one_choice(seeded: SeededScene) -> list[Item]:
+    return [items.choice(seeded.rng, seeded.scene)]
 
 
-def _thirty_two(drawn: Draw) -> list[Item]:
-    return different(drawn, items.gqa, 32)
+def _thirty_two(seeded: SeededScene) -> list[Item]:
+    return distinct_items(seeded, items.gqa, 32)
 
 
-def _eighteen(drawn: Draw) -> list[Item]:
+def _eighteen(seeded: SeededScene) -> list[Item]:
     """Some of them alike, as POPE asks about what is there in each of its three categories."""
-    return [items.pope(drawn.rng, drawn.scene) for _ in range(18)]
+    return [items.pope(seeded.rng, seeded.scene) for _ in range(18)]
 
 
 def show(counted: Sequence[Count]) -> None:

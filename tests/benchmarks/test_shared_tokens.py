@@ -1,4 +1,4 @@
-"""What is alike is computed once: counted for EMMA-7B and LLaVA-1.5-7B at full size, without their weights."""
+"""Shared prompt tokens are computed once: counted for EMMA-7B and LLaVA-1.5-7B at full size, without weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_requests_are_those_of_each_benchmark(counted: dict[str, Count]):
 
 
 @pytest.mark.parametrize(("benchmark", "times"), [("mmbench_en", 3), ("gqa", 10), ("pope", 10)])
-def test_computed_tokens_are_so_many_times_fewer(counted: dict[str, Count], benchmark: str, times: float):
+def test_sharing_saves_at_least_so_many_times_the_tokens(counted: dict[str, Count], benchmark: str, times: float):
     assert counted[benchmark].fewer >= times
     assert counted[benchmark].passes
 
@@ -31,12 +31,12 @@ def test_computed_tokens_are_within_two_percent_of_the_ideal(counted: dict[str, 
         assert one.ideal <= one.computed <= 1.02 * one.ideal
 
 
-def test_generated_questions_meet_popes_bar_too(monkeypatch, tmp_path):
+def test_generated_questions_meet_the_bar_of_pope_too(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_tokens, "REAL_POPE", tmp_path / "not there")
     pope = {one.benchmark: one for one in counts(tokenizer(), IMAGES)}["pope"]
     assert pope.questions == "mini suite's generator"
     assert pope.passes
 
 
-def test_distinct_counts_every_beginning_once():
+def test_distinct_counts_every_prefix_once():
     assert distinct([(1, 2, 3), (1, 2, 4), (1, 2, 3), (2, 3)]) == 6  # 1, 12, 123, 124, 2, 23
