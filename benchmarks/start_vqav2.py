@@ -48,10 +48,11 @@ class Measured(NamedTuple):
 def get_ready(root: Path) -> Measured:
     """From a data root to the last prompt; to be called in a process that has imported nothing yet."""
     wall, processor = time.perf_counter(), time.process_time()
+    from emma_eval.models.base import ModelSpec
     from emma_eval.runs.plan import plan_task, with_requests
     from emma_eval.runs.settings import RunSettings
 
-    settings = RunSettings("emma-mini", ("vqav2",), "vqav2", data=root, allow_partial=True)
+    settings = RunSettings(ModelSpec("emma-mini"), ("vqav2",), "vqav2", data=root, allow_partial=True)
     plan = with_requests(plan_task("vqav2", settings), "vicuna_v1")
     seconds = time.perf_counter() - wall, time.process_time() - processor
     return Measured(len(plan.requests), *seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,10 +11,11 @@ from torch import nn
 import emma_eval.models.emma.loading
 import emma_eval.tasks.loading
 from emma_eval.cli.main import main
+from emma_eval.models import ModelHandle
+from emma_eval.models.base import ModelSpec
 from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
-from emma_eval.runs.model_source import ModelSource, model_source
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import execute
+from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.loading import load_task
@@ -28,10 +27,10 @@ END_OF_TEXT = 49407
 STRICT = "{alpha: 1, smallest_effect: 1.5, changed: 1.5}"  # as the committed tolerances
 
 
-def run_of(folder: Path, change: Callable[[ModelSource], ModelSource] = lambda source: source) -> Path:
+def run_of(folder: Path, handle: type[ModelHandle] = ModelHandle) -> Path:
     """A run of emma-mini on three tasks."""
-    settings = RunSettings(model="emma-mini", tasks=TASKS, suite="mini", device="cpu", dtype="float32")
-    execute(settings, change(model_source(settings)), folder, PlainProgress())
+    spec = ModelSpec("emma-mini", device="cpu", dtype="float32")
+    run_evaluation(RunSettings(model=spec, tasks=TASKS, suite="mini"), folder, PlainProgress(), handle(spec))
     return folder
 
 
@@ -68,16 +67,14 @@ def test_the_committed_baseline_is_met_and_has_every_metric(tmp_path, capsys):
 
 
 def test_an_alignment_that_ignores_the_question_fails(baseline, tmp_path):
-    def with_identity(source: ModelSource) -> ModelSource:
-        def load():
-            model = source.load()
+    class WithIdentity(ModelHandle):
+        def load(self):
+            model = super().load()
             nn.init.eye_(model.model.alignment.image_text_infusion.weight)
             nn.init.zeros_(model.model.alignment.image_text_infusion.bias)
             return model
 
-        return replace(source, load=load)
-
-    assert "vqav2_mini" in failed_tasks(run_of(tmp_path, with_identity), baseline, STRICT)
+    assert "vqav2_mini" in failed_tasks(run_of(tmp_path, WithIdentity), baseline, STRICT)
 
 
 def test_a_wrong_prompt_suffix_fails_in_its_task_only(baseline, tmp_path, monkeypatch):

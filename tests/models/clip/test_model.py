@@ -38,13 +38,36 @@ def test_hidden_states_are_those_of_transformers(layer: int, activation: str, tm
     torch.testing.assert_close(towers.text_features(ids), text, rtol=1e-4, atol=1e-4)
 
 
+@torch.no_grad()
+def test_every_hidden_state_and_attention_weight_is_that_of_transformers(tmp_path: Path) -> None:
+    clip = random_clip(3).half().float().eval()
+    clip.set_attn_implementation("eager")  # the others keep no weights
+    towers = load_towers(folder(tmp_path, clip), -1, -1, {})
+    pixels, ids = torch.randn(2, 3, SIDE, SIDE), torch.randint(49408, (2, 77))
+    assert towers.text is not None
+    for found, expected in (
+        (
+            towers.vision(pixels, output_hidden_states=True, output_attentions=True),
+            clip.vision_model(pixels, output_hidden_states=True, output_attentions=True),
+        ),
+        (
+            towers.text(ids, output_hidden_states=True, output_attentions=True),
+            clip.text_model(ids, output_hidden_states=True, output_attentions=True),
+        ),
+    ):
+        for ours, theirs in zip(found.hidden_states, expected.hidden_states, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+        for ours, theirs in zip(found.attentions, expected.attentions, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_openai_files_say_a_part_twice(tmp_path: Path) -> None:
     """The part under `_dict` is what transformers goes by."""
     clip = random_clip(3)
     part = clip.config.vision_config.to_dict()
     wrong = part | {"hidden_size": 99, "num_attention_heads": 11}
     towers = load_towers(folder(tmp_path, clip, vision_config=wrong, vision_config_dict=part), -2, -2, {})
-    assert towers.width == clip.config.vision_config.hidden_size
+    assert towers.vision_width == clip.config.vision_config.hidden_size
 
 
 @pytest.mark.parametrize(
