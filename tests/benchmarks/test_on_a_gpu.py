@@ -24,8 +24,8 @@ def test_every_step_works_in_its_small_form(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_injected_out_of_memory_errors_lose_and_change_no_answer(tmp_path: Path) -> None:
-    run_bounded("shortage", tmp_path, small=True, seconds=60)
-    found = json.loads((tmp_path / "shortage.json").read_text())
+    run_bounded("out_of_memory", tmp_path, small=True, seconds=60)
+    found = json.loads((tmp_path / "out_of_memory.json").read_text())
     assert found["shortages"] > 0
     assert (found["failed"], found["different"]) == (0, 0)
 
@@ -41,7 +41,7 @@ def test_a_failed_step_is_reported_and_the_next_one_runs(tmp_path: Path, monkeyp
     monkeypatch.setattr(
         on_a_gpu, "STEPS", {"gone": Step(60, STEPS["environment"].run)} | STEPS
     )  # unknown to the child process
-    assert main(["--small", "--steps=gone,shortage", f"--output={tmp_path}"]) == 1
+    assert main(["--small", "--steps=gone,out_of_memory", f"--output={tmp_path}"]) == 1
     done = json.loads((tmp_path / "on-a-gpu.json").read_text())
     assert [one["state"] for one in done.values()] == ["failed", "passed"]
 

@@ -16,7 +16,7 @@ def test_both_ways_record_their_peaks(tmp_path):
     record = json.loads(output.read_text())
     assert [way["way"] for way in record["ways"]] == ["engine", "run"]
     for way in record["ways"]:
-        peaks = [way["model"], way["begun"], *way["quarters"].values(), way["end"]]
+        peaks = [way["model"], way["first_answer"], *way["quarters"].values(), way["end"]]
         assert list(way["quarters"]) == ["25%", "50%", "75%", "100%"]
         assert peaks == sorted(peaks)
         assert way["beside_model"] == way["end"] - way["model"] < BAR

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from benchmarks import random_model, vqa_load
-from benchmarks.throughput import Measured, Scenario, main
+from benchmarks.throughput import Measurement, Scenario, main
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import operations, parameters
 from emma_eval.data.loading import load_samples
@@ -59,7 +59,7 @@ def test_the_shares_of_the_device_time_add_up_to_one(record: dict):
 
 
 def test_a_missed_bar_fails():
-    slow = Measured("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, InferenceStats())
+    slow = Measurement("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, InferenceStats())
     assert Scenario("", "", 2.0, 0.5, (slow, replace(slow, first_is_faster=5.0, bar=5.0)), {}).passes
     assert not Scenario("", "", 2.0, 0.6, (slow,), {}).passes
     assert not Scenario("", "", 2.0, None, (slow, replace(slow, first_is_faster=4.9, bar=5.0)), {}).passes
@@ -78,10 +78,10 @@ def test_the_plain_loop_answers_as_the_engine_does(name: str, task: str):
 
 def test_the_full_model_has_the_published_number_of_parameters():
     model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
-    assert model.model.model.alignment is not None
-    assert parameters(model.model.model.llama) == 6_738_415_616
-    assert parameters(model.model.model.projector) == 20_979_712
-    assert parameters(model.model.model.alignment) == 1_164_160
+    assert model.model.alignment is not None
+    assert parameters(model.model.llama) == 6_738_415_616
+    assert parameters(model.model.projector) == 20_979_712
+    assert parameters(model.model.alignment) == 1_164_160
 
 
 def test_a_sample_costs_nine_teraflop():
