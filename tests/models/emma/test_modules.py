@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from emma_eval.models import load_model
 from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.types import Request
-from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits
+from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
 from tests.models.tiny_reference import Reference
-from tests.tiny_checkpoint import EMMA, Tiny, make_image
+from tests.tiny_checkpoint import EMMA, Tiny
 
 LLAMA_PROJECTIONS = ("q_proj", "kv_proj", "o_proj", "gate_up_proj", "down_proj")
 CLIP_PROJECTIONS = ("qkv_proj", "out_proj", "fc1", "fc2")
