@@ -65,7 +65,7 @@ def read_all(root: Path) -> None:
     LlamaTokenizer(folder).encode_prompt("a <image> b")
     vision, _ = read_clip_config(tower)
     processor = read_processor(tower, vision.image_size, config.llava.pads_to_square)
-    if processor.crop < 100 > processor.resize:
+    if processor.crop_size < 100 > processor.size:
         processor(make_image())
 
 
