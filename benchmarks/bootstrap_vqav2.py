@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from emma_eval.scorers.arithmetic import percent_mean
-from emma_eval.scorers.common import averaged, percent_by
+from emma_eval.scorers.common import accuracy_by, mean_metric
 from emma_eval.stats.bootstrap import RESAMPLES, intervals
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
@@ -39,9 +39,9 @@ def random_scores(questions: int, seed: int) -> Scores:
         SampleScore(str(number), value, "", cluster=str(image))
         for number, (value, image) in enumerate(zip(values, images, strict=True))
     )
-    metrics = [averaged("accuracy", values, percent_mean)]
-    metrics += percent_by("answer_type", answer_types, values, percent_mean)
-    metrics += percent_by("question_type", question_types, values, percent_mean)
+    metrics = [mean_metric("accuracy", values, percent_mean)]
+    metrics += accuracy_by("answer_type", answer_types, values, percent_mean)
+    metrics += accuracy_by("question_type", question_types, values, percent_mean)
     return Scores(tuple(metrics), samples, cluster_unit="image")
 
 

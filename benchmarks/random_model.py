@@ -16,7 +16,7 @@ from emma_eval.models import model_folder
 from emma_eval.models.clip.config import ClipTextConfig, ClipVisionConfig
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import ClipTowers
-from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, tokenize_instruction
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig, LlavaConfig
 from emma_eval.models.emma.model import EmmaModel
@@ -72,7 +72,7 @@ def build(
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",
-        tokenize_instruction=instruction_ids if aligned else None,
+        tokenize_instruction=tokenize_instruction if aligned else None,
     )
 
 

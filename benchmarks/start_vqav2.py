@@ -74,7 +74,7 @@ def write_fetched(root: Path, official: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emma_eval.data.hub.snapshot import HubFile, Split, repository_folder, split_file
+    from emma_eval.data.hub.snapshot import HubFile, Split, repository_folder, split_path
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.loading import load_task
 
@@ -99,7 +99,7 @@ def write_fetched(root: Path, official: Path) -> None:
         features=features.to_dict(),
         files=tuple(files),
     )
-    note = split_file(root, task.hub, None)
+    note = split_path(root, task.hub, None)
     note.parent.mkdir()
     note.write_text(split.model_dump_json())
     load_samples(task, root, allow_partial=True)

@@ -35,7 +35,7 @@ from emma_eval.models.base import ModelSpec
 from emma_eval.models.llama.memory import MAX_TOKENS
 from emma_eval.models.multimodal.batching import TrieRow
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.prompts.building import message_of
+from emma_eval.prompts.building import build_message
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
@@ -156,7 +156,7 @@ def _image(folder: Path, number: int) -> ImageFile:
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
-    message = message_of(question, vqa_load.SUFFIX, images=1)
+    message = build_message(question, vqa_load.SUFFIX, images=1)
     return Request(str(number), 0, message, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.inference.loading import load_engine
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
-    from emma_eval.prompts.building import instruction_of, message_of
+    from emma_eval.prompts.building import build_message, instruction_of
     from emma_eval.types import Failure, InferenceStats, Request
 
     if args.image and not args.image.is_file():
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     request = Request(
         sample_id="ask",
         pass_index=0,
-        message=message_of(args.question, args.suffix, images=int(args.image is not None)),
+        message=build_message(args.question, args.suffix, images=int(args.image is not None)),
         instruction=instruction_of(args.question, args.instruction),
         images=(ImageFile(args.image.parent, args.image.name),) if args.image else (),
         max_new_tokens=args.max_new_tokens,

@@ -1,4 +1,4 @@
-"""From a Sample to the Requests a model answers: option layout, suffix, CLIP instruction.
+"""Make Requests from a Sample: option layout, suffix, image markers, CLIP instruction.
 
 The message is what the evaluation scripts of LLaVA-1.5 and EMMA put into the model's conversation template;
 `tests/prompts/test_recorded.py` compares it with prompts recorded from the reference.
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import InstructionPolicy, PromptConfig
 
 
-def message_of(question: str, suffix: str | None, images: int = 0) -> str:
+def build_message(question: str, suffix: str | None, images: int = 0) -> str:
     """The message: one image marker a line, the question, the suffix on lines of its own.
 
-    `question` holds options and hint already, and image markers where it points at images itself.
+    `question` already includes options and hint, and image markers where it points at images itself.
     """
     message = image_markers(images) + question
     return message + "\n" + suffix.removeprefix("\n") if suffix else message
@@ -41,25 +41,25 @@ def instruction_of(question: str, policy: InstructionPolicy) -> str:
 
 
 def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Request]:
-    """One request a sample, or one per rotation of the options for a circular task (pass_index 0, 1, ...).
+    """One request per sample, or one per rotation of the options in a circular task (pass_index 0, 1, ...).
 
     Half a surrogate pair, which no tokenizer takes, becomes U+FFFD.
     """
     prompt = task.prompt
     for sample in samples:
         for pass_index, choices in enumerate(shown_choices(task, sample)):
-            question, message, images = build_message(prompt, sample, choices)
+            question, message, images = place_images(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                message=replace_surrogates(message_of(message, _suffix(prompt, choices))),
+                message=replace_surrogates(build_message(message, _suffix(prompt, choices))),
                 instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
                 images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 
 
-def build_message(prompt: PromptConfig, sample: Sample, choices: Choices) -> tuple[str, str, tuple[ImageSource, ...]]:
+def place_images(prompt: PromptConfig, sample: Sample, choices: Choices) -> tuple[str, str, tuple[ImageSource, ...]]:
     """(question for CLIP, message with image markers, images in the markers' order); see `ImagePlacement`."""
     if prompt.images == "concatenated":
         sample = replace(sample, images=concatenate(sample.images))

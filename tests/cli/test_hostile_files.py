@@ -164,7 +164,7 @@ hub: {id: %s, split: test}
 def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell, message, typed):
     from emma_eval.data.loading import load_samples
     from emma_eval.errors import SampleError
-    from emma_eval.tasks.index import tasks_from
+    from emma_eval.tasks.index import extra_task_folders
     from emma_eval.tasks.loading import load_task
 
     pyarrow = pytest.importorskip("pyarrow")
@@ -186,7 +186,7 @@ def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell
     parquet.write_table(table, tmp_path / "set/data/test-00000-of-00001.parquet")
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks/t.yaml").write_text(PARQUET_TASK % (tmp_path / "set"))
-    with tasks_from([tmp_path / "tasks"]):
+    with extra_task_folders([tmp_path / "tasks"]):
         one, two = load_samples(load_task("t"))
     one.images[0].open()
     with pytest.raises(SampleError, match=f"row 1: .*{message}"):

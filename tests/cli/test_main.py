@@ -47,8 +47,8 @@ def test_run_is_the_default_command(command):
     fake = command()
     assert desk.main(["--model", "m", "--tasks", "t"]) == 0
     assert (fake.args.model, fake.args.tasks) == ("m", "t")
-    assert desk.choose([]) == ("run", [])
-    assert desk.choose(["--model", "m"]) == ("run", ["--model", "m"])
+    assert desk.split_command([]) == ("run", [])
+    assert desk.split_command(["--model", "m"]) == ("run", ["--model", "m"])
 
 
 def test_a_user_error_is_one_line_and_exit_code_2(command, capsys):

@@ -50,7 +50,7 @@ def test_prints_the_leaderboard_and_the_folder_and_ends_with_0(data, tmp_path, a
         "scores.json",
         "responses/pope.jsonl",
         "samples/pope.jsonl",
-        "evidence/pope.json",
+        "statistics/pope.json",
         "leaderboard.md",
         "leaderboard.csv",
         "leaderboard.tex",

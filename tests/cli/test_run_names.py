@@ -176,7 +176,7 @@ class TestAnEditedScoresFile:
             ("low", "1e11", "interval: low 1e+11 is above high"),
             ("samples", "-1", "tasks.0.counts.samples: Input should be greater than or equal to 0"),
             ("benchmark", "7", "tasks.0.benchmark: Input should be a valid string"),
-            ("credit", "Infinity", "tasks.0.credit: Input should be a finite number"),
+            ("mean_score", "Infinity", "tasks.0.mean_score: Input should be a finite number"),
         ],
     )
     def test_is_one_line_in_every_command(self, edited, key, value, complaint, capsys):
@@ -201,7 +201,7 @@ class TestAnEditedScoresFile:
         value = read_scores(place / "first").tasks[0].metrics[0].value
         edited("value", repr(value / 2 + 0.1))
         assert main(["compare", "first", "first"]) == 2
-        assert "evidence/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
+        assert "statistics/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
 
 
 def test_the_scores_file_is_accepted_for_its_run_in_every_command(capsys):

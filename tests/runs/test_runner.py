@@ -161,7 +161,7 @@ class TestRefusing:
             run_evaluation(settings(data), folder, PlainProgress(), FakeHandle(FakeEngine(), weights="x" * 64))
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.prompts.building.message_of", lambda question, suffix: f"Please: {question}")
+        monkeypatch.setattr("emma_eval.prompts.building.build_message", lambda question, suffix: f"Please: {question}")
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run(data, folder)
 

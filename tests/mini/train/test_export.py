@@ -20,7 +20,7 @@ from emma_eval.mini.world import draw
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
-from emma_eval.prompts.building import message_of
+from emma_eval.prompts.building import build_message
 from emma_eval.types import Request
 from tests.fakes import first_token_logits
 
@@ -51,7 +51,7 @@ def test_exported_folders_compute_what_was_trained(tmp_path: Path, aligned: bool
     export_model(vlm, tmp_path / "tokenizer", tmp_path / "model")
 
     model = load_model(str(tmp_path / "model"), device="cpu", dtype="float32")
-    request = Request("1", 0, message_of(QUESTION, "", images=1), QUESTION, (SceneImage(),), 4)
+    request = Request("1", 0, build_message(QUESTION, "", images=1), QUESTION, (SceneImage(),), 4)
     with torch.inference_mode():
         logits, _ = first_token_logits(model, [request])
         vision = encode_images(clip, [image_of(world_scene(5)).pixels]).float()
