@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.types import Failure, Generation, Request
@@ -91,8 +92,8 @@ class Scripted(FakeEngine):
         text = self.answer(int(request.sample_id))
         seconds = 0.01 * (1 + len(request.sample_id))
         if text is None:
-            return Failure("the image is <b>broken</b>", request.message, seconds)
-        return Generation(text, (0,) * (1 + len(text) // 4), prompt=request.message, seconds=seconds)
+            return Failure("the image is <b>broken</b>", render_prompt(request.message), seconds)
+        return Generation(text, (0,) * (1 + len(text) // 4), prompt=render_prompt(request.message), seconds=seconds)
 
 
 def write_run(root: Path, folder: Path, name: str, answer: Callable[[int], str | None]) -> Path:
