@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the three files, print the tables that hold a measured value and name the files."""
     from emma_eval.reports.leaderboard import leaderboard
+    from emma_eval.reports.leaderboard_files import write_leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
-    from emma_eval.reports.write import write_leaderboard
     from emma_eval.results.scores import read_runs
     from emma_eval.utils.environment import default_results_folder
 

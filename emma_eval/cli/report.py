@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         for path in write_figures(args.runs, args.figures):
             print(path)
     if args.output or not args.figures:
-        from emma_eval.reports.html.write import write_report
+        from emma_eval.reports.html.report import write_report
         from emma_eval.utils.environment import default_results_folder
 
         output = args.output or default_results_folder() / "report"

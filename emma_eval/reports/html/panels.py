@@ -1,4 +1,4 @@
-"""What the plots show, as data: scores of runs with their intervals, overall, by category and over all tasks.
+"""The plots as data: scores of runs with their intervals, overall, by category and over all tasks.
 
 The page draws them as SVG (`charts`), `reports.figures` as PNG and SVG for papers.
 """
@@ -30,14 +30,14 @@ class Mark:
     name: str
     value: float
     low: float
-    high: float  # both equal to the value where there is no interval
+    high: float  # both equal to the value if there is no interval
     text: str
     interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
-    """A line of a plot: a run, a category or a task."""
+    """A row of a plot: a run, a category or a task."""
 
     label: str
     marks: tuple[Mark, ...]
@@ -52,46 +52,46 @@ class Panel:
     title: str
     subtitle: str
     rows: tuple[PanelRow, ...]
-    bounds: tuple[float, float] | None = None  # what the metric can't leave
+    bounds: tuple[float, float] | None = None  # the metric's possible range
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A task's scores that may be compared, by the number of their run."""
+class TaskGroup:
+    """Comparable scores of a task, with the indices of their runs."""
 
     task: TaskScores  # the first of them
     members: tuple[tuple[int, TaskScores], ...]
-    details: str  # how it was asked, where the runs hold the task more than once
+    details: str  # distinguishes groups of one task
 
     @property
     def title(self) -> str:
-        """The task's title, with what tells it from other tasks or samples of that title."""
+        """The task's title, with the details that distinguish it."""
         return ", ".join(filter(None, (self.task.title, self.details)))
 
     @property
     def subtitle(self) -> str:
-        """Metric, split, and what else must be known."""
+        """Metric, split, and protocol and extent if they are not the usual ones."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
         extent = "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
         return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
 
 
-def comparable(runs: Sequence[FinishedRun]) -> list[Group]:
-    """The runs' tasks, those together that were asked and scored alike, in the runs' order."""
+def comparable_groups(runs: Sequence[FinishedRun]) -> list[TaskGroup]:
+    """The runs' tasks, grouped by comparability key, in the runs' order."""
     found = [(number, task) for number, run in enumerate(runs) for task in run.scores.tasks]
     groups: dict[ComparabilityKey, list[tuple[int, TaskScores]]] = {}
-    for asking, one in zip(comparability_keys([task for _, task in found]), found, strict=True):
-        groups.setdefault(asking, []).append(one)
-    heads = {asking: (m[0][1].title, asking.protocol, asking.extent) for asking, m in groups.items()}
+    for key, one in zip(comparability_keys([task for _, task in found]), found, strict=True):
+        groups.setdefault(key, []).append(one)
+    heads = {key: (m[0][1].title, key.protocol, key.extent) for key, m in groups.items()}
     details = distinguishing_details(heads)
-    return [Group(members[0][1], tuple(members), details[asking]) for asking, members in groups.items()]
+    return [TaskGroup(members[0][1], tuple(members), details[key]) for key, members in groups.items()]
 
 
 def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
-    """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
+    """A panel for each task's primary metric, a row for each run. What is not comparable is in different panels."""
     panels = []
-    for group in comparable(runs):
+    for group in comparable_groups(runs):
         task = group.task
         rows = [
             PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
@@ -105,9 +105,9 @@ def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
 
 
 def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
-    """By task title: a panel for each way to group its samples that tells something new, a row for each category."""
+    """Task title -> a panel for each breakdown with two or more categories, without duplicates."""
     found: dict[str, list[Panel]] = {}
-    for group in comparable(runs):
+    for group in comparable_groups(runs):
         for key in dict.fromkeys(metric.group for metric in group.task.metrics if metric.group):
             panel = _category_panel(runs, group, key)
             others = found.setdefault(group.title, [])
@@ -117,9 +117,9 @@ def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
 
 
 def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
-    """All runs on all tasks: the primary metrics in percent of their full range, a row for each task."""
+    """All runs on all tasks: primary metrics in percent of their full range, a row for each task."""
     rows = []
-    for group in comparable(runs):
+    for group in comparable_groups(runs):
         marks = [
             _scaled(_mark(runs, number, metric), ranges[one.name], metric.unit)
             for number, one in group.members
@@ -141,17 +141,17 @@ def profiles(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> list[P
     return panels
 
 
-def full_ranges(evidence: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
-    """By task: the full range of its primary metric, which only a run's evidence tells."""
+def full_ranges(statistics: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
+    """Task -> full range of its primary metric, which is in a run's statistics alone."""
     found = {}
-    for task in (task for tasks in evidence.values() for task in tasks):
+    for task in (task for tasks in statistics.values() for task in tasks):
         with suppress(UserError):  # the scorer does not say what each sample adds
             found[task.task] = full_range(task.primary)
     return found
 
 
-def _category_panel(runs: Sequence[FinishedRun], group: Group, key: str) -> Panel:
-    """The group's primary metric, or the first that is no count."""
+def _category_panel(runs: Sequence[FinishedRun], group: TaskGroup, key: str) -> Panel:
+    """The panel of one breakdown: of the primary metric, or of the first that is no count."""
     task = group.task
     shown = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
     name = next((metric.name for metric in shown if metric.name == task.metric), shown[0].name if shown else "")
