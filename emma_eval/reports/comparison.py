@@ -1,4 +1,4 @@
-"""A comparison of two runs as a table, as the list of flipped samples, and as JSON."""
+"""A comparison of two runs: as a table, as a list of flipped samples, as JSON."""
 
 from __future__ import annotations
 
