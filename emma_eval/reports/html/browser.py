@@ -61,20 +61,20 @@ class SampleBrowser:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (index of the task, sample)
 
-    def add(self, task: TaskScores, records: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
+    def add(self, task: TaskScores, results: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
         """Add a task's samples, `limit` of them at even distances so that every category is represented."""
-        ids = list(dict.fromkeys(identity for record in records for identity in record.samples))
+        ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
-        passes = [_passes(record.responses) for record in records]
-        for identity in chosen:
+        passes = [_passes(result.responses) for result in results]
+        for sample_id in chosen:
             scores: list[SampleScore | None] = [None] * len(self.runs)
             responses: list[tuple[Response, ...]] = [()] * len(self.runs)
-            for record, own in zip(records, passes, strict=True):
-                scores[record.run] = record.samples.get(identity)
-                responses[record.run] = tuple(own.get(identity, ()))
-            sample = ShownSample(identity, references.get(identity), tuple(scores), tuple(responses))
+            for result, own in zip(results, passes, strict=True):
+                scores[result.run] = result.samples.get(sample_id)
+                responses[result.run] = tuple(own.get(sample_id, ()))
+            sample = ShownSample(sample_id, references.get(sample_id), tuple(scores), tuple(responses))
             self.shown.append((len(self.tasks), sample))
-        categories = dict.fromkeys(_category(references.get(identity)) for identity in chosen)
+        categories = dict.fromkeys(_category(references.get(sample_id)) for sample_id in chosen)
         self.tasks.append(
             {
                 "name": task.name,
@@ -95,14 +95,14 @@ class SampleBrowser:
             "tasks": self.tasks,
             "chunk": CHUNK,
             "task": [task for task, _ in self.shown],
-            "category": [categories[task][_category(one.sample)] for task, one in self.shown],
-            "id": [one.id for one in samples],
-            "question": [one.question for one in samples],
-            "reference": [one.reference for one in samples],
-            "answer": [[_answer(one.passes[run]) for one in samples] for run in range(len(self.runs))],
-            "parsed": [[_parsed_answer(one.scores[run]) for one in samples] for run in range(len(self.runs))],
-            "score": [[_score(one.scores[run]) for one in samples] for run in range(len(self.runs))],
-            "status": [[_status(one.scores[run]) for one in samples] for run in range(len(self.runs))],
+            "category": [categories[task][_category(sample.sample)] for task, sample in self.shown],
+            "id": [sample.id for sample in samples],
+            "question": [sample.question for sample in samples],
+            "reference": [sample.reference for sample in samples],
+            "answer": [[_answer(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
+            "parsed": [[_parsed_answer(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
+            "score": [[_score(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
+            "status": [[_status(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
         }
 
     def chunks(self) -> Iterator[dict[str, Any]]:
@@ -119,7 +119,9 @@ def evenly(items: Sequence[str], limit: int) -> list[str]:
 
 
 def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
-    images = {image: index for index, image in enumerate(dict.fromkeys(i for one in samples for i in _images(one)))}
+    images = {
+        image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
+    }
     small = thumbnails(images)
     texts: dict[str, int] = {}
 
@@ -128,16 +130,16 @@ def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
 
     entries = [
         {
-            "images": [images[image] for image in _images(one)],
+            "images": [images[image] for image in _images(sample)],
             "passes": [
                 [
                     [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
                     for r in responses
                 ]
-                for responses in one.passes
+                for responses in sample.passes
             ],
         }
-        for one in samples
+        for sample in samples
     ]
     return {"images": [small[image] for image in images], "entries": entries, "texts": list(texts)}
 

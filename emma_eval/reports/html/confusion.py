@@ -75,18 +75,19 @@ def _confusion_table(
     known = {reference for reference, _ in counts}
     if len(known) < 2:
         return None
-    truths_shown = [answer for answer in YES_NO if answer in known] if known <= set(YES_NO) else sorted(known)
-    columns = (*truths_shown, OTHER, NONE)
-    shown: Counter[AnswerPair] = Counter()
-    for (reference, given), count in counts.items():
-        shown[reference, given if given in columns else OTHER] += count
-    rows = tuple((reference, _cells(reference, columns, shown)) for reference in truths_shown)
+    shown_references = [answer for answer in YES_NO if answer in known] if known <= set(YES_NO) else sorted(known)
+    columns = (*shown_references, OTHER, NONE)
+    counts_by_column: Counter[AnswerPair] = Counter()
+    for (reference, predicted), count in counts.items():
+        counts_by_column[reference, predicted if predicted in columns else OTHER] += count
+    rows = tuple((reference, _cells(reference, columns, counts_by_column)) for reference in shown_references)
     return ConfusionTable(record.run, kind, columns, rows)
 
 
 def _cells(reference: str, columns: tuple[str, ...], counts: Counter[AnswerPair]) -> tuple[ConfusionCell, ...]:
-    total = sum(counts[reference, given] for given in columns)
+    total = sum(counts[reference, predicted] for predicted in columns)
     return tuple(
-        ConfusionCell(counts[reference, given], given == reference, round(SHADES * counts[reference, given] / total))
-        for given in columns
+        ConfusionCell(count, predicted == reference, round(SHADES * count / total))
+        for predicted in columns
+        for count in (counts[reference, predicted],)
     )

@@ -153,11 +153,11 @@ def _comparisons(
 ) -> tuple[list[Table], list[str]]:
     """(a table for each other run against the first, why tasks are not compared)."""
     tables, problems = [], []
-    for number in range(1, len(runs)):
-        if not {0, number} <= statistics.keys():
+    for other in range(1, len(runs)):
+        if not {0, other} <= statistics.keys():
             continue
-        names = runs[0].label, runs[number].label
-        theirs = {task.task: task for task in statistics[number]}
+        names = runs[0].label, runs[other].label
+        theirs = {task.task: task for task in statistics[other]}
         shared = [task for task in statistics[0] if task.task in theirs]
         if not shared:
             problems.append(f"{names[1]} is not compared with {names[0]}: they share no task")

@@ -79,12 +79,12 @@ class TaskGroup:
 
 def comparable_groups(runs: Sequence[FinishedRun]) -> list[TaskGroup]:
     """The runs' tasks, grouped by comparability key, in the runs' order."""
-    found = [(number, task) for number, run in enumerate(runs) for task in run.scores.tasks]
+    tasks = [(run_index, task) for run_index, run in enumerate(runs) for task in run.scores.tasks]
     groups: dict[ComparabilityKey, list[tuple[int, TaskScores]]] = {}
-    for key, one in zip(comparability_keys([task for _, task in found]), found, strict=True):
-        groups.setdefault(key, []).append(one)
-    heads = {key: (m[0][1].title, key.protocol, key.extent) for key, m in groups.items()}
-    details = distinguishing_details(heads)
+    for key, member in zip(comparability_keys([task for _, task in tasks]), tasks, strict=True):
+        groups.setdefault(key, []).append(member)
+    titles = {key: (members[0][1].title, key.protocol, key.extent) for key, members in groups.items()}
+    details = distinguishing_details(titles)
     return [TaskGroup(members[0][1], tuple(members), details[key]) for key, members in groups.items()]
 
 
@@ -94,9 +94,9 @@ def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
     for group in comparable_groups(runs):
         task = group.task
         rows = [
-            PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
-            for number, one in group.members
-            if (metric := one.find(one.metric))
+            PanelRow(runs[run_index].label, (_mark(runs, run_index, metric),), metric.n)
+            for run_index, scores in group.members
+            if (metric := scores.find(scores.metric))
         ]
         if primary := task.find(task.metric):
             bounds = PERCENT if primary.unit in IN_PERCENT else None
@@ -106,14 +106,14 @@ def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
 
 def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
     """Task title -> a panel for each breakdown with two or more categories, without duplicates."""
-    found: dict[str, list[Panel]] = {}
+    by_title: dict[str, list[Panel]] = {}
     for group in comparable_groups(runs):
         for key in dict.fromkeys(metric.group for metric in group.task.metrics if metric.group):
             panel = _category_panel(runs, group, key)
-            others = found.setdefault(group.title, [])
+            others = by_title.setdefault(group.title, [])
             if len(panel.rows) > 1 and all(panel.rows != other.rows for other in others):
                 others.append(panel)
-    return {title: panels for title, panels in found.items() if panels}
+    return {title: panels for title, panels in by_title.items() if panels}
 
 
 def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
@@ -121,9 +121,9 @@ def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
     rows = []
     for group in comparable_groups(runs):
         marks = [
-            _scaled(_mark(runs, number, metric), ranges[one.name], metric.unit)
-            for number, one in group.members
-            if one.name in ranges and (metric := one.find(one.metric))
+            _scaled(_mark(runs, run_index, metric), ranges[scores.name], metric.unit)
+            for run_index, scores in group.members
+            if scores.name in ranges and (metric := scores.find(scores.metric))
         ]
         if marks:
             rows.append(PanelRow(group.title, tuple(marks), group.task.counts.samples))
@@ -134,50 +134,52 @@ def profiles(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> list[P
     """The overview once for each run, with the run's own mark first in each row."""
     whole = overview(runs, ranges)
     panels = []
-    for number, run in enumerate(runs):
-        own_first = [replace(row, marks=tuple(sorted(row.marks, key=lambda m: m.run != number))) for row in whole.rows]
-        rows = tuple(row for row in own_first if row.marks[0].run == number)
+    for run_index, run in enumerate(runs):
+        own_first = [
+            replace(row, marks=tuple(sorted(row.marks, key=lambda m: m.run != run_index))) for row in whole.rows
+        ]
+        rows = tuple(row for row in own_first if row.marks[0].run == run_index)
         panels.append(replace(whole, title=run.label, rows=rows))
     return panels
 
 
 def full_ranges(statistics: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
     """Task -> full range of its primary metric, which is in a run's statistics alone."""
-    found = {}
+    ranges = {}
     for task in (task for tasks in statistics.values() for task in tasks):
         with suppress(UserError):  # the scorer does not say what each sample adds
-            found[task.task] = full_range(task.primary)
-    return found
+            ranges[task.task] = full_range(task.primary)
+    return ranges
 
 
 def _category_panel(runs: Sequence[FinishedRun], group: TaskGroup, key: str) -> Panel:
     """The panel of one breakdown: of the primary metric, or of the first that is no count."""
     task = group.task
-    shown = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
-    name = next((metric.name for metric in shown if metric.name == task.metric), shown[0].name if shown else "")
+    metrics = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
+    name = next((metric.name for metric in metrics if metric.name == task.metric), metrics[0].name if metrics else "")
     rows = []
-    for metric in (one for one in shown if one.name == name):
+    for metric in (metric for metric in metrics if metric.name == name):
         marks = [
-            _mark(runs, number, found)
-            for number, one in group.members
-            if (found := one.find(name, key, metric.category))
+            _mark(runs, run_index, own)
+            for run_index, scores in group.members
+            if (own := scores.find(name, key, metric.category))
         ]
         rows.append(PanelRow(metric.category, tuple(marks), metric.n))
-    bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in shown) else None
+    bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in metrics) else None
     return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds)
 
 
-def _mark(runs: Sequence[FinishedRun], number: int, metric: MetricRecord) -> Mark:
-    value, unit, between = as_percent(metric.value, metric.unit), metric.unit, metric.interval
-    low, high = (between.low, between.high) if between else (metric.value, metric.value)
+def _mark(runs: Sequence[FinishedRun], run_index: int, metric: MetricRecord) -> Mark:
+    value, unit, interval = as_percent(metric.value, metric.unit), metric.unit, metric.interval
+    low, high = (interval.low, interval.high) if interval else (metric.value, metric.value)
     return Mark(
-        run=number,
-        name=runs[number].label,
+        run=run_index,
+        name=runs[run_index].label,
         value=value,
         low=as_percent(low, unit),
         high=as_percent(high, unit),
         text=format_value(metric.value, unit),
-        interval=format_interval(low, high, unit) if between else "",
+        interval=format_interval(low, high, unit) if interval else "",
     )
 
 

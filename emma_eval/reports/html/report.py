@@ -53,18 +53,18 @@ def embed_chunks(browser: SampleBrowser, folder: Path) -> list[Markup]:
     """The chunks to embed; none if they are too large together, in which case they are written to `folder`."""
     for stale in folder.glob("[0-9]*.js"):
         stale.unlink()
-    held: list[Markup] = []
+    pending: list[Markup] = []
     size = written = 0
     for chunk in browser.chunks():
-        held.append(embedded_json(chunk))
-        size += len(held[-1])
+        pending.append(embedded_json(chunk))
+        size += len(pending[-1])
         if size > MAX_EMBEDDED:
-            written = _write_chunks(folder, written, held)
-            held = []
+            written = _write_chunks(folder, written, pending)
+            pending = []
     if size > MAX_EMBEDDED:
-        _write_chunks(folder, written, held)
+        _write_chunks(folder, written, pending)
         return []
-    return held
+    return pending
 
 
 def _write_chunks(folder: Path, first: int, chunks: Sequence[Markup]) -> int:

@@ -17,8 +17,8 @@ TOP, BOTTOM = 8.0, 112.0
 
 def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup:
     """Answers by their number of tokens, in bins of equal and whole width; run -> lengths."""
-    everything = [length for values in lengths.values() for length in values]
-    low, high = min(everything), max(everything)
+    all_values = [length for values in lengths.values() for length in values]
+    low, high = min(all_values), max(all_values)
     width = max(1, math.ceil((high - low + 1) / BINS))
     edges = [low + width * number for number in range((high - low) // width + 2)]
 
@@ -30,8 +30,8 @@ def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup
 
 def time_histogram(seconds: Mapping[int, Sequence[float]], label: str) -> Markup:
     """Answers by their seconds, on a logarithmic scale; run -> seconds."""
-    everything = [max(value, 1e-6) for values in seconds.values() for value in values]
-    low, high = math.log10(min(everything)), math.log10(max(everything))
+    all_values = [max(value, 1e-6) for values in seconds.values() for value in values]
+    low, high = math.log10(min(all_values)), math.log10(max(all_values))
     high = max(high, low + 1e-3)
     edges = [10 ** (low + (high - low) * number / BINS) for number in range(BINS + 1)]
 

@@ -52,16 +52,16 @@ def run_class(number: int, *more: str) -> str:
 
 
 def nice_axis(
-    values: Sequence[float], left: float, right: float, bounds: tuple[float, float] | None = None, most: int = 5
+    values: Sequence[float], left: float, right: float, bounds: tuple[float, float] | None = None, max_steps: int = 5
 ) -> Axis:
-    """An axis around all values, within the bounds, with up to `most` steps of 1, 2 or 5 times a power of ten."""
+    """An axis around all values, within the bounds, with up to `max_steps` steps of 1, 2 or 5 times a power of ten."""
     low, high = min(values), max(values)
     spread, size = high - low, max(abs(low), abs(high))
     margin = spread * 0.05 if spread > max(size * 1e-3, 1e-9) else max(size * 0.02, 1.0)
     low, high = low - margin, high + margin
     if bounds:
         low, high = max(low, bounds[0]), min(high, bounds[1])
-    raw = (high - low) / most
+    raw = (high - low) / max_steps
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -80,10 +80,10 @@ def grid(axis: Axis, top: float, bottom: float) -> list[Xml.Element]:
     return drawn
 
 
-def shortened(text: str, most: int) -> str:
-    """The label cut to `most` letters; the whole one belongs in a tooltip."""
+def shortened(text: str, max_letters: int) -> str:
+    """The label cut to `max_letters` letters; the whole one belongs in a tooltip."""
     text = one_line(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_letters else text[: max_letters - 1] + "…"
 
 
 def _number(value: str | float) -> str:
