@@ -60,7 +60,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     """The outcome in words. Raises UserError that lists the problems."""
     from emma_eval.data.loading import read_local_samples
     from emma_eval.data.location import locate_data
-    from emma_eval.prompts.question_notes import remarks
+    from emma_eval.prompts.question_notes import question_notes
     from emma_eval.registry import require_tools
     from emma_eval.scorers import get_scorer, require_ready
     from emma_eval.tasks.loading import load_task
@@ -85,7 +85,7 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
         more = f"; and {len(problems) - _MAX_LISTED:,} more problems" if len(problems) > _MAX_LISTED else ""
         raise UserError(f"task {name}: " + "; ".join(problems[:_MAX_LISTED]) + more)
     summary = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
-    return "\n  note: ".join([summary, *remarks(task, samples)])
+    return "\n  note: ".join([summary, *question_notes(task, samples)])
 
 
 def _sample_problems(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:

@@ -84,7 +84,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     if task.wordings:
         yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
     for family in task.wordings:
-        worded = task.worded(family)
+        worded = task.with_wording(family)
         yield f"{family}: " + " ".join(_asking_in_words(worded))
         yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
 

@@ -19,7 +19,7 @@ from emma_eval import __version__
 from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError, one_line, printable
-from emma_eval.tasks.index import tasks_from
+from emma_eval.tasks.index import extra_task_folders
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
 from emma_eval.utils.text import did_you_mean
@@ -152,7 +152,7 @@ def run_command(name: str, argv: list[str]) -> int:
     plain = name not in DRAWING_COMMANDS or not sys.stdout.isatty()
     with (
         redirect_stdout(cast(IO[str], PrintableStream(sys.stdout))) if plain else nullcontext(),
-        tasks_from(getattr(args, "task_dir", ())),
+        extra_task_folders(getattr(args, "task_dir", ())),
         _offline() if getattr(args, "offline", False) else nullcontext(),
     ):
         return command.run(args)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     samples = load_samples(task, args.data, allow_partial=True)
     index = _find(samples, args.sample, task.name)
     wording = args.wording or task.wording
-    worded = task.worded(wording)
+    worded = task.with_wording(wording)
     if task.wordings:
         others = [name for name in (task.wording, *task.wordings) if name != wording]
         print(f"wording: {wording} (others: {', '.join(others)})")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
-from emma_eval.utils.table_io import escape_formula
+from emma_eval.utils.table_io import to_csv
 
 if TYPE_CHECKING:
     import rich.console
@@ -72,13 +72,8 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def csv(tables: Sequence[Table]) -> str:
-    """One line a value, with unrounded numbers, source and remarks. No text can act as a formula in a spreadsheet."""
-    import pandas as pd
-
-    records = [
-        {key: escape_formula(cell) for key, cell in record.items()} for table in tables for record in table.csv_records
-    ]
-    return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
+    """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
+    return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
 
 
 def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
