@@ -159,6 +159,7 @@ def test_the_keyboard_reaches_everything(browser, page):
     assert order == ["task", "run-a", "run-b", "outcome"]  # a category can't be chosen before a task
 
 
+@pytest.mark.slow
 def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from emma_eval.reports.html import write
     from tests.reports.html.fake_runs import write_gqa, write_run

@@ -54,7 +54,7 @@ def test_samples_are_chosen_at_even_distances():
     ],
 )
 def test_the_truth_is_told_once(answers, options, words):
-    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).truth == words
+    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).reference == words
 
 
 def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
@@ -115,8 +115,8 @@ def test_panels_hold_the_values_of_the_scores_file(runs):
     groups = [panel.title for panel in category_panels(read)["GQA (test-dev balanced)"]]
     assert "structural type" in groups
     first, second = profiles(read, {"gqa": 100.0})
-    assert [mark.name for mark in first.rows[0].footnotes] == ["alpha", "beta"]
-    assert [mark.name for mark in second.rows[0].footnotes] == ["beta", "alpha"]
+    assert [mark.name for mark in first.rows[0].marks] == ["alpha", "beta"]
+    assert [mark.name for mark in second.rows[0].marks] == ["beta", "alpha"]
 
 
 @pytest.mark.parametrize(
