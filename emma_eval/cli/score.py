@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from emma_eval.reports.score_report import ScoreReport
     from emma_eval.results.scores import MetricRecord
-    from emma_eval.types import Key, Sample, Scores, Status
+    from emma_eval.types import Key, Sample, SampleStatus, Scores
 
 EPILOG = """\
 examples:
@@ -121,7 +121,7 @@ def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
 
 def add_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
     """The scores with each sample's status: failed or missing as soon as one of its passes is."""
-    statuses: dict[str, Status] = {sample_id: "missing" for sample_id, _ in missing}
+    statuses: dict[str, SampleStatus] = {sample_id: "missing" for sample_id, _ in missing}
     statuses |= {sample_id: "failed" for sample_id, _ in failed}
     samples = tuple(replace(sample, status=statuses.get(sample.id, "answered")) for sample in scores.samples)
     return replace(scores, samples=samples)

@@ -18,22 +18,19 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.predictions.answer_row import AnswerRow
 from emma_eval.predictions.json_format import json_rows
-from emma_eval.utils.files import read_text
+from emma_eval.utils.files import read_head, read_text
 from emma_eval.utils.table_io import read_table
-from emma_eval.utils.text import first_error_line
 
 
 def read_answer_rows(path: Path) -> list[AnswerRow]:
     """Every row of the file or folder. Raises UserError, naming file and row, for one that cannot be read."""
     try:
-        if path.is_dir():
-            return list(_mme_folder(path))
-        if not path.exists():
-            raise UserError(f"{path}: no such predictions file")
-        if not path.is_file():
-            raise UserError(f"{path}: not a regular file")
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
-        raise UserError(f"{str(path)[:80]}: cannot be read: {first_error_line(error)}") from error
+        is_folder = path.is_dir()
+    except OSError:  # a name that is too long, say
+        is_folder = False
+    if is_folder:
+        return list(_mme_folder(path))
+    read_head(path)  # raises UserError for what is missing or no regular file, in any format
     match path.name.removesuffix(".gz").rpartition(".")[2].lower():
         case "xlsx" | "xls":
             from emma_eval.predictions.excel_format import excel_rows

@@ -57,6 +57,8 @@ def test_the_leaderboard_has_no_formula():
     from emma_eval.reports.tables import Table
 
     record = dict.fromkeys(CSV_FIELDS, "") | {"model": "=cmd|'/C calc'!A0", "value": -0.5}
-    table = Table(key="t", title="T", corner="", headings=(), rows=(), records=(record,))
+    table = Table(
+        key="t", title="T", corner="", headings=(), rows=(TableRow("x", (Cell("-0.5", -0.5, csv_record=record),)),)
+    )
     (read,) = csv.DictReader(io.StringIO(rendered([table])))
     assert (read["model"], read["value"]) == ("'=cmd|'/C calc'!A0", "-0.5")

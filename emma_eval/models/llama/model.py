@@ -69,9 +69,9 @@ class Llama(nn.Module):
         x = inputs.embeds  # (B, L, D)
         freqs_cis = self.freqs_cis(inputs.positions)  # (B, L, 1, Dh / 2)
         every_position = replace(inputs, last_positions=None, last_mask=None)
-        hidden_states, attentions = [x], []
+        hidden_states, attentions, last_layer = [x], [], self.layers[-1]
         for layer in self.layers:
-            of_layer = inputs if layer is self.layers[-1] else every_position
+            of_layer = inputs if layer is last_layer else every_position
             x, weights = layer(x, freqs_cis, of_layer, kv_cache, output_attentions)
             if output_hidden_states:
                 hidden_states.append(x)
