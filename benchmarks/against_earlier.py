@@ -33,16 +33,19 @@ WEIGHTS = HERE / "emma_eval" / "mini" / "weights" / "emma-mini"
 
 Texts = list[list[str]]  # sample, round, prompt, answer
 
-# Runs in either version: only what `answer` yields has changed.
+# Runs in either version.
 ASK = """
 import json, sys, time
 from emma_eval.models import load_model
 try:
     from emma_eval.data.loading import load_samples
-    from emma_eval.inference.batched import answer
+    from emma_eval.inference.batched import BatchedEngine
+    from emma_eval.inference.runner import run_requests
     from emma_eval.prompts.building import build_requests
     from emma_eval.tasks.index import expand_tasks
     from emma_eval.tasks.loading import load_task
+    def answer(model, requests, size):
+        return run_requests(BatchedEngine(model, size), requests)
 except ImportError:  # an earlier version
     from emma_eval.inference import answer
     from emma_eval.prompts import build_requests

@@ -17,9 +17,10 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
-from emma_eval.models.base import Model
+from emma_eval.models.base import Model, ModelSpec
 from emma_eval.runs.plan import TaskPlan, plan_task, with_requests
 from emma_eval.runs.settings import RunSettings, model_name
 from emma_eval.scorers import get_scorer
@@ -73,7 +74,7 @@ def answers(model: Model, plans: Sequence[TaskPlan], batch_size: int | Literal["
     """The responses to each plan's requests."""
     queue = [(place, request) for place, plan in enumerate(plans) for request in plan.requests]
     found: list[dict[Key, Response]] = [{} for _ in plans]
-    for number, response in answer(model, [request for _, request in queue], batch_size):
+    for number, response in run_requests(BatchedEngine(model, batch_size), [request for _, request in queue]):
         found[queue[number][0]][response.key] = response
     return found
 
@@ -127,12 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--output", type=Path, help="the JSON file (results/benchmarks/batch-invariance-MODEL.json)")
     args = parser.parse_args(arguments)
     settings = RunSettings(
-        model=args.model,
+        model=ModelSpec(args.model, device=args.device),
         tasks=tuple(expand_tasks(args.tasks.split(","))),
         suite=args.tasks,
         data=args.data,
         limit=args.limit,
-        device=args.device,
     )
     found: list[Difference] = []
     for dtype in args.dtypes.split(","):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from emma_eval.data.loading import load_samples
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
@@ -40,4 +41,4 @@ def recorded_and_unrecorded(dtype: str) -> dict[str, Any]:
 
 
 def _texts(runner: ModelRunner, requests: Sequence[Request]) -> dict[int, str | None]:
-    return {number: response.text for number, response in answer(runner, requests, 64)}
+    return {number: response.text for number, response in run_requests(BatchedEngine(runner, 64), requests)}

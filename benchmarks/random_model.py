@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 
 from emma_eval.models import model_folder
-from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
+from emma_eval.models.clip.config import ClipTextConfig, ClipVisionConfig
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import ClipTowers
-from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCABULARY, instruction_ids
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig
+from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig, LlavaConfig
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.config import LlamaConfig
@@ -60,7 +60,7 @@ def build(
     width = shape.vision[0]
     with torch.device(device), _made_in(dtype):
         towers = ClipTowers(_vision(shape), _text(shape) if aligned else None)
-        alignment = Alignment(towers.patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
+        alignment = Alignment(towers.num_patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
         llama = Llama(config.llama)
     with torch.no_grad():
@@ -70,7 +70,7 @@ def build(
         tokenizer=words,
         processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
         eos_ids=config.eos_ids,
-        max_length=config.max_length,
+        max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",
         tokenize_instruction=instruction_ids if aligned else None,
     )
@@ -87,37 +87,42 @@ def _made_in(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def _vision(shape: Shape) -> VisionConfig:
+def _vision(shape: Shape) -> ClipVisionConfig:
     width, layers, heads = shape.vision
-    return VisionConfig(TowerConfig(width, layers, heads, 4 * width), shape.image, shape.patch)
+    return ClipVisionConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        image_size=shape.image,
+        patch_size=shape.patch,
+    )
 
 
-def _text(shape: Shape) -> TextConfig:
+def _text(shape: Shape) -> ClipTextConfig:
     width, layers, heads = shape.text
-    return TextConfig(TowerConfig(width, layers, heads, 4 * width), CONTEXT_LENGTH, VOCABULARY)
+    return ClipTextConfig(
+        hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers, num_attention_heads=heads
+    )
 
 
 def _config(shape: Shape, aligned: bool) -> EmmaConfig:
     return EmmaConfig(
         path=Path("random weights"),
-        vision_tower="random weights",
-        vision_layer=-2,
-        keep_class_token=False,
-        projector="mlp2x_gelu",
-        pad_to_square=True,
-        max_length=2048,
-        tower_in_shards=False,
-        adds_patch_token=False,
-        stored_dtype="bfloat16",
-        eos_ids=frozenset(),
-        alignment=AlignmentConfig("v1", text_layer=-2, text_positions=slice(0, CONTEXT_LENGTH)) if aligned else None,
+        llava=LlavaConfig(
+            mm_vision_tower="random weights",
+            mm_projector_type="mlp2x_gelu",
+            mm_use_im_patch_token=False,
+            image_aspect_ratio="pad",
+            tokenizer_model_max_length=2048,
+        ),
+        alignment=AlignmentConfig() if aligned else None,
         llama=LlamaConfig(
             vocab_size=shape.vocabulary,
             hidden_size=shape.hidden,
-            num_layers=shape.layers,
-            num_heads=shape.heads,
-            num_kv_heads=shape.heads,
-            head_dim=shape.hidden // shape.heads,
             intermediate_size=shape.intermediate,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
         ),
+        eos_ids=frozenset(),
     )

@@ -25,7 +25,7 @@ from benchmarks import random_model
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from emma_eval.data.loading import load_samples
 from emma_eval.images.sources import ImageFile
-from emma_eval.inference.scheduler import Budget, Failure, Planner, padded
+from emma_eval.inference.scheduler import BatchBudget, Scheduler, padded_tokens
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.drawing import Draw, different, draws
@@ -85,14 +85,14 @@ def counts(words: LlamaTokenizer, images: int) -> Iterator[Count]:
 def count(
     benchmark: str, model: ModelRunner[EmmaModel], samples: Sequence[Sample], questions: str, bar: float
 ) -> Count:
-    """What the planner makes of a benchmark's requests."""
+    """What the scheduler makes of a benchmark's requests."""
     requests = list(build_requests(load_task(benchmark), samples))
-    planner = Planner(model, requests, Budget(MAX_TOKENS, None))
+    scheduler = Scheduler(model, requests, BatchBudget(MAX_TOKENS, None))
     computed = padding = 0
-    for batch in planner:
-        assert not isinstance(batch, Failure), batch.reason
-        tokens = sum(lot.row.num_tokens for lot in batch)
-        computed, padding = computed + tokens, padding + padded(batch) - tokens
+    for batch in scheduler:
+        assert isinstance(batch, list), batch
+        tokens = sum(row.num_tokens for row in batch)
+        computed, padding = computed + tokens, padding + padded_tokens(batch) - tokens
     prompts = [model.tokenize(request) for request in requests]
     return Count(
         benchmark=benchmark,
@@ -100,7 +100,7 @@ def count(
         questions=questions,
         requests=len(requests),
         asked=sum(prompt.num_tokens for prompt in prompts),
-        computed=computed + len(planner.prefix or ()),
+        computed=computed + len(scheduler.prefix or ()),
         ideal=distinct([prompt.items for prompt in prompts]),
         padding=padding,
         bar=bar,

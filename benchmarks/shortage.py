@@ -13,10 +13,10 @@ import torch
 
 from benchmarks import random_model, vqa_load
 from benchmarks.random_model import Shape
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.types import Request
+from emma_eval.types import InferenceStats, Request
 
 MEDIUM = Shape("EMMA, medium", 1024, 8, 16, 2816, 32_000, (256, 4, 4), (256, 3, 4), image=336, patch=14)
 ROOM = 2 * 10**9  # bytes beside the model: far less than batches are planned for
@@ -38,21 +38,21 @@ def answers_under_shortage(small: bool) -> dict[str, Any]:
     return {
         "model": shape.name,
         "requests": len(requests),
-        "shortages": usage.memory_shortages,
+        "shortages": usage.oom_retries,
         "failed": failed,
         "different": different,
-        "passes": usage.memory_shortages > 0 and failed == 0 and different == 0,
+        "passes": usage.oom_retries > 0 and failed == 0 and different == 0,
     }
 
 
-def _ask(runner: ModelRunner, requests: Sequence[Request]) -> tuple[dict[int, str | None], Usage]:
-    usage = Usage()
-    return {number: response.text for number, response in answer(runner, requests, usage=usage)}, usage
+def _ask(runner: ModelRunner, requests: Sequence[Request]) -> tuple[dict[int, str | None], InferenceStats]:
+    usage = InferenceStats()
+    return {number: response.text for number, response in run_requests(BatchedEngine(runner), requests, usage)}, usage
 
 
 def _ask_short_of_memory(
     runner: ModelRunner, requests: Sequence[Request], device: torch.device
-) -> tuple[dict[int, str | None], Usage]:
+) -> tuple[dict[int, str | None], InferenceStats]:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         total = torch.cuda.mem_get_info(device)[1]

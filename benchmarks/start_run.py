@@ -27,8 +27,8 @@ TORCH = "from emma_eval.utils import cpu; cpu.set_openmp_wait_policy(); import o
 RUN = """
 import os, sys
 from emma_eval.cli.main import main
-from emma_eval.inference import answering
-answering._generate = lambda *arguments: os._exit(86)
+from emma_eval.inference.batched import BatchedEngine
+BatchedEngine._generate_batch = lambda *arguments: os._exit(86)
 main(["run", "--tasks", "mini", "--output", sys.argv[1]])
 """
 BEGUN = 86

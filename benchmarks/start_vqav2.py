@@ -48,10 +48,11 @@ class Measured(NamedTuple):
 def get_ready(root: Path) -> Measured:
     """From a data root to the last prompt; to be called in a process that has imported nothing yet."""
     wall, processor = time.perf_counter(), time.process_time()
+    from emma_eval.models.base import ModelSpec
     from emma_eval.runs.plan import plan_task, with_requests
     from emma_eval.runs.settings import RunSettings
 
-    settings = RunSettings("emma-mini", ("vqav2",), "vqav2", data=root, allow_partial=True)
+    settings = RunSettings(ModelSpec("emma-mini"), ("vqav2",), "vqav2", data=root, allow_partial=True)
     plan = with_requests(plan_task("vqav2", settings), "vicuna_v1")
     seconds = time.perf_counter() - wall, time.process_time() - processor
     return Measured(len(plan.requests), *seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
@@ -73,7 +74,7 @@ def write_fetched(root: Path, official: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emma_eval.data.hub.snapshot import HubFile, Split, repository_folder, split_file
+    from emma_eval.data.hub.snapshot import HubFile, Split, repository_folder, split_path
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.loading import load_task
 
@@ -98,7 +99,7 @@ def write_fetched(root: Path, official: Path) -> None:
         features=features.to_dict(),
         files=tuple(files),
     )
-    note = split_file(root, task.hub, None)
+    note = split_path(root, task.hub, None)
     note.parent.mkdir()
     note.write_text(split.model_dump_json())
     load_samples(task, root, allow_partial=True)

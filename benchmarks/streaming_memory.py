@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
@@ -30,19 +30,17 @@ import torch
 from benchmarks import random_model, score_vqav2, vqa_load
 from benchmarks.recording import RESULTS, facts, print_table, write
 from emma_eval.images.sources import ImageFile
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
-from emma_eval.models.base import Model
+from emma_eval.inference.batched import BatchedEngine, Outcome
+from emma_eval.models import ModelHandle
+from emma_eval.models.base import ModelSpec
 from emma_eval.models.llama.memory import MAX_TOKENS
 from emma_eval.models.multimodal.batching import TrieRow
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.prompts.building import message_of
-from emma_eval.results.manifest import ModelFacts
-from emma_eval.runs.model_source import ModelSource
+from emma_eval.prompts.building import build_message
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import execute
+from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import Generation, Request, Response
+from emma_eval.types import Generation, InferenceStats, Request
 from emma_eval.utils.environment import peak_host_memory
 
 BAR = 2e9  # bytes beside the model
@@ -84,7 +82,7 @@ class Memory:
         """Bytes a question, from the first quarter's end to the last's."""
         return (self.quarters["100%"] - self.quarters["25%"]) / (0.75 * self.questions)
 
-    def watch(self, answers: Generator[tuple[int, Response]]) -> Generator[tuple[int, Response]]:
+    def watch(self, answers: Generator[Outcome]) -> Generator[Outcome]:
         """Hand on answers, noting the peaks."""
         marks = {round(part * self.questions): f"{part:.0%}" for part in QUARTERS}
         for done, one in enumerate(answers, 1):
@@ -106,7 +104,7 @@ def by_engine(folder: Path, questions: int) -> Memory:
     memory, model = Memory("engine", questions), load()
     memory.model = peak_host_memory()
     requests = [_request(folder, number) for number in range(questions)]
-    for _ in memory.watch(answer(model, requests)):
+    for _ in memory.watch(BatchedEngine(model).generate(requests, InferenceStats())):
         pass
     memory.end = peak_host_memory()
     return memory
@@ -118,20 +116,27 @@ def by_run(folder: Path, questions: int) -> Memory:
     memory.model = peak_host_memory()
     files = {"questions": folder / "questions.json", "annotations": folder / "annotations.json"}
     settings = RunSettings(
-        model="yes",
+        model=ModelSpec("yes"),
         tasks=("vqav2",),
         suite="vqav2",
         files={"vqav2": files | {"images": folder / "val2014"}},
         allow_partial=True,
     )
-    source = ModelSource(lambda: ModelFacts(name="yes", source="yes", weights="none", config="none"), lambda: model)
 
-    def watched(
-        model: Model, requests: Sequence[Request], batch_size: int | Literal["auto"], usage: Usage
-    ) -> Generator[tuple[int, Response]]:
-        return memory.watch(answer(model, requests, batch_size, usage))
+    class Watched(BatchedEngine):
+        def generate(self, requests: Sequence[Request], stats: InferenceStats) -> Generator[Outcome]:
+            return memory.watch(BatchedEngine.generate(self, requests, stats))
 
-    result = execute(settings, source, folder / "run", PlainProgress(), watched)
+    class Loaded(ModelHandle):
+        def fingerprint(self) -> str:
+            return "none"
+
+        config_digest = fingerprint
+
+        def load(self) -> Watched:
+            return Watched(model)
+
+    result = run_evaluation(settings, folder / "run", PlainProgress(), Loaded(settings.model))
     assert result.failed == 0, result.scores
     memory.end = peak_host_memory()
     return memory
@@ -152,7 +157,7 @@ def _image(folder: Path, number: int) -> ImageFile:
 
 def _request(folder: Path, number: int) -> Request:
     question = f"what is thing number {number}?"
-    message = message_of(question, vqa_load.SUFFIX, images=1)
+    message = build_message(question, vqa_load.SUFFIX, images=1)
     return Request(str(number), 0, message, question, (_image(folder, number // QUESTIONS_PER_IMAGE),))
 
 

@@ -29,20 +29,20 @@ from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import matrix_rate, operations, wait
 from emma_eval.data.loading import load_samples
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.index import expand_tasks
 from emma_eval.tasks.loading import load_task
-from emma_eval.types import Request
+from emma_eval.types import InferenceStats, Request
 
 REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one
 WARM_UP = 128
 
-Ask = Callable[[ModelRunner[EmmaModel], Sequence[Request], Usage], Mapping[int, str | None]]
+Ask = Callable[[ModelRunner[EmmaModel], Sequence[Request], InferenceStats], Mapping[int, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Measured:
     first_is_faster: float  # how many times
     bar: float | None  # for that
     idle_share: float  # of the time: the device waits for images and prompts
-    usage: Usage
+    usage: InferenceStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,10 @@ class Scenario:
 def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Ask:
     """Our engine."""
 
-    def ask(model: ModelRunner[EmmaModel], requests: Sequence[Request], usage: Usage) -> Mapping[int, str | None]:
-        answers = answer(model, requests, batch_size, usage, sharing=sharing)
+    def ask(
+        model: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
+    ) -> Mapping[int, str | None]:
+        answers = run_requests(BatchedEngine(model, batch_size, sharing=sharing), requests, usage)
         return {number: response.text for number, response in answers}
 
     return ask
@@ -151,7 +153,7 @@ def measure(case: Case) -> Scenario:
             same_answers=sum(answers[place] == texts[number] for place, number in enumerate(numbers)) / len(asked),
             first_is_faster=1.0,
             bar=way.at_least,
-            idle_share=usage.waiting_seconds / seconds,
+            idle_share=usage.idle_seconds / seconds,
             usage=usage,
         )
         first = measured[0] if measured else one
@@ -162,10 +164,10 @@ def measure(case: Case) -> Scenario:
 
 def _time(
     way: Way, model: ModelRunner[EmmaModel], requests: Sequence[Request]
-) -> tuple[Mapping[int, str | None], Usage, float]:
+) -> tuple[Mapping[int, str | None], InferenceStats, float]:
     """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no image."""
-    way.ask(replace(model), requests[:WARM_UP], Usage())
-    usage, fresh = Usage(), replace(model)
+    way.ask(replace(model), requests[:WARM_UP], InferenceStats())
+    usage, fresh = InferenceStats(), replace(model)
     wait(model.device)
     start = time.perf_counter()
     answers = way.ask(fresh, requests, usage)
@@ -175,9 +177,9 @@ def _time(
 
 def _stages(case: Case) -> dict[str, dict[str, float]]:
     def work() -> float:
-        usage = Usage()
+        usage = InferenceStats()
         case.ways[0].ask(replace(case.model), case.requests, usage)
-        return usage.waiting_seconds
+        return usage.idle_seconds
 
     return stages.shares(work, case.model.device)
 

@@ -15,18 +15,17 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
-from emma_eval.models.llama.weights import is_turned, stored_names
+from emma_eval.models.llama.weights import has_rotary_rows, stored_names
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.types import ImageSource, Request
+from emma_eval.types import ImageSource, InferenceStats, Request
 
 
 @torch.inference_mode()
 def generate_one_by_one(
-    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: Usage
+    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
 ) -> dict[int, str | None]:
     """Each request's number -> the text of its answer. `usage` counts the tokens."""
     llama = as_transformers(runner.model.llama)
@@ -82,9 +81,9 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
                 vocab_size=config.vocab_size,
                 hidden_size=config.hidden_size,
                 intermediate_size=config.intermediate_size,
-                num_hidden_layers=config.num_layers,
-                num_attention_heads=config.num_heads,
-                num_key_value_heads=config.num_kv_heads,
+                num_hidden_layers=config.num_hidden_layers,
+                num_attention_heads=config.num_attention_heads,
+                num_key_value_heads=config.num_key_value_heads,
                 head_dim=config.head_dim,
                 rms_norm_eps=config.rms_norm_eps,
                 rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
@@ -103,7 +102,7 @@ def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
     for name, value in llama.named_parameters():
         theirs = stored_names(name)
         parts = list(value.chunk(len(theirs)))
-        if is_turned(name):
+        if has_rotary_rows(name):
             parts[0] = _halves_apart(parts[0], llama.config.head_dim)
         yield from zip(theirs, parts, strict=True)
 

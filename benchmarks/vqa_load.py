@@ -12,7 +12,7 @@ from PIL import Image
 
 from emma_eval.images.sources import ImageFile
 from emma_eval.mini.questions import all_names
-from emma_eval.prompts.building import message_of
+from emma_eval.prompts.building import build_message
 from emma_eval.types import Request
 from emma_eval.utils.cpu import usable_cpus
 
@@ -49,6 +49,6 @@ def requests(images: list[ImageFile], seed: int = 0) -> list[Request]:
     asked = []
     for number, image in enumerate(images):
         question = f"Is there a {' or a '.join(rng.choices(names, k=rng.randint(*NAMES)))} in the image?"
-        message = message_of(question, SUFFIX, images=1)
+        message = build_message(question, SUFFIX, images=1)
         asked.append(Request(str(number), 0, message, question, (image,), rng.randint(1, MOST_NEW_TOKENS)))
     return asked

@@ -7,15 +7,15 @@ import time
 import torch
 from torch import nn
 
-from emma_eval.inference.stats import Usage
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.types import InferenceStats
 
 SIDE = 8192  # of the matrices, on a GPU
 REPEATS = 20
 
 
-def operations(runner: ModelRunner[EmmaModel], usage: Usage, requests: int) -> float:
+def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: int) -> float:
     """Floating-point operations of a pass: two for each parameter and token, of LLaMA and of CLIP's vision tower.
 
     Tokens that were computed, not those that were asked for, and no padding. An answer's first token comes from its
@@ -23,7 +23,7 @@ def operations(runner: ModelRunner[EmmaModel], usage: Usage, requests: int) -> f
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = usage.computed_tokens + usage.new_tokens - requests
-    patches = runner.model.towers.patches + 1
+    patches = runner.model.towers.num_patches + 1
     return 2.0 * (parameters(runner.model.llama) * tokens + parameters(_vision(runner)) * patches * usage.images)
 
 

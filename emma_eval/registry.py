@@ -1,7 +1,7 @@
-"""What a name in a task file or on the command line stands for: readers, scorers, models, submission formats, suites.
+"""One table from names to code: readers, scorers, models, architectures, submission formats, suites.
 
-`SHIPPED` is what comes with this package, by name and place; nothing is imported until it is used. Another package adds
-readers, scorers and models by entry points in a group of that kind:
+`SHIPPED` is what comes with this package, name -> `module:attribute`; nothing is imported until it is used. Another
+package adds readers, scorers, models and architectures by entry points in a group of that kind:
 
     [project.entry-points."emma_eval.scorers"]
     my_metric = "my_package.scoring:my_metric"
@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.utils.text import error_message
 
-Kind = Literal["readers", "scorers", "models", "submissions", "suites"]
-PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models")
+Kind = Literal["readers", "scorers", "models", "architectures", "submissions", "suites"]
+PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models", "architectures")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 SHIPPED: Mapping[Kind, Mapping[str, str]] = {
@@ -64,8 +64,12 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "vqa_m4c": "emma_eval.scorers.vqa:vqa_m4c",
     },
     "models": {
-        "emma-mini": "emma_eval.models:load_model",
-        "llava-mini": "emma_eval.models:load_model",
+        "emma-mini": "emma_eval.models.checkpoints.folders:EMMA_MINI",  # a Path: a checkpoint folder
+        "llava-mini": "emma_eval.models.checkpoints.folders:LLAVA_MINI",
+    },
+    "architectures": {  # by the model_type of a checkpoint's config.json
+        "llava": "emma_eval.models.architectures:EMMA",
+        "llava_llama": "emma_eval.models.architectures:EMMA",
     },
     "submissions": {
         "llava_bench": "emma_eval.predictions.submissions.llava_bench:llava_bench",

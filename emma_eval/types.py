@@ -1,7 +1,7 @@
 """The few words that every layer speaks: Sample, Request, Generation, Response, Answer, Metric, Scores.
 
-A reader makes Samples, `prompts` turns a Sample into Requests (one a pass), a model answers a Request
-with a Generation, a run records it as a Response, and a scorer turns Samples and Answers into Scores.
+A reader makes Samples, `prompts` turns a Sample into Requests (one a pass), an engine answers a Request with a
+Generation or a Failure, a run records it as a Response, and a scorer turns Samples and Answers into Scores.
 This module imports nothing heavy, so that `score` and `list` start fast.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-Key = tuple[str, int]  # (sample id, round id)
+Key = tuple[str, int]  # (sample id, pass index)
 FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
 IMAGE_MARKER = "<image>"  # stands in a message where an image goes
 
@@ -77,17 +77,30 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What a model said to one Request."""
+    """A model's answer to one Request. A model fills in the first four fields, an engine the others."""
 
     text: str  # decoded, special tokens skipped, stripped
-    token_ids: tuple[int, ...]  # new ids only; the end id kept when it was reached
+    token_ids: tuple[int, ...] = ()  # new ids only, the end id included where it was reached; () if not known
     finish_reason: FinishReason | None = None  # None: the model does not say
     error: str = ""  # why there is no answer; given with the finish reason `error` alone
+    prompt: str = ""  # as the model read it, its conversation template included
+    seconds: float = 0.0  # of tokenizing it, and its equal share of its batch's time
+    prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a Request has no answer."""
+
+    reason: str
+    prompt: str = ""
+    seconds: float = 0.0
+    prompt_cut: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One line of a run's record: a request's answer, or the reason why there is none."""
+    """One line of a run's responses file: a request's answer, or the reason why there is none."""
 
     sample_id: str
     pass_index: int
@@ -171,6 +184,35 @@ class Scores:
     samples: tuple[SampleScore, ...]  # in the order of the samples
     notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
     cluster_unit: str = "question"  # what a cluster is, in words
+
+
+@dataclass(slots=True)
+class InferenceStats:
+    """Counts and times of one session's inference, kept by an engine and recorded in the manifest."""
+
+    prompt_tokens: int = 0  # of all prompts, each alone and whole
+    computed_tokens: int = 0  # prefilled: fewer than the prompt tokens, where prompts share their beginning
+    padding_tokens: int = 0  # prefilled beside those, to make the rows of a batch equally long
+    new_tokens: int = 0
+    batches: int = 0
+    images: int = 0  # decoded and preprocessed
+    computing_seconds: float = 0.0  # the device computes
+    idle_seconds: float = 0.0  # the device waits for images and prompts
+    oom_retries: int = 0  # batches that did not fit into memory and were halved
+
+    def __str__(self) -> str:
+        """One line for people. An engine that counts no tokens shows none."""
+        fewer = f" ({self.prompt_tokens / self.computed_tokens:.1f} times fewer)" if self.computed_tokens else ""
+        tokens = f"{self.prompt_tokens:,} prompt tokens asked, {self.computed_tokens:,} computed{fewer}; "
+        retries = f"; memory ran out {self.oom_retries} times" if self.oom_retries else ""
+        images = f"{self.images:,} images; device idle {self.idle_share:.0%}"
+        return f"{tokens if self.prompt_tokens else ''}{images}{retries}"
+
+    @property
+    def idle_share(self) -> float:
+        """The part of the time that the device waited, 0 to 1."""
+        total = self.computing_seconds + self.idle_seconds
+        return self.idle_seconds / total if total else 0.0
 
 
 class Scorer(Protocol):

@@ -14,9 +14,12 @@ from PIL import Image
 
 from emma_eval.cli.main import main
 from emma_eval.errors import SampleError
-from emma_eval.models.checkpoints.templates import render_prompt
+from emma_eval.inference.engine import EngineDescription
+from emma_eval.models import ModelHandle
+from emma_eval.models.base import ModelSpec
+from emma_eval.models.checkpoints.templates import render_prompt, template_digest
 from emma_eval.reports.placing import shipped_task
-from emma_eval.results.manifest import ModelFacts, TaskFacts
+from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
 from emma_eval.results.scores import (
     Asked,
@@ -28,13 +31,12 @@ from emma_eval.results.scores import (
     ScoresFile,
     TaskScores,
 )
-from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import Result, execute
+from emma_eval.runs.runner import Result, run_evaluation
 from emma_eval.runs.settings import RunSettings
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.digest import task_digest
-from emma_eval.types import Answer, Request, Response, Sample, Scores
+from emma_eval.types import Answer, Failure, Generation, InferenceStats, Request, Sample, Scores
 from tests.tiny_datasets import save_image
 
 if TYPE_CHECKING:
@@ -105,22 +107,27 @@ def write_pope(root: Path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def settings(root: Path, **changes: object) -> RunSettings:
+def settings(root: Path, source: str = "fake", **changes: object) -> RunSettings:
     """Settings for POPE alone; its files hold fewer questions than the benchmark's, hence allow_partial."""
-    base = RunSettings(model="fake", tasks=("pope",), suite="pope", data=root, allow_partial=True)
+    base = RunSettings(model=ModelSpec(source), tasks=("pope",), suite="pope", data=root, allow_partial=True)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-class FakeModel:
-    """A model in name: `answer` below does its work."""
+class FakeHandle(ModelHandle):
+    """A model that is found whatever its name; loaded, it is the engine given."""
 
-    template = "vicuna_v1"
-    device = "cpu"
-    dtype = "torch.float32"
+    def __init__(self, engine: object, name: str = "fake", weights: str = "w" * 64) -> None:
+        super().__init__(ModelSpec(name))
+        self.engine, self.weights = engine, weights
 
+    def fingerprint(self) -> str:
+        return self.weights
 
-def source(weights: str = "w" * 64) -> ModelSource:
-    return ModelSource(lambda: ModelFacts(name="fake", source="fake", weights=weights, config="c" * 64), FakeModel)
+    def config_digest(self) -> str:
+        return "c" * 64
+
+    def load(self) -> object:
+        return self.engine
 
 
 def text_for(request: Request) -> str:
@@ -128,35 +135,42 @@ def text_for(request: Request) -> str:
     return ("Yes", "No")[zlib.crc32(render_prompt(request.message).encode()) % 2]
 
 
-class Answering:
-    """Stands in for `inference.answer`; counts what it is asked, and can break off."""
+class FakeEngine:
+    """An engine that answers from the prompt; it counts what it is asked, and can break off."""
 
     def __init__(self, *, stop_after: int | None = None, error: BaseException | None = None) -> None:
         self.asked: list[Request] = []
         self.stop_after, self.error = stop_after, error or KeyboardInterrupt()
 
-    def __call__(
-        self, model: object, requests: Sequence[Request], batch_size: object, usage: object
-    ) -> Generator[tuple[int, Response]]:
-        for number, request in enumerate(requests):
+    def describe(self) -> EngineDescription:
+        digest = template_digest("vicuna_v1")
+        return EngineDescription(template="vicuna_v1", template_digest=digest, dtype="float32", device="cpu")
+
+    def close(self) -> None:
+        pass
+
+    def generate(
+        self, requests: Sequence[Request], stats: InferenceStats
+    ) -> Generator[tuple[int, Generation | Failure]]:
+        for index, request in enumerate(requests):
             if self.stop_after is not None and len(self.asked) == self.stop_after:
                 raise self.error
             self.asked.append(request)
-            yield number, self.respond(request)
+            yield index, self.respond(request)
 
-    def respond(self, request: Request) -> Response:
-        common = (request.sample_id, request.pass_index, render_prompt(request.message), request.instruction)
+    def respond(self, request: Request) -> Generation | Failure:
+        prompt = render_prompt(request.message)
         try:
             for image in request.images:
                 image.open()
         except SampleError as error:
-            return Response(*common, text=None, tokens=0, seconds=0.0, error=str(error), finish_reason="error")
-        return Response(*common, text=text_for(request), tokens=2, seconds=0.25, finish_reason="stop", prompt_cut=False)
+            return Failure(str(error), prompt)
+        return Generation(text_for(request), (1, 2), "stop", prompt=prompt, seconds=0.25, prompt_cut=False)
 
 
-def run(root: Path, folder: Path, answer: Answering | None = None, **changes: object) -> Result:
-    """One call of `execute` on the tiny task."""
-    return execute(settings(root, **changes), source(), folder, PlainProgress(), answer or Answering())
+def run(root: Path, folder: Path, engine: FakeEngine | None = None, **changes: object) -> Result:
+    """The evaluation of the tiny task by a fake engine."""
+    return run_evaluation(settings(root, **changes), folder, PlainProgress(), FakeHandle(engine or FakeEngine()))
 
 
 QUIZ_TASK = """\

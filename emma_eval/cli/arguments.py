@@ -56,6 +56,25 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
 
 
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --model-option, whose value is a list of (option, value)."""
+    parser.add_argument(
+        "--model-option",
+        action="append",
+        default=[],
+        type=_key_value,
+        metavar="K=V",
+        help="an option of the model's own; may be repeated",
+    )
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE")
+    return key, value
+
+
 def require_place(option: str, path: Path | None) -> None:
     """Raise UserError unless a file can be written there: said before any work is done."""
     if path is None:

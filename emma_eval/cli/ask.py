@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from emma_eval.cli.arguments import positive
-from emma_eval.errors import SampleError, UserError
+from emma_eval.cli.arguments import add_model_options, positive
+from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
@@ -36,43 +36,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of the question EMMA's text encoder reads (default: %(default)s)",
     )
     parser.add_argument("--dtype", default="auto", metavar="D", help="float32, float16, bfloat16 or auto (the default)")
+    add_model_options(parser)
     parser.add_argument("--max-new-tokens", type=positive, default=128, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print ids, prompt and instruction too, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the model, ask, print the answer."""
+    """Load the model, ask, print the answer. Raises UserError for a model or an image that cannot be used."""
     from emma_eval.images.sources import ImageFile
-    from emma_eval.models import load_model
-    from emma_eval.prompts.building import instruction_of, message_of
-    from emma_eval.types import Request
+    from emma_eval.inference.batched import BatchedEngine
+    from emma_eval.inference.loading import load_engine
+    from emma_eval.models import find_model
+    from emma_eval.models.base import ModelSpec
+    from emma_eval.prompts.building import build_message, instruction_of
+    from emma_eval.types import Failure, InferenceStats, Request
 
     if args.image and not args.image.is_file():
         raise UserError(f"no image {args.image}")
-    model = load_model(args.model, dtype=args.dtype)
+    spec = ModelSpec(args.model, dtype=args.dtype, options=dict(args.model_option))
+    engine = load_engine(find_model(spec))
     request = Request(
         sample_id="ask",
         pass_index=0,
-        message=message_of(args.question, args.suffix, images=int(args.image is not None)),
+        message=build_message(args.question, args.suffix, images=int(args.image is not None)),
         instruction=instruction_of(args.question, args.instruction),
         images=(ImageFile(args.image.parent, args.image.name),) if args.image else (),
         max_new_tokens=args.max_new_tokens,
     )
-    try:
-        prompt = model.tokenize(request)
-        (generation,) = model.ask([request])
-    except SampleError as error:
-        raise UserError(str(error)) from error
-    cut_off = f"; the answer was cut off at {args.max_new_tokens} tokens" * (generation.finish_reason == "length")
-    cut = "; the prompt was cut: it is longer than the model reads" * prompt.truncated
-    print(f"{args.model}: {model.built}{cut_off}{cut}", file=sys.stderr)
+    ((_, outcome),) = engine.generate([request], InferenceStats())
+    if isinstance(outcome, Failure):
+        raise UserError(outcome.reason)
+    answer_cut = f"; the answer was cut off at {args.max_new_tokens} tokens" * (outcome.finish_reason == "length")
+    prompt_cut = "; the prompt was cut: it is longer than the model reads" * bool(outcome.prompt_cut)
+    print(f"{args.model}: {engine.describe().summary}{answer_cut}{prompt_cut}", file=sys.stderr)
+    tokenized = engine.model.tokenize(request) if isinstance(engine, BatchedEngine) else None
     facts = {
-        "input_ids": prompt.input_ids,
-        "instruction_ids": prompt.instruction_ids,
-        "generated_ids": generation.token_ids,
-        "prompt": model.render_prompt(request.message),
+        "input_ids": getattr(tokenized, "input_ids", None),
+        "instruction_ids": getattr(tokenized, "instruction_ids", None),
+        "generated_ids": outcome.token_ids,
+        "prompt": outcome.prompt,
         "instruction": request.instruction,
-        "text": generation.text,
+        "text": outcome.text,
     }
-    print(json.dumps(facts, ensure_ascii=False) if args.json else generation.text)
+    print(json.dumps(facts, ensure_ascii=False) if args.json else outcome.text)
+    engine.close()
     return 0

@@ -1,4 +1,4 @@
-"""`data fetch|verify|status [TASK...] --data ROOT`: bring benchmarks' data here, check it, say what is there."""
+"""`data fetch|verify|status [TASK...] --data ROOT`: download benchmarks' data, check them, list them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emma_eval.errors import UserError
 from emma_eval.utils.text import align_columns, format_bytes, pluralize
 
 if TYPE_CHECKING:
-    from emma_eval.data.hub.lockfile import Lock
+    from emma_eval.data.hub.lockfile import LockFile
     from emma_eval.tasks.config import TaskConfig
 
 EPILOG = """\
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it and print a line a task; 2 when there is a problem. Raises UserError for an unknown task or folder."""
+    """Print a line for each task; returns 2 when there is a problem. Raises UserError for an unknown task or folder."""
     from emma_eval.tasks.index import expand_tasks, task_names
     from emma_eval.tasks.loading import load_task
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "fetch":
         if not args.tasks:
             raise UserError("data fetch: name the tasks or groups to fetch; `data status` lists what is missing")
-        _make(args.data)
+        _make_folder(args.data)
     elif args.action == "status" and args.lock:
         raise UserError("--lock is for data fetch and data verify")
     elif not args.data.is_dir():
@@ -55,39 +55,39 @@ def run(args: argparse.Namespace) -> int:
         return _status(tasks, args.data)
     lock = _lock(args)
     if args.action == "fetch":
-        return _each(tasks, args.data, lambda task, root: _fetch(task, root, lock))
+        return _for_each(tasks, args.data, lambda task, root: _fetch(task, root, lock))
     from emma_eval.data.verify import verify
 
-    chosen = tasks if args.tasks else _there(tasks, args.data)
-    return _each(chosen, args.data, lambda task, root: verify(lock.pinned(task) if lock else task, root))
+    selected = tasks if args.tasks else _with_data(tasks, args.data)
+    return _for_each(selected, args.data, lambda task, root: verify(lock.pin(task) if lock else task, root))
 
 
-def _lock(args: argparse.Namespace) -> Lock | None:
-    """What --lock names. Raises UserError where it is not there, or cannot be written there."""
+def _lock(args: argparse.Namespace) -> LockFile | None:
+    """The file of --lock. Raises UserError where it does not exist, or cannot be written."""
     if args.lock is None:
         return None
     if args.action == "fetch":
         require_place("--lock", args.lock)
     elif not args.lock.is_file():
         raise UserError(f"--lock {args.lock}: no such file; `data fetch --lock` writes it")
-    from emma_eval.data.hub.lockfile import Lock
+    from emma_eval.data.hub.lockfile import LockFile
 
-    return Lock(args.lock)
+    return LockFile(args.lock)
 
 
-def _fetch(task: TaskConfig, root: Path, lock: Lock | None) -> str:
-    """Fetch it, at the lock's commit; the lock learns of one that it had not."""
+def _fetch(task: TaskConfig, root: Path, lock: LockFile | None) -> str:
+    """Fetch at the commit of the lock file, which then gets the commit if it had none."""
     from emma_eval.data.fetch import fetch
 
     if lock is None:
         return fetch(task, root)
-    pinned = lock.pinned(task)
-    done = fetch(pinned, root)
+    pinned = lock.pin(task)
+    outcome = fetch(pinned, root)
     lock.add(pinned, root)
-    return done
+    return outcome
 
 
-def _make(root: Path) -> None:
+def _make_folder(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -96,8 +96,8 @@ def _make(root: Path) -> None:
         raise UserError(f"--data {root}: no folder can be made there: {error.strerror}") from error
 
 
-def _each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, Path], str]) -> int:
-    """The work for each task, whatever becomes of the others."""
+def _for_each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, Path], str]) -> int:
+    """Do the work for each task; an error in one does not stop the others."""
     done = problems = 0
     for task in tasks:
         try:
@@ -111,20 +111,20 @@ def _each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, P
     return 2 if problems else 0
 
 
-def _there(tasks: Iterable[TaskConfig], root: Path) -> Iterable[TaskConfig]:
+def _with_data(tasks: Iterable[TaskConfig], root: Path) -> Iterable[TaskConfig]:
     """The tasks of which something is below the root."""
-    from emma_eval.data.status import status
+    from emma_eval.data.status import data_status
 
-    return (task for task in tasks if status(task, root).state in ("complete", "partly"))
+    return (task for task in tasks if data_status(task, root).state in ("complete", "partly"))
 
 
 def _status(tasks: Iterable[TaskConfig], root: Path) -> int:
-    from emma_eval.data.status import status
+    from emma_eval.data.status import data_status
 
     rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "WHERE")]
     for task in tasks:
-        found = status(task, root)
-        rows.append((task.name, found.state, format_bytes(found.size) if found.size else "", found.remark))
+        status = data_status(task, root)
+        rows.append((task.name, status.state, format_bytes(status.size) if status.size else "", status.note))
     print(align_columns(rows))
     print(f"{format_bytes(shutil.disk_usage(root).free)} free below {root}")
     return 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, positive, positive_or, whole
+from emma_eval.cli.arguments import add_model_options, add_task_options, positive, positive_or, whole
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
     add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
-    add("--fast-preprocess", action="store_true", help="resize images faster, up to one grey level off the reference")
+    add_model_options(parser)
+    add("--fast-preprocess", action="store_true", help="--model-option fast_preprocess=true: up to one grey level off")
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
@@ -59,9 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
-    from emma_eval.runs.model_source import model_source
+    from emma_eval.models import find_model
+    from emma_eval.models.base import ModelSpec
     from emma_eval.runs.progress import progress_for_terminal
-    from emma_eval.runs.runner import TooManyFailuresError, execute
+    from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
     from emma_eval.runs.settings import RunSettings, default_folder
     from emma_eval.tasks.index import expand_tasks
 
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
     tasks = tuple(expand_tasks(names))
     settings = RunSettings(
-        model=args.model,
+        model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),
         tasks=tasks,
         suite="+".join(names),
         data=args.data,
@@ -79,12 +81,9 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         seed=args.seed,
         batch_size=args.batch_size,
-        device=args.device,
-        dtype=args.dtype,
         protocols=pairs("--protocol", args.protocol, tasks),
         wordings=pairs("--wording", args.wording, tasks),
         allow_partial=args.allow_partial,
-        fast_preprocess=args.fast_preprocess,
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
         answers_only=args.answers_only,
@@ -92,12 +91,20 @@ def run(args: argparse.Namespace) -> int:
     )
     folder = args.output or default_folder(settings)
     try:
-        result = execute(settings, model_source(settings), folder, progress_for_terminal())
+        result = run_evaluation(settings, folder, progress_for_terminal(), find_model(settings.model))
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
     show(result)
     return 1 if result.failed else 0
+
+
+def model_options(args: argparse.Namespace) -> dict[str, str]:
+    """The options for the model, --fast-preprocess among them. Raises UserError for one given twice with two values."""
+    options = dict(args.model_option)
+    if args.fast_preprocess:
+        options["fast_preprocess"] = "true"
+    return options
 
 
 def show(result: Result) -> None:

@@ -1,18 +1,17 @@
-"""`data fetch`: a task's data set from the hub to below a data root, where `run` finds it."""
+"""`data fetch`: download a task's data set from the hub to a data root, where `run` finds it."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.data.hub.download import download, present
+from emma_eval.data.hub.download import download, downloaded_bytes
 from emma_eval.data.hub.listing import list_split
-from emma_eval.data.hub.snapshot import Split, brought, configurations, listed_split, repository_folder, split_file
+from emma_eval.data.hub.snapshot import Split, configurations, is_downloaded, read_split, repository_folder, split_path
 from emma_eval.data.loading import load_samples, row_reader
 from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
@@ -23,77 +22,80 @@ from emma_eval.utils.text import format_bytes, pluralize
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
+BeginFile = Callable[[int, str], None]  # (file number from 1, path)
+AddBytes = Callable[[int], None]
+
 
 def fetch(task: TaskConfig, root: Path) -> str:
-    """Fetch what is missing, check and count it; what was done, in one line.
+    """Download the files that are missing, then read and count the samples. Returns a line on what was done.
 
-    A list of files that was made before is kept to, so that a later attempt goes on with the same commit. Raises
-    UserError when the task is not on the hub, the hub is out of reach, the disk too small, or the data not as expected.
+    An existing list of files is kept to, so that a later attempt continues with the same commit. Raises UserError when
+    the task is not on the hub, the hub cannot be reached, the disk is too small, or the data are not as expected.
     """
     if task.suite or not task.files:
         return "comes with a package: nothing to fetch"
-    found, absent = locate_files(task, root)
-    if not absent and not brought(root, task.hub, found):
+    files, missing_files = locate_files(task, root)
+    if not missing_files and not is_downloaded(root, task.hub, files):
         return "its official files are there: nothing to fetch"
-    if task.hub is None or not on_hub(task):
-        raise UserError(f"not on the hub: {by_hand(task, root)}")
+    if task.hub is None or not can_fetch(task):
+        raise UserError(f"not on the hub: {manual_download(task, root)}")
     splits = [
-        listed_split(root, task.hub, config) or _newly_listed(root, task, config) for config in configurations(task.hub)
+        read_split(root, task.hub, config) or _write_split(root, task, config) for config in configurations(task.hub)
     ]
     folder = repository_folder(root, task.hub.id)
-    missing = sum(len(split.missing(folder)) for split in splits)
+    missing = sum(len(split.missing_files(folder)) for split in splits)
     if missing:
         require_hub_reachable()
         _require_space(root, folder, splits)
-        with _alone_in(folder):
-            _download(task.name, folder, splits)
+        with _exclusive(folder):
+            _download_missing(task.name, folder, splits)
     samples = load_samples(task, root)
     size = format_bytes(sum(file.size for split in splits for file in split.files))
-    what = f"{pluralize(missing, 'file')} fetched" if missing else "there already"
-    return f"{what}: {pluralize(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
+    done = f"{pluralize(missing, 'file')} fetched" if missing else "there already"
+    return f"{done}: {pluralize(len(samples), 'sample')}, {size}, {task.hub.id} at commit {splits[0].revision[:12]}"
 
 
-def on_hub(task: TaskConfig) -> bool:
-    """Whether `fetch` can download it."""
+def can_fetch(task: TaskConfig) -> bool:
+    """Whether the task's data are on the hub in a form that is read here."""
     return row_reader(task) is not None or bool(task.hub and task.hub.files)
 
 
-def by_hand(task: TaskConfig, root: Path | None) -> str:
-    """Which files are missing and where they come from, in words."""
+def manual_download(task: TaskConfig, root: Path | None) -> str:
+    """For messages: which files are missing, and where to get them."""
     _, missing = locate_files(task, root)
     source = f"from {task.homepage} " if task.homepage else ""
     return f"get by hand {source}and put below {root or 'ROOT'}: {'; '.join(missing.values())}"
 
 
-def _newly_listed(root: Path, task: TaskConfig, config: str | None) -> Split:
-    """The list of a split's files, written down; files of another commit are deleted."""
+def _write_split(root: Path, task: TaskConfig, config: str | None) -> Split:
+    """The list of a split's files from the hub, written below the root; files of another commit are deleted."""
     assert task.hub is not None
     split = list_split(task.hub, config)
     folder = repository_folder(root, split.id)
     for file in split.files:
-        if file.is_whole(folder) and not file.is_intact(folder / file.path):
+        if file.is_complete(folder) and not file.has_hash(folder / file.path):
             (folder / file.path).unlink()
-    path = split_file(root, task.hub, config)
+    path = split_path(root, task.hub, config)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, split.model_dump_json(indent=1) + "\n")
     return split
 
 
 def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
-    """Raise UserError unless there is room for what is to come, and for the copy that `datasets` reads from."""
-    to_come = sum(file.size - present(folder, file) for split in splits for file in split.files)
-    copy = sum(file.size for split in splits if split.builder for file in split.files)
+    """Raise UserError unless the disk has room for the missing files and for the Arrow copy of all of them."""
+    download_size = sum(file.size - downloaded_bytes(folder, file) for split in splits for file in split.files)
+    copy_size = sum(file.size for split in splits if split.builder for file in split.files)
     free = shutil.disk_usage(root).free
-    if to_come + copy > free:
+    if download_size + copy_size > free:
         raise UserError(
-            f"{format_bytes(to_come + copy)} are needed below {root} ({format_bytes(to_come)} to come, "
-            f"{format_bytes(copy)} for a copy that is fast to read) and {format_bytes(free)} are free; "
+            f"{format_bytes(download_size + copy_size)} are needed below {root} ({format_bytes(download_size)} to "
+            f"come, {format_bytes(copy_size)} for a copy that is fast to read) and {format_bytes(free)} are free; "
             "nothing was downloaded"
         )
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _exclusive(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the same files. Raises UserError while one does."""
     with open_output(folder / ".splits" / "fetching", "a") as file:
         if not lock(file, wait=False):
@@ -101,36 +103,42 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _download(name: str, folder: Path, splits: Sequence[Split]) -> None:
-    wanted = [(split, file) for split in splits for file in split.files if not file.is_whole(folder)]
-    progress = _Progress(name, len(wanted), sum(file.size - present(folder, file) for _, file in wanted))
-    for number, (split, file) in enumerate(wanted, 1):
-        progress.begin(number, file.path)
-        download(split, file, folder, progress.add)
-    progress.end()
+def _download_missing(name: str, folder: Path, splits: Sequence[Split]) -> None:
+    missing = [(split, file) for split in splits for file in split.missing_files(folder)]
+    total = sum(file.size - downloaded_bytes(folder, file) for _, file in missing)
+    with (_bar if sys.stderr.isatty() else _lines)(name, len(missing), total) as (begin_file, add_bytes):
+        for number, (split, file) in enumerate(missing, 1):
+            begin_file(number, file.path)
+            download(split, file, folder, add_bytes)
 
 
-class _Progress:
-    """How far the download is: one line that is written over on a terminal, else a line a file."""
+@contextmanager
+def _bar(name: str, files: int, total: int) -> Iterator[tuple[BeginFile, AddBytes]]:
+    """A progress bar on standard error, gone at the end; `total` in bytes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    def __init__(self, name: str, files: int, total: int) -> None:
-        self.name, self.files, self.total = name, files, total
-        self.bytes, self.started, self.file = 0, time.monotonic(), ""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(name, total=total)
 
-    def begin(self, number: int, path: str) -> None:
-        self.file = f"file {number} of {self.files}, {path}"
-        if not sys.stderr.isatty():
-            print(f"{self.name}: {self._far()}", file=sys.stderr, flush=True)
+        def begin_file(number: int, path: str) -> None:
+            progress.update(bar, description=f"{name}: file {number} of {files}, {path}")
 
-    def add(self, size: int) -> None:
-        self.bytes += size
-        if sys.stderr.isatty():
-            speed = self.bytes / max(time.monotonic() - self.started, 1e-9)
-            print(f"\r\033[K{self.name}: {self._far()}, {format_bytes(speed)}/s", end="", file=sys.stderr, flush=True)
+        yield begin_file, lambda size: progress.advance(bar, size)
 
-    def end(self) -> None:
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
-    def _far(self) -> str:
-        return f"{self.file}, {format_bytes(self.bytes)} of {format_bytes(self.total)}"
+@contextmanager
+def _lines(name: str, files: int, total: int) -> Iterator[tuple[BeginFile, AddBytes]]:
+    """A line on standard error for each file, with the bytes before it."""
+    done = 0
+
+    def begin_file(number: int, path: str) -> None:
+        progress = f"{format_bytes(done)} of {format_bytes(total)}"
+        print(f"{name}: file {number} of {files}, {path}, {progress}", file=sys.stderr, flush=True)
+
+    def add_bytes(size: int) -> None:
+        nonlocal done
+        done += size
+
+    yield begin_file, add_bytes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.data.hub.snapshot import Split, brought, fetched_splits
+from emma_eval.data.hub.snapshot import Split, is_downloaded, snapshot_splits
 from emma_eval.errors import UserError
 from emma_eval.registry import look_up
 from emma_eval.tasks.reader import Reader, get_reader
@@ -55,7 +55,7 @@ def locate_data(task: TaskConfig, root: Path | None, files: Mapping[str, Path] |
     Raises UserError as `locate_files` does, and for a snapshot of which files are missing.
     """
     found, missing = locate_files(task, root, files)
-    snapshot = fetched_splits(root, task.hub) if missing or brought(root, task.hub, found) else []
+    snapshot = snapshot_splits(root, task.hub) if missing or is_downloaded(root, task.hub, found) else []
     return DataLocation(task, root, found, missing, snapshot)
 
 

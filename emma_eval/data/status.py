@@ -1,4 +1,4 @@
-"""`data status`: what of a task's data is on this machine, how much it is, and where the rest is to be had."""
+"""`data status`: which of a task's data are on this machine, their size, and where to get the rest."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from emma_eval.data.fetch import by_hand, on_hub
-from emma_eval.data.hub.download import present
-from emma_eval.data.hub.snapshot import brought, configurations, listed_split, repository_folder
+from emma_eval.data.fetch import can_fetch, manual_download
+from emma_eval.data.hub.download import downloaded_bytes
+from emma_eval.data.hub.snapshot import configurations, is_downloaded, read_split, repository_folder
 from emma_eval.data.location import locate_files
 
 if TYPE_CHECKING:
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
 
 
-class Status(NamedTuple):
+class DataStatus(NamedTuple):
     """One task's data."""
 
     state: str  # shipped, complete, partly or missing
     size: int  # bytes on this machine
-    remark: str  # where they are, or what to do
+    note: str  # where they come from, or how to get them
 
 
-def status(task: TaskConfig, root: Path) -> Status:
-    """What is there. Reads names and sizes only; whether a folder holds every image, `check` tells."""
+def data_status(task: TaskConfig, root: Path) -> DataStatus:
+    """State and size. Looks at names and sizes only; `check` finds out whether a folder holds every image."""
     if task.suite or not task.files:
-        return Status("shipped", 0, "comes with a package")
-    found, missing = locate_files(task, root)
-    from_hub = brought(root, task.hub, found)
-    size = 0 if from_hub else sum(map(_size, set(found.values())))
+        return DataStatus("shipped", 0, "comes with a package")
+    files, missing = locate_files(task, root)
+    from_hub = is_downloaded(root, task.hub, files)
+    size = 0 if from_hub else sum(map(_size, set(files.values())))
     if not missing and not from_hub:
-        return Status("complete", size, "official files")
-    wanted, have, commit = _fetched(task.hub, root) if task.hub else (0, 0, "")
-    if wanted and have == wanted:
-        return Status("complete", have, f"from the hub, commit {commit[:12]}")
-    ways = [f"data fetch {task.name}"] if on_hub(task) else []
-    state = "partly" if found or have else "missing"
-    return Status(state, size + have, ", or ".join([*ways, by_hand(task, root)]))
+        return DataStatus("complete", size, "official files")
+    total, downloaded, commit = _snapshot_size(task.hub, root) if task.hub else (0, 0, "")
+    if total and downloaded == total:
+        return DataStatus("complete", downloaded, f"from the hub, commit {commit[:12]}")
+    ways = [f"data fetch {task.name}"] if can_fetch(task) else []
+    state = "partly" if files or downloaded else "missing"
+    return DataStatus(state, size + downloaded, ", or ".join([*ways, manual_download(task, root)]))
 
 
-def _fetched(hub: HubConfig, root: Path) -> tuple[int, int, str]:
-    """(bytes of all files listed, bytes that are there, commit); nothing while a configuration is not listed."""
-    splits = [listed_split(root, hub, config) for config in configurations(hub)]
+def _snapshot_size(hub: HubConfig, root: Path) -> tuple[int, int, str]:
+    """(bytes of all files, bytes downloaded, commit); a total of 0 while a configuration is not listed."""
+    splits = [read_split(root, hub, config) for config in configurations(hub)]
     folder = repository_folder(root, hub.id)
     files = [file for split in splits if split for file in split.files]
-    have = sum(present(folder, file) for file in files)
-    wanted = sum(file.size for file in files) if all(splits) else 0
-    return wanted, have, next((split.revision for split in splits if split), "")
+    downloaded = sum(downloaded_bytes(folder, file) for file in files)
+    total = sum(file.size for file in files) if all(splits) else 0
+    return total, downloaded, next((split.revision for split in splits if split), "")
 
 
 def _size(path: Path) -> int:

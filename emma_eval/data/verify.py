@@ -1,4 +1,4 @@
-"""`data verify`: a task's data counted, and its files held against the hashes that are known of them."""
+"""`data verify`: count a task's samples, and compare its files with their known hashes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def verify(task: TaskConfig, root: Path) -> str:
-    """What was checked, in words. Raises UserError for the first thing that is not as it should be."""
+    """A line on what was checked. Raises UserError for the first difference."""
     location = locate_data(task, root)
     checked = 0
     for split in location.snapshot:
         folder = repository_folder(root, split.id)
         for file in split.files:
-            if not file.is_intact(folder / file.path):
+            if not file.has_hash(folder / file.path):
                 raise UserError(
                     f"{folder / file.path} has another hash than the hub tells; delete it and fetch {task.name} again"
                 )

@@ -1,8 +1,4 @@
-"""Requests in, Responses out: batching, failures of single samples, time. Knows no particular model.
+"""Requests in, answers out: the Engine that runs know; one file an engine, and what batches, prefetches and retries.
 
-May import: `types`, `models.base`, `utils`.
+May import: `types`, `models`, `utils`.
 """
-
-from emma_eval.inference.batched import answer
-
-__all__ = ["answer"]

@@ -1,6 +1,6 @@
-"""Work that runs ahead of the device, in threads: the next batches are planned and their images decoded meanwhile.
+"""Work that runs ahead of the device, in threads: the next batches are scheduled and their images decoded meanwhile.
 
-Threads are enough: Pillow lets others run while it decodes and resizes.
+Threads suffice: Pillow releases the interpreter while it decodes and resizes.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-END = object()
+_END = object()
 
 
-def ahead(source: Iterator[T], thread: Executor, depth: int) -> Iterator[T]:
-    """The items of `source`, of which up to `depth` are made ahead. `thread` must be a single one."""
-    coming = deque(thread.submit(next, source, END) for _ in range(depth))
-    while (item := coming.popleft().result()) is not END:
-        coming.append(thread.submit(next, source, END))
-        yield item  # type: ignore[misc]  # END is none of them
+def prefetch(source: Iterator[T], worker: Executor, depth: int) -> Iterator[T]:
+    """The items of `source`, of which up to `depth` are made ahead. `worker` must have a single thread."""
+    pending = deque(worker.submit(next, source, _END) for _ in range(depth))
+    while (item := pending.popleft().result()) is not _END:
+        pending.append(worker.submit(next, source, _END))
+        yield item  # type: ignore[misc]  # never _END
 
 
 @contextmanager
-def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose pending work is dropped when the block is left early."""
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A thread pool whose pending work is dropped when the block is left early."""
     pool = ThreadPoolExecutor(count)
     try:
         yield pool

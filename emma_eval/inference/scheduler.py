@@ -1,7 +1,7 @@
-"""Requests into batches: one queue for all tasks, the longest first, what shares an image side by side.
+"""Requests to batches: one queue for all tasks, the longest requests first, those about the same image side by side.
 
-Rows of similar length pad little; with the longest first, memory runs out early rather than late. Requests about the
-same image are read together, so that the model can compute once what they share.
+Rows of similar length need little padding; with the longest first, memory runs out early rather than late. Requests
+about the same image are packed into one row where the model can, so that what they share is computed once.
 """
 
 from __future__ import annotations
@@ -12,165 +12,170 @@ from dataclasses import dataclass, field
 
 from emma_eval.errors import SampleError
 from emma_eval.models.base import Model, PackedRow, TokenizedRequest
-from emma_eval.types import ImageSource, Request
+from emma_eval.types import Failure, ImageSource, Request
 
-ROWS_AT_A_TIME = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
-LONGEST_ROW = 4096  # tokens that many requests share: what each may see of the others grows with the square
-WINDOW = 512  # requests that are tokenised at a time
+ROW_MULTIPLE = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
+MAX_ROW_TOKENS = 4096  # of a row that several requests share: its attention mask grows with the square
+TOKENIZE_WINDOW = 512  # requests that are tokenized at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A request on its way through the model."""
+class PendingRequest:
+    """A tokenized request that has no answer yet."""
 
-    number: int  # its place among all requests
+    index: int  # among all requests
     request: Request
     prompt: TokenizedRequest
-    seconds: float  # spent tokenising it
+    seconds: float  # spent tokenizing it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lot:
-    """A row of a batch, with the jobs that it answers."""
+class BatchRow:
+    """A row of a batch, with the requests that it answers, in the order of the row's `indices`."""
 
     row: PackedRow
-    jobs: tuple[Job, ...]
+    requests: tuple[PendingRequest, ...]
 
     @property
     def images(self) -> list[ImageSource]:
-        """The distinct images that the row shows."""
-        return list(dict.fromkeys(image for job in self.jobs for image in job.request.images))
+        """The distinct images of its requests."""
+        return list(dict.fromkeys(image for pending in self.requests for image in pending.request.images))
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that are computed for the row."""
+        return self.row.num_tokens
+
+    @property
+    def num_slots(self) -> int:
+        """Places that it takes in the KV cache: its tokens and the cached prefix before them."""
+        return len(self.row.prefix) + self.row.num_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A request that cannot be asked."""
-
-    number: int
-    request: Request
-    reason: str
-    seconds: float
-
-
-Batch = tuple[Lot, ...]
+Batch = list[BatchRow]
 
 
 @dataclass(slots=True)
-class Budget:
+class BatchBudget:
     """How much a batch may hold."""
 
-    tokens: int  # padding included, and what was read before: it takes memory in every row
-    requests: int | None  # None: as many as the tokens allow
+    max_tokens: int  # cache slots of all rows, padding included
+    max_requests: int | None  # None: as many as the tokens allow
 
-    def halve(self, batch: Sequence[Lot]) -> None:
-        """Make do with half of what the batch holds."""
-        self.tokens = max(1, min(self.tokens, len(batch) * max(map(_slots, batch)) // 2))
+    def halve(self, batch: Sequence[BatchRow]) -> None:
+        """Allow half of what this batch holds, unless less is allowed already."""
+        self.max_tokens = max(1, min(self.max_tokens, len(batch) * max(row.num_slots for row in batch) // 2))
 
-    def take(self, waiting: Sequence[Lot]) -> int:
-        """How many of these, the longest first, make a batch: at least one."""
+    def fit(self, waiting: Sequence[BatchRow]) -> int:
+        """How many of these rows, the longest first, make a batch: at least one."""
         count, requests, longest = 0, 0, 0
-        for lot in waiting:
-            longest = max(longest, _slots(lot))
-            requests += len(lot.jobs)
-            full = (count + 1) * longest > self.tokens or (self.requests is not None and requests > self.requests)
-            if count and full:
-                return count - count % ROWS_AT_A_TIME if count >= 8 * ROWS_AT_A_TIME else count
+        for row in waiting:
+            longest = max(longest, row.num_slots)
+            requests += len(row.requests)
+            over_tokens = (count + 1) * longest > self.max_tokens
+            over_requests = self.max_requests is not None and requests > self.max_requests
+            if count and (over_tokens or over_requests):
+                return count - count % ROW_MULTIPLE if count >= 8 * ROW_MULTIPLE else count
             count += 1
         return count
 
 
-def padded(batch: Sequence[Lot]) -> int:
-    """Tokens of a batch when every row is as long as the longest."""
-    return len(batch) * max(lot.row.num_tokens for lot in batch)
+def padded_tokens(batch: Batch) -> int:
+    """Tokens that are computed for a batch, every row padded to the longest."""
+    return len(batch) * max(row.num_tokens for row in batch)
 
 
 @dataclass
-class Planner:
-    """Makes batches of requests as they are asked for, within a budget that may shrink meanwhile."""
+class Scheduler:
+    """Iterates over batches, made as they are asked for, within a budget that may shrink meanwhile."""
 
     model: Model
     requests: Sequence[Request]
-    budget: Budget
-    sharing: bool = True  # whether prompts may share what they have in common
-    prefix: tuple[int, ...] | None = field(default=None, init=False)  # known once the first window is read
+    budget: BatchBudget
+    sharing: bool = True  # whether requests may share a row, and a cached prefix
+    prefix: tuple[int, ...] | None = field(default=None, init=False)  # ids; known once the first window is tokenized
 
-    def __iter__(self) -> Iterator[Batch | Failure]:
-        """Batches, and failures as they show; every request is in one of them."""
-        waiting: list[Lot] = []
+    def __iter__(self) -> Iterator[Batch | tuple[int, Failure]]:
+        """Batches, and (index, Failure) of requests that cannot be tokenized; every request is in one of them."""
+        waiting: list[BatchRow] = []
         for window in self._windows():
-            groups: list[list[Job]] = []
-            for numbers in window:
-                read = [self._read(number) for number in numbers]
-                yield from (one for one in read if isinstance(one, Failure))
-                groups.append([one for one in read if isinstance(one, Job)])
-            if self.prefix is None:
-                prompts = [job.prompt for jobs in groups for job in jobs]
-                self.prefix = self.model.shared_prefix(prompts) if self.sharing else ()
-            lots = [sorted(self._lots(jobs), key=_tokens, reverse=True) for jobs in groups if jobs]
-            lots.sort(key=lambda of_one_image: of_one_image[0].row.num_tokens, reverse=True)
-            waiting += [lot for of_one_image in lots for lot in of_one_image]
-            while (count := self.budget.take(waiting)) < len(waiting):
-                yield tuple(waiting[:count])
-                del waiting[:count]
+            groups = []
+            for indices in window:
+                outcomes = [self._tokenize(index) for index in indices]
+                yield from (outcome for outcome in outcomes if not isinstance(outcome, PendingRequest))
+                groups.append([outcome for outcome in outcomes if isinstance(outcome, PendingRequest)])
+            waiting += self._rows_of_window(groups)
+            yield from self._full_batches(waiting)
         while waiting:
-            count = self.budget.take(waiting)
-            yield tuple(waiting[:count])
-            del waiting[:count]
+            yield self._next_batch(waiting)
 
     def _windows(self) -> Iterator[list[list[int]]]:
-        """Numbers of requests, those on the same images together, the longest first, some hundred at a time."""
-        together: dict[object, list[int]] = {}
-        for number, request in enumerate(self.requests):
-            together.setdefault(request.images or number, []).append(number)
+        """Groups of request indices, a group on the same images, the longest first; some hundred requests at a time."""
+        groups: dict[object, list[int]] = {}
+        for index, request in enumerate(self.requests):
+            groups.setdefault(request.images or index, []).append(index)
         window: list[list[int]] = []
         size = 0
-        for numbers in sorted(together.values(), key=self._length, reverse=True):
-            window.append(numbers)
-            size += len(numbers)
-            if size >= WINDOW:
+        for indices in sorted(groups.values(), key=self._length, reverse=True):
+            window.append(indices)
+            size += len(indices)
+            if size >= TOKENIZE_WINDOW:
                 yield window
                 window, size = [], 0
         yield window
 
-    def _length(self, numbers: Sequence[int]) -> tuple[int, int]:
-        """What orders requests before they are tokenised: images weigh more than any text."""
-        return len(self.requests[numbers[0]].images), max(len(self.requests[number].message) for number in numbers)
+    def _length(self, indices: Sequence[int]) -> tuple[int, int]:
+        """Orders groups before they are tokenized: an image is longer than any text."""
+        return len(self.requests[indices[0]].images), max(len(self.requests[index].message) for index in indices)
 
-    def _read(self, number: int) -> Job | Failure:
-        request, start = self.requests[number], time.perf_counter()
+    def _tokenize(self, index: int) -> PendingRequest | tuple[int, Failure]:
+        request, start = self.requests[index], time.perf_counter()
         try:
             prompt = self.model.tokenize(request)
         except SampleError as error:
-            return Failure(number, request, str(error), time.perf_counter() - start)
-        return Job(number, request, prompt, time.perf_counter() - start)
+            rendered = self.model.render_prompt(request.message)
+            return index, Failure(str(error), rendered, time.perf_counter() - start)
+        return PendingRequest(index, request, prompt, time.perf_counter() - start)
 
-    def _lots(self, jobs: Sequence[Job]) -> Iterator[Lot]:
-        """The rows of jobs on the same images. A row too long for a batch is read in halves."""
-        limit = (self.budget.requests or len(jobs)) if self.sharing else 1
-        for start in range(0, len(jobs), limit):
-            for lot in weave(self.model, jobs[start : start + limit], self.prefix or ()):
-                if _slots(lot) > min(self.budget.tokens, LONGEST_ROW) and len(lot.jobs) > 1:
-                    for half in halves(lot.jobs):
-                        yield from self._lots(half)
+    def _rows_of_window(self, groups: Sequence[Sequence[PendingRequest]]) -> Iterator[BatchRow]:
+        """The rows of a window, the longest first, those of one group side by side."""
+        if self.prefix is None:
+            prompts = [pending.prompt for group in groups for pending in group]
+            self.prefix = self.model.shared_prefix(prompts) if self.sharing else ()
+        rows = [sorted(self._rows(group), key=lambda row: row.num_tokens, reverse=True) for group in groups if group]
+        rows.sort(key=lambda of_group: of_group[0].num_tokens, reverse=True)
+        return (row for of_group in rows for row in of_group)
+
+    def _rows(self, group: Sequence[PendingRequest]) -> Iterator[BatchRow]:
+        """The rows of requests on the same images. A row that is too long for a batch is split."""
+        limit = (self.budget.max_requests or len(group)) if self.sharing else 1
+        for start in range(0, len(group), limit):
+            for row in group_rows(self.model, group[start : start + limit], self.prefix or ()):
+                if row.num_slots > min(self.budget.max_tokens, MAX_ROW_TOKENS) and len(row.requests) > 1:
+                    for half in halves(row.requests):
+                        yield from self._rows(half)
                 else:
-                    yield lot
+                    yield row
+
+    def _full_batches(self, waiting: list[BatchRow]) -> Iterator[Batch]:
+        """Take batches off `waiting` while more rows wait than one batch may hold."""
+        while self.budget.fit(waiting) < len(waiting):
+            yield self._next_batch(waiting)
+
+    def _next_batch(self, waiting: list[BatchRow]) -> Batch:
+        count = self.budget.fit(waiting)
+        batch = waiting[:count]
+        del waiting[:count]
+        return batch
 
 
-def weave(model: Model, jobs: Sequence[Job], prefix: Sequence[int]) -> list[Lot]:
-    """The rows of jobs."""
-    rows = model.collate([job.prompt for job in jobs], tuple(prefix))
-    return [Lot(row, tuple(jobs[member] for member in row.indices)) for row in rows]
+def group_rows(model: Model, requests: Sequence[PendingRequest], prefix: Sequence[int]) -> Batch:
+    """The rows that the model packs requests into, after a cached prefix."""
+    rows = model.collate([pending.prompt for pending in requests], tuple(prefix))
+    return [BatchRow(row, tuple(requests[index] for index in row.indices)) for row in rows]
 
 
-def halves(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
+def halves(requests: Sequence[PendingRequest]) -> tuple[Sequence[PendingRequest], Sequence[PendingRequest]]:
     """The first and the second half."""
-    middle = len(jobs) // 2
-    return jobs[:middle], jobs[middle:]
-
-
-def _tokens(lot: Lot) -> int:
-    return lot.row.num_tokens
-
-
-def _slots(lot: Lot) -> int:
-    return len(lot.row.prefix) + lot.row.num_tokens
+    middle = len(requests) // 2
+    return requests[:middle], requests[middle:]

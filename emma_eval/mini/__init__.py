@@ -1,4 +1,4 @@
-"""The embedded default: a small visual world, eight benchmarks made of it, and the models trained on it.
+"""The built-in default: a synthetic visual world, eight benchmarks generated from it, and the models trained on it.
 
 May import: `models`, `data`, `prompts`, `tasks` and what is below. `registry` names its suite.
 """

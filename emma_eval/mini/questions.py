@@ -1,7 +1,8 @@
-"""What can be asked about a scene, with the computed answer.
+"""Questions about a scene, with the computed answer.
 
 Every function takes a random generator and a sharp scene and returns a Question, or None where the scene does not
-allow that question (no two things to relate, say). Yes and no are drawn first, so that they are equally frequent.
+allow that kind of question (a relation needs two things). Whether the answer is yes or no is drawn first, so that
+both are equally frequent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ COUNTS = ("0", "1", "2", "3", "4")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about a scene, its answer, and the other answers that one might give."""
+    """A question about a scene, its answer, and plausible wrong answers."""
 
     kind: str
     text: str
@@ -26,15 +27,15 @@ class Question:
     others: tuple[str, ...]  # wrong answers of the same kind
 
 
-Asker = Callable[[random.Random, Scene], Question | None]
+QuestionMaker = Callable[[random.Random, Scene], Question | None]
 
 
 def existence(rng: random.Random, scene: Scene) -> Question:
     """Is there a red circle in the image?"""
-    return ask_existence(present_name(rng, scene) if rng.random() < 0.5 else absent_name(rng, scene), scene)
+    return existence_of(present_name(rng, scene) if rng.random() < 0.5 else absent_name(rng, scene), scene)
 
 
-def ask_existence(name: str, scene: Scene) -> Question:
+def existence_of(name: str, scene: Scene) -> Question:
     """Whether a thing of that name (`red circle`) is in the scene."""
     truth = any(thing.name == name for thing in scene.things)
     return _yes_no("existence", f"Is there a {name} in the image?", truth)
@@ -43,23 +44,23 @@ def ask_existence(name: str, scene: Scene) -> Question:
 def trait_existence(rng: random.Random, scene: Scene) -> Question:
     """Is there a circle in the image? Is there a red shape in the image?"""
     key, values = rng.choice((("shape", SHAPES), ("color", tuple(COLORS))))
-    seen = {getattr(thing, key) for thing in scene.things}
+    present = {getattr(thing, key) for thing in scene.things}
     truth = rng.random() < 0.5
-    value = rng.choice([v for v in values if (v in seen) == truth])
-    asked = value if key == "shape" else f"{value} shape"
-    return _yes_no("existence", f"Is there a {asked} in the image?", truth)
+    value = rng.choice([v for v in values if (v in present) == truth])
+    noun = value if key == "shape" else f"{value} shape"
+    return _yes_no("existence", f"Is there a {noun} in the image?", truth)
 
 
 def color(rng: random.Random, scene: Scene) -> Question | None:
     """What color is the circle?"""
-    if (thing := _only(rng, scene, "shape")) is None:
+    if (thing := _unique_thing(rng, scene, "shape")) is None:
         return None
     return _open("color", f"What color is the {thing.shape}?", thing.color, tuple(COLORS))
 
 
 def shape(rng: random.Random, scene: Scene) -> Question | None:
     """What shape is the red object?"""
-    if (thing := _only(rng, scene, "color")) is None:
+    if (thing := _unique_thing(rng, scene, "color")) is None:
         return None
     return _open("shape", f"What shape is the {thing.color} object?", thing.shape, SHAPES)
 
@@ -72,8 +73,8 @@ def count(rng: random.Random, scene: Scene) -> Question:
     present = rng.random() < 0.75
     values = SHAPES if key == "shape" else tuple(COLORS)
     value = getattr(rng.choice(scene.things), key) if present else rng.choice(values)
-    asked = _plural(value) if key == "shape" else f"{value} shapes"
-    return _open("count", f"How many {asked} are there?", str(scene.count(**{key: value})), COUNTS)
+    nouns = _plural(value) if key == "shape" else f"{value} shapes"
+    return _open("count", f"How many {nouns} are there?", str(scene.count(**{key: value})), COUNTS)
 
 
 def place(rng: random.Random, scene: Scene) -> Question:
@@ -90,18 +91,18 @@ def size(rng: random.Random, scene: Scene) -> Question:
 
 def color_check(rng: random.Random, scene: Scene) -> Question | None:
     """Is the circle red?"""
-    if (thing := _only(rng, scene, "shape")) is None:
+    if (thing := _unique_thing(rng, scene, "shape")) is None:
         return None
     truth = rng.random() < 0.5
-    asked = thing.color if truth else _other(rng, tuple(COLORS), thing.color)
-    return _yes_no("color", f"Is the {thing.shape} {asked}?", truth)
+    value = thing.color if truth else _different_value(rng, tuple(COLORS), thing.color)
+    return _yes_no("color", f"Is the {thing.shape} {value}?", truth)
 
 
 def color_choice(rng: random.Random, scene: Scene) -> Question | None:
     """Is the circle red or blue?"""
-    if (thing := _only(rng, scene, "shape")) is None:
+    if (thing := _unique_thing(rng, scene, "shape")) is None:
         return None
-    pair = [thing.color, _other(rng, tuple(COLORS), thing.color)]
+    pair = [thing.color, _different_value(rng, tuple(COLORS), thing.color)]
     rng.shuffle(pair)
     return _open("choice", f"Is the {thing.shape} {pair[0]} or {pair[1]}?", thing.color, tuple(pair))
 
@@ -111,27 +112,27 @@ def both(rng: random.Random, scene: Scene) -> Question | None:
     names = [present_name(rng, scene) if rng.random() < 0.7 else absent_name(rng, scene) for _ in range(2)]
     if names[0] == names[1]:
         return None
-    held = {thing.name for thing in scene.things}
+    present = {thing.name for thing in scene.things}
     text = f"Is there a {names[0]} and a {names[1]} in the image?"
-    return _yes_no("logic", text, all(name in held for name in names))
+    return _yes_no("logic", text, all(name in present for name in names))
 
 
 def relation(rng: random.Random, scene: Scene) -> Question | None:
     """Is the red circle to the left of the blue star?"""
-    if (pair := _apart(rng, scene)) is None:
+    if (pair := _related_pair(rng, scene)) is None:
         return None
     one, other, words = pair
     truth = rng.random() < 0.5
-    asked = words if truth else _OPPOSITE[words]
-    return _yes_no("relation", f"Is the {one.name} {asked} the {other.name}?", truth)
+    relation_words = words if truth else _OPPOSITE[words]
+    return _yes_no("relation", f"Is the {one.name} {relation_words} the {other.name}?", truth)
 
 
 def count_check(rng: random.Random, scene: Scene) -> Question:
-    """Are there two shapes in the image? Asked of the number of all shapes."""
+    """Are there two shapes in the image? Always about the number of all shapes."""
     truth = rng.random() < 0.5
-    number = len(scene.things)
-    asked = number if truth else rng.choice([n for n in range(1, 5) if n != number])
-    text = "Is there one shape in the image?" if asked == 1 else f"Are there {_NUMBERS[asked]} shapes in the image?"
+    total = len(scene.things)
+    stated = total if truth else rng.choice([n for n in range(1, 5) if n != total])
+    text = "Is there one shape in the image?" if stated == 1 else f"Are there {_NUMBERS[stated]} shapes in the image?"
     return _yes_no("count", text, truth)
 
 
@@ -139,9 +140,9 @@ def place_check(rng: random.Random, scene: Scene) -> Question:
     """Is the red circle on the left side of the image?"""
     thing = rng.choice(scene.things)
     axis = rng.choice((("left", "right"), ("top", "bottom")))
-    held = next(word for word in axis if word in thing.place.split())
-    asked = rng.choice(axis)
-    return _yes_no("place", f"Is the {thing.name} on the {asked} side of the image?", asked == held)
+    actual = next(word for word in axis if word in thing.place.split())
+    side = rng.choice(axis)
+    return _yes_no("place", f"Is the {thing.name} on the {side} side of the image?", side == actual)
 
 
 def present_name(rng: random.Random, scene: Scene) -> str:
@@ -150,12 +151,12 @@ def present_name(rng: random.Random, scene: Scene) -> str:
 
 
 def absent_name(rng: random.Random, scene: Scene) -> str:
-    """A name that no thing of the scene has; half the time, where possible, both its words occur in the image."""
-    held = {thing.name for thing in scene.things}
-    near = sorted({f"{a.color} {b.shape}" for a in scene.things for b in scene.things} - held)
+    """A name that no thing of the scene has; half the time, if possible, both words occur in the image."""
+    present = {thing.name for thing in scene.things}
+    near = sorted({f"{a.color} {b.shape}" for a in scene.things for b in scene.things} - present)
     if near and rng.random() < 0.5:
         return rng.choice(near)
-    return rng.choice([name for name in all_names() if name not in held])
+    return rng.choice([name for name in all_names() if name not in present])
 
 
 def all_names() -> list[str]:
@@ -163,10 +164,10 @@ def all_names() -> list[str]:
     return [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 
 
-def first_possible(rng: random.Random, scene: Scene, askers: Sequence[Asker]) -> Question:
-    """A question of one of the kinds, drawn evenly among those that the scene allows."""
+def draw_question(rng: random.Random, scene: Scene, makers: Sequence[QuestionMaker]) -> Question:
+    """A question by one of `makers`, drawn uniformly from those that the scene allows."""
     while True:
-        if (question := rng.choice(askers)(rng, scene)) is not None:
+        if (question := rng.choice(makers)(rng, scene)) is not None:
             return question
 
 
@@ -187,14 +188,14 @@ def _open(kind: str, text: str, answer: str, values: Sequence[str]) -> Question:
     return Question(kind, text, answer, tuple(value for value in values if value != answer))
 
 
-def _only(rng: random.Random, scene: Scene, trait: str) -> Thing | None:
+def _unique_thing(rng: random.Random, scene: Scene, trait: str) -> Thing | None:
     """A thing that is the only one with its shape (or colour)."""
-    alone = [thing for thing in scene.things if scene.count(**{trait: getattr(thing, trait)}) == 1]
-    return rng.choice(alone) if alone else None
+    unique = [thing for thing in scene.things if scene.count(**{trait: getattr(thing, trait)}) == 1]
+    return rng.choice(unique) if unique else None
 
 
-def _apart(rng: random.Random, scene: Scene) -> tuple[Thing, Thing, str] | None:
-    """Two things and how the first lies to the second; None if there are no two in different rows or columns."""
+def _related_pair(rng: random.Random, scene: Scene) -> tuple[Thing, Thing, str] | None:
+    """Two things and the relation of the first to the second (`above`); None with fewer than two things."""
     if len(scene.things) < 2:
         return None
     one, other = rng.sample(scene.things, 2)
@@ -206,7 +207,7 @@ def _apart(rng: random.Random, scene: Scene) -> tuple[Thing, Thing, str] | None:
     return one, other, rng.choice(words)
 
 
-def _other(rng: random.Random, values: Sequence[str], value: str) -> str:
+def _different_value(rng: random.Random, values: Sequence[str], value: str) -> str:
     return rng.choice([v for v in values if v != value])
 
 

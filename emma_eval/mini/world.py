@@ -1,7 +1,7 @@
-"""The small world: coloured shapes on a 4 x 4 grid, drawn from a seed.
+"""The synthetic world: coloured shapes on a 4 x 4 grid, generated from a seed.
 
-A Scene is data and the image is a function of it, so that every question about the image has a computed truth.
-The grid is laid so that each object's centre falls inside one 16 px patch of the 96 px image that the model sees.
+A Scene is data and the image is a function of it, so the answer to every question about the image is computed.
+The grid is aligned so that each object's centre falls inside one 16 px patch of the 96 px image that the model sees.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ CELL = 48
 SIDE = GRID * CELL  # the image is SIDE x SIDE
 JITTER = 4
 SUPERSAMPLING = 2
-BLUR_RADIUS = 28  # wider than half an object: nothing can be told apart
-FIRST_TRAINING_SEED = 1_000_000  # scenes from lower seeds are the suite's: no model is trained on them
+BLUR_RADIUS = 28  # wider than half an object: no shape can be made out
+FIRST_TRAINING_SEED = 1_000_000  # scenes of lower seeds belong to the suite: no model is trained on them
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object: what it is, and where its centre lies (pixels from the top left)."""
+    """One object: shape, colour, size, and its centre (pixels from the top left)."""
 
     shape: str
     color: str
@@ -55,18 +55,18 @@ class Thing:
 
     @property
     def name(self) -> str:
-        """How questions call it: `red circle`."""
+        """Its name in questions: `red circle`."""
         return f"{self.color} {self.shape}"
 
     @property
     def place(self) -> str:
-        """The quarter of the image that it stands in: `top left`."""
+        """The quarter of the image that holds it: `top left`."""
         return f"{'top' if self.row < GRID // 2 else 'bottom'} {'left' if self.column < GRID // 2 else 'right'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An image before it is drawn. No two things of a scene share a name."""
+    """The content of an image. No two things of a scene have the same name."""
 
     things: tuple[Thing, ...]
     background: tuple[int, int, int]
@@ -78,7 +78,7 @@ class Scene:
 
 
 def random_scene(rng: random.Random, things: int) -> Scene:
-    """`things` objects with names that differ, each in a cell of its own."""
+    """A scene of `things` objects with different names in different cells."""
     names = rng.sample([(shape, color) for shape in SHAPES for color in COLORS], things)
     cells = rng.sample(range(GRID * GRID), things)
     placed = tuple(_place(rng, shape, color, cell) for (shape, color), cell in zip(names, cells, strict=True))
@@ -87,12 +87,12 @@ def random_scene(rng: random.Random, things: int) -> Scene:
 
 
 def blurred(scene: Scene) -> Scene:
-    """The same scene as an unusable photograph."""
+    """The same scene, to be drawn out of focus (VizWiz's unanswerable images)."""
     return replace(scene, blurred=True)
 
 
 def draw(scene: Scene) -> Image:
-    """The image: RGB, SIDE x SIDE, the same bytes for the same scene."""
+    """Draw the scene: an RGB image of SIDE x SIDE pixels, deterministic."""
     from PIL import Image, ImageDraw, ImageFilter
 
     canvas = Image.new("RGB", (SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING), scene.background)
@@ -104,7 +104,7 @@ def draw(scene: Scene) -> Image:
 
 
 def outline(thing: Thing, scale: int) -> list[tuple[float, float]]:
-    """The corners of a thing's outline in pixels of a canvas `scale` times as large."""
+    """The corners of a thing's outline, in pixels of a canvas scaled by `scale`."""
     radius = SIZES[thing.size] / 2
     return [((thing.x + radius * u) * scale, (thing.y + radius * v) * scale) for u, v in _UNIT_OUTLINES[thing.shape]]
 
@@ -117,7 +117,7 @@ def _place(rng: random.Random, shape: str, color: str, cell: int) -> Thing:
 
 
 def _ring(corners: int, inner: float = 1.0) -> list[tuple[float, float]]:
-    """Corners on the unit circle from the top on, every other one drawn in to `inner`."""
+    """Corners on the unit circle, clockwise from the top; every other one has the radius `inner`."""
     angles = [2 * math.pi * (k / corners - 0.25) for k in range(corners)]
     radii = [inner if k % 2 else 1.0 for k in range(corners)]
     return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]

@@ -1,49 +1,114 @@
-"""The model room's door: names to models, without importing torch until one is loaded.
+"""From a name to a model, without importing torch until one is loaded.
 
-Another package adds models by entry points of the group `emma_eval.models`; `--model NAME` or `--model NAME:SOURCE`
-then means one of them.
+A name is registered (`emma-mini`, or another package's entry point of the group `emma_eval.models`, written NAME or
+NAME:SOURCE), a checkpoint folder, or a hub name. The architecture of a checkpoint is found by the model_type of its
+config.json among the registered ones.
 
 May import: `registry`, `images`, `utils`.
 """
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Protocol
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.folders import BUILT_IN, model_folder
+from emma_eval.models.base import ModelLoader, ModelSpec
+from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.registry import imported, known
-from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
+from emma_eval.utils.files import sha256_of_file
+from emma_eval.utils.json_io import read_json_object
+from emma_eval.utils.text import did_you_mean
 
-if TYPE_CHECKING:
-    from emma_eval.models.base import Model
-    from emma_eval.models.emma.model import EmmaModel
-    from emma_eval.models.multimodal.runner import ModelRunner
+__all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
-__all__ = ["ModelPlugin", "list_models", "load_model", "model_folder", "model_plugin", "weights_fingerprint"]
-
-
-class ModelPlugin(Protocol):
-    """What an entry point of the group `emma_eval.models` names. `source` is what the user wrote after the colon."""
-
-    def fingerprint(self, source: str) -> str:
-        """What tells this model from one that would answer otherwise: a hash over weights and code, say."""
-        ...
-
-    def load(self, source: str, *, device: str | None, dtype: str | None) -> Model:
-        """The model, ready to answer. Raises UserError for a source, device or dtype that it cannot take."""
-        ...
+DEFAULT_ARCHITECTURE = "llava_llama"  # its loader words what is wrong with a configuration that is no model's here
 
 
-def model_plugin(name: str) -> tuple[ModelPlugin, str] | None:
-    """Another package's model and its source, for a name that one registers; None for all other names."""
-    plugin, _, source = name.partition(":")
-    names = known("models")
-    if plugin in BUILT_IN or plugin not in names:
+class ModelHandle:
+    """A model that has been found and is not loaded yet: its fingerprint, and the way to load it."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def _registered(self) -> tuple[Any, str] | None:
+        """What is registered by the name before the colon, and the source after it; None for a path or a hub name."""
+        name, _, source = self.spec.source.partition(":")
+        models = known("models")
+        return (imported(models[name]), source) if name in models else None
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """The checkpoint folder; None for a model that another package loads. Downloads a hub repository."""
+        if self._registered is None or isinstance(self._registered[0], Path):
+            return model_folder(self.spec.source)
         return None
-    return imported(names[plugin]), source
+
+    @cached_property
+    def _loader(self) -> tuple[ModelLoader, ModelSpec]:
+        """The loader, and the spec that it gets. Raises UserError for an option that it does not take."""
+        if self.folder is not None:
+            loader, source = _architecture(self.folder), str(self.folder)
+        else:
+            assert self._registered is not None
+            loader, source = self._registered
+        options = getattr(loader, "options", {})
+        for option in self.spec.options:
+            if option not in options:
+                takes = f"it takes {', '.join(options)}" if options else "it takes none"
+                hint = did_you_mean(option, options) or f"; {takes}"
+                raise UserError(f"--model-option {option}: the model {self.spec.source} has no such option{hint}")
+        return loader, replace(self.spec, source=source)
+
+    def check(self) -> None:
+        """Raise UserError if there is no such model or option. A hub repository is not downloaded for it."""
+        if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
+            _ = self._loader
+
+    def fingerprint(self) -> str:
+        """What tells this model from one that would answer otherwise; reads all weights of a checkpoint.
+
+        For a loader that does not say: SHA-256 over the file that it is in, and the source.
+        """
+        loader, spec = self._loader
+        if fingerprint := getattr(loader, "fingerprint", None):
+            return str(fingerprint(spec))
+        file = getattr(sys.modules.get(loader.__module__), "__file__", None)
+        code = sha256_of_file(Path(file)) if file else ""
+        return hashlib.sha256(f"{code} {spec.source}".encode()).hexdigest()
+
+    def config_digest(self) -> str:
+        """SHA-256 of a checkpoint's config.json; another package's fingerprint stands for its configuration too."""
+        return self.fingerprint() if self.folder is None else sha256_of_file(self.folder / "config.json")
+
+    def load(self) -> Any:
+        """A TextModel, a Model or an Engine, ready to answer. Raises UserError for whatever is wrong with it."""
+        loader, spec = self._loader
+        return loader(spec)
+
+
+def find_model(spec: ModelSpec) -> ModelHandle:
+    """The model that a spec names. Raises UserError if there is no such model or option; hub names are tried later."""
+    handle = ModelHandle(spec)
+    handle.check()
+    return handle
+
+
+def load_model(
+    source: str, *, device: str | None = None, dtype: str | None = None, options: Mapping[str, str] | None = None
+) -> Any:
+    """The model of a registered name, a checkpoint folder or a hub name, ready to answer; see ModelSpec.
+
+    Raises UserError for everything that can be wrong with a name, a folder or a checkpoint.
+    """
+    return ModelHandle(ModelSpec(source, device, dtype, options or {})).load()
 
 
 def list_models() -> dict[str, str]:
@@ -51,25 +116,10 @@ def list_models() -> dict[str, str]:
     return {name: BUILT_IN.get(name, f"of another package: {place}") for name, place in known("models").items()}
 
 
-def load_model(
-    name_or_path: str, *, device: str | None = None, dtype: str | None = None, fast_preprocess: bool = False
-) -> ModelRunner[EmmaModel]:
-    """The model of a built-in name, a checkpoint folder or a hub name, ready to answer.
-
-    `device`: a torch device, or None / "auto" for a GPU if there is one. `dtype`: float32, float16, bfloat16, or
-    None / "auto" for float32 on a CPU and the checkpoint's own half precision on a GPU. `fast_preprocess`: resize
-    images by PyTorch instead of Pillow, up to one level off the reference. Raises UserError for everything that can
-    be wrong with a name, a folder or a checkpoint.
-    """
-    if model_plugin(name_or_path):
-        raise UserError(f"the model {name_or_path} is another package's: `run` takes it, nothing else")
-    folder = model_folder(name_or_path)  # first: torch takes seconds to import, and a misspelt name none to tell
-    set_openmp_wait_policy()
-    set_malloc_thresholds()
-    import torch
-
-    from emma_eval.models.emma.loading import load_emma
-
-    if "OMP_NUM_THREADS" not in os.environ:  # torch counts the machine's processors, not those granted to us
-        torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
-    return load_emma(folder, device=device, dtype=dtype, fast_preprocess=fast_preprocess)
+def _architecture(folder: Path) -> ModelLoader:
+    """The loader registered for a checkpoint's model_type."""
+    architectures = known("architectures")
+    kind = read_json_object(folder / "config.json").get("model_type")
+    name = kind if isinstance(kind, str) and kind in architectures else DEFAULT_ARCHITECTURE
+    loader: ModelLoader = imported(architectures[name])
+    return loader

@@ -1,14 +1,77 @@
-"""What a model offers the batched engine: requests become token ids, those become rows of a batch, rows generations.
+"""How a model is named (ModelSpec), and what it may be: one method (TextModel), or the parts of batching (Model).
 
-`tokenize` and `preprocess_image` are CPU work and run in threads ahead of the device; `generate` is device work.
+In a Model, requests become token ids, those become rows of a batch, and rows become generations. `tokenize` and
+`preprocess_image` are CPU work and run in threads ahead of the device; `generate` is device work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-from emma_eval.types import Generation, ImageSource, Request
+from emma_eval.errors import UserError
+from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model, and how to load it: the options `--model`, `--device`, `--dtype` and `--model-option`."""
+
+    source: str  # a registered name, NAME:SOURCE, a checkpoint folder or a hub name; a loader gets what it is to load
+    device: str | None = None  # as torch names devices; None: a GPU if there is one
+    dtype: str | None = None  # float32, float16, bfloat16; None: float32 on a CPU, half precision on a GPU
+    options: Mapping[str, str] = field(default_factory=dict)  # of --model-option, as written
+    seed: int = 0  # for whatever the model draws at random
+
+    def flag(self, option: str) -> bool:
+        """Whether an option is `true`; False without it. Raises UserError for another value than true or false."""
+        value = self.options.get(option, "false")
+        if value not in ("true", "false"):
+            raise UserError(f"--model-option {option}={value}: true or false is expected")
+        return value == "true"
+
+
+class ModelLoader(Protocol):
+    """What an entry point of the group `emma_eval.models` names: a function, or a model's class.
+
+    It may have two attributes besides: `options`, a mapping of the options that it takes to their descriptions, and
+    `fingerprint(spec) -> str`, what tells this model from one that would answer otherwise, such as a hash of weights.
+    """
+
+    def __call__(self, spec: ModelSpec) -> Any:
+        """A TextModel, a Model or an Engine. Raises UserError for a source, device, dtype or option it cannot take."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A Request as a TextModel reads it."""
+
+    text: str  # an IMAGE_MARKER where each image goes
+    images: tuple[Image, ...] = ()  # decoded, RGB, in the order of the markers
+    max_new_tokens: int = 128
+    instruction: str = ""  # the question alone, which EMMA's text encoder reads
+
+    @property
+    def parts(self) -> list[str | Image]:
+        """Texts and images in their order, as chat interfaces take them; empty texts are left out."""
+        first, *texts = self.text.split(IMAGE_MARKER)
+        parts: list[str | Image] = [first]
+        for image, text in zip(self.images, texts, strict=True):
+            parts += [image, text]
+        return [part for part in parts if part != ""]
+
+
+class TextModel(Protocol):
+    """The smallest model: one method. Attributes of the names in `EngineDescription` are recorded where it has them."""
+
+    def generate(self, messages: Sequence[Message]) -> Sequence[str]:
+        """An answer to each message, in their order. Raises SampleError for a message that has none."""
+        ...
 
 
 class TokenizedRequest(Protocol):
@@ -40,7 +103,7 @@ class PackedRow(Protocol):
 
 
 class Model(Protocol):
-    """A model that answers Requests in batches."""
+    """A model that answers requests in batches and may share what they have in common."""
 
     @property
     def template(self) -> str:
@@ -57,7 +120,7 @@ class Model(Protocol):
         ...
 
     def tokenize(self, request: Request) -> TokenizedRequest:
-        """Tokenize, without opening an image. Raises SampleError for a request that makes no sense."""
+        """Tokenize the rendered prompt, without opening an image. Raises SampleError for a request without sense."""
         ...
 
     def preprocess_image(self, image: ImageSource) -> Any:

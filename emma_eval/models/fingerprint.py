@@ -10,8 +10,8 @@ from emma_eval.models.checkpoints.folders import (
     OPEN_CLIP_PREFIX,
     model_folder,
     open_clip_names,
-    shard_files,
-    tower_folder,
+    vision_tower_folder,
+    weight_files,
 )
 from emma_eval.models.emma.config import read_config
 from emma_eval.utils.cache import cached_sha256
@@ -29,9 +29,9 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
     Raises UserError where `load_model` would for want of a file.
     """
     folder = model_folder(str(name_or_path))
-    tower = read_config(folder).vision_tower  # a model that is not supported is refused before gigabytes are read
+    tower = read_config(folder).llava.mm_vision_tower  # refuses unsupported models before gigabytes are read
     total = hashlib.sha256()
-    _add(total, "checkpoint", _present(folder, CHECKPOINT_FILES) + shard_files(folder))
+    _add(total, "checkpoint", _present(folder, CHECKPOINT_FILES) + weight_files(folder))
     if tower.startswith(OPEN_CLIP_PREFIX):
         architecture, pretrained = open_clip_names(tower, folder)
         if Path(pretrained).is_file():
@@ -40,8 +40,8 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
         else:
             total.update(tower.encode())  # a tag of open_clip's always means the same weights
     else:
-        tower_path = tower_folder(tower, folder)
-        _add(total, "tower", _present(tower_path, TOWER_FILES) + shard_files(tower_path))
+        tower_path = vision_tower_folder(tower, folder)
+        _add(total, "tower", _present(tower_path, TOWER_FILES) + weight_files(tower_path))
     return total.hexdigest()
 
 

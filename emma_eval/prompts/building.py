@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import InstructionPolicy, PromptConfig
 
 
-def message_of(question: str, suffix: str | None, images: int = 0) -> str:
+def build_message(question: str, suffix: str | None, images: int = 0) -> str:
     """The message: one image marker a line, the question, the suffix on lines of its own.
 
     `question` holds options and hint already, and image markers where it points at images itself.
@@ -48,18 +48,18 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Requ
     prompt = task.prompt
     for sample in samples:
         for pass_index, choices in enumerate(shown_choices(task, sample)):
-            question, message, images = build_message(prompt, sample, choices)
+            question, message, images = place_images(prompt, sample, choices)
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                message=replace_surrogates(message_of(message, _suffix(prompt, choices))),
+                message=replace_surrogates(build_message(message, _suffix(prompt, choices))),
                 instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
                 images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
             )
 
 
-def build_message(prompt: PromptConfig, sample: Sample, choices: Choices) -> tuple[str, str, tuple[ImageSource, ...]]:
+def place_images(prompt: PromptConfig, sample: Sample, choices: Choices) -> tuple[str, str, tuple[ImageSource, ...]]:
     """(question for CLIP, message with image markers, images in the markers' order); see `ImagePlacement`."""
     if prompt.images == "concatenated":
         sample = replace(sample, images=concatenate(sample.images))

@@ -8,29 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from emma_eval.errors import UserError
+from emma_eval.types import InferenceStats
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import Record, read_record, to_json
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 
+RENAMED_STATS = {"waiting_seconds": "idle_seconds", "memory_shortages": "oom_retries"}
+
 Outcome = Literal["running", "interrupted", "stopped", "finished"]
 
 
 class ModelFacts(Record):
-    """The model. The last four are known once it is loaded."""
+    """The model. What is None at first is known once it is loaded."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"built": "summary"}
 
     name: str
     source: str = Field(description="the built-in name, path or hub name given")
     weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
     config: str = Field(description="SHA-256 of config.json")
-    template: str | None = None
-    built: str | None = Field(default=None, description="what was made of the files, in words")
+    template: str | None = Field(default=None, description="name of the conversation template")
+    template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
+    summary: str | None = Field(default=None, description="what was built of which files, in words")
     family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
@@ -53,31 +59,36 @@ class TaskFacts(Record):
 
 
 class SettingsFacts(Record):
-    """The options that decide which samples are asked, and how their images are seen."""
+    """The options that decide which samples are asked, and how the model answers them."""
 
     limit: int | None
     seed: int | None
     allow_partial: bool
-    fast_preprocess: bool = False
+    model_options: dict[str, str] = Field(default={}, description="of --model-option, as written")
 
-
-class UsageFacts(Record):
-    """What answering took in one session."""
-
-    prompt_tokens: int = Field(description="of all prompts, each alone and whole")
-    computed_tokens: int = Field(description="read of them: less where prompts share their beginning")
-    padding_tokens: int = Field(description="computed beside those, to make the rows of a batch alike")
-    new_tokens: int
-    batches: int
-    images: int = Field(description="decoded, resized and cropped")
-    computing_seconds: float = Field(description="the device at work")
-    waiting_seconds: float = Field(description="the device waiting for images and prompts")
-    idle_share: float = Field(description="waiting / (computing + waiting)")
-    memory_shortages: int = Field(description="batches that did not fit into memory and were halved")
+    @model_validator(mode="before")
+    @classmethod
+    def _option_of_its_own(cls, content: Any) -> Any:
+        """Records written before there were model options have a key `fast_preprocess`."""
+        if isinstance(content, dict) and "fast_preprocess" in content:
+            content = dict(content)
+            if content.pop("fast_preprocess"):
+                content["model_options"] = {"fast_preprocess": "true"}
+        return content
 
 
 class Session(Record):
     """One start of the program on this run."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"usage": "stats"}
+
+    @field_validator("stats", mode="before")
+    @classmethod
+    def _todays_stats(cls, content: Any) -> Any:
+        """The names that these counts have had; a share that follows from them was recorded too."""
+        if not isinstance(content, dict):
+            return content
+        return {RENAMED_STATS.get(key, key): value for key, value in content.items() if key != "idle_share"}
 
     started: str = Field(description="ISO 8601, UTC")
     finished: str | None = None
@@ -92,7 +103,7 @@ class Session(Record):
     git_dirty: bool | None
     platform: str
     device_name: str | None = None
-    usage: UsageFacts | None = None
+    stats: InferenceStats | None = None
     host_memory: int | None = Field(default=None, description="the process's peak, bytes")
     device_memory: int | None = Field(default=None, description="peak of what tensors took on the GPU, bytes")
 
@@ -142,18 +153,28 @@ def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
         part = "configuration" if old.config != new.config else "weights or tokenizer"
         then, today = old.weights[:12], new.weights[:12]
         yield f"the model {new.source} has changed ({part}; fingerprint {then} then, {today} now)"
-    for what in ("template", "dtype", "device"):
-        then, today = getattr(old, what), getattr(new, what)
+    for fact in ("template", "dtype", "device"):
+        then, today = getattr(old, fact), getattr(new, fact)
         if None not in (then, today) and then != today:
-            yield f"the model's {what} was {then} and is {today} now"
-    for option, then in before.settings:
-        today = getattr(now.settings, option)
-        if then != today:
-            yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"
+            yield f"the model's {fact} was {then} and is {today} now"
+    if old.template_digest and new.template_digest and old.template_digest != new.template_digest:
+        yield f"the text of the conversation template {new.template} has changed"
+    yield from _setting_changes(before.settings, now.settings)
     if before.tasks.keys() != now.tasks.keys():
         yield f"its tasks were {', '.join(before.tasks)} and are {', '.join(now.tasks)} now"
     for name, facts in now.tasks.items():
         yield from _task_changes(name, before.tasks[name], facts)
+
+
+def _setting_changes(before: SettingsFacts, now: SettingsFacts) -> Iterator[str]:
+    for option in ("limit", "seed", "allow_partial"):
+        then, today = getattr(before, option), getattr(now, option)
+        if then != today:
+            yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"
+    for option in sorted(before.model_options.keys() | now.model_options.keys()):
+        then, today = before.model_options.get(option), now.model_options.get(option)
+        if then != today:
+            yield f"--model-option {option} was {_option(then)} and is {_option(today)} now"
 
 
 def _task_changes(name: str, old: TaskFacts, new: TaskFacts) -> Iterator[str]:

@@ -101,11 +101,11 @@ def read_responses(path: Path) -> list[Response]:
 
     Raises UserError naming file and line for damage before the last line.
     """
-    return _read(path)[0]
+    return read_recorded(path)[0]
 
 
-def _read(path: Path) -> tuple[list[Response], int]:
-    """The responses, and how many bytes of the file are sound."""
+def read_recorded(path: Path) -> tuple[list[Response], int]:
+    """As read_responses, and how many bytes of the file are sound: all but a torn last line."""
     responses: list[Response] = []
     sound = 0
     lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
@@ -128,9 +128,10 @@ def _read(path: Path) -> tuple[list[Response], int]:
 class ResponseLog:
     """Appends responses to a record. Opening it takes off a torn last line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sound: int | None = None) -> None:
+        """Open it. `sound` is what read_recorded gives, by whoever has read the file already."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        _, sound = _read(path)
+        sound = read_recorded(path)[1] if sound is None else sound
         # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
         self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()

@@ -1,42 +1,37 @@
-"""A run from beginning to end: read the data, ask what is not answered yet, score, write the leaderboard.
+"""A run from beginning to end: read the data, generate the answers that are missing, score, write the leaderboard.
 
-Whatever is written is on the disk before the next thing begins, so every session starts from what the last one left,
-however that one ended. Scores are always computed from the whole record, never from what a session remembers.
+Whatever is written is on the disk before the next step begins, so every session starts from what the last one left,
+however that one ended. Scores are computed from all recorded responses, those of earlier sessions included.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from emma_eval import inference
-from emma_eval.inference.stats import Usage
-from emma_eval.models.base import Model
+from emma_eval.inference.runner import run_requests
+from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
-from emma_eval.results.responses import ResponseLog, read_responses, record_path
+from emma_eval.results.manifest import Outcome
 from emma_eval.results.sample_statistics import write_evidence
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
-from emma_eval.runs.model_source import ModelSource
-from emma_eval.runs.plan import TaskPlan, plan_task
+from emma_eval.runs.plan import plan_task
 from emma_eval.runs.progress import Progress
-from emma_eval.runs.scoring import Responses, score_task
-from emma_eval.runs.session import RunSession
+from emma_eval.runs.response_store import ResponseStore
+from emma_eval.runs.scoring import score_task
+from emma_eval.runs.session import RunSession, open_session
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import Request, Response
+from emma_eval.types import InferenceStats, Response
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
 
-Answerer = Callable[[Model, Sequence[Request], int | Literal["auto"], Usage], Generator[tuple[int, Response]]]
-
 
 class TooManyFailuresError(Exception):
-    """More requests failed than --max-errors allows. What is done is kept."""
+    """More requests failed than --max-errors allows. All responses are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,98 +44,77 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Tally:
+class SessionCounts:
     """What this session has done, for the manifest."""
 
-    answered: int = 0
+    answered: int = 0  # requests, failed ones included
     failed: int = 0
-    usage: Usage = field(default_factory=Usage)
+    stats: InferenceStats = field(default_factory=InferenceStats)
 
 
-def execute(
-    settings: RunSettings, source: ModelSource, folder: Path, progress: Progress, answer: Answerer | None = None
-) -> Result:
-    """Run, or go on with, the evaluation in `folder`. `answer` asks the model.
+def run_evaluation(settings: RunSettings, folder: Path, progress: Progress, model: ModelHandle | None = None) -> Result:
+    """Run the evaluation in `folder`, or go on with it. `model` is what `find_model(settings.model)` gives.
 
-    Raises UserError for a user's mistake, found before the model is loaded where it can be; TooManyFailuresError when
-    --max-errors is passed; OSError when the disk is full. Whichever way it ends, the same call goes on from there.
+    Raises UserError for a user's mistake, before the model is loaded where it can be found so early;
+    TooManyFailuresError when --max-errors is passed; OSError when the disk is full. Whichever way it ends, the same
+    call goes on from there.
     """
+    model = find_model(settings.model) if model is None else model
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
-    with locked(folder), progress:
-        session = RunSession(settings, source, folder, plans, progress)
-        tally = _Tally()
+    with locked(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
+        counts = SessionCounts()
         try:
-            answer_all(session, settings, progress, tally, answer or inference.answer)
-            result = answered(session) if settings.answers_only else scored(session, published)
+            store = ResponseStore(folder, settings.tasks)
+            generate_missing(session, store, settings, progress, counts)
+            result = _unscored(session, store) if settings.answers_only else _scored(session, store, published)
         except BaseException as error:
             with suppress(OSError):  # on a full disk the error under way tells more
-                session.end(
-                    "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped",
-                    tally.answered,
-                    tally.failed,
-                    tally.usage,
-                )
+                outcome: Outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
+                session.end(outcome, counts.answered, counts.failed, counts.stats)
             raise
-        session.end("finished", tally.answered, tally.failed, tally.usage)
+        session.end("finished", counts.answered, counts.failed, counts.stats)
     return result
 
 
-def answer_all(session: RunSession, settings: RunSettings, progress: Progress, tally: _Tally, answer: Answerer) -> None:
-    """Ask whatever the record does not answer yet, as one queue over all tasks, appending each answer as it comes."""
-    recorded = {plan.task.name: recorded_responses(session.folder, plan) for plan in session.plans}
-    pending = {
-        plan.task.name: unanswered(plan.requests, recorded[plan.task.name], settings.retry_failed)
-        for plan in session.plans
+def generate_missing(
+    session: RunSession, store: ResponseStore, settings: RunSettings, progress: Progress, counts: SessionCounts
+) -> None:
+    """Generate the responses that are not recorded yet, as one queue over all tasks; append each as it comes."""
+    missing = {
+        plan.task.name: store.unanswered(plan.task.name, plan.requests, settings.retry_failed) for plan in session.plans
     }
-    if not any(pending.values()):
+    queue = [(task, request) for task, requests in missing.items() for request in requests]
+    if not queue:
         progress.message(f"everything is answered already in {session.folder}")
         return
-    model = session.model()
+    engine = session.engine()
     session.record_device()
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
-    progress.start({name: (total, total - len(pending[name])) for name, total in totals.items()})
-    queue = [(name, request) for name, requests in pending.items() for request in requests]
-    again = {(name, request.key) for name, request in queue}
-    failures = sum(
-        response.text is None and (name, key) not in again
-        for name, responses in recorded.items()
-        for key, response in responses.items()
+    progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
+    retried = {(task, request.key) for task, request in queue}
+    earlier_failures = sum(
+        response.text is None and (task, key) not in retried
+        for task in missing
+        for key, response in store.of(task).items()
     )
-    with ExitStack() as open_logs:
-        logs = {
-            name: open_logs.enter_context(ResponseLog(record_path(session.folder, name)))
-            for name, requests in pending.items()
-            if requests
-        }
-        answers = answer(model, [request for _, request in queue], settings.batch_size, tally.usage)
-        for number, response in open_logs.enter_context(closing(answers)):
-            name, failed = queue[number][0], response.text is None
-            logs[name].append(response)
-            tally.answered += 1
-            tally.failed += failed
-            progress.advance(name, failed)
-            check_failures(settings, failures + tally.failed, sum(totals.values()), response)
-    progress.message(str(tally.usage))
+    with (
+        store.appending([task for task, requests in missing.items() if requests]) as append,
+        closing(run_requests(engine, [request for _, request in queue], counts.stats)) as responses,
+    ):
+        for index, response in responses:
+            task, failed = queue[index][0], response.text is None
+            append(task, response)
+            counts.answered += 1
+            counts.failed += failed
+            progress.advance(task, failed)
+            _check_failures(settings, earlier_failures + counts.failed, sum(totals.values()), response)
+    progress.message(str(counts.stats))
 
 
-def answered(session: RunSession) -> Result:
-    """The run as far as it goes without scores."""
-    responses = (recorded_responses(session.folder, plan).values() for plan in session.plans)
-    return Result(session.folder, sum(one.text is None for of_task in responses for one in of_task), None)
-
-
-def scored(session: RunSession, published: Published) -> Result:
-    """The run with its scores and leaderboard."""
-    scores = score_all(session)
-    write_leaderboard(session.folder, [ScoredRun(session.folder, scores)], published)
-    failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
-    return Result(session.folder, failed, scores)
-
-
-def check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
-    """Raise TooManyFailuresError if the run has failed more often than it may, earlier sessions included."""
+def _check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
+    """Raise TooManyFailuresError if more requests have failed than may, those of earlier sessions included."""
     limit = settings.max_errors
     if response.text is None and limit and not limit.allows(failures, requests):
         raise TooManyFailuresError(
@@ -149,28 +123,27 @@ def check_failures(settings: RunSettings, failures: int, requests: int, response
         )
 
 
-def recorded_responses(folder: Path, plan: TaskPlan) -> Responses:
-    """The last response to each request that has one."""
-    return {response.key: response for response in read_responses(record_path(folder, plan.task.name))}
+def _unscored(session: RunSession, store: ResponseStore) -> Result:
+    """The result of a session that leaves scoring to another."""
+    failed = sum(one.text is None for plan in session.plans for one in store.of(plan.task.name).values())
+    return Result(session.folder, failed, None)
 
 
-def unanswered(requests: Sequence[Request], recorded: Responses, retry_failed: bool) -> list[Request]:
-    """The requests without a response; with `retry_failed` also those whose last response is a failure."""
-
-    def is_open(request: Request) -> bool:
-        response = recorded.get(request.key)
-        return response is None or (retry_failed and response.text is None)
-
-    return [request for request in requests if is_open(request)]
+def _scored(session: RunSession, store: ResponseStore, published: Published) -> Result:
+    """Write scores and leaderboard."""
+    scores = score_run(session, store)
+    write_leaderboard(session.folder, [ScoredRun(session.folder, scores)], published)
+    failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
+    return Result(session.folder, failed, scores)
 
 
-def score_all(session: RunSession) -> ScoresFile:
-    """Score every task from its whole record; write `scores.json`, `samples/` and `evidence/`."""
+def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
+    """Score every task from all its responses; write `scores.json`, `samples/` and `evidence/`."""
     tasks = []
     samples_folder = session.folder / "samples"
     samples_folder.mkdir(exist_ok=True)
     for plan in session.plans:
-        task_scores, scores = score_task(plan, recorded_responses(session.folder, plan))
+        task_scores, scores = score_task(plan, store.of(plan.task.name))
         tasks.append(task_scores)
         lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
         write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
@@ -180,7 +153,7 @@ def score_all(session: RunSession) -> ScoresFile:
         name=facts.name,
         weights=facts.weights,
         dtype=facts.dtype or "",
-        fast_preprocess=session.manifest.settings.fast_preprocess,
+        fast_preprocess=session.manifest.settings.model_options.get("fast_preprocess") == "true",
     )
     result = ScoresFile(model=model, name=session.manifest.name, tasks=tuple(tasks))
     write_atomic(session.folder / SCORES_FILE, to_json(result))

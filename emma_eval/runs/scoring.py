@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import replace
 from statistics import fmean
 
 from emma_eval.analysis.majority_baseline import majority_baseline
 from emma_eval.results.scores import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
+from emma_eval.runs.response_store import Responses
 from emma_eval.scorers.common import truth_is_known
-from emma_eval.types import Answer, Key, Response, SampleScore, Scores
+from emma_eval.types import Answer, Key, SampleScore, Scores
 
 HELD_BACK = (
     "expected answers are held back, so nothing is scored here: `submit` writes the file for the server or the judge"
 )
-
-Responses = Mapping[Key, Response]  # the last recorded of each request
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:

@@ -1,102 +1,140 @@
-"""One session on a run folder: it joins the run that the folder holds, or begins it, and keeps the manifest."""
+"""One session on a run folder: it begins the folder's run or resumes it, and keeps the manifest."""
 
 from __future__ import annotations
 
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.stats import Usage
-from emma_eval.models.base import Model
+from emma_eval.inference.engine import Engine, EngineDescription
+from emma_eval.inference.loading import load_engine
+from emma_eval.models import ModelHandle
+from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.results.manifest import (
     Manifest,
+    ModelFacts,
     Outcome,
     Session,
     SettingsFacts,
-    UsageFacts,
     read_manifest,
     require_same,
     write_manifest,
 )
-from emma_eval.runs.model_source import ModelSource, loaded_facts
 from emma_eval.runs.plan import TaskPlan, with_requests
 from emma_eval.runs.progress import Progress
-from emma_eval.runs.settings import RunSettings
+from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.types import InferenceStats
 from emma_eval.utils import environment
 
 
 class RunSession:
-    """The run folder's manifest, the prompts, and the model once something has to be asked of it."""
+    """The run folder's manifest, the plans with their requests, and the engine once something has to be generated."""
 
-    def __init__(
-        self,
-        settings: RunSettings,
-        source: ModelSource,
-        folder: Path,
-        plans: Sequence[TaskPlan],
-        progress: Progress,
-    ) -> None:
-        """Join the folder's run, or begin it. Raises UserError if the folder holds another run."""
-        self.folder, self._source, self._progress = folder, source, progress
-        self._facts = source.describe()
-        self._model: Model | None = None
-        now = Manifest(
+    def __init__(self, settings: RunSettings, model: ModelHandle, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.plans: list[TaskPlan] = []
+        self._settings, self._model, self._progress = settings, model, progress
+        self._engine: Engine | None = None
+        self.manifest = Manifest(
             name=settings.name,
-            model=self._facts,
+            model=ModelFacts(
+                name=model_name(settings.model.source),
+                source=settings.model.source,
+                weights=model.fingerprint(),
+                config=model.config_digest(),
+            ),
             settings=SettingsFacts(
                 limit=settings.limit,
                 seed=settings.seed,
                 allow_partial=settings.allow_partial,
-                fast_preprocess=settings.fast_preprocess,
+                model_options=dict(settings.model.options),
             ),
-            tasks={plan.task.name: plan.facts for plan in plans},
+            tasks={},
         )
-        before = read_manifest(folder)
-        if before:
-            require_same(folder, before, now)
-            now = now.model_copy(update={"model": before.model, "name": settings.name or before.name})
-        self.manifest = now
-        # The template is on record when the run has got that far; only a new run must load the model to know it.
-        template = now.model.template or self.model().template
-        family, told = self.manifest.model.family, settings.wordings
-        self.plans = [with_requests(plan, template, family, told.get(plan.task.name)) for plan in plans]
-        now = self.manifest.model_copy(update={"tasks": {plan.task.name: plan.facts for plan in self.plans}})
-        if before:
-            require_same(folder, before, now)
-        earlier = before.sessions if before else ()
-        self._write(now.model_copy(update={"sessions": (*earlier, _new_session(settings))}))
 
-    def model(self) -> Model:
-        """The model, loaded at the first call. Raises UserError if it is not as it was when the run began."""
-        if self._model is None:
-            self._progress.message(f"loading {self.manifest.model.name}")
-            self._model = self._source.load()
-            if built := getattr(self._model, "built", ""):
-                self._progress.message(f"{self.manifest.model.name}: {built}")
-            now = self.manifest.model_copy(update={"model": loaded_facts(self._facts, self._model)})
+    def begin(self, plans: Sequence[TaskPlan]) -> None:
+        """Begin a run. Its model is loaded now, for its family decides in which wording a task is asked."""
+        self._set_plans(plans)
+        self.engine()
+        self._add_requests()
+        self._add_session()
+
+    def resume(self, recorded: Manifest, plans: Sequence[TaskPlan]) -> None:
+        """Go on with the run that the manifest records. Its model is not loaded: the manifest has what is needed of it.
+
+        Raises UserError, naming the difference, if this session's settings, model, tasks or data are others.
+        """
+        self._set_plans(plans)
+        require_same(self.folder, recorded, self.manifest)
+        digest = template_digest(recorded.model.template or "") or recorded.model.template_digest
+        self.manifest = self.manifest.model_copy(
+            update={
+                "model": recorded.model.model_copy(update={"template_digest": digest}),
+                "name": self._settings.name or recorded.name,
+                "sessions": recorded.sessions,
+            }
+        )
+        self._add_requests()
+        require_same(self.folder, recorded, self.manifest)
+        self._add_session()
+
+    def engine(self) -> Engine:
+        """The engine; its model is loaded at the first call. Raises UserError if the model is not the recorded one."""
+        if self._engine is None:
+            name = self.manifest.model.name
+            self._progress.message(f"loading {name}")
+            self._engine = load_engine(self._model, self._settings.batch_size)
+            description = self._engine.describe()
+            if description.summary:
+                self._progress.message(f"{name}: {description.summary}")
+            now = self.manifest.model_copy(update={"model": _loaded(self.manifest.model, description)})
             require_same(self.folder, self.manifest, now)
             self.manifest = now
-        return self._model
+        return self._engine
 
     def record_device(self) -> None:
-        """Write down the device that will answer."""
-        name = environment.device_name(str(getattr(self._model, "device", "cpu")))
-        self._update(device_name=name)
+        """Write down the device that generates the answers."""
+        self._update(device_name=environment.device_name(self._device()))
 
-    def end(self, outcome: Outcome, answered: int, failed: int, usage: Usage) -> None:
+    def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:
         """Write down how this session ended and what it took."""
         self._update(
             outcome=outcome,
             finished=_now(),
             answered=answered,
             failed=failed,
-            usage=UsageFacts(**asdict(usage), idle_share=usage.idle_share) if usage.batches else None,
+            stats=stats if stats.batches else None,
             host_memory=environment.peak_host_memory(),
-            device_memory=environment.peak_device_memory(str(getattr(self._model, "device", "cpu"))),
+            device_memory=environment.peak_device_memory(self._device()),
         )
+
+    def close(self) -> None:
+        """Release the engine, if one was loaded."""
+        if self._engine is not None:
+            self._engine.close()
+
+    def _device(self) -> str:
+        device = self._engine.describe().device if self._engine else None
+        return device or "cpu"
+
+    def _set_plans(self, plans: Sequence[TaskPlan]) -> None:
+        self.plans = list(plans)
+        self.manifest = self.manifest.model_copy(update={"tasks": {plan.task.name: plan.facts for plan in plans}})
+
+    def _add_requests(self) -> None:
+        model, wordings = self.manifest.model, self._settings.wordings
+        self._set_plans(
+            [
+                with_requests(plan, model.template or "", model.family, wordings.get(plan.task.name))
+                for plan in self.plans
+            ]
+        )
+
+    def _add_session(self) -> None:
+        sessions = (*self.manifest.sessions, _new_session(self._settings))
+        self._write(self.manifest.model_copy(update={"sessions": sessions}))
 
     def _update(self, **facts: object) -> None:
         *earlier, session = self.manifest.sessions
@@ -106,6 +144,32 @@ class RunSession:
     def _write(self, manifest: Manifest) -> None:
         self.manifest = manifest
         write_manifest(self.folder, manifest)
+
+
+def open_session(
+    settings: RunSettings, model: ModelHandle, folder: Path, plans: Sequence[TaskPlan], progress: Progress
+) -> RunSession:
+    """Resume the folder's run, or begin it. Raises UserError if the folder holds another run."""
+    session = RunSession(settings, model, folder, progress)
+    if recorded := read_manifest(folder):
+        session.resume(recorded, plans)
+    else:
+        session.begin(plans)
+    return session
+
+
+def _loaded(facts: ModelFacts, description: EngineDescription) -> ModelFacts:
+    """The facts with those that only the loaded model knows."""
+    return facts.model_copy(
+        update={
+            "template": description.template,
+            "template_digest": description.template_digest or None,
+            "summary": description.summary or None,
+            "family": description.family,
+            "dtype": description.dtype,
+            "device": description.device.split(":")[0] if description.device else None,
+        }
+    )
 
 
 def _new_session(settings: RunSettings) -> Session:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -122,11 +122,29 @@ def _is_utf_16(begin: bytes) -> bool:
     return marked or (len(begin) == 4 and [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2))
 
 
-def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
-    """The whole file, decompressed. Raises UserError naming the file: missing, no regular file, larger than `most`."""
+def read_bytes(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The whole file, decompressed if its name ends in .gz.
+
+    Raises UserError naming the file: missing, no regular file, larger than `max_bytes`, a git-LFS pointer.
+    """
+    data = _read(path, max_bytes, lambda file: _decompress(file, max_bytes) if path.suffix == ".gz" else file.read())
+    if len(data) > max_bytes:
+        raise UserError(f"{path}: cannot be read: more than {format_bytes(max_bytes)}, which no such file needs")
+    if data.startswith(LFS_POINTER):
+        raise UserError(f"{path}{content_hint(data)}")
+    return data
+
+
+def read_head(path: Path) -> bytes:
+    """A file's first bytes, enough for `content_hint`. Raises UserError like `read_bytes`, but takes any size."""
+    return _read(path, sys.maxsize, lambda file: file.read(_HEAD_BYTES))
+
+
+def _read(path: Path, max_bytes: int, read: Callable[[IO[bytes]], bytes]) -> bytes:
+    """What `read` takes from the open file. Raises UserError naming the file for whatever goes wrong."""
     try:
-        with open_regular(path, most) as file:
-            data = _decompress(file, most) if path.suffix == ".gz" else file.read()
+        with open_regular(path, max_bytes) as file:
+            return read(file)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except gzip.BadGzipFile as error:
@@ -135,11 +153,6 @@ def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
         raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
     except (*FILE_ERRORS, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {describe_error(error)}") from error
-    if len(data) > most:
-        raise UserError(f"{path}: cannot be read: more than {format_bytes(most)}, which no such file needs")
-    if data.startswith(LFS_POINTER):
-        raise UserError(f"{path}{content_hint(data)}")
-    return data
 
 
 def _decompress(file: IO[bytes], most: int) -> bytes:

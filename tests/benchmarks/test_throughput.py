@@ -16,12 +16,13 @@ from benchmarks.throughput import Measured, Scenario, main
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import operations, parameters
 from emma_eval.data.loading import load_samples
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
+from emma_eval.types import InferenceStats
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_the_shares_of_the_devices_time_add_up(record: dict):
 
 
 def test_a_missed_bar_is_told():
-    slow = Measured("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, Usage())
+    slow = Measured("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, InferenceStats())
     assert Scenario("", "", 2.0, 0.5, (slow, replace(slow, first_is_faster=5.0, bar=5.0)), {}).passes
     assert not Scenario("", "", 2.0, 0.6, (slow,), {}).passes
     assert not Scenario("", "", 2.0, None, (slow, replace(slow, first_is_faster=4.9, bar=5.0)), {}).passes
@@ -69,10 +70,10 @@ def test_the_plain_loop_answers_as_the_engine_does(name: str, task: str):
     model = load_model(name, device="cpu", dtype="float32")
     loaded = load_task(task)
     requests = list(build_requests(loaded, load_samples(loaded, limit=6)))
-    usage, plain = Usage(), Usage()
-    ours = {number: response.text for number, response in answer(model, requests, usage=usage)}
+    stats, plain = InferenceStats(), InferenceStats()
+    ours = {index: response.text for index, response in run_requests(BatchedEngine(model), requests, stats)}
     assert generate_one_by_one(model, requests, plain) == ours
-    assert (plain.prompt_tokens, plain.new_tokens) == (usage.prompt_tokens, usage.new_tokens)
+    assert (plain.prompt_tokens, plain.new_tokens) == (stats.prompt_tokens, stats.new_tokens)
 
 
 def test_the_full_model_has_the_published_number_of_parameters():
@@ -85,7 +86,7 @@ def test_the_full_model_has_the_published_number_of_parameters():
 
 def test_a_sample_costs_nine_teraflop():
     model = random_model.build(random_model.FULL, "meta", torch.bfloat16, random_model.tokenizer())
-    one = operations(model, Usage(computed_tokens=640, new_tokens=1, images=1), requests=1)
+    one = operations(model, InferenceStats(computed_tokens=640, new_tokens=1, images=1), requests=1)
     assert one == pytest.approx(
         2 * 6.74e9 * 640 + 0.35e12 * 23 / 24, rel=0.002
     )  # the last of CLIP's blocks is not read

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 
 from emma_eval.cli.main import main
-from tests.fakes import Answering, run, write_pope
+from tests.fakes import FakeEngine, run, write_pope
 
 
-class Told(Answering):
+class Told(FakeEngine):
     """Answers as it is told to: all rightly, or all wrongly. The truth alternates, beginning with yes."""
 
     def __init__(self, *, rightly: bool) -> None:

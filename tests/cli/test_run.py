@@ -12,7 +12,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.settings import ErrorLimit
-from tests.fakes import REQUESTS, Answering, source, write_pope
+from tests.fakes import REQUESTS, FakeEngine, FakeHandle, write_pope
 
 
 @pytest.fixture
@@ -25,9 +25,8 @@ def data(tmp_path):
 @pytest.fixture
 def answering(monkeypatch):
     """The fake in place of model and inference."""
-    fake = Answering()
-    monkeypatch.setattr("emma_eval.runs.model_source.model_source", lambda settings: source())
-    monkeypatch.setattr("emma_eval.inference.answer", fake)
+    fake = FakeEngine()
+    monkeypatch.setattr("emma_eval.models.find_model", lambda spec: FakeHandle(fake))
     return fake
 
 

@@ -12,7 +12,7 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
-from tests.fakes import Answering, source, write_pope
+from tests.fakes import FakeEngine, FakeHandle, write_pope
 
 POPE_VARIANT = "extends: pope\nprompt: {suffix: %s}\nexpected: {samples: []}\n"
 
@@ -22,8 +22,8 @@ def place(tmp_path, monkeypatch) -> Path:
     """An empty current folder with POPE's data, and a fake in place of model and inference."""
     write_pope(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("emma_eval.runs.model_source.model_source", lambda settings: source())
-    monkeypatch.setattr("emma_eval.inference.answer", Answering())
+    engine = FakeEngine()
+    monkeypatch.setattr("emma_eval.models.find_model", lambda spec: FakeHandle(engine))
     return tmp_path
 
 

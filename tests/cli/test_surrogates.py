@@ -11,8 +11,8 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.results.scores import read_scores
-from emma_eval.types import Response
-from tests.fakes import Answering, source
+from emma_eval.types import Failure, Generation
+from tests.fakes import FakeEngine, FakeHandle
 from tests.tiny_datasets import save_image
 
 ROOT = Path(__file__).parents[2]
@@ -32,14 +32,14 @@ expected: {samples: 6}
 """
 
 
-class Odd(Answering):
+class Odd(FakeEngine):
     """Says half a pair, fails with half a pair, or is right."""
 
     def respond(self, request):
         number = self.asked.index(request)
-        fine = Response(request.sample_id, 0, request.message, request.instruction, "cat", 2, 0.25)
+        fine = Generation("cat", (1, 2), prompt=request.message, seconds=0.25)
         if number == 1:
-            return replace(fine, text=None, error=f"cannot be opened: {HALF}.jpg")
+            return Failure(f"cannot be opened: {HALF}.jpg", request.message)
         return replace(fine, text=f"cat{HALF}") if number in {0, 2, self.also} else fine
 
     also = -1
@@ -56,11 +56,10 @@ def runs(tmp_path, monkeypatch):
         for i in range(6)
     ]
     (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr("emma_eval.runs.model_source.model_source", lambda settings: source())
     for name, also in (("one", -1), ("two", 3)):
         fake = Odd()
         fake.also = also
-        monkeypatch.setattr("emma_eval.inference.answer", fake)
+        monkeypatch.setattr("emma_eval.models.find_model", lambda spec, fake=fake: FakeHandle(fake))
         assert call(tmp_path, "run", "--model", "fake", "--tasks", "quiz", "--output", tmp_path / name) == 1
         assert len(fake.asked) == 6
     return tmp_path

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from emma_eval.errors import SampleError
-from emma_eval.inference import answer
-from emma_eval.inference.scheduler import Budget, Lot
-from emma_eval.inference.stats import Usage
-from emma_eval.types import Generation, Request, Response
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
+from emma_eval.inference.scheduler import BatchBudget, BatchRow
+from emma_eval.types import Generation, InferenceStats, Request, Response
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def about(label: str, *prompts: str) -> list[Request]:
     return [Request(prompt, 0, prompt, "", (Named(label),)) for prompt in prompts]  # type: ignore[arg-type]
 
 
-def responses(model: Any, asked: Sequence[Request], *more: Any) -> dict[str, Response]:
-    found = list(answer(model, asked, *more))
+def responses(model: Any, asked: Sequence[Request], batch_size: Any = "auto") -> dict[str, Response]:
+    found = list(run_requests(BatchedEngine(model, batch_size), asked))
     assert sorted(number for number, _ in found) == list(range(len(asked)))
     assert all(asked[number].key == response.key for number, response in found)
     return {response.sample_id: response for _, response in found}
@@ -139,11 +139,11 @@ def test_requests_about_one_image_are_read_together_and_it_is_opened_once() -> N
 
 
 def test_without_sharing_each_request_has_a_row_of_its_own() -> None:
-    model, usage = Echo(max_batch_tokens=4), Usage()
+    model, stats = Echo(max_batch_tokens=4), InferenceStats()
     asked = about("cat", "aa", "b", "dd", "ee")
-    list(answer(model, asked, "auto", usage, sharing=False))
+    list(BatchedEngine(model, sharing=False).generate(asked, stats))
     assert model.batches == [["aa", "dd"], ["ee", "b"]]
-    assert (usage.prompt_tokens, usage.computed_tokens, usage.padding_tokens) == (7, 7, 1)
+    assert (stats.prompt_tokens, stats.computed_tokens, stats.padding_tokens) == (7, 7, 1)
 
 
 def test_a_image_with_more_questions_than_fit_is_read_in_parts() -> None:
@@ -169,28 +169,29 @@ def test_a_request_that_cannot_be_read_fails_alone() -> None:
 @pytest.mark.parametrize("room", [1, 2, 3, 5])
 @pytest.mark.parametrize("one_image", [True, False])
 def test_a_full_gpu_halves_the_batch_and_loses_nothing(room: int, one_image: bool) -> None:
-    model, usage = Echo(room=room), Usage()
+    model, stats = Echo(room=room), InferenceStats()
     prompts = [f"question {number}" for number in range(23)]
     asked = about("cat", *prompts) if one_image else requests(*prompts)
-    found = list(answer(model, asked, 8, usage))
+    found = list(run_requests(BatchedEngine(model, 8), asked, stats))
     assert sorted(number for number, _ in found) == list(range(23))
     assert all(response.text == response.prompt.upper() for _, response in found)
     assert max(map(len, model.batches)) <= room
-    assert usage.memory_shortages > 0
+    assert stats.oom_retries > 0
 
 
 def test_after_a_shortage_of_memory_batches_stay_small() -> None:
-    model, usage = Echo(room=4), Usage()
-    list(answer(model, requests(*(f"question {n:02}" for n in range(4000))), 8, usage))
-    assert usage.memory_shortages < 20  # those that were planned ahead, and no more
+    model, stats = Echo(room=4), InferenceStats()
+    asked = requests(*(f"question {n:02}" for n in range(4000)))
+    list(BatchedEngine(model, 8).generate(asked, stats))
+    assert stats.oom_retries < 20  # those that were planned ahead, and no more
 
 
 def test_batches_that_were_planned_before_a_shortage_halve_the_budget_no_further() -> None:
-    budget = Budget(tokens=100, requests=None)
-    batch = [Lot(OneImage((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
+    budget = BatchBudget(max_tokens=100, max_requests=None)
+    batch = [BatchRow(OneImage((0,), (Asked("number 001", ""),)), ()) for _ in range(8)]
     for _ in range(3):
         budget.halve(batch)
-    assert budget.tokens == 40
+    assert budget.max_tokens == 40
 
 
 def test_a_request_too_large_even_alone_fails_with_the_reason() -> None:
@@ -205,12 +206,12 @@ def test_a_bug_in_the_model_is_not_swallowed() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(answer(Buggy(), requests("x"), 2))
+        responses(Buggy(), requests("x"), 2)
 
 
 def test_leaving_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    answers = answer(Echo(max_batch_tokens=3), requests(*"abcdefghijklmnop"))
+    answers = run_requests(BatchedEngine(Echo(max_batch_tokens=3)), requests(*"abcdefghijklmnop"))
     next(answers)
     answers.close()
     assert threading.active_count() == before
@@ -218,7 +219,7 @@ def test_leaving_early_leaves_no_thread_behind() -> None:
 
 def test_only_a_few_images_are_held_ahead() -> None:
     model = Echo(max_batch_tokens=1)
-    answers = answer(model, [one for n in range(200) for one in about(f"image {n}", f"{n}")])
+    answers = run_requests(BatchedEngine(model), [one for n in range(200) for one in about(f"image {n}", f"{n}")])
     next(answers)
     assert len(model.looked) < 20
     answers.close()

@@ -1,4 +1,4 @@
-"""The suite as it is written at first use, and its tasks' samples as the real readers read them."""
+"""The suite, and its samples read by the real readers."""
 
 from collections.abc import Callable
 from functools import cache

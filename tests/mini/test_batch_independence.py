@@ -1,4 +1,4 @@
-"""In float32 an answer does not depend on batch size, order or companions: shown over the whole mini suite."""
+"""In float32 an answer does not depend on batch size, order or the other requests: checked on the whole mini suite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from emma_eval.data.loading import load_samples
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.index import expand_tasks
@@ -26,13 +27,14 @@ def texts(responses: Iterable[tuple[int, Response]]) -> dict[tuple[str, str, int
     return {(r.prompt, r.sample_id, r.pass_index): r.text for _, r in responses}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["emma-mini", "llava-mini"])
-def test_every_answer_of_the_mini_suite_is_the_same_in_any_batch(name: str, requests: list[Request]):
+def test_every_answer_is_the_same_in_any_batch(name: str, requests: list[Request]):
     model = load_model(name, device="cpu", dtype="float32")
-    alone = texts(answer(model, requests, 1))
+    alone = texts(run_requests(BatchedEngine(model, 1), requests))
     assert len(alone) == len(requests)
     assert None not in alone.values()
     shuffled = random.Random(0).sample(requests, len(requests))
-    assert texts(answer(model, requests, 3)) == alone
-    assert texts(answer(model, requests, 8)) == alone
-    assert texts(answer(model, shuffled, 8)) == alone
+    assert texts(run_requests(BatchedEngine(model, 3), requests)) == alone
+    assert texts(run_requests(BatchedEngine(model, 8), requests)) == alone
+    assert texts(run_requests(BatchedEngine(model, 8), shuffled)) == alone

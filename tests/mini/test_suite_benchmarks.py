@@ -1,4 +1,4 @@
-"""What the suite asks: eight benchmarks in their own shapes, read by the real readers, with fair answers."""
+"""The suite's eight benchmarks, read by the real readers, are well formed and balanced."""
 
 from collections import Counter
 
@@ -22,16 +22,16 @@ def shares(values):
     return {value: count / counts.total() for value, count in counts.items()}
 
 
-def gold(sample):
+def reference(sample):
     return Counter(sample.references).most_common(1)[0][0]
 
 
-def test_there_are_eight():
+def test_the_suite_has_eight_benchmarks():
     assert len(MINI) == 8
 
 
 @pytest.mark.parametrize("name", MINI)
-def test_it_has_100_to_300_questions_of_its_own(name, samples):
+def test_it_has_100_to_300_questions_with_distinct_ids(name, samples):
     read = samples(name)
     assert 100 <= len(read) <= 300
     assert load_task(name).expected.samples == (len(read),)
@@ -39,7 +39,7 @@ def test_it_has_100_to_300_questions_of_its_own(name, samples):
 
 
 @pytest.mark.parametrize("name", MINI)
-def test_it_is_asked_and_scored_as_its_model_but_never_mistaken_for_it(name):
+def test_it_is_asked_and_scored_like_the_real_benchmark_but_named_apart(name):
     mini = load_task(name)
     real = load_task("mmbench_en" if name == "mmbench_mini" else name.removesuffix("_mini"))
     same = ("reader", "prompt", "circular", "metric", "protocol", "protocols")
@@ -50,21 +50,21 @@ def test_it_is_asked_and_scored_as_its_model_but_never_mistaken_for_it(name):
 
 
 @pytest.mark.parametrize("name", MINI)
-def test_every_image_opens_at_one_size(name, samples):
+def test_every_image_opens_and_has_the_same_size(name, samples):
     images = {image for sample in samples(name) for image in sample.images}
     assert {image.open().size for image in images} == {(192, 192)}
 
 
 @pytest.mark.parametrize("name", MINI)
-def test_the_truth_scores_full_marks(name, samples):
+def test_the_references_score_100_percent(name, samples):
     task, read = load_task(name), samples(name)
     truth = {sample.id: sample for sample in read}
 
     def answer(request):
         sample = truth[request.sample_id]
         if not sample.options:
-            return gold(sample)
-        return "ABCD"[("ABCD".index(gold(sample)) - request.pass_index) % len(sample.options)]
+            return reference(sample)
+        return "ABCD"[("ABCD".index(reference(sample)) - request.pass_index) % len(sample.options)]
 
     answers = {(r.sample_id, r.pass_index): Answer(answer(r), r.message) for r in build_requests(task, read)}
     protocol = task.scorer_config()
@@ -73,24 +73,24 @@ def test_the_truth_scores_full_marks(name, samples):
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_yes_and_no_are_as_frequent(name, samples):
-    said = [gold(sample).lower() for sample in samples(name)]
+def test_yes_and_no_are_equally_frequent(name, samples):
+    said = [reference(sample).lower() for sample in samples(name)]
     yes, no = said.count("yes"), said.count("no")
     assert 0.42 < yes / (yes + no) < 0.58
 
 
 @pytest.mark.parametrize("name", ["vqav2_mini", "gqa_mini", "vizwiz_mini"])
-def test_no_word_is_a_good_guess(name, samples):
-    assert max(shares(map(gold, samples(name))).values()) <= 0.3
+def test_no_constant_answer_scores_well(name, samples):
+    assert max(shares(map(reference, samples(name))).values()) <= 0.3
 
 
 @pytest.mark.parametrize("name", ["mmbench_mini", "seed_mini"])
-def test_each_letter_is_right_in_a_quarter_of_the_questions(name, samples):
-    assert shares(map(gold, samples(name))) == dict.fromkeys("ABCD", 0.25)
+def test_each_letter_is_correct_in_a_quarter_of_the_questions(name, samples):
+    assert shares(map(reference, samples(name))) == dict.fromkeys("ABCD", 0.25)
 
 
 class TestVqav2:
-    def test_five_different_questions_a_image(self, samples):
+    def test_five_different_questions_an_image(self, samples):
         asked = Counter(sample.images for sample in samples("vqav2_mini"))
         assert set(asked.values()) == {5}
         assert len({(sample.images, sample.question) for sample in samples("vqav2_mini")}) == 200
@@ -113,7 +113,7 @@ class TestVizwiz:
         read = samples("vizwiz_mini")
         assert sum(not sample.meta["answerable"] for sample in read) == 60
         for sample in read:
-            assert (gold(sample) == "unanswerable") == (sample.category == "unanswerable")
+            assert (reference(sample) == "unanswerable") == (sample.category == "unanswerable")
             assert (sample.category == "unanswerable") == (not sample.meta["answerable"])
 
 
@@ -122,7 +122,7 @@ class TestScienceQA:
         text_only = [sample for sample in samples("scienceqa_mini") if not sample.images]
         assert len(text_only) == 70
         for sample in text_only:
-            assert sample.options["ABCD".index(gold(sample))] in sample.hint
+            assert sample.options["ABCD".index(reference(sample))] in sample.hint
 
     def test_it_breaks_down_by_subject_context_and_grade(self, samples):
         read = samples("scienceqa_mini")
@@ -148,7 +148,7 @@ class TestMme:
     def test_four_subtasks_of_25_pairs(self, samples):
         pairs = {}
         for sample in samples("mme_mini"):
-            pairs.setdefault((sample.category, sample.images), []).append(gold(sample))
+            pairs.setdefault((sample.category, sample.images), []).append(reference(sample))
         assert Counter(subtask for subtask, _ in pairs) == dict.fromkeys(
             ("existence", "count", "position", "color"), 25
         )
@@ -172,25 +172,25 @@ class TestPope:
     def test_each_category_is_balanced_on_every_image(self, samples):
         answers = {}
         for sample in samples("pope_mini"):
-            answers.setdefault((sample.category, sample.images), []).append(gold(sample))
+            answers.setdefault((sample.category, sample.images), []).append(reference(sample))
         assert len(answers) == 75
         assert all(Counter(said) == {"yes": 2, "no": 2} for said in answers.values())
 
     def test_names_that_are_not_there(self):
         scene = Scene((Thing("star", "red", "small", 24, 24), Thing("cross", "blue", "small", 72, 24)), (255, 255, 255))
-        by_fame = [f"{color} {shape}" for shape in SHAPES for color in COLORS]
-        by_fame.insert(0, by_fame.pop(by_fame.index("red star")))  # the most frequent of all, but there
+        by_frequency = [f"{color} {shape}" for shape in SHAPES for color in COLORS]
+        by_frequency.insert(0, by_frequency.pop(by_frequency.index("red star")))  # the most frequent of all, but there
 
         class FirstComesFirst:
             def sample(self, names, number):
                 return names[:number]
 
-        asked = absent_names(FirstComesFirst(), scene, by_fame)
+        asked = absent_names(FirstComesFirst(), scene, by_frequency)
         assert asked["popular"] == ["red circle", "green circle"]
         assert asked["adversarial"] == ["blue star", "red cross"]  # both words seen
 
     def test_popular_asks_for_few_names(self, samples):
-        no = [(sample.category, sample.question) for sample in samples("pope_mini") if gold(sample) == "no"]
+        no = [(sample.category, sample.question) for sample in samples("pope_mini") if reference(sample) == "no"]
         names = {category: {q for c, q in no if c == category} for category in ("random", "popular")}
         assert len(names["popular"]) < len(names["random"]) / 2
 

@@ -15,8 +15,8 @@ from emma_eval.errors import UserError
 from emma_eval.models import load_model
 from emma_eval.models.clip.config import read_clip_config
 from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
-from emma_eval.models.emma.config import read_config
-from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, READ, WITHOUT_EFFECT
+from emma_eval.models.emma.config import AlignmentConfig, LlavaConfig, read_config
+from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, WITHOUT_EFFECT
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from tests.fakes import make_image
 from tests.fuzzing import JSON, as_json, for_a_while, quietly
@@ -29,7 +29,8 @@ LLAMA = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", 
 OTHER = ("model_type", "architectures", "encoder_version", "torch_dtype", "dtype", "eos_token_id",
          "tokenizer_model_max_length", "unfreeze_mm_vision_tower")  # fmt: skip
 KEYS = {
-    "tiny-emma/config.json": (*LLAMA, *OTHER, *MUST_BE, *MUST_BE_ABSENT, *sorted(READ | WITHOUT_EFFECT)),
+    "tiny-emma/config.json": (*LLAMA, *OTHER, *MUST_BE, *MUST_BE_ABSENT, *LlavaConfig.model_fields,
+                              *AlignmentConfig.model_fields, *sorted(WITHOUT_EFFECT)),
     "tiny-emma/generation_config.json": ("eos_token_id",),
     "tiny-emma/tokenizer_config.json": ("legacy", "bos_token", "eos_token", "unk_token", "additional_special_tokens",
                                         "added_tokens_decoder"),
@@ -63,7 +64,7 @@ def read_all(root: Path) -> None:
     assert all(getattr(config, field.name) == getattr(config, field.name) for field in fields(config))  # no NaN
     LlamaTokenizer(folder).encode_prompt("a <image> b")
     vision, _ = read_clip_config(tower)
-    processor = read_processor(tower, vision.image_size, config.pad_to_square)
+    processor = read_processor(tower, vision.image_size, config.llava.pads_to_square)
     if processor.crop < 100 > processor.resize:
         processor(make_image())
 

@@ -131,7 +131,7 @@ def test_places_of_the_vision_tower(place: str, tmp_path: Path, monkeypatch: pyt
         monkeypatch.chdir("/")
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | {"mm_vision_tower": str(tmp_path / "tiny-clip")}))
-    assert load_model(str(folder), device="cpu").model.towers.patches == 16
+    assert load_model(str(folder), device="cpu").model.towers.num_patches == 16
 
 
 def test_model_and_tower_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

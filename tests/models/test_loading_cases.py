@@ -51,11 +51,11 @@ REFUSED = {
         "no vision",
     ],
     "11-tuned-tower-ignored/emma-without-bin-keeps-keys": ["vision_tower.bin is missing", "alignment"],
-    "12-no-eos/eos-minus-1": ["generation_config.json", "eos_token_id", "[-1]"],
+    "12-no-eos/eos-minus-1": ["generation_config.json", "eos_token_id", "eos_token_id[0] -1"],
     "12-no-eos/eos-32000": ["generation_config.json", "eos_token_id 32000", "640"],
     "12-no-eos/eos-empty-list": ["eos_token_id", "[]"],
-    "12-no-eos/eos-true": ["eos_token_id", "[True]"],
-    "12-no-eos/eos-float": ["eos_token_id", "[2.0]"],
+    "12-no-eos/eos-true": ["eos_token_id", "eos_token_id[0] True"],
+    "12-no-eos/eos-float": ["eos_token_id", "eos_token_id[0] 2.0"],
 }
 LOADED = {
     "04-mistral-template/llava-llama-2-13b-chat-pad": "LLaVA-1.5",

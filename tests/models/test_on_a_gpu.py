@@ -62,7 +62,7 @@ def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatc
     chosen: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     with fake_gpu():
-        loading._set_up(torch.device("cuda", 3))
+        loading._prepare_device(torch.device("cuda", 3))
     assert chosen == [torch.device("cuda", 3)]
     assert not torch.backends.cuda.cudnn_sdp_enabled()
 

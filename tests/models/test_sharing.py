@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emma_eval.inference import answer
-from emma_eval.inference.stats import Usage
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.llama import cuda_graphs, generation, kv_cache
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.models.ops.attention import attention
-from emma_eval.types import Request
+from emma_eval.types import InferenceStats, Request
 from tests.fakes import LoadedImage, first_token_logits, make_image
 from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
 
@@ -43,10 +43,13 @@ def questions() -> list[Request]:
     ]
 
 
-def ids(runner: ModelRunner, requests: list[Request], sharing: bool) -> tuple[dict[int, tuple[str | None, int]], Usage]:
-    usage = Usage()
-    found = {n: (r.text, r.tokens) for n, r in answer(runner, requests, "auto", usage, sharing=sharing)}
-    return found, usage
+Answers = dict[int, tuple[str | None, int]]  # index -> text and number of tokens
+
+
+def ids(runner: ModelRunner, requests: list[Request], sharing: bool) -> tuple[Answers, InferenceStats]:
+    stats = InferenceStats()
+    engine = BatchedEngine(runner, sharing=sharing)
+    return {n: (r.text, r.tokens) for n, r in run_requests(engine, requests, stats)}, stats
 
 
 def test_answers_are_the_same_and_fewer_tokens_are_computed(runner: ModelRunner) -> None:
@@ -160,6 +163,6 @@ def test_a_gpu_that_runs_out_of_memory_within_the_forward_pass(
         return fitting(hidden, *rest)
 
     monkeypatch.setattr(layer, "forward", crowded)
-    found, usage = ids(runner, questions(), sharing=True)
+    found, stats = ids(runner, questions(), sharing=True)
     assert found == expected
-    assert usage.memory_shortages > 0
+    assert stats.oom_retries > 0

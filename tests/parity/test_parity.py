@@ -21,7 +21,7 @@ from emma_eval.models.clip.text_tokenizer import instruction_ids
 from emma_eval.models.llama.generation import decode_step
 from emma_eval.models.multimodal.batching import MultimodalPrompt
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.prompts.building import instruction_of, message_of
+from emma_eval.prompts.building import build_message, instruction_of
 from emma_eval.types import IMAGE_MARKER, Request
 from tests.fakes import first_token_logits
 from tests.shared import reason, shared
@@ -53,7 +53,7 @@ class Case:
         return Request(
             sample_id=self.facts["id"],
             pass_index=0,
-            message=message_of(self.facts["question"], self.facts["suffix"], images=int(shown)),
+            message=build_message(self.facts["question"], self.facts["suffix"], images=int(shown)),
             instruction=self.facts["instruction_text"] or "",
             images=self.images if shown else (),
             max_new_tokens=json.loads(self.index.read_text())["max_new_tokens"],

@@ -12,7 +12,9 @@ from PIL import Image
 
 from emma_eval import registry as plugins
 from emma_eval.errors import UserError
-from emma_eval.models import list_models, load_model, model_plugin
+from emma_eval.inference.loading import load_engine
+from emma_eval.models import ModelHandle, find_model, list_models, load_model
+from emma_eval.models.base import ModelSpec
 from emma_eval.registry import known
 from emma_eval.scorers import get_scorer
 
@@ -74,12 +76,35 @@ def test_a_task_runs_on_another_packages_reader_scorer_and_model(installed, quiz
     strict = ["--task", "quiz", "--protocol", "strict", "--predictions", output / "responses" / "quiz.jsonl"]
     done = emma_eval(installed, "score", *strict, *shared)
     assert "33.33%" in done.stdout, done.stderr
-    manifest = json.loads((output / "manifest.json").read_text())
-    assert manifest["model"]["weights"] == "parrot 1.0, yes sir"
+    model = json.loads((output / "manifest.json").read_text())["model"]
+    assert (model["template"], model["dtype"]) == ("own", None)
+    assert len(model["weights"]) == 64  # of its file and source
+
+
+def test_a_model_that_shares_prefixes_computes_what_its_requests_share_once(installed, quiz):
+    shared = ["--task-dir", quiz / "tasks", "--data", quiz]
+    done = emma_eval(installed, "run", "--model", "word_counter", "--tasks", "quiz", "--output", quiz / "run", *shared)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((quiz / "run" / "manifest.json").read_text())
+    assert manifest["model"]["weights"] == "word_counter 1.0"
+    stats = manifest["sessions"][0]["stats"]
+    assert stats["prompt_tokens"] == 4 + 4 + 5
+    assert stats["computed_tokens"] == 2 + 2 + 2 + 3  # `USER: <image>` once
+
+
+def test_a_model_takes_its_options_and_refuses_others(installed, quiz):
+    asked = ["ask", "--model", "parrot:hello", "Why?"]
+    assert emma_eval(installed, *asked, "--model-option", "loud=true").stdout == "HELLO\n"
+    done = emma_eval(installed, *asked, "--model-option", "lout=true")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: --model-option lout: the model parrot:hello has no such option; did you mean 'loud'?\n"
+    )
+    assert "loud=yes: true or false is expected" in emma_eval(installed, *asked, "--model-option", "loud=yes").stderr
 
 
 def test_they_are_listed_and_explained_as_the_shipped_ones_are(installed, quiz):
-    assert "parrot      of another package: emma_eval_example.parrot:PARROT" in (
+    assert "parrot        of another package: emma_eval_example.parrot:Parrot" in (
         emma_eval(installed, "list", "models").stdout
     )
     explained = emma_eval(installed, "explain", "quiz", "--task-dir", quiz / "tasks").stdout
@@ -111,12 +136,33 @@ def test_what_cannot_be_imported_is_one_line(monkeypatch, value):
         get_scorer("broken")
 
 
+class Twin:
+    """A model's class."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+
 def test_a_models_source_stands_behind_a_colon(monkeypatch):
-    register(monkeypatch, "models", "twin", "json:decoder")
-    assert model_plugin("twin:/models/a:b") == (json.decoder, "/models/a:b")
-    assert model_plugin("twin") == (json.decoder, "")
-    assert model_plugin("emma-mini") is None
-    assert model_plugin("org/name") is None
-    assert list_models()["twin"] == "of another package: json:decoder"
-    with pytest.raises(UserError, match="`run` takes it, nothing else"):
-        load_model("twin:x")
+    register(monkeypatch, "models", "twin", f"{__name__}:Twin")
+    assert find_model(ModelSpec("twin:/models/a:b", device="cpu")).load().spec == ModelSpec("/models/a:b", device="cpu")
+    assert find_model(ModelSpec("twin")).load().spec.source == ""
+    assert list_models()["twin"] == f"of another package: {__name__}:Twin"
+
+
+def test_a_model_that_does_not_say_is_known_by_its_file_and_source(monkeypatch):
+    register(monkeypatch, "models", "twin", f"{__name__}:Twin")
+    one, same, other = (ModelHandle(ModelSpec(f"twin:{source}")).fingerprint() for source in ("x", "x", "y"))
+    assert one == same != other
+
+
+def test_an_architecture_is_found_by_the_model_type_of_a_checkpoint(monkeypatch, tmp_path):
+    register(monkeypatch, "architectures", "twin_llama", f"{__name__}:Twin")
+    (tmp_path / "config.json").write_text('{"model_type": "twin_llama"}')
+    assert load_model(str(tmp_path)).spec.source == str(tmp_path)
+
+
+def test_a_model_without_a_method_is_refused(monkeypatch):
+    register(monkeypatch, "models", "twin", f"{__name__}:Twin")
+    with pytest.raises(UserError, match=r"the model twin has no method generate\(messages\)"):
+        load_engine(find_model(ModelSpec("twin")))

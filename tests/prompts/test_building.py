@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.templates import render_prompt
-from emma_eval.prompts.building import build_requests, instruction_of, message_of
+from emma_eval.prompts.building import build_message, build_requests, instruction_of
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 from tests.shared import needs_shared, shared
@@ -21,25 +21,25 @@ CASES = [
 @needs_shared("parity")
 @pytest.mark.parametrize("case", CASES)
 def test_prompt_and_instruction_are_the_references(case):
-    prompt = render_prompt(message_of(case["question"], case["suffix"], images=int(case["image"] is not None)))
+    prompt = render_prompt(build_message(case["question"], case["suffix"], images=int(case["image"] is not None)))
     assert prompt == case["prompt"]
     if case.get("instruction_text") is not None:
         assert instruction_of(case["question"], case["instruction_source"]) == case["instruction_text"]
 
 
 def test_a_suffix_stands_on_its_own_line_once():
-    assert message_of("Why?", "Short.") == "Why?\nShort."
-    assert message_of("Why?", "\nShort.") == "Why?\nShort."
+    assert build_message("Why?", "Short.") == "Why?\nShort."
+    assert build_message("Why?", "\nShort.") == "Why?\nShort."
 
 
 def test_each_image_has_its_marker():
-    assert message_of("Which is redder?", None, 2) == "<image>\n<image>\nWhich is redder?"
+    assert build_message("Which is redder?", None, 2) == "<image>\n<image>\nWhich is redder?"
 
 
 def test_with_nothing_to_say_the_template_has_no_blanks():
     """As the reference's conversation template renders an empty message, which only a text-only request can have."""
     assert render_prompt("").endswith("polite answers to the user's questions. USER:ASSISTANT:")
-    assert render_prompt(message_of("", None, 1)).endswith("USER: <image>\n ASSISTANT:")
+    assert render_prompt(build_message("", None, 1)).endswith("USER: <image>\n ASSISTANT:")
 
 
 def test_braces_in_a_question_are_left_alone():

@@ -11,7 +11,7 @@ from emma_eval.results.baseline import Baseline, read_measured, write_baseline
 from emma_eval.results.sample_statistics import Evidence, unpack
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.utils.records import read_record, to_compact_json
-from tests.fakes import Answering, evidence, pope_scores, run
+from tests.fakes import FakeEngine, evidence, pope_scores, run
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
@@ -52,7 +52,7 @@ def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
 
 
 def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
-    class Odd(Answering):
+    class Odd(FakeEngine):
         def respond(self, request):
             return replace(super().respond(request), text="\ud800")
 

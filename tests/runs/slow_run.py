@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import execute
-from tests.fakes import Answering, settings, source
+from emma_eval.runs.runner import run_evaluation
+from tests.fakes import FakeEngine, FakeHandle, settings
 
 
-class Slow(Answering):
+class Slow(FakeEngine):
     def respond(self, request):
         time.sleep(0.2)
         return super().respond(request)
@@ -17,4 +17,4 @@ class Slow(Answering):
 
 if __name__ == "__main__":
     data, folder = map(Path, sys.argv[1:])
-    execute(settings(data), source(), folder, PlainProgress(), Slow())
+    run_evaluation(settings(data), folder, PlainProgress(), FakeHandle(Slow()))

@@ -10,19 +10,26 @@ import pytest
 
 from emma_eval.reports.html.write import write_report
 from emma_eval.results.scores import Endings, read_scores
-from emma_eval.types import Request, Response
-from tests.fakes import REQUESTS, Answering, run, write_pope
+from emma_eval.types import Failure, Generation, Request
+from tests.fakes import REQUESTS, FakeEngine, run, write_pope
 
 
-class Ending(Answering):
+class Ending(FakeEngine):
     """Gives every answer the same end."""
 
     def __init__(self, **changes: object) -> None:
         super().__init__()
         self.changes = changes
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Generation | Failure:
         return replace(super().respond(request), **self.changes)  # type: ignore[arg-type]
+
+
+class Failing(FakeEngine):
+    """Fails at every request."""
+
+    def respond(self, request: Request) -> Failure:
+        return Failure("the image is broken")
 
 
 @pytest.fixture
@@ -59,7 +66,7 @@ def test_what_is_amiss_is_a_note_a_footnote_and_on_the_page(
 
 
 def test_a_failure_is_an_ending_of_its_own(folder: Path) -> None:
-    notes(folder, text=None, error="the image is broken", finish_reason="error")
+    run(folder.parent / "data", folder, Failing())
     assert read_scores(folder).tasks[0].endings == Endings(stop=0, length=0, error=REQUESTS)
 
 

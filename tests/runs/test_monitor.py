@@ -14,7 +14,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.runs import monitor as watching
 from emma_eval.runs.monitor import Count, Watcher
-from tests.fakes import REQUESTS, Answering, run
+from tests.fakes import REQUESTS, FakeEngine, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +56,7 @@ def test_a_killed_run_is_known_as_such(slow, folder, capsys):
 
 def test_an_interrupted_run_is_told_from_a_finished_one(data, folder):
     with pytest.raises(KeyboardInterrupt):
-        run(data, folder, Answering(stop_after=3))
+        run(data, folder, FakeEngine(stop_after=3))
     view = Watcher(folder).look()
     assert (view.state, view.tasks) == ("interrupted", {"pope": Count(3, REQUESTS, 0)})
     run(data, folder)
@@ -78,7 +78,7 @@ def test_failures_are_counted_and_one_that_was_mended_is_not(data, folder):
 
 def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
-        run(data, folder, Answering(stop_after=4))
+        run(data, folder, FakeEngine(stop_after=4))
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["sessions"][0] |= {"outcome": "running", "started": "2020-01-01T00:00:00+00:00"}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.inference import answer
-from emma_eval.runs.model_source import model_source
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.models import find_model
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import execute
-from tests.fakes import REQUESTS, settings
+from emma_eval.runs.runner import run_evaluation
+from tests.fakes import REQUESTS, FakeHandle, settings
 from tests.tiny_checkpoint import Tiny
 
 
@@ -19,15 +19,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):
     def session(folder, batch_size, stop_after=REQUESTS + 1):
-        chosen = settings(data, model=str(checkpoint), batch_size=batch_size, limit=8)
+        chosen = settings(data, str(checkpoint), batch_size=batch_size, limit=8)
 
-        def answering(model, requests, size, usage):
-            for count, response in enumerate(answer(model, requests, size, usage)):
-                if count == stop_after:
-                    raise KeyboardInterrupt
-                yield response
+        class Stopping(BatchedEngine):
+            def generate(self, requests, stats):
+                for count, outcome in enumerate(BatchedEngine.generate(self, requests, stats)):
+                    if count == stop_after:
+                        raise KeyboardInterrupt
+                    yield outcome
 
-        return execute(chosen, model_source(chosen), folder, PlainProgress(), answering)
+        engine = Stopping(find_model(chosen.model).load(), batch_size)
+        return run_evaluation(chosen, folder, PlainProgress(), FakeHandle(engine))
 
     session(tmp_path / "whole", batch_size=8)
     with pytest.raises(KeyboardInterrupt):
@@ -52,11 +54,11 @@ def test_changed_weights_are_refused(data, tmp_path, checkpoint):
 
     shutil.copytree(checkpoint.parent, tmp_path / "model")
     copy = tmp_path / "model" / checkpoint.name
-    chosen = settings(data, model=str(copy), limit=1)
-    execute(chosen, model_source(chosen), tmp_path / "run", PlainProgress())
+    chosen = settings(data, str(copy), limit=1)
+    run_evaluation(chosen, tmp_path / "run", PlainProgress())
     other = next(copy.glob("*.safetensors"))
     content = bytearray(other.read_bytes())
     content[-1] ^= 1
     other.write_bytes(content)
     with pytest.raises(UserError, match=r"the model .* has changed \(weights or tokenizer"):
-        execute(chosen, model_source(chosen), tmp_path / "run", PlainProgress())
+        run_evaluation(chosen, tmp_path / "run", PlainProgress())

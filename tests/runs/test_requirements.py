@@ -7,9 +7,8 @@ import pytest
 from emma_eval import registry
 from emma_eval.cli.main import main
 from emma_eval.registry import needs, require_tools
-from emma_eval.results.manifest import ModelFacts
-from emma_eval.runs.model_source import ModelSource
 from tests import tiny_datasets_wider as tiny
+from tests.fakes import FakeHandle
 
 JAVA = "no `java` on the PATH: install a Java runtime"
 
@@ -18,11 +17,11 @@ JAVA = "no `java` on the PATH: install a Java runtime"
 def unloadable(monkeypatch):
     """A model that must not be loaded."""
 
-    def load():
-        raise AssertionError("the model was loaded")
+    class Unloadable(FakeHandle):
+        def load(self):
+            raise AssertionError("the model was loaded")
 
-    facts = ModelFacts(name="fake", source="fake", weights="w", config="c")
-    monkeypatch.setattr("emma_eval.runs.model_source.model_source", lambda settings: ModelSource(lambda: facts, load))
+    monkeypatch.setattr("emma_eval.models.find_model", lambda spec: Unloadable(None))
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import TooManyFailuresError, execute
+from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
 from emma_eval.runs.settings import ErrorLimit
-from tests.fakes import REQUESTS, Answering, run, settings, source, text_for
+from tests.fakes import REQUESTS, FakeEngine, FakeHandle, run, settings, text_for
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 
@@ -33,7 +34,7 @@ def records(folder: Path) -> list[dict[str, object]]:
 
 class TestAFinishedRun:
     def test_records_each_answer_with_its_prompt(self, data, folder):
-        answer = Answering()
+        answer = FakeEngine()
         run(data, folder, answer)
         first, request = records(folder)[0], answer.asked[0]
         assert first == {
@@ -51,7 +52,7 @@ class TestAFinishedRun:
         assert len(records(folder)) == REQUESTS
 
     def test_scores_what_the_official_scorer_says_of_the_answers(self, data, folder):
-        answer = Answering()
+        answer = FakeEngine()
         scores = run(data, folder, answer).scores
         truth = ["yes", "no"] * 6
         hits = sum(text_for(r).lower() == gold for r, gold in zip(answer.asked, truth, strict=True))
@@ -80,12 +81,13 @@ class TestAFinishedRun:
     def test_asks_nothing_and_loads_nothing_when_called_again(self, data, folder):
         run(data, folder)
         before = contents(folder)
-        idle = Answering(stop_after=0, error=AssertionError("asked"))
+        idle = FakeEngine(stop_after=0, error=AssertionError("asked"))
 
-        def load():
-            raise AssertionError("loaded")
+        class Unloadable(FakeHandle):
+            def load(self):
+                raise AssertionError("loaded")
 
-        execute(settings(data), type(source())(source().describe, load), folder, PlainProgress(), idle)
+        run_evaluation(settings(data), folder, PlainProgress(), Unloadable(idle))
         assert contents(folder) == before
 
 
@@ -95,11 +97,11 @@ class TestGoingOn:
         whole, broken = tmp_path / "whole", tmp_path / "broken"
         run(data, whole)
         with pytest.raises(KeyboardInterrupt):
-            run(data, broken, Answering(stop_after=stop_after))
+            run(data, broken, FakeEngine(stop_after=stop_after))
         manifest = read_manifest(broken)
         assert manifest is not None
         assert manifest.status == "interrupted"
-        rest = Answering()
+        rest = FakeEngine()
         run(data, broken, rest)
         assert len(rest.asked) == REQUESTS - stop_after
         assert contents(broken) == contents(whole)
@@ -122,7 +124,7 @@ class TestGoingOn:
         manifest = read_manifest(killed)
         assert manifest is not None
         assert manifest.status == "running"
-        rest = Answering()
+        rest = FakeEngine()
         run(data, killed, rest)
         assert 0 < len(rest.asked) < REQUESTS
         assert contents(killed) == contents(whole)
@@ -131,17 +133,17 @@ class TestGoingOn:
         whole, torn = tmp_path / "whole", tmp_path / "torn"
         run(data, whole)
         with pytest.raises(KeyboardInterrupt):
-            run(data, torn, Answering(stop_after=6))
+            run(data, torn, FakeEngine(stop_after=6))
         record = torn / "responses" / "pope.jsonl"
         record.write_bytes(record.read_bytes()[:-20])
-        rest = Answering()
+        rest = FakeEngine()
         run(data, torn, rest)
         assert len(rest.asked) == REQUESTS - 5
         assert contents(torn) == contents(whole)
 
     def test_every_session_is_written_down(self, data, folder):
         with pytest.raises(KeyboardInterrupt):
-            run(data, folder, Answering(stop_after=4))
+            run(data, folder, FakeEngine(stop_after=4))
         run(data, folder)
         manifest = read_manifest(folder)
         assert manifest is not None
@@ -152,16 +154,27 @@ class TestRefusing:
     @pytest.fixture(autouse=True)
     def begun(self, data, folder):
         with pytest.raises(KeyboardInterrupt):
-            run(data, folder, Answering(stop_after=4))
+            run(data, folder, FakeEngine(stop_after=4))
 
     def test_a_changed_model(self, data, folder):
         with pytest.raises(UserError, match=r"the model fake has changed \(weights or tokenizer.*--output"):
-            execute(settings(data), source("x" * 64), folder, PlainProgress(), Answering())
+            run_evaluation(settings(data), folder, PlainProgress(), FakeHandle(FakeEngine(), weights="x" * 64))
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.models.checkpoints.templates.TEMPLATES", {"vicuna_v1": "Please: {message}"})
+        monkeypatch.setattr("emma_eval.prompts.building.build_message", lambda question, suffix: f"Please: {question}")
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run(data, folder)
+
+    def test_a_changed_template(self, data, folder, monkeypatch):
+        from emma_eval.models.checkpoints.templates import TEMPLATES
+
+        monkeypatch.setitem(TEMPLATES, "vicuna_v1", TEMPLATES["vicuna_v1"].replace("USER", "Q"))
+        with pytest.raises(UserError, match="the text of the conversation template vicuna_v1 has changed"):
+            run(data, folder)
+
+    def test_another_model_option(self, data, folder):
+        with pytest.raises(UserError, match="--model-option fast_preprocess was not given and is true now"):
+            run(data, folder, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
 
     def test_a_changed_task(self, data, folder, monkeypatch):
         from emma_eval.tasks.loading import load_task
@@ -226,7 +239,7 @@ class TestFailedSamples:
 
     def test_are_asked_again_only_on_demand(self, data, folder):
         run(data, folder)
-        again = Answering()
+        again = FakeEngine()
         run(data, folder, again)
         assert again.asked == []
         run(data, folder, again, retry_failed=True)
@@ -260,14 +273,14 @@ class TestFailedSamples:
 
 class TestTheLimit:
     def test_takes_the_first_samples(self, data, folder):
-        answer = Answering()
+        answer = FakeEngine()
         run(data, folder, answer, limit=5)
         assert [request.sample_id for request in answer.asked] == ["0", "1", "2", "3", "4"]
 
     def test_draws_by_the_seed_in_the_benchmarks_order(self, data, tmp_path):
         draws = []
         for i, seed in enumerate((1, 1, 2)):
-            answer = Answering()
+            answer = FakeEngine()
             run(data, tmp_path / str(i), answer, limit=5, seed=seed)
             draws.append([int(request.sample_id) for request in answer.asked])
         assert draws[0] == draws[1] != draws[2]

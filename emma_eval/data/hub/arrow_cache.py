@@ -1,6 +1,6 @@
-"""The Arrow files that `datasets` makes of a fetched split, found again without it: its import takes half a second.
+"""The Arrow files that `datasets` writes for a downloaded split, read without it: its import takes half a second.
 
-`.splits/CONFIG-SPLIT.prepared.json`, beside the list of a split's files, tells where they lie.
+`.splits/CONFIG-SPLIT.prepared.json`, beside the list of a split's files, names them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from emma_eval.utils.files import safe_relative_path, write_atomic
 from emma_eval.utils.records import Record
 
 
-class Prepared(Record):
-    """What is remembered of a split."""
+class ArrowCache(Record):
+    """The Arrow files of one split at one commit."""
 
     revision: str
-    images: tuple[str, ...]  # names of columns
-    files: tuple[str, ...]  # within the folder of prepared files, which may be moved
+    images: tuple[str, ...]  # names of the image columns
+    files: tuple[str, ...]  # relative to the folder of Arrow files, which may be moved
 
     def paths(self, folder: Path) -> list[Path]:
-        """Where the files are."""
+        """The files' paths."""
         return [folder / safe_relative_path(file) for file in self.files]
 
     def table(self, folder: Path) -> Any:
@@ -37,29 +37,29 @@ def image_columns(features: Any) -> tuple[str, ...]:
     """The columns of a data set that hold an image or a list of them."""
     from datasets import Image, List
 
-    def is_one(kind: Any) -> bool:
-        """An image, or what a table without the data set's own types has for one."""
+    def is_single(kind: Any) -> bool:
+        """An image, or the struct that a table without the data set's own types has for one."""
         return isinstance(kind, Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
 
     def is_image(kind: Any) -> bool:
-        return is_one(kind) or (isinstance(kind, List) and is_one(kind.feature))
+        return is_single(kind) or (isinstance(kind, List) and is_single(kind.feature))
 
     return tuple(column for column, kind in features.items() if is_image(kind))
 
 
-def remembered(note: Path, split: Split, folder: Path) -> Prepared | None:
-    """What was prepared of this very commit, if all of it is still there."""
+def load_arrow_cache(path: Path, split: Split, folder: Path) -> ArrowCache | None:
+    """The Arrow files of the split's commit; None unless all of them exist."""
     try:
-        prepared = Prepared.model_validate_json(note.read_bytes())
+        cache = ArrowCache.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-    whole = prepared.revision == split.revision and all(path.is_file() for path in prepared.paths(folder))
-    return prepared if whole else None
+    complete = cache.revision == split.revision and all(file.is_file() for file in cache.paths(folder))
+    return cache if complete else None
 
 
-def remember(note: Path, split: Split, dataset: Any, folder: Path) -> Prepared:
-    """Write down where the files of a data set that was just prepared lie. Raises OSError when the disk is full."""
+def save_arrow_cache(path: Path, split: Split, dataset: Any, folder: Path) -> ArrowCache:
+    """Record at `path` the Arrow files of a loaded data set. Raises OSError when the disk is full."""
     files = tuple(Path(file["filename"]).relative_to(folder).as_posix() for file in dataset.cache_files)
-    prepared = Prepared(revision=split.revision, images=image_columns(dataset.features), files=files)
-    write_atomic(note, prepared.model_dump_json(indent=1) + "\n")
-    return prepared
+    cache = ArrowCache(revision=split.revision, images=image_columns(dataset.features), files=files)
+    write_atomic(path, cache.model_dump_json(indent=1) + "\n")
+    return cache

@@ -1,4 +1,4 @@
-"""Rows of a data set on the Hugging Face hub, fetched or not, or of a local folder in its layout."""
+"""Rows of a data set on the Hugging Face hub, downloaded or not, or of a local folder in its layout."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.data.hub.arrow_cache import image_columns, remember, remembered
-from emma_eval.data.hub.snapshot import FOLDER, PREPARED, Split, fetched_splits, repository_folder, split_file
+from emma_eval.data.hub.arrow_cache import image_columns, load_arrow_cache, save_arrow_cache
+from emma_eval.data.hub.snapshot import ARROW_FOLDER, HUB_FOLDER, Split, repository_folder, snapshot_splits, split_path
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.tasks.reader import Row
@@ -21,27 +21,27 @@ from emma_eval.utils.text import error_message
 if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
 
-_BATCH = 1000  # rows turned into Python objects at a time
+_BATCH_ROWS = 1000  # converted to Python objects at a time
 
 
 def hub_rows(hub: HubConfig, root: Path | None = None) -> Iterable[Row]:
-    """The rows of a split, each image column as an ImageSource, a list of them, or None; a HubTable if they can.
+    """The rows of a split, each image column as an ImageSource, a list of them, or None; a HubTable if possible.
 
-    They come from what was fetched below the data root `root`, else from the hub or its cache. Raises UserError, one
-    line, when the data set cannot be had.
+    They come from the snapshot below the data root `root`, else from the hub or its cache. Raises UserError, one line,
+    when the data set cannot be loaded.
     """
-    fetched = {split.config: split for split in fetched_splits(root, hub)}
+    splits = {split.config: split for split in snapshot_splits(root, hub)}
 
     def table_of(config: str | None) -> HubTable:
         name = hub.id if config is None else f"{hub.id} ({config})"
-        return _fetched(name, root, hub, fetched[config]) if root and fetched else _load(name, hub, config)
+        return _read_snapshot(name, root, hub, splits[config]) if root and splits else _load_from_hub(name, hub, config)
 
     table = table_of(hub.config)
     return table if hub.images is None else _with_images(table, table_of(hub.images.config), hub.images.key)
 
 
 def _with_images(questions: HubTable, images: HubTable, key: str) -> Iterator[Row]:
-    """Rows with the images that another configuration keeps. Raises UserError where one is missing."""
+    """Rows with the images of another configuration. Raises UserError where one is missing."""
     by_id = {row["id"]: row["image"] for row in images}
     for row in questions:
         if row[key] not in by_id:
@@ -54,24 +54,24 @@ class HubTable:
 
     def __init__(self, name: str, table: Any, images: Sequence[str], folders: Sequence[Path] = ()) -> None:
         self.name = name
-        self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # where its rows may name files
-        self.texts = table.drop_columns(list(images))  # all but the images
+        self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # that its rows may name files in
+        self.cells = table.drop_columns(list(images))  # all but the images
         self.images = {column: table.column(column) for column in images}
 
     def __iter__(self) -> Iterator[Row]:
-        sources = {column: self.sources(column) for column in self.images}
-        names = self.texts.column_names
+        sources = {column: self.image_sources(column) for column in self.images}
+        names = self.cells.column_names
         number = 0
-        for batch in self.texts.to_batches(max_chunksize=_BATCH):
+        for batch in self.cells.to_batches(max_chunksize=_BATCH_ROWS):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 images = {column: source(number) for column, source in sources.items()}
                 yield dict(zip(names, values, strict=True)) | images
                 number += 1
 
-    def sources(self, column: str) -> Callable[..., Any]:
-        """Row number, and the image's own name if known -> that row's image, a list of them, or None.
+    def image_sources(self, column: str) -> Callable[..., Any]:
+        """A function of row index, and image name if known, that returns the row's image, a list of them, or None.
 
-        Which rows have none is known from the table, not from the bytes.
+        Images are decoded when they are opened; which rows have none is read from the table.
         """
         cells = self.images[column]
 
@@ -87,18 +87,18 @@ class HubTable:
             return lambda number: [image(number, "", position) for position in range(lengths[number] or 0)]
         if not cells.null_count:
             return image
-        there = cells.is_valid().to_pylist()
-        return lambda number, known_as="": image(number, known_as) if there[number] else None
+        valid = cells.is_valid().to_pylist()
+        return lambda number, known_as="": image(number, known_as) if valid[number] else None
 
 
 def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:
-    """The encoded image of a cell. Raises ValueError for one without, or with a path that leads out of the data set.
+    """The encoded image of a cell. Raises ValueError for a path that leads out of the data set.
 
-    A data set of image files has their absolute paths in its cells; any other path is a stranger's.
+    A data set of image files has their absolute paths in its cells; no other path is opened.
     """
-    held, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
-    if held or not path:
-        return held or b""
+    content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, None)
+    if content or not path:
+        return content or b""
     real = Path(os.path.realpath(path))
     if not Path(path).is_absolute() or not any(real.is_relative_to(folder) for folder in folders):
         raise ValueError(f"the row holds no image but the path {path!r:.200}, which is not in the data set")
@@ -106,31 +106,31 @@ def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:
 
 
 def _cache_folders(name: str) -> list[Path]:
-    """Where the hub's clients keep the files of a data set that has image files instead of tables."""
+    """Where the hub's clients keep the image files of a data set that has no tables."""
     from datasets import config
     from huggingface_hub import constants
 
     return [Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}", Path(config.EXTRACTED_DATASETS_PATH)]
 
 
-def _fetched(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
-    """A split from its fetched files, prepared once. Raises UserError for files that cannot be read."""
+def _read_snapshot(name: str, root: Path, hub: HubConfig, split: Split) -> HubTable:
+    """A split from its downloaded files, converted to Arrow once. Raises UserError for files that cannot be read."""
     folder = repository_folder(root, split.id)
     for file in split.files:
         require_inside_data_root(folder / file.path)
-    note = split_file(root, hub, split.config).with_suffix(".prepared.json")
-    prepared = root / FOLDER / PREPARED
+    cache_path = split_path(root, hub, split.config).with_suffix(".prepared.json")
+    arrow_folder = root / HUB_FOLDER / ARROW_FOLDER
     try:
-        known = remembered(note, split, prepared)
-        if known is None:
-            known = remember(note, split, _prepare(folder, split, prepared), prepared)
-        return HubTable(name, known.table(prepared), known.images, [folder, prepared])
-    except Exception as error:  # whatever the readers stumble over; a full disk too, in words of their own
+        cache = load_arrow_cache(cache_path, split, arrow_folder)
+        if cache is None:
+            cache = save_arrow_cache(cache_path, split, _convert(folder, split, arrow_folder), arrow_folder)
+        return HubTable(name, cache.table(arrow_folder), cache.images, [folder, arrow_folder])
+    except Exception as error:  # the readers of `datasets` raise many kinds; so does a full disk
         raise UserError(f"{folder}: cannot be read: {error_message(error)[:200]}; see `data verify`") from error
 
 
-def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
-    """The data set, turned into Arrow files if that was not done before."""
+def _convert(folder: Path, split: Split, arrow_folder: Path) -> Any:
+    """The data set, converted to Arrow files unless `datasets` has done so before."""
     from datasets import Features, disable_progress_bars, load_dataset
 
     if not sys.stderr.isatty():
@@ -143,11 +143,11 @@ def _prepare(folder: Path, split: Split, prepared: Path) -> Any:
             data_files={split.split: paths},
             split=split.split,
             features=features,
-            cache_dir=str(prepared),
+            cache_dir=str(arrow_folder),
         )
 
 
-def _load(name: str, hub: HubConfig, config: str | None) -> HubTable:
+def _load_from_hub(name: str, hub: HubConfig, config: str | None) -> HubTable:
     require_valid_endpoint()
     from datasets import load_dataset
 

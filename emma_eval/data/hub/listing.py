@@ -1,4 +1,4 @@
-"""Which files of a hub repository make a split: asked of `datasets`, their sizes and hashes of the hub."""
+"""The files of a split in a hub repository: their names from `datasets`, sizes and hashes from the hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PINNED = (
 
 
 def list_split(hub: HubConfig, config: str | None) -> Split:
-    """The files of the revision that the task pins, else of the newest. Raises UserError, one line, for want of them.
+    """The files of the revision that the task pins, else of the newest. Raises UserError if they cannot be listed.
 
     Downloads the repository's README and no data.
     """
@@ -61,7 +61,7 @@ def _listed(hub: HubConfig, config: str | None, name: str) -> Split:
 
 
 def _official_files(hub: HubConfig) -> Split:
-    """The files and whole folders that a task names. Raises UserError for one that is not there."""
+    """The files and whole folders that a task names. Raises UserError for one that does not exist."""
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
@@ -78,7 +78,7 @@ def _official_files(hub: HubConfig) -> Split:
 
 
 def _file(info: Any) -> HubFile:
-    """What the hub tells of a file: a large one has its SHA-256."""
+    """A file as the hub describes it: large ones have a SHA-256."""
     if info.lfs:
         return HubFile(path=info.path, size=info.size, sha256=info.lfs.sha256)
     return HubFile(path=info.path, size=info.size, git_sha1=info.blob_id)

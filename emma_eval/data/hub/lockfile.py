@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.data.hub.snapshot import fetched_splits
+from emma_eval.data.hub.snapshot import snapshot_splits
 from emma_eval.errors import UserError
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.yaml_io import read_yaml
@@ -18,8 +18,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 HEAD = "# Written by `emma-eval data fetch --lock`, which also keeps to it: the commit of each hub data set.\n"
 
 
-class Lock:
-    """The commits that stand in a file; none where it does not exist yet."""
+class LockFile:
+    """The commits in a file; none if it does not exist yet."""
 
     def __init__(self, path: Path) -> None:
         """Raises UserError for a file that holds anything else."""
@@ -29,7 +29,7 @@ class Lock:
             if not (isinstance(name, str) and isinstance(commit, str) and COMMIT.fullmatch(commit)):
                 raise UserError(f"{path}: {name}: {commit!r} is not a commit of 40 hex digits")
 
-    def pinned(self, task: TaskConfig) -> TaskConfig:
+    def pin(self, task: TaskConfig) -> TaskConfig:
         """The task with its data set at the commit that the file has. Raises UserError if the task pins another."""
         if task.hub is None or task.hub.id not in self.commits:
             return task
@@ -42,8 +42,8 @@ class Lock:
         return task.model_copy(update={"hub": task.hub.model_copy(update={"revision": commit})})
 
     def add(self, task: TaskConfig, root: Path) -> None:
-        """Write down which commit of the task's data set lies below the root, where one was fetched."""
-        for split in fetched_splits(root, task.hub):
+        """Add the commit of the task's data set below the root, if it was downloaded and the file lacks it."""
+        for split in snapshot_splits(root, task.hub):
             if split.id not in self.commits:
                 self.commits[split.id] = split.revision
                 lines = (f"{name}: {commit}\n" for name, commit in sorted(self.commits.items()))

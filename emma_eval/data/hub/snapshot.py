@@ -1,7 +1,7 @@
-"""What `data fetch` brings below a data root: the files of hub data sets, and a list of those that make a split.
+"""What `data fetch` downloads below a data root: files of hub data sets, and for each split a list of its files.
 
-`ROOT/hub/ORG/NAME/` holds the files as the repository has them, `.splits/CONFIG-SPLIT.json` there which of them a split
-needs, of which commit, and their hashes as the hub tells them. `ROOT/hub/.prepared/` is the cache of `datasets`.
+`ROOT/hub/ORG/NAME/` holds the files as the repository has them, and in `.splits/CONFIG-SPLIT.json` the split's commit
+and its files with their hashes, from the hub. `ROOT/hub/.prepared/` is the cache of `datasets`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from emma_eval.utils.records import Record, read_record
 if TYPE_CHECKING:
     from emma_eval.tasks.sections import HubConfig
 
-FOLDER = "hub"
-PREPARED = ".prepared"
+HUB_FOLDER = "hub"  # below the data root
+ARROW_FOLDER = ".prepared"  # below that
 
 
 class HubFile(Record):
@@ -37,13 +37,13 @@ class HubFile(Record):
     def _stays_inside(cls, path: str) -> str:
         return safe_relative_path(path)
 
-    def is_whole(self, folder: Path) -> bool:
-        """Whether the file is there in its full size."""
+    def is_complete(self, folder: Path) -> bool:
+        """Whether the file exists in its full size."""
         path = folder / self.path
         return path.is_file() and path.stat().st_size == self.size
 
-    def is_intact(self, path: Path) -> bool:
-        """Whether a file has the content that the hub tells."""
+    def has_hash(self, path: Path) -> bool:
+        """Whether the file at `path` has the hash that the hub gives."""
         if self.sha256:
             return sha256_of_file(path) == self.sha256
         content = read_bytes(path)
@@ -51,7 +51,7 @@ class HubFile(Record):
 
 
 class Split(Record):
-    """Which files make one split of one configuration, and how `datasets` reads them."""
+    """The files of one split of one configuration, and how `datasets` reads them."""
 
     id: str
     config: str | None
@@ -60,61 +60,61 @@ class Split(Record):
     builder: str = Field(
         description="parquet, csv, ...: the name of datasets' reader; empty for files read as they are"
     )
-    features: dict[str, Any] | None = Field(description="the columns' types, where the repository's README tells them")
+    features: dict[str, Any] | None = Field(description="the columns' types, where the repository's README gives them")
     files: tuple[HubFile, ...]
 
-    def missing(self, folder: Path) -> list[HubFile]:
-        """The files that are not there, or not whole."""
-        return [file for file in self.files if not file.is_whole(folder)]
+    def missing_files(self, folder: Path) -> list[HubFile]:
+        """The files that do not exist in full size."""
+        return [file for file in self.files if not file.is_complete(folder)]
 
 
 def repository_folder(root: Path, name: str) -> Path:
-    """Where the files of a hub data set lie below a data root."""
-    return root / FOLDER / safe_relative_path(name)
+    """The folder of a hub data set below a data root."""
+    return root / HUB_FOLDER / safe_relative_path(name)
 
 
-def split_file(root: Path, hub: HubConfig, config: str | None) -> Path:
-    """Where the list of a split's files lies."""
+def split_path(root: Path, hub: HubConfig, config: str | None) -> Path:
+    """The path of the list of a split's files."""
     return repository_folder(root, hub.id) / ".splits" / f"{config or 'default'}-{hub.split or 'files'}.json"
 
 
 def configurations(hub: HubConfig) -> list[str | None]:
-    """The configurations that a task reads: that of its questions, and that of its images if it is another."""
+    """The configurations that a task reads: one with its questions, and another one if that has the images."""
     return [hub.config, hub.images.config] if hub.images else [hub.config]
 
 
-def listed_split(root: Path, hub: HubConfig, config: str | None) -> Split | None:
-    """The list of a split's files; None where nothing was fetched, or another revision than the task asks for.
+def read_split(root: Path, hub: HubConfig, config: str | None) -> Split | None:
+    """The list of a split's files; None if nothing was downloaded, or another revision than the task pins.
 
     Raises UserError for a list that cannot be read.
     """
-    path = split_file(root, hub, config)
+    path = split_path(root, hub, config)
     if not path.is_file():
         return None
     split = read_record(path, Split, "delete it and fetch again")
     return split if hub.revision in (None, split.revision) else None
 
 
-def brought(root: Path | None, hub: HubConfig | None, found: Mapping[str, Path]) -> bool:
-    """Whether files found below the root are the repository's own, as they were fetched (`hub.files`)."""
+def is_downloaded(root: Path | None, hub: HubConfig | None, files: Mapping[str, Path]) -> bool:
+    """Whether any of the files is one that `data fetch` downloaded as it is (`hub.files`)."""
     if root is None or hub is None or not hub.files:
         return False
-    return any(path.is_relative_to(repository_folder(root, hub.id)) for path in found.values())
+    return any(path.is_relative_to(repository_folder(root, hub.id)) for path in files.values())
 
 
-def fetched_splits(root: Path | None, hub: HubConfig | None) -> list[Split]:
-    """All that a task needs of the hub, one a configuration; nothing where it was never fetched.
+def snapshot_splits(root: Path | None, hub: HubConfig | None) -> list[Split]:
+    """The downloaded splits that a task reads, one per configuration; empty if it was never fetched.
 
-    Raises UserError where fetching was begun and not ended, files have gone since, or are of another commit.
+    Raises UserError where files are missing, cut short or of another commit.
     """
     if root is None or hub is None or Path(hub.id).is_absolute():
         return []
     folder = repository_folder(root, hub.id)
-    listed = [listed_split(root, hub, config) for config in configurations(hub)]
+    listed = [read_split(root, hub, config) for config in configurations(hub)]
     splits = [split for split in listed if split]
-    if not splits and hub.revision and split_file(root, hub, hub.config).is_file():
+    if not splits and hub.revision and split_path(root, hub, hub.config).is_file():
         raise UserError(f"{folder}: fetched at another commit than {hub.revision[:12]}; `data fetch` brings that one")
-    missing = [file.path for split in splits for file in split.missing(folder)]
+    missing = [file.path for split in splits for file in split.missing_files(folder)]
     if missing or 0 < len(splits) < len(listed):
         first = f", the first is {missing[0]}" if missing else ""
         raise UserError(f"{folder}: files are missing or cut short{first}; `data fetch` goes on where it stopped")

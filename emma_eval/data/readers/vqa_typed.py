@@ -105,7 +105,7 @@ def _has_each_key_once(content: bytes, rows: int, kind: type[msgspec.Struct]) ->
 
 def read_columns(rows: HubTable) -> list[Sample] | None:
     """The samples of a hub table that has the official columns, in their order; None for one that does not fit."""
-    table = rows.texts
+    table = rows.cells
     if not _has_official_columns(table):
         return None
     answers = table["answers"].combine_chunks()
@@ -117,7 +117,7 @@ def read_columns(rows: HubTable) -> list[Sample] | None:
     tens = zip(*[iter(_texts(flat.field("answer")))] * len(OFFICIAL_IDS), strict=True)
     question_ids, image_ids = (table[column].to_numpy().tolist() for column in _NUMBERS)
     questions, *kinds = (_texts(table[column].combine_chunks()) for column in _TEXTS)
-    image = rows.sources("image")
+    image = rows.image_sources("image")
     metas = _Metas()
     samples = []
     for row, (question_id, image_id, question, references, *kind) in enumerate(

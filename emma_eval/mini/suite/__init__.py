@@ -1,6 +1,7 @@
-"""The suite `mini`: the small world in the official file formats of eight benchmarks, laid out like a data root.
+"""The suite `mini`: questions about the synthetic world in the official file formats of eight benchmarks.
 
-It is written at its first use and kept, so that the real readers, prompts and scorers have something to run on.
+The folder has the layout of a data root, so the real readers, prompts and scorers run on it. It is written at its
+first use and kept in the cache.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwi
 from emma_eval.mini.suite.folder import publish
 from emma_eval.utils.cache import cache_folder
 
-VERSION = 1  # raised whenever another question or image would be written
+VERSION = 1  # raise it whenever a question or an image changes
 WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)
 
 
 def suite_folder() -> Path:
-    """The suite's folder below the cache, written first where it is missing, incomplete or damaged.
+    """The suite's folder in the cache, written if it is missing, incomplete or damaged.
 
-    Raises UserError when it cannot be written.
+    Raises UserError if it cannot be written.
     """
-    return _looked_through(cache_folder() / f"mini-suite-v{VERSION}")
+    return _verified_folder(cache_folder() / f"mini-suite-v{VERSION}")
 
 
 @cache
-def _looked_through(folder: Path) -> Path:
-    """The checksums of thousands of files are taken once a process."""
-    return publish(folder, _write_with_a_word)
+def _verified_folder(folder: Path) -> Path:
+    """Cached, because verifying hashes thousands of files: once a process is enough."""
+    return publish(folder, _write_with_notice)
 
 
 def write_suite(root: Path) -> None:
@@ -37,6 +38,6 @@ def write_suite(root: Path) -> None:
         writer.write(root)
 
 
-def _write_with_a_word(root: Path) -> None:
+def _write_with_notice(root: Path) -> None:
     print(f"writing the suite mini to {cache_folder()} (once, some seconds)", file=sys.stderr, flush=True)
     write_suite(root)

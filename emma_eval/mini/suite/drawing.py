@@ -1,4 +1,4 @@
-"""Scenes and images for the suite's writers. An image's number, in names and ids, is the seed of its scene."""
+"""Scenes, images and file writers for the suite. The number in an image's name and id is the seed of its scene."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emma_eval.mini import items
-from emma_eval.mini.items import Item, Maker
+from emma_eval.mini.items import Item, ItemMaker
 from emma_eval.mini.world import Scene, draw, random_scene
 
-# Where each benchmark's seeds begin; all lie below those that the models are trained on.
+# The first seed of each benchmark; all are below FIRST_TRAINING_SEED.
 FIRST_SEED = {
     "vqav2": 100_000,
     "gqa": 200_000,
@@ -27,7 +27,7 @@ FIRST_SEED = {
     "seed": 700_000,
     "pope": 800_000,
 }
-MOST_THINGS = 4
+MAX_THINGS = 4
 COCO_FOLDER = "coco/val2014"
 _OPPOSITE = {"yes": "no", "no": "yes"}
 _ENCODINGS: dict[str, dict[str, int]] = {
@@ -37,8 +37,8 @@ _ENCODINGS: dict[str, dict[str, int]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """One image's scene, and the generator for what is asked about it."""
+class SeededScene:
+    """The scene of one image, and the random generator for its questions."""
 
     seed: int
     rng: random.Random
@@ -50,53 +50,53 @@ class Draw:
         return f"COCO_val2014_{self.seed:012d}.jpg"
 
 
-def draws(benchmark: str, fewest: int = 1) -> Iterator[Draw]:
-    """The benchmark's scenes, without end: `fewest` to four things each."""
+def seeded_scenes(benchmark: str, min_things: int = 1) -> Iterator[SeededScene]:
+    """An endless series of a benchmark's scenes, with `min_things` to MAX_THINGS things each."""
     for seed in itertools.count(FIRST_SEED[benchmark]):
         rng = random.Random(seed)
-        yield Draw(seed, rng, random_scene(rng, rng.randint(fewest, MOST_THINGS)))
+        yield SeededScene(seed, rng, random_scene(rng, rng.randint(min_things, MAX_THINGS)))
 
 
-def different(drawn: Draw, make: Maker, number: int) -> list[Item]:
-    """`number` questions about one image, no two alike, with as many yes as no or one more of either."""
-    found: dict[str, Item] = {}
-    said: Counter[str] = Counter()
-    while len(found) < number:
-        item = make(drawn.rng, drawn.scene)
+def distinct_items(seeded: SeededScene, make: ItemMaker, count: int) -> list[Item]:
+    """`count` different questions about one image; the numbers of yes and no differ by at most one."""
+    by_question: dict[str, Item] = {}
+    answers: Counter[str] = Counter()
+    while len(by_question) < count:
+        item = make(seeded.rng, seeded.scene)
         opposite = _OPPOSITE.get(item.answer)
-        if item.question not in found and (opposite is None or said[item.answer] <= said[opposite]):
-            found[item.question] = item
-            said[item.answer] += 1
-    return list(found.values())
+        if item.question not in by_question and (opposite is None or answers[item.answer] <= answers[opposite]):
+            by_question[item.question] = item
+            answers[item.answer] += 1
+    return list(by_question.values())
 
 
-def choice_with_letter(drawn: Draw, letter: str) -> Item:
-    """A question with four options of which `letter` is right, so that no letter is the better guess."""
+def choice_with_letter(seeded: SeededScene, letter: str) -> Item:
+    """A question with four options of which `letter` is the correct one, so that letters can be balanced."""
     while True:
-        item = items.choice(drawn.rng, drawn.scene)
+        item = items.choice(seeded.rng, seeded.scene)
         if item.letter == letter:
             return item
 
 
 def encode(scene: Scene, kind: Literal["JPEG", "PNG"]) -> bytes:
-    """The image as a file's bytes, the same for the same scene and Pillow."""
+    """The image file's bytes; they depend on the scene and the version of Pillow alone."""
     buffer = io.BytesIO()
     draw(scene).save(buffer, kind, **_ENCODINGS[kind])
     return buffer.getvalue()
 
 
 def save_image(path: Path, scene: Scene, kind: Literal["JPEG", "PNG"]) -> None:
-    """Write the image, folders included."""
+    """Draw and write the image; create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(scene, kind))
 
 
 def save_json(path: Path, content: Any) -> None:
-    """Write one JSON value, folders included."""
+    """Write one JSON value; create its folders."""
     save_text(path, json.dumps(content))
 
 
 def save_text(path: Path, text: str) -> None:
-    """Write UTF-8 with line ends as they are, folders included."""
+    """Write UTF-8 without translating line ends; create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from emma_eval.mini.items import LETTERS, Item
-from emma_eval.mini.suite.drawing import choice_with_letter, draws, encode, save_text
+from emma_eval.mini.suite.drawing import choice_with_letter, encode, save_text, seeded_scenes
 
 QUESTIONS = 100
 PASS = 1_000_000  # added to the index for each pass
@@ -26,15 +26,15 @@ _ABILITIES = {
 
 
 def write(root: Path) -> None:
-    """Write the one file."""
+    """Write the TSV file."""
     table = io.StringIO()
     rows = csv.DictWriter(table, COLUMNS, restval="", delimiter="\t", lineterminator="\n")
     rows.writeheader()
-    for number, drawn in enumerate(islice(draws("mmbench"), QUESTIONS)):
-        item = choice_with_letter(drawn, LETTERS[number % len(LETTERS)])
-        image = base64.b64encode(encode(drawn.scene, "PNG")).decode("ascii")
+    for index, seeded in enumerate(islice(seeded_scenes("mmbench"), QUESTIONS)):
+        item = choice_with_letter(seeded, LETTERS[index % len(LETTERS)])
+        image = base64.b64encode(encode(seeded.scene, "PNG")).decode("ascii")
         for shift in range(len(LETTERS)):
-            cells = {"index": str(drawn.seed + shift * PASS), "image": str(drawn.seed) if shift else image}
+            cells = {"index": str(seeded.seed + shift * PASS), "image": str(seeded.seed) if shift else image}
             rows.writerow(cells | _pass(item, shift))
     save_text(root / "mmbench/mmbench_dev_20230712.tsv", table.getvalue())
 

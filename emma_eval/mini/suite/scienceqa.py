@@ -8,11 +8,11 @@ from typing import Any
 
 from emma_eval.mini import items
 from emma_eval.mini.items import Item
-from emma_eval.mini.suite.drawing import Draw, draws, save_image, save_json
+from emma_eval.mini.suite.drawing import SeededScene, save_image, save_json, seeded_scenes
 
 PROBLEMS = 210
 # Kind of question -> subject and topic; the subjects are ScienceQA's three.
-_FILED = {
+_SUBJECT_AND_TOPIC = {
     "color": ("natural science", "colors"),
     "shape": ("natural science", "shapes"),
     "count": ("natural science", "counting"),
@@ -24,11 +24,11 @@ _GRADES = {2: "grade2", 3: "grade5", 4: "grade8"}  # by the number of options
 
 
 def write(root: Path) -> None:
-    """Write both files and the images; everything is in the test split."""
+    """Write both files and the images; all problems are in the test split."""
     problems = {}
-    for number, drawn in enumerate(islice(draws("scienceqa"), PROBLEMS)):
-        pid = str(drawn.seed)
-        item = _item(drawn, has_image=number % 3 != 2)
+    for index, seeded in enumerate(islice(seeded_scenes("scienceqa"), PROBLEMS)):
+        pid = str(seeded.seed)
+        item = _item(seeded, has_image=index % 3 != 2)
         if item.scene is not None:
             save_image(root / "scienceqa/images/test" / pid / "image.png", item.scene, "PNG")
         problems[pid] = _problem(item)
@@ -36,12 +36,12 @@ def write(root: Path) -> None:
     save_json(root / "scienceqa/pid_splits.json", {"train": [], "val": [], "test": list(problems)})
 
 
-def _item(drawn: Draw, has_image: bool) -> Item:
-    return items.scienceqa(drawn.rng, drawn.scene) if has_image else items.scienceqa_text(drawn.rng)
+def _item(seeded: SeededScene, has_image: bool) -> Item:
+    return items.scienceqa(seeded.rng, seeded.scene) if has_image else items.scienceqa_text(seeded.rng)
 
 
 def _problem(item: Item) -> dict[str, Any]:
-    subject, topic = _FILED[item.kind]
+    subject, topic = _SUBJECT_AND_TOPIC[item.kind]
     return {
         "question": item.question,
         "choices": list(item.options),

@@ -1,4 +1,4 @@
-"""How the mini models were trained: `python -m emma_eval.mini.train --help`.
+"""Training of the mini models: `python -m emma_eval.mini.train --help`.
 
 tokenizer -> clip (contrastive, towers then frozen) -> language (the LLM alone, on text)
           -> align (stage 1: projector and alignment) -> tune (stage 2: projector, alignment and LLM).

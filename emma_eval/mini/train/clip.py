@@ -1,8 +1,8 @@
-"""Contrastive pretraining of the two CLIP towers, with a second task that keeps every patch readable.
+"""Contrastive pretraining of the two CLIP towers, with an auxiliary classification loss on every patch.
 
-The contrastive loss is CLIP's (arXiv 2103.00020). The second loss asks the layer that the language model will read
-(the last but one) for the shape, colour and size of the thing whose centre lies in each patch, or for `nothing`, and
-for the patch's row and column; its heads are thrown away afterwards.
+The contrastive loss is CLIP's (arXiv 2103.00020). The patch loss predicts, from the penultimate layer, which the
+language model will read, the shape, colour and size of the thing whose centre is in a patch (or `nothing`) and the
+patch's row and column. Its heads are discarded after training.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from transformers import CLIPConfig, CLIPModel
 
 from emma_eval.mini.train.examples import caption_example, easy_questions, world_example
 from emma_eval.mini.train.images import (
-    ACROSS,
+    ALL_COLORS,
+    NUM_PATCHES,
     PATCH,
+    PATCHES_PER_SIDE,
     PIXELS,
-    SEEN_COLORS,
     TrainingImage,
     easy_lookalike,
     image_of,
+    labels_of,
     normalised,
-    spots_of,
     world_scene,
 )
-from emma_eval.mini.train.loop import Outcome, Schedule, fit, is_done
+from emma_eval.mini.train.loop import Schedule, StepResult, fit, is_done
 from emma_eval.mini.world import SHAPES, SIZES
 from emma_eval.models.clip.text_tokenizer import instruction_ids
 
 TRAITS = {
     "shape": ("nothing", *SHAPES),
-    "color": ("nothing", *SEEN_COLORS),
+    "color": ("nothing", *ALL_COLORS),
     "size": ("nothing", *SIZES),
 }
-EMPTY_WEIGHT = 0.3
+EMPTY_WEIGHT = 0.3  # of the patches without a thing
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 BATCH = 192
 
@@ -57,72 +58,72 @@ CONFIG = CLIPConfig(
 )  # fmt: skip
 
 
-class PatchReader(nn.Module):
-    """CLIP and the heads that read its patches while it learns."""
+class ClipWithPatchHeads(nn.Module):
+    """CLIP with linear classification heads on its patches."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clip = CLIPModel(CONFIG)
         width = CONFIG.vision_config.hidden_size
         self.heads = nn.ModuleDict({trait: nn.Linear(width, len(values)) for trait, values in TRAITS.items()})
-        self.heads["row"] = nn.Linear(width, ACROSS)
-        self.heads["column"] = nn.Linear(width, ACROSS)
+        self.heads["row"] = nn.Linear(width, PATCHES_PER_SIDE)
+        self.heads["column"] = nn.Linear(width, PATCHES_PER_SIDE)
 
     def losses(self, pixels: Tensor, ids: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, Tensor, float]:
-        """Contrastive loss, patch loss, and the share of things whose shape and colour are read right."""
+        """Contrastive loss, patch loss, and the share of things whose shape and colour are classified correctly."""
         vision = self.clip.vision_model(pixels, output_hidden_states=True)
         text = self.clip.text_model(ids)
         image = normalize(self.clip.visual_projection(vision.pooler_output).float(), dim=-1)
         words = normalize(self.clip.text_projection(text.pooler_output).float(), dim=-1)
         logits = self.clip.logit_scale.exp().clamp(max=100.0) * image @ words.T  # (B, B)
-        same = torch.arange(len(logits))
-        contrastive = (cross_entropy(logits, same) + cross_entropy(logits.T, same)) / 2
+        matches = torch.arange(len(logits))
+        contrastive = (cross_entropy(logits, matches) + cross_entropy(logits.T, matches)) / 2
         patches = vision.hidden_states[-2][:, 1:]  # (B, 36, 128)
-        reading, right = self._read(patches, targets)
-        return contrastive, reading, right
+        patch_loss, accuracy = self._patch_loss(patches, targets)
+        return contrastive, patch_loss, accuracy
 
-    def _read(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, float]:
+    def _patch_loss(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, float]:
         filled = targets["shape"] > 0
         total = patches.new_zeros((), dtype=torch.float32)
-        hits = filled.clone()
+        correct = filled.clone()
         for trait in TRAITS:
             logits = self.heads[trait](patches).float()
             each = cross_entropy(logits.flatten(0, 1), targets[trait].flatten(), reduction="none").view_as(filled)
             total = total + each[filled].mean() + EMPTY_WEIGHT * each[~filled].mean()
             if trait != "size":
-                hits &= logits.argmax(-1) == targets[trait]
+                correct &= logits.argmax(-1) == targets[trait]
         for axis, index in (("row", _ROWS), ("column", _COLUMNS)):
             logits = self.heads[axis](patches).float().flatten(0, 1)
             total = total + 0.3 * cross_entropy(logits, index.repeat(len(patches)))
-        return total, float(hits.sum() / filled.sum())
+        return total, float(correct.sum() / filled.sum())
 
 
-_ROWS = torch.arange(ACROSS).repeat_interleave(ACROSS)
-_COLUMNS = torch.arange(ACROSS).repeat(ACROSS)
+_ROWS = torch.arange(PATCHES_PER_SIDE).repeat_interleave(PATCHES_PER_SIDE)
+_COLUMNS = torch.arange(PATCHES_PER_SIDE).repeat(PATCHES_PER_SIDE)
 
 
 def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor]:
-    """Both towers after `steps` batches over `scenes` images of the world and a third as many easy-VQA look-alikes.
+    """Train both towers for `steps` batches on `scenes` images of the world and a third as many in easy-VQA's style.
 
-    With them come the CLIP token ids that occur in this world: (n,) int64.
+    Returns CLIP and the token ids that occur in this world's texts, (n,) int64.
     """
     torch.manual_seed(0)
-    model = PatchReader()
+    model = ClipWithPatchHeads()
     schedule = Schedule(steps, 1e-3, hold=0.3)
     images, pixels = ([], []) if is_done("clip", schedule, folder) else _images(scenes)
 
-    def loss_of(step: int) -> Outcome:
+    def loss_of(step: int) -> StepResult:
         rng = random.Random(step)
-        chosen = [rng.randrange(len(images)) for _ in range(BATCH)]
-        ids = torch.tensor([instruction_ids(caption(images[k], rng)) for k in chosen])
-        ids = ids[:, : int(ids.ne(0).sum(1).max())]  # the pads that follow bear no gradient
+        indices = [rng.randrange(len(images)) for _ in range(BATCH)]
+        ids = torch.tensor([instruction_ids(caption(images[k], rng)) for k in indices])
+        ids = ids[:, : int(ids.ne(0).sum(1).max())]  # padding has no gradient
         with torch.autocast("cpu", torch.bfloat16):
-            batch = normalised([pixels[k] for k in chosen])
-            contrastive, reading, right = model.losses(batch, ids, patch_targets([images[k] for k in chosen]))
-        return contrastive + reading, {
+            batch = normalised([pixels[k] for k in indices])
+            contrastive, patch_loss, accuracy = model.losses(batch, ids, patch_targets([images[k] for k in indices]))
+        return contrastive + patch_loss, {
             "contrastive": [contrastive.item()],
-            "reading": [reading.item()],
-            "right": [right],
+            "patch": [patch_loss.item()],
+            "accuracy": [accuracy],
         }
 
     fit("clip", model, loss_of, schedule, folder)
@@ -130,11 +131,11 @@ def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor
 
 
 def _used_ids() -> Tensor:
-    """Every CLIP id in captions and instructions, plus the start, end and padding ids."""
+    """Every CLIP id in captions and instructions, the start, end and padding ids included."""
     rng = random.Random(0)
-    scenes = [world_scene(k, most=4) for k in range(3000)]
+    scenes = [world_scene(k, max_things=4) for k in range(3000)]
     texts = [world_example(rng, 0, scene).instruction for scene in scenes]
-    texts += [caption(TrainingImage(_NO_PIXELS, spots_of(scene)), rng) for scene in scenes]
+    texts += [caption(TrainingImage(_NO_PIXELS, labels_of(scene)), rng) for scene in scenes]
     texts += [question for question, _, _ in easy_questions("train")]
     texts += [caption_example(0, scenes[0]).instruction]
     return torch.tensor(sorted({i for text in set(texts) for i in instruction_ids(text)}))
@@ -147,28 +148,28 @@ def _images(scenes: int) -> tuple[list[TrainingImage], list[np.ndarray]]:
 
 
 def patch_targets(images: Sequence[TrainingImage]) -> dict[str, Tensor]:
-    """(B, 36) class indices for each trait; 0 is `nothing`. A rectangle counts as a square: only the name differs."""
-    targets = {trait: torch.zeros(len(images), ACROSS * ACROSS, dtype=torch.long) for trait in TRAITS}
+    """(B, 36) class indices for each trait; 0 is `nothing`. easy-VQA's rectangle is the world's square."""
+    targets = {trait: torch.zeros(len(images), NUM_PATCHES, dtype=torch.long) for trait in TRAITS}
     for b, image in enumerate(images):
-        for spot in image.spots:
+        for label in image.labels:
             for trait, values in TRAITS.items():
-                value = getattr(spot, trait)
-                targets[trait][b, spot.patch] = values.index("square" if value == "rectangle" else value)
+                value = getattr(label, trait)
+                targets[trait][b, label.patch] = values.index("square" if value == "rectangle" else value)
     return targets
 
 
 def caption(image: TrainingImage, rng: random.Random) -> str:
-    """A sentence that is true of the image, in one of the ways in which questions and captions speak."""
-    spots = list(image.spots)
-    rng.shuffle(spots)
-    names = [f"{s.color} {s.shape}" for s in spots]
-    one = spots[0]
+    """A true sentence about the image, in a random form of a question or a caption."""
+    labels = list(image.labels)
+    rng.shuffle(labels)
+    names = [f"{s.color} {s.shape}" for s in labels]
+    one = labels[0]
     across, down = ("left" if one.x < 0.5 else "right"), ("top" if one.y < 0.5 else "bottom")
     whole = " and ".join(f"a {name}" for name in names)
-    ways = [
+    sentences = [
         whole,
         f"a picture of {whole}",
-        f"{len(spots)} shapes: {whole}",
+        f"{len(labels)} shapes: {whole}",
         f"Is there {whole} in the image? yes",
         f"What color is the {one.shape}? {whole}",
         f"What shape is {one.color}? {whole}",
@@ -176,9 +177,9 @@ def caption(image: TrainingImage, rng: random.Random) -> str:
         f"a {one.size} {names[0]} at the {down} {across} and {whole}",
         f"Where is the {names[0]}? {down} {across}, {whole}",
     ]
-    if len(spots) > 1:
-        other = spots[1]
+    if len(labels) > 1:
+        other = labels[1]
         side = "to the left of" if one.x < other.x else "to the right of"
         height = "above" if one.y < other.y else "below"
-        ways += [f"Is the {names[0]} {w} the {names[1]}? yes, {whole}" for w in (side, height)]
-    return rng.choice(ways)
+        sentences += [f"Is the {names[0]} {w} the {names[1]}? yes, {whole}" for w in (side, height)]
+    return rng.choice(sentences)

@@ -1,4 +1,4 @@
-"""Training examples: an Item asked exactly as a benchmark's task asks it, with the answer that its scorer wants."""
+"""Training examples: an Item with the exact prompt of a benchmark's task and the answer that its scorer expects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
-_SPOKEN = {"Yes": "yes", "No": "no"}  # MME writes them with a capital
+_LOWERCASE = {"Yes": "yes", "No": "no"}  # MME capitalises its answers
 PLACEHOLDER = ImageBytes("training image", bytes)
 
 
@@ -35,7 +35,7 @@ class Example:
     task: str
 
 
-# Which task's prompt each kind of item is asked with, and how often the kinds are drawn.
+# For each task: the function that makes its items, and its weight in the mixture.
 MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
     "vqav2": (items.vqa, 2.0),
     "gqa": (items.gqa, 3.0),
@@ -48,7 +48,7 @@ MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
 
 
 def world_example(rng: random.Random, image: int, scene: Scene) -> Example:
-    """A question about a training scene, in the manner of a benchmark drawn by weight; a blurred one is VizWiz's."""
+    """A question about a training scene, of a benchmark drawn by weight; of VizWiz if the scene is blurred."""
     task = "vizwiz"
     if not scene.blurred:
         task = rng.choices(list(MAKERS), [weight for _, weight in MAKERS.values()])[0]
@@ -56,12 +56,12 @@ def world_example(rng: random.Random, image: int, scene: Scene) -> Example:
 
 
 def text_example(rng: random.Random) -> Example:
-    """A question that the hint answers, without an image but with options."""
+    """A question without an image whose hint holds the answer, with options."""
     return replace(as_example("scienceqa", items.scienceqa_text(rng), None), task="text")
 
 
 def letter_example(rng: random.Random) -> Example:
-    """Practice in naming an option by its letter, where the question itself says which one."""
+    """A question whose answer is an option's letter and which names the option itself."""
     values = rng.choice((tuple(COLORS), SHAPES, PLACES, COUNTS, OWNERS, tuple(all_names())))
     options = tuple(rng.sample(values, rng.randint(2, 4)))
     answer = rng.choice(options)
@@ -69,50 +69,50 @@ def letter_example(rng: random.Random) -> Example:
 
 
 def reading_example(rng: random.Random) -> Example:
-    """Reading practice for the language model alone: about belongings, or about a scene that is told in words."""
+    """A text-only question: about belongings, or about a scene that the hint describes in words."""
     if rng.random() < 0.5:
         item = items.scienceqa_text(rng)
     else:
         scene = random_scene(rng, rng.randint(1, 3))
         item = rng.choice((items.vqa, items.gqa, items.choice, _caption))(rng, scene)
-        told = " ".join(f"{thing.size} {thing.name} {thing.place}." for thing in scene.things)
-        item = replace(item, hint=told)
+        description = " ".join(f"{thing.size} {thing.name} {thing.place}." for thing in scene.things)
+        item = replace(item, hint=description)
     if rng.random() < 0.5:
         item = replace(item, options=())
     return as_example("scienceqa" if item.options else "plain", item, None)
 
 
 def caption_example(image: int, scene: Scene) -> Example:
-    """The request for a caption, which stage 1 trains on."""
+    """A request for a caption, for stage 1."""
     return as_example("plain", items.caption(scene), image)
 
 
 def as_example(task: str, item: Item, image: int | None) -> Example:
-    """An item as the task's prompt has it; the answer is a letter where there are options."""
+    """An item with a task's prompt; the answer is a letter if there are options."""
     images = () if image is None else (PLACEHOLDER,)
     sample = Sample("0", item.question, images, options=item.options, hint=item.hint)
     request = next(build_requests(_task(task), [sample]))
-    answer = item.letter if item.options else _SPOKEN.get(item.answer, item.answer)
+    answer = item.letter if item.options else _LOWERCASE.get(item.answer, item.answer)
     return Example(render_prompt(request.message), request.instruction, answer, image, task)
 
 
 def easy_questions(split: str) -> Iterator[tuple[str, str, int]]:
-    """(question, answer, image number) of easy-VQA's split."""
+    """(question, answer, image number) of each question of an easy-VQA split."""
     yield from map(tuple, json.loads((installed_data(split) / "questions.json").read_text()))
 
 
-def easy_examples(first_image: dict[int, int]) -> list[Example]:
-    """easy-VQA's train split; `first_image` maps its image numbers to indices of the training images."""
+def easy_examples(image_indices: dict[int, int]) -> list[Example]:
+    """easy-VQA's train split; `image_indices` maps its image numbers to indices of the training images."""
     return [
-        as_example("easy_vqa", Item(question, answer), first_image[number])
+        as_example("easy_vqa", Item(question, answer), image_indices[number])
         for question, answer, number in easy_questions("train")
     ]
 
 
 def sample_texts(scenes: Sequence[Scene], rng: random.Random) -> Iterator[str]:
-    """Prompts with their answers, to learn a tokenizer from."""
-    for number, scene in enumerate(scenes):
-        for example in (world_example(rng, number, scene), text_example(rng), caption_example(number, scene)):
+    """Prompts with their answers, to train the tokenizer on."""
+    for index, scene in enumerate(scenes):
+        for example in (world_example(rng, index, scene), text_example(rng), caption_example(index, scene)):
             yield f"{example.prompt} {example.answer}"
 
 
@@ -122,7 +122,7 @@ def _caption(_: random.Random, scene: Scene) -> Item:
 
 @cache
 def _task(name: str) -> TaskConfig:
-    if name == "plain":  # no suffix, no options: the question alone, after its hint
+    if name == "plain":  # no suffix and no options: the hint and the question
         task = load_task("scienceqa")
         return task.model_copy(update={"prompt": task.prompt.model_copy(update={"suffix": "", "option": ""})})
     return load_task(name)

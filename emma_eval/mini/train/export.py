@@ -1,4 +1,4 @@
-"""Trained modules to the official checkpoint layout, in half precision."""
+"""Write trained modules in the official checkpoint layout, in float16."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from transformers import CLIPModel
 
 from emma_eval.mini.train.images import PIXELS
-from emma_eval.mini.train.model import Student
+from emma_eval.mini.train.model import TrainableVLM
 from emma_eval.models.clip.image_processor import CLIP_MEAN, CLIP_STD
 
 TOWER = "clip-mini"
 
 
 def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
-    """Both towers. Embeddings of ids that never occurred in training were never learnt: they are set to zero."""
+    """Write both towers. Embeddings of ids that never occur in training are set to zero."""
     folder = folder / TOWER
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _half(clip)
@@ -39,27 +39,27 @@ def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
     _write(folder / "preprocessor_config.json", processor)
 
 
-def export_model(student: Student, tokenizer: Path, folder: Path) -> None:
-    """A LLaVA or EMMA folder whose `mm_vision_tower` is the CLIP folder beside it."""
+def export_model(vlm: TrainableVLM, tokenizer: Path, folder: Path) -> None:
+    """Write a LLaVA or EMMA folder whose `mm_vision_tower` is the CLIP folder beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.model", "tokenizer_config.json"):
         shutil.copy(tokenizer / name, folder / name)
-    projector = {f"model.mm_projector.{key}": value for key, value in _half(student.projector).items()}
-    save_file(_half(student.llama) | projector, folder / "model.safetensors", {"format": "pt"})
-    config = student.llama.config.to_dict() | _multimodal(student)
-    if student.alignment is not None:
-        torch.save(_half(student.alignment), folder / "vision_tower.bin")
+    projector = {f"model.mm_projector.{key}": value for key, value in _half(vlm.projector).items()}
+    save_file(_half(vlm.llama) | projector, folder / "model.safetensors", {"format": "pt"})
+    config = vlm.llama.config.to_dict() | _multimodal(vlm)
+    if vlm.alignment is not None:
+        torch.save(_half(vlm.alignment), folder / "vision_tower.bin")
     _write(folder / "config.json", config)
     _write(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0})
 
 
-def _multimodal(student: Student) -> dict[str, Any]:
+def _multimodal(vlm: TrainableVLM) -> dict[str, Any]:
     keys = {
         "architectures": ["LlavaLlamaForCausalLM"],
         "model_type": "llava_llama",
         "torch_dtype": "float16",
         "image_aspect_ratio": "pad",
-        "mm_hidden_size": student.projector[0].in_features,  # type: ignore[index]
+        "mm_hidden_size": vlm.projector[0].in_features,  # type: ignore[index]
         "mm_projector_type": "mlp2x_gelu",
         "mm_use_im_patch_token": False,
         "mm_use_im_start_end": False,
@@ -68,7 +68,7 @@ def _multimodal(student: Student) -> dict[str, Any]:
         "mm_vision_tower": TOWER,
         "tokenizer_model_max_length": 512,
     }
-    if student.alignment is None:
+    if vlm.alignment is None:
         return keys
     return keys | {
         "encoder_version": "v1",

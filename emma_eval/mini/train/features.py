@@ -1,4 +1,4 @@
-"""What the frozen towers see and hear, computed once: the later stages never run CLIP again."""
+"""Features of the frozen CLIP towers, computed once for all later stages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHUNK = 256
 
 
 @torch.inference_mode()
-def see_all(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
-    """Images (96, 96, 3) uint8 -> V (B, 36, 128) float16: the last but one hidden state without the class token."""
+def encode_images(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
+    """Images (96, 96, 3) uint8 -> (B, 36, 128) float16: penultimate hidden states without the class token."""
     chunks = []
     for start in range(0, len(pixels), CHUNK):
         states = clip.vision_model(normalised(pixels[start : start + CHUNK]), output_hidden_states=True).hidden_states
@@ -25,19 +25,19 @@ def see_all(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
     return torch.cat(chunks)
 
 
-class Listener:
-    """X (77, 48) float16 of every instruction asked for so far."""
+class TextFeatureCache:
+    """The text features of every instruction so far, (77, 48) float16 each."""
 
     def __init__(self, clip: CLIPModel) -> None:
         self.clip = clip
-        self.heard: dict[str, Tensor] = {}
+        self.features: dict[str, Tensor] = {}
 
     @torch.inference_mode()
     def __call__(self, instructions: Sequence[str]) -> Tensor:
-        """Instructions -> (B, 77, 48) float32: the last but one hidden state, pads included."""
-        new = [text for text in dict.fromkeys(instructions) if text not in self.heard]
+        """Instructions -> (B, 77, 48) float32: penultimate hidden states, padding included."""
+        new = [text for text in dict.fromkeys(instructions) if text not in self.features]
         if new:
             ids = torch.tensor([instruction_ids(text) for text in new])
             states = self.clip.text_model(ids, output_hidden_states=True).hidden_states[-2].half()
-            self.heard.update(zip(new, states, strict=True))
-        return torch.stack([self.heard[text] for text in instructions]).float()
+            self.features.update(zip(new, states, strict=True))
+        return torch.stack([self.features[text] for text in instructions]).float()

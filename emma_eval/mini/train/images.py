@@ -1,6 +1,6 @@
-"""Training images as arrays: scenes of the world, easy-VQA's train split, and look-alikes of it.
+"""Training images as arrays: scenes of the world, easy-VQA's train split, and images in its style.
 
-Every world scene comes from a seed at or above FIRST_TRAINING_SEED; the suite's seeds lie below it.
+Every world scene has a seed of at least FIRST_TRAINING_SEED; the suite's seeds are lower.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from torch import Tensor
 from emma_eval.mini.world import COLORS, FIRST_TRAINING_SEED, SIDE, Scene, draw, random_scene
 from emma_eval.models.clip.image_processor import CLIP_MEAN, CLIP_STD
 
-PIXELS = 96  # what the vision tower sees
+PIXELS = 96  # side of the vision tower's input
 PATCH = 16
-ACROSS = PIXELS // PATCH
+PATCHES_PER_SIDE = PIXELS // PATCH
+NUM_PATCHES = PATCHES_PER_SIDE**2
 EASY_COLORS = {
     "red": (255, 0, 0),
     "green": (0, 255, 0),
@@ -37,8 +38,8 @@ STD = torch.tensor(CLIP_STD).view(3, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """One thing in an image, in the image's own words and in units of its side."""
+class ThingLabel:
+    """Class labels and centre (as fractions of the image's side) of one thing in an image."""
 
     shape: str
     color: str
@@ -48,37 +49,39 @@ class Spot:
 
     @property
     def patch(self) -> int:
-        """Index of the patch that holds the centre."""
-        row, column = (min(ACROSS - 1, int(v * ACROSS)) for v in (self.y, self.x))
-        return row * ACROSS + column
+        """Index of the patch that holds the centre, row by row."""
+        row, column = (min(PATCHES_PER_SIDE - 1, int(v * PATCHES_PER_SIDE)) for v in (self.y, self.x))
+        return row * PATCHES_PER_SIDE + column
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingImage:
-    """What a vision tower is shown, and what there is to see."""
+    """An input of the vision tower, with labels of the things in it."""
 
     pixels: np.ndarray  # (96, 96, 3) uint8
-    spots: tuple[Spot, ...]
+    labels: tuple[ThingLabel, ...]
 
 
-def world_scene(seed: int, most: int = 5) -> Scene:
-    """The training scene of a seed: one to `most` things."""
+def world_scene(seed: int, max_things: int = 5) -> Scene:
+    """The training scene of a seed, with one to `max_things` things."""
     rng = random.Random(FIRST_TRAINING_SEED + seed)
-    return random_scene(rng, rng.randint(1, most))
+    return random_scene(rng, rng.randint(1, max_things))
 
 
 def image_of(scene: Scene) -> TrainingImage:
-    """A world scene as the tower sees it."""
-    return TrainingImage(shrink(draw(scene)), spots_of(scene))
+    """A world scene at the vision tower's size, with its labels."""
+    return TrainingImage(shrink(draw(scene)), labels_of(scene))
 
 
-def spots_of(scene: Scene) -> tuple[Spot, ...]:
-    """The things of a scene that can be made out."""
-    return tuple(Spot(t.shape, t.color, t.size, t.x / SIDE, t.y / SIDE) for t in scene.things if not scene.blurred)
+def labels_of(scene: Scene) -> tuple[ThingLabel, ...]:
+    """The labels of a scene's things; none if it is blurred."""
+    return tuple(
+        ThingLabel(t.shape, t.color, t.size, t.x / SIDE, t.y / SIDE) for t in scene.things if not scene.blurred
+    )
 
 
 def easy_lookalike(seed: int) -> TrainingImage:
-    """One shape on a tinted ground, in the manner of easy-VQA."""
+    """One shape on a tinted background, in easy-VQA's style."""
     rng = random.Random(FIRST_TRAINING_SEED + seed)
     shape, color = rng.choice(EASY_SHAPES), rng.choice(list(EASY_COLORS))
     width = rng.randint(8, 32)
@@ -95,11 +98,11 @@ def easy_lookalike(seed: int) -> TrainingImage:
     else:
         pen.polygon([((left + right) / 2, top), (right, bottom), (left, bottom)], fill=fill)
     size = "large" if width * height > 400 else "small"
-    return TrainingImage(shrink(canvas.reduce(4)), (Spot(shape, color, size, x / EASY_SIDE, y / EASY_SIDE),))
+    return TrainingImage(shrink(canvas.reduce(4)), (ThingLabel(shape, color, size, x / EASY_SIDE, y / EASY_SIDE),))
 
 
 def shrink(image: Image.Image) -> np.ndarray:
-    """Pillow's bicubic resize to the tower's size, as the model's preprocessing does for a square image."""
+    """Resize a square image as the model's preprocessing does: Pillow's bicubic, to the tower's size."""
     return np.asarray(image.convert("RGB").resize((PIXELS, PIXELS), Image.Resampling.BICUBIC))
 
 
@@ -109,4 +112,4 @@ def normalised(pixels: Sequence[np.ndarray]) -> Tensor:
     return (batch - MEAN) / STD
 
 
-SEEN_COLORS = tuple(dict.fromkeys([*COLORS, *EASY_COLORS]))
+ALL_COLORS = tuple(dict.fromkeys([*COLORS, *EASY_COLORS]))

@@ -1,4 +1,4 @@
-"""One training loop for every stage: warm-up, cosine decay, checkpoints, and resumption at the very step."""
+"""One training loop for every stage: warm-up, cosine decay, checkpoints, exact resumption."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch import Tensor, nn
 SAVE_EVERY_SECONDS = 120.0
 REPORT_EVERY_STEPS = 100
 
-OUTER = ("embed", "lm_head", "projection", "infusion")  # names of matrices that are no transformer's inside
+OUTER = ("embed", "lm_head", "projection", "infusion")  # parts of the names of matrices outside the transformer blocks
 
-Outcome = tuple[Tensor, dict[str, list[float]]]  # the loss, and values to report the means of
+StepResult = tuple[Tensor, dict[str, list[float]]]  # the loss, and values whose means are reported
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate by step: linear warm-up to `peak`, flat until `hold`, then a cosine down to `final` x peak."""
+    """Learning rate by step: linear warm-up to `peak`, constant until `hold`, then a cosine to `final` x `peak`."""
 
     steps: int
     peak: float
     warmup: int = 200
-    hold: float = 0.75  # the share of the steps at which the decay begins: lookup forms while the rate is high
+    hold: float = 0.75  # share of the steps before the decay: the models learn to look up while the rate is high
     final: float = 0.02
 
     def rate(self, step: int) -> float:
@@ -41,20 +41,20 @@ class Schedule:
 def fit(
     name: str,
     module: nn.Module,
-    loss_of: Callable[[int], Outcome],
+    loss_of: Callable[[int], StepResult],
     schedule: Schedule,
     folder: Path,
 ) -> None:
-    """Minimise `loss_of(step)` over the parameters of `module` that want a gradient.
+    """Minimise `loss_of(step)` over the parameters of `module` that require a gradient.
 
-    `loss_of` draws its batch from the step number alone, so a run that was killed goes on as if it had not been.
-    Checkpoints are `folder/<name>.pt`; a finished stage is loaded and left as it is.
+    `loss_of` draws its batch from the step number alone, so an interrupted run resumes exactly. The checkpoint is
+    `folder/<name>.pt`; of a finished stage it is loaded and nothing is trained.
     """
     optimizers = Optimizers(module)
     path = folder / f"{name}.pt"
     step = _resume(path, module, optimizers)
-    first, began, saved = step, time.monotonic(), time.monotonic()
-    seen: dict[str, list[float]] = {}
+    first_step, start_time, save_time = step, time.monotonic(), time.monotonic()
+    history: dict[str, list[float]] = {}
     while step < schedule.steps:
         loss, parts = loss_of(step)
         torch.autograd.backward(loss)
@@ -62,35 +62,35 @@ def fit(
         optimizers.step(schedule.rate(step))
         step += 1
         for key, values in ({"loss": [loss.item()]} | parts).items():
-            seen.setdefault(key, []).extend(values)
+            history.setdefault(key, []).extend(values)
         if step % REPORT_EVERY_STEPS == 0 or step == schedule.steps:
-            speed = (step - first) / (time.monotonic() - began)
-            means = " ".join(f"{key} {sum(values) / len(values):.3f}" for key, values in sorted(seen.items()))
+            speed = (step - first_step) / (time.monotonic() - start_time)
+            means = " ".join(f"{key} {sum(values) / len(values):.3f}" for key, values in sorted(history.items()))
             left = (schedule.steps - step) / speed / 60
             print(f"{name} {step}/{schedule.steps} {means} {speed:.1f} steps/s {left:.0f} min left", flush=True)
-            seen = {}
-        if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == schedule.steps:
+            history = {}
+        if time.monotonic() - save_time > SAVE_EVERY_SECONDS or step == schedule.steps:
             _save(path, module, optimizers, step)
-            saved = time.monotonic()
+            save_time = time.monotonic()
 
 
 def is_done(name: str, schedule: Schedule, folder: Path) -> bool:
-    """Whether a stage has all its steps behind it, so that its data need not be made."""
+    """Whether a stage is finished, so that its data need not be generated."""
     path = folder / f"{name}.pt"
     return path.exists() and int(torch.load(path, weights_only=True, mmap=True)["step"]) >= schedule.steps
 
 
 class Optimizers:
-    """Muon for the matrices inside the transformers, AdamW for embeddings, heads, gains and biases.
+    """Muon for the matrices of the transformer blocks, AdamW for embeddings, heads, norms and biases.
 
-    Muon (Jordan et al. 2024; torch.optim.Muon) reaches a loss in far fewer steps than AdamW alone on these models.
+    Muon (Jordan et al. 2024; torch.optim.Muon) needs far fewer steps than AdamW alone on these models.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        wanted = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        inner = [p for name, p in wanted if p.ndim == 2 and not any(word in name for word in OUTER)]
-        chosen = set(map(id, inner))
-        outer = [p for _, p in wanted if id(p) not in chosen]
+        trainable = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        inner = [p for name, p in trainable if p.ndim == 2 and not any(word in name for word in OUTER)]
+        inner_ids = set(map(id, inner))
+        outer = [p for _, p in trainable if id(p) not in inner_ids]
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.0)]
         if inner:
             self.parts.append(torch.optim.Muon(inner, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"))

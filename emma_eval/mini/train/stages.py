@@ -1,7 +1,7 @@
 """The stages after CLIP: language (the LLM alone, on text), align (stage 1), tune (stage 2).
 
-The paper trains alignment and projector on captions first, then them and the language model on instructions. A real
-EMMA begins with a language model that already reads; ours learns that in the language stage.
+The paper trains alignment and projector on captions first, then both and the language model on instructions. It
+starts from a pretrained language model, for which the language stage stands in here.
 """
 
 from __future__ import annotations
@@ -23,123 +23,128 @@ from emma_eval.mini.train.examples import (
     text_example,
     world_example,
 )
-from emma_eval.mini.train.features import Listener
-from emma_eval.mini.train.loop import Outcome, Schedule, fit
-from emma_eval.mini.train.model import IGNORE, PADDING, Batch, Student, pad, split_ids
+from emma_eval.mini.train.features import TextFeatureCache
+from emma_eval.mini.train.loop import Schedule, StepResult, fit
+from emma_eval.mini.train.model import IGNORE, PADDING, TrainableVLM, TrainingBatch, pad, split_ids
 from emma_eval.mini.world import FIRST_TRAINING_SEED, Scene
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 
 BATCH = 128
 END_ID = 2
-BLURRED = 0.2  # the share of questions for which a blurred image may be drawn
+BLURRED = 0.2  # share of the examples for which a blurred image may be drawn
 CYCLE = ("easy", "world", "letter", "world", "caption", "world", "text", "world", "letter", "world", "world", "text")
-READING = (reading_example, letter_example, reading_example, text_example)  # a batch of one kind teaches it sooner
+READING = (
+    reading_example,
+    letter_example,
+    reading_example,
+    text_example,
+)  # batches of one kind converge faster than mixed ones
 
 
 @dataclass(frozen=True)
-class Material:
-    """All that the later stages learn from."""
+class TrainingData:
+    """The data of the later stages."""
 
-    scenes: list[Scene]  # their features come first in `vision`
+    scenes: list[Scene]  # their features are the first rows of `vision`
     easy: list[Example]
     vision: Tensor  # (images, 36, Dv) float16
-    listen: Listener
+    text_features: TextFeatureCache
     tokenizer: LlamaTokenizer
 
     @cached_property
-    def by_things(self) -> dict[int, list[int]]:
-        """Number of things -> the scenes with so many; 0 -> the blurred ones."""
-        found: dict[int, list[int]] = {}
-        for number, scene in enumerate(self.scenes):
-            found.setdefault(0 if scene.blurred else len(scene.things), []).append(number)
-        return found
+    def scenes_by_count(self) -> dict[int, list[int]]:
+        """Number of things -> indices of the scenes with that many; 0 -> the blurred scenes."""
+        indices: dict[int, list[int]] = {}
+        for index, scene in enumerate(self.scenes):
+            indices.setdefault(0 if scene.blurred else len(scene.things), []).append(index)
+        return indices
 
 
-def learn_language(student: Student, material: Material, steps: int, folder: Path) -> None:
-    """The LLM alone, on questions that a hint answers: looking up in text, choosing a letter, then both at once.
+def learn_language(vlm: TrainableVLM, data: TrainingData, steps: int, folder: Path) -> None:
+    """The LLM alone, on questions whose hint holds the answer: look up in text, choose a letter, both at once.
 
-    In reading every token is foretold, not the answer alone: names that occur again teach to look back.
+    On reading examples the loss is over every token, not the answer alone: repeated names teach to copy from context.
     """
 
-    def loss_of(step: int) -> Outcome:
+    def loss_of(step: int) -> StepResult:
         rng = random.Random(FIRST_TRAINING_SEED + step)
         make = READING[step % len(READING)]
-        return _loss(student, material, [make(rng) for _ in range(BATCH)], every_token=make is reading_example)
+        return _loss(vlm, data, [make(rng) for _ in range(BATCH)], every_token=make is reading_example)
 
-    fit("language", student.llama, loss_of, Schedule(steps, 1.5e-3, hold=1.0), folder)
+    fit("language", vlm.llama, loss_of, Schedule(steps, 1.5e-3, hold=1.0), folder)
 
 
-def align(student: Student, material: Material, steps: int, folder: Path, name: str) -> None:
-    """Stage 1: projector and alignment learn to caption for a frozen LLM."""
-    bridge = nn.ModuleList([part for part in (student.projector, student.alignment) if part is not None])
-    student.llama.requires_grad_(False)
+def align(vlm: TrainableVLM, data: TrainingData, steps: int, folder: Path, name: str) -> None:
+    """Stage 1: train projector and alignment on captions, the LLM frozen."""
+    connector = nn.ModuleList([part for part in (vlm.projector, vlm.alignment) if part is not None])
+    vlm.llama.requires_grad_(False)
 
-    def loss_of(step: int) -> Outcome:
+    def loss_of(step: int) -> StepResult:
         rng = random.Random(FIRST_TRAINING_SEED + step)
-        return _loss(student, material, _captions(rng, material, 3))
+        return _loss(vlm, data, _captions(rng, data, 3))
 
-    fit(f"{name}-align", bridge, loss_of, Schedule(steps, 2e-3), folder)
-    student.llama.requires_grad_(True)
+    fit(f"{name}-align", connector, loss_of, Schedule(steps, 2e-3), folder)
+    vlm.llama.requires_grad_(True)
 
 
-def tune(student: Student, material: Material, schedule: Schedule, folder: Path, name: str) -> None:
-    """Stage 2: everything but the towers, on questions in the manner of the eight benchmarks and easy-VQA."""
+def tune(vlm: TrainableVLM, data: TrainingData, schedule: Schedule, folder: Path, name: str) -> None:
+    """Stage 2: train everything but the towers on questions of the eight benchmarks and easy-VQA."""
 
-    def loss_of(step: int) -> Outcome:
+    def loss_of(step: int) -> StepResult:
         rng = random.Random(FIRST_TRAINING_SEED + step)
-        most = things_at(step / schedule.steps)
-        return _loss(student, material, _draw(rng, step, material, most))
+        max_things = max_things_at(step / schedule.steps)
+        return _loss(vlm, data, _draw_examples(rng, step, data, max_things))
 
-    fit(f"{name}-tune", student, loss_of, schedule, folder)
+    fit(f"{name}-tune", vlm, loss_of, schedule, folder)
 
 
-def things_at(progress: float) -> int:
-    """The curriculum: how many things a scene may hold at this share of the steps. One, then two, then up to four."""
+def max_things_at(progress: float) -> int:
+    """The curriculum: the most things in a scene at this share of the steps (one, then two, then four)."""
     return 1 if progress < 0.05 else 2 if progress < 0.2 else 4
 
 
-def _draw(rng: random.Random, step: int, material: Material, most: int) -> list[Example]:
+def _draw_examples(rng: random.Random, step: int, data: TrainingData, max_things: int) -> list[Example]:
     kind = CYCLE[step % len(CYCLE)]
     if kind == "easy":
-        return [rng.choice(material.easy) for _ in range(BATCH)]
+        return [rng.choice(data.easy) for _ in range(BATCH)]
     if kind == "letter":
         return [letter_example(rng) for _ in range(BATCH)]
     if kind == "text":
         return [text_example(rng) for _ in range(BATCH)]
     if kind == "caption":
-        return _captions(rng, material, most)
-    chosen = [_scene(rng, material, int(rng.random() > BLURRED), most) for _ in range(BATCH)]
-    return [world_example(rng, k, material.scenes[k]) for k in chosen]
+        return _captions(rng, data, max_things)
+    indices = [_draw_scene(rng, data, int(rng.random() > BLURRED), max_things) for _ in range(BATCH)]
+    return [world_example(rng, k, data.scenes[k]) for k in indices]
 
 
-def _captions(rng: random.Random, material: Material, most: int) -> list[Example]:
-    chosen = [_scene(rng, material, 1, most) for _ in range(BATCH)]
-    return [caption_example(k, material.scenes[k]) for k in chosen]
+def _captions(rng: random.Random, data: TrainingData, max_things: int) -> list[Example]:
+    indices = [_draw_scene(rng, data, 1, max_things) for _ in range(BATCH)]
+    return [caption_example(k, data.scenes[k]) for k in indices]
 
 
-def _scene(rng: random.Random, material: Material, least: int, most: int) -> int:
-    return rng.choice(material.by_things[rng.randint(least, most)])
+def _draw_scene(rng: random.Random, data: TrainingData, min_things: int, max_things: int) -> int:
+    return rng.choice(data.scenes_by_count[rng.randint(min_things, max_things)])
 
 
-def _loss(student: Student, material: Material, examples: list[Example], every_token: bool = False) -> Outcome:
-    batch = as_batch(examples, material, listens=student.alignment is not None)
+def _loss(vlm: TrainableVLM, data: TrainingData, examples: list[Example], every_token: bool = False) -> StepResult:
+    batch = collate(examples, data, with_text=vlm.alignment is not None)
     with torch.autocast("cpu", torch.bfloat16):
-        loss, right = student.loss(batch, every_token)
-    rights: dict[str, list[float]] = {}
-    for example, hit in zip(examples, right.tolist(), strict=True):
-        rights.setdefault(example.task, []).append(hit)
-    return loss, rights
+        loss, correct = vlm.loss(batch, every_token)
+    correct_by_task: dict[str, list[float]] = {}
+    for example, is_correct in zip(examples, correct.tolist(), strict=True):
+        correct_by_task.setdefault(example.task, []).append(is_correct)
+    return loss, correct_by_task
 
 
-def as_batch(examples: list[Example], material: Material, *, listens: bool) -> Batch:
-    """Examples, all with or all without an image, as numbers."""
-    encode: Callable[[str], list[int]] = material.tokenizer.encode
-    cut = [split_ids(material.tokenizer.encode_prompt(e.prompt), encode(e.answer), END_ID) for e in examples]
+def collate(examples: list[Example], data: TrainingData, *, with_text: bool) -> TrainingBatch:
+    """Examples, all with or all without an image, as a batch of tensors."""
+    encode: Callable[[str], list[int]] = data.tokenizer.encode
+    splits = [split_ids(data.tokenizer.encode_prompt(e.prompt), encode(e.answer), END_ID) for e in examples]
     images = [e.image for e in examples if e.image is not None]
-    return Batch(
-        before=torch.tensor(cut[0][0]),
-        after=pad([after for _, after, _ in cut], PADDING),
-        labels=pad([labels for _, _, labels in cut], IGNORE),
-        vision=material.vision[images].float() if images else None,
-        text=material.listen([e.instruction for e in examples]) if images and listens else None,
+    return TrainingBatch(
+        before=torch.tensor(splits[0][0]),
+        after=pad([after for _, after, _ in splits], PADDING),
+        labels=pad([labels for _, _, labels in splits], IGNORE),
+        vision=data.vision[images].float() if images else None,
+        text=data.text_features([e.instruction for e in examples]) if images and with_text else None,
     )

@@ -1,7 +1,7 @@
-"""The mini language model's own tokenizer: SentencePiece BPE in LLaMA's manner, learnt from the world's prompts.
+"""The mini language model's tokenizer: SentencePiece BPE with LLaMA's settings, trained on the world's prompts.
 
-The sentences that stand in every prompt (the system text, the suffixes) are one piece each, so that a prompt of the
-small world is short; text that the world does not know falls back to bytes.
+Fixed sentences of the prompts (system text, suffixes) are one piece each, which keeps prompts short; unknown text
+falls back to bytes.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.paths import is_folder, is_regular, seems_folder, seems_regular, shortened, user_path
-from emma_eval.models.checkpoints.unsupported import refuse_adapter, without_weights
+from emma_eval.models.checkpoints.paths import expand_user, is_folder, is_regular_file, shorten_path
+from emma_eval.models.checkpoints.unsupported import describe_folder_without_weights, refuse_adapter
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import did_you_mean
@@ -18,6 +19,7 @@ BUILT_IN = {
     "llava-mini": "the same training without the alignment module, for comparison",
 }
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
+EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -31,54 +33,54 @@ def model_folder(name_or_path: str) -> Path:
         if not (folder / "config.json").is_file():
             raise UserError(f"the weights of {name_or_path} are not installed: {folder} has no config.json")
         return folder
-    folder = user_path(name_or_path)
+    folder = expand_user(name_or_path)
     if name_or_path and is_folder(folder):
-        return _checkpoint(folder)
+        return _require_checkpoint(folder)
     if HUB_NAME.fullmatch(name_or_path):
-        return _checkpoint(hub_snapshot(name_or_path, "model"))
-    if name_or_path and is_regular(folder):
+        return _require_checkpoint(hub_snapshot(name_or_path, "model"))
+    if name_or_path and is_regular_file(folder):
         raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
     raise UserError(
-        f"no model {shortened(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name (ORG/NAME)"
-        f"{did_you_mean(name_or_path, BUILT_IN)}"
+        f"no model {shorten_path(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name "
+        f"(ORG/NAME){did_you_mean(name_or_path, BUILT_IN)}"
     )
 
 
-def tower_folder(name: str, checkpoint: Path) -> Path:
+def vision_tower_folder(name: str, checkpoint: Path) -> Path:
     """The folder of the CLIP model that a checkpoint's `mm_vision_tower` names.
 
-    Sought next to the checkpoint's folder, from the working directory, and inside the checkpoint's folder, by its
+    Looked up next to the checkpoint's folder, in the working directory, and inside the checkpoint's folder, by its
     whole name and by the last part of it; then on the hub. Raises UserError if it is nowhere.
     """
-    key = f"mm_vision_tower {name!r:.200}"
+    setting = f"{checkpoint / 'config.json'}: mm_vision_tower {name!r:.200}"
     mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
     if not name.strip():
-        raise UserError(f"{checkpoint / 'config.json'}: {key} names no folder and no hub repository; {mend}")
-    folders = [place for place in _places(name, checkpoint) if seems_folder(place)]
-    if found := next((folder for folder in folders if is_regular(folder / "config.json")), None):
+        raise UserError(f"{setting} names no folder and no hub repository; {mend}")
+    folders = [path for path in _candidates(name, checkpoint) if _exists(is_folder, path)]
+    if found := next((folder for folder in folders if _exists(is_regular_file, folder / "config.json")), None):
         return found
     if folders:
-        raise UserError(f"{checkpoint / 'config.json'}: {key} is {folders[0]}, which has no config.json; {mend}")
+        raise UserError(f"{setting} is {folders[0]}, which has no config.json; {mend}")
     if HUB_NAME.fullmatch(name):
         try:
             return hub_snapshot(name, "vision tower")
         except UserError as error:
             raise UserError(f"{error}; or {mend}") from error
     raise UserError(
-        f"{checkpoint / 'config.json'}: {key} can't be found: no folder of this name next to the "
-        f"checkpoint, in the working directory or inside the checkpoint, and not a hub name (ORG/NAME); {mend}"
+        f"{setting} can't be found: no folder of this name next to the checkpoint, in the working directory or inside "
+        f"the checkpoint, and not a hub name (ORG/NAME); {mend}"
     )
 
 
 def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
-    """Architecture and weights of `open_clip:ARCH/PRETRAINED`; PRETRAINED is a tag or a file, sought like a folder.
+    """Architecture and weights of `open_clip:ARCH/PRETRAINED`. PRETRAINED is a tag or a file, looked up like a folder.
 
     Raises UserError if a part is missing.
     """
     architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
     if not architecture or not pretrained:
         raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
-    file = next((place for place in _places(pretrained, checkpoint) if seems_regular(place)), None)
+    file = next((path for path in _candidates(pretrained, checkpoint) if _exists(is_regular_file, path)), None)
     return architecture, str(file or pretrained)
 
 
@@ -97,7 +99,7 @@ def hub_snapshot(name: str, role: str) -> Path:
         ) from error
 
 
-def shard_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """The weight files of a checkpoint folder, in transformers' order of preference: safetensors, then .bin.
 
     An index decides which shards belong; without one, all files of the kind do. Raises UserError when there are
@@ -106,66 +108,66 @@ def shard_files(folder: Path) -> list[Path]:
     for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
         index = folder / f"{stem}.{suffix}.index.json"
         single = folder / f"{stem}.{suffix}"
-        if is_regular(single):
+        if is_regular_file(single):
             return [single]
-        if is_regular(index):
-            return [_shard(folder, index, name) for name in _shard_names(index)]
+        if is_regular_file(index):
+            return _indexed_shards(folder, index)
         if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}")):
-            return list(_all_of_one_save(shards))
-    raise UserError(without_weights(folder))
+            return list(_complete_shards(shards))
+    raise UserError(describe_folder_without_weights(folder))
 
 
-def _checkpoint(folder: Path) -> Path:
-    """The folder, which must hold a whole model."""
+def _require_checkpoint(folder: Path) -> Path:
+    """The folder. Raises UserError unless it holds a whole model."""
     refuse_adapter(folder)
-    if not is_regular(folder / "config.json"):
+    if not is_regular_file(folder / "config.json"):
         inner = next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None)
-        more = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""
-        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{more}")
+        hint = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""
+        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{hint}")
     return folder
 
 
-def _places(name: str, checkpoint: Path) -> list[Path]:
-    """Next to the checkpoint, also where that is a link to; from the working directory; inside the checkpoint."""
-    beside = (checkpoint.absolute().parent, checkpoint.resolve().parent)
-    last = Path(name).name  # `openai/clip-...` or a path of another machine
-    places = [*(parent / name for parent in beside), *_at_home(name), checkpoint / name]
+def _candidates(name: str, checkpoint: Path) -> list[Path]:
+    """Where a tower may be: next to the checkpoint (or to what it is a link to), working directory, checkpoint."""
+    parents = (checkpoint.absolute().parent, checkpoint.resolve().parent)
+    last = Path(name).name  # of `openai/clip-...`, or of a path on another machine
+    paths = [parent / name for parent in parents]
+    with suppress(UserError):  # a user of another machine: the folder may lie elsewhere
+        paths.append(expand_user(name))
+    paths.append(checkpoint / name)
     if last not in ("", ".."):
-        places += [*(parent / last for parent in beside), checkpoint / last]
-    return list(dict.fromkeys(places))
+        paths += [*(parent / last for parent in parents), checkpoint / last]
+    return list(dict.fromkeys(paths))
 
 
-def _at_home(name: str) -> list[Path]:
-    try:
-        return [user_path(name)]
-    except UserError:  # another machine's user: the folder may lie elsewhere
-        return []
+def _exists(check: Callable[[Path], bool], path: Path) -> bool:
+    """The check of one candidate of several; a path that cannot be looked at does not exist."""
+    with suppress(UserError):
+        return check(path)
+    return False
 
 
-def _all_of_one_save(shards: list[Path]) -> Iterator[Path]:
-    """Shards without an index, if they are numbered 1 to N of N."""
+def _complete_shards(shards: list[Path]) -> Iterator[Path]:
+    """Shards without an index. Raises UserError unless they are numbered 1 to N of N."""
     total = shards[0].stem.rpartition("-of-")[2]
     for number, shard in enumerate(shards, 1):
         if shard.stem.rpartition("-of-")[2] != total:
             raise UserError(f"{shard.parent}: {shards[0].name} and {shard.name} are of two saves, and no index tells")
-        if not shard.stem.rpartition("-of-")[0].endswith(f"-{number:05}") or not is_regular(shard):
+        if not shard.stem.rpartition("-of-")[0].endswith(f"-{number:05}") or not is_regular_file(shard):
             raise UserError(f"{shard.parent}: shard {number} of {total} is missing, and there is no index")
         yield shard
     if f"{len(shards):05}" != total:
         raise UserError(f"{shards[0].parent}: there are {len(shards)} shards of {total}, and no index")
 
 
-def _shard_names(index: Path) -> list[str]:
+def _indexed_shards(folder: Path, index: Path) -> list[Path]:
     weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UserError(f"{index} has no weight_map")
-    return sorted({str(name) for name in weight_map.values()})
-
-
-def _shard(folder: Path, index: Path, name: str) -> Path:
-    shard = folder / name
-    if Path(name).name != name:
-        raise UserError(f"{index} names {name!r}, which lies outside the folder")
-    if not is_regular(shard):
-        raise UserError(f"{shard} is missing; {index.name} names it")
-    return shard
+    names = sorted({str(name) for name in weight_map.values()})
+    for name in names:
+        if Path(name).name != name:
+            raise UserError(f"{index} names {name!r}, which lies outside the folder")
+        if not is_regular_file(folder / name):
+            raise UserError(f"{folder / name} is missing; {index.name} names it")
+    return [folder / name for name in names]

@@ -1,65 +1,71 @@
-"""Values of a configuration file, of the kind that is asked for or refused by name. Imports no torch."""
+"""Configuration files of checkpoints as pydantic models. Imports no torch.
+
+A model's fields are keys of the file under transformers' or LLaVA's own names, with their defaults, the values that
+are computed here and the ranges outside of which no model lies. What depends on several keys is a validator.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emma_eval.errors import UserError
+from emma_eval.utils.json_io import read_json_object
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Size = Annotated[int, Field(ge=1, le=2**20)]  # a width, a length or a vocabulary
+NumLayers = Annotated[int, Field(ge=1, le=1000)]
+LayerIndex = Annotated[int, Field(ge=-1000, le=1000)]  # of a hidden state; negative ones count from the last
+Epsilon = Annotated[float, Field(gt=0, le=0.1)]  # of a norm
 
 T = TypeVar("T")
-D = TypeVar("D")
-
-MOST = 2**20  # no width, length or vocabulary is larger
-MOST_LAYERS = 1000
+Array = Annotated[tuple[T, ...], Field(strict=False)]  # a JSON array, kept as a tuple
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a file's JSON object says; `path` is for messages. A null is as good as a missing key."""
+class HFConfig(BaseModel):
+    """What a JSON object of a configuration says. Unknown keys are ignored; null or {} is as good as a missing key."""
 
-    path: Path
-    raw: Mapping[str, Any]
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
-    def take(self, key: str, kind: type[T], default: D) -> T | D:
-        """A key's value, or the default. Raises UserError when it is not of the kind; an integer is a float too."""
-        value = self.raw.get(key)
-        if value is None:
-            return default
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            with suppress(OverflowError):  # of hundreds of digits: it stays an integer, and is refused
-                value = float(value)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise UserError(f"{self.path}: {key} must be of type {kind.__name__}, not {value!r:.60}")
-        return value
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_missing(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        return {key: value for key, value in content.items() if value is not None and value != {}}
 
-    def number(self, key: str, default: float, *, above: float = -math.inf, most: float) -> float:
-        """A finite number in (above, most]. Raises UserError for anything else."""
-        value = self.take(key, float, default)
-        if not above < value <= most:  # nor is NaN
-            raise UserError(f"{self.path}: {key} must be a number above {above:g} and at most {most:g}, not {value}")
-        return value
 
-    def count(self, key: str, default: int, most: int = MOST) -> int:
-        """A positive integer. Raises UserError for anything else, and for one that no model has."""
-        value = self.take(key, int, default)
-        if value < 1:
-            raise UserError(f"{self.path}: {key} must be positive, not {value}")
-        if value > most:
-            raise UserError(f"{self.path}: {key} is {float(min(value, 10**300)):g}, more than any model's ({most:,})")
-        return value
+ConfigT = TypeVar("ConfigT", bound=HFConfig)
 
-    def choice(self, key: str, known: Collection[str], default: str) -> str:
-        """One of some texts. Raises UserError that names the value and what is known."""
-        value = self.take(key, str, default)
-        if value not in known:
-            raise UserError(f"{self.path}: {key} {value!r:.60} is not supported ({', '.join(known)})")
-        return value
 
-    def part(self, key: str) -> Settings:
-        """The object under a key, empty where there is none. Raises UserError when it is no object."""
-        return Settings(self.path, self.take(key, dict, {}))
+def read_config_file(kind: type[ConfigT], path: Path) -> ConfigT:
+    """A configuration file, or the defaults if there is none. Raises UserError naming the file and the key at fault."""
+    return parse_config(kind, read_json_object(path) if path.is_file() else {}, path)
+
+
+def parse_config(kind: type[ConfigT], content: Mapping[str, Any], path: Path) -> ConfigT:
+    """The JSON object of a file as `kind`. Raises UserError naming the file and the key at fault."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_describe(error.errors(include_url=False)[0])}") from None
+
+
+def _describe(error: ErrorDetails) -> str:
+    """The key, its value and what it should be, in a few words."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).removeprefix(".")
+    value = f"{error['input']!r:.60}"
+    if error["type"] == "missing":
+        return f"no {key}"
+    if error["type"] == "literal_error":
+        return f"{key} {value} is not supported ({error['ctx']['expected']} is)"
+    if error["type"] == "extra_forbidden":
+        return f"{key} {value} is not supported"
+    if error["type"] == "value_error":  # of a validator here: its words name the keys
+        return str(error["ctx"]["error"])
+    return f"{key} {value} {error['msg'].replace('Input should be', 'must be')}"

@@ -1,18 +1,16 @@
-"""Paths that a user or a configuration wrote: whatever is wrong with one is told in one line. Imports no torch."""
+"""Paths from the command line or a configuration file; an unusable one is a UserError. Imports no torch."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.utils.file_errors import describe_error
 from emma_eval.utils.text import first_error_line
 
-LFS_POINTER = b"version https://git-lfs"  # how the small file begins that git leaves in place of a large one
 
-
-def user_path(name: str) -> Path:
+def expand_user(name: str) -> Path:
     """The path, with `~` and `~user` replaced. Raises UserError where there is no such home."""
     try:
         return Path(name).expanduser()
@@ -21,43 +19,25 @@ def user_path(name: str) -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder. Raises UserError for a path that can't be one: a name too long, no right to look."""
-    return stat.S_ISDIR(_mode(path))
+    """Whether there is a folder. Unlike `Path.is_dir`, raises UserError where that cannot be found out."""
+    return stat.S_ISDIR(_file_mode(path))
 
 
-def is_regular(path: Path) -> bool:
-    """Whether there is a regular file, rather than a pipe or a device, which may never end. Raises like `is_folder`."""
-    return stat.S_ISREG(_mode(path))
+def is_regular_file(path: Path) -> bool:
+    """Whether there is a regular file (a pipe or a device may never end). Raises UserError like `is_folder`."""
+    return stat.S_ISREG(_file_mode(path))
 
 
-def seems_folder(path: Path) -> bool:
-    """As `is_folder`, for one place of several: what can't be looked at is not there."""
-    return _seems(is_folder, path)
-
-
-def seems_regular(path: Path) -> bool:
-    """As `is_regular`, for one place of several."""
-    return _seems(is_regular, path)
-
-
-def _seems(is_so: Callable[[Path], bool], path: Path) -> bool:
-    try:
-        return is_so(path)
-    except UserError:
-        return False
-
-
-def _mode(path: Path) -> int:
+def _file_mode(path: Path) -> int:
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return 0
-    except (OSError, ValueError) as error:  # a null character is a ValueError
-        reason = error.strerror if isinstance(error, OSError) else first_error_line(error)
-        raise UserError(f"{shortened(path)} cannot be looked at: {reason}") from error
+    except (OSError, ValueError) as error:  # no right to look, a name too long, a null character
+        raise UserError(f"{shorten_path(path)} cannot be read: {describe_error(error)}") from error
 
 
-def shortened(path: Path) -> str:
+def shorten_path(path: Path) -> str:
     """A path for messages, its middle left out where it is longer than a few lines."""
     text = str(path)
     return text if len(text) <= 300 else f"{text[:200]}[...]{text[-60:]}"

@@ -1,4 +1,4 @@
-"""Weight files to tensors to modules, with every way this fails told in one line that names file and tensor."""
+"""Weight files to tensors to modules. Every failure is a UserError of one line that names the file and the tensor."""
 
 from __future__ import annotations
 
@@ -15,114 +15,120 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.paths import LFS_POINTER, is_regular
+from emma_eval.utils.files import content_hint, read_head
 
-WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+WEIGHT_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def read_tensors(files: Iterable[Path]) -> dict[str, Tensor]:
-    """All tensors of some weight files, on the CPU, in their stored types; .bin files are read `weights_only`.
+    """All tensors of some weight files, on the CPU, in their stored dtypes; .bin files are read `weights_only`.
 
-    Raises UserError naming the file that is missing, truncated or otherwise unreadable.
+    Raises UserError for a file that is missing, truncated or otherwise unreadable, and for a tensor in two files.
     """
     tensors: dict[str, Tensor] = {}
     for path in files:
-        read = _read(path)
-        if twice := min(tensors.keys() & read.keys(), default=None):
+        shard = _read_shard(path)
+        if twice := min(tensors.keys() & shard.keys(), default=None):
             raise UserError(f"{path}: tensor {twice} is in another shard too; the shards are not of one save")
-        tensors |= read
+        tensors |= shard
     return tensors
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    _require_weights(path)
+def _read_shard(path: Path) -> dict[str, Tensor]:
+    _require_weight_file(path)
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        # Only torch's zip format can be mapped; the format before torch 1.6 is read whole.
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
+        # Only torch's zip format can be memory-mapped; the format before torch 1.6 is read whole.
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
         raise UserError(
             f"{path} is not a readable file of weights: truncated, corrupt, or holding more than tensors"
         ) from error
-    if isinstance(loaded, dict) and not all(isinstance(name, str) for name in loaded):
+    if isinstance(content, dict) and not all(isinstance(name, str) for name in content):
         raise UserError(f"{path} holds tensors without names")
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path} holds no dictionary of tensors")
-    return loaded
+    return content
 
 
-def _require_weights(path: Path) -> None:
-    """Raise UserError for a file that is none, with what it is instead."""
-    if not is_regular(path):
-        raise UserError(f"{path} is missing" if not path.exists() else f"{path} is no regular file")
+def _require_weight_file(path: Path) -> None:
+    """Raise UserError for a file that holds something else than weights: a git-LFS pointer, a web page."""
+    head = read_head(path)
     if str(path).encode(errors="replace") != os.fsencode(path):  # safetensors and torch open names in UTF-8
         raise UserError(
             f"{ascii(str(path))[1:-1]}: under this locale the name is not UTF-8, so the weights can't be opened; "
             "set LC_ALL=C.UTF-8 (or PYTHONUTF8=1), or rename the folder"
         )
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if start.startswith(LFS_POINTER):
-        raise UserError(f"{path} is a git-LFS pointer, not the weights themselves; fetch them with `git lfs pull`")
-    if start.lstrip()[:1] == b"<":
-        raise UserError(f"{path} is a web page, not weights; the download failed, so fetch it again")
+    is_torch_or_safetensors = head.startswith(b"PK") or head[8:9] == b"{"  # a zip file; a length and a JSON object
+    if not is_torch_or_safetensors and (hint := content_hint(head)):
+        raise UserError(f"{path} is no file of weights{hint}")
 
 
-def take(tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], source: Path | str) -> dict[str, Tensor]:
-    """The expected tensors. Raises UserError naming the first that is missing, or misshaped with both shapes."""
-    for name, shape in expected.items():
+def select_tensors(
+    tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], source: Path | str
+) -> dict[str, Tensor]:
+    """The tensors that `shapes` names. Raises UserError for the first that is missing, misshapen or quantised.
+
+    `source` is the file or folder for the message.
+    """
+    for name, shape in shapes.items():
         if name not in tensors:
-            alike = next((other for other in tensors if other.endswith(f".{name}")), "")
-            there = f"; there is {alike}, so the names are of another layout" if alike else ""
-            raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing{there}")
-        if (kind := tensors[name].dtype) not in WEIGHT_TYPES:
+            similar = next((other for other in tensors if other.endswith(f".{name}")), "")
+            hint = f"; there is {similar}, so the names are of another layout" if similar else ""
+            raise UserError(f"{source}: tensor {name} {tuple(shape)} is missing{hint}")
+        tensor = tensors[name]
+        if tensor.dtype not in WEIGHT_DTYPES:
             raise UserError(
-                f"{source}: tensor {name} is of type {str(kind).removeprefix('torch.')}: quantised weights are not "
-                "supported; take the checkpoint in float16 or bfloat16"
+                f"{source}: tensor {name} is of type {str(tensor.dtype).removeprefix('torch.')}: quantised weights "
+                "are not supported; take the checkpoint in float16 or bfloat16"
             )
-        if tensors[name].shape != shape:
-            found = tuple(tensors[name].shape)
-            raise UserError(f"{source}: tensor {name} has shape {found}, but the configuration asks for {tuple(shape)}")
-    return {name: tensors[name] for name in expected}
+        if tensor.shape != shape:
+            raise UserError(
+                f"{source}: tensor {name} has shape {tuple(tensor.shape)}, but the configuration asks for "
+                f"{tuple(shape)}"
+            )
+    return {name: tensors[name] for name in shapes}
 
 
-def fill(module: ModuleT, tensors: Mapping[str, Tensor], source: Path | str, prefix: str = "") -> ModuleT:
-    """Load a module's parameters from tensors named `prefix` + the parameter's name. Raises UserError like `take`."""
-    parts = parts_of(module, lambda name: (prefix + name,), tensors, source)
-    module.load_state_dict({name: stored for name, (stored,) in parts.items()})
+def load_parameters(module: ModuleT, tensors: Mapping[str, Tensor], source: Path | str, prefix: str = "") -> ModuleT:
+    """Load a module's parameters from the tensors named `prefix` + the parameter's name.
+
+    Raises UserError like `select_tensors`.
+    """
+    parts = parts_of_parameters(module, lambda name: (prefix + name,), tensors, source)
+    module.load_state_dict({name: tensor for name, (tensor,) in parts.items()})
     return module
 
 
-def parts_of(
-    module: nn.Module, names: Callable[[str], Sequence[str]], tensors: Mapping[str, Tensor], source: Path | str
+def parts_of_parameters(
+    module: nn.Module,
+    stored_names: Callable[[str], Sequence[str]],
+    tensors: Mapping[str, Tensor],
+    source: Path | str,
 ) -> dict[str, list[Tensor]]:
-    """For each parameter of a module the stored tensors that stand in it one above another, as `names` names them.
+    """For each parameter of a module the stored tensors that it concatenates along its first dimension.
 
-    They are equal parts of it. Raises UserError like `take`.
+    `stored_names` gives their names for a parameter's name; they are of one shape. Raises UserError like
+    `select_tensors`.
     """
-    parts = {name: names(name) for name in module.state_dict()}
-    expected = {
-        part: torch.Size((value.shape[0] // len(parts[name]), *value.shape[1:]))
+    names = {name: stored_names(name) for name in module.state_dict()}
+    shapes = {
+        part: torch.Size((value.shape[0] // len(names[name]), *value.shape[1:]))
         for name, value in module.state_dict().items()
-        for part in parts[name]
+        for part in names[name]
     }
-    found = take(tensors, expected, source)
-    return {name: [found[part] for part in of] for name, of in parts.items()}
+    selected = select_tensors(tensors, shapes, source)
+    return {name: [selected[part] for part in parts] for name, parts in names.items()}
 
 
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Tensors one above another; a single one as it is."""
+def concatenated(parts: Sequence[Tensor]) -> Tensor:
+    """The tensors concatenated along the first dimension; a single one is not copied."""
     return torch.cat(list(parts)) if len(parts) > 1 else parts[0]
 
 
-def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, by their names below it."""
+def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,6 +1,6 @@
-"""Tensors of a checkpoint that nothing here reads: some are known to be without effect, all others are refused.
+"""Tensors of a checkpoint that nothing here reads: a few are known to be without effect, all others are refused.
 
-Whatever else is dropped may be what makes the model answer as it does: biases, unmerged adapters, another tower.
+What is dropped may be what makes the model answer as it does: biases, unmerged adapters, another vision tower.
 """
 
 from __future__ import annotations
@@ -21,55 +21,53 @@ CLIP = re.compile(
     r")|logit_scale|(visual|text)_projection\.weight"
 )
 ALIGNMENT = re.compile(r"(text_projection|image_text_infusion)\.(weight|bias)|learnable_tokens")
-TOWER = "model.vision_tower."  # CLIP and alignment in the shards, and in some vision_tower.bin
+TOWER_PREFIX = "model.vision_tower."  # of CLIP and alignment in the shards, and in some vision_tower.bin
 
-MEANINGS = (
+QUANTISED = re.compile(
+    r"\.(SCB|absmax|quant_map|nested_\w+|qweight|qzeros|scales|g_idx|zero_point)$"
+    r"|(weight|input|output)_scale(_inv)?$|_packed$"
+)
+# What a tensor that nothing reads belongs to.
+ORIGINS = (
     (
         re.compile(r"\blora_|\.base_layer\.|modules_to_save"),
         "a LoRA adapter that was not merged: merge it into the weights (peft's merge_and_unload) and save them",
     ),
-    (
-        re.compile(
-            r"\.(SCB|absmax|quant_map|nested_\w+|qweight|qzeros|scales|g_idx|zero_point)$"
-            r"|(weight|input|output)_scale(_inv)?$|_packed$"
-        ),
-        "quantised weights: take the checkpoint in float16 or bfloat16",
-    ),
+    (QUANTISED, "quantised weights: take the checkpoint in float16 or bfloat16"),
     (re.compile(r"_proj\.bias$|[qk]_norm\."), "an attention that LLaMA does not have"),
     (re.compile(r"image_newline$"), "LLaVA-1.6's"),
 )
 
 
 def refuse_quantised(names: Iterable[str], source: Path) -> None:
-    """Raise UserError for the marks that quantisation leaves, before weights are missed that it renamed."""
-    pattern, meaning = MEANINGS[1]
-    if found := next(filter(pattern.search, sorted(names)), None):
-        raise UserError(f"{source}: tensor {found} belongs to {meaning}")
+    """Raise UserError for tensors that quantisation adds; the weights that it renames would be reported missing."""
+    if name := next(filter(QUANTISED.search, sorted(names)), None):
+        raise UserError(f"{source}: tensor {name} belongs to {dict(ORIGINS)[QUANTISED]}")
 
 
-def refuse_leftovers(unread: Iterable[str], source: Path) -> None:
+def refuse_unused(unused: Iterable[str], source: Path) -> None:
     """Raise UserError naming the first tensor that nothing reads, unless all are known to be without effect."""
-    left = sorted(name for name in unread if not BUFFERS.fullmatch(name))
-    if left:
-        meaning = next((f" ({meaning})" for pattern, meaning in MEANINGS if pattern.search(left[0])), "")
-        more = f", and {len(left) - 1:,} more" if len(left) > 1 else ""
-        raise UserError(f"{source}: nothing here reads tensor {left[0]}{meaning}{more}; the model is another one")
+    names = sorted(name for name in unused if not BUFFERS.fullmatch(name))
+    if names:
+        origin = next((f" ({origin})" for pattern, origin in ORIGINS if pattern.search(names[0])), "")
+        more = f", and {len(names) - 1:,} more" if len(names) > 1 else ""
+        raise UserError(f"{source}: nothing here reads tensor {names[0]}{origin}{more}; the model is another one")
 
 
-def is_of_tower(name: str) -> bool:
+def is_tower_tensor(name: str) -> bool:
     """Whether a name without `model.vision_tower.` is of EMMA's tower: CLIP, or the alignment module."""
-    tower, _, inside = name.partition(".")
-    return bool(ALIGNMENT.fullmatch(name) or (tower in ("vision_tower", "text_encoder") and CLIP.fullmatch(inside)))
+    tower, _, rest = name.partition(".")
+    return bool(ALIGNMENT.fullmatch(name) or (tower in ("vision_tower", "text_encoder") and CLIP.fullmatch(rest)))
 
 
-def is_copy_of_tower(name: str) -> bool:
+def is_tower_copy(name: str) -> bool:
     """Whether a name in the shards is of a copy of EMMA's tower, used or not."""
-    return name.startswith(TOWER) and is_of_tower(name.removeprefix(TOWER))
+    return name.startswith(TOWER_PREFIX) and is_tower_tensor(name.removeprefix(TOWER_PREFIX))
 
 
-def is_of_clip(name: str, layers: int, text_layers: int) -> bool:
+def is_clip_tensor(name: str, vision_layers: int, text_layers: int) -> bool:
     """Whether a name is of a CLIP folder whose towers have so many layers."""
-    found = CLIP.fullmatch(name)
-    if not found or found["layer"] is None:
-        return bool(found)
-    return int(found["layer"]) < (layers if name.startswith("vision") else text_layers)
+    match = CLIP.fullmatch(name)
+    if not match or match["layer"] is None:
+        return bool(match)
+    return int(match["layer"]) < (vision_layers if name.startswith("vision") else text_layers)

@@ -1,32 +1,30 @@
 """Images to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
 
 The reference pads to a square first (LLaVA's expand2square) where config.json says `image_aspect_ratio: pad`.
-Rescale and normalise are one look-up: a channel has only 256 values.
+Rescaling and normalisation are one table look-up: a channel has only 256 values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import BeforeValidator, Field
 from torch.nn.functional import interpolate
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import Settings
+from emma_eval.images.sources import MAX_PIXELS
+from emma_eval.models.checkpoints.hf_config import HFConfig, parse_config
 from emma_eval.utils.json_io import read_json_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-PROCESSORS = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor")
-MOST_SIDE = 4096
-MOST_LEVEL = 1000.0  # a mean or a deviation is of values from 0 to 1, or to 255
-MOST_PIXELS = 2 * 89_478_485  # of a canvas; Pillow takes no file with more
 TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 
 
@@ -45,8 +43,8 @@ class ImageProcessor:
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """An image of any size and mode -> pixel values (3, crop, crop)."""
-        levels, table = self.pixels_uint8(image), self.normalization_table()
-        return np.stack([table[channel][levels[channel]] for channel in range(3)])
+        pixels, table = self.pixels_uint8(image), self.normalization_table()
+        return np.stack([table[channel][pixels[channel]] for channel in range(3)])
 
     def pixels_uint8(self, image: Image.Image) -> NDArray[np.uint8]:
         """The image before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
@@ -83,7 +81,7 @@ def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
 
 def _require_drawable(width: int, height: int) -> None:
     """Raise ValueError for a canvas that an image of odd proportions needs and no memory may hold."""
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise ValueError(f"too long and thin: to prepare it takes {width:,} x {height:,} pixels")
 
 
@@ -108,54 +106,50 @@ def centre_crop(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
+def _entry(key: str, size: Any) -> Any:
+    """A size as old processors write it, a number, or new ones, a dictionary."""
+    return size.get(key, size) if isinstance(size, dict) else size
+
+
+ProcessorType = Literal["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"]
+Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
+Mean = Annotated[float, Field(ge=-1000, le=1000)]  # of values from 0 to 1, or to 255
+Std = Annotated[float, Field(gt=0, le=1000)]
+
+
+class PreprocessorConfig(HFConfig):
+    """preprocessor_config.json of a CLIP folder, with the defaults of transformers' CLIPImageProcessor."""
+
+    image_processor_type: ProcessorType = "CLIPImageProcessor"
+    feature_extractor_type: ProcessorType = "CLIPImageProcessor"
+    size: Annotated[Side, BeforeValidator(partial(_entry, "shortest_edge"))] | None = None  # None: the tower's
+    crop_size: Annotated[Side, BeforeValidator(partial(_entry, "height"))] | None = None
+    image_mean: Annotated[tuple[Mean, Mean, Mean], Field(strict=False)] = CLIP_MEAN
+    image_std: Annotated[tuple[Std, Std, Std], Field(strict=False)] = CLIP_STD
+    resample: Annotated[int, Field(ge=0, le=max(Image.Resampling))] = Image.Resampling.BICUBIC
+    rescale_factor: Annotated[float, Field(gt=0, le=1)] = 1 / 255
+
+
 def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     """The processor that a tower's preprocessor_config.json describes; CLIP's own for its image size if there is none.
 
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    raw = read_json_object(path) if path.is_file() else {}
-    for key in ("image_processor_type", "feature_extractor_type"):
-        Settings(path, raw).choice(key, PROCESSORS, PROCESSORS[0])
+    content = read_json_object(path) if path.is_file() else {}
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
-        if not raw.get(step, True):
+        if not content.get(step, True):
             raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")
-    processor = ImageProcessor(
-        resize=_side(raw, path, "size", "shortest_edge", image_size),
-        crop=_side(raw, path, "crop_size", "height", image_size),
-        mean=_three(raw, path, "image_mean", CLIP_MEAN),
-        std=_three(raw, path, "image_std", CLIP_STD),
-        resample=_resample(raw, path),
-        scale=Settings(path, raw).number("rescale_factor", 1 / 255, above=0, most=1),
+    config = parse_config(PreprocessorConfig, content, path)
+    crop = config.crop_size or image_size
+    if crop != image_size:
+        raise UserError(f"{path}: crop_size {crop} does not fit the tower's image_size {image_size}")
+    return ImageProcessor(
+        resize=config.size or image_size,
+        crop=crop,
+        mean=config.image_mean,
+        std=config.image_std,
+        resample=config.resample,
+        scale=config.rescale_factor,
         pad_to_square=pad,
     )
-    if min(processor.std) <= 0:
-        raise UserError(f"{path}: image_std must be positive, not {processor.std}")
-    if processor.crop != image_size:
-        raise UserError(f"{path}: crop_size {processor.crop} does not fit the tower's image_size {image_size}")
-    return processor
-
-
-def _side(raw: Mapping[str, Any], path: Path, key: str, part: str, default: int) -> int:
-    """A size given as a number, or as the dictionary that newer processors write."""
-    value = raw.get(key, default)
-    value = value.get(part) if isinstance(value, dict) else value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{path}: {key} must be a number or have {part}, not {raw[key]!r:.60}")
-    return Settings(path, {key: value}).count(key, default, MOST_SIDE)
-
-
-def _three(raw: Mapping[str, Any], path: Path, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
-    value = raw.get(key, default)
-    numbers = value if isinstance(value, list | tuple) else ()
-    if not (len(numbers) == 3 and all(isinstance(v, int | float) and abs(v) <= MOST_LEVEL for v in numbers)):
-        raise UserError(f"{path}: {key} must be three numbers, not {value!r:.60}")
-    return tuple(map(float, numbers))
-
-
-def _resample(raw: Mapping[str, Any], path: Path) -> int:
-    """Pillow's number of a filter."""
-    value = Settings(path, raw).take("resample", int, int(Image.Resampling.BICUBIC))
-    if value not in list(Image.Resampling):
-        raise UserError(f"{path}: resample {value!r:.60} is no filter of Pillow's")
-    return value

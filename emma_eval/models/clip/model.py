@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from emma_eval.models.clip.config import TextConfig, TowerConfig, VisionConfig
+from emma_eval.models.clip.config import ClipTextConfig, ClipTowerConfig, ClipVisionConfig
 from emma_eval.models.ops.attention import attention, attention_weights
 from emma_eval.models.ops.outputs import TransformerOutput
 from emma_eval.models.ops.pointwise import quick_gelu
@@ -23,9 +23,9 @@ from emma_eval.models.ops.pointwise import quick_gelu
 class Towers(Protocol):
     """What a multimodal model needs of CLIP. N patches of width Dv, 77 text positions of width Dt."""
 
-    image_size: int
-    patches: int  # N
-    width: int  # Dv
+    image_size: int  # S, pixels a side
+    num_patches: int  # N
+    vision_width: int  # Dv
     text_width: int  # Dt
 
     def vision_features(self, pixels: Tensor) -> Tensor:
@@ -40,10 +40,11 @@ class Towers(Protocol):
 class ClipTowers(nn.Module):
     """The towers of a CLIP checkpoint; `text` is None for plain LLaVA."""
 
-    def __init__(self, vision: VisionConfig, text: TextConfig | None) -> None:
+    def __init__(self, vision: ClipVisionConfig, text: ClipTextConfig | None) -> None:
         super().__init__()
-        self.image_size, self.patches, self.width = vision.image_size, vision.patches, vision.tower.width
-        self.text_width = text.tower.width if text else 0
+        self.image_size, self.num_patches = vision.image_size, vision.num_patches
+        self.vision_width = vision.hidden_size
+        self.text_width = text.hidden_size if text else 0
         self.vision = VisionTower(vision)
         self.text = TextTower(text) if text else None
 
@@ -60,14 +61,14 @@ class ClipTowers(nn.Module):
 class VisionTower(nn.Module):
     """A vision transformer over a class token and patches."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: ClipVisionConfig) -> None:
         super().__init__()
-        width, patch = config.tower.width, config.patch_size
-        self.patch_embedding = nn.Conv2d(config.channels, width, patch, stride=patch, bias=False)
+        width, patch = config.hidden_size, config.patch_size
+        self.patch_embedding = nn.Conv2d(config.num_channels, width, patch, stride=patch, bias=False)
         self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.position_embedding = nn.Embedding(1 + config.patches, width)
-        self.pre_layernorm = nn.LayerNorm(width, config.tower.epsilon)
-        self.layers = nn.ModuleList(EncoderLayer(config.tower, is_causal=False) for _ in range(config.tower.layers))
+        self.position_embedding = nn.Embedding(1 + config.num_patches, width)
+        self.pre_layernorm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.layers = nn.ModuleList(EncoderLayer(config, is_causal=False) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, pixels: Tensor, *, output_hidden_states: bool = False, output_attentions: bool = False
@@ -82,11 +83,11 @@ class VisionTower(nn.Module):
 class TextTower(nn.Module):
     """A causal transformer over CLIP's tokens."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(config.vocabulary, config.tower.width)
-        self.position_embedding = nn.Embedding(config.positions, config.tower.width)
-        self.layers = nn.ModuleList(EncoderLayer(config.tower, is_causal=True) for _ in range(config.tower.layers))
+        self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position_embedding = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.layers = nn.ModuleList(EncoderLayer(config, is_causal=True) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, ids: Tensor, *, output_hidden_states: bool = False, output_attentions: bool = False
@@ -99,16 +100,17 @@ class TextTower(nn.Module):
 class EncoderLayer(nn.Module):
     """x += Wo attention(norm(x)); x += W2 activation(W1 norm(x))."""
 
-    def __init__(self, config: TowerConfig, is_causal: bool) -> None:
+    def __init__(self, config: ClipTowerConfig, is_causal: bool) -> None:
         super().__init__()
-        width = config.width
-        self.num_heads, self.is_causal, self.activation = config.heads, is_causal, ACTIVATIONS[config.activation]
-        self.attention_norm = nn.LayerNorm(width, config.epsilon)
+        width = config.hidden_size
+        self.num_heads, self.is_causal = config.num_attention_heads, is_causal
+        self.activation = ACTIVATIONS[config.hidden_act]
+        self.attention_norm = nn.LayerNorm(width, config.layer_norm_eps)
         self.qkv_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width, config.epsilon)
-        self.fc1 = nn.Linear(width, config.mlp_width)
-        self.fc2 = nn.Linear(config.mlp_width, width)
+        self.mlp_norm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.fc1 = nn.Linear(width, config.intermediate_size)
+        self.fc2 = nn.Linear(config.intermediate_size, width)
 
     def forward(self, x: Tensor, output_attentions: bool = False) -> tuple[Tensor, Tensor | None]:
         """(B, T, D) -> (B, T, D), and the attention weights (B, H, T, T) if they are asked for."""

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import open_clip_names
 from emma_eval.models.clip.image_processor import ImageProcessor
-from emma_eval.models.clip.weights import check_text_tower, layer_depth
+from emma_eval.models.clip.weights import check_text_tower, num_layers_up_to
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly
 
 
 class OpenClipTowers(nn.Module):
-    """An open_clip model read at one block of each tower; see `clip.Towers`."""
+    """An open_clip model of which one block's output is taken in each tower; see `models.clip.model.Towers`."""
 
     def __init__(self, clip: Any, vision_block: int, text_block: int) -> None:
         super().__init__()
@@ -31,13 +31,13 @@ class OpenClipTowers(nn.Module):
         self.vision_block, self.text_block = vision_block, text_block
         rows, columns = clip.visual.grid_size
         self.image_size: int = clip.visual.image_size[0]
-        self.patches: int = rows * columns
-        self.width: int = clip.visual.transformer.width
+        self.num_patches: int = rows * columns
+        self.vision_width: int = clip.visual.transformer.width
         self.text_width: int = _text_tower(clip).transformer.width
 
     def vision_features(self, pixels: Tensor) -> Tensor:
         """See Towers."""
-        found = self.clip.visual.forward_intermediates(
+        features = self.clip.visual.forward_intermediates(
             pixels,
             indices=[self.vision_block],
             stop_early=True,
@@ -45,12 +45,12 @@ class OpenClipTowers(nn.Module):
             output_fmt="NLC",
             output_extra_tokens=True,
         )
-        return torch.cat([found["image_intermediates_prefix"][0], found["image_intermediates"][0]], dim=1)
+        return torch.cat([features["image_intermediates_prefix"][0], features["image_intermediates"][0]], dim=1)
 
     def text_features(self, ids: Tensor) -> Tensor:
         """See Towers."""
-        found = self.clip.forward_intermediates(text=ids, text_indices=[self.text_block], intermediates_only=True)
-        return cast(Tensor, found["text_intermediates"][0])
+        features = self.clip.forward_intermediates(text=ids, text_indices=[self.text_block], intermediates_only=True)
+        return cast(Tensor, features["text_intermediates"][0])
 
 
 def load_open_clip_towers(
@@ -78,12 +78,12 @@ def load_open_clip_towers(
         _block(vision_layer, clip.visual, "mm_vision_select_layer", where),
         _block(-1 if text_layer is None else text_layer, text, "mm_text_select_layer", where),
     )
-    recipe = open_clip.get_model_preprocess_cfg(clip)
+    preprocessing = open_clip.get_model_preprocess_cfg(clip)
     processor = ImageProcessor(
         resize=towers.image_size,
         crop=towers.image_size,
-        mean=tuple(recipe["mean"]),
-        std=tuple(recipe["std"]),
+        mean=tuple(preprocessing["mean"]),
+        std=tuple(preprocessing["std"]),
         pad_to_square=pad_to_square,
     )
     return towers, processor
@@ -91,7 +91,7 @@ def load_open_clip_towers(
 
 def _block(layer: int, tower: Any, key: str, where: str) -> int:
     """The block whose output is hidden state `layer`."""
-    depth = layer_depth(layer, len(tower.transformer.resblocks), key, where)
+    depth = num_layers_up_to(layer, len(tower.transformer.resblocks), key, where)
     if depth == 0:
         raise UserError(f"{key} {layer} is the embeddings, which can't be read from open_clip: {where}")
     return depth - 1

@@ -16,7 +16,7 @@ from typing import Any, cast
 from emma_eval.errors import UserError
 
 CONTEXT_LENGTH = 77
-VOCABULARY = 49408
+VOCAB_SIZE = 49408
 
 
 @lru_cache(maxsize=4096)  # benchmarks ask the same question of many images

@@ -1,145 +1,124 @@
-"""What a checkpoint's config.json says, checked and with the defaults of the reference. Imports no torch."""
+"""What a checkpoint's config.json and generation_config.json say. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import MOST_LAYERS, Settings
-from emma_eval.models.emma.supported import (
-    ASPECT_RATIOS,
-    DTYPES,
-    PROJECTORS,
-    VISION_FEATURES,
-    refuse_unsupported,
-)
-from emma_eval.models.llama.config import LlamaConfig, read_llama_config
+from emma_eval.models.checkpoints.hf_config import Array, HFConfig, LayerIndex, parse_config
+from emma_eval.models.emma.supported import refuse_unsupported
+from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.utils.json_io import read_json_object
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
 EMMA_KEYS = ("encoder_version", "num_learnable_tokens", "mm_text_select_layer", "mm_text_select_feature")
-VERSIONS = ("v1", "v3")
 
 
-@dataclass(frozen=True, slots=True)
-class AlignmentConfig:
-    """The part of the configuration that plain LLaVA does not have."""
+def _without_torch(name: Any) -> Any:
+    return name.removeprefix("torch.") if isinstance(name, str) else name
 
-    version: str  # "v1", or "v3" with learnable tokens
-    text_layer: int  # index into CLIP's text hidden states
-    text_positions: slice  # which of the 77 positions are used
+
+class LlavaConfig(HFConfig):
+    """The multimodal settings, with LLaVA's names and the defaults of the reference."""
+
+    mm_vision_tower: str  # folder, hub name, or open_clip:ARCH/PRETRAINED
+    mm_vision_select_layer: LayerIndex = -2
+    mm_vision_select_feature: Literal["patch", "cls_patch"] = "patch"  # cls_patch: with the class token
+    mm_projector_type: Literal["linear", "mlp2x_gelu"] = "linear"
+    mm_use_im_patch_token: bool = True  # <im_patch> is in the vocabulary
+    image_aspect_ratio: Literal["pad", "square"] = "square"  # pad: padded to a square, not cropped
+    tokenizer_model_max_length: Annotated[int, Field(ge=1)] | None = None  # sequences with images are cut on the right
+    unfreeze_mm_vision_tower: bool = False  # the shards' copy of CLIP and alignment is the trained one
+    torch_dtype: Annotated[Literal["float32", "float16", "bfloat16", "float64"], BeforeValidator(_without_torch)] = (
+        Field("float32", validation_alias=AliasChoices("torch_dtype", "dtype"))
+    )
+
+    @property
+    def keeps_class_token(self) -> bool:
+        """Whether the class token is among an image's tokens."""
+        return self.mm_vision_select_feature == "cls_patch"
+
+    @property
+    def pads_to_square(self) -> bool:
+        """Whether images are padded to a square before they are resized."""
+        return self.image_aspect_ratio == "pad"
+
+
+class AlignmentConfig(HFConfig):
+    """EMMA's own settings, which plain LLaVA does not have."""
+
+    encoder_version: Literal["v1", "v3"] = "v1"  # v3 has learnable tokens; v2 cannot run in the reference either
+    mm_text_select_layer: LayerIndex = -2
+    mm_text_select_feature: str = "cls_patch"
+
+    @property
+    def text_positions(self) -> slice:
+        """Which of the 77 text positions enter the alignment."""
+        return TEXT_POSITIONS.get(self.mm_text_select_feature, TEXT_POSITIONS["cls_patch"])
+
+
+class GenerationConfig(HFConfig):
+    """Of generation_config.json, or of config.json where that says nothing: the ids that end an answer."""
+
+    eos_token_id: Annotated[
+        Array[Annotated[int, Field(ge=0)]],
+        Field(min_length=1),
+        BeforeValidator(lambda ids: ids if isinstance(ids, list) else [ids]),
+    ] = (2,)
 
 
 @dataclass(frozen=True, slots=True)
 class EmmaConfig:
-    """A checkpoint's config.json."""
+    """A checkpoint's configuration."""
 
-    path: Path  # the file, for messages
-    vision_tower: str  # folder, hub name, or open_clip:ARCH/PRETRAINED
-    vision_layer: int  # index into CLIP's vision hidden states
-    keep_class_token: bool  # mm_vision_select_feature: cls_patch
-    projector: str
-    pad_to_square: bool
-    max_length: int | None  # sequences with images are cut here, on the right
-    tower_in_shards: bool  # unfreeze_mm_vision_tower: the shards' copy of CLIP and alignment wins
-    adds_patch_token: bool
-    stored_dtype: str
-    eos_ids: frozenset[int]
+    path: Path  # config.json, for messages
+    llava: LlavaConfig
     alignment: AlignmentConfig | None  # None: plain LLaVA
     llama: LlamaConfig
+    eos_ids: frozenset[int]
 
 
 def read_config(folder: Path) -> EmmaConfig:
     """Read config.json and generation_config.json. Raises UserError naming the file and the key at fault."""
     path = folder / "config.json"
-    raw = read_json_object(path)
-    settings = Settings(path, raw)
-    refuse_unsupported(settings)
-    if (tower := settings.take("mm_vision_tower", str, None)) is None:
+    content = read_json_object(path)
+    refuse_unsupported(content, path, known={*LlavaConfig.model_fields, *AlignmentConfig.model_fields})
+    if content.get("mm_vision_tower") is None:
         raise UserError(f"{path}: no mm_vision_tower, so this is not a LLaVA or EMMA checkpoint")
-    config = EmmaConfig(
-        path=path,
-        vision_tower=tower,
-        vision_layer=_layer(settings, "mm_vision_select_layer"),
-        keep_class_token=settings.choice("mm_vision_select_feature", VISION_FEATURES, "patch") == "cls_patch",
-        projector=settings.choice("mm_projector_type", PROJECTORS, "linear"),
-        pad_to_square=settings.choice("image_aspect_ratio", ASPECT_RATIOS, "square") == "pad",
-        max_length=_max_length(settings),
-        tower_in_shards=settings.take("unfreeze_mm_vision_tower", bool, False),
-        adds_patch_token=settings.take("mm_use_im_patch_token", bool, True),
-        stored_dtype=_stored_dtype(settings),
-        eos_ids=_eos_ids(folder, raw),
-        alignment=_alignment(settings, folder),
-        llama=read_llama_config(settings),
-    )
-    if config.alignment and config.keep_class_token:
+    llava = parse_config(LlavaConfig, content, path)
+    # A folder that has neither one of EMMA's keys nor vision_tower.bin is plain LLaVA.
+    is_emma = any(content.get(key) is not None for key in EMMA_KEYS) or (folder / "vision_tower.bin").is_file()
+    if is_emma and llava.keeps_class_token:
         raise UserError(f"{path}: mm_vision_select_feature 'cls_patch' with an alignment module is not supported")
-    return config
-
-
-def _alignment(settings: Settings, folder: Path) -> AlignmentConfig | None:
-    """EMMA's part, or None for plain LLaVA: a folder that has neither one of EMMA's keys nor vision_tower.bin."""
-    named = any(settings.raw.get(key) is not None for key in EMMA_KEYS)
-    if not named and not (folder / "vision_tower.bin").is_file():
-        return None
-    version = settings.take("encoder_version", str, "v1")
-    if version not in VERSIONS:
-        raise UserError(
-            f"{settings.path}: encoder_version {version!r:.60} is not supported "
-            "(v1 and v3 are; v2 cannot run in the reference either)"
-        )
-    feature = settings.take("mm_text_select_feature", str, "cls_patch")
-    return AlignmentConfig(
-        version=version,
-        text_layer=_layer(settings, "mm_text_select_layer"),
-        text_positions=TEXT_POSITIONS.get(feature, TEXT_POSITIONS["cls_patch"]),
+    return EmmaConfig(
+        path=path,
+        llava=llava,
+        alignment=parse_config(AlignmentConfig, content, path) if is_emma else None,
+        llama=parse_config(LlamaConfig, content, path),
+        eos_ids=_eos_ids(folder, content),
     )
 
 
-def _layer(settings: Settings, key: str) -> int:
-    layer = settings.take(key, int, -2)
-    if abs(layer) > MOST_LAYERS:
-        raise UserError(f"{settings.path}: {key} {layer!r:.60} is no layer that a tower has")
-    return layer
-
-
-def _max_length(settings: Settings) -> int | None:
-    """tokenizer_model_max_length; a length beyond all sequences, as transformers writes for none, is none."""
-    length = settings.take("tokenizer_model_max_length", int, None)
-    if length is not None and length < 1:
-        raise UserError(f"{settings.path}: tokenizer_model_max_length must be positive, not {length}")
-    return length
-
-
-def _stored_dtype(settings: Settings) -> str:
-    key = "torch_dtype" if settings.raw.get("torch_dtype") else "dtype"
-    name = settings.take(key, str, "float32").removeprefix("torch.")
-    if name not in DTYPES:
-        raise UserError(f"{settings.path}: {key} {name!r:.60} is not supported ({', '.join(DTYPES)})")
-    return name
-
-
-def _eos_ids(folder: Path, raw: Mapping[str, Any]) -> frozenset[int]:
-    """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
+def _eos_ids(folder: Path, content: Mapping[str, Any]) -> frozenset[int]:
+    """generation_config.json's, as in the reference, else config.json's, else 2."""
     path = folder / "generation_config.json"
-    generation = read_json_object(path) if path.is_file() else {}
-    ids = next((source["eos_token_id"] for source in (generation, raw) if source.get("eos_token_id") is not None), 2)
-    ids = ids if isinstance(ids, list) else [ids]
-    if not ids or not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in ids):
-        source = path if generation.get("eos_token_id") is not None else folder / "config.json"
-        raise UserError(f"{source}: eos_token_id must be an integer from 0 on, or some, not {ids!r:.60}")
-    return frozenset(ids)
+    generation: Mapping[str, Any] = read_json_object(path) if path.is_file() else {}
+    if generation.get("eos_token_id") is None:
+        generation, path = content, folder / "config.json"
+    return frozenset(parse_config(GenerationConfig, generation, path).eos_token_id)
 
 
-def require_in_vocabulary(config: EmmaConfig, vocabulary: int) -> None:
-    """Raise UserError for an end id that the model cannot say: its answers would never end."""
-    if outside := sorted(one for one in config.eos_ids if one >= vocabulary):
+def require_in_vocabulary(config: EmmaConfig, vocab_size: int) -> None:
+    """Raise UserError for an end id that the model cannot generate: its answers would never end."""
+    if outside := sorted(index for index in config.eos_ids if index >= vocab_size):
         path = config.path.with_name("generation_config.json")
         raise UserError(
             f"{path if path.is_file() else config.path}: eos_token_id {outside[0]!r:.60} is outside the vocabulary of "
-            f"{vocabulary:,} ids, so answers would never end"
+            f"{vocab_size:,} ids, so answers would never end"
         )

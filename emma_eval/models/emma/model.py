@@ -33,12 +33,12 @@ class EmmaModel(nn.Module):
     @property
     def num_image_tokens(self) -> int:
         """N: how many embeddings an image has."""
-        return self.towers.patches + self.config.keep_class_token
+        return self.towers.num_patches + self.config.llava.keeps_class_token
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels (B, 3, S, S) -> V (B, N, Dv): the selected layer of CLIP's vision tower, class token dropped."""
         features = self.towers.vision_features(pixels.to(self.llama.device, self.llama.dtype))
-        return features if self.config.keep_class_token else features[:, 1:]
+        return features if self.config.llava.keeps_class_token else features[:, 1:]
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Instruction ids (B, 77) -> X (B, T, Dt): the selected layer and positions of CLIP's text tower."""

@@ -1,26 +1,23 @@
-"""Which configurations the code here computes: all others are refused by name, for they would be answered wrongly.
+"""Refuses configurations that the code here does not compute: they would be answered wrongly.
 
-A list of what is known to be right, not of what is known to be wrong: new models of this family come every month, and
+It lists what is known to be right, not what is known to be wrong: new models of this family come every month, and
 keep the names of most settings. Imports no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import Settings
+from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 
 MODEL_TYPES = ("llava_llama", "llava")
 ARCHITECTURES = ("LlavaLlamaForCausalLM", "LlamaForCausalLM")  # the latter as some trainers leave it
 CONVERTED = ("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration")  # transformers' own layout
 OFFICIAL = "take the official layout instead (liuhaotian/llava-v1.5-7b, say), not transformers' conversion of it"
 
-PROJECTORS = ("linear", "mlp2x_gelu")
-ASPECT_RATIOS = ("pad", "square")
-VISION_FEATURES = ("patch", "cls_patch")
-DTYPES = ("float32", "float16", "bfloat16", "float64")
 MUST_BE = {  # besides null: the one value that changes nothing
     "mm_patch_merge_type": "flat",
     "mm_use_im_start_end": False,
@@ -39,57 +36,50 @@ WITHOUT_EFFECT = frozenset({
     "mm_hidden_size", "mm_projector_lr", "mm_vision_tower_lr", "mm_tunable_parts", "mm_newline_position",
     "mm_spatial_pool_mode", "image_grid_pinpoints", "image_crop_resolution", "image_split_resolution",
 })  # fmt: skip
-READ = frozenset({
-    "mm_vision_tower", "mm_vision_select_layer", "mm_vision_select_feature", "mm_projector_type",
-    "mm_use_im_patch_token", "mm_text_select_layer", "mm_text_select_feature", "image_aspect_ratio",
-})  # fmt: skip
-FAMILY = ("mm_", "image_")  # prefixes of settings that decide how images are seen
+MULTIMODAL_PREFIXES = ("mm_", "image_")  # of settings that decide how images are encoded
 
 
-def refuse_unsupported(settings: Settings) -> None:
-    """Raise UserError naming the first setting that this code does not compute."""
-    raw = settings.raw
-    _refuse_other_models(settings)
-    if raw.get("quantization_config") is not None:
+class ModelIdentity(HFConfig):
+    """Which model a config.json is of."""
+
+    model_type: str | None = None
+    architectures: Array[str] = ()
+
+
+def refuse_unsupported(content: Mapping[str, Any], path: Path, known: Collection[str]) -> None:
+    """Raise UserError naming the first setting of a config.json that is not computed here.
+
+    `known` are the keys that are read; of the multimodal ones no others may have a value.
+    """
+    _refuse_other_models(content, path)
+    if (quantisation := content.get("quantization_config")) is not None:
+        method = quantisation.get("quant_method", "") if isinstance(quantisation, Mapping) else quantisation
         raise UserError(
-            f"{settings.path}: quantization_config {_method(raw['quantization_config'])} is not supported; "
-            "take the checkpoint in float16 or bfloat16"
+            f"{path}: quantization_config {method!r:.60} is not supported; take the checkpoint in float16 or bfloat16"
         )
     for key in MUST_BE_ABSENT:
-        if raw.get(key) not in (None, False):
-            raise UserError(f"{settings.path}: {key} {raw[key]!r:.60} is not supported (null is)")
+        if content.get(key) not in (None, False):
+            raise UserError(f"{path}: {key} {content[key]!r:.60} is not supported (null is)")
     for key, only in MUST_BE.items():
-        value = raw.get(key)
+        value = content.get(key)
         if value is not None and (value != only or isinstance(value, bool) != isinstance(only, bool)):
-            raise UserError(f"{settings.path}: {key} {value!r:.60} is not supported ({_json(only)} is)")
-    if raw.get("sliding_window") is not None and raw.get("use_sliding_window") is not False:
-        raise UserError(f"{settings.path}: sliding_window {raw['sliding_window']!r:.60} is not supported (null is)")
-    kinds = settings.take("layer_types", list, [])
-    if other := [kind for kind in kinds if kind != "full_attention"]:
-        raise UserError(f"{settings.path}: layer_types {other[0]!r:.60} is not supported (full_attention is)")
-    for key, value in raw.items():
-        if key.startswith(FAMILY) and key not in READ | WITHOUT_EFFECT | MUST_BE.keys() and value not in (None, False):
-            raise UserError(f"{settings.path}: {key} {value!r:.60} is not supported: it is of another model's settings")
+            raise UserError(f"{path}: {key} {value!r:.60} is not supported ({only!r} is)")
+    if (window := content.get("sliding_window")) is not None and content.get("use_sliding_window") is not False:
+        raise UserError(f"{path}: sliding_window {window!r:.60} is not supported (null is)")
+    known = {*known, *WITHOUT_EFFECT, *MUST_BE}
+    for key, value in content.items():
+        if key.startswith(MULTIMODAL_PREFIXES) and key not in known and value not in (None, False):
+            raise UserError(f"{path}: {key} {value!r:.60} is not supported: it is of another model's settings")
 
 
-def _refuse_other_models(settings: Settings) -> None:
-    kind = settings.take("model_type", str, None)
-    names = settings.take("architectures", list, [])
-    if any(name in CONVERTED for name in names) or ((kind or "").startswith("llava") and "text_config" in settings.raw):
-        raise UserError(f"{settings.path}: a checkpoint converted for transformers (llava-hf); {OFFICIAL}")
+def _refuse_other_models(content: Mapping[str, Any], path: Path) -> None:
+    model = parse_config(ModelIdentity, content, path)
+    kind, names = model.model_type, model.architectures
+    if any(name in CONVERTED for name in names) or ((kind or "").startswith("llava") and "text_config" in content):
+        raise UserError(f"{path}: a checkpoint converted for transformers (llava-hf); {OFFICIAL}")
     if kind is None and not names:
-        raise UserError(f"{settings.path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
+        raise UserError(f"{path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
     if kind is not None and kind not in MODEL_TYPES:
-        raise UserError(f"{settings.path}: model_type {kind!r:.60} is not supported ({', '.join(MODEL_TYPES)})")
+        raise UserError(f"{path}: model_type {kind!r:.60} is not supported ({', '.join(MODEL_TYPES)})")
     if other := [name for name in names if name not in ARCHITECTURES]:
-        raise UserError(
-            f"{settings.path}: architectures {other[0]!r:.60} is not supported ({', '.join(ARCHITECTURES)})"
-        )
-
-
-def _method(config: Any) -> str:
-    return repr(config.get("quant_method", "")) if isinstance(config, Mapping) else f"{config!r:.60}"
-
-
-def _json(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        raise UserError(f"{path}: architectures {other[0]!r:.60} is not supported ({', '.join(ARCHITECTURES)})")

@@ -1,8 +1,8 @@
 """The language model's tokenizer: the ids of transformers' slow LlamaTokenizer (version 4), on SentencePiece alone.
 
 The reference was trained and evaluated with it; the fast tokenizers that replaced it differ around spaces and special
-tokens. What it does: texts are cut at added tokens; the pieces between go to SentencePiece; with `legacy: false` only
-the text's start gets a prefix space, with `legacy: true` (the default) every piece does.
+tokens. Texts are split at added tokens, and SentencePiece encodes the pieces between. With `legacy: false` only the
+text's start gets a prefix space, with `legacy: true` (the default) every piece does.
 """
 
 from __future__ import annotations
@@ -10,35 +10,66 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import sentencepiece
+from pydantic import BeforeValidator, Field
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import Settings
-from emma_eval.models.checkpoints.paths import LFS_POINTER, is_regular
+from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.types import IMAGE_MARKER
+from emma_eval.utils.files import read_bytes
 from emma_eval.utils.json_io import read_json_object
 
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
-CONFIG = "tokenizer_config.json"
-
-DEFAULT_SPECIALS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-# A serialised message is merged with what follows it: normalizer_spec (field 3) { add_dummy_prefix (field 3): false }.
+# Appended to a serialised model it is merged: normalizer_spec (field 3) { add_dummy_prefix (field 3): false }.
 NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"
+
+
+def _content(token: Any) -> Any:
+    """A token's text, which newer files write as a dictionary with its content."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+Token = Annotated[str, BeforeValidator(_content)]
+OptionalToken = Annotated[str | None, BeforeValidator(_content)]
+
+
+class TokenizerConfig(HFConfig):
+    """tokenizer_config.json, with the defaults of version 4; special_tokens_map.json has some of the keys, too."""
+
+    legacy: bool = True
+    bos_token: OptionalToken = "<s>"  # noqa: S105 (no passwords)
+    eos_token: OptionalToken = "</s>"  # noqa: S105
+    unk_token: OptionalToken = "<unk>"  # noqa: S105
+    sep_token: OptionalToken = None
+    pad_token: OptionalToken = None
+    cls_token: OptionalToken = None
+    mask_token: OptionalToken = None
+    additional_special_tokens: Array[OptionalToken] = ()
+    added_tokens_decoder: dict[Annotated[int, Field(strict=False, ge=0)], Token] = Field(default_factory=dict)
+
+    @property
+    def special_tokens(self) -> list[str]:
+        """All special tokens, in the order in which version 4 adds them."""
+        tokens = (
+            *(self.bos_token, self.eos_token, self.unk_token, self.sep_token),
+            *(self.pad_token, self.cls_token, self.mask_token),
+            *self.additional_special_tokens,
+        )
+        return [token for token in tokens if token]
 
 
 class LlamaTokenizer:
     """Text to ids and back, for a folder with tokenizer.model."""
 
     def __init__(self, folder: Path) -> None:
-        config, specials = _settings(folder)
-        self.legacy = Settings(folder / CONFIG, config).take("legacy", bool, True)
-        self.sentencepiece = _load(folder / "tokenizer.model", prefix=self.legacy)
-        self.added = _added_tokens(folder, config)  # text -> id
+        config = _read_config(folder)
+        self.legacy = config.legacy
+        self.sentencepiece = _load_sentencepiece(folder / "tokenizer.model", prefix_space=self.legacy)
+        self.added = _read_added_tokens(folder, config)  # text -> id
         outside = next((token for token, index in self.added.items() if not 0 <= index < len(self)), None)
         if outside is not None:
             raise UserError(
@@ -46,10 +77,10 @@ class LlamaTokenizer:
                 f"{len(self):,} ids; tokenizer.model and the added tokens are not of one model"
             )
         self.special_ids: set[int] = set()
-        for token in specials:
+        for token in config.special_tokens:
             self.add_special(token)
-        self.bos_id = self._id(_text(config.get("bos_token")) or "<s>")
-        self.unk = _text(config.get("unk_token")) or "<unk>"
+        self.bos_id = self._id(config.bos_token or "<s>")
+        self.unk = config.unk_token or "<unk>"
 
     def __len__(self) -> int:
         """How many ids there are, added tokens included: the size of the model's vocabulary."""
@@ -62,15 +93,15 @@ class LlamaTokenizer:
 
     def add_special(self, token: str) -> None:
         """Make a text one token that decoding skips, with a new id if it has none yet."""
-        known = self._id(token)
-        self.added[token] = len(self) if known is None else known
+        index = self._id(token)
+        self.added[token] = len(self) if index is None else index
         self.special_ids.add(self.added[token])
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """A prompt's ids: BOS, then the pieces between image markers with IMAGE_ID at each marker."""
         ids = [self.bos_id] if self.bos_id is not None else []
-        for number, piece in enumerate(prompt.split(IMAGE_MARKER)):
-            ids += ([IMAGE_ID] if number else []) + self.encode(piece)
+        for index, text in enumerate(prompt.split(IMAGE_MARKER)):
+            ids += ([IMAGE_ID] if index else []) + self.encode(text)
         return ids
 
     def encode(self, text: str) -> list[int]:
@@ -78,8 +109,8 @@ class LlamaTokenizer:
         if not self.legacy and text:
             text = SPACE + text.replace(SPACE, " ")
         ids: list[int] = []
-        for part in self._cut(text):
-            ids += [self.added[part]] if part in self.added else self._encode_part(part)
+        for piece in self._split_at_added(text):
+            ids += [self.added[piece]] if piece in self.added else self._encode_piece(piece)
         if not self.legacy and len(ids) > 1 and ids[0] == self._id(SPACE) and ids[1] in self.special_ids:
             return ids[1:]
         return ids
@@ -87,25 +118,25 @@ class LlamaTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Ids to text, special tokens skipped, white space at both ends stripped."""
         texts: list[str] = []
-        run: list[str] = []
-        names = {index: token for token, index in self.added.items()}
+        pieces: list[str] = []  # of SentencePiece, since the last added token
+        added = {index: token for token, index in self.added.items()}
         for index in ids:
             if index in self.special_ids:
                 continue
-            if index in names:
-                texts += [self._join(run), names[index]]
-                run = []
+            if index in added:
+                texts += [self._join(pieces), added[index]]
+                pieces = []
             else:
-                run.append(self.sentencepiece.id_to_piece(index))
-        texts.append(self._join(run))
+                pieces.append(self.sentencepiece.id_to_piece(index))
+        texts.append(self._join(pieces))
         return " ".join(text for text in texts if text).strip()
 
-    def _cut(self, text: str) -> list[str]:
-        """Split at added tokens, the longest first where several start at one place."""
+    def _split_at_added(self, text: str) -> list[str]:
+        """The pieces of a text between added tokens, and these; of several that start at one place the longest."""
         tokens = sorted(self.added, key=len, reverse=True)
         return [part for part in re.split(f"({'|'.join(map(re.escape, tokens))})", text) if part]
 
-    def _encode_part(self, text: str) -> list[int]:
+    def _encode_piece(self, text: str) -> list[int]:
         ids: list[int] = self.sentencepiece.encode(text)
         if self.legacy or not text.startswith((SPACE, " ")):
             return ids
@@ -125,53 +156,33 @@ class LlamaTokenizer:
         return index if self.sentencepiece.id_to_piece(index) == token else None
 
 
-def _settings(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """tokenizer_config.json, completed as version 4 did, and the texts of the special tokens in its order."""
-    config, special_map = (
-        read_json_object(path) if (path := folder / name).is_file() else {}
-        for name in (CONFIG, "special_tokens_map.json")
-    )
-    if "added_tokens_decoder" not in config:  # written before version 4.34: the map has the last word
-        config = config | special_map
-    config = DEFAULT_SPECIALS | {key: value for key, value in config.items() if value is not None}
-    more = Settings(folder / CONFIG, config).take("additional_special_tokens", list, [])
-    texts = [_text(token) for token in (*(config.get(key) for key in SPECIAL_KEYS), *more)]
-    if wrong := [text for text in texts if not isinstance(text, str | None)]:
-        raise UserError(f"{folder / CONFIG}: a special token must be a text, not {wrong[0]!r:.60}")
-    return config, [text for text in texts if text]
+def _read_config(folder: Path) -> TokenizerConfig:
+    path, map_path = folder / "tokenizer_config.json", folder / "special_tokens_map.json"
+    content = read_json_object(path) if path.is_file() else {}
+    if "added_tokens_decoder" not in content and map_path.is_file():  # before version 4.34 the map had the last word
+        special_tokens = read_json_object(map_path)
+        parse_config(TokenizerConfig, special_tokens, map_path)  # for errors that name this file
+        content = content | special_tokens
+    return parse_config(TokenizerConfig, content, path)
 
 
-def _added_tokens(folder: Path, config: dict[str, Any]) -> dict[str, int]:
-    """Added tokens by text, from tokenizer_config.json's decoder or, in older folders, from added_tokens.json."""
-    if decoder := Settings(folder / CONFIG, config).take("added_tokens_decoder", dict, {}):
-        return {str(_text(token)): _index(index, folder / CONFIG) for index, token in decoder.items()}
+def _read_added_tokens(folder: Path, config: TokenizerConfig) -> dict[str, int]:
+    """Added tokens and their ids, from tokenizer_config.json or, in older folders, from added_tokens.json."""
     path = folder / "added_tokens.json"
-    return {token: _index(index, path) for token, index in read_json_object(path).items()} if path.is_file() else {}
+    if config.added_tokens_decoder or not path.is_file():
+        return {token: index for index, token in config.added_tokens_decoder.items()}
+    added = read_json_object(path)
+    for token, index in added.items():
+        if not isinstance(index, int) or isinstance(index, bool):
+            raise UserError(f"{path}: the id of the added token {token!r:.60} must be an integer, not {index!r:.60}")
+    return added
 
 
-def _index(index: Any, path: Path) -> int:
-    """An id, which the decoder has as text."""
-    if not re.fullmatch("[0-9]{1,9}", str(index)) or isinstance(index, bool):
-        raise UserError(f"{path}: the id of an added token must be an integer, not {index!r:.60}")
-    return int(index)
-
-
-def _text(token: Any) -> str | None:
-    """A token's text, whether written as a string or as a dictionary with its content."""
-    return token.get("content") if isinstance(token, dict) else token
-
-
-def _load(path: Path, prefix: bool) -> sentencepiece.SentencePieceProcessor:
-    if path.exists() and not is_regular(path):
-        raise UserError(f"{path} is no regular file; it should be a SentencePiece model")
+def _load_sentencepiece(path: Path, prefix_space: bool) -> sentencepiece.SentencePieceProcessor:
+    stored = read_bytes(path)
+    if not stored:
+        raise UserError(f"{path} is empty; it should be a SentencePiece model")
     try:
-        stored = path.read_bytes()
-        if not stored:
-            raise UserError(f"{path} is empty; it should be a SentencePiece model")
-        if stored.startswith(LFS_POINTER):
-            raise UserError(f"{path} is a git-LFS pointer, not the model itself; fetch it with `git lfs pull`")
-        return sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix else NO_DUMMY_PREFIX))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: the language model's SentencePiece tokenizer") from error
+        return sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix_space else NO_DUMMY_PREFIX))
     except (RuntimeError, OSError) as error:
         raise UserError(f"{path} is not a readable SentencePiece model") from error

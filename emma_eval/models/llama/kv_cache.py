@@ -28,9 +28,9 @@ class KVCache:
     """
 
     def __init__(self, config: LlamaConfig, dtype: torch.dtype, device: torch.device) -> None:
-        self._num_heads, self._head_dim = config.num_kv_heads, config.head_dim
+        self._num_heads, self._head_dim = config.num_key_value_heads, config.head_dim
         self._empty = torch.empty(0, dtype=dtype, device=device)
-        self._buffers = [self._empty] * (2 * config.num_layers)  # keys of layer 0, values of layer 0, keys of 1, ...
+        self._buffers = [self._empty] * (2 * config.num_hidden_layers)  # layer 0's keys and values, layer 1's, ...
         self._slot_multiple = SLOT_MULTIPLE if device.type == "cuda" else 1
         self._write_slots: slice | Tensor = slice(0)  # the slots that `update` fills
         self._num_visible = 0  # attention reads the first so many slots

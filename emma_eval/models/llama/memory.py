@@ -19,7 +19,7 @@ def max_batch_tokens(llama: Llama) -> int:
     stream.
     """
     config = llama.config
-    kv_cache = 2 * config.num_layers * config.num_kv_heads * config.head_dim * (1 + SPARE_FRACTION)
+    kv_cache = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * (1 + SPARE_FRACTION)
     activations = 3 * config.intermediate_size + 6 * config.hidden_size
     free, _ = torch.cuda.mem_get_info(llama.device)
     reusable = torch.cuda.memory_reserved(llama.device) - torch.cuda.memory_allocated(llama.device)

@@ -38,7 +38,7 @@ class Llama(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(LlamaLayer(config, index) for index in range(config.num_layers))
+        self.layers = nn.ModuleList(LlamaLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
@@ -96,10 +96,10 @@ class LlamaLayer(nn.Module):
         super().__init__()
         self.index = index
         self.head_dim = config.head_dim
-        hidden_size, query_size = config.hidden_size, config.num_heads * config.head_dim
+        hidden_size, query_size = config.hidden_size, config.num_attention_heads * config.head_dim
         self.attention_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
         self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
-        self.kv_proj = nn.Linear(hidden_size, 2 * config.num_kv_heads * config.head_dim, bias=False)
+        self.kv_proj = nn.Linear(hidden_size, 2 * config.num_key_value_heads * config.head_dim, bias=False)
         self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
         self.mlp_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
         self.gate_up_proj = nn.Linear(hidden_size, 2 * config.intermediate_size, bias=False)

@@ -1,26 +1,28 @@
-"""LLaMA's weights as the official shards name and order them, to our module: matrices joined, rotary pairs together.
+"""LLaMA's weights as the official shards name them, loaded into our module.
 
-The shards hold the two halves of a head's rotary pairs one behind the other (dimensions i and i + Dh / 2); here they
-are neighbours, as in LLaMA's own publication. Scores are sums over a head, so nothing else changes.
+K and V are one fused projection, gate and up another. The shards hold the two halves of a head's rotary pairs apart
+(dimensions i and i + Dh / 2); here they are adjacent, as in LLaMA's own publication. Attention scores are sums over a
+head, so nothing else changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.state_dict import joined, parts_of
+from emma_eval.models.checkpoints.state_dict import concatenated, parts_of_parameters
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
 
-EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-OUTSIDE = {"embed_tokens.weight": EMBEDDING, "norm.weight": "model.norm.weight", "lm_head.weight": HEAD}
-IN_LAYER = {
+EMBEDDING, LM_HEAD = "model.embed_tokens.weight", "lm_head.weight"
+# Names in our module -> names in the shards.
+OUTSIDE_LAYERS = {"embed_tokens.weight": EMBEDDING, "norm.weight": "model.norm.weight", "lm_head.weight": LM_HEAD}
+# Modules of a layer; several stored ones are concatenated along the output dimension.
+LAYER_MODULES = {
     "attention_norm": ("input_layernorm",),
     "q_proj": ("self_attn.q_proj",),
     "kv_proj": ("self_attn.k_proj", "self_attn.v_proj"),
@@ -31,25 +33,27 @@ IN_LAYER = {
 }
 
 
-def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, vocabulary: int, like: Tensor) -> Llama:
-    """The language model, its vocabulary brought to the tokenizer's size, on the device and of the type of `like`.
+def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, vocab_size: int, like: Tensor) -> Llama:
+    """The language model with `vocab_size` rows of embedding and head, on the device and of the dtype of `like`.
 
-    Raises UserError for a tensor that is missing or does not fit the configuration.
+    `source` is the file or folder for messages. Raises UserError for a tensor that is missing or does not fit the
+    configuration.
     """
-    if config.tie_embeddings and EMBEDDING in shards:
-        if not torch.equal(shards.get(HEAD, shards[EMBEDDING]), shards[EMBEDDING]):
-            raise UserError(f"{source}: {HEAD} is unlike {EMBEDDING}, but config.json says tie_word_embeddings: true")
-        shards = {**shards, HEAD: shards[EMBEDDING]}
+    if config.tie_word_embeddings and EMBEDDING in shards:
+        if not torch.equal(shards.get(LM_HEAD, shards[EMBEDDING]), shards[EMBEDDING]):
+            raise UserError(
+                f"{source}: {LM_HEAD} is unlike {EMBEDDING}, but config.json says tie_word_embeddings: true"
+            )
+        shards = {**shards, LM_HEAD: shards[EMBEDDING]}
     with torch.device("meta"):
-        stored, llama = Llama(config), Llama(replace(config, vocab_size=vocabulary))
+        as_stored, llama = Llama(config), Llama(config.model_copy(update={"vocab_size": vocab_size}))
     state = {}
-    for name, parts in parts_of(stored, stored_names, shards, source).items():
-        placed = [part.to(like) for part in parts]  # and joined there: a GPU does it sooner
-        if is_turned(name):
-            placed[0] = pairs_together(placed[0], config.head_dim)
-        state[name] = (
-            resized(placed[0], vocabulary) if name in ("embed_tokens.weight", "lm_head.weight") else joined(placed)
-        )
+    for name, stored in parts_of_parameters(as_stored, stored_names, shards, source).items():
+        parts = [part.to(like) for part in stored]  # concatenated on the device, where it is faster
+        if has_rotary_rows(name):
+            parts[0] = interleave_rotary_pairs(parts[0], config.head_dim)
+        in_vocabulary = name in ("embed_tokens.weight", "lm_head.weight")
+        state[name] = resize_vocabulary(parts[0], vocab_size) if in_vocabulary else concatenated(parts)
     llama.load_state_dict(state, assign=True)
     return llama.eval().requires_grad_(False)
 
@@ -60,25 +64,26 @@ def all_stored_names(llama: Llama) -> set[str]:
 
 
 def stored_names(name: str) -> tuple[str, ...]:
-    """The shards' tensors that one of our parameters joins."""
-    if name in OUTSIDE:
-        return (OUTSIDE[name],)
-    _, index, part, _ = name.split(".")  # layers.3.q_proj.weight
-    return tuple(f"model.layers.{index}.{theirs}.weight" for theirs in IN_LAYER[part])
+    """The shards' tensors that are concatenated in one of our parameters."""
+    if name in OUTSIDE_LAYERS:
+        return (OUTSIDE_LAYERS[name],)
+    _, index, module, _ = name.split(".")  # layers.3.q_proj.weight
+    return tuple(f"model.layers.{index}.{stored}.weight" for stored in LAYER_MODULES[module])
 
 
-def is_turned(name: str) -> bool:
-    """Whether rotary positions turn what the first of a parameter's parts gives: queries, and keys."""
+def has_rotary_rows(name: str) -> bool:
+    """Whether the first stored part of a parameter gives queries or keys, which the rotary embedding rotates."""
     return "q_proj" in name or "kv_proj" in name
 
 
-def pairs_together(rows: Tensor, head_width: int) -> Tensor:
-    """A head's rows (i, i + Dh / 2) as neighbours: (H Dh, D) -> (H Dh, D)."""
-    return rows.reshape(-1, 2, head_width // 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+def interleave_rotary_pairs(rows: Tensor, head_dim: int) -> Tensor:
+    """Each head's rows i and i + Dh / 2 made adjacent: (H Dh, D) -> (H Dh, D)."""
+    return rows.reshape(-1, 2, head_dim // 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
 
 
-def resized(rows: Tensor, count: int) -> Tensor:
-    """Rows (V, D) brought to `count`. A new row is the mean of all: as an output, never likelier than the likeliest."""
-    if count <= len(rows):
-        return rows[:count]
-    return torch.cat([rows, rows.float().mean(dim=0, keepdim=True).to(rows.dtype).expand(count - len(rows), -1)])
+def resize_vocabulary(rows: Tensor, vocab_size: int) -> Tensor:
+    """(V, D) -> (vocab_size, D). A new row is the mean of all: as an output it is never the likeliest."""
+    if vocab_size <= len(rows):
+        return rows[:vocab_size]
+    mean = rows.float().mean(dim=0, keepdim=True).to(rows.dtype)
+    return torch.cat([rows, mean.expand(vocab_size - len(rows), -1)])

@@ -194,7 +194,7 @@ def _manifest(run: RecordedRun) -> dict[str, Any]:
     facts = {
         "Model": model.source,
         "Weights": model.weights[:16],
-        "Built": model.built,
+        "Built": model.summary,
         "Precision": model.dtype,
         "Template": model.template,
         "Device": (last and last.device_name) or model.device,
@@ -213,5 +213,5 @@ def _manifest(run: RecordedRun) -> dict[str, Any]:
 
 
 def _computing(run: RecordedRun) -> str:
-    seconds = sum(session.usage.computing_seconds for session in run.manifest.sessions if session.usage)
+    seconds = sum(session.stats.computing_seconds for session in run.manifest.sessions if session.stats)
     return format_duration(seconds) if seconds else ""

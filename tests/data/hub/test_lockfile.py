@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.data.hub.lockfile import Lock
+from emma_eval.data.hub.lockfile import LockFile
 from emma_eval.errors import UserError
 from tests.data.hub.hub_server import COMMIT
 from tests.data.hub.tiny_hub import GQA
@@ -48,4 +48,4 @@ def test_a_lock_that_is_none_is_one_line(command, tmp_path):
     assert "--lock is for data fetch and data verify" in not_here.stderr
     path.write_text("org/gqa: main\n")
     with pytest.raises(UserError, match="org/gqa: 'main' is not a commit of 40 hex digits"):
-        Lock(path)
+        LockFile(path)

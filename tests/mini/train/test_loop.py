@@ -1,4 +1,4 @@
-"""The training loop: its schedule, and that a killed stage goes on as if it had not been killed."""
+"""The training loop: its schedule, and exact resumption of an interrupted stage."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def linear_regression(model: nn.Linear, die_at: int | None = None):
     return loss_of
 
 
-def fresh() -> nn.Linear:
+def new_model() -> nn.Linear:
     torch.manual_seed(0)
     return nn.Linear(4, 1)
 
 
-def test_a_killed_stage_ends_as_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupted_stage_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     schedule = Schedule(steps=12, peak=0.1, warmup=2)
-    undisturbed = fresh()
+    undisturbed = new_model()
     fit("whole", undisturbed, linear_regression(undisturbed), schedule, tmp_path)
 
     monkeypatch.setattr("emma_eval.mini.train.loop.SAVE_EVERY_SECONDS", 0.0)
-    killed = fresh()
+    killed = new_model()
     with pytest.raises(KeyboardInterrupt):
         fit("killed", killed, linear_regression(killed, die_at=7), schedule, tmp_path)
     assert not is_done("killed", schedule, tmp_path)

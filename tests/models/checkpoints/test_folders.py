@@ -232,7 +232,7 @@ def test_added_tokens_with_ids_that_cannot_be(index: Any, tmp_path: Path) -> Non
 def test_special_tokens_are_texts(file: str, token: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / file).write_text(json.dumps({"bos_token": token}))
-    fails(folder, "a special token must be a text")
+    fails(folder, f"{file}: bos_token", "must be a valid string")
 
 
 # Files that are something else.
@@ -256,7 +256,7 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / name).unlink()
     os.mkfifo(folder / name)
-    fails(folder, name, "no regular file")
+    fails(folder, name, "a FIFO (named pipe), not a regular file")
 
 
 def test_shards_of_two_saves(tmp_path: Path) -> None:

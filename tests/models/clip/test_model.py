@@ -67,7 +67,7 @@ def test_openai_files_say_a_part_twice(tmp_path: Path) -> None:
     part = clip.config.vision_config.to_dict()
     wrong = part | {"hidden_size": 99, "num_attention_heads": 11}
     towers = load_towers(folder(tmp_path, clip, vision_config=wrong, vision_config_dict=part), -2, -2, {})
-    assert towers.width == clip.config.vision_config.hidden_size
+    assert towers.vision_width == clip.config.vision_config.hidden_size
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
@@ -45,9 +46,11 @@ def mixed_requests(count: int = 40) -> list[Request]:
 @pytest.mark.parametrize("size", [3, 8, 40])
 def test_answers_do_not_depend_on_batch_size_order_or_companions(runner: ModelRunner, size: int) -> None:
     asked = mixed_requests()
-    alone = {response.sample_id: response.text for _, response in answer(runner, asked, 1)}
+    alone = {response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, 1), asked)}
     random.Random(size).shuffle(asked)
-    assert {response.sample_id: response.text for _, response in answer(runner, asked, size)} == alone
+    assert {
+        response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, size), asked)
+    } == alone
 
 
 @torch.inference_mode()

@@ -10,9 +10,7 @@ import torch
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 
-CONFIG = LlamaConfig(
-    vocab_size=9, hidden_size=8, num_layers=3, num_heads=2, num_kv_heads=2, head_dim=4, intermediate_size=8
-)
+CONFIG = LlamaConfig(vocab_size=9, hidden_size=8, intermediate_size=8, num_hidden_layers=3, num_attention_heads=2)
 CPU = torch.device("cpu")
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 import transformers
 
-from emma_eval.models.checkpoints.hf_config import Settings
-from emma_eval.models.llama.config import read_llama_config
+from emma_eval.models.checkpoints.hf_config import parse_config
+from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.model import ForwardInputs, Llama
-from emma_eval.models.llama.weights import is_turned, load_llama, pairs_together, stored_names
+from emma_eval.models.llama.weights import has_rotary_rows, interleave_rotary_pairs, load_llama, stored_names
 from tests.tiny_checkpoint import scatter
 
 SHAPE = {
@@ -30,7 +30,7 @@ def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
     raw = SHAPE | said
     torch.manual_seed(0)
     theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
-    config = read_llama_config(Settings(Path("config.json"), raw))
+    config = parse_config(LlamaConfig, raw, Path("config.json"))
     return load_llama(config, theirs.state_dict(), Path("shards"), config.vocab_size, torch.empty(0)), theirs
 
 
@@ -149,8 +149,8 @@ def test_a_lora_layer_in_place_of_a_projection_computes_as_with_merged_weights(n
     for part, weight_name in zip(ups, stored, strict=True):
         weight = theirs.get_parameter(weight_name)
         weight.data = weight + part @ down  # a new tensor: ours may be the old one
-    if is_turned(full_name):
-        ups[0] = pairs_together(ups[0], ours.config.head_dim)
+    if has_rotary_rows(full_name):
+        ups[0] = interleave_rotary_pairs(ups[0], ours.config.head_dim)
     setattr(owner, name, LoRA(projection, down, torch.cat(ups)))
     ids = torch.randint(90, (2, 30), generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(logits(ours, ids), theirs(ids).logits, rtol=1e-4, atol=1e-4)

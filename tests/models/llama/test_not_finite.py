@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from emma_eval.errors import SampleError
-from emma_eval.inference import answer
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
 from emma_eval.models.llama.generation import argmax_tokens
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -53,7 +54,7 @@ def asked(count: int = 3) -> list[Request]:
 
 
 def responses(runner: ModelRunner, requests: list[Request]) -> list[Response]:
-    return [response for _, response in sorted(answer(runner, requests))]
+    return [response for _, response in sorted(run_requests(BatchedEngine(runner), requests))]
 
 
 @pytest.mark.parametrize("row", [[NAN, 1.0], [1.0, NAN], [INF, 1.0], [1.0, -INF], [INF, -INF], [-INF, -INF]])

@@ -8,12 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from emma_eval.results.manifest import ModelFacts
-from emma_eval.runs.model_source import ModelSource
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import execute
-from emma_eval.types import Request, Response
-from tests.fakes import Answering, FakeModel, settings
+from emma_eval.runs.runner import run_evaluation
+from emma_eval.types import Failure, Generation, Request
+from tests.fakes import FakeEngine, FakeHandle, settings
 
 COUNT = 48  # questions of the report that most tests read
 IMAGES = 4  # questions that share one
@@ -82,24 +80,23 @@ def write_gqa(
     path.write_text(json.dumps(questions), encoding="utf-8")
 
 
-class Scripted(Answering):
+class Scripted(FakeEngine):
     """Answers by the question's number; None is a failure."""
 
     def __init__(self, answer: Callable[[int], str | None]) -> None:
         super().__init__()
         self.answer = answer
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Generation | Failure:
         text = self.answer(int(request.sample_id))
-        error = "the image is <b>broken</b>" if text is None else None
-        tokens = 0 if text is None else 1 + len(text) // 4
-        common = (request.sample_id, request.pass_index, request.message, request.instruction)
-        return Response(*common, text=text, tokens=tokens, seconds=0.01 * (1 + len(request.sample_id)), error=error)
+        seconds = 0.01 * (1 + len(request.sample_id))
+        if text is None:
+            return Failure("the image is <b>broken</b>", request.message, seconds)
+        return Generation(text, (0,) * (1 + len(text) // 4), prompt=request.message, seconds=seconds)
 
 
 def write_run(root: Path, folder: Path, name: str, answer: Callable[[int], str | None]) -> Path:
     """A finished run of GQA by a model of that name."""
-    facts = ModelFacts(name=name, source=name, weights="w" * 64, config="c" * 64)
-    source = ModelSource(lambda: facts, FakeModel)
-    execute(settings(root, tasks=("gqa",), suite="gqa"), source, folder, PlainProgress(), Scripted(answer))
+    chosen = settings(root, name, tasks=("gqa",), suite="gqa")
+    run_evaluation(chosen, folder, PlainProgress(), FakeHandle(Scripted(answer), name))
     return folder
