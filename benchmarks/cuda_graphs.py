@@ -20,8 +20,8 @@ NEW_TOKENS = 24  # long answers: a difference in the last bit has time to show
 MOST_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}
 
 
-def recorded_and_unrecorded(dtype: str) -> dict[str, Any]:
-    """emma-mini's answers of up to NEW_TOKENS tokens, end ids ignored; how many differ without recorded steps."""
+def with_and_without_graphs(dtype: str) -> dict[str, Any]:
+    """emma-mini's answers of up to NEW_TOKENS tokens, end ids ignored; how many differ without graphs."""
     runner = load_model("emma-mini", device="cuda", dtype=dtype)
     runner = replace(runner, eos_ids=frozenset())
     loaded = [load_task(name) for name in TASKS]

@@ -78,9 +78,9 @@ def recorded(output: Path, small: bool) -> Result:
 
     if small or not torch.cuda.is_available():
         return {"passes": True, "skipped": "CUDA graphs need a GPU"}
-    from benchmarks.cuda_graphs import recorded_and_unrecorded
+    from benchmarks.cuda_graphs import with_and_without_graphs
 
-    found = {dtype: recorded_and_unrecorded(dtype) for dtype in ("float32", "bfloat16", "float16")}
+    found = {dtype: with_and_without_graphs(dtype) for dtype in ("float32", "bfloat16", "float16")}
     return found | {"passes": all(one["passes"] for one in found.values())}
 
 

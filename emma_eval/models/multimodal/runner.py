@@ -202,7 +202,7 @@ class ModelRunner(Generic[ModelT]):
             self.prefix_cache = {prefix_ids: self._compute_prefix(prefix_ids)}
         prefix = self.prefix_cache[prefix_ids] if prefix_ids else ()
         logits, state = prefill(self.model.llama, self.kv_cache, tries, self.embed(tries, pixels), prefix)
-        state.graphs = self.decode_graphs
+        state.graphs = self.decode_graphs.for_batch() if self.decode_graphs is not None else None
         return logits, state
 
     def embed(self, tries: Sequence[PrefixTrie], pixels: Pixels) -> list[Tensor]:
