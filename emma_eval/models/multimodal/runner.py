@@ -112,11 +112,8 @@ class ModelRunner(Generic[ModelT]):
 
     def __post_init__(self) -> None:
         llama = self.model.llama
-        self.vision_cache, self.text_cache, self.prefix_cache = (
-            LRUCache(VISION_CACHE_SIZE),
-            LRUCache(TEXT_CACHE_SIZE),
-            {},
-        )
+        self.vision_cache, self.text_cache = LRUCache(VISION_CACHE_SIZE), LRUCache(TEXT_CACHE_SIZE)
+        self.prefix_cache = {}
         self.kv_cache = KVCache(llama.config, llama.dtype, llama.device)
         self.decode_graphs = DecodeGraphs(llama, self.kv_cache) if llama.device.type == "cuda" else None
         table = torch.from_numpy(self.processor.normalization_table())  # (3, 256)
