@@ -1,7 +1,7 @@
-"""Whether batching changes answers: each task asked one by one and in batches, in each floating-point type.
+"""Whether batching changes answers: each task answered one by one and in batches, in each floating-point type.
 
-In float32 no answer may differ. In half precision the order of additions shows in the last bits and turns a tie now
-and then: this tells how many answers differ, and what that does to each score.
+In float32 no answer may differ. In half precision the order of additions changes the last bits and sometimes breaks a
+tie differently: the script counts the answers that differ and the change of each score.
 
     python benchmarks/batch_invariance.py [--model emma-mini] [--tasks mini] [--dtypes float32,bfloat16] [--limit N]
 """
@@ -28,34 +28,34 @@ from emma_eval.tasks.index import expand_tasks
 from emma_eval.types import Answer, Key, Response
 
 DTYPES = "float32,bfloat16,float16"
-MOST_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}  # of all answers; half precision: on a GPU
+MAX_DIFFERENT = {"float32": 0.0, "bfloat16": 0.003, "float16": 0.003}  # of all answers; half precision: on a GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What batching changes in one task."""
+    """How many answers of one task batching changes, and its effect on the score."""
 
     dtype: str
     task: str
     requests: int
     different: int  # answers whose text differs
     metric: str
-    alone: float | None  # the score at batch size 1; None where the task's truth is held back
+    alone: float | None  # the score at batch size 1; None if the references are not public
     batched: float | None
 
     @property
     def share(self) -> float:
-        """Of the answers, those that differ."""
+        """Share of the answers that differ."""
         return self.different / self.requests
 
     @property
     def change(self) -> float | None:
-        """Of the score, in its own unit."""
+        """Change of the score, in its unit."""
         return None if self.alone is None or self.batched is None else self.batched - self.alone
 
 
 def differences(model: Model, settings: RunSettings, dtype: str) -> Iterator[Difference]:
-    """Each task's, with all tasks in one queue, as a run asks them."""
+    """The differences of each task, with all tasks in one queue, as in a run."""
     plans = [with_requests(plan_task(name, settings), model.template) for name in settings.tasks]
     alone, batched = answers(model, plans, 1), answers(model, plans, "auto")
     for plan, one_by_one, together in zip(plans, alone, batched, strict=True):
@@ -80,7 +80,7 @@ def answers(model: Model, plans: Sequence[TaskPlan], batch_size: int | Literal["
 
 
 def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
-    """The task's primary metric; None where the truth is held back."""
+    """The task's primary metric; None if the references are not public."""
     if not all(sample.references for sample in plan.samples):
         return None
     config = plan.task.scorer_config(plan.protocol)
@@ -91,7 +91,7 @@ def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
 
 
 def show(found: Sequence[Difference]) -> None:
-    """Print the table, with a line for each type's whole."""
+    """Print the table, with a total for each floating-point type."""
     header = ["", "dtype", "requests", "different", "share", "metric", "batch size 1", "batched", "change"]
     rows = []
     for dtype in dict.fromkeys(one.dtype for one in found):
@@ -110,13 +110,13 @@ def within_bars(found: Sequence[Difference], device: str) -> bool:
         if dtype == "float32" or device.startswith("cuda"):
             of_dtype = [one for one in found if one.dtype == dtype]
             different, requests = sum(one.different for one in of_dtype), sum(one.requests for one in of_dtype)
-            if different > MOST_DIFFERENT[dtype] * requests:
+            if different > MAX_DIFFERENT[dtype] * requests:
                 return False
     return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask, compare, print, write; 1 if a bar is missed."""
+    """Answer, compare, print and write; 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", default="emma-mini", help="built-in name, checkpoint folder or hub name (%(default)s)")

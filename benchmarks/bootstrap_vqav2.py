@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from emma_eval.scorers.arithmetic import percent_mean
-from emma_eval.scorers.common import averaged, percent_by
+from emma_eval.scorers.common import accuracy_by, mean_metric
 from emma_eval.stats.bootstrap import RESAMPLES, intervals
 from emma_eval.stats.paired import compare_metrics
 from emma_eval.types import SampleScore, Scores
@@ -28,8 +28,8 @@ QUESTIONS, IMAGES = 214_354, 40_504
 BAR = 5.0
 
 
-def made_scores(questions: int, seed: int) -> Scores:
-    """Scores as VQAv2's scorer gives them; questions, images and types are the same for every seed."""
+def random_scores(questions: int, seed: int) -> Scores:
+    """Random scores in the form of VQAv2's scorer; questions, images and types are the same for every seed."""
     design, luck = random.Random(0), random.Random(seed)
     images = [design.randrange(max(1, questions * IMAGES // QUESTIONS)) for _ in range(questions)]
     answer_types = design.choices(["yes/no", "number", "other"], (38, 13, 49), k=questions)
@@ -39,9 +39,9 @@ def made_scores(questions: int, seed: int) -> Scores:
         SampleScore(str(number), value, "", cluster=str(image))
         for number, (value, image) in enumerate(zip(values, images, strict=True))
     )
-    metrics = [averaged("accuracy", values, percent_mean)]
-    metrics += percent_by("answer_type", answer_types, values, percent_mean)
-    metrics += percent_by("question_type", question_types, values, percent_mean)
+    metrics = [mean_metric("accuracy", values, percent_mean)]
+    metrics += accuracy_by("answer_type", answer_types, values, percent_mean)
+    metrics += accuracy_by("question_type", question_types, values, percent_mean)
     return Scores(tuple(metrics), samples, cluster_unit="image")
 
 
@@ -57,7 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--questions", type=int, default=QUESTIONS)
     questions = parser.parse_args().questions
-    first, second = made_scores(questions, 1), made_scores(questions, 2)
+    first, second = random_scores(questions, 1), random_scores(questions, 2)
     alone = seconds(lambda: intervals(first))
     paired = seconds(lambda: compare_metrics(first, second))
     print(f"{questions:,} questions, {len(first.metrics)} metrics, {RESAMPLES:,} resamples")

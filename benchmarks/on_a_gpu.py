@@ -1,12 +1,12 @@
-"""Everything that only a GPU can show, in one command of at most eight minutes, without network.
+"""All checks that need a GPU, in one command of at most eight minutes, without network.
 
-Each step is a process of its own with a time limit, and its result is written as it ends, so that a machine that is
-taken away early still leaves what was measured. Exit code 1 if a step failed, ran out of time or missed a bar.
+Each step runs in its own process with a time limit and writes its result when it ends, so results survive if the
+machine goes away. Exit code 1 if a step failed, ran out of time or missed a bar.
 
     python benchmarks/on_a_gpu.py --output DIR [--steps environment,parity,...] [--small]
 
 Needs torch, transformers and an unpacked tree; parity sets are read from EMMA_PARITY_DIR where there are any.
-`--small` makes every step tiny and runs on a CPU too, to see that the steps work.
+`--small` makes every step tiny, to test the script itself; it runs on a CPU too.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of the whole: what it measures, and how long it may take."""
+    """One measurement and its time limit."""
 
     seconds: float
     run: Callable[[Path, bool], Result]  # (output folder, small) -> facts, with `passes`
 
 
 def environment(output: Path, small: bool) -> Result:
-    """What the machine is: card, versions, the rates of matrix products and of copies."""
+    """The machine: GPU, versions, speed of matrix products and of copies."""
     import torch
 
     from benchmarks.recording import facts
@@ -67,25 +67,25 @@ def parity(output: Path, small: bool) -> Result:
 
 
 def tests(output: Path, small: bool) -> Result:
-    """The tests of models and of the engine on a machine where `auto` means the GPU."""
+    """The tests of models and engine on a machine where device `auto` is the GPU."""
     found = _pytest(["tests/inference"] if small else ["tests/models", "tests/inference"], output / "tests.log", {})
     return found | {"passes": found["exit_code"] == 0}
 
 
-def recorded(output: Path, small: bool) -> Result:
-    """Decoding by CUDA graphs against decoding without: the same answers."""
+def cuda_graphs(output: Path, small: bool) -> Result:
+    """Decoding with CUDA graphs gives the same answers as without."""
     import torch
 
     if small or not torch.cuda.is_available():
         return {"passes": True, "skipped": "CUDA graphs need a GPU"}
-    from benchmarks.cuda_graphs import with_and_without_graphs
+    from benchmarks.cuda_graphs import compare_graphs_with_eager
 
-    found = {dtype: with_and_without_graphs(dtype) for dtype in ("float32", "bfloat16", "float16")}
+    found = {dtype: compare_graphs_with_eager(dtype) for dtype in ("float32", "bfloat16", "float16")}
     return found | {"passes": all(one["passes"] for one in found.values())}
 
 
 def throughput(output: Path, small: bool) -> Result:
-    """A full-size EMMA against its bars: share of the matrix rate, batch size 1, a plain transformers loop."""
+    """A full-size EMMA against its bars: share of the matrix rate, batch size 1, transformers loop."""
     from benchmarks.throughput import main
 
     small_form = ["--small", "--device=cpu", "--requests=12", "--one-by-one=4"]
@@ -96,7 +96,7 @@ def throughput(output: Path, small: bool) -> Result:
 
 
 def answers(output: Path, small: bool) -> Result:
-    """emma-mini on its suite in each floating-point type: answers in batches against answers one by one."""
+    """emma-mini on its suite in each floating-point type: batched answers against answers one by one."""
     from benchmarks.batch_invariance import main
 
     arguments = ["--device=cpu", "--limit=4", "--tasks=pope_mini", "--dtypes=float32"] if small else ["--device=cuda"]
@@ -105,19 +105,19 @@ def answers(output: Path, small: bool) -> Result:
     return json.loads(record.read_text()) | {"passes": code == 0}
 
 
-def shortage(output: Path, small: bool) -> Result:
-    """Memory that runs out in the middle of a run: batches are halved, the answers stay the same."""
-    from benchmarks.shortage import answers_under_shortage
+def out_of_memory(output: Path, small: bool) -> Result:
+    """Out of memory in the middle of a run: batches are halved, the answers stay the same."""
+    from benchmarks.out_of_memory import answers_when_out_of_memory
 
-    return answers_under_shortage(small)
+    return answers_when_out_of_memory(small)
 
 
 STEPS: Mapping[str, Step] = {
     "environment": Step(60, environment),
     "parity": Step(90, parity),
-    "recorded": Step(90, recorded),
+    "cuda_graphs": Step(90, cuda_graphs),
     "throughput": Step(240, throughput),
-    "shortage": Step(60, shortage),
+    "out_of_memory": Step(60, out_of_memory),
     "answers": Step(150, answers),
     "tests": Step(150, tests),
 }
@@ -136,7 +136,7 @@ def _pytest(folders: Sequence[str], log: Path, variables: Mapping[str, str]) -> 
 
 def run_step(name: str, output: Path, small: bool) -> int:
     """Run one step in this process and write its result."""
-    import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+    import benchmarks  # noqa: F401 - sets OpenMP's wait policy, which torch reads when it is imported
 
     result = STEPS[name].run(output, small)
     (output / f"{name}.json").write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
@@ -144,7 +144,7 @@ def run_step(name: str, output: Path, small: bool) -> int:
 
 
 def run_bounded(name: str, output: Path, small: bool, seconds: float) -> Result:
-    """Run one step as a process of at most so many seconds; what it prints goes to NAME.log."""
+    """Run one step in a process of at most `seconds`; its output goes to NAME.out."""
     command = [sys.executable, str(Path(__file__).resolve()), f"--output={output}", f"--one={name}"]
     start = time.perf_counter()
     with (output / f"{name}.out").open("w", encoding="utf-8") as log:
@@ -166,7 +166,7 @@ def run_bounded(name: str, output: Path, small: bool, seconds: float) -> Result:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the steps one after another, writing on-a-gpu.json as each ends."""
+    """Run the steps one after another; write on-a-gpu.json after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="where results and logs go")

@@ -1,6 +1,6 @@
-"""EMMA of any size with random weights, made in place on its device: speed does not depend on their values.
+"""EMMA of any size with random weights, created on its device: speed does not depend on their values.
 
-On the device `meta` it is EMMA without weights, which still tokenises and plans batches as the real one does.
+On the device `meta` it has no weights but tokenizes and batches as the real one does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emma_eval.models import model_folder
 from emma_eval.models.clip.config import ClipTextConfig, ClipVisionConfig
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.clip.model import ClipTowers
-from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, tokenize_instruction
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig, LlavaConfig
 from emma_eval.models.emma.model import EmmaModel
@@ -28,7 +28,7 @@ from emma_eval.models.multimodal.runner import ModelRunner
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What decides how much there is to compute. The towers' last blocks, which EMMA does not read, are left out."""
+    """The sizes that decide the amount of computation. The towers' unused last blocks are left out."""
 
     name: str
     hidden: int
@@ -52,33 +52,33 @@ def tokenizer(folder: Path | None = None) -> LlamaTokenizer:
 
 
 def build(
-    shape: Shape, device: str, dtype: torch.dtype, words: LlamaTokenizer, aligned: bool = True
+    shape: Shape, device: str, dtype: torch.dtype, tokenizer: LlamaTokenizer, aligned: bool = True
 ) -> ModelRunner[EmmaModel]:
-    """The model; plain LLaVA where it is not `aligned`. It knows no end id: every answer has its full length."""
+    """The model; plain LLaVA if not `aligned`. It has no end id: every answer has its full length."""
     torch.manual_seed(0)
     config = _config(shape, aligned)
     width = shape.vision[0]
-    with torch.device(device), _made_in(dtype):
+    with torch.device(device), _default_dtype(dtype):
         towers = ClipTowers(_vision(shape), _text(shape) if aligned else None)
         alignment = Alignment(towers.num_patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
         llama = Llama(config.llama)
     with torch.no_grad():
-        llama.lm_head.weight[len(words) :] = 0  # the tokenizer could not spell these: they are never the likeliest
+        llama.lm_head.weight[len(tokenizer) :] = 0  # ids that the tokenizer cannot decode are never the most likely
     return ModelRunner(
         model=EmmaModel(config, towers, alignment, projector, llama).eval().requires_grad_(False),
-        tokenizer=words,
+        tokenizer=tokenizer,
         processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",
-        tokenize_instruction=instruction_ids if aligned else None,
+        tokenize_instruction=tokenize_instruction if aligned else None,
     )
 
 
 @contextmanager
-def _made_in(dtype: torch.dtype) -> Iterator[None]:
-    """New modules are of this type at once: in float32 the full size would hardly fit."""
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Create modules in this dtype: in float32 the full size would hardly fit."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

@@ -1,4 +1,4 @@
-"""What every measurement ends with: a table on the screen, and a JSON file with the hardware and the command."""
+"""Output of every benchmark: a printed table, and a JSON file with hardware, versions and command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESULTS = Path("results", "benchmarks")  # below the current folder: a checkout'
 
 
 def facts(device: str = "cpu") -> dict[str, Any]:
-    """When, where and with what a measurement was taken; call it at the end, for the peaks of memory."""
+    """Time, hardware, versions and command of a measurement; call it at the end, when peak memory is known."""
     commit, dirty = git_state()
     return {
         "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
@@ -44,14 +44,14 @@ def facts(device: str = "cpu") -> dict[str, Any]:
 
 
 def write(record: Mapping[str, Any], output: Path) -> None:
-    """Write a measurement as JSON, folders included."""
+    """Write a measurement as JSON; create its folders."""
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"written: {output}")
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows of text, "-" where there is nothing to say."""
+    """Print a table; None is printed as "-"."""
     cells = [["-" if cell is None else cell for cell in row] for row in rows]
     align = ("left", *["right"] * (len(header) - 1))
     print(f"\n{title}\n{tabulate(cells, header, tablefmt='simple', colalign=align, disable_numparse=True)}")

@@ -1,6 +1,6 @@
-"""How fast `score` is on a full VQAv2 val: 214,354 questions x 10 answers, generated, in the official formats.
+"""Seconds of `score` on a full VQAv2 val: 214,354 questions x 10 answers, generated, in the official formats.
 
-Prints the seconds of the whole process, and of reading and scoring inside it. The bars are 4 s of scoring and 10 s
+Prints the seconds of the whole process, and of reading and scoring within it. The bars are 4 s of scoring and 10 s
 for the process on 2 cores; the official Python tool takes 39 s of CPU there.
 
     python benchmarks/score_vqav2.py [--questions N]
@@ -36,28 +36,28 @@ KINDS = {
 def generate(folder: Path, questions: int) -> None:
     """Write questions.json, annotations.json and predictions.json, the same at every call."""
     rng = random.Random(SEED)
-    asked, annotations, predictions = [], [], []
+    question_rows, annotations, predictions = [], [], []
     for number in range(questions):
         kind = rng.choices(list(KINDS), (38, 13, 49))[0]
         question_type, vocabulary = KINDS[kind]
         truths = rng.sample(vocabulary, 2)
-        answers = [_spoken(rng, rng.choice(truths), kind) for _ in range(10)]
+        answers = [_as_people_write(rng, rng.choice(truths), kind) for _ in range(10)]
         ids = {"image_id": number // 5, "question_id": number}
-        asked.append(ids | {"question": f"{question_type} thing number {number}?"})
+        question_rows.append(ids | {"question": f"{question_type} thing number {number}?"})
         annotations.append(
             ids
             | {"question_type": question_type, "answer_type": kind, "multiple_choice_answer": truths[0]}
             | {"answers": [{"answer": a, "answer_confidence": "yes", "answer_id": i} for i, a in enumerate(answers, 1)]}
         )
-        predictions.append({"question_id": number, "answer": _spoken(rng, truths[0], kind)})
+        predictions.append({"question_id": number, "answer": _as_people_write(rng, truths[0], kind)})
     subtype = {"data_subtype": "val2014"}
-    (folder / "questions.json").write_text(json.dumps(subtype | {"questions": asked}))
+    (folder / "questions.json").write_text(json.dumps(subtype | {"questions": question_rows}))
     (folder / "annotations.json").write_text(json.dumps(subtype | {"annotations": annotations}))
     (folder / "predictions.json").write_text(json.dumps(predictions))
 
 
-def _spoken(rng: random.Random, answer: str, kind: str) -> str:
-    """The answer as people write it: some rare, some with a capital, an article or a full stop."""
+def _as_people_write(rng: random.Random, answer: str, kind: str) -> str:
+    """The answer with variations: a rare suffix, a capital, an article or a full stop."""
     if kind == "other" and rng.random() < 0.2:
         return f"{answer} {rng.randrange(RARE)}"
     return rng.choices([answer, answer.capitalize(), f"the {answer}", f"{answer}."], (85, 5, 5, 5))[0]

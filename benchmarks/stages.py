@@ -1,6 +1,6 @@
-"""Where the time goes: the methods that make up a run are timed from outside, the model stays as it is.
+"""Where the time of a run goes: methods of engine and model are patched with timers.
 
-On a GPU each stage waits for what it started, which costs the overlap of stages: a pass of its own, not the timed one.
+On a GPU the timers synchronise, which prevents the overlap of stages, so this is a pass of its own, not the timed one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
 
-AHEAD = (
+PREFETCH = (
     ("decode", ImageFile, "open"),
     ("decode", ImageBytes, "open"),
     ("preprocess", ImageProcessor, "pixels_uint8"),
@@ -30,21 +30,21 @@ ON_DEVICE = (
     ("generate", ModelRunner, "generate"),
 )
 
-Seconds = dict[str, list[float]]  # of every call
+Seconds = dict[str, list[float]]  # of each call, by stage
 
 
 def shares(work: Callable[[], float], device: torch.device) -> dict[str, dict[str, float]]:
-    """Do the work, which returns the seconds it waited for images and prompts.
+    """Run `work`, which returns the seconds it waited for images and prompts.
 
-    Two shares of its wall time: `device`, whose stages follow one another and add up to 1, and `ahead`, the CPU
-    seconds of threads that work beside the device (more than 1 where several are busy).
+    Returns shares of the wall time: `device`, whose stages are sequential and add up to 1, and `ahead`, the CPU time
+    of the prefetching threads (more than 1 if several are busy).
     """
     start = time.perf_counter()
     with timed(device) as seconds:
         waiting = work()
     wall = time.perf_counter() - start
     spent = {stage: sum(calls) for stage, calls in seconds.items()}
-    vision, prefill, generate = spent["vision"], spent["prefill"], spent["generate"]  # each holds the one before
+    vision, prefill, generate = spent["vision"], spent["prefill"], spent["generate"]  # each includes the one before
     on_device = {
         "vision": vision,
         "prefill": prefill - vision,
@@ -60,16 +60,16 @@ def shares(work: Callable[[], float], device: torch.device) -> dict[str, dict[st
 
 @contextmanager
 def timed(device: torch.device) -> Iterator[Seconds]:
-    """What every stage takes while the block runs."""
+    """Time every stage while the block runs."""
     seconds: Seconds = defaultdict(list)
 
-    def wait_and_look() -> float:
+    def synchronized_clock() -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter()
 
     with ExitStack() as patches:
-        for clock, stages in ((time.thread_time, AHEAD), (wait_and_look, ON_DEVICE)):
+        for clock, stages in ((time.thread_time, PREFETCH), (synchronized_clock, ON_DEVICE)):
             for stage, owner, name in stages:
                 wrapped = _timed(getattr(owner, name), seconds[stage], clock)
                 patches.enter_context(patch.object(owner, name, wrapped))

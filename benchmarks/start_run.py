@@ -1,7 +1,7 @@
-"""How long `run` takes from the command to emma-mini's first batch, and how much of that is the import of torch alone.
+"""Seconds from the command `run` to emma-mini's first batch, and how much of that is the import of torch.
 
-Both in fresh processes, the interpreter's own start included. The pass before the first is not counted: it fills the
-disk's cache, and writes the mini suite where it is not there yet.
+Both in fresh processes, the interpreter's start included. A warm-up pass, which is not counted, fills the disk cache
+and writes the mini suite if it is missing.
 
     python benchmarks/start_run.py [--repeats N] [--output FILE]
 """
@@ -21,9 +21,9 @@ from benchmarks.recording import RESULTS, facts, print_table, write
 
 BAR, OURS_BAR = 8.0, 2.0  # seconds
 REPEATS = 3
-PYTHON = "import os; os._exit(0)"  # at once, as below: tearing down is no part of a start
+PYTHON = "import os; os._exit(0)"  # without tear-down, as below
 TORCH = "from emma_eval.utils import cpu; cpu.set_openmp_wait_policy(); import os, torch; os._exit(0)"
-# The real command, which ends where the first batch would begin.
+# The real command; the process exits where the first batch would begin.
 RUN = """
 import os, sys
 from emma_eval.cli.main import main
@@ -31,12 +31,12 @@ from emma_eval.inference.batched import BatchedEngine
 BatchedEngine._generate_batch = lambda *arguments: os._exit(86)
 main(["run", "--tasks", "mini", "--output", sys.argv[1]])
 """
-BEGUN = 86
+FIRST_BATCH_EXIT_CODE = 86
 ROOT = Path(__file__).parents[1]
 
 
 def seconds(code: str, argument: str = "", expected: int = 0) -> float:
-    """How long a fresh interpreter takes for the code. Raises RuntimeError when it does not end as expected."""
+    """Wall seconds of the code in a fresh interpreter. Raises RuntimeError if its exit code is not `expected`."""
     start = time.perf_counter()
     command = [sys.executable, "-c", code, argument]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
@@ -49,7 +49,7 @@ def seconds(code: str, argument: str = "", expected: int = 0) -> float:
 def first_batch() -> float:
     """Seconds from the command to its first batch."""
     with tempfile.TemporaryDirectory() as folder:
-        return seconds(RUN, folder, BEGUN)
+        return seconds(RUN, folder, FIRST_BATCH_EXIT_CODE)
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
-"""How long a run takes to get ready to ask VQAv2 val's 214,354 questions: read, count, hash, make the prompts.
+"""How long a run needs to prepare VQAv2 val's 214,354 questions: read, count, hash, build the prompts.
 
-On generated data, once as the official files and once as `data fetch` leaves the hub's, each in fresh processes and
-without a model. The time is from the first import of emma_eval to the last prompt: only the interpreter's own start,
-the same for every command, is left out. The images are some 40,000 empty files, or a tiny one in every row.
+On generated data, as official files and as fetched from the hub, each in fresh processes and without a model. The
+time is from the first import of emma_eval to the last prompt; the interpreter's own start is not included. The images
+are about 40,000 empty files, or a tiny one in every row.
 
     python benchmarks/start_vqav2.py [--questions N] [--folder DIR] [--output FILE]
 """
@@ -36,17 +36,17 @@ ANNOTATIONS = "v2_mscoco_val2014_annotations.json"
 PER_IMAGE = 5  # questions about an image, as `score_vqav2` generates them
 
 
-class Measured(NamedTuple):
-    """One start."""
+class Measurement(NamedTuple):
+    """The cost of one start."""
 
     requests: int
     wall: float  # seconds
     processor: float  # seconds, of all threads
-    memory: int  # bytes at the most
+    memory: int  # peak, bytes
 
 
-def get_ready(root: Path) -> Measured:
-    """From a data root to the last prompt; to be called in a process that has imported nothing yet."""
+def get_ready(root: Path) -> Measurement:
+    """From a data root to the last prompt; call it in a fresh process."""
     wall, processor = time.perf_counter(), time.process_time()
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.plan import plan_task, with_requests
@@ -55,11 +55,11 @@ def get_ready(root: Path) -> Measured:
     settings = RunSettings(ModelSpec("emma-mini"), ("vqav2",), "vqav2", data=root, allow_partial=True)
     plan = with_requests(plan_task("vqav2", settings), "vicuna_v1")
     seconds = time.perf_counter() - wall, time.process_time() - processor
-    return Measured(len(plan.requests), *seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return Measurement(len(plan.requests), *seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def write_official(root: Path, questions: int) -> None:
-    """The files and the folder of images in their places below a root."""
+    """Write the official files and the folder of images below a root."""
     folder = root / "vqav2"
     (folder / "val2014").mkdir(parents=True)
     score_vqav2.generate(folder, questions)
@@ -70,7 +70,7 @@ def write_official(root: Path, questions: int) -> None:
 
 
 def write_fetched(root: Path, official: Path) -> None:
-    """The same questions as parquet files in the hub's columns, listed and prepared as after `data fetch`."""
+    """Write the same questions as parquet files with the hub's columns, as after `data fetch`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -126,8 +126,8 @@ def _rows(official: Path) -> list[dict[str, Any]]:
     return [row | cell | {"question": texts[row["question_id"]]} for row in annotations]
 
 
-def in_a_process_of_its_own(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns there."""
+def in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the function in a new process and return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
@@ -142,18 +142,15 @@ def main() -> int:
     with nullcontext(args.folder) if args.folder else tempfile.TemporaryDirectory() as name:
         official, fetched = Path(name, "official"), Path(name, "fetched")
         if not official.exists():
-            in_a_process_of_its_own(write_official, official, args.questions)
+            in_new_process(write_official, official, args.questions)
         if not fetched.exists():
-            in_a_process_of_its_own(write_fetched, fetched, official)
+            in_new_process(write_fetched, fetched, official)
         sources = {"official files": official, "fetched from the hub": fetched}
-        starts = {
-            source: [in_a_process_of_its_own(get_ready, root) for _ in range(REPEATS)]
-            for source, root in sources.items()
-        }
+        starts = {source: [in_new_process(get_ready, root) for _ in range(REPEATS)] for source, root in sources.items()}
     return report(starts, args.output)
 
 
-def report(starts: dict[str, list[Measured]], output: Path | None) -> int:
+def report(starts: dict[str, list[Measurement]], output: Path | None) -> int:
     """Print the medians, write all measurements; 1 if a median misses the bar."""
     from benchmarks import recording
 

@@ -1,8 +1,7 @@
-"""How much host memory a long run takes: as many questions as VQAv2 val has, real JPEGs, a model that only says yes.
+"""Peak host memory of a long run: as many questions as VQAv2 val has, real JPEGs, a model that always answers yes.
 
-Each of two ways in a process of its own: `engine` streams requests through the engine; `run` is the whole of `run`,
-from the benchmark's files to scores, record included. Prints the peak at each quarter, beside what the model took; the
-bar is 2 GB.
+Two ways, each in its own process: `engine` streams requests through the engine; `run` is the whole command, from the
+benchmark's files to scores. Prints the peak at each quarter, without the model's own memory; the bar is 2 GB.
 
     python benchmarks/streaming_memory.py [--questions N] [--output FILE]        (on Linux)
 """
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+import benchmarks  # noqa: F401 - sets OpenMP's wait policy, which torch reads when it is imported
 
 # isort: split
 import torch
@@ -50,58 +49,58 @@ FILES = 50  # JPEGs; every image is a link to one of them
 SIZE = 160, 120
 
 
-class Yes(ModelRunner):
-    """EMMA up to its weights, at full size: reads prompts, sees images and plans batches, then says "yes"."""
+class YesRunner(ModelRunner):
+    """EMMA without weights, with full-size images and batches: tokenizes and preprocesses, then answers "yes"."""
 
     max_batch_tokens = MAX_TOKENS
 
     def generate(self, rows: Sequence[TrieRow], images: Mapping[Any, Any]) -> list[list[Generation]]:
-        """Say so."""
+        """Answer every row with "yes"."""
         assert all(image.image in images for row in rows for image in row.trie.images)
         return [[Generation("yes", (0,)) for _ in row.indices] for row in rows]
 
 
 @dataclass
-class Memory:
-    """Peaks of a process's memory, in bytes."""
+class MemoryPeaks:
+    """Peaks of a process's memory in bytes."""
 
     way: str
     questions: int
-    model: int = 0  # with the model loaded and no data read
-    begun: int = 0  # when the first answer came
+    model: int = 0  # after loading the model, before reading data
+    first_answer: int = 0  # at the first answer
     quarters: dict[str, int] = field(default_factory=dict)
     end: int = 0
 
     @property
     def beside_model(self) -> int:
-        """The most that anything but the model took."""
+        """The peak without the model."""
         return self.end - self.model
 
     @property
     def growth(self) -> float:
-        """Bytes a question, from the first quarter's end to the last's."""
+        """Bytes per question, from 25% to 100% of the questions."""
         return (self.quarters["100%"] - self.quarters["25%"]) / (0.75 * self.questions)
 
     def watch(self, answers: Generator[Outcome]) -> Generator[Outcome]:
         """Hand on answers, noting the peaks."""
         marks = {round(part * self.questions): f"{part:.0%}" for part in QUARTERS}
         for done, one in enumerate(answers, 1):
-            self.begun = self.begun or peak_host_memory()
+            self.first_answer = self.first_answer or peak_host_memory()
             if done in marks:
                 self.quarters[marks[done]] = peak_host_memory()
             yield one
 
 
-def load() -> Yes:
+def load() -> YesRunner:
     """The model. 336 pixels a side and 576 rows an image, as EMMA-7B has them."""
     shape = replace(random_model.SMALL, image=random_model.FULL.image)
     runner = random_model.build(shape, "meta", torch.bfloat16, random_model.tokenizer())
-    return Yes(**{part.name: getattr(runner, part.name) for part in fields(runner) if part.init})
+    return YesRunner(**{part.name: getattr(runner, part.name) for part in fields(runner) if part.init})
 
 
-def by_engine(folder: Path, questions: int) -> Memory:
-    """Requests through the engine, nothing kept of their answers."""
-    memory, model = Memory("engine", questions), load()
+def by_engine(folder: Path, questions: int) -> MemoryPeaks:
+    """Stream requests through the engine without keeping the responses."""
+    memory, model = MemoryPeaks("engine", questions), load()
     memory.model = peak_host_memory()
     requests = [_request(folder, number) for number in range(questions)]
     for _ in memory.watch(BatchedEngine(model).generate(requests, InferenceStats())):
@@ -110,9 +109,9 @@ def by_engine(folder: Path, questions: int) -> Memory:
     return memory
 
 
-def by_run(folder: Path, questions: int) -> Memory:
-    """The whole of `run`, on files in the benchmark's own layout."""
-    memory, model = Memory("run", questions), load()
+def by_run(folder: Path, questions: int) -> MemoryPeaks:
+    """Run the whole command `run` on files in the benchmark's layout."""
+    memory, model = MemoryPeaks("run", questions), load()
     memory.model = peak_host_memory()
     files = {"questions": folder / "questions.json", "annotations": folder / "annotations.json"}
     settings = RunSettings(
@@ -162,12 +161,12 @@ def _request(folder: Path, number: int) -> Request:
 
 
 def _alone(work: Callable[[], Any]) -> Any:
-    """What the work gives, done in a new process, whose peak of memory is its own."""
+    """Call `work` in a new process, for a peak memory of its own, and return its result."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work).result()
 
 
-def show(memories: Sequence[Memory]) -> None:
+def show(memories: Sequence[MemoryPeaks]) -> None:
     """Print the table."""
     header = [
         "MB beside the model",
@@ -180,7 +179,10 @@ def show(memories: Sequence[Memory]) -> None:
     rows = [
         [
             memory.way,
-            *[f"{(at - memory.model) / 1e6:,.0f}" for at in (memory.begun, *memory.quarters.values(), memory.end)],
+            *[
+                f"{(at - memory.model) / 1e6:,.0f}"
+                for at in (memory.first_answer, *memory.quarters.values(), memory.end)
+            ],
             f"{memory.model / 1e6:,.0f}",
             f"{memory.growth:,.0f}",
         ]
@@ -197,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         _alone(partial(prepare, Path(name), args.questions))
-        memories: list[Memory] = [_alone(partial(way, Path(name), args.questions)) for way in (by_engine, by_run)]
+        memories: list[MemoryPeaks] = [_alone(partial(way, Path(name), args.questions)) for way in (by_engine, by_run)]
     show(memories)
     rows = [asdict(one) | {"beside_model": one.beside_model, "growth": one.growth} for one in memories]
     write({"benchmark": "streaming_memory"} | facts() | {"bar": BAR, "ways": rows}, args.output)

@@ -1,7 +1,7 @@
-"""How fast the engine is: against itself at batch size 1, against a plain transformers loop, against the hardware.
+"""Speed of the engine: beside batch size 1, beside a plain transformers loop, and as a share of the GPU's peak.
 
-On a CPU it asks the shipped models the mini suite; on a GPU it asks an EMMA-7B with random weights 2,000 questions
-about 640x480 JPEGs, images decoded and text written out. Prints tables and writes JSON.
+On a CPU the shipped models answer the mini suite; on a GPU an EMMA-7B with random weights answers 2,000 questions about
+640x480 JPEGs, image decoding and detokenization included. Prints tables and writes JSON.
 
     python benchmarks/throughput.py [--device cuda] [--output FILE]
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import benchmarks  # noqa: F401 - it says how threads wait, which torch asks when it is imported
+import benchmarks  # noqa: F401 - sets OpenMP's wait policy, which torch reads when it is imported
 
 # isort: split
 import torch
@@ -27,7 +27,7 @@ import torch
 from benchmarks import random_model, stages, vqa_load
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
-from benchmarks.work import matrix_rate, operations, wait
+from benchmarks.work import matrix_rate, operations, synchronize
 from emma_eval.data.loading import load_samples
 from emma_eval.inference.batched import BatchedEngine
 from emma_eval.inference.runner import run_requests
@@ -42,61 +42,61 @@ from emma_eval.types import InferenceStats, Request
 REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one
 WARM_UP = 128
 
-Ask = Callable[[ModelRunner[EmmaModel], Sequence[Request], InferenceStats], Mapping[int, str | None]]
+Answer = Callable[[ModelRunner[EmmaModel], Sequence[Request], InferenceStats], Mapping[int, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One of the ways to answer that are compared; a slow one may answer a part of the requests, evenly chosen."""
+class Variant:
+    """One of the compared ways to answer; a slow one may answer an evenly spaced part of the requests."""
 
     name: str
-    ask: Ask
-    most: int | None = None
-    at_least: float | None = None  # the bar for how many times faster the first way is
+    answer: Answer
+    max_requests: int | None = None
+    min_speedup: float | None = None  # bar: how many times faster the first variant must be
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A model, its requests, and the ways to compare."""
+class BenchmarkCase:
+    """A model, its requests, and the variants to compare."""
 
     name: str
-    described: str
+    description: str
     model: ModelRunner[EmmaModel]
     requests: Sequence[Request]
-    ways: Sequence[Way]
-    matrix_rate: float | None = None  # of the device, operations a second
-    peak_bar: float | None = None  # the bar for the first way's share of it
+    ways: Sequence[Variant]
+    matrix_rate: float | None = None  # FLOP/s of the device's matrix product
+    peak_bar: float | None = None  # bar for the first variant's share of it
     repeats: int = 1  # passes, of which the fastest counts
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One way's speed."""
+class Measurement:
+    """Speed of one variant."""
 
     way: str
     requests: int
     seconds: float
     samples_per_second: float
-    prompt_tokens_per_second: float  # of all prompts whole, whatever was computed of them
+    prompt_tokens_per_second: float  # of whole prompts, shared tokens counted each time
     operations_per_second: float
-    peak_share: float | None  # of the device's own matrix rate
-    same_answers: float  # share of its requests that the first way answers alike
-    first_is_faster: float  # how many times
+    peak_share: float | None  # of the device's matrix rate
+    same_answers: float  # share of its requests with the first variant's answer
+    first_is_faster: float  # speed of the first variant divided by this one's
     bar: float | None  # for that
-    idle_share: float  # of the time: the device waits for images and prompts
+    idle_share: float  # share of the time in which the device waits for images and prompts
     usage: InferenceStats
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What was measured of a case."""
+    """The measurements of one case."""
 
     name: str
     model: str
     matrix_rate: float | None
     peak_bar: float | None
-    measured: tuple[Measured, ...]
-    stages: Mapping[str, Mapping[str, float]]  # of the first way's time, see `stages.shares`
+    measured: tuple[Measurement, ...]
+    stages: Mapping[str, Mapping[str, float]]  # of the first variant's time, see `stages.shares`
 
     @property
     def passes(self) -> bool:
@@ -105,44 +105,44 @@ class Scenario:
         return share >= (self.peak_bar or 0.0) and all(one.first_is_faster >= (one.bar or 0.0) for one in self.measured)
 
 
-def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Ask:
+def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Answer:
     """Our engine."""
 
-    def ask(
+    def answer(
         model: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
     ) -> Mapping[int, str | None]:
         answers = run_requests(BatchedEngine(model, batch_size, sharing=sharing), requests, usage)
         return {number: response.text for number, response in answers}
 
-    return ask
+    return answer
 
 
-def against_one_by_one(most: int | None, bars: tuple[float | None, float | None]) -> tuple[Way, ...]:
-    """The engine as it is, at batch size 1, and the plain transformers loop."""
+def against_one_by_one(max_requests: int | None, bars: tuple[float | None, float | None]) -> tuple[Variant, ...]:
+    """The engine, the engine at batch size 1, and the plain transformers loop."""
     return (
-        Way("engine", engine()),
-        Way("engine, batch size 1", engine(1), most, bars[0]),
-        Way("transformers generate", generate_one_by_one, most, bars[1]),
+        Variant("engine", engine()),
+        Variant("engine, batch size 1", engine(1), max_requests, bars[0]),
+        Variant("transformers generate", generate_one_by_one, max_requests, bars[1]),
     )
 
 
-def with_and_without_sharing(bar: float) -> tuple[Way, ...]:
-    """The engine, and the engine reading every prompt by itself."""
-    return Way("engine, sharing", engine()), Way("engine, no sharing", engine(sharing=False), None, bar)
+def with_and_without_sharing(bar: float) -> tuple[Variant, ...]:
+    """The engine with and without prefix sharing."""
+    return Variant("engine, sharing", engine()), Variant("engine, no sharing", engine(sharing=False), None, bar)
 
 
-def measure(case: Case) -> Scenario:
-    """Let every way answer; then look where the first one's time goes."""
+def measure(case: BenchmarkCase) -> Scenario:
+    """Time every variant; then time the stages of the first one."""
     texts: dict[int, str | None] = {}
-    measured: list[Measured] = []
+    measured: list[Measurement] = []
     for way in case.ways:
-        numbers = _evenly(len(case.requests), way.most)
+        numbers = _evenly(len(case.requests), way.max_requests)
         asked = [case.requests[number] for number in numbers]
         passes = (_time(way, case.model, asked) for _ in range(case.repeats))
         answers, usage, seconds = min(passes, key=itemgetter(2))
         texts = texts or dict(answers)
         speed = operations(case.model, usage, len(asked)) / seconds
-        one = Measured(
+        one = Measurement(
             way=way.name,
             requests=len(asked),
             seconds=seconds,
@@ -152,42 +152,42 @@ def measure(case: Case) -> Scenario:
             peak_share=speed / case.matrix_rate if case.matrix_rate else None,
             same_answers=sum(answers[place] == texts[number] for place, number in enumerate(numbers)) / len(asked),
             first_is_faster=1.0,
-            bar=way.at_least,
+            bar=way.min_speedup,
             idle_share=usage.idle_seconds / seconds,
             usage=usage,
         )
         first = measured[0] if measured else one
         measured.append(replace(one, first_is_faster=first.samples_per_second / one.samples_per_second))
         print(f"{way.name}: {len(asked)} requests in {seconds:.1f} s, {speed / 1e12:.1f} TFLOP/s; {usage}", flush=True)
-    return Scenario(case.name, case.described, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
+    return Scenario(case.name, case.description, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
 
 
 def _time(
-    way: Way, model: ModelRunner[EmmaModel], requests: Sequence[Request]
+    way: Variant, model: ModelRunner[EmmaModel], requests: Sequence[Request]
 ) -> tuple[Mapping[int, str | None], InferenceStats, float]:
-    """Answers, counts and seconds, warmed up but with nothing remembered: a replaced model has seen no image."""
-    way.ask(replace(model), requests[:WARM_UP], InferenceStats())
+    """Answers, statistics and seconds after a warm-up; `replace` makes a runner with empty caches."""
+    way.answer(replace(model), requests[:WARM_UP], InferenceStats())
     usage, fresh = InferenceStats(), replace(model)
-    wait(model.device)
+    synchronize(model.device)
     start = time.perf_counter()
-    answers = way.ask(fresh, requests, usage)
-    wait(model.device)
+    answers = way.answer(fresh, requests, usage)
+    synchronize(model.device)
     return answers, usage, time.perf_counter() - start
 
 
-def _stages(case: Case) -> dict[str, dict[str, float]]:
+def _stages(case: BenchmarkCase) -> dict[str, dict[str, float]]:
     def work() -> float:
         usage = InferenceStats()
-        case.ways[0].ask(replace(case.model), case.requests, usage)
+        case.ways[0].answer(replace(case.model), case.requests, usage)
         return usage.idle_seconds
 
     return stages.shares(work, case.model.device)
 
 
-def _evenly(count: int, most: int | None) -> list[int]:
-    """At most so many of the numbers below `count`, evenly spread."""
-    most = min(most or count, count)
-    return [number * count // most for number in range(most)]
+def _evenly(count: int, max_requests: int | None) -> list[int]:
+    """At most `max_requests` indices below `count`, evenly spaced."""
+    max_requests = min(max_requests or count, count)
+    return [number * count // max_requests for number in range(max_requests)]
 
 
 def mini(limit: int | None, one_by_one: int | None, repeats: int) -> Iterator[Scenario]:
@@ -200,7 +200,9 @@ def mini(limit: int | None, one_by_one: int | None, repeats: int) -> Iterator[Sc
         ("mmbench_mini", "emma-mini", "float32", with_and_without_sharing(1.3)),
     ):
         model = load_model(name, device="cpu", dtype=dtype)
-        yield measure(Case(tasks, f"{name}, {dtype}", model, _suite_requests(tasks, limit), ways, repeats=repeats))
+        yield measure(
+            BenchmarkCase(tasks, f"{name}, {dtype}", model, _suite_requests(tasks, limit), ways, repeats=repeats)
+        )
 
 
 def _suite_requests(tasks: str, limit: int | None) -> list[Request]:
@@ -209,16 +211,16 @@ def _suite_requests(tasks: str, limit: int | None) -> list[Request]:
 
 
 def generated(device: torch.device, small: bool, count: int, one_by_one: int, repeats: int) -> Scenario:
-    """EMMA with random weights in bfloat16, asked about one JPEG each.
+    """EMMA with random weights in bfloat16, one question about each JPEG.
 
     `small`: a tiny model, small images and no bars.
     """
     shape = random_model.SMALL if small else random_model.FULL
     with tempfile.TemporaryDirectory() as folder:
         images = vqa_load.photographs(Path(folder), count, (64, 48) if small else vqa_load.SIZE)
-        case = Case(
+        case = BenchmarkCase(
             name="VQA, one question an image",
-            described=f"{shape.name}, random, bfloat16",
+            description=f"{shape.name}, random, bfloat16",
             model=random_model.build(shape, str(device), torch.bfloat16, random_model.tokenizer()),
             requests=vqa_load.requests(images),
             ways=against_one_by_one(one_by_one, (None, None) if small else (5.0, 8.0)),
@@ -262,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="%(default)s here")
-    add("--small", action="store_true", help="the GPU's scenario made tiny, to see that it works; runs on a CPU too")
+    add("--small", action="store_true", help="the GPU's scenario made tiny, to test the script; runs on a CPU too")
     add("--requests", type=int, default=REQUESTS, help="of the GPU's scenario (%(default)s)")
     add("--one-by-one", type=int, help=f"requests that the slow ways answer (GPU: {ALONE}; CPU: all)")
     add("--limit", type=int, metavar="N", help="only the first N samples of each mini task")

@@ -1,8 +1,7 @@
-"""The yardstick: one request at a time through transformers' `generate`, as the reference evaluates EMMA.
+"""The baseline: one request at a time through transformers' `generate`, as the reference implementation does.
 
-Image, CLIP, alignment, projector and splice as they are in our model, then `LlamaForCausalLM.generate` with the same
-weights. Two things are kinder to it than the reference: images are prepared by our faster processor, and the towers
-are ours, which end at the layer that is read.
+Preprocessing, CLIP, alignment and projector are our model's, then `LlamaForCausalLM.generate` runs with the same
+weights. It is faster than the reference in two respects: our image processor, and towers without the unused last block.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from emma_eval.types import ImageSource, InferenceStats, Request
 def generate_one_by_one(
     runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
 ) -> dict[int, str | None]:
-    """Each request's number -> the text of its answer. `usage` counts the tokens."""
-    llama = as_transformers(runner.model.llama)
+    """Index of each request -> the text of its answer. `usage` counts the tokens."""
+    llama = to_transformers(runner.model.llama)
     answers: dict[int, str | None] = {}
     for number, request in enumerate(requests):
-        embeds = spliced(runner, request)
+        embeds = prompt_embeddings(runner, request)
         ids = llama.generate(
             inputs_embeds=embeds,
             attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=runner.device),
@@ -50,8 +49,8 @@ def generate_one_by_one(
     return answers
 
 
-def spliced(runner: ModelRunner[EmmaModel], request: Request) -> Tensor:
-    """The request as the language model reads it: (1, L, D), images where their markers are."""
+def prompt_embeddings(runner: ModelRunner[EmmaModel], request: Request) -> Tensor:
+    """The prompt's embeddings, (1, L, D), with image tokens in place of the markers."""
     prompt, embed = runner.tokenize(request), runner.model.llama.embed_tokens
     images = iter(request.images)
     pieces: list[Tensor] = []
@@ -65,15 +64,15 @@ def spliced(runner: ModelRunner[EmmaModel], request: Request) -> Tensor:
 
 
 def _image_rows(runner: ModelRunner[EmmaModel], image: ImageSource, instruction: tuple[int, ...] | None) -> Tensor:
-    """An image, seen with an instruction in mind: (1, N, D)."""
+    """The visual tokens of an image, aligned with the instruction: (1, N, D)."""
     features = runner.model.encode_images(torch.from_numpy(runner.processor(image.open()))[None])
     text = runner.model.encode_instructions(torch.tensor([instruction])) if instruction else None
     return runner.model.embed_images(features, text)
 
 
 @lru_cache(maxsize=1)
-def as_transformers(llama: Llama) -> LlamaForCausalLM:
-    """A model of transformers with the same weights: what is joined here taken apart, rotary pairs as it wants them."""
+def to_transformers(llama: Llama) -> LlamaForCausalLM:
+    """The transformers model with the same weights: fused projections split, rotary rows reordered."""
     config = llama.config
     with torch.device(llama.device):
         theirs = AutoModelForCausalLM.from_config(
@@ -93,20 +92,20 @@ def as_transformers(llama: Llama) -> LlamaForCausalLM:
             dtype=llama.dtype,
             attn_implementation="sdpa",
         )
-    theirs.load_state_dict(dict(_taken_apart(llama)))
+    theirs.load_state_dict(dict(_unfused_state_dict(llama)))
     model: LlamaForCausalLM = theirs.eval()
     return model
 
 
-def _taken_apart(llama: Llama) -> Iterator[tuple[str, Tensor]]:
+def _unfused_state_dict(llama: Llama) -> Iterator[tuple[str, Tensor]]:
     for name, value in llama.named_parameters():
         theirs = stored_names(name)
         parts = list(value.chunk(len(theirs)))
         if has_rotary_rows(name):
-            parts[0] = _halves_apart(parts[0], llama.config.head_dim)
+            parts[0] = _rotary_halves(parts[0], llama.config.head_dim)
         yield from zip(theirs, parts, strict=True)
 
 
-def _halves_apart(rows: Tensor, head_width: int) -> Tensor:
+def _rotary_halves(rows: Tensor, head_width: int) -> Tensor:
     """The inverse of `pairs_together`."""
     return rows.view(-1, head_width // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)

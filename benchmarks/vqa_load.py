@@ -1,4 +1,4 @@
-"""A VQA workload from a seed: one question each about distinct JPEGs, with short answers of 1 to 8 tokens."""
+"""A seeded VQA workload: one question about each of many distinct JPEGs, answers of 1 to 8 tokens."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ from emma_eval.utils.cpu import usable_cpus
 
 SIZE = 640, 480
 QUALITY = 90
-OCTAVES = ((5, 70.0), (20, 40.0), (80, 20.0), (320, 12.0), (640, 6.0))  # columns of noise, its strength in levels
-NAMES = (9, 12)  # things a question names; with emma-mini's tokenizer the text of a prompt has about 60 tokens
-MOST_NEW_TOKENS = 8
+OCTAVES = (
+    (5, 70.0),
+    (20, 40.0),
+    (80, 20.0),
+    (320, 12.0),
+    (640, 6.0),
+)  # columns of the noise grid, amplitude in grey levels
+NAMES = (9, 12)  # things named in a question; a prompt has about 60 text tokens with emma-mini's tokenizer
+MAX_NEW_TOKENS = 8
 SUFFIX = "Answer the question using a single word or phrase."
 
 
 def photograph(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
-    """Write a JPEG that costs what a photograph costs to decode: coarse shapes under ever finer noise."""
+    """Write a JPEG as expensive to decode as a photograph: noise of several frequencies."""
     rng = np.random.default_rng(seed)
     levels = np.full((size[1], size[0], 3), 128.0, np.float32)
     for columns, strength in OCTAVES:
@@ -36,7 +42,7 @@ def photograph(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
 
 
 def photographs(folder: Path, count: int, size: tuple[int, int] = SIZE) -> list[ImageFile]:
-    """So many different ones in a folder."""
+    """Write `count` different photographs into a folder."""
     images = [ImageFile(folder, f"{number:06d}.jpg") for number in range(count)]
     with ThreadPoolExecutor(usable_cpus()) as pool:
         list(pool.map(partial(photograph, size=size), [image.path for image in images], range(count)))
@@ -46,9 +52,9 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = SIZE) -> list[
 def requests(images: list[ImageFile], seed: int = 0) -> list[Request]:
     """A question about each image."""
     rng, names = random.Random(seed), all_names()
-    asked = []
+    requests = []
     for number, image in enumerate(images):
         question = f"Is there a {' or a '.join(rng.choices(names, k=rng.randint(*NAMES)))} in the image?"
         message = build_message(question, SUFFIX, images=1)
-        asked.append(Request(str(number), 0, message, question, (image,), rng.randint(1, MOST_NEW_TOKENS)))
-    return asked
+        requests.append(Request(str(number), 0, message, question, (image,), rng.randint(1, MAX_NEW_TOKENS)))
+    return requests

@@ -1,4 +1,4 @@
-"""How much there is to compute, and how fast the device multiplies matrices: what a speed is compared with."""
+"""The operations of a run, and the speed of the device's matrix products and copies."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REPEATS = 20
 
 
 def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: int) -> float:
-    """Floating-point operations of a pass: two for each parameter and token, of LLaMA and of CLIP's vision tower.
+    """Floating-point operations of a pass: two per parameter and token, of LLaMA and of CLIP's vision tower.
 
-    Tokens that were computed, not those that were asked for, and no padding. An answer's first token comes from its
-    prompt; the last is never read. Every parameter counts, as is usual: so do the embedding (2%), the
+    Tokens are those computed, without shared ones and padding. An answer's first token comes from its prompt; its last
+    is no input. Every parameter counts, as is usual: so do the embedding (2%), the
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = usage.computed_tokens + usage.new_tokens - requests
@@ -28,7 +28,7 @@ def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: 
 
 
 def parameters(module: nn.Module) -> int:
-    """How many numbers it holds."""
+    """The number of parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -38,11 +38,11 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = SIDE) -> f
     product = left @ right
     best = float("inf")
     for _ in range(3):
-        wait(device)
+        synchronize(device)
         start = time.perf_counter()
         for _ in range(REPEATS):
             torch.matmul(left, right, out=product)
-        wait(device)
+        synchronize(device)
         best = min(best, time.perf_counter() - start)
     return 2.0 * side**3 * REPEATS / best
 
@@ -53,17 +53,17 @@ def copy_rate(device: torch.device, size: int) -> float:
     target = torch.empty_like(source)
     best = float("inf")
     for _ in range(3):
-        wait(device)
+        synchronize(device)
         start = time.perf_counter()
         for _ in range(REPEATS):
             target.copy_(source)
-        wait(device)
+        synchronize(device)
         best = min(best, time.perf_counter() - start)
     return 2.0 * size * REPEATS / best
 
 
-def wait(device: torch.device) -> None:
-    """Until the device has done all that it was given."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its queue."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-# What moves a terminal's cursor, colours it or turns its text around; line ends and tabs stay.
+# Control characters and bidirectional overrides, except tabs and line ends.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class _OneLineError(Exception):
-    """Its message is one line that a terminal can print and that is the same in each run."""
+    """Its message is one line that is safe to print and the same in every run."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())
@@ -28,17 +28,16 @@ class SampleError(_OneLineError):
 
 
 class MissingToolError(UserError):
-    """A program or package that only a part of the work needs is not installed; says how to install it."""
+    """An optional program or package is not installed; the message says how to install it."""
 
 
 def printable(text: str) -> str:
-    r"""The text with `\x1b` for ESC and the like for the other control characters but line ends and tabs.
+    r"""The text with control characters escaped (ESC as `\x1b`), except tabs and line ends.
 
-    JSON stays JSON: what it may hold unescaped of them becomes `\u009b`.
-
-    Whatever comes from a file goes through here before it reaches a terminal.
+    Text from files must not move a terminal's cursor, colour it or reverse its writing. Characters that JSON may hold
+    unescaped become `\u009b` and the like, so that JSON stays JSON.
     """
-    return _CONTROL.sub(lambda found: _escape(found[0]), text)
+    return _CONTROL.sub(lambda match: _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:
@@ -46,5 +45,5 @@ def _escape(character: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """A message in one printable line, without the memory addresses that Python puts into the names of things."""
+    """A message in one printable line, without the memory addresses that Python's reprs have."""
     return printable(" ".join(_ADDRESS.sub("", message).split("\n")).replace("\r", " "))

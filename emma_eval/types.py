@@ -129,7 +129,7 @@ class Answer:
 
 Answers = Mapping[Key, Answer]  # failed and missing ones are absent
 
-Status = Literal["answered", "failed", "missing"]
+SampleStatus = Literal["answered", "failed", "missing"]
 Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
 
 
@@ -161,7 +161,7 @@ class Metric:
     higher_is_better: bool | None = True  # None: neither, as with the share of yes
     ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
     scale: float = 1.0
-    aggregate: str = "sum"  # of stats.combinations
+    aggregate: str = "sum"  # of stats.aggregations
     value_is_bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
 
 
@@ -172,7 +172,7 @@ class SampleScore:
     id: str
     score: float  # credit in [0, 1]
     parsed_answer: str  # the answer as the scorer understood it; empty when there was none to read
-    status: Status = "answered"
+    status: SampleStatus = "answered"
     cluster: str = ""  # what it shares with others, an image say, and is resampled with; empty: nothing
 
 

@@ -18,13 +18,13 @@ from emma_eval.inference.engine import EngineDescription
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.templates import render_prompt, template_digest
-from emma_eval.reports.placing import shipped_task
+from emma_eval.reports.column_assignment import shipped_task
 from emma_eval.results.manifest import TaskFacts
-from emma_eval.results.sample_statistics import TaskEvidence, pack, unpack
+from emma_eval.results.sample_statistics import TaskStatistics, from_record, to_record
 from emma_eval.results.scores import (
-    Asked,
     BaselineRecord,
     Counts,
+    EvaluationSetup,
     MetricRecord,
     ModelRecord,
     ScoredRun,
@@ -74,11 +74,11 @@ def first_token_logits(model: ModelRunner, requests: Sequence[Request]) -> tuple
     return model.prefill([row for prompt in prompts for row in model.collate([prompt])], images)
 
 
-def sample(id_="1", truth="yes", /, **fields):
-    """`truth` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
-    truths = truth if isinstance(truth, tuple) else (truth,)
+def sample(id_="1", references="yes", /, **fields):
+    """`references` is one answer or a tuple of them; other keywords are Sample fields or, if unknown, meta entries."""
+    references = references if isinstance(references, tuple) else (references,)
     own = {name: fields.pop(name) for name in ("question", "options", "hint", "category") if name in fields}
-    return Sample(id_, own.pop("question", "?"), references=truths, meta=fields, **own)
+    return Sample(id_, own.pop("question", "?"), references=references, meta=fields, **own)
 
 
 CATEGORIES = ("random", "popular", "adversarial")
@@ -87,7 +87,7 @@ REQUESTS = 12
 
 
 def write_pope(root: Path) -> None:
-    """Twelve questions on two images, the truth alternating yes and no."""
+    """Twelve questions on two images, the references alternating yes and no."""
     images, annotations = root / "pope" / "val2014", root / "pope" / "coco"
     images.mkdir(parents=True)
     annotations.mkdir()
@@ -213,11 +213,11 @@ def metric(name: str, value: float, unit: str = "percent", group: str = "", cate
     return MetricRecord(name=name, value=value, n=100, unit=unit, group=group, category=category)  # type: ignore[arg-type]
 
 
-def asked(name: str = "", protocol: str = "official", **changes: str) -> Asked:
+def setup(name: str = "", protocol: str = "official", **changes: str) -> EvaluationSetup:
     """As a run of the shipped task would say; of another task, what it says is made up."""
     shipped = shipped_task(name) if name else None
     config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
-    return Asked(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
+    return EvaluationSetup(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
         update=changes
     )
 
@@ -226,7 +226,7 @@ def task_scores(name: str, split: str, *metrics: MetricRecord, **changes: object
     """A shipped task is asked as it is shipped, with all its samples; others have a hundred."""
     shipped = shipped_task(name)
     samples = next(iter(shipped.expected.samples), 100) if shipped else 100
-    made = TaskScores(
+    scores = TaskScores(
         name=name,
         title=name.upper(),
         benchmark=name,
@@ -234,12 +234,12 @@ def task_scores(name: str, split: str, *metrics: MetricRecord, **changes: object
         protocol="official",
         metric=metrics[0].name,
         complete=True,
-        asked=asked(name, str(changes.get("protocol", "official"))),
+        setup=setup(name, str(changes.get("protocol", "official"))),
         counts=Counts(samples=samples, answered=samples, failed=0, missing=0),
-        credit=0.75,
+        mean_score=0.75,
         metrics=metrics,
     )
-    return made.model_copy(update=changes)
+    return scores.model_copy(update=changes)
 
 
 def scores_file(*tasks: TaskScores, name: str = "my-emma", weights: str = "abc", dtype: str = "float16") -> ScoresFile:
@@ -252,9 +252,9 @@ def scored_run(*tasks: TaskScores, folder: str = "run", **model: str) -> ScoredR
 
 
 def mini_scores(name: str, value: float, **changes: object) -> TaskScores:
-    baseline = BaselineRecord(answer="yes", credit=0.5, better=30, worse=3, p_value=7e-7)
+    baseline = BaselineRecord(answer="yes", mean_score=0.5, better=30, worse=3, p_value=7e-7)
     return task_scores(
-        name, "mini", metric("accuracy", value), mini=True, baseline=baseline, credit=value / 100, **changes
+        name, "mini", metric("accuracy", value), mini=True, baseline=baseline, mean_score=value / 100, **changes
     )
 
 
@@ -274,17 +274,17 @@ def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
     return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
 
 
-def evidence(
+def statistics(
     wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
-) -> TaskEvidence:
-    """The evidence of these scores; `facts` are fields of the record."""
-    return evidence_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+) -> TaskStatistics:
+    """The statistics of these scores; `facts` are fields of the record."""
+    return statistics_of(pope_scores(set(wrong), questions), task, "f1", **facts)
 
 
-def evidence_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskEvidence:
-    """The evidence of a task's scores."""
+def statistics_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskStatistics:
+    """The statistics of a task's scores."""
     scored = task_scores(task, "test", MetricRecord(name=metric, value=0.0, n=1, unit="percent"), metrics=())
     about = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=len(scores.samples))
-    record = pack(scored, about, scores).model_copy(update=facts)
-    found = unpack(record, Path("run"))
+    record = to_record(scored, about, scores).model_copy(update=facts)
+    found = from_record(record, Path("run"))
     return replace(found, record=record)

@@ -78,7 +78,7 @@ def _of_types(i: int, half: str, truth: str) -> dict[str, object]:
         "set_id": str(i // 8),
         "figure_id": str(i // 2 % 4),
         "question_id": str(i % 2),
-        "shifted_truth": truth,
+        "shifted_reference": truth,
         "record": i,
     }
 

@@ -1,4 +1,4 @@
-"""What two runs, or a run and a baseline, say together: paired comparison, regression gate, majority baseline.
+"""Comparison of runs: paired tests, the regression gate against a baseline, the best constant answer.
 
 May import: `results`, `stats`.
 """

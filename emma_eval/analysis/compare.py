@@ -1,4 +1,4 @@
-"""Two runs, task by task, on the same samples; what may not be set side by side is refused in words."""
+"""Compares two runs task by task on the same samples; raises UserError for what is not comparable."""
 
 from __future__ import annotations
 
@@ -6,53 +6,57 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.stats.exact import holm
-from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
-from emma_eval.stats.subset import restricted
+from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
+from emma_eval.stats.subset import restrict_scores
 from emma_eval.types import Scores
 from emma_eval.utils.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class TaskComparison:
-    """One task of two runs, the second against the first."""
+    """One task of two runs, the second compared with the first."""
 
     task: str
     samples: int
-    resampled: str
-    metrics: tuple[Paired, ...]  # the primary one first
-    won: tuple[Flip, ...]
+    cluster_unit: str
+    metrics: tuple[MetricComparison, ...]  # the primary one first
+    won: tuple[Flip, ...]  # samples that the second run scores higher
     lost: tuple[Flip, ...]
     ties: int
     notes: tuple[str, ...] = ()
 
     @property
-    def primary(self) -> Paired:
+    def primary(self) -> MetricComparison:
         """The task's primary metric."""
         return self.metrics[0]
 
 
 def compare_runs(
-    first: Sequence[TaskEvidence], second: Sequence[TaskEvidence], tasks: Sequence[str] = (), *, intersect: bool = False
+    first: Sequence[TaskStatistics],
+    second: Sequence[TaskStatistics],
+    tasks: Sequence[str] = (),
+    *,
+    intersect: bool = False,
 ) -> list[TaskComparison]:
-    """Every task that both runs have, or those named.
+    """Compare every task that both runs have, or the named ones.
 
-    Raises UserError when there is none, or when splits, protocols or samples differ and `intersect` is not given.
+    Raises UserError if there is none, and if splits, protocols or samples differ unless `intersect` is given.
     """
-    ours, theirs = {one.task: one for one in first}, {one.task: one for one in second}
+    ours, theirs = {statistics.task: statistics for statistics in first}, {other.task: other for other in second}
     for task in tasks:
-        for run, number in ((ours, "first"), (theirs, "second")):
+        for run, ordinal in ((ours, "first"), (theirs, "second")):
             if task not in run:
-                raise UserError(f"the {number} run has no scores of task {task!r}{did_you_mean(task, run)}")
+                raise UserError(f"the {ordinal} run has no scores of task {task!r}{did_you_mean(task, run)}")
     shared = tasks or [task for task in ours if task in theirs]
     if not shared:
         raise UserError(f"the runs share no task: {', '.join(ours)} in the first, {', '.join(theirs)} in the second")
     return [compare_task(ours[task], theirs[task], intersect=intersect) for task in dict.fromkeys(shared)]
 
 
-def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool = False) -> TaskComparison:
-    """One task. Raises UserError as `compare_runs` does."""
+def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bool = False) -> TaskComparison:
+    """Compare one task. Raises UserError as `compare_runs` does."""
     reasons = differences(first, second)
     before, after = first.scores, second.scores
     if reasons and not intersect:
@@ -67,7 +71,7 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
     return TaskComparison(
         task=first.task,
         samples=len(won) + len(lost) + ties,
-        resampled=before.cluster_unit,
+        cluster_unit=before.cluster_unit,
         metrics=tuple(metrics),
         won=tuple(won),
         lost=tuple(lost),
@@ -76,13 +80,13 @@ def compare_task(first: TaskEvidence, second: TaskEvidence, *, intersect: bool =
     )
 
 
-def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
-    """Why the two can't be compared as they stand; empty if they can."""
+def differences(first: TaskStatistics, second: TaskStatistics) -> list[str]:
+    """Why the two are not comparable as they are; empty if they are."""
     reasons = []
-    for what in ("benchmark", "split", "protocol"):
-        then, now = getattr(first.record, what), getattr(second.record, what)
+    for field in ("benchmark", "split", "protocol"):
+        then, now = getattr(first.record, field), getattr(second.record, field)
         if then != now:
-            reasons.append(f"the {what} is {then} in the first and {now} in the second")
+            reasons.append(f"the {field} is {then} in the first and {now} in the second")
     ids, other_ids = first.record.samples.id, second.record.samples.id
     if ids != other_ids:
         shared = len(set(ids) & set(other_ids))
@@ -94,23 +98,23 @@ def differences(first: TaskEvidence, second: TaskEvidence) -> list[str]:
     return reasons
 
 
-def remarks(first: TaskEvidence, second: TaskEvidence) -> list[str]:
-    """What must be known of a comparison that is allowed: of two prompts, say, which may be its very purpose."""
+def remarks(first: TaskStatistics, second: TaskStatistics) -> list[str]:
+    """Remarks on a comparison that is allowed: different task files, for example, may be its very purpose."""
     ours, theirs = first.record.config, second.record.config
     return ["asked or scored by different task files"] if ours and theirs and ours != theirs else []
 
 
-def on_shared_samples(first: TaskEvidence, second: TaskEvidence) -> tuple[Scores, Scores]:
-    """Both scores on the samples that both have, in the first's order. Raises UserError if that is none."""
+def on_shared_samples(first: TaskStatistics, second: TaskStatistics) -> tuple[Scores, Scores]:
+    """Both scores on the samples that both have, in the first's order. Raises UserError if there are none."""
     others = set(second.record.samples.id)
     shared = [sample_id for sample_id in first.record.samples.id if sample_id in others]
     if not shared:
         raise UserError(f"task {first.task}: the runs have no sample in common")
     if len(set(shared)) < len(shared):
         raise UserError(f"task {first.task}: sample ids are not unique, so samples can't be matched by them")
-    return restricted(first.scores, shared), restricted(second.scores, shared)
+    return restrict_scores(first.scores, shared), restrict_scores(second.scores, shared)
 
 
 def holm_over_tasks(comparisons: Sequence[TaskComparison]) -> list[float]:
-    """The primary metrics' p values, corrected for there being so many tasks."""
+    """The primary metrics' p values, corrected for the number of tasks."""
     return holm([comparison.primary.p_value for comparison in comparisons])

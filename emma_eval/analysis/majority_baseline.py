@@ -1,49 +1,40 @@
-"""The majority answer: what a model that never looks would score, and whether ours beats it by more than chance."""
+"""The best constant answer: what a model scores without looking, and whether ours is significantly better."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import comb
 from statistics import fmean
 
 from emma_eval.results.scores import BaselineRecord
+from emma_eval.stats.exact import sign_test
 from emma_eval.types import Answer, Answers, Sample, Scorer, Scores
 
-MAX_CANDIDATES = 30  # the most frequent gold answers; one beyond these cannot be the best constant in practice
+MAX_CANDIDATES = 30  # the most frequent references; a rarer one cannot be the best constant in practice
 
 
 def majority_baseline(
-    scorer: Scorer, samples: Sequence[Sample], asked: Answers, model_scores: Scores
+    scorer: Scorer, samples: Sequence[Sample], prompts: Answers, model_scores: Scores
 ) -> BaselineRecord | None:
-    """Score every frequent gold answer as if it were given to all questions, and compare the model with the best.
+    """Give each frequent reference as the answer to every question, and compare the model with the best of them.
 
-    `asked` holds every (sample, round) with its prompt; its texts are ignored. The scorer is the task's own, so that
-    circular passes, number words and yes/no parsing count as they do for the model. None where the truth is held back.
+    `prompts` holds every (sample id, pass index) with its prompt; its texts are ignored. The scorer is the task's own,
+    so circular passes, number words and yes/no parsing count as they do for the model. None without references.
     """
-    gold = Counter(answer for sample in samples for answer in sample.references)
-    if not gold:
+    frequency = Counter(reference for sample in samples for reference in sample.references)
+    if not frequency:
         return None
     model = [sample.score for sample in model_scores.samples]
     best: tuple[float, str, list[float]] | None = None
-    for candidate, _ in sorted(gold.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]:
-        constant = {key: Answer(candidate, answer.prompt) for key, answer in asked.items()}
-        earned = [sample.score for sample in scorer(samples, constant).samples]
-        mean = fmean(earned)
+    for candidate, _ in sorted(frequency.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]:
+        constant = {key: Answer(candidate, answer.prompt) for key, answer in prompts.items()}
+        scores = [sample.score for sample in scorer(samples, constant).samples]
+        mean = fmean(scores)
         if best is None or mean > best[0]:
-            best = (mean, candidate, earned)
+            best = (mean, candidate, scores)
     assert best is not None
-    mean, candidate, earned = best
-    better = sum(ours > theirs for ours, theirs in zip(model, earned, strict=True))
-    worse = sum(ours < theirs for ours, theirs in zip(model, earned, strict=True))
-    return BaselineRecord(answer=candidate, credit=mean, better=better, worse=worse, p_value=sign_test(better, worse))
-
-
-def sign_test(better: int, worse: int) -> float:
-    """P(at least `better` heads in `better + worse` fair coins): the exact one-sided sign test, ties left out.
-
-    For credits of 0 and 1 it is McNemar's exact test. Integers throughout, so the quotient is correctly rounded.
-    """
-    n = better + worse
-    favourable = sum(comb(n, k) for k in range(better, n + 1))
-    return favourable / (1 << n)
+    mean, candidate, scores = best
+    better = sum(ours > theirs for ours, theirs in zip(model, scores, strict=True))
+    worse = sum(ours < theirs for ours, theirs in zip(model, scores, strict=True))
+    p_value = sign_test(better, worse)
+    return BaselineRecord(answer=candidate, mean_score=mean, better=better, worse=worse, p_value=p_value)

@@ -1,10 +1,10 @@
-"""The regression gate: a run against a baseline, a verdict for each task and metric.
+"""The regression gate: compares a run with a baseline and gives a verdict on each task and metric.
 
-Tolerances come from a YAML file; what it does not say stays at the defaults:
+Tolerances come from a YAML file; keys that it leaves out have these defaults (`changed` and `tasks`: none):
 
-    alpha: 0.05                # chance of a false alarm among all metrics together (Holm); 1 leaves the test out
-    smallest_effect: 1.0       # percent of a metric's full range; a smaller change passes whatever its p value
-    changed: 1.0               # percent of a task's answers that may be read otherwise; not looked at when left out
+    alpha: 0.05                # chance of any false alarm over all metrics (Holm); 1 skips the test
+    smallest_effect: 1.0       # percent of a metric's full range; smaller changes pass whatever their p value
+    changed: 1.0               # percent of a task's answers that may be parsed differently; unchecked if left out
     tasks:
       pope_mini:
         smallest_effect: 2.0
@@ -23,20 +23,20 @@ from pydantic import Field, NonNegativeFloat, ValidationError
 
 from emma_eval.analysis.compare import differences
 from emma_eval.errors import UserError
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.stats.exact import holm
-from emma_eval.stats.paired import Flip, Paired, compare_metrics, flips
+from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric
 from emma_eval.utils.records import Record
 from emma_eval.utils.text import did_you_mean, first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
-RESAMPLES = 10_000  # so that the smallest p value a bootstrap can give survives the correction over many metrics
+RESAMPLES = 10_000  # the smallest bootstrap p value must survive the correction over many metrics
 
 
 class TaskTolerance(Record):
-    """What a task allows."""
+    """The tolerances of one task; None: those of all tasks."""
 
     smallest_effect: NonNegativeFloat | None = None
     changed: NonNegativeFloat | None = None
@@ -44,7 +44,7 @@ class TaskTolerance(Record):
 
 
 class Tolerances(Record):
-    """When a change counts."""
+    """Which changes count as regressions or improvements."""
 
     alpha: float = Field(default=0.05, gt=0, le=1)
     smallest_effect: NonNegativeFloat = 1.0
@@ -57,45 +57,45 @@ class Tolerances(Record):
         default = self.smallest_effect if own.smallest_effect is None else own.smallest_effect
         return own.metrics.get(metric, default)
 
-    def most_changed(self, task: str) -> float | None:
-        """How many of a task's answers may change, in percent; None: any."""
+    def max_changed(self, task: str) -> float | None:
+        """The share of a task's answers that may change, in percent; None: unchecked."""
         own = self.tasks.get(task, TaskTolerance()).changed
         return self.changed if own is None else own
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """The verdict on one metric of one task; on the whole task if it can't be compared, or on all its answers."""
+class MetricVerdict:
+    """The verdict on one metric of a task; also on a task that is not comparable, and on the answers of a task."""
 
     task: str
     metric: str
     verdict: Verdict
-    pair: Paired | None = None
+    pair: MetricComparison | None = None
     p_value: float = 1.0  # corrected over all metrics of all tasks
     smallest_effect: float = 0.0
-    reason: str = ""  # where there is no pair
+    reason: str = ""  # if there is no pair
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """All verdicts, and the samples on which each task earned less than in the baseline."""
+    """All verdicts, and the samples that each task lost against the baseline."""
 
-    findings: tuple[Finding, ...]
+    verdicts: tuple[MetricVerdict, ...]
     lost: Mapping[str, tuple[Flip, ...]]
     new: tuple[str, ...]  # tasks, and metrics as `task: metric`, that the baseline does not have
 
     @property
     def failed(self) -> bool:
-        """Whether anything got worse, or what the baseline holds can no longer be told."""
-        return any(finding.verdict in FAILING for finding in self.findings)
+        """Whether anything regressed, changed or is not comparable."""
+        return any(one.verdict in FAILING for one in self.verdicts)
 
     def count(self, wanted: Verdict) -> int:
-        """How many metrics have that verdict."""
-        return sum(finding.verdict == wanted for finding in self.findings)
+        """The number of metrics with that verdict."""
+        return sum(one.verdict == wanted for one in self.verdicts)
 
 
 def read_tolerances(path: Path | None) -> Tolerances:
-    """The file's tolerances, or the defaults. Raises UserError naming the key that is wrong."""
+    """The file's tolerances, or the defaults. Raises UserError naming an invalid key."""
     if path is None:
         return Tolerances()
     try:
@@ -105,48 +105,51 @@ def read_tolerances(path: Path | None) -> Tolerances:
 
 
 def judge(
-    run: Sequence[TaskEvidence], baseline: Sequence[TaskEvidence], tolerances: Tolerances, tasks: Sequence[str] = ()
+    run: Sequence[TaskStatistics], baseline: Sequence[TaskStatistics], tolerances: Tolerances, tasks: Sequence[str] = ()
 ) -> GateResult:
-    """The verdicts on every overall metric of the baseline's tasks, or of those named.
+    """Verdicts on every overall metric of the baseline's tasks, or of the named ones.
 
     Raises UserError for a task or a metric that tolerances or `tasks` name and the baseline does not have.
     """
-    before, now = {one.task: one for one in baseline}, {one.task: one for one in run}
+    before, now = {old.task: old for old in baseline}, {new.task: new for new in run}
     _check_names(before, tolerances, tasks)
-    findings: list[Finding] = []
-    tested: list[tuple[str, Paired]] = []
+    verdicts: list[MetricVerdict] = []
+    tests: list[tuple[str, MetricComparison]] = []
     new: list[str] = []
     lost = {}
     for task in tasks or before:
         reasons = differences(before[task], now[task]) if task in now else ["the run has no scores of it"]
         if reasons:
-            findings.append(Finding(task, before[task].record.primary, "incomparable", reason="; ".join(reasons)))
+            primary = before[task].record.primary
+            verdicts.append(MetricVerdict(task, primary, "incomparable", reason="; ".join(reasons)))
             continue
         pairs = compare_metrics(before[task].scores, now[task].scores, is_gated, RESAMPLES)
-        tested += [(task, pair) for pair in pairs]
+        tests += [(task, pair) for pair in pairs]
         added = _gated_names(now[task]) - _gated_names(before[task])
         new += [f"{task}: {name}" for name in sorted(added)]
         gone = _gated_names(before[task]) - {pair.metric.name for pair in pairs}
-        findings += [Finding(task, name, "incomparable", reason="the run does not have it") for name in sorted(gone)]
-        if (most := tolerances.most_changed(task)) is not None:
-            findings.append(_changed(task, before[task], now[task], most))
+        verdicts += [
+            MetricVerdict(task, name, "incomparable", reason="the run does not have it") for name in sorted(gone)
+        ]
+        if (limit := tolerances.max_changed(task)) is not None:
+            verdicts.append(_judge_answers(task, before[task], now[task], limit))
         lost[task] = tuple(flips(before[task].scores, now[task].scores, before[task].primary)[1])
-    corrected = holm([pair.p_value for _, pair in tested])
-    findings += [_finding(task, pair, p, tolerances) for (task, pair), p in zip(tested, corrected, strict=True)]
+    corrected = holm([pair.p_value for _, pair in tests])
+    verdicts += [_judge_metric(task, pair, p, tolerances) for (task, pair), p in zip(tests, corrected, strict=True)]
     new += [] if tasks else [task for task in now if task not in before]
-    return GateResult(tuple(findings), lost, tuple(new))
+    return GateResult(tuple(verdicts), lost, tuple(new))
 
 
-def _changed(task: str, before: TaskEvidence, now: TaskEvidence, most: float) -> Finding:
-    """Whether more answers are read otherwise than may be. A score can hold while losses and gains are even."""
+def _judge_answers(task: str, before: TaskStatistics, now: TaskStatistics, limit: float) -> MetricVerdict:
+    """Whether more than `limit` percent of the answers are parsed differently, which equal gains and losses hide."""
     pairs = list(zip(before.scores.samples, now.scores.samples, strict=True))
     changed = sum(old.parsed_answer != new.parsed_answer for old, new in pairs)
-    found: Verdict = "changed" if 100 * changed > most * len(pairs) else "pass"
-    reason = f"{changed:,} of {len(pairs):,} are read otherwise than in the baseline, {most:g}% may be"
-    return Finding(task, "answers", found, reason=reason)
+    outcome: Verdict = "changed" if 100 * changed > limit * len(pairs) else "pass"
+    reason = f"{changed:,} of {len(pairs):,} are parsed differently than in the baseline, {limit:g}% may be"
+    return MetricVerdict(task, "answers", outcome, reason=reason)
 
 
-def _check_names(baseline: Mapping[str, TaskEvidence], tolerances: Tolerances, tasks: Sequence[str]) -> None:
+def _check_names(baseline: Mapping[str, TaskStatistics], tolerances: Tolerances, tasks: Sequence[str]) -> None:
     for task in (*tasks, *tolerances.tasks):
         if task not in baseline:
             raise UserError(f"the baseline has no task {task!r}{did_you_mean(task, baseline)}")
@@ -157,16 +160,16 @@ def _check_names(baseline: Mapping[str, TaskEvidence], tolerances: Tolerances, t
                 raise UserError(f"the baseline's task {task} has no metric {name!r}{did_you_mean(name, known)}")
 
 
-def _gated_names(task: TaskEvidence) -> set[str]:
+def _gated_names(task: TaskStatistics) -> set[str]:
     return {metric.name for metric in task.scores.metrics if is_gated(metric)}
 
 
 def is_gated(metric: Metric) -> bool:
-    """Overall metrics that have a better direction; breakdowns would only dilute the test."""
+    """Whether a metric is overall and has a better direction; breakdowns would only weaken the corrected test."""
     return not metric.group and metric.higher_is_better is not None
 
 
-def _finding(task: str, pair: Paired, p_value: float, tolerances: Tolerances) -> Finding:
+def _judge_metric(task: str, pair: MetricComparison, p_value: float, tolerances: Tolerances) -> MetricVerdict:
     name = pair.metric.name
     effect = tolerances.effect(task, name)
-    return Finding(task, name, verdict(pair, p_value, tolerances.alpha, effect), pair, p_value, effect)
+    return MetricVerdict(task, name, verdict(pair, p_value, tolerances.alpha, effect), pair, p_value, effect)

@@ -1,11 +1,10 @@
-"""What the commands' options have in common: a parser that words a mistake in one line, and checked numbers."""
+"""Shared by the commands: a parser whose errors are one line, common options, and types that check numbers."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
 from emma_eval.errors import UserError
@@ -13,7 +12,7 @@ from emma_eval.utils.text import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse without its page of usage before every mistake, and without abbreviations that change meaning."""
+    """argparse without the usage page before every error, and without abbreviated options."""
 
     def __init__(self, program: str, description: str) -> None:
         super().__init__(
@@ -24,11 +23,11 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise UserError with the way to the help."""
+        """Raise UserError with a pointer to --help."""
         raise UserError(f"{message} (see {self.prog} --help)")
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
-        """The arguments. Raises UserError, with the nearest option for an unknown one."""
+        """Parse the arguments. Raises UserError, which suggests the nearest option for an unknown one."""
         empty = next((argument for argument in argv if argument.startswith("--") and argument.endswith("=--")), None)
         if empty:  # argparse makes an empty list of it, whatever the option's type
             self.error(f"{empty.removesuffix('=--')}: a value is expected, not '--'")
@@ -42,7 +41,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir and, with a help text for it, --data and --offline. `main.start` acts on all but --data."""
+    """Declare --task-dir and, with a help text for --data, --data and --offline; `main.run_command` does the rest."""
     parser.add_argument(
         "--task-dir",
         action="append",
@@ -76,11 +75,13 @@ def _key_value(text: str) -> tuple[str, str]:
 
 
 def require_place(option: str, path: Path | None) -> None:
-    """Raise UserError unless a file can be written there: said before any work is done."""
+    """Raise UserError unless a file can be written at the path; to be called before any work is done."""
     if path is None:
         return
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise UserError(f"{option} {path}: a file in a folder that exists is expected")
+    from tempfile import NamedTemporaryFile
+
     try:
         NamedTemporaryFile(dir=path.absolute().parent, prefix=path.name).close()
     except OSError as error:
@@ -88,14 +89,14 @@ def require_place(option: str, path: Path | None) -> None:
 
 
 def positive(text: str) -> int:
-    """A number above zero, whole: half a sample or a share of them is no limit."""
+    """An integer above zero."""
     if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def positive_or(*words: str) -> Callable[[str], int | str]:
-    """The type of an option that takes a number above zero, or one of these words."""
+    """The type of an option that takes an integer above zero or one of these words."""
 
     def parse(text: str) -> int | str:
         if text in words:
@@ -108,8 +109,8 @@ def positive_or(*words: str) -> Callable[[str], int | str]:
     return parse
 
 
-def whole(text: str) -> int:
-    """A whole number that fits in 64 bits, as torch's seeds must."""
+def integer(text: str) -> int:
+    """An integer of 64 bits, as torch's seeds are."""
     if not (text.isascii() and text.removeprefix("-").isdecimal()) or len(text) > 18:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at most 18 digits")
     return int(text)

@@ -1,11 +1,10 @@
-"""`check [TASK...] [--data ROOT]`: task files, data files, counts, ids and images, before a long run finds out."""
+"""`check [TASK...] [--data ROOT]`: checks task files, data files, counts, ids and images before a long run."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +13,14 @@ from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
+from emma_eval.utils.progress_bars import track
 from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.types import ImageSource, Sample
 
-_MOST_LISTED = 20  # problems of one task
+_MAX_LISTED = 20  # problems of one task
 EPILOG = """\
 examples:
   emma-eval check                                     the task files, and the data that are shipped
@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
-    """What was found. Raises UserError for the first problem."""
+    """The outcome in words. Raises UserError that lists the problems."""
     from emma_eval.data.loading import read_local_samples
     from emma_eval.data.location import locate_data
-    from emma_eval.prompts.question_notes import remarks
+    from emma_eval.prompts.question_notes import question_notes
     from emma_eval.registry import require_tools
     from emma_eval.scorers import get_scorer, require_ready
     from emma_eval.tasks.loading import load_task
@@ -76,70 +76,57 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     scoring = task.scorer_config()
     require_tools("scorers", scoring.scorer)
     samples = read_local_samples(location, need_images=True, allow_partial=True)
-    problems = [*_of_samples(task, samples), *_of_images(task, samples)]
+    problems = [*_sample_problems(task, samples), *_image_problems(task, samples)]
     try:
         require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())
     except UserError as error:
         problems.append(str(error).removeprefix(f"task {name}: "))
     if problems:
-        more = f"; and {len(problems) - _MOST_LISTED:,} more problems" if len(problems) > _MOST_LISTED else ""
-        raise UserError(f"task {name}: " + "; ".join(problems[:_MOST_LISTED]) + more)
-    told = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
-    return "\n  note: ".join([told, *remarks(task, samples)])
+        more = f"; and {len(problems) - _MAX_LISTED:,} more problems" if len(problems) > _MAX_LISTED else ""
+        raise UserError(f"task {name}: " + "; ".join(problems[:_MAX_LISTED]) + more)
+    summary = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
+    return "\n  note: ".join([summary, *question_notes(task, samples)])
 
 
-def _of_samples(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
-    """What is wrong with their number, their ids, and where their questions point at images."""
+def _sample_problems(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
+    """Problems of the number of samples, their ids, and image markers in their prompts."""
     if not task.expected.allows(len(samples)):
         yield f"{len(samples):,} samples were read, {task.expected.in_words} are expected"
-    identity, count = Counter(sample.id for sample in samples).most_common(1)[0]
+    sample_id, count = Counter(sample.id for sample in samples).most_common(1)[0]
     if count > 1:
-        yield f"the sample id {identity!r} occurs {count} times"
+        yield f"the sample id {sample_id!r} occurs {count} times"
     from emma_eval.prompts.building import build_requests
 
     for sample in samples:
         for request in build_requests(task, [sample]):
             markers = request.message.count(IMAGE_MARKER)
             if markers != len(request.images):
-                told = pluralize(markers, f"{IMAGE_MARKER} marker")
-                yield f"sample {sample.id}: its prompt has {told} for {pluralize(len(request.images), 'image')}"
+                marked = pluralize(markers, f"{IMAGE_MARKER} marker")
+                yield f"sample {sample.id}: its prompt has {marked} for {pluralize(len(request.images), 'image')}"
                 break
 
 
-def _of_images(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
-    """What is wrong with the images, each decoded once, in parallel."""
+def _image_problems(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
+    """Problems of the images, each decoded once, in parallel."""
     images = _images(samples)
     pool = ThreadPoolExecutor(usable_cpus())
     try:
-        complaints = pool.map(_complaint, images)
-        wrong = [text for text in _with_progress(task.name, complaints, len(images)) if text]
+        problems = pool.map(_image_problem, images)
+        found = [problem for problem in track(problems, len(images), f"{task.name}: images") if problem]
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a hundred thousand images
-    if wrong:
-        yield f"{len(wrong):,} of {pluralize(len(images), 'image')} cannot be used: {wrong[0]}"
-        yield from wrong[1:]
+    if found:
+        yield f"{len(found):,} of {pluralize(len(images), 'image')} cannot be used: {found[0]}"
+        yield from found[1:]
 
 
 def _images(samples: Sequence[Sample]) -> list[ImageSource]:
     return list(dict.fromkeys(image for sample in samples for image in sample.images))
 
 
-def _complaint(image: ImageSource) -> str:
+def _image_problem(image: ImageSource) -> str:
     try:
         image.open()
     except SampleError as error:
         return str(error)
     return ""
-
-
-def _with_progress(name: str, complaints: Iterable[str], total: int) -> Iterator[str]:
-    """Pass them on; how far that is stands on a terminal meanwhile."""
-    if not sys.stderr.isatty():
-        yield from complaints
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(complaints, total=total, description=f"{name}: images")

@@ -36,12 +36,12 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.analysis.compare import compare_runs, holm_over_tasks
     from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
     from emma_eval.reports.render import one_line, print_table
-    from emma_eval.results.baseline import read_measured
+    from emma_eval.results.baseline import read_run_or_baseline
     from emma_eval.results.run_labels import labels
     from emma_eval.utils.files import write_atomic
 
     require_place("--json", args.json)
-    (first_run, first), (second_run, second) = read_measured(args.first), read_measured(args.second)
+    (first_run, first), (second_run, second) = read_run_or_baseline(args.first), read_run_or_baseline(args.second)
     first_name, second_name = labels([first_run, second_run])
     names = first_name, second_name
     comparisons = compare_runs(first, second, args.task, intersect=args.intersect)

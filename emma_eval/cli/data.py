@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, require_place
 from emma_eval.errors import UserError
-from emma_eval.utils.text import align_columns, format_bytes, pluralize
+from emma_eval.utils.text import format_bytes, pluralize
 
 if TYPE_CHECKING:
     from emma_eval.data.hub.lockfile import LockFile
@@ -119,12 +119,14 @@ def _with_data(tasks: Iterable[TaskConfig], root: Path) -> Iterable[TaskConfig]:
 
 
 def _status(tasks: Iterable[TaskConfig], root: Path) -> int:
+    from tabulate import tabulate
+
     from emma_eval.data.status import data_status
 
     rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "WHERE")]
     for task in tasks:
         status = data_status(task, root)
         rows.append((task.name, status.state, format_bytes(status.size) if status.size else "", status.note))
-    print(align_columns(rows))
+    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
     print(f"{format_bytes(shutil.disk_usage(root).free)} free below {root}")
     return 0

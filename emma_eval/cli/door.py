@@ -1,10 +1,10 @@
-"""Where the command begins: nothing is imported before Ctrl-C can end it in one line."""
+"""The entry point of the command: imports nothing before Ctrl-C is handled."""
 
 from __future__ import annotations
 
 
 def main() -> int:
-    """Run the process's command line and return its exit code."""
+    """Run the process's command line and return its exit code; Ctrl-C while importing ends it in one line."""
     try:
         from emma_eval.cli.main import main as run
 

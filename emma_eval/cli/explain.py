@@ -1,4 +1,4 @@
-"""`explain TASK`: in words, how a task is asked, how each protocol scores it, and what published numbers used."""
+"""`explain TASK`: how a task is asked, how each protocol scores it, and what published numbers used, in words."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
     if task.wordings:
         yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
     for family in task.wordings:
-        worded = task.worded(family)
+        worded = task.with_wording(family)
         yield f"{family}: " + " ".join(_asking_in_words(worded))
         yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
 
@@ -123,7 +123,7 @@ def _asking_in_words(task: TaskConfig) -> Iterator[str]:
 
 
 def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
-    """The first sample of data that are at hand, or an invented one; and which of the two it is."""
+    """The task's first sample, or an invented one where no data are given; and which of the two it is."""
     from emma_eval.data.loading import load_samples
     from emma_eval.images.sources import ImageFile
     from emma_eval.types import Sample
@@ -153,7 +153,7 @@ def _scored(task: TaskConfig) -> Iterator[str]:
 
 
 def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
-    """What the scorer's file and function say of themselves, but for what they read of a sample."""
+    """The docstrings of the scorer's module and function, without the fields that they read of a sample."""
     from emma_eval.registry import known
 
     module, function = known("scorers")[config.scorer].split(":")

@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
-from emma_eval.utils.text import align_columns
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -20,8 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one table."""
+    from tabulate import tabulate
+
     rows = {"tasks": _tasks, "models": _models, "groups": _groups}[args.what]()
-    print(align_columns(rows))
+    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
     return 0
 
 

@@ -1,6 +1,6 @@
-"""The command line's front desk: picks the command, imports its module alone, and words every failure in one line.
+"""Dispatches the command line: imports the command's module alone, and prints every failure as one line.
 
-Exit codes: 0 all is well, 1 a sample failed, 2 a mistake the user can mend, 130 interrupted, 141 output not read.
+Exit codes: 0 success, 1 a sample failed, 2 usage error, 130 interrupted, 141 the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import IO, Any, Protocol, cast
 
 from emma_eval import __version__
 from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError, one_line, printable
-from emma_eval.tasks.index import tasks_from
+from emma_eval.tasks.index import extra_task_folders
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
-from emma_eval.utils.hub import offline
 from emma_eval.utils.text import did_you_mean
 
 PROGRAM = "emma-eval"
@@ -41,24 +40,24 @@ COMMANDS = {
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
-    "explain": ("emma_eval.cli.explain", "tell how a task is asked and scored, and what published numbers used"),
-    "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, say what is there"),
+    "explain": ("emma_eval.cli.explain", "explain how a task is asked and scored, and what published numbers used"),
+    "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, list what is there"),
     "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 
 
-DRAWING = {"run", "watch"}  # with escape sequences of their own, on a terminal; they clean texts themselves
+DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
 class PrintableStream:
-    """Standard output for commands that print what files hold: no control character of theirs reaches a terminal."""
+    """Standard output with control characters escaped, for commands that print the contents of files."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write it, control characters spelt out."""
+        """Write a text, its control characters escaped."""
         return self._stream.write(printable(text))
 
     def __getattr__(self, name: str) -> Any:
@@ -78,14 +77,14 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line (default: the process's own) and return its exit code; raises nothing a user could mend."""
+    """Run a command line, by default the process's own, and return its exit code. Only faults of this program raise."""
     command = DEFAULT_COMMAND
     try:
         interrupts.watch_for_interrupts()
         set_openmp_wait_policy()
-        show_anything()
-        command, rest = choose(list(sys.argv[1:] if argv is None else argv))
-        code = start(command, rest)
+        escape_unprintable()
+        command, rest = split_command(list(sys.argv[1:] if argv is None else argv))
+        code = run_command(command, rest)
         sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
     except SystemExit as stop:  # argparse has printed its --help
         return stop.code if isinstance(stop.code, int) else 2
@@ -97,39 +96,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if interrupts.pressed.is_set():  # within an import it often comes out as another error
             return interrupted(command)
-        message = in_words(error, command)
+        message = user_message(error, command)
         if message is None:
             raise
         return fail(message)
     return code
 
 
-def in_words(error: Exception, command: str) -> str | None:
-    """One line about what the user, or who looks after the machine, can mend; None for a fault of this program."""
+def user_message(error: Exception, command: str) -> str | None:
+    """One line on an error that the user or the machine's administrator can fix; None for a fault of this program."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno:
-        return environment_message(error, command)
+        return os_error_message(error, command)
     if isinstance(error, RuntimeError) and "home directory" in str(error):
         return "there is no home folder for a path with ~; write the path in full"
     return "there is not enough memory" if isinstance(error, MemoryError) else None
 
 
 def interrupted(command: str) -> int:
-    """Say so in one line, and how to go on."""
+    """Print one line on how to continue, and return the exit code."""
     goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
     print(f"\ninterrupted{goes_on}", file=sys.stderr)
     return 130
 
 
-def show_anything() -> None:
-    r"""Print what the terminal has no characters for as `\ud800`; standard error does so by itself."""
+def escape_unprintable() -> None:
+    r"""Print characters that the output's encoding lacks as `\ud800`; standard error does so by itself."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def choose(argv: list[str]) -> tuple[str, list[str]]:
-    """The command and its own arguments. Raises UserError for an unknown command, SystemExit after --help."""
+def split_command(argv: list[str]) -> tuple[str, list[str]]:
+    """The command's name and its arguments. Raises UserError for an unknown command, SystemExit after --help."""
     if argv and argv[0] in COMMANDS:
         return argv[0], argv[1:]
     if argv and argv[0] in ("-h", "--help", "help"):
@@ -143,20 +142,26 @@ def choose(argv: list[str]) -> tuple[str, list[str]]:
     return DEFAULT_COMMAND, argv
 
 
-def start(name: str, argv: list[str]) -> int:
+def run_command(name: str, argv: list[str]) -> int:
     """Import the command's module, parse its arguments and run it."""
     module_name, summary = COMMANDS[name]
     command = cast(Command, importlib.import_module(module_name))
     parser = Parser(f"{PROGRAM} {name}", summary[0].upper() + summary[1:] + ".")
     command.add_arguments(parser)
     args = parser.parse(argv)
-    plain = name not in DRAWING or not sys.stdout.isatty()
+    plain = name not in DRAWING_COMMANDS or not sys.stdout.isatty()
     with (
         redirect_stdout(cast(IO[str], PrintableStream(sys.stdout))) if plain else nullcontext(),
-        tasks_from(getattr(args, "task_dir", ())),
-        offline() if getattr(args, "offline", False) else nullcontext(),
+        extra_task_folders(getattr(args, "task_dir", ())),
+        _offline() if getattr(args, "offline", False) else nullcontext(),
     ):
         return command.run(args)
+
+
+def _offline() -> AbstractContextManager[None]:
+    from emma_eval.utils.hub import offline  # imports urllib, which --help needs not wait for
+
+    return offline()
 
 
 def overview() -> str:
@@ -179,8 +184,8 @@ def overview() -> str:
     )
 
 
-def environment_message(error: OSError, command: str) -> str:
-    """One line about a full disk or a missing right, with the way on."""
+def os_error_message(error: OSError, command: str) -> str:
+    """One line on a full disk or a missing permission, and how to continue."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
         where = f": {error.filename}" if error.filename else ""
@@ -189,6 +194,6 @@ def environment_message(error: OSError, command: str) -> str:
 
 
 def fail(message: str) -> int:
-    """Print a user's mistake and return its exit code."""
+    """Print the message of a usage error and return its exit code."""
     print(f"error: {one_line(message)}", file=sys.stderr)
     return 2

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.analysis.regression_gate import judge, read_tolerances
     from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
     from emma_eval.reports.render import print_table
-    from emma_eval.results.baseline import read_measured
+    from emma_eval.results.baseline import read_run_or_baseline
     from emma_eval.results.run_labels import labels
     from emma_eval.utils.files import write_atomic
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     require_place("--markdown", args.markdown)
     shown = os.environ.get(SUMMARY_VARIABLE)
     require_place(f"${SUMMARY_VARIABLE}", Path(shown) if shown else None)
-    (old, baseline), (new, run) = read_measured(args.baseline), read_measured(args.run)
+    (old, baseline), (new, run) = read_run_or_baseline(args.baseline), read_run_or_baseline(args.run)
     result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
     old_name, new_name = labels([old, new])
     names = old_name, new_name

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, positive, positive_or, whole
+from emma_eval.cli.arguments import add_model_options, add_task_options, integer, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 EPILOG = """\
@@ -30,7 +30,7 @@ examples:
   emma-eval run --tasks vqav2_mini --limit 20 --seed 1        20 questions, drawn by chance
 
 Interrupted in whatever way, the same command goes on where it stopped; once finished, it scores the recorded answers
-again and asks nothing. exit codes: 0 all answered, 1 a sample failed, 2 a mistake to mend, 130 interrupted"""
+again and asks nothing. exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
-    add("--seed", type=whole, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
+    add("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
     add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
     add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
     add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
@@ -95,20 +95,20 @@ def run(args: argparse.Namespace) -> int:
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
-    show(result)
+    print_result(result)
     return 1 if result.failed else 0
 
 
 def model_options(args: argparse.Namespace) -> dict[str, str]:
-    """The options for the model, --fast-preprocess among them. Raises UserError for one given twice with two values."""
+    """The options of --model-option, and --fast-preprocess as one of them."""
     options = dict(args.model_option)
     if args.fast_preprocess:
         options["fast_preprocess"] = "true"
     return options
 
 
-def show(result: Result) -> None:
-    """Print the tables that hold a measured value, the failures, and where everything is."""
+def print_result(result: Result) -> None:
+    """Print the tables of measured values, notes, failures, and the run folder."""
     if result.scores is None:
         failures = f", {result.failed:,} requests failed" if result.failed else ""
         print(f"nothing is scored yet{failures}; the same command without --answers-only scores the run")
@@ -133,15 +133,15 @@ def show(result: Result) -> None:
 
 
 def run_name(text: str) -> str:
-    """A name that fits into a table."""
+    """The type of --name: printable, in one line, short enough for a table."""
     name = " ".join(text.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of 1 to {LONGEST_NAME} printable characters")
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of 1 to {MAX_NAME_LENGTH} printable characters")
     return name
 
 
 def error_limit(text: str) -> ErrorLimit:
-    """`5` or `2.5%`."""
+    """The type of --max-errors: `5` or `2.5%`."""
     from emma_eval.runs.settings import ErrorLimit
 
     try:

@@ -1,4 +1,4 @@
-"""`score --task T --predictions FILE`: official scores of answers made anywhere, without a model or torch."""
+"""`score --task T --predictions FILE`: official scores of answers that any program made, without a model or torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from emma_eval.reports.score_report import ScoreReport
     from emma_eval.results.scores import MetricRecord
-    from emma_eval.types import Key, Sample, Scores, Status
+    from emma_eval.types import Key, Sample, SampleStatus, Scores
 
 EPILOG = """\
 examples:
@@ -24,7 +24,7 @@ examples:
 
 answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "round_id" for circular passes;
 the official result formats, VLMEvalKit's sheets and lmms-eval's sample files are read too: docs/predictions.md
-exit codes: 0 scored, 1 samples that failed, 2 a mistake to mend"""
+exit codes: 0 scored, 1 samples that failed, 2 usage error"""
 
 DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
     require_place("--json", args.json)
     report = score(args)
-    print(as_text(report))
+    print(format_report(report))
     if args.json:
         from emma_eval.utils.files import write_atomic
         from emma_eval.utils.records import to_json
@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def score(args: argparse.Namespace) -> ScoreReport:
-    """All that is said of the predictions. Raises UserError for anything missing or unreadable."""
+    """The scores of the predictions. Raises UserError for anything missing or unreadable."""
     from emma_eval.data.loading import read_samples
     from emma_eval.data.location import locate_data
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.reading import missing_answers
-    from emma_eval.prompts.question_notes import release_of, remarks
+    from emma_eval.prompts.question_notes import find_release, question_notes
     from emma_eval.reports.score_report import InputFile, ScoreReport
     from emma_eval.results.scores import Counts, MetricRecord
     from emma_eval.scorers import get_scorer
@@ -72,30 +72,30 @@ def score(args: argparse.Namespace) -> ScoreReport:
     task = load_task(args.task)
     config = task.scorer_config(args.protocol)
     scorer = get_scorer(config.scorer, **config.options)
-    location = locate_data(task, args.data, given_files(args.file))
+    location = locate_data(task, args.data, parse_file_arguments(args.file))
     partial = args.allow_partial or args.limit is not None
-    # The whole data, of which --limit scores a part: rows find their sample among all of them.
-    known = read_samples(location, allow_partial=partial)
+    # All of the data, of which --limit scores a part: rows find their sample among all of them.
+    all_samples = read_samples(location, allow_partial=partial)
     predictions = read_predictions(
         args.predictions,
-        known,
+        all_samples,
         task,
         protocol=args.protocol,
         answer_key=args.answer_key,
         ignore_foreign=args.allow_partial,
     )
-    samples = known[: args.limit]
+    samples = all_samples[: args.limit]
     missing = list(missing_answers(samples, task, predictions))
     if missing and not args.allow_partial:
-        raise refused(args.predictions, missing, samples)
-    scores = with_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
+        raise missing_answers_error(args.predictions, missing, samples)
+    scores = add_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
     return ScoreReport(
         task=task.name,
         benchmark=task.benchmark,
         split=task.split,
         metric=task.primary_metric(args.protocol),
         protocol=args.protocol or task.protocol,
-        release=release_of(task, samples),
+        release=find_release(task, samples),
         scorer=config.scorer,
         options=config.options,
         complete=not partial,
@@ -103,12 +103,12 @@ def score(args: argparse.Namespace) -> ScoreReport:
         data={key: InputFile.of(path) for key, path in location.files.items()} if args.json else {},
         counts=Counts.of(scores.samples),
         metrics=MetricRecord.all_of(scores),
-        notes=(*predictions.notes, *remarks(task, samples, complete=not partial), *scores.notes),
+        notes=(*predictions.notes, *question_notes(task, samples, complete=not partial), *scores.notes),
         samples=scores.samples,
     )
 
 
-def given_files(pairs: Sequence[str]) -> dict[str, Path]:
+def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
     """KEY=PATH arguments as a mapping. Raises UserError for one without the sign."""
     files = {}
     for pair in pairs:
@@ -119,16 +119,16 @@ def given_files(pairs: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def with_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
+def add_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
     """The scores with each sample's status: failed or missing as soon as one of its passes is."""
-    statuses: dict[str, Status] = {sample_id: "missing" for sample_id, _ in missing}
+    statuses: dict[str, SampleStatus] = {sample_id: "missing" for sample_id, _ in missing}
     statuses |= {sample_id: "failed" for sample_id, _ in failed}
     samples = tuple(replace(sample, status=statuses.get(sample.id, "answered")) for sample in scores.samples)
     return replace(scores, samples=samples)
 
 
-def refused(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> UserError:
-    """The error for a file that leaves questions, or passes of circular ones, without an answer."""
+def missing_answers_error(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> UserError:
+    """The error for a file without an answer to some questions, or to passes of circular ones."""
     questions = len({sample_id for sample_id, _ in missing})
     first, pass_index = missing[0]
     which = f"{first}, pass {pass_index}" if pass_index else first
@@ -139,8 +139,8 @@ def refused(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> Us
     )
 
 
-def as_text(report: ScoreReport) -> str:
-    """The report for reading: what was scored, the table of metrics, remarks."""
+def format_report(report: ScoreReport) -> str:
+    """The report as text: task, counts, the table of metrics, notes."""
     from tabulate import tabulate
 
     counts = report.counts
@@ -149,23 +149,25 @@ def as_text(report: ScoreReport) -> str:
         + ("" if report.complete else " (partial: not comparable)"),
         f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
     ]
-    rows = [[m.name, m.group, m.category, shown(m, m.value), between(m), f"{m.n:,}"] for m in report.metrics]
+    rows = [
+        [m.name, m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}"] for m in report.metrics
+    ]
     columns = ("metric", "by", "category", "value", "95% interval", "n")
     alignment = ("left", "left", "left", "right", "right", "right")
     table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
     return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
 
 
-def shown(metric: MetricRecord, value: float) -> str:
-    """A value of the metric as the benchmarks print it: percent with 2 places, fractions with 4."""
+def format_metric(metric: MetricRecord, value: float) -> str:
+    """A value of the metric as benchmarks print it: percent with 2 decimals, fractions with 4."""
     return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
 
 
-def between(metric: MetricRecord) -> str:
+def format_interval(metric: MetricRecord) -> str:
     """The interval, or why there is none."""
     interval = metric.interval
     return (
-        f"{shown(metric, interval.low)} to {shown(metric, interval.high)}"
+        f"{format_metric(metric, interval.low)} to {format_metric(metric, interval.high)}"
         if interval
         else f"none: {metric.no_interval}"
     )

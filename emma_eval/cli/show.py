@@ -1,4 +1,4 @@
-"""`show TASK`: one sample as the model will see it: image, prompt, instruction, and the expected answer."""
+"""`show TASK`: one sample as LLaVA-1.5 and EMMA see it: images, prompt, instruction, and the expected answer."""
 
 from __future__ import annotations
 
@@ -30,32 +30,33 @@ def run(args: argparse.Namespace) -> int:
 
     task = load_task(args.task)
     samples = load_samples(task, args.data, allow_partial=True)
-    number = _find(samples, args.sample, task.name)
+    index = _find(samples, args.sample, task.name)
     wording = args.wording or task.wording
-    worded = task.worded(wording)
+    worded = task.with_wording(wording)
     if task.wordings:
         others = [name for name in (task.wording, *task.wordings) if name != wording]
         print(f"wording: {wording} (others: {', '.join(others)})")
-    for label, text in _describe(worded, samples[number], f"{number:,} of {len(samples):,}"):
+    for label, text in _describe(worded, samples[index], f"{index:,} of {len(samples):,}"):
         print(f"{label}:\n{_indented(text)}" if "\n" in text else f"{label}: {text}")
     return 0
 
 
 def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
-    for number, sample in enumerate(samples):
+    """The index of a sample by its id, or by the index itself."""
+    for index, sample in enumerate(samples):
         if sample.id == wanted:
-            return number
+            return index
     if wanted.isdecimal() and len(wanted) < 19 and int(wanted) < len(samples):
         return int(wanted)
     raise UserError(f"task {task} has no sample with the id or number {wanted!r:.80}; it has {len(samples):,} samples")
 
 
-def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, str]]:
+def _describe(task: TaskConfig, sample: Sample, position: str) -> list[tuple[str, str]]:
     from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
-    lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({place})")]
+    lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({position})")]
     same = len({request.images for request in requests}) == 1
     lines += _images(requests[0]) if same else []
     for request in requests:
@@ -70,7 +71,7 @@ def _describe(task: TaskConfig, sample: Sample, place: str) -> list[tuple[str, s
 
 
 def _images(request: Request, which: str = "") -> list[tuple[str, str]]:
-    """What is sent, which need not be all that the sample has."""
+    """The images of the request, which need not be all of the sample's."""
     return [(f"image{which}", image.label) for image in request.images] or [(f"image{which}", "none")]
 
 

@@ -1,4 +1,4 @@
-"""`submit TASK RUN`: write the answers in the file that a judge model or a test server takes."""
+"""`submit TASK RUN`: write the answers as a file for a judge model or a test server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.data.loading import load_samples
     from emma_eval.predictions import read_predictions
     from emma_eval.predictions.submissions import submission
-    from emma_eval.predictions.submissions.answered import Answered
+    from emma_eval.predictions.submissions.answered_task import AnsweredTask
     from emma_eval.registry import require_tools
     from emma_eval.tasks.loading import load_task
     from emma_eval.utils.files import write_atomic
@@ -46,23 +46,23 @@ def run(args: argparse.Namespace) -> int:
     task = load_task(args.task)
     if task.submission is None:
         raise UserError(f"task {task.name} is scored here: there is no file to submit; see the command score")
-    clean = _cleaning(task, args.protocol)
+    clean = _answer_processor(task, args.protocol)
     require_place("--output", args.output)
     require_tools("submissions", task.submission.format, args.output)
-    answered = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
+    path = args.run / "responses" / f"{task.name}.jsonl" if args.run.is_dir() else args.run
     samples = load_samples(task, args.data, allow_partial=args.allow_partial)
-    given = read_predictions(answered, samples, task, answer_key=args.answer_key)
-    whole = _all_questions(task, args.data)
-    made = Answered(samples, given.answers, args.run.stem, args.output, whole, clean)
-    write_atomic(args.output, submission(task.submission.format, made))
-    print(
-        "\n".join([f"{args.output}: {pluralize(len(samples), 'answer')}", *(f"note: {note}" for note in given.notes)])
-    )
+    predictions = read_predictions(path, samples, task, answer_key=args.answer_key)
+    all_questions = _all_questions(task, args.data)
+    answered = AnsweredTask(samples, predictions.answers, args.run.stem, args.output, all_questions, clean)
+    write_atomic(args.output, submission(task.submission.format, answered))
+    print(f"{args.output}: {pluralize(len(samples), 'answer')}")
+    for note in predictions.notes:
+        print(f"note: {note}")
     return 0
 
 
-def _cleaning(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
-    """What the protocol's answer processor makes of an answer; nothing without one."""
+def _answer_processor(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
+    """The function that the protocol applies to answers; the identity if it has none."""
     from emma_eval.scorers.normalization import m4c
 
     processor = task.scorer_config(protocol).options.get("processor")
@@ -70,7 +70,7 @@ def _cleaning(task: TaskConfig, protocol: str | None) -> Callable[[str], str]:
 
 
 def _all_questions(task: TaskConfig, root: Path | None) -> Path | None:
-    """The file of the server's whole split, where the task names one and it is there."""
+    """The file with the server's whole split, if the task names one that exists."""
     from emma_eval.utils.files import find_file
 
     names = task.submission.all_questions if task.submission and root else ()

@@ -1,4 +1,4 @@
-"""`watch RUN`: how far a run is, seen from another terminal; ends when the run does."""
+"""`watch RUN`: show the progress of a run in another process, until it ends."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
-    from emma_eval.runs.monitor import Count, View, Watcher
+    from emma_eval.runs.monitor import RunMonitor, RunStatus
 
-SECONDS = 1.0  # between two looks
+POLL_SECONDS = 1.0  # between two polls
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
 EPILOG = """\
 example:
   emma-eval watch results/runs/emma-7b-general-0123abcd
 
-It only reads the folder, so it can't disturb the run.
-exit codes: 0 the run is finished (with --once: or going on), 1 it ended otherwise, 2 a mistake to mend"""
+It only reads the folder, so it cannot disturb the run.
+exit codes: 0 the run is finished (with --once: or running), 1 it ended otherwise, 2 usage error"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,84 +32,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the run until it ends; 1 if it ended otherwise than finished. Raises UserError if there is no run."""
-    from emma_eval.runs.monitor import Watcher
+    from emma_eval.runs.monitor import RunMonitor
 
-    watcher = Watcher(args.run)
-    view = watcher.look()
-    if args.once or view.state != "running":
-        _print(view)
+    monitor = RunMonitor(args.run)
+    status = monitor.poll()
+    if args.once or status.state != "running":
+        _print(status)
     elif sys.stdout.isatty():
-        view = _live(watcher, view)
+        status = _draw(monitor, status)
     else:
-        view = _lines(watcher, view)
-    if view.state in ("running", "finished"):
+        status = _print_lines(monitor, status)
+    if status.state in ("running", "finished"):
         return 0
     print("the command that started it goes on where it stopped")
     return 1
 
 
-def _live(watcher: Watcher, view: View) -> View:
-    """A table that is drawn again at each look."""
+def _draw(monitor: RunMonitor, status: RunStatus) -> RunStatus:
+    """Bars that move with each poll, until the run ends."""
     from rich.live import Live
 
-    with Live(table(view), auto_refresh=False) as live:
-        while view.state == "running":
-            time.sleep(SECONDS)
-            view = watcher.look()
-            live.update(table(view), refresh=True)
-    return view
+    with Live(render(status), auto_refresh=False) as live:
+        while status.state == "running":
+            time.sleep(POLL_SECONDS)
+            status = monitor.poll()
+            live.update(render(status), refresh=True)
+    return status
 
 
-def _lines(watcher: Watcher, view: View) -> View:
-    """A line now and then, and the table at the end."""
-    told = time.monotonic()
-    print(_row("all", view.overall, view), flush=True)
-    while view.state == "running":
-        time.sleep(SECONDS)
-        view = watcher.look()
-        if time.monotonic() - told >= LINE_SECONDS:
-            told = time.monotonic()
-            print(_row("all", view.overall, view), flush=True)
-    _print(view)
-    return view
+def _print_lines(monitor: RunMonitor, status: RunStatus) -> RunStatus:
+    """A line now and then, and the bars at the end."""
+    last_line = time.monotonic()
+    print(_line(status), flush=True)
+    while status.state == "running":
+        time.sleep(POLL_SECONDS)
+        status = monitor.poll()
+        if time.monotonic() - last_line >= LINE_SECONDS:
+            last_line = time.monotonic()
+            print(_line(status), flush=True)
+    _print(status)
+    return status
 
 
-def _print(view: View) -> None:
+def _print(status: RunStatus) -> None:
     from rich.console import Console
 
-    Console().print(table(view))
+    Console().print(render(status))
 
 
-def table(view: View) -> Table:
-    """Each task's progress, and the whole run's with its rate and the time left."""
-    from rich.box import SIMPLE_HEAD
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
+def render(status: RunStatus) -> Group:
+    """A bar for each task and one for all, below the run's name and state; the rate and the time left below them."""
+    from rich.console import Group
+    from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
-    shown = Table(title=Text(f"{view.model}: {view.state}", "bold"), box=SIMPLE_HEAD, title_justify="left")
-    shown.add_column("Task")
-    shown.add_column("", width=24)
-    for head in ("done", "of", "failed"):
-        shown.add_column(head, justify="right")
-    for name, count in {**view.tasks, "all": view.overall}.items():
-        bar = ProgressBar(total=max(count.total, 1), completed=count.done, width=24)
-        failed = Text(f"{count.failed:,}", "red" if count.failed else "dim")
-        shown.add_row(Text(name), bar, f"{count.done:,}", f"{count.total:,}", failed)
-    shown.caption = Text(pace(view))
-    shown.caption_justify = "left"
-    return shown
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(24),
+        TextColumn("{task.completed:,}/{task.total:,}"),
+        TextColumn("{task.fields[failed]:,} failed"),
+    )
+    for name, counts in {**status.tasks, "all": status.overall}.items():
+        bars.add_task(name, total=counts.total, completed=counts.done, failed=counts.failed)
+    rate = [Text(rate_in_words(status))] if status.rate else []
+    return Group(Text(f"{status.model}: {status.state}", "bold"), bars.make_tasks_table(bars.tasks), *rate)
 
 
-def pace(view: View) -> str:
-    """'12.5 samples/s, 3 min 05 s left'; empty where it can't be told."""
+def rate_in_words(status: RunStatus) -> str:
+    """'12.5 samples/s, 3 min 05 s left'; empty where it is not known."""
     from emma_eval.utils.text import format_duration
 
-    if view.rate is None or view.seconds_left is None:
+    if status.rate is None or status.seconds_left is None:
         return ""
-    return f"{view.rate:.1f} samples/s, {format_duration(view.seconds_left)} left"
+    return f"{status.rate:.1f} samples/s, {format_duration(status.seconds_left)} left"
 
 
-def _row(name: str, count: Count, view: View) -> str:
-    failed = f"{count.failed:,} failed" if count.failed else ""
-    return ", ".join(filter(None, (f"{name} {count.done:,}/{count.total:,}", failed, pace(view))))
+def _line(status: RunStatus) -> str:
+    counts = status.overall
+    failed = f"{counts.failed:,} failed" if counts.failed else ""
+    return ", ".join(filter(None, (f"all {counts.done:,}/{counts.total:,}", failed, rate_in_words(status))))

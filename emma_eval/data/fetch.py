@@ -15,7 +15,7 @@ from emma_eval.data.hub.snapshot import Split, configurations, is_downloaded, re
 from emma_eval.data.loading import load_samples, row_reader
 from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
-from emma_eval.utils.files import lock, open_output, write_atomic
+from emma_eval.utils.files import locked_file, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
 from emma_eval.utils.text import format_bytes, pluralize
 
@@ -97,8 +97,8 @@ def _require_space(root: Path, folder: Path, splits: Sequence[Split]) -> None:
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the same files. Raises UserError while one does."""
-    with open_output(folder / ".splits" / "fetching", "a") as file:
-        if not lock(file, wait=False):
+    with locked_file(folder / ".splits" / "fetching", wait=False) as file:
+        if file is None:
             raise UserError(f"another `data fetch` is at work in {folder}; wait until it has ended")
         yield
 

@@ -1,6 +1,6 @@
-"""Images that are opened only when they are needed: a file, encoded bytes from a data set's row, or several in one.
+"""Image sources, opened only when they are needed: a file, encoded bytes in a data set's row, several images in one.
 
-They open the image in its own mode (the model converts to RGB) and raise SampleError when that fails, whatever the
+`open` gives the image in its own mode (the model converts to RGB) and raises SampleError when that fails, whatever the
 file or the row holds instead of an image.
 """
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
     from emma_eval.types import ImageSource
 
-MAX_IMAGE_BYTES = 2**29  # bytes of an encoded image
-MAX_PIXELS = 2 * 89_478_485  # of an image, pasted or not: where Pillow too speaks of a decompression bomb
-_EXTERNAL_FORMATS = ("EPS", "WMF")  # formats that Pillow has another program draw: no image may start one
+MAX_IMAGE_BYTES = 2**29  # encoded
+MAX_PIXELS = 2 * 89_478_485  # above it Pillow, too, speaks of a decompression bomb
+_EXTERNAL_FORMATS = ("EPS", "WMF")  # Pillow starts another program to draw them, which no image may do
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """An image on disk. Folder and name are joined late: a benchmark has hundreds of thousands of them."""
+    """An image on disk. Folder and name are joined late, for a benchmark has hundreds of thousands of them."""
 
     folder: Path
-    name: str  # relative to the folder, checked by the reader not to leave it
+    name: str  # relative to the folder; the reader has checked that it stays inside
 
     @property
     def path(self) -> Path:
@@ -71,22 +71,22 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageBytes:
-    """An image held in a row of a data set; `load` fetches its encoded bytes (PNG, JPEG, ...)."""
+    """An image in a row of a data set; `load` returns its encoded bytes (PNG, JPEG, ...)."""
 
     label: str
     load: Callable[[], bytes] = field(repr=False)
-    known_as: str = ""  # where several rows hold one image
+    image_name: str = ""  # of the image itself, where several rows hold it
 
     @property
     def name(self) -> str:
         """The image's own name if it is known, else the row's."""
-        return self.known_as or self.label
+        return self.image_name or self.label
 
     def exists(self) -> bool:
         """Whether the row holds anything."""
         try:
             return bool(self.load())
-        except Exception:  # as in `open`
+        except Exception:  # see `open`
             return False
 
     def open(self) -> Image:
@@ -100,7 +100,7 @@ class ImageBytes:
 
 @dataclass(frozen=True, slots=True)
 class ConcatenatedImage:
-    """Several images pasted into one from left to right, top edges aligned on black, as EMMA's scripts do it."""
+    """Several images side by side in one, top edges aligned, on black, as EMMA's scripts do it."""
 
     parts: tuple[ImageSource, ...]
 
@@ -119,7 +119,7 @@ class ConcatenatedImage:
         return all(part.exists() for part in self.parts)
 
     def open(self) -> Image:
-        """The pasted image, in RGB. Raises SampleError naming the part that cannot be read, or all if too large."""
+        """The combined image, in RGB. Raises SampleError naming the part that cannot be read or makes it too large."""
         from PIL import Image
 
         images: list[Image.Image] = []
@@ -143,7 +143,7 @@ class ConcatenatedImage:
 
 @dataclass(frozen=True, slots=True)
 class UnpaddedImage:
-    """An image that a model must not pad to a square, whatever its configuration says: a wording's own way."""
+    """An image that a model must not pad to a square, whatever its configuration says; a task's wording asks for it."""
 
     image: ImageSource
 
@@ -174,11 +174,11 @@ def _decode(data: bytes, label: str) -> Image:
     try:
         return _open_with_pillow(data)
     except UnidentifiedImageError as error:
-        what = content_hint(data).removeprefix("; ") or f"its {format_bytes(len(data))} are of no known image format"
-        raise SampleError(f"{label}: not a readable image: {what}") from error
+        reason = content_hint(data).removeprefix("; ") or f"its {format_bytes(len(data))} are of no known image format"
+        raise SampleError(f"{label}: not a readable image: {reason}") from error
     except MemoryError as error:
         raise SampleError(f"{label}: {describe_error(error)}") from error
-    except Exception as error:  # Pillow's decoders raise whatever they stumble over
+    except Exception as error:  # Pillow's decoders raise many kinds
         raise SampleError(f"{label}: not a readable image: {error_message(error)}") from error
 
 

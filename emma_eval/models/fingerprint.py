@@ -1,4 +1,4 @@
-"""One hash that stands for all that makes a checkpoint answer as it does: weights, tokenizer, configuration, CLIP."""
+"""One hash over all files that decide how a checkpoint answers: weights, tokenizer, configuration, CLIP."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ TOWER_FILES = ("config.json", "preprocessor_config.json")
 
 
 def weights_fingerprint(name_or_path: str | Path) -> str:
-    """Hexadecimal SHA-256 over a checkpoint's files and its vision tower's; where they lie does not matter.
+    """The hex SHA-256 over a checkpoint's files and its vision tower's, wherever they are.
 
-    Raises UserError where `load_model` would for want of a file.
+    Raises UserError for a missing file, like `load_model`.
     """
     folder = model_folder(str(name_or_path))
     tower = read_config(folder).llava.mm_vision_tower  # refuses unsupported models before gigabytes are read
     total = hashlib.sha256()
-    _add(total, "checkpoint", _present(folder, CHECKPOINT_FILES) + weight_files(folder))
+    _add(total, "checkpoint", _existing_files(folder, CHECKPOINT_FILES) + weight_files(folder))
     if tower.startswith(OPEN_CLIP_PREFIX):
         architecture, pretrained = open_clip_names(tower, folder)
         if Path(pretrained).is_file():
             total.update(architecture.encode())
             _add(total, "tower", [Path(pretrained)])
         else:
-            total.update(tower.encode())  # a tag of open_clip's always means the same weights
+            total.update(tower.encode())  # open_clip's tag always means the same weights
     else:
         tower_path = vision_tower_folder(tower, folder)
-        _add(total, "tower", _present(tower_path, TOWER_FILES) + weight_files(tower_path))
+        _add(total, "tower", _existing_files(tower_path, TOWER_FILES) + weight_files(tower_path))
     return total.hexdigest()
 
 
-def _present(folder: Path, names: Iterable[str]) -> list[Path]:
+def _existing_files(folder: Path, names: Iterable[str]) -> list[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
 

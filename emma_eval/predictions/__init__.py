@@ -1,8 +1,8 @@
-"""Answers made anywhere, joined with the samples that they answer.
+"""Read answers that any program made, and join them with the samples that they answer.
 
-`files` turns a file of any format into rows, `answer_key` finds the key that holds the answers, `joins` lists the ways
-in which a row can find its sample, `joining` takes the one that all rows agree with, and `checking` tells a row that
-contradicts its sample. Nothing is guessed: what fits two ways, or none, is an error that says how to settle it.
+`formats` reads the rows of a file, `answer_key` finds the key that holds the answers, `join` tries the strategies of
+`all_strategies` and takes the one that fits all rows, and `row_checker` finds rows that contradict their sample.
+Nothing is guessed: a file that fits two ways, or none, is an error that says what to do.
 
 May import: `data`, `prompts`, `tasks`, `registry`, `utils`.
 """

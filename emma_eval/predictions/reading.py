@@ -1,4 +1,4 @@
-"""Reading an answer file: its rows, the key with the answers, and the sample of each row."""
+"""Read an answer file: its rows, the key that holds the answers, and the sample of each row."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.answer_key import TEXT, find_answer_key, repeats_questions
-from emma_eval.predictions.checking import Checker, shown
-from emma_eval.predictions.evidence import asked, plain
-from emma_eval.predictions.files import answer_rows
-from emma_eval.predictions.joining import join_rows
-from emma_eval.predictions.joins import Passes
-from emma_eval.predictions.rows import AnswerRow, is_none, listed, written
+from emma_eval.predictions.answer_row import AnswerRow, cell_text, format_keys, is_null
+from emma_eval.predictions.formats import read_answer_rows
+from emma_eval.predictions.join import join_rows
+from emma_eval.predictions.join_strategies import PassCounts
+from emma_eval.predictions.row_checker import RowChecker, shorten
+from emma_eval.predictions.row_question import comparable, question_texts
 from emma_eval.types import Answer, Answers, Key, Sample
 from emma_eval.utils.gc_utils import gc_paused
 from emma_eval.utils.text import pluralize
@@ -22,12 +22,12 @@ from emma_eval.utils.text import pluralize
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
-LISTS = frozenset({"filtered_resps", "resps"})  # lmms-eval keeps an answer in lists of one
+LIST_KEYS = frozenset({"filtered_resps", "resps"})  # lmms-eval keeps an answer in lists of one
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Answers by (sample id, pass), the requests that the file records as failed, and remarks on the file."""
+    """Answers by (sample id, pass), requests that the file records as failed, and notes for the user."""
 
     answers: Answers
     failed: frozenset[Key]
@@ -50,19 +50,19 @@ def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
     that are not among them, unless those are to be ignored.
     """
     with gc_paused():
-        rows = answer_rows(path)
+        rows = read_answer_rows(path)
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
         extracted = bool(task and task.scorer_config(protocol).options.get("extraction") == "done")
-        questions = {plain(sample.question) for sample in samples} - {""}
+        questions = {comparable(sample.question) for sample in samples} - {""}
         key = find_answer_key(path, rows, questions, answer_key, extracted)
         texts = [_answer(path, row, key) for row in rows]
-        text_asks = key != TEXT and repeats_questions(rows, questions)
-        keys = join_rows(path, rows, Checker(samples, rows, task, (TEXT,) if text_asks else ()))
-    return _collected(path, rows, texts, keys, ignore_foreign)
+        text_is_question = key != TEXT and repeats_questions(rows, questions)
+        keys = join_rows(path, rows, RowChecker(samples, rows, task, (TEXT,) if text_is_question else ()))
+    return _collect(path, rows, texts, keys, ignore_foreign)
 
 
-def _collected(
+def _collect(
     path: Path, rows: Sequence[AnswerRow], texts: Sequence[str | None], keys: Sequence[Key | None], ignore_foreign: bool
 ) -> Predictions:
     answers: dict[Key, Answer] = {}
@@ -71,7 +71,7 @@ def _collected(
     if foreign and not ignore_foreign:
         raise UserError(
             f"{path}: {pluralize(len(foreign), 'answer')} to questions, or passes of questions, that are not in the "
-            f"data, the first, {foreign[0].place}, to {_named(foreign[0])}; "
+            f"data, the first, {foreign[0].location}, to {_describe_row(foreign[0])}; "
             "take the task and split that they are for, or pass --allow-partial to leave them out"
         )
     repeated = 0
@@ -87,7 +87,7 @@ def _collected(
             answers[key] = Answer(text, _prompt(path, row))
     notes = [f"{pluralize(repeated, 'repeated answer')}: the later one counts"] if repeated else []
     empty = sum(not answer.text.strip() for answer in answers.values())
-    if empty:  # as a run says of its own: an empty cell of a table may be a request that failed
+    if empty:  # in a table an empty cell may stand for a request that failed
         notes.append(f"{empty:,} of {len(answers):,} answers are empty")
     if foreign:
         notes.append(
@@ -97,16 +97,16 @@ def _collected(
     return Predictions(answers, frozenset(failed), tuple(notes))
 
 
-def _named(row: AnswerRow) -> str:
-    """A row's id and question for a message: LLaVA's ids of MME and TextVQA name the image alone."""
-    texts = asked(row)
-    question = f" (its {texts[0][0]}: {shown(texts[0][1])})" if texts else ""
-    return (repr(row.name[:40]) if row.name else "no id that can be read") + question
+def _describe_row(row: AnswerRow) -> str:
+    """A row's id and question, for messages: LLaVA's ids of MME and TextVQA name the image alone."""
+    texts = question_texts(row)
+    question = f" (its {texts[0][0]}: {shorten(texts[0][1])})" if texts else ""
+    return (repr(row.id[:40]) if row.id else "no id that can be read") + question
 
 
 def missing_answers(samples: Sequence[Sample], task: TaskConfig, predictions: Predictions) -> Iterator[Key]:
     """Every pass of every sample that the file neither answers nor records as failed."""
-    passes = Passes(samples, task)
+    passes = PassCounts(samples, task)
     for sample in samples:
         for pass_index in range(passes.count(sample.id)):
             key = (sample.id, pass_index)
@@ -115,27 +115,27 @@ def missing_answers(samples: Sequence[Sample], task: TaskConfig, predictions: Pr
 
 
 def _answer(path: Path, row: AnswerRow, key: str) -> str | None:
-    """The answer; None where the row records a failure. Raises UserError for a row without one."""
+    """The row's answer; None if it records a failure. Raises UserError for a row without an answer."""
     if key not in row.cells:
         raise UserError(
-            f"{path}, {row.place}: no answer; the file's are under {key!r}, this row has {listed(row.cells)}"
+            f"{path}, {row.location}: no answer; the file's are under {key!r}, this row has {format_keys(row.cells)}"
         )
     value: Any = row.cells[key]
-    while key in LISTS and isinstance(value, list) and len(value) == 1:
+    while key in LIST_KEYS and isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if is_none(value):
+    if is_null(value):
         return None
-    text = written(value)
+    text = cell_text(value)
     if text is None:
         what = f"a list of {len(value)}" if isinstance(value, list) else f"{type(value).__name__} {value!r:.40}"
-        raise UserError(f"{path}, {row.place}: {key} must be text, not {what}")
+        raise UserError(f"{path}, {row.location}: {key} must be text, not {what}")
     return text
 
 
 def _prompt(path: Path, row: AnswerRow) -> str:
     value = row.cells.get("prompt")
-    if is_none(value):
+    if is_null(value):
         return ""
     if not isinstance(value, str):
-        raise UserError(f"{path}, {row.place}: prompt must be text, not {type(value).__name__}")
+        raise UserError(f"{path}, {row.location}: prompt must be text, not {type(value).__name__}")
     return value

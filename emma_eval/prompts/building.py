@@ -1,4 +1,4 @@
-"""From a Sample to the Requests a model answers: option layout, suffix, CLIP instruction.
+"""Make Requests from a Sample: option layout, suffix, image markers, CLIP instruction.
 
 The message is what the evaluation scripts of LLaVA-1.5 and EMMA put into the model's conversation template;
 `tests/prompts/test_recorded.py` compares it with prompts recorded from the reference.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def build_message(question: str, suffix: str | None, images: int = 0) -> str:
     """The message: one image marker a line, the question, the suffix on lines of its own.
 
-    `question` holds options and hint already, and image markers where it points at images itself.
+    `question` already includes options and hint, and image markers where it points at images itself.
     """
     message = image_markers(images) + question
     return message + "\n" + suffix.removeprefix("\n") if suffix else message
@@ -41,7 +41,7 @@ def instruction_of(question: str, policy: InstructionPolicy) -> str:
 
 
 def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Request]:
-    """One request a sample, or one per rotation of the options for a circular task (pass_index 0, 1, ...).
+    """One request per sample, or one per rotation of the options in a circular task (pass_index 0, 1, ...).
 
     Half a surrogate pair, which no tokenizer takes, becomes U+FFFD.
     """

@@ -1,4 +1,4 @@
-"""What must be told of a task's questions before any of them is answered: they stand beside the scores as notes."""
+"""Notes on a task's questions, shown beside its scores: the release of the data, questions without a right option."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from emma_eval.types import Sample
 
 
-def remarks(task: TaskConfig, samples: Sequence[Sample], complete: bool = True) -> tuple[str, ...]:
-    """Notes on what is asked: the release of the data, where it matters, and questions that cannot be answered.
+def question_notes(task: TaskConfig, samples: Sequence[Sample], complete: bool = True) -> tuple[str, ...]:
+    """Notes on the release of the data, where releases differ, and on questions that cannot be answered.
 
-    With `complete` off the samples are a part, which no release is known by.
+    With `complete` off the samples are a part of the data, whose release cannot be recognised.
     """
-    return (*_on_release(task, samples, complete), *without_right_option(task, samples))
+    return (*_release_note(task, samples, complete), *unanswerable_note(task, samples))
 
 
-def release_of(task: TaskConfig, samples: Iterable[Sample]) -> str:
-    """The name of the official release that holds just these questions; empty where none that is known does."""
+def find_release(task: TaskConfig, samples: Iterable[Sample]) -> str:
+    """The name of the official release that has exactly these questions; empty if no known one has."""
     if not task.expected.releases:
         return ""
     digest = questions_digest(samples)
-    return next((name for name, one in task.expected.releases.items() if one.questions == digest), "")
+    return next((name for name, release in task.expected.releases.items() if release.questions == digest), "")
 
 
 def questions_digest(samples: Iterable[Sample]) -> str:
-    """SHA-256 over what is asked of which image, and the answers, in no order: files and hub rows agree in it."""
+    """SHA-256 over questions, image names and references, whatever their order: files and hub rows agree in it."""
     lines = sorted(
         json.dumps([sample.category, str(sample.meta.get("image", "")), sample.question, *sample.references])
         for sample in samples
@@ -42,13 +42,13 @@ def questions_digest(samples: Iterable[Sample]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def without_right_option(task: TaskConfig, samples: Iterable[Sample]) -> tuple[str, ...]:
-    """A note if a question is asked without the option that is right: it can only be answered by chance."""
-    asked = [sample.id for sample in samples if _lacks_right_option(task, sample)]
-    if not asked:
+def unanswerable_note(task: TaskConfig, samples: Iterable[Sample]) -> tuple[str, ...]:
+    """A note on questions that do not show the right option, in a tuple; empty if there are none."""
+    ids = [sample.id for sample in samples if _lacks_right_option(task, sample)]
+    if not ids:
         return ()
-    verb = "is" if len(asked) == 1 else "are"
-    return (f"{pluralize(len(asked), 'question')} {verb} asked without the right option, the first is {asked[0]}",)
+    verb = "is" if len(ids) == 1 else "are"
+    return (f"{pluralize(len(ids), 'question')} {verb} asked without the right option, the first is {ids[0]}",)
 
 
 def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:
@@ -62,11 +62,11 @@ def _lacks_right_option(task: TaskConfig, sample: Sample) -> bool:
     return any(letter not in choices for letter, choices in zip(letters, shown_choices(task, sample), strict=False))
 
 
-def _on_release(task: TaskConfig, samples: Sequence[Sample], complete: bool) -> tuple[str, ...]:
+def _release_note(task: TaskConfig, samples: Sequence[Sample], complete: bool) -> tuple[str, ...]:
     releases = task.expected.releases
     if not releases or task.suite or not complete:
         return ()
-    name = release_of(task, samples)
+    name = find_release(task, samples)
     if not name:
         return (f"the questions are those of no official release that is known here ({', '.join(releases)})",)
     note = releases[name].note

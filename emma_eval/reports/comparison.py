@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from emma_eval.analysis.compare import TaskComparison
-from emma_eval.reports.tables import Cell, Heading, Row, Table, format_interval, format_value
-from emma_eval.stats.paired import MCNEMAR, Flip, Paired
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_interval, format_value
+from emma_eval.results.scores import MetricFields
+from emma_eval.stats.paired import MCNEMAR, Flip, MetricComparison
 
 SIGNIFICANT = 0.05
 
@@ -15,10 +16,10 @@ SIGNIFICANT = 0.05
 def comparison_table(
     comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]
 ) -> Table:
-    """A row a task; a corrected p value below 5% is marked."""
+    """One row a task. A corrected p value below 5% is set in bold."""
     heads = ("metric", names[0], names[1], "difference", "p", "p, Holm", "won : lost : tied", "test")
     rows = [
-        Row(
+        TableRow(
             one.task,
             (
                 Cell(one.primary.metric.name.replace("_", " ")),
@@ -26,9 +27,9 @@ def comparison_table(
                 Cell(format_value(one.primary.second, one.primary.metric.unit)),
                 difference_cell(one.primary),
                 Cell(f"{one.primary.p_value:.2g}"),
-                Cell(f"{p:.2g}", place=1 if p < SIGNIFICANT else 0),
+                Cell(f"{p:.2g}", rank=1 if p < SIGNIFICANT else 0),
                 Cell(f"{len(one.won)} : {len(one.lost)} : {one.ties}"),
-                Cell(one.primary.test if one.primary.test == MCNEMAR else f"{one.primary.test} by {one.resampled}"),
+                Cell(one.primary.test if one.primary.test == MCNEMAR else f"{one.primary.test} by {one.cluster_unit}"),
             ),
         )
         for one, p in zip(comparisons, corrected, strict=True)
@@ -48,7 +49,7 @@ def comparison_table(
     )
 
 
-def difference_cell(pair: Paired) -> Cell:
+def difference_cell(pair: MetricComparison) -> Cell:
     """`+1.5 [-0.4, 3.4]`."""
     text = format_value(pair.difference, pair.metric.unit)
     sign = "+" if pair.difference > 0 else ""
@@ -56,7 +57,7 @@ def difference_cell(pair: Paired) -> Cell:
 
 
 def flip_lines(comparison: TaskComparison, limit: int) -> list[str]:
-    """At most `limit` samples each that were won and lost: id, both readings, both credits."""
+    """Up to `limit` samples won and lost each: id, both parsed answers, both scores."""
     lines = []
     for word, flips in (("won", comparison.won), ("lost", comparison.lost)):
         lines += [f"{comparison.task} {word} {flip_line(flip)}" for flip in flips[:limit]]
@@ -66,7 +67,7 @@ def flip_lines(comparison: TaskComparison, limit: int) -> list[str]:
 
 
 def flip_line(flip: Flip) -> str:
-    """One flipped sample."""
+    """One flipped sample: `id: 'no' (0) -> 'yes' (1)`."""
     before, after = flip.first, flip.second
     return f"{before.id}: {before.parsed_answer!r} ({before.score:.2g}) -> {after.parsed_answer!r} ({after.score:.2g})"
 
@@ -74,7 +75,7 @@ def flip_line(flip: Flip) -> str:
 def as_json(
     comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]
 ) -> dict[str, Any]:
-    """All that was found, every metric and every flip."""
+    """Every metric and every flipped sample."""
     return {
         "first": names[0],
         "second": names[1],
@@ -82,7 +83,7 @@ def as_json(
             {
                 "task": one.task,
                 "samples": one.samples,
-                "resampled": one.resampled,
+                "cluster_unit": one.cluster_unit,
                 "notes": one.notes,
                 "p_holm": p,
                 "won": [flip_record(flip) for flip in one.won],
@@ -95,11 +96,10 @@ def as_json(
     }
 
 
-def pair_record(pair: Paired) -> dict[str, Any]:
+def pair_record(pair: MetricComparison) -> dict[str, Any]:
     """One metric, in its own unit."""
-    metric = pair.metric
     return {
-        **{name: getattr(metric, name) for name in ("name", "group", "category", "unit", "higher_is_better")},
+        **MetricFields.values_of(pair.metric, without=("value", "n")),
         "first": pair.first,
         "second": pair.second,
         "difference": pair.difference,

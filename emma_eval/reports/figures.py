@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.errors import UserError
 from emma_eval.reports.html.charts.svg import shortened
 from emma_eval.reports.html.panels import Mark, Panel, category_panels, full_ranges, overview, score_panels
-from emma_eval.reports.html.run_loader import RecordedRun, read_evidence, read_runs
+from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
 from emma_eval.utils.files import make_output_folder
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
     runs = read_runs(folders)
     make_output_folder(output)
-    everything = overview(runs, full_ranges(read_evidence(runs)[0]))
+    everything = overview(runs, full_ranges(statistics_by_run(runs)[0]))
     pages = {"scores": score_panels(runs), "models": [everything] if everything.rows else []}
     for title, panels in category_panels(runs).items():
         name = "categories-" + re.sub(r"[^\w.-]+", "-", title)
@@ -62,7 +62,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         return [path for name, panels in pages.items() if panels for path in _save(_page(panels, runs), output / name)]
 
 
-def _page(panels: Sequence[Panel], runs: Sequence[RecordedRun]) -> Figure:
+def _page(panels: Sequence[Panel], runs: Sequence[FinishedRun]) -> Figure:
     """All panels in a grid, as high as the highest of their row, with one legend."""
     from matplotlib.figure import Figure
 

@@ -1,60 +1,60 @@
-"""The regression gate's verdicts as a table, as Markdown for a pull request, and as JUnit XML for a CI system."""
+"""The regression gate's verdicts: as a table, as Markdown for a pull request, as JUnit XML for a CI system."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as Xml
 
-from emma_eval.analysis.regression_gate import Finding, GateResult
+from emma_eval.analysis.regression_gate import GateResult, MetricVerdict
 from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.render import escape_markdown, markdown_section, one_line
-from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.utils.text import pluralize
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
-TOLD: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
+COUNTED: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
 MAX_LISTED = 10  # lost samples named for each task that regressed
 
 
 def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
-    """A row for each verdict; the baseline's name comes first in `names`."""
+    """One row a verdict. `names` are (baseline, run)."""
     return Table(
         key="regression",
         title=f"{names[1]} against the baseline {names[0]}",
         corner="Task",
         headings=tuple(Heading((head,), None) for head in HEADS),
-        rows=tuple(Row(finding.task, _cells(finding)) for finding in result.findings),
-        notes=tuple(f"{name}: not in the baseline, so nothing is said of it" for name in result.new),
+        rows=tuple(TableRow(verdict.task, _cells(verdict)) for verdict in result.verdicts),
+        notes=tuple(f"{name}: not in the baseline, not judged" for name in result.new),
     )
 
 
-def _cells(finding: Finding) -> tuple[Cell, ...]:
-    pair = finding.pair
-    words = Cell(finding.metric.replace("_", " "))
-    outcome = Cell(finding.verdict, place=0 if finding.verdict == "pass" else 1)
+def _cells(verdict: MetricVerdict) -> tuple[Cell, ...]:
+    pair = verdict.pair
+    metric = Cell(verdict.metric.replace("_", " "))
+    outcome = Cell(verdict.verdict, rank=0 if verdict.verdict == "pass" else 1)
     if pair is None:
-        return (words, *[Cell()] * (len(HEADS) - 2), outcome)
+        return (metric, *[Cell()] * (len(HEADS) - 2), outcome)
     return (
-        words,
+        metric,
         Cell(format_value(pair.first, pair.metric.unit)),
         Cell(format_value(pair.second, pair.metric.unit)),
         difference_cell(pair),
-        Cell(f"{finding.p_value:.2g}"),
-        Cell(f"{finding.smallest_effect:g}%"),
+        Cell(f"{verdict.p_value:.2g}"),
+        Cell(f"{verdict.smallest_effect:g}%"),
         outcome,
     )
 
 
 def summary(result: GateResult) -> str:
     """'failed: 1 regressed, 0 changed, 0 incomparable, 0 improved, 12 passed'."""
-    counts = ", ".join(f"{result.count(verdict)} {verdict}" for verdict in TOLD)
+    counts = ", ".join(f"{result.count(outcome)} {outcome}" for outcome in COUNTED)
     return f"{'failed' if result.failed else 'passed'}: {counts}, {result.count('pass')} passed"
 
 
 def explanations(result: GateResult) -> list[str]:
-    """A line for each metric that fails, and the samples behind it."""
-    lines = [describe(finding) for finding in result.findings if finding.verdict in FAILING]
-    for task in dict.fromkeys(finding.task for finding in result.findings if finding.verdict == "regressed"):
+    """One line for each failing metric, then the samples that regressed tasks lost."""
+    lines = [describe(verdict) for verdict in result.verdicts if verdict.verdict in FAILING]
+    for task in dict.fromkeys(verdict.task for verdict in result.verdicts if verdict.verdict == "regressed"):
         flips = result.lost[task]
         lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
         if len(flips) > MAX_LISTED:
@@ -62,41 +62,41 @@ def explanations(result: GateResult) -> list[str]:
     return lines
 
 
-def describe(finding: Finding) -> str:
-    """One verdict in words."""
-    if finding.pair is None:
-        return f"{finding.task}: {finding.metric} {finding.verdict}: {finding.reason}"
-    pair, unit = finding.pair, finding.pair.metric.unit
+def describe(verdict: MetricVerdict) -> str:
+    """One verdict as a line of text."""
+    if verdict.pair is None:
+        return f"{verdict.task}: {verdict.metric} {verdict.verdict}: {verdict.reason}"
+    pair, unit = verdict.pair, verdict.pair.metric.unit
     difference = difference_cell(pair)
     values = f"{format_value(pair.first, unit)} -> {format_value(pair.second, unit)}"
-    change = f"difference {difference.text} {difference.interval}, p {finding.p_value:.2g}"
-    return f"{finding.task}: {finding.metric} {finding.verdict}: {values}, {change}"
+    change = f"difference {difference.text} {difference.interval}, p {verdict.p_value:.2g}"
+    return f"{verdict.task}: {verdict.metric} {verdict.verdict}: {values}, {change}"
 
 
 def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
-    """The verdict, the table and what failed."""
+    """Summary, table and explanations."""
     parts = [f"# Regression gate {escape_markdown(summary(result))}", markdown_section(gate_table(result, names))]
     parts += ["\n".join(f"- {escape_markdown(line)}" for line in explanations(result))]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def junit(result: GateResult) -> str:
-    """A test suite a task, a test case a metric; `regressed` and `changed` are failures, `incomparable` an error."""
+    """One test suite a task, one case a metric. `regressed` and `changed` are failures, `incomparable` is an error."""
     root = Xml.Element("testsuites", name="emma-eval regress")
-    for task in dict.fromkeys(finding.task for finding in result.findings):
-        findings = [finding for finding in result.findings if finding.task == task]
+    for task in dict.fromkeys(verdict.task for verdict in result.verdicts):
+        verdicts = [verdict for verdict in result.verdicts if verdict.task == task]
         counts = {
-            "tests": len(findings),
-            "failures": sum(finding.verdict in {"regressed", "changed"} for finding in findings),
-            "errors": sum(finding.verdict == "incomparable" for finding in findings),
+            "tests": len(verdicts),
+            "failures": sum(verdict.verdict in {"regressed", "changed"} for verdict in verdicts),
+            "errors": sum(verdict.verdict == "incomparable" for verdict in verdicts),
         }
         suite = Xml.SubElement(root, "testsuite", {"name": task} | {key: str(n) for key, n in counts.items()})
-        for finding in findings:
-            case = Xml.SubElement(suite, "testcase", classname=task, name=finding.metric)
-            if finding.verdict in FAILING:
-                kind = "error" if finding.verdict == "incomparable" else "failure"
-                Xml.SubElement(case, kind, message=one_line(describe(finding)), type=finding.verdict)
+        for verdict in verdicts:
+            case = Xml.SubElement(suite, "testcase", classname=task, name=verdict.metric)
+            if verdict.verdict in FAILING:
+                kind = "error" if verdict.verdict == "incomparable" else "failure"
+                Xml.SubElement(case, kind, message=one_line(describe(verdict)), type=verdict.verdict)
             else:
-                Xml.SubElement(case, "system-out").text = one_line(describe(finding))
+                Xml.SubElement(case, "system-out").text = one_line(describe(verdict))
     Xml.indent(root)
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

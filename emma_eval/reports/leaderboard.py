@@ -1,18 +1,18 @@
 """The leaderboard: measured rows beside published ones, one table each for general, MLLM and hallucination benchmarks.
 
-A column is one benchmark, one split and one metric; what differs in any of them stands in another column. Each
-published value carries a numbered footnote with its source and split, a lettered one where there is a doubt about it.
+A column is one benchmark, one split and one metric; values that differ in any of them stand in different columns. A
+numbered footnote gives the source and split of a published value, a lettered one a doubt about it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emma_eval.reports.measured import ColumnKey, Value, heading_of, key_of, measured_cell, numbers
-from emma_eval.reports.measured_rows import MeasuredRow, measured_rows
+from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, heading_of, key_of, measured_cell
 from emma_eval.reports.mini_tables import mini_tables
-from emma_eval.reports.published import Pick, Published, Score
-from emma_eval.reports.tables import Cell, Footnotes, Row, Table, format_value, with_places
+from emma_eval.reports.model_rows import ModelRow, model_rows
+from emma_eval.reports.published import ChosenScore, Published, PublishedScore
+from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
 from emma_eval.results.scores import ScoredRun, TaskScores
 from emma_eval.utils.text import pluralize
 
@@ -22,143 +22,148 @@ TITLES = {
     "hallucination": "Hallucination benchmarks",
     "other": "Other measured tasks",
 }
-MIN_PUBLISHED = 2  # a column that nobody measured is shown only where published values can be compared
+MIN_PUBLISHED = 2  # published values that a column without a measured one must have to be shown
 
 UNPROVEN = "that the questions are the benchmark's own is known by their number alone"
 
-Picks = dict[tuple[str, ColumnKey], Pick]  # (published model, column) -> what stands there
+ChosenScores = dict[tuple[str, ColumnKey], ChosenScore]  # (published model, column) -> what stands there
 
 
 def leaderboard(runs: Sequence[ScoredRun], published: Published, *, measured_only: bool = False) -> list[Table]:
-    """All tables that have something to show. With `measured_only`, only columns that hold a measured value."""
-    rows = measured_rows(runs, published)
-    picks = {
-        (model, key_of(column)): pick
+    """All tables with at least one row. With `measured_only`, only columns that hold a measured value."""
+    rows = model_rows(runs, published)
+    chosen = {
+        (model, key_of(column)): score
         for model in published.rows
         for column in published.columns
-        if (pick := published.pick(model, column))
+        if (score := published.choose(model, column))
     }
-    tables = [_Builder(key, rows, picks, published, measured_only).table() for key in TITLES]
+    tables = [_TableBuilder(key, rows, chosen, published, measured_only).table() for key in TITLES]
     return [table for table in tables if table.rows] + mini_tables(runs)
 
 
-class _Builder:
-    """One table in the making: rows, columns, and the footnotes that its cells ask for."""
+class _TableBuilder:
+    """Builds one table: selects rows and columns, makes the cells, collects their footnotes."""
 
     def __init__(
-        self, key: str, rows: list[MeasuredRow], picks: Picks, published: Published, measured_only: bool
+        self, key: str, rows: list[ModelRow], chosen: ChosenScores, published: Published, measured_only: bool
     ) -> None:
         self.key = key
         self.published, self.measured_only = published, measured_only
-        self.picks = {at: pick for at, pick in picks.items() if at[1].table == key}
-        self.measured = [row for row in rows if any(column.table == key for column in row.values)]
-        self.columns = {key_of(column): column for column in published.columns if column.table == key}
+        self.chosen = {(model, column): score for (model, column), score in chosen.items() if column.table == key}
+        self.rows = [row for row in rows if any(column.table == key for column in row.values)]
+        self.declared = {key_of(column): column for column in published.columns if column.table == key}
         self.sources = Footnotes()
         self.doubts = Footnotes(alphabetic=True)
-        self.records: list[dict[str, object]] = []
-        needed = len(published.rows) + 1 if measured_only else MIN_PUBLISHED
-        taken = {column for row in self.measured for column in row.values if column.table == key}
-        declared = [k for k in self.columns if k in taken or sum(at[1] == k for at in self.picks) >= needed]
-        apart = [k for row in self.measured for k in row.values if k in taken and k not in self.columns]
-        self.keys = [*declared, *dict.fromkeys(apart)]
+        self.columns = self._columns()
+
+    def _columns(self) -> list[ColumnKey]:
+        """Declared columns with a measured value or enough published ones, then columns of measured values alone."""
+        measured = dict.fromkeys(column for row in self.rows for column in row.values if column.table == self.key)
+        needed = len(self.published.rows) + 1 if self.measured_only else MIN_PUBLISHED
+        declared = [
+            column
+            for column in self.declared
+            if column in measured or sum(of == column for _, of in self.chosen) >= needed
+        ]
+        return [*declared, *(column for column in measured if column not in self.declared)]
 
     def table(self) -> Table:
-        """The finished table; without rows if nothing belongs in it."""
-        headings = tuple(heading_of(key, self._higher_is_better(key)) for key in self.keys)
+        """The table; without rows if nothing belongs in it."""
+        headings = tuple(heading_of(column, self._higher_is_better(column)) for column in self.columns)
         rows = [
-            Row(self.published.name_of(model), tuple(self._published_cell(model, key) for key in self.keys))
+            TableRow(
+                self.published.name_of(model), tuple(self._published_cell(model, column) for column in self.columns)
+            )
             for model in self.published.rows
-            if any((model, key) in self.picks for key in self.keys)
+            if any((model, column) in self.chosen for column in self.columns)
         ]
-        rows += [Row(row.label, tuple(self._measured_cell(row, key) for key in self.keys)) for row in self.measured]
-        placed = with_places(headings, rows)
-        self._add_places(placed)
+        rows += [
+            TableRow(row.label, tuple(self._measured_cell(row, column) for column in self.columns)) for row in self.rows
+        ]
         return Table(
             key=self.key,
             title=TITLES[self.key],
             corner="Model",
             headings=headings,
-            rows=placed,
+            rows=with_ranks(headings, rows),
             footnotes=(*self.sources.listed(), *self.doubts.listed()),
-            notes=self._not_shown(),
-            records=tuple(self.records),
+            notes=self._notes(),
         )
 
-    def _higher_is_better(self, key: ColumnKey) -> bool | None:
-        """As the declared column says, or the metric measured in a column of its own."""
-        if key in self.columns:
-            return self.columns[key].higher_is_better
-        return next(row.values[key].metric.higher_is_better for row in self.measured if key in row.values)
+    def _higher_is_better(self, column: ColumnKey) -> bool | None:
+        """As declared; for a column of measured values alone, as the metric says."""
+        if column in self.declared:
+            return self.declared[column].higher_is_better
+        return next(row.values[column].metric.higher_is_better for row in self.rows if column in row.values)
 
-    def _published_cell(self, model: str, key: ColumnKey) -> Cell:
-        pick = self.picks.get((model, key))
-        if pick is None:
+    def _published_cell(self, model: str, column: ColumnKey) -> Cell:
+        chosen = self.chosen.get((model, column))
+        if chosen is None:
             return Cell()
-        score = pick.score
+        score = chosen.score
         doubts = [f"{remark.item}: {remark.reason}" for remark in self.published.remarks_on(score)]
-        source = cite(score, self.published, key.metric) + disagreement(pick, self.published, key.metric)
-        marks = (self.sources.mark(source), *(self.doubts.mark(doubt) for doubt in doubts))
-        record = {"model": self.published.name_of(model), "kind": "published", "value": score.value, "unit": score.unit}
-        self._record(key, record | {"source": source, "remarks": " ".join(doubts)})
-        return Cell(format_value(score.value, score.unit), score.value, marks)
+        source = cite(score, self.published, column.metric) + disagreement(chosen, self.published, column.metric)
+        record = self._csv_record(column) | {
+            "model": self.published.name_of(model),
+            "kind": "published",
+            "value": score.value,
+            "unit": score.unit,
+            "source": source,
+            "remarks": " ".join(doubts),
+        }
+        footnotes = (self.sources.mark(source), *(self.doubts.mark(doubt) for doubt in doubts))
+        return Cell(format_value(score.value, score.unit), score.value, footnotes, csv_record=record)
 
-    def _measured_cell(self, row: MeasuredRow, key: ColumnKey) -> Cell:
-        value = row.values.get(key)
+    def _measured_cell(self, row: ModelRow, column: ColumnKey) -> Cell:
+        value = row.values.get(column)
         if value is None:
             return Cell()
         source = provenance(value) + (f"; run {value.run.folder.resolve().name}" if len(row.folders) > 1 else "")
-        metric = value.metric
-        self._record(key, {"model": row.label, "kind": "measured", "source": source} | numbers(metric))
-        return measured_cell(metric, (self.sources.mark(source),))
+        record = self._csv_record(column) | {"model": row.label, "kind": "measured", "source": source}
+        return measured_cell(value.metric, (self.sources.mark(source),), record)
 
-    def _record(self, key: ColumnKey, value: dict[str, object]) -> None:
-        where = {"table": self.key, "benchmark": key.benchmark, "split": key.split, "metric": key.metric}
-        self.records.append(where | value)
+    def _csv_record(self, column: ColumnKey) -> dict[str, object]:
+        return {"table": self.key, "benchmark": column.benchmark, "split": column.split, "metric": column.metric}
 
-    def _add_places(self, rows: Sequence[Row]) -> None:
-        places = [cell.place for row in rows for cell in row.cells if cell.value is not None]
-        for record, place in zip(self.records, places, strict=True):
-            record["place"] = place or ""
-
-    def _not_shown(self) -> tuple[str, ...]:
-        """The published values that stand alone in their column, as words; where only measured columns are, a count."""
+    def _notes(self) -> tuple[str, ...]:
+        """The published values that stand in no column: with `measured_only` their number, else each of them."""
+        hidden = {at: chosen for at, chosen in self.chosen.items() if at[1] not in self.columns}
         if self.measured_only:
-            hidden = sum(key not in self.keys for _, key in self.picks)
-            told = f"Columns without a measured value, with {pluralize(hidden, 'published value')}, are left out."
-            return (told,) if hidden else ()
-        alone = [
-            f"{self.published.name_of(model)}: {key.benchmark}, {key.split}, {key.metric} "
-            f"{format_value(pick.score.value, pick.score.unit)} ({cite(pick.score, self.published, key.metric)})"
-            for (model, key), pick in self.picks.items()
-            if key not in self.keys
-        ]
-        return tuple(f"Published, with nothing to compare it with: {text}." for text in alone)
+            values = pluralize(len(hidden), "published value")
+            return (f"Columns without a measured value, with {values}, are left out.",) if hidden else ()
+        return tuple(
+            f"Published, with nothing to compare it with: {self.published.name_of(model)}: {column.benchmark}, "
+            f"{column.split}, {column.metric} {format_value(chosen.score.value, chosen.score.unit)} "
+            f"({cite(chosen.score, self.published, column.metric)})."
+            for (model, column), chosen in hidden.items()
+        )
 
 
-def cite(score: Score, published: Published, metric: str) -> str:
-    """Source, place in it, split in its own words, the metric if named unlike the column's, and what else to know."""
+def cite(score: PublishedScore, published: Published, metric: str) -> str:
+    """The source, the place in it, its own word for the split, its word for the metric if another, and its note."""
     named = f"; metric: {score.metric}" if score.metric != metric else ""
     note = f"; {score.note}" if score.note else ""
     return f"{published.sources[score.source]}, {score.where}; split: {score.split}{named}{note}"
 
 
-def disagreement(pick: Pick, published: Published, metric: str) -> str:
+def disagreement(chosen: ChosenScore, published: Published, metric: str) -> str:
     """The values of other sources, where they differ."""
-    others = [f"{score.value:g} in {cite(score, published, metric)}" for score in pick.others]
+    others = [f"{score.value:g} in {cite(score, published, metric)}" for score in chosen.disagreeing]
     return f" [elsewhere {'; '.join(others)}]" if others else ""
 
 
-def provenance(value: Value) -> str:
-    """How a measured number came about."""
-    standing = f"set apart: {value.apart}" if value.apart else UNPROVEN
+def provenance(value: MeasuredValue) -> str:
+    """Task, protocol and number of questions of a measured value, and why it stands in its column."""
+    reason = f"set apart: {value.not_comparable}" if value.not_comparable else UNPROVEN
     fast = "; images resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
-    what = f"task {value.task.name}, protocol {value.task.protocol}, {sample_counts(value.task)}"
-    return f"measured: {what}{fast}; {standing}"
+    task = value.task
+    return f"measured: task {task.name}, protocol {task.protocol}, {sample_counts(task)}{fast}; {reason}"
 
 
 def sample_counts(task: TaskScores) -> str:
     """'300 questions', with the failed and missing ones where there are any."""
     counts = task.counts
-    wrong = [f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
+    wrong = [f"{n} {status}" for n, status in ((counts.failed, "failed"), (counts.missing, "missing")) if n]
     text = pluralize(counts.samples, "question") + (f" ({' and '.join(wrong)}, counted as wrong)" if wrong else "")
     return "; ".join([text, *(task.endings.remarks() if task.endings else ())])

@@ -1,6 +1,6 @@
-"""The published scores of `results/published.yaml`: typed, and which of several sources stands in a column.
+"""Published scores (`results/published.yaml`), and which of several sources stands in a column.
 
-The file's head explains its fields.
+The comment at the head of the YAML file explains its keys.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import package_data
@@ -21,8 +21,8 @@ from emma_eval.utils.yaml_io import read_yaml
 TableKey = Literal["general", "mllm", "hallucination"]
 
 
-class Measured(Record):
-    """A measured number that is the same thing as a column's published ones."""
+class MetricSelector(Record):
+    """A metric of a task that may stand in a published column."""
 
     benchmark: str
     split: str
@@ -30,10 +30,10 @@ class Measured(Record):
     group: str = ""
     category: str = ""
     protocol: str = "official"
-    n: int | None = None  # over so many questions alone, where releases of the data differ
+    n: int | None = None  # only if computed over so many questions; for benchmarks of several releases
 
 
-class Column(Record):
+class PublishedColumn(Record):
     """One benchmark, one split, one metric."""
 
     table: TableKey
@@ -44,10 +44,10 @@ class Column(Record):
     splits: tuple[str, ...]
     metrics: tuple[str, ...]
     higher_is_better: bool = True
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MetricSelector, ...] = ()
 
 
-class Score(Record):
+class PublishedScore(Record):
     """One number from one source, in the source's words."""
 
     model: str
@@ -62,14 +62,14 @@ class Score(Record):
     note: str = ""
 
 
-class About(Record):
-    """Which scores a remark concerns: those that agree with every list given."""
+class RemarkScope(Record):
+    """The scores that a remark concerns: those whose value is in every list that is not empty."""
 
     model: tuple[str, ...] = ()
     benchmark: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
 
-    def matches(self, score: Score) -> bool:
+    def matches(self, score: PublishedScore) -> bool:
         """Whether the remark concerns this score."""
         pairs = ((self.model, score.model), (self.benchmark, score.benchmark), (self.source, score.source))
         return all(not wanted or value in wanted for wanted, value in pairs)
@@ -80,24 +80,24 @@ class Remark(Record):
 
     item: str
     reason: str
-    about: tuple[About, ...]
+    about: tuple[RemarkScope, ...]
 
 
-class PublishedModel(BaseModel):
-    """A model's facts; the leaderboard needs its name, the rest is for readers of the file."""
+class PublishedModel(Record):
+    """A model's facts. The leaderboard uses `id` and `name`; further keys are for readers of the file."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     id: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """What stands in a cell: the preferred score, and those that disagree with it."""
+class ChosenScore:
+    """The score that stands in a cell, and those of other sources that disagree with it."""
 
-    score: Score
-    others: tuple[Score, ...]
+    score: PublishedScore
+    disagreeing: tuple[PublishedScore, ...]
 
 
 class Published(Record):
@@ -106,16 +106,16 @@ class Published(Record):
     about: str
     collected: str
     rows: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[PublishedColumn, ...]
     reported_by_values: tuple[str, ...]
     sources: dict[str, str]
     models: tuple[PublishedModel, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[PublishedScore, ...]
     remarks: tuple[Remark, ...] = ()
     missing: tuple[str, ...] = Field(default=())
 
-    def pick(self, model: str, column: Column) -> Pick | None:
-        """The model's score for a column: its own paper's before any other's, then the column's order of splits."""
+    def choose(self, model: str, column: PublishedColumn) -> ChosenScore | None:
+        """The model's score for a column, by the order of `reported_by_values`, then of the column's splits."""
         found = sorted(
             (
                 score
@@ -130,11 +130,11 @@ class Published(Record):
         if not found:
             return None
         best, *rest = found
-        return Pick(best, tuple(score for score in rest if score.value != best.value))
+        return ChosenScore(best, tuple(score for score in rest if score.value != best.value))
 
-    def remarks_on(self, score: Score) -> tuple[Remark, ...]:
+    def remarks_on(self, score: PublishedScore) -> tuple[Remark, ...]:
         """The doubts that concern a score."""
-        return tuple(remark for remark in self.remarks if any(about.matches(score) for about in remark.about))
+        return tuple(remark for remark in self.remarks if any(scope.matches(score) for scope in remark.about))
 
     def name_of(self, model: str) -> str:
         """A model's name in tables."""
@@ -143,7 +143,7 @@ class Published(Record):
 
 @cache
 def load_published(path: Path | None = None) -> Published:
-    """Read and validate the file, the shipped one by default. Raises UserError naming file and field."""
+    """Read and validate the file, the shipped one by default. Raises UserError naming file and key."""
     path = path or package_data("results/published.yaml")
     try:
         return Published.model_validate(read_yaml(path))

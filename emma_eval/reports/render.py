@@ -1,4 +1,4 @@
-"""Tables as Markdown, LaTeX, CSV and terminal text. Whatever a name or an answer holds, it cannot break a table."""
+"""Tables as Markdown, LaTeX, CSV and terminal text. All text is escaped, so no name or answer can break a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import Cell, Heading, Table, transposed
-from emma_eval.utils.table_io import escape_formula
+from emma_eval.utils.table_io import to_csv
 
 if TYPE_CHECKING:
     import rich.console
@@ -24,7 +24,7 @@ CSV_FIELDS = (
     "low",
     "high",
     "unit",
-    "place",
+    "rank",
     "source",
     "remarks",
 )
@@ -39,18 +39,18 @@ LATEX_SPECIALS = {
 
 
 def one_line(text: str) -> str:
-    """White space and control characters as single blanks."""
+    """The text with each run of white space and control characters replaced by one blank."""
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown (and the HTML in it) shows as it is, in a table cell or outside."""
+    """Escape text for Markdown and the HTML in it, in a table cell or outside."""
     text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it is."""
+    """Escape text for LaTeX."""
     return "".join(LATEX_SPECIALS.get(character, character) for character in one_line(text))
 
 
@@ -66,31 +66,27 @@ KEY_MARKDOWN = (
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """Every table as a `table` environment with its footnotes after it; needs the package graphicx."""
+    """Each table as a `table` environment, followed by its footnotes. Needs the package graphicx."""
     head = r"% \usepackage{graphicx}; best of a column in \textbf, second in \underline"
     return "\n\n".join([head, *map(_latex_section, tables)]) + "\n"
 
 
 def csv(tables: Sequence[Table]) -> str:
     """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
-    import pandas as pd
-
-    records = [
-        {key: escape_formula(cell) for key, cell in record.items()} for table in tables for record in table.records
-    ]
-    return str(pd.DataFrame(records, columns=list(CSV_FIELDS)).to_csv(index=False, lineterminator="\n"))
+    return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
 
 
 def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
-    """The table for a terminal, on its side if that is what fits; footnotes stay in the files."""
+    """The table for a terminal, transposed if it fits only so. Footnotes are in the files alone."""
     shown = _terminal_grid(table)
     return shown if _width(shown, console) <= console.width else _terminal_grid(transposed(table))
 
 
 def print_table(table: Table) -> None:
-    """Print a table and its notes. A pipe or a file, which has no width, gets it unfolded.
+    """Print a table and its notes. Where standard output is a pipe or a file, no line is folded.
 
-    Where it fits a terminal neither way, its rows become text: a number is never cut.
+    A table too wide for the terminal is transposed; if it is still too wide, its rows are printed as text. Numbers are
+    never cut.
     """
     import rich.console
 
@@ -108,18 +104,18 @@ def print_table(table: Table) -> None:
 
 
 def as_lines(table: Table) -> list[str]:
-    """The title, and each row as 'label: head value; head value'; empty cells are left out."""
+    """The title, then each row as 'label: head value; head value'. Empty cells are left out."""
     heads = [" ".join(map(one_line, heading.lines)) for heading in table.headings]
     lines = [one_line(table.title), ""]
     for row in table.rows:
         cells = zip(heads, row.cells, strict=True)
-        told = (f"{head} {one_line(cell.text)}{_behind(cell)}" for head, cell in cells if cell.text)
-        lines += [f"{one_line(row.label)}: {'; '.join(told)}", ""]
+        values = (f"{head} {one_line(cell.text)}{_interval(cell)}" for head, cell in cells if cell.text)
+        lines += [f"{one_line(row.label)}: {'; '.join(values)}", ""]
     return lines
 
 
 def _width(shown: rich.table.Table, console: rich.console.Console) -> int:
-    """How wide it is with no cell folded."""
+    """Its width in characters if no cell is folded."""
     import rich.measure
 
     return rich.measure.Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
@@ -138,14 +134,14 @@ def _terminal_grid(table: Table) -> rich.table.Table:
         shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")
     for row in table.rows:
         cells = [
-            rich.text.Text.assemble((one_line(cell.text), styles[cell.place]), (_behind(cell), "dim"))
+            rich.text.Text.assemble((one_line(cell.text), styles[cell.rank]), (_interval(cell), "dim"))
             for cell in row.cells
         ]
         shown.add_row(rich.text.Text(one_line(row.label)), *cells)
     return shown
 
 
-def _behind(cell: Cell) -> str:
+def _interval(cell: Cell) -> str:
     return f" {cell.interval}" if cell.interval else ""
 
 
@@ -166,12 +162,12 @@ def _grid(table: Table, escape: Callable[[str], str], cell: Callable[[Cell], str
 
 
 def markdown_section(table: Table) -> str:
-    """One table with all that stands under it."""
+    """One table with its notes and footnotes."""
 
     def cell(cell: Cell) -> str:
         text = escape_markdown(cell.text)
-        text = (text, f"**{text}**", f"<u>{text}</u>")[cell.place]
-        text += f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else ""
+        text = (text, f"**{text}**", f"<u>{text}</u>")[cell.rank]
+        text += f"<sup>{','.join(cell.footnotes)}</sup>" if cell.footnotes else ""
         return text + (f" <sub>{escape_markdown(cell.interval)}</sub>" if cell.interval else "")
 
     parts = [f"## {escape_markdown(table.title)}", _grid(table, escape_markdown, cell, "pipe")]
@@ -184,8 +180,8 @@ def markdown_section(table: Table) -> str:
 def _latex_section(table: Table) -> str:
     def cell(cell: Cell) -> str:
         text = escape_latex(cell.text)
-        text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.place]
-        text += rf"\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
+        text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.rank]
+        text += rf"\textsuperscript{{{','.join(cell.footnotes)}}}" if cell.footnotes else ""
         return text + (rf" {{\scriptsize {escape_latex(cell.interval)}}}" if cell.interval else "")
 
     lines = [

@@ -1,4 +1,4 @@
-"""The JSON file that `score --json` writes: metrics and per-sample scores, with all that decides what they mean."""
+"""The JSON file that `score --json` writes: metrics, the score of each sample, and how they were computed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SCHEMA_VERSION = 1
 
 
 class InputFile(Record):
-    """A file that went into the scores; a folder has no hash."""
+    """An input file; a folder has no hash."""
 
     name: str
     sha256: str | None
 
     @classmethod
     def of(cls, path: Path) -> InputFile:
-        """Hash the file."""
+        """The file's name and SHA-256."""
         return cls(name=path.name, sha256=sha256_of_file(path) if path.is_file() else None)
 
 
@@ -44,4 +44,4 @@ class ScoreReport(Record):
     counts: Counts
     metrics: tuple[MetricRecord, ...]
     notes: tuple[str, ...]
-    samples: tuple[SampleScore, ...] = Field(description="in the benchmark's order; value is the credit in [0, 1]")
+    samples: tuple[SampleScore, ...] = Field(description="in the benchmark's order; scores are in [0, 1]")

@@ -1,18 +1,18 @@
-"""A table as data: cells with their marks and places, before it becomes Markdown, LaTeX, CSV or terminal text."""
+"""A table as data, before it becomes Markdown, LaTeX, CSV or terminal text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column's head, one line each: benchmark, split, metric."""
+    """The head of a column, one line each: benchmark, split, metric."""
 
     lines: tuple[str, ...]
-    higher_is_better: bool | None = True
+    higher_is_better: bool | None = True  # None: the column is not ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,16 @@ class Cell:
     """One printed value."""
 
     text: str = ""
-    value: float | None = None  # what is ranked; None for words and gaps
-    marks: tuple[str, ...] = ()  # keys of the table's footnotes
-    place: Literal[0, 1, 2] = 0  # 1 the best of its column, 2 the second
-    interval: str = ""  # stands behind the text
+    value: float | None = None  # what is ranked; None for words and empty cells
+    footnotes: tuple[str, ...] = ()  # marks of the table's footnotes
+    rank: Literal[0, 1, 2] = 0  # 1 the best of its column, 2 the second, 0 all others
+    interval: str = ""  # printed after the text
+    csv_record: Mapping[str, object] | None = None  # its line of the CSV file; `rank` is added to it
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A labelled line of cells."""
+class TableRow:
+    """A labelled row of cells."""
 
     label: str
     cells: tuple[Cell, ...]
@@ -36,21 +37,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with all that stands under it."""
+    """A table with its notes and footnotes."""
 
     key: str  # for file names, labels and the CSV
     title: str
     corner: str  # the head of the label column
     headings: tuple[Heading, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     footnotes: tuple[tuple[str, str], ...] = ()  # (mark, text)
     notes: tuple[str, ...] = ()
-    records: tuple[dict[str, object], ...] = ()  # the same values, one record each, for the CSV
+
+    @property
+    def csv_records(self) -> list[dict[str, object]]:
+        """The lines of the CSV file, of all cells that have one."""
+        cells = (cell for row in self.rows for cell in row.cells)
+        return [{"rank": cell.rank or ""} | dict(cell.csv_record) for cell in cells if cell.csv_record]
 
 
 @dataclass(slots=True)
 class Footnotes:
-    """Hands out marks, the same one for the same text."""
+    """Assigns marks (1, 2, ... or a, b, ...) to texts; equal texts share a mark."""
 
     alphabetic: bool = False
     _marks: dict[str, str] = field(default_factory=dict)
@@ -64,51 +70,51 @@ class Footnotes:
         return tuple((mark, text) for text, mark in self._marks.items())
 
     def _next(self) -> str:
-        number = len(self._marks)
+        index = len(self._marks)
         if not self.alphabetic:
-            return str(number + 1)
-        letter = chr(ord("a") + number % 26)
-        return letter * (number // 26 + 1)
+            return str(index + 1)
+        letter = chr(ord("a") + index % 26)
+        return letter * (index // 26 + 1)
 
 
 def format_value(value: float, unit: str) -> str:
-    """As the field prints scores: one decimal, three on a scale of its own; fractions as percent; counts whole."""
+    """One decimal (three for the unit `number`, none for `count`); fractions as percent."""
     decimals = {"count": 0, "number": 3}.get(unit, 1)
     return f"{value * 100 if unit == 'fraction' else value:z.{decimals}f}"
 
 
 def format_interval(low: float, high: float, unit: str) -> str:
-    """`[82.4, 85.7]`, as precise as the value is printed."""
+    """`[82.4, 85.7]`, with the decimals of the value."""
     return f"[{format_value(low, unit)}, {format_value(high, unit)}]"
 
 
 def as_percent(value: float, unit: str) -> float:
-    """A fraction as percent, everything else as it is: what values of one column are compared in."""
+    """A fraction as percent, other units unchanged: the unit in which values of one column are compared."""
     return value * 100 if unit == "fraction" else value
 
 
-def with_places(headings: Sequence[Heading], rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Mark the best and the second of each column, as printed: equal texts share a place. One value wins nothing."""
+def with_ranks(headings: Sequence[Heading], rows: Sequence[TableRow]) -> tuple[TableRow, ...]:
+    """Rank the best and the second of each column by printed text; equal texts share a rank, one value has none."""
     columns = [[row.cells[i] for row in rows] for i in range(len(headings))]
-    placed = [_placed(heading.higher_is_better, cells) for heading, cells in zip(headings, columns, strict=True)]
-    return tuple(replace(row, cells=tuple(column[i] for column in placed)) for i, row in enumerate(rows))
+    ranked = [_ranked(heading.higher_is_better, cells) for heading, cells in zip(headings, columns, strict=True)]
+    return tuple(replace(row, cells=tuple(column[i] for column in ranked)) for i, row in enumerate(rows))
 
 
 def transposed(table: Table) -> Table:
-    """The table on its side: what was ranked down a column is then ranked along a row."""
+    """The table with rows and columns exchanged; ranks stay."""
     rows = tuple(
-        Row(", ".join(heading.lines), tuple(row.cells[i] for row in table.rows))
+        TableRow(", ".join(heading.lines), tuple(row.cells[i] for row in table.rows))
         for i, heading in enumerate(table.headings)
     )
     return replace(table, corner="", headings=tuple(Heading((row.label,)) for row in table.rows), rows=rows)
 
 
-def _placed(higher_is_better: bool | None, cells: Sequence[Cell]) -> list[Cell]:
+def _ranked(higher_is_better: bool | None, cells: Sequence[Cell]) -> list[Cell]:
     if higher_is_better is None or sum(cell.value is not None for cell in cells) < 2:
         return list(cells)
     texts = {cell.text for cell in cells if cell.value is not None}
-    ranking = sorted(texts, key=float, reverse=higher_is_better)
-    places: dict[str, Literal[1, 2]] = {ranking[0]: 1}
-    if len(ranking) > 1:
-        places[ranking[1]] = 2
-    return [replace(cell, place=places.get(cell.text, 0)) if cell.value is not None else cell for cell in cells]
+    order = sorted(texts, key=float, reverse=higher_is_better)
+    ranks: dict[str, Literal[1, 2]] = {order[0]: 1}
+    if len(order) > 1:
+        ranks[order[1]] = 2
+    return [replace(cell, rank=ranks.get(cell.text, 0)) if cell.value is not None else cell for cell in cells]

@@ -1,4 +1,4 @@
-"""The leaderboard's files: Markdown with the failed samples, LaTeX, CSV."""
+"""Writes the leaderboard's files: Markdown (with the failed samples), LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun
 from emma_eval.utils.files import make_output_folder, write_atomic
 
-MAX_LISTED = 20  # failed samples listed a task; scores.json has them all
+MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 
 
 def write_leaderboard(folder: Path, runs: Sequence[ScoredRun], published: Published) -> list[Path]:
@@ -29,17 +29,17 @@ def write_leaderboard(folder: Path, runs: Sequence[ScoredRun], published: Publis
 
 
 def failures(runs: Sequence[ScoredRun]) -> str:
-    """A section of Markdown that lists the failed samples with their reasons; empty if there are none."""
+    """A Markdown section that lists the failed samples with their reasons; empty without any."""
     lines = []
-    for run, label in zip(runs, labels([run.named for run in runs]), strict=True):
+    for run, label in zip(runs, labels([run.label_parts for run in runs]), strict=True):
         for task in run.scores.tasks:
             if not task.failed:
                 continue
             heading = f"{label}, {task.name}: {len(task.failed)} failed, counted as wrong"
             lines += ["", f"### {escape_markdown(heading)}", ""]
             for sample in task.failed[:MAX_LISTED]:
-                rotation = f", pass {sample.pass_index}" if sample.pass_index else ""
-                lines.append(f"- {escape_markdown(f'{sample.id}{rotation}: {sample.reason}')}")
+                pass_name = f", pass {sample.pass_index}" if sample.pass_index else ""
+                lines.append(f"- {escape_markdown(f'{sample.id}{pass_name}: {sample.reason}')}")
             if len(task.failed) > MAX_LISTED:
                 lines.append(f"- and {len(task.failed) - MAX_LISTED} more, listed in scores.json")
     return "\n".join(["", "## Failed samples", *lines, ""]) if lines else ""

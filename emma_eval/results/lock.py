@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import lock, open_output, read_text
+from emma_eval.utils.files import locked_file, read_text
 
 LOCK_FILE = "run.lock"
 
@@ -40,8 +40,8 @@ def holder(folder: Path) -> Holder | None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises UserError, naming the holder, while another process has it."""
-    with open_output(folder / LOCK_FILE, "a+") as file:
-        if not lock(file, wait=False):
+    with locked_file(folder / LOCK_FILE, wait=False) as file:
+        if file is None:
             raise UserError(
                 f"{folder} is being written by {holder(folder) or 'another process'}; wait for it, "
                 "or choose another folder with --output"

@@ -20,7 +20,7 @@ from emma_eval.utils.records import Record, read_record, to_json
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 
-RENAMED_STATS = {"waiting_seconds": "idle_seconds", "memory_shortages": "oom_retries"}
+RENAMED_STATS = {"pictures": "images", "waiting_seconds": "idle_seconds", "memory_shortages": "oom_retries"}
 
 Outcome = Literal["running", "interrupted", "stopped", "finished"]
 

@@ -1,8 +1,8 @@
-"""The record of answers: `responses/<task>.jsonl`, one JSON object a line, only ever appended to.
+"""The log of responses: `responses/<task>.jsonl`, one JSON object a line, only appended to.
 
-Each answer is in the kernel's hands as soon as `append` returns, so `kill -9` costs at most the line being written,
-and on the disk a few seconds later, so a power cut costs no more than those. A line cut short by either is taken off
-when the record is opened again; damage anywhere else is an error, because it was not ours.
+Each response is passed to the kernel before `append` returns, so `kill -9` costs at most the line being written. It is
+on the disk at most SYNC_SECONDS later, so a power cut costs no more than those. Opening the log removes an incomplete
+last line. Damage anywhere else is an error.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ FIELDS: Fields = {
     "seconds": int | float,
     "error": str | None,
 }
-ADDED: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: not known
+LATER_FIELDS: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: None
 RENAMED = {"round": "pass_index"}  # keys of records written before
-MOST_SECONDS = 1e9
-SYNC_SECONDS = 2.0  # how much work a power cut may cost
+MAX_SECONDS = 1e9
+SYNC_SECONDS = 2.0
 
 
 def to_record(response: Response) -> dict[str, Any]:
@@ -66,17 +66,17 @@ def from_record(record: Any) -> Response:
     """The response of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
     if not isinstance(record, dict):
         raise TypeError("a JSON object is expected")
-    absent: dict[str, Any] = dict.fromkeys(ADDED)
+    absent: dict[str, Any] = dict.fromkeys(LATER_FIELDS)
     record = absent | {RENAMED.get(key, key): value for key, value in record.items()}
-    require_fields(record, {**FIELDS, **ADDED})
+    require_fields(record, {**FIELDS, **LATER_FIELDS})
     if (record["text"] is None) == (record["error"] is None):
         raise ValueError("exactly one of text and error must be given")
     if record["finish_reason"] not in (None, *get_args(FinishReason)):
         raise ValueError(f"finish_reason is {record['finish_reason']!r}")
     if record["finish_reason"] is not None and (record["finish_reason"] == "error") != (record["text"] is None):
         raise ValueError("finish_reason must be error where there is no text, and nowhere else")
-    if min(record["pass_index"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MOST_SECONDS:
-        raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a size that can be")
+    if min(record["pass_index"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MAX_SECONDS:
+        raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a plausible size")
     return Response(
         sample_id=record["id"],
         pass_index=record["pass_index"],
@@ -92,12 +92,12 @@ def from_record(record: Any) -> Response:
 
 
 def record_path(folder: Path, task: str) -> Path:
-    """Where a task's answers are recorded."""
+    """The path of a task's log."""
     return folder / "responses" / f"{task}.jsonl"
 
 
 def read_responses(path: Path) -> list[Response]:
-    """All responses of a record in the order written; none if there is no file. A torn last line is left out.
+    """All responses of a log in the order written; none if there is no file. An incomplete last line is left out.
 
     Raises UserError naming file and line for damage before the last line.
     """
@@ -105,9 +105,9 @@ def read_responses(path: Path) -> list[Response]:
 
 
 def read_recorded(path: Path) -> tuple[list[Response], int]:
-    """As read_responses, and how many bytes of the file are sound: all but a torn last line."""
+    """As read_responses, and the number of bytes up to the end of the last whole line."""
     responses: list[Response] = []
-    sound = 0
+    whole_bytes = 0
     lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
     while lines[-1] == b"" and len(lines) > 1:
         lines.pop()
@@ -115,40 +115,40 @@ def read_recorded(path: Path) -> tuple[list[Response], int]:
         try:
             responses.append(from_record(json.loads(line)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number == len(lines):  # the line that was being written when the process or the power went
+            if number == len(lines):  # it was being written when the process or the power stopped
                 break
             raise UserError(
                 f"{path}, line {number} is damaged ({type(error).__name__}: {error}); "
                 "delete that line, and its sample will be asked again"
             ) from None
-        sound += len(line) + 1
-    return responses, sound
+        whole_bytes += len(line) + 1
+    return responses, whole_bytes
 
 
 class ResponseLog:
-    """Appends responses to a record. Opening it takes off a torn last line."""
+    """Appends responses to a log. Opening it removes an incomplete last line."""
 
-    def __init__(self, path: Path, sound: int | None = None) -> None:
-        """Open it. `sound` is what read_recorded gives, by whoever has read the file already."""
+    def __init__(self, path: Path, whole_bytes: int | None = None) -> None:
+        """Open it. `whole_bytes` is what read_recorded returned, if the caller has read the file already."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        sound = read_recorded(path)[1] if sound is None else sound
-        # Unbuffered: a full disk is then told by the write that met it, and nothing is left for close() to lose.
+        whole_bytes = read_recorded(path)[1] if whole_bytes is None else whole_bytes
+        # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
         self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()
         size = self._file.tell()
-        if size == sound - 1:  # the last newline alone is missing
+        if size == whole_bytes - 1:  # only the last newline is missing
             self._write(b"\n")
-        elif size > sound:
-            self._file.truncate(sound)
+        elif size > whole_bytes:
+            self._file.truncate(whole_bytes)
 
     def append(self, response: Response) -> None:
-        """Write one response. Raises OSError when it cannot be written whole, a full disk above all."""
+        """Write one response. Raises OSError if it can't be written whole, as on a full disk."""
         self._write(json.dumps(to_record(response), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
-        """Have the disk hold what was appended."""
+        """Write what was appended through to the disk."""
         os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
@@ -165,7 +165,7 @@ class ResponseLog:
         try:
             self.sync()
         except OSError:
-            if kind is None:  # else the error under way, a full disk say, tells more
+            if kind is None:  # otherwise the error under way says more
                 raise
         finally:
             self._file.close()

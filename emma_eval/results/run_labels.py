@@ -1,4 +1,4 @@
-"""What tables, pages and comparisons call a run: its name, and where names clash what a person can map to a run."""
+"""Labels of runs in tables, pages and comparisons: the name, and where names clash precision or folder."""
 
 from __future__ import annotations
 
@@ -8,54 +8,55 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class NamedRun:
-    """What a label is made of."""
+class LabelParts:
+    """What a run's label may consist of."""
 
     name: str  # given with --name, else the model's
     dtype: str
-    places: tuple[Path, ...]  # its folder; several where runs share a row
+    folders: tuple[Path, ...]  # several if several runs share a row
 
 
-def labels(runs: Sequence[NamedRun]) -> list[str]:
-    """A distinct label for each: its name; where names clash with the precision, if that differs, else with the folder.
+def labels(runs: Sequence[LabelParts]) -> list[str]:
+    """A distinct label for each run: its name; if names clash, also the precision if it differs, else the folder.
 
-    Of the folder's path so much as tells the clashing ones apart; one folder given twice is numbered.
+    Of a folder's path only as much is taken as distinguishes the runs. A folder that is given twice is numbered.
     """
     names = [run.name for run in runs]
     names = _with_details(names, [run.dtype for run in runs])
-    names = [f"{name}, {place}" if place else name for name, place in zip(names, _places(names, runs), strict=True)]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            numbered = (f"{name}, {again}" for again in range(2, len(names) + 2))
-            names[number] = next(text for text in numbered if text not in names)
+    names = [f"{name}, {end}" if end else name for name, end in zip(names, _path_ends(names, runs), strict=True)]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            numbered = (f"{name}, {count}" for count in range(2, len(names) + 2))
+            names[index] = next(text for text in numbered if text not in names)
     return names
 
 
 def _with_details(names: Sequence[str], details: Sequence[str]) -> list[str]:
-    """The names, with their details where those tell at least some of one name apart."""
-    found = {name: {more for other, more in zip(names, details, strict=True) if other == name} for name in names}
+    """The names, with their details where these differ among runs of one name."""
+    of_name = {name: {more for other, more in zip(names, details, strict=True) if other == name} for name in names}
     return [
-        f"{name}, {more}" if more and len(found[name]) > 1 else name for name, more in zip(names, details, strict=True)
+        f"{name}, {more}" if more and len(of_name[name]) > 1 else name
+        for name, more in zip(names, details, strict=True)
     ]
 
 
-def _places(names: Sequence[str], runs: Sequence[NamedRun]) -> list[str]:
-    """The ends of the paths of runs with one name; empty for a name that only one has."""
-    places = []
+def _path_ends(names: Sequence[str], runs: Sequence[LabelParts]) -> list[str]:
+    """The distinguishing end of each run's path; empty if no other run has its name."""
+    ends = []
     for name, run in zip(names, runs, strict=True):
         others = [other for own, other in zip(names, runs, strict=True) if own == name and other is not run]
-        places.append(_end(run, others) if others else "")
-    return places
+        ends.append(_path_end(run, others) if others else "")
+    return ends
 
 
-def _end(run: NamedRun, others: Sequence[NamedRun]) -> str:
-    """So many of the last parts of the run's path that no other has the same."""
-    paths = [path.absolute() for path in run.places]
-    foreign = {path.absolute() for other in others for path in other.places}
-    deepest = max(len(path.parts) for path in (*paths, *foreign))
+def _path_end(run: LabelParts, others: Sequence[LabelParts]) -> str:
+    """The fewest last parts of the run's path that no other run's path ends with."""
+    paths = [path.absolute() for path in run.folders]
+    other_paths = {path.absolute() for other in others for path in other.folders}
+    deepest = max(len(path.parts) for path in (*paths, *other_paths))
     for depth in range(1, deepest + 1):
         ends = [path.parts[-depth:] for path in paths]
-        if not {path.parts[-depth:] for path in foreign} & set(ends):
+        if not {path.parts[-depth:] for path in other_paths} & set(ends):
             break
     else:
         ends = [path.parts[-1:] for path in paths]

@@ -1,7 +1,8 @@
-"""What a run leaves for statistics: what each sample adds to each metric, without the benchmark's data.
+"""What each sample adds to each metric of a task: intervals and comparisons need it, the benchmark's data they do not.
 
-`evidence/<task>.json` in a run folder; a baseline is several of them in one file. Columns are kept short: one that is
-the samples' credit is the word `credit`, and a choice of samples that several columns share is listed once.
+A run folder holds `statistics/<task>.json`; a baseline holds several such records in one file. Three things keep them
+short: a numerator that equals the samples' scores is written as the word `score`, a ratio that several metrics use is
+written once, and so is a choice of samples that several ratios use.
 """
 
 from __future__ import annotations
@@ -11,95 +12,71 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.manifest import TaskFacts
-from emma_eval.results.scores import SCORES_FILE, TaskScores, read_scores
-from emma_eval.stats.combinations import COMBINATIONS
-from emma_eval.types import Metric, Ratio, SampleScore, Scores, Status, Unit
+from emma_eval.results.scores import SCORES_FILE, MetricFields, TaskScores, read_scores
+from emma_eval.stats.aggregations import AGGREGATIONS
+from emma_eval.types import Metric, Ratio, SampleScore, SampleStatus, Scores
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import Record, read_record, to_compact_json
 
 SCHEMA_VERSION = 1
-FOLDER = "evidence"
-WRITTEN_BY_RUN = "the command that made the run writes it, without asking the model anything again"
+FOLDER = "statistics"
+EARLIER_FOLDER = "evidence"  # of runs made by earlier versions
+HOW_TO_REWRITE = "the command that made the run writes it, without asking the model anything again"
 
-Number = int | float  # whole ones are written without `.0`
-Column = tuple[Number, ...] | Literal["credit"]
-COPIED = (
-    "name",
-    "value",
-    "n",
-    "unit",
-    "group",
-    "category",
-    "higher_is_better",
-    "scale",
-    "aggregate",
-    "value_is_bounded",
-)  # of a Metric
+Number = int | float  # whole numbers are written without `.0`
 
 
 class RatioRecord(Record):
-    """A ratio's columns; `places` is a number in the list `Evidence.places`, None for all samples."""
+    """A `types.Ratio`; `sample_indices` is an index into the task's list of the same name, None for all samples."""
 
     renamed: ClassVar[Mapping[str, str]] = {"top": "numerator", "bottom": "denominator", "places": "sample_indices"}
 
-    numerator: Column
+    numerator: tuple[Number, ...] | Literal["score"]  # score: those of the samples
     denominator: tuple[Number, ...] | None = None
     sample_indices: NonNegativeInt | None = None
 
+    @field_validator("numerator", mode="before")
+    @classmethod
+    def _with_todays_word(cls, numerator: Any) -> Any:
+        return "score" if numerator == "credit" else numerator  # of records written before
 
-class MetricParts(Record):
-    """A metric, and the numbers of its ratios in the list `Evidence.ratios`."""
+
+class ResampledMetricRecord(MetricFields):
+    """A `types.Metric`; `ratios` are indices into `TaskStatisticsRecord.ratios`."""
 
     renamed: ClassVar[Mapping[str, str]] = {"combine": "aggregate", "bounded": "value_is_bounded"}
 
-    name: str
-    value: float
-    n: int
-    unit: Unit
-    group: str
-    category: str
-    higher_is_better: bool | None
     scale: float
     aggregate: str
     value_is_bounded: bool = True
     ratios: tuple[NonNegativeInt, ...] = Field(min_length=1)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_better(cls, content: Any) -> Any:
-        """Records written before say `better`: higher, lower or unranked."""
-        if not isinstance(content, dict) or "better" not in content:
-            return content
-        directions = {"higher": True, "lower": False, "unranked": None}
-        rest = {key: value for key, value in content.items() if key != "better"}
-        return rest | {"higher_is_better": directions.get(content["better"], content["better"])}
-
     @field_validator("aggregate")
     @classmethod
     def _is_known(cls, aggregate: str) -> str:
-        if aggregate not in COMBINATIONS:
-            raise ValueError(f"{aggregate!r} is none of {', '.join(COMBINATIONS)}")
+        if aggregate not in AGGREGATIONS:
+            raise ValueError(f"{aggregate!r} is none of {', '.join(AGGREGATIONS)}")
         return aggregate
 
 
 class SampleColumns(Record):
-    """The fields of all SampleScores, one list each."""
+    """The fields of all `SampleScore`s, one list each."""
 
     renamed: ClassVar[Mapping[str, str]] = {"value": "score", "read_as": "parsed_answer"}
 
     id: tuple[str, ...]
     score: tuple[Number, ...]
     parsed_answer: tuple[str, ...]
-    status: tuple[Status, ...]
+    status: tuple[SampleStatus, ...]
     cluster: tuple[str, ...]
 
 
-class Evidence(Record):
-    """A task's scores, made of what each sample adds, with all that decides what they may be compared with."""
+class TaskStatisticsRecord(Record):
+    """A task's metrics with what each sample adds, and the facts that decide what they may be compared with."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "truth": "reference_digest",
@@ -117,16 +94,16 @@ class Evidence(Record):
     config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
     cluster_unit: str
     samples: SampleColumns
-    sample_indices: tuple[tuple[NonNegativeInt, ...], ...]
+    sample_indices: tuple[tuple[NonNegativeInt, ...], ...]  # each different choice of samples
     ratios: tuple[RatioRecord, ...]
-    metrics: tuple[MetricParts, ...]
+    metrics: tuple[ResampledMetricRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TaskEvidence:
-    """The same, ready to be computed with."""
+class TaskStatistics:
+    """A task's record, and the scores that it describes, ready for `stats`."""
 
-    record: Evidence
+    record: TaskStatisticsRecord
     scores: Scores
 
     @property
@@ -136,60 +113,94 @@ class TaskEvidence:
 
     @property
     def primary(self) -> Metric:
-        """The task's primary metric. Raises UserError if there is nothing to compute it from."""
-        named = (metric for metric in self.scores.metrics if metric.name == self.record.primary and not metric.group)
-        metric = next(named, None)
+        """The task's primary metric. Raises UserError if the record has no ratios for it."""
+        overall = (metric for metric in self.scores.metrics if metric.name == self.record.primary and not metric.group)
+        metric = next(overall, None)
         if metric is None:
             raise UserError(f"task {self.task}: its metric {self.record.primary} can't be compared")
         return metric
 
 
-def write_evidence(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
-    """Write the evidence of a scored task into its run folder."""
+def write_task_statistics(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
+    """Write the record of a scored task into its run folder."""
     make_output_folder(folder / FOLDER)
-    write_atomic(folder / FOLDER / f"{task.name}.json", to_compact_json(pack(task, facts, scores)))
+    write_atomic(folder / FOLDER / f"{task.name}.json", to_compact_json(to_record(task, facts, scores)))
 
 
-def read_run(run: Path) -> list[TaskEvidence]:
-    """The evidence of each scored task of a run folder. Raises UserError if there is none or it can't be read."""
-    tasks = [task for task in read_scores(run).tasks if task.metrics]  # none where the truth is held back
+def read_task_statistics(run: Path) -> list[TaskStatistics]:
+    """The statistics of each scored task of a run folder.
+
+    Raises UserError if no task has a score, or a record is missing, unreadable or not of the scores in `scores.json`.
+    """
+    tasks = [task for task in read_scores(run).tasks if task.metrics]  # none where references are held back
     if not tasks:
         raise UserError(f"{run} holds no scored task")
     found = []
     for task in tasks:
-        path = run / FOLDER / f"{task.name}.json"
+        path = _record_path(run, task.name)
         if not path.exists():
-            raise UserError(f"{run} lacks {FOLDER}/{task.name}.json, which comparisons need; {WRITTEN_BY_RUN}")
-        one = unpack(read_record(path, Evidence, WRITTEN_BY_RUN), path)
-        _require_agreement(task, one.record, path)
-        found.append(one)
+            raise UserError(f"{run} lacks {FOLDER}/{task.name}.json, which comparisons need; {HOW_TO_REWRITE}")
+        statistics = from_record(read_record(path, TaskStatisticsRecord, HOW_TO_REWRITE), path)
+        _require_agreement(task, statistics.record, path)
+        found.append(statistics)
     return found
 
 
-def _require_agreement(task: TaskScores, evidence: Evidence, path: Path) -> None:
-    """Raise UserError unless the evidence is of the scores that tables show: else two commands tell two numbers."""
-    agree = (task.name, task.protocol, task.asked.reference_digest) == (
-        evidence.task,
-        evidence.protocol,
-        evidence.reference_digest,
+def _record_path(run: Path, task: str) -> Path:
+    """Where the task's record is: in the folder of earlier versions only if there is none in today's."""
+    path, earlier = (run / folder / f"{task}.json" for folder in (FOLDER, EARLIER_FOLDER))
+    return earlier if earlier.exists() and not path.exists() else path
+
+
+def _require_agreement(task: TaskScores, record: TaskStatisticsRecord, path: Path) -> None:
+    """Raise UserError unless the record is of the scores in `scores.json`: commands must not show different numbers."""
+    agree = (task.name, task.protocol, task.setup.reference_digest) == (
+        record.task,
+        record.protocol,
+        record.reference_digest,
     )
-    for metric in evidence.metrics:
+    for metric in record.metrics:
         shown = task.find(metric.name, metric.group, metric.category)
         agree = agree and shown is not None and shown.value == metric.value
     if not agree:
-        raise UserError(f"{path} and the run's {SCORES_FILE} contradict each other; {WRITTEN_BY_RUN}")
+        raise UserError(f"{path} and the run's {SCORES_FILE} contradict each other; {HOW_TO_REWRITE}")
 
 
-def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
-    """The record of a task's scores. Counts, which only make up other metrics, are left out."""
-    metrics = [metric for metric in scores.metrics if metric.ratios and metric.unit != "count"]
-    ratios = {id(ratio): ratio for metric in metrics for ratio in metric.ratios}
-    number = {key: place for place, key in enumerate(ratios)}
-    chosen = dict.fromkeys(tuple(ratio.sample_indices) for ratio in ratios.values() if ratio.sample_indices is not None)
-    choices = {places: place for place, places in enumerate(chosen)}
+class _RatioTable:
+    """Ratios and choices of samples as they are written: each different one gets an index when it is first added."""
+
+    def __init__(self, sample_scores: Sequence[float]) -> None:
+        self.sample_scores = sample_scores
+        self.ratios: dict[RatioRecord, int] = {}
+        self.sample_indices: dict[tuple[int, ...], int] = {}
+
+    def index_of(self, ratio: Ratio) -> int:
+        """The ratio's index."""
+        indices = None if ratio.sample_indices is None else tuple(ratio.sample_indices)
+        is_score = list(ratio.numerator) == _select(self.sample_scores, indices)
+        record = RatioRecord(
+            numerator="score" if is_score else _numbers(ratio.numerator),
+            denominator=None if ratio.denominator is None else _numbers(ratio.denominator),
+            sample_indices=None
+            if indices is None
+            else self.sample_indices.setdefault(indices, len(self.sample_indices)),
+        )
+        return self.ratios.setdefault(record, len(self.ratios))
+
+
+def to_record(task: TaskScores, facts: TaskFacts, scores: Scores) -> TaskStatisticsRecord:
+    """The record of a task's scores. Counts are left out: they only make up other metrics."""
     samples = scores.samples
-    earned = [sample.score for sample in samples]
-    return Evidence(
+    sample_scores = [sample.score for sample in samples]
+    table = _RatioTable(sample_scores)
+    metrics = tuple(
+        ResampledMetricRecord(
+            **ResampledMetricRecord.values_of(metric), ratios=tuple(table.index_of(ratio) for ratio in metric.ratios)
+        )
+        for metric in scores.metrics
+        if metric.ratios and metric.unit != "count"
+    )
+    return TaskStatisticsRecord(
         task=task.name,
         benchmark=task.benchmark,
         split=task.split,
@@ -200,63 +211,50 @@ def pack(task: TaskScores, facts: TaskFacts, scores: Scores) -> Evidence:
         cluster_unit=scores.cluster_unit,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),
-            score=_short(earned),
+            score=_numbers(sample_scores),
             parsed_answer=tuple(sample.parsed_answer for sample in samples),
             status=tuple(sample.status for sample in samples),
             cluster=tuple(sample.cluster for sample in samples),
         ),
-        sample_indices=tuple(choices),
-        ratios=tuple(_pack_ratio(ratio, choices, earned) for ratio in ratios.values()),
-        metrics=tuple(
-            MetricParts(**{name: getattr(m, name) for name in COPIED}, ratios=tuple(number[id(r)] for r in m.ratios))
-            for m in metrics
-        ),
+        sample_indices=tuple(table.sample_indices),
+        ratios=tuple(table.ratios),
+        metrics=metrics,
     )
 
 
-def unpack(record: Evidence, where: Path) -> TaskEvidence:
-    """The record ready to be computed with. Raises UserError if its parts do not fit together."""
+def from_record(record: TaskStatisticsRecord, path: Path) -> TaskStatistics:
+    """The statistics of a record. Raises UserError, naming `path`, if lengths or indices in it do not fit together."""
     try:
         columns = (getattr(record.samples, name) for name in SampleColumns.model_fields)
         samples = tuple(
-            SampleScore(id_, float(score), parsed_answer, status, cluster)
-            for id_, score, parsed_answer, status, cluster in zip(*columns, strict=True)
+            SampleScore(sample_id, float(score), parsed_answer, status, cluster)
+            for sample_id, score, parsed_answer, status, cluster in zip(*columns, strict=True)
         )
-        earned = [sample.score for sample in samples]
-        ratios = [_unpack_ratio(ratio, record.sample_indices, earned) for ratio in record.ratios]
+        sample_scores = [sample.score for sample in samples]
+        ratios = [_to_ratio(ratio, record.sample_indices, sample_scores) for ratio in record.ratios]
         metrics = tuple(
-            Metric(
-                **{name: getattr(metric, name) for name in COPIED},
-                ratios=tuple(ratios[number] for number in metric.ratios),
-            )
+            Metric(**metric.values_of(metric), ratios=tuple(ratios[index] for index in metric.ratios))
             for metric in record.metrics
         )
     except (IndexError, ValueError) as error:
-        raise UserError(f"{where}: the parts of task {record.task} do not fit together ({error})") from None
-    return TaskEvidence(record, Scores(metrics, samples, cluster_unit=record.cluster_unit))
+        raise UserError(f"{path}: the parts of task {record.task} do not fit together ({error})") from None
+    return TaskStatistics(record, Scores(metrics, samples, cluster_unit=record.cluster_unit))
 
 
-def _pack_ratio(ratio: Ratio, choices: Mapping[tuple[int, ...], int], earned: Sequence[float]) -> RatioRecord:
-    places = None if ratio.sample_indices is None else tuple(ratio.sample_indices)
-    is_credit = list(ratio.numerator) == _at(places, earned)
-    return RatioRecord(
-        numerator="credit" if is_credit else _short(ratio.numerator),
-        denominator=None if ratio.denominator is None else _short(ratio.denominator),
-        sample_indices=None if places is None else choices[places],
-    )
-
-
-def _unpack_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], earned: Sequence[float]) -> Ratio:
-    places = range(len(earned)) if record.sample_indices is None else choices[record.sample_indices]
-    top = _at(places, earned) if record.numerator == "credit" else record.numerator
-    if not len(top) == len(places) == len(record.denominator or top) or max(places, default=0) >= len(earned):
+def _to_ratio(record: RatioRecord, choices: Sequence[tuple[int, ...]], sample_scores: Sequence[float]) -> Ratio:
+    indices = None if record.sample_indices is None else choices[record.sample_indices]
+    size = len(sample_scores) if indices is None else len(indices)
+    numerator = _select(sample_scores, indices) if record.numerator == "score" else record.numerator
+    if not len(numerator) == size == len(record.denominator or numerator) or max(indices or (), default=-1) >= len(
+        sample_scores
+    ):
         raise ValueError("a ratio's columns differ in length")
-    return Ratio(top, record.denominator, None if record.sample_indices is None else places)
+    return Ratio(numerator, record.denominator, indices)
 
 
-def _at(places: Sequence[int] | None, values: Sequence[float]) -> list[float]:
-    return list(values) if places is None else [values[place] for place in places]
+def _select(values: Sequence[float], indices: Sequence[int] | None) -> list[float]:
+    return list(values) if indices is None else [values[index] for index in indices]
 
 
-def _short(values: Sequence[float]) -> tuple[Number, ...]:
+def _numbers(values: Sequence[float]) -> tuple[Number, ...]:
     return tuple(int(value) if value == int(value) else value for value in values)

@@ -1,48 +1,47 @@
-"""`scores.json`: what a run scored, typed and versioned. Written by a run, read by the leaderboard.
+"""`scores.json`: the scores of a run. A run writes it; leaderboard and reports read it.
 
-It holds no time, machine or path, so that two runs of one model on one task agree to the byte; those facts are in
-`manifest.json`.
+It holds no time, machine or path (those are in `manifest.json`), so two runs of one model on one task are equal to the
+byte.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.results.run_labels import NamedRun
+from emma_eval.results.run_labels import LabelParts
 from emma_eval.types import Metric, SampleScore, Scores, Unit
 from emma_eval.utils.records import Record, read_record
 from emma_eval.utils.text import pluralize
 
 SCHEMA_VERSION = 2
 SCORES_FILE = "scores.json"
-LARGEST = 1e12  # beyond any score: what is larger was not written by this program
+LARGEST = 1e12  # no score is larger; a larger value is damage
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=int(LARGEST))]
-COPIED = ("name", "value", "n", "unit", "group", "category", "higher_is_better")
 
 
 class Interval(Record):
-    """Where the metric would lie with other questions of the same kind, in the metric's unit."""
+    """A 95% interval, in the metric's unit: where the value would be for other questions of the same kind."""
 
     low: Value
     high: Value
 
     @model_validator(mode="after")
-    def _is_one(self) -> Interval:
+    def _is_ordered(self) -> Interval:
         if self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         return self
 
 
-class MetricRecord(Record):
-    """One number, as `types.Metric` has it, and its 95% interval where there is one (see `stats.bootstrap`)."""
+class MetricFields(Record):
+    """The fields of a `types.Metric` that every record of one has; subclasses add more of them and their own."""
 
     name: str
     value: Value
@@ -51,6 +50,27 @@ class MetricRecord(Record):
     group: str = ""
     category: str = ""
     higher_is_better: bool | None = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_todays_direction(cls, content: Any) -> Any:
+        """Records written before say `better`: higher, lower or unranked."""
+        if not isinstance(content, dict) or "better" not in content:
+            return content
+        directions = {"higher": True, "lower": False, "unranked": None}
+        rest = {key: value for key, value in content.items() if key != "better"}
+        return rest | {"higher_is_better": directions.get(content["better"], content["better"])}
+
+    @classmethod
+    def values_of(cls, metric: Metric | MetricFields, without: Sequence[str] = ()) -> dict[str, Any]:
+        """The values of the fields that record and `types.Metric` share, but for `ratios` and those in `without`."""
+        shared = [field.name for field in fields(Metric) if field.name in cls.model_fields]
+        return {name: getattr(metric, name) for name in shared if name not in ("ratios", *without)}
+
+
+class MetricRecord(MetricFields):
+    """A metric with its 95% interval where there is one (see `stats.bootstrap`)."""
+
     interval: Interval | None = None
     no_interval: str = Field(default="", description="why there is none")
 
@@ -63,14 +83,14 @@ class MetricRecord(Record):
 
     @classmethod
     def _of(cls, metric: Metric, bounds: tuple[float, float] | str) -> MetricRecord:
-        own = {name: getattr(metric, name) for name in COPIED}
+        values = cls.values_of(metric)
         if isinstance(bounds, str):
-            return cls(**own, no_interval=bounds)
-        return cls(**own, interval=Interval(low=bounds[0], high=bounds[1]))
+            return cls(**values, no_interval=bounds)
+        return cls(**values, interval=Interval(low=bounds[0], high=bounds[1]))
 
 
 class Counts(Record):
-    """How the task's samples fared; a failed or missing one counts as wrong in every metric."""
+    """Samples of the task by status. A failed or missing one counts as wrong in every metric."""
 
     samples: Count
     answered: Count
@@ -90,12 +110,12 @@ class Counts(Record):
 
 
 class Endings(Record):
-    """Why the answers to the task's requests ended, and which tell that something is amiss."""
+    """How many requests of the task ended for which reason, and how many have an unusual prompt or answer."""
 
     stop: Count = Field(description="the model ended its answer")
     length: Count = Field(description="cut off at the most new tokens that the task allows")
     error: Count = Field(description="no answer: see `failed`")
-    unknown: Count = Field(default=0, description="the model, or a record of before this was kept, does not say")
+    unknown: Count = Field(default=0, description="not known, as in records of earlier versions")
     empty: Count = Field(default=0, description="answers without a text")
     prompts_cut: Count = Field(default=0, description="prompts longer than the model reads, cut on the right")
 
@@ -104,14 +124,16 @@ class Endings(Record):
         """How many requests have an answer."""
         return self.stop + self.length + self.unknown
 
-    def remarks(self, most_tokens: int | None = None) -> tuple[str, ...]:
-        """What a reader of the scores should know; `most_tokens` is where answers are cut off."""
-        at = "" if most_tokens is None else f" at {pluralize(most_tokens, 'token')}"
+    def remarks(self, max_tokens: int | None = None) -> tuple[str, ...]:
+        """Remarks on answers cut off (at `max_tokens` new tokens) and empty answers, and on prompts that were cut."""
+        at = "" if max_tokens is None else f" at {pluralize(max_tokens, 'token')}"
         found = ((self.length, f"answers were cut off{at}"), (self.empty, "answers are empty"))
-        remarks = [f"{number:,} of {self.answered:,} {what}" for number, what in found if number]
-        asked = self.answered + self.error
+        remarks = [f"{count:,} of {self.answered:,} {remark}" for count, remark in found if count]
+        requests = self.answered + self.error
         if self.prompts_cut:
-            remarks.append(f"{self.prompts_cut:,} of {asked:,} prompts were cut: they are longer than the model reads")
+            remarks.append(
+                f"{self.prompts_cut:,} of {requests:,} prompts were cut: they are longer than the model reads"
+            )
         return tuple(remarks)
 
 
@@ -126,29 +148,33 @@ class FailedSample(Record):
 
 
 class BaselineRecord(Record):
-    """The best constant answer, and whether the model beats it by more than chance (see `reports.baseline`)."""
+    """The best constant answer, and whether the model beats it significantly (see `analysis.majority_baseline`)."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"credit": "mean_score"}
 
     answer: str
-    credit: float = Field(description="mean credit per sample of the constant answer, 0 to 1")
-    better: int = Field(description="samples on which the model earned more than the constant answer")
-    worse: int = Field(description="samples on which it earned less")
+    mean_score: float = Field(description="mean score of the constant answer over the samples, 0 to 1")
+    better: int = Field(description="samples on which the model scores higher than the constant answer")
+    worse: int = Field(description="samples on which it scores lower")
     p_value: float = Field(description="exact one-sided sign test of better against worse")
 
 
-class Asked(Record):
-    """What was asked, and how: by these hashes two runs' numbers are known to be of the same questions, asked alike."""
+class EvaluationSetup(Record):
+    """Questions, prompts and settings, as hashes: where all are equal, two runs asked the same in the same way."""
 
     renamed: ClassVar[Mapping[str, str]] = {"truth": "reference_digest"}
 
     config: str = Field(description="SHA-256 over what the task file says about asking and scoring")
     reference_digest: str = Field(description="SHA-256 over sample ids and references")
     template: str = Field(description="the model's conversation template")
-    wording: str = Field(default="", description="the family whose wording was asked for instead of the model's own")
+    wording: str = Field(default="", description="the model family that --wording names; empty: the model's own")
     prompts: str = Field(description="SHA-256 over every prompt, instruction and answer length")
 
 
 class TaskScores(Record):
-    """One task's scores, with all that decides what they may be compared with."""
+    """One task's scores, and the facts that decide what they may be compared with."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"asked": "setup", "credit": "mean_score"}
 
     name: str = Field(description="the task file's name", pattern=r"^[^/\\\x00]+$")
     title: str
@@ -159,13 +185,13 @@ class TaskScores(Record):
     wording: str = Field(default="", description="the model family in whose wording it was asked, of several")
     metric: str = Field(description="the task's primary metric")
     complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")
-    asked: Asked
+    setup: EvaluationSetup
     mini: bool = Field(default=False, description="a task of the shipped suite, never set beside published values")
     counts: Counts
-    credit: float = Field(description="mean credit per sample, 0 to 1")
+    mean_score: float = Field(description="mean score over the samples, 0 to 1")
     metrics: tuple[MetricRecord, ...]
     notes: tuple[str, ...] = ()
-    endings: Endings | None = Field(default=None, description="absent from files of before it was kept")
+    endings: Endings | None = Field(default=None, description="absent from files of earlier versions")
     failed: tuple[FailedSample, ...] = ()
     baseline: BaselineRecord | None = None
 
@@ -176,7 +202,7 @@ class TaskScores(Record):
 
 
 class ModelRecord(Record):
-    """Which model was asked."""
+    """The model."""
 
     name: str = Field(description="its name in tables")
     weights: str = Field(description="fingerprint of its weights and configuration")
@@ -202,30 +228,30 @@ class ScoresFile(Record):
 
 @dataclass(frozen=True, slots=True)
 class ScoredRun:
-    """A finished run: where it lies, and its scores."""
+    """A finished run: its folder and its scores."""
 
     folder: Path
     scores: ScoresFile
 
     @property
-    def named(self) -> NamedRun:
-        """What its label is made of."""
-        return NamedRun(self.scores.name or self.scores.model.name, self.scores.model.dtype, (self.folder,))
+    def label_parts(self) -> LabelParts:
+        """What its label may consist of."""
+        return LabelParts(self.scores.name or self.scores.model.name, self.scores.model.dtype, (self.folder,))
 
 
 def run_folder(path: Path) -> Path:
-    """The run folder that is meant: the scores file in it will do."""
+    """The run folder of a path to it or to its scores file."""
     return path.parent if path.name == SCORES_FILE else path
 
 
 def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
     """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
-    given: dict[Path, ScoredRun] = {}
+    runs: dict[Path, ScoredRun] = {}
     for path in paths:
         scores = read_scores(path)
         folder = run_folder(path)
-        given.setdefault(folder.resolve(), ScoredRun(folder, scores))
-    return list(given.values())
+        runs.setdefault(folder.resolve(), ScoredRun(folder, scores))
+    return list(runs.values())
 
 
 def read_scores(run: Path) -> ScoresFile:

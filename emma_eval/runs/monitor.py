@@ -1,4 +1,4 @@
-"""A run seen from outside: read from its manifest and records alone, while another process writes them."""
+"""Watches a run from another process: reads its manifest and responses files alone, while they are written."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import record_path
 from emma_eval.types import Key
 
-WINDOW = 60.0  # seconds that the rate is taken over
+RATE_WINDOW = 60.0  # seconds that the rate is taken over
 
-State = Literal["running", "finished", "interrupted", "stopped", "killed"]
+RunState = Literal["running", "finished", "interrupted", "stopped", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How far one task is, or all of them."""
+class RequestCounts:
+    """How far one task is, or all of them, in requests."""
 
     done: int
     total: int
@@ -33,19 +33,19 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One look at a run."""
+class RunStatus:
+    """A run at one moment."""
 
     model: str
-    state: State
-    tasks: dict[str, Count]
-    rate: float | None  # requests a second; None where it can't be told
+    state: RunState
+    tasks: dict[str, RequestCounts]
+    rate: float | None  # requests a second; None where it is not known
 
     @property
-    def overall(self) -> Count:
+    def overall(self) -> RequestCounts:
         """All tasks together."""
         counts = self.tasks.values()
-        return Count(sum(c.done for c in counts), sum(c.total for c in counts), sum(c.failed for c in counts))
+        return RequestCounts(sum(c.done for c in counts), sum(c.total for c in counts), sum(c.failed for c in counts))
 
     @property
     def seconds_left(self) -> float | None:
@@ -55,15 +55,15 @@ class View:
 
 
 @dataclass(slots=True)
-class _Record:
-    """A task's record as far as it has been read."""
+class _ResponsesFile:
+    """A task's responses file, as far as it has been read."""
 
     path: Path
     offset: int = 0
     failed: dict[Key, bool] = field(default_factory=dict)  # of every request that has an answer or a failure
 
-    def read_on(self) -> None:
-        """Read the lines that are new; one that is still being written waits for the next look."""
+    def read_new_lines(self) -> None:
+        """Read the lines that are new; one that is still being written waits for the next poll."""
         if not self.path.is_file():
             return
         with self.path.open("rb") as file:
@@ -84,36 +84,36 @@ class _Record:
                     ) from None
 
 
-class Watcher:
-    """Looks at a run folder again and again, each time reading only what is new."""
+class RunMonitor:
+    """Polls a run folder, each time reading only what is new."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._records: dict[str, _Record] = {}
-        self._looks: deque[tuple[float, int]] = deque()  # (when, how many were done)
+        self._files: dict[str, _ResponsesFile] = {}
+        self._polls: deque[tuple[float, int]] = deque()  # (monotonic seconds, requests done)
 
-    def look(self) -> View:
+    def poll(self) -> RunStatus:
         """The run as it is now. Raises UserError if the folder holds no run."""
         manifest = read_manifest(self._folder)
         if manifest is None:
             raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
         tasks = {}
         for name, facts in manifest.tasks.items():
-            record = self._records.setdefault(name, _Record(record_path(self._folder, name)))
-            record.read_on()
-            tasks[name] = Count(len(record.failed), facts.requests or facts.samples, sum(record.failed.values()))
+            file = self._files.setdefault(name, _ResponsesFile(record_path(self._folder, name)))
+            file.read_new_lines()
+            tasks[name] = RequestCounts(len(file.failed), facts.requests or facts.samples, sum(file.failed.values()))
         state = _state(self._folder, manifest)
         done = sum(count.done for count in tasks.values())
         rate = self._rate(done, manifest) if state == "running" else None
-        return View(manifest.name or manifest.model.name, state, tasks, rate)
+        return RunStatus(manifest.name or manifest.model.name, state, tasks, rate)
 
     def _rate(self, done: int, manifest: Manifest) -> float | None:
-        """Over the last minute of looking; at the first look over this session, the model's loading included."""
+        """Over the last minute of polls; at the first poll over this session, the model's loading included."""
         now = time.monotonic()
-        self._looks.append((now, done))
-        while len(self._looks) > 2 and self._looks[0][0] < now - WINDOW:
-            self._looks.popleft()
-        since, before = self._looks[0]
+        self._polls.append((now, done))
+        while len(self._polls) > 2 and self._polls[0][0] < now - RATE_WINDOW:
+            self._polls.popleft()
+        since, before = self._polls[0]
         if done > before:
             return (done - before) / (now - since)
         *earlier, session = manifest.sessions
@@ -124,7 +124,7 @@ class Watcher:
         return own / elapsed if own > 0 and elapsed > 0 else None
 
 
-def _state(folder: Path, manifest: Manifest) -> State:
+def _state(folder: Path, manifest: Manifest) -> RunState:
     """The manifest's word, unless it says `running` and its process is gone; another machine's can't be asked."""
     if manifest.status != "running":
         return manifest.status

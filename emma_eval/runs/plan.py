@@ -37,19 +37,19 @@ class TaskPlan:
     requests: tuple[Request, ...] = ()  # once the model's family is known
     template: str = ""
     other_wording: str = ""  # the family whose wording was asked for instead of the model's own
-    notes: tuple[str, ...] = ()  # on the questions, see `remarks`
+    notes: tuple[str, ...] = ()  # on the questions, see `question_notes`
 
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
     from emma_eval.data.loading import read_samples
     from emma_eval.data.location import locate_data
-    from emma_eval.prompts.question_notes import release_of, remarks
+    from emma_eval.prompts.question_notes import find_release, question_notes
     from emma_eval.tasks.loading import load_task
 
     task = load_task(name)
     if name in settings.wordings:
-        task.worded(settings.wordings[name])  # an unknown one is told before anything else is done
+        task.with_wording(settings.wordings[name])  # an unknown one is told before anything else is done
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
     location = locate_data(task, settings.data, settings.files.get(name, {}))
@@ -58,7 +58,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         samples: Sequence[Sample] = read_samples(
             location, allow_partial=settings.allow_partial or settings.limit is not None, need_images=True
         )
-    release = release_of(task, samples)
+    release = find_release(task, samples)
     samples = select_subset(samples, settings.limit, settings.seed)
     facts = TaskFacts(
         config=task_digest(task, protocol),
@@ -69,7 +69,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         release=release,
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
-    plan = TaskPlan(task, protocol, samples, complete, facts, notes=remarks(task, samples, complete))
+    plan = TaskPlan(task, protocol, samples, complete, facts, notes=question_notes(task, samples, complete))
     _require_ready(plan, scorer, settings.answers_only)
     return plan
 
@@ -94,11 +94,11 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     """The plan with its requests, in the wording given or the model family's own."""
     from emma_eval.prompts.building import build_requests
 
-    own = plan.task.wording_of(family)
+    own = plan.task.wording_for(family)
     wording = wording or own
     other = "" if wording == own else wording
     notes = (*plan.notes, *_on_wording(plan.task, wording, family))
-    plan = replace(plan, task=plan.task.worded(wording), notes=notes)
+    plan = replace(plan, task=plan.task.with_wording(wording), notes=notes)
     with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples))
     facts = plan.facts.model_copy(

@@ -1,4 +1,4 @@
-"""How far a run is: bars where there is a terminal, else a plain line every few seconds. Both go to standard error."""
+"""How far a run is: bars on a terminal, else a plain line every few seconds. Both go to standard error."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
 from emma_eval.utils.text import format_duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 5.0  # between two plain lines
 
 
-class Progress(Protocol):
-    """What a run tells as it goes."""
+class RunProgress(Protocol):
+    """Shows how far a run is."""
 
     def __enter__(self) -> Self: ...
 
@@ -25,7 +26,7 @@ class Progress(Protocol):
     ) -> None: ...
 
     def message(self, text: str) -> None:
-        """Say something once."""
+        """Print a line."""
         ...
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
@@ -33,16 +34,16 @@ class Progress(Protocol):
         ...
 
     def advance(self, task: str, failed: bool) -> None:
-        """One more request of the task is answered, or has failed."""
+        """Count one more request of the task as answered or failed."""
         ...
 
 
-class Pace:
-    """Counts one bar: how many, how fast in this session, how long to go."""
+class RequestCounter:
+    """Requests done of one bar, with the rate of this session and the time left."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.failed = total, done, 0
-        self._before, self._started = done, time.monotonic()
+        self._done_before, self._started = done, time.monotonic()
 
     def advance(self, failed: bool) -> None:
         """Count one."""
@@ -50,31 +51,34 @@ class Pace:
         self.failed += failed
 
     @property
-    def so_far(self) -> str:
+    def line(self) -> str:
         """'120/300, 12.5 samples/s, 14 s left'."""
-        return ", ".join(filter(None, (f"{self.done}/{self.total}", str(self))))
+        return ", ".join(filter(None, (f"{self.done}/{self.total}", self.rate)))
 
-    def __str__(self) -> str:
+    @property
+    def rate(self) -> str:
+        """'12.5 samples/s, 14 s left'; the number of failures too, if there are any."""
         elapsed = time.monotonic() - self._started
-        rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
-        failed = f", {self.failed} failed" if self.failed else ""
+        rate = (self.done - self._done_before) / elapsed if elapsed > 0 else 0.0
+        failed = f"{self.failed} failed" if self.failed else ""
         if not rate:
-            return failed.removeprefix(", ")
-        left = f", {format_duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
-        return f"{rate:.1f} samples/s{left}{failed}"
+            return failed
+        left = f"{format_duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
+        return ", ".join(filter(None, (f"{rate:.1f} samples/s", left, failed)))
 
 
-class _Counting:
-    """The paces of all tasks and of the whole; both kinds of display show these."""
+class _Counters:
+    """The counters of all tasks and of the whole run, which both kinds of display show."""
 
     def __init__(self) -> None:
-        self.tasks: dict[str, Pace] = {}
-        self.overall = Pace(0, 0)
+        self.tasks: dict[str, RequestCounter] = {}
+        self.overall = RequestCounter(0, 0)
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
-        """Count from what earlier sessions left."""
-        self.tasks = {task: Pace(total, done) for task, (total, done) in totals.items()}
-        self.overall = Pace(sum(t for t, _ in totals.values()), sum(d for _, d in totals.values()))
+        """Count on from what earlier sessions left."""
+        self.tasks = {task: RequestCounter(total, done) for task, (total, done) in totals.items()}
+        total, done = (sum(numbers) for numbers in zip((0, 0), *totals.values(), strict=True))
+        self.overall = RequestCounter(total, done)
 
     def count(self, task: str, failed: bool) -> None:
         """Count one."""
@@ -82,12 +86,12 @@ class _Counting:
         self.overall.advance(failed)
 
 
-class PlainProgress(_Counting):
+class PlainProgress(_Counters):
     """A line about the whole run every few seconds, and one at each task's end. Tasks are asked side by side."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = 0.0
+        self._last_line = 0.0  # when it was printed
 
     def __enter__(self) -> Self:
         return self
@@ -104,29 +108,22 @@ class PlainProgress(_Counting):
     def advance(self, task: str, failed: bool) -> None:
         """Count, and print if it is time."""
         self.count(task, failed)
-        pace = self.tasks[task]
-        if pace.done == pace.total:
-            self.message(f"{task} {pace.so_far}")
-        if time.monotonic() - self._told >= LINE_SECONDS or self.overall.done == self.overall.total:
-            self._told = time.monotonic()
-            self.message(f"all {self.overall.so_far}")
+        counter = self.tasks[task]
+        if counter.done == counter.total:
+            self.message(f"{task} {counter.line}")
+        if time.monotonic() - self._last_line >= LINE_SECONDS or self.overall.done == self.overall.total:
+            self._last_line = time.monotonic()
+            self.message(f"all {self.overall.line}")
 
 
-class BarProgress(_Counting):
+class BarProgress(_Counters):
     """One bar a task and one for the whole run."""
 
     def __init__(self) -> None:
         super().__init__()
-        import rich.console
-        import rich.progress as bars
+        from rich.progress import MofNCompleteColumn, TextColumn
 
-        self._bars = bars.Progress(
-            bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[pace]}"),
-            console=rich.console.Console(stderr=True),
-        )
+        self._bars = progress_bars(MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
         self._ids: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -145,16 +142,16 @@ class BarProgress(_Counting):
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
         """Draw the bars."""
         super().start(totals)
-        for name, pace in {**self.tasks, "all": self.overall}.items():
-            self._ids[name] = self._bars.add_task(name, total=pace.total, completed=pace.done, pace="")
+        for name, counter in {**self.tasks, "all": self.overall}.items():
+            self._ids[name] = self._bars.add_task(name, total=counter.total, completed=counter.done, rate="")
 
     def advance(self, task: str, failed: bool) -> None:
         """Count, and move two bars."""
         self.count(task, failed)
-        for name, pace in ((task, self.tasks[task]), ("all", self.overall)):
-            self._bars.update(self._ids[name], completed=pace.done, pace=str(pace))
+        for name, counter in ((task, self.tasks[task]), ("all", self.overall)):
+            self._bars.update(self._ids[name], completed=counter.done, rate=counter.rate)
 
 
-def progress_for_terminal() -> Progress:
+def progress_for_terminal() -> RunProgress:
     """Bars if standard error is a terminal, else lines."""
-    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+    return BarProgress() if can_draw_bars() else PlainProgress()

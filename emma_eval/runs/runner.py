@@ -17,10 +17,10 @@ from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import Outcome
-from emma_eval.results.sample_statistics import write_evidence
+from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
 from emma_eval.runs.plan import plan_task
-from emma_eval.runs.progress import Progress
+from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.response_store import ResponseStore
 from emma_eval.runs.scoring import score_task
 from emma_eval.runs.session import RunSession, open_session
@@ -52,7 +52,9 @@ class SessionCounts:
     stats: InferenceStats = field(default_factory=InferenceStats)
 
 
-def run_evaluation(settings: RunSettings, folder: Path, progress: Progress, model: ModelHandle | None = None) -> Result:
+def run_evaluation(
+    settings: RunSettings, folder: Path, progress: RunProgress, model: ModelHandle | None = None
+) -> Result:
     """Run the evaluation in `folder`, or go on with it. `model` is what `find_model(settings.model)` gives.
 
     Raises UserError for a user's mistake, before the model is loaded where it can be found so early;
@@ -79,7 +81,7 @@ def run_evaluation(settings: RunSettings, folder: Path, progress: Progress, mode
 
 
 def generate_missing(
-    session: RunSession, store: ResponseStore, settings: RunSettings, progress: Progress, counts: SessionCounts
+    session: RunSession, store: ResponseStore, settings: RunSettings, progress: RunProgress, counts: SessionCounts
 ) -> None:
     """Generate the responses that are not recorded yet, as one queue over all tasks; append each as it comes."""
     missing = {
@@ -147,7 +149,7 @@ def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
         tasks.append(task_scores)
         lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
         write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
-        write_evidence(session.folder, task_scores, plan.facts, scores)
+        write_task_statistics(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(
         name=facts.name,

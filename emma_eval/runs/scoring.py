@@ -8,10 +8,10 @@ from dataclasses import replace
 from statistics import fmean
 
 from emma_eval.analysis.majority_baseline import majority_baseline
-from emma_eval.results.scores import Asked, Counts, Endings, FailedSample, MetricRecord, TaskScores
+from emma_eval.results.scores import Counts, Endings, EvaluationSetup, FailedSample, MetricRecord, TaskScores
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.runs.response_store import Responses
-from emma_eval.scorers.common import truth_is_known
+from emma_eval.scorers.common import references_are_known
 from emma_eval.types import Answer, Key, SampleScore, Scores
 
 HELD_BACK = (
@@ -30,15 +30,15 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         if (response := responses.get(request.key)) and response.text is None
     ]
     scores, baseline = Scores((), (), (HELD_BACK,)), None
-    if truth_is_known(plan.samples):
+    if references_are_known(plan.samples):
         from emma_eval.scorers import get_scorer
 
         config = plan.task.scorer_config(plan.protocol)
         scorer = get_scorer(config.scorer, **config.options)
         scores = scorer(plan.samples, answers)
         if plan.task.suite:
-            asked = {request.key: Answer("", request.message) for request in plan.requests}
-            baseline = majority_baseline(scorer, plan.samples, asked, scores)
+            prompts = {request.key: Answer("", request.message) for request in plan.requests}
+            baseline = majority_baseline(scorer, plan.samples, prompts, scores)
     ends = endings(plan, responses)
     samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
     earned = [sample.score for sample in samples]
@@ -52,7 +52,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         wording=plan.facts.wording,
         metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
-        asked=Asked(
+        setup=EvaluationSetup(
             config=plan.facts.config,
             reference_digest=plan.facts.reference_digest,
             template=plan.template,
@@ -61,7 +61,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         ),
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),
-        credit=fmean(earned) if earned else 0.0,
+        mean_score=fmean(earned) if earned else 0.0,
         metrics=MetricRecord.all_of(scores),
         notes=(*plan.notes, *ends.remarks(most_new_tokens(plan)), *scores.notes),
         endings=ends,

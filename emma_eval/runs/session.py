@@ -23,7 +23,7 @@ from emma_eval.results.manifest import (
     write_manifest,
 )
 from emma_eval.runs.plan import TaskPlan, with_requests
-from emma_eval.runs.progress import Progress
+from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.settings import RunSettings, model_name
 from emma_eval.types import InferenceStats
 from emma_eval.utils import environment
@@ -32,7 +32,7 @@ from emma_eval.utils import environment
 class RunSession:
     """The run folder's manifest, the plans with their requests, and the engine once something has to be generated."""
 
-    def __init__(self, settings: RunSettings, model: ModelHandle, folder: Path, progress: Progress) -> None:
+    def __init__(self, settings: RunSettings, model: ModelHandle, folder: Path, progress: RunProgress) -> None:
         self.folder = folder
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
@@ -147,7 +147,7 @@ class RunSession:
 
 
 def open_session(
-    settings: RunSettings, model: ModelHandle, folder: Path, plans: Sequence[TaskPlan], progress: Progress
+    settings: RunSettings, model: ModelHandle, folder: Path, plans: Sequence[TaskPlan], progress: RunProgress
 ) -> RunSession:
     """Resume the folder's run, or begin it. Raises UserError if the folder holds another run."""
     session = RunSession(settings, model, folder, progress)

@@ -1,8 +1,8 @@
-"""The scorer room: one file per metric family, each found here by name.
+"""Scorers: one file per metric family, found by name through the registry.
 
-A scorer takes Samples and Answers and returns Scores; what it reads of a Sample is said at the head of its file.
-Variants of a protocol (LLaVA's answer processor, exact letters, ...) are options of the function, which a task's
-`protocols` name. Another package adds scorers by entry points of the group `emma_eval.scorers`.
+A scorer maps Samples and Answers to Scores. The docstring at the head of its file lists the fields of a Sample that it
+reads. Variants (LLaVA's answer processor, exact letters, ...) are keyword options of the function, which a task's
+`protocols` set. Other packages add scorers by entry points of the group `emma_eval.scorers`.
 
 May import: `types`, `registry`, `utils`.
 """
@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 from emma_eval.errors import UserError
 from emma_eval.registry import known, look_up, require_tools
-from emma_eval.scorers.common import truth_is_known
+from emma_eval.scorers.common import references_are_known
 from emma_eval.types import Answers, Sample, Scorer, Scores
 from emma_eval.utils.text import did_you_mean
 
@@ -36,13 +36,13 @@ def get_scorer(name: str, **options: str) -> Scorer:
             raise UserError(f"scorer {name!r} has no option {option!r}{did_you_mean(option, values)}")
         if value not in values[option]:
             raise UserError(f"scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), values[option])}")
-    return _worded(name, functools.partial(scorer, **options))
+    return _explain_missing_meta(name, functools.partial(scorer, **options))
 
 
-def _worded(name: str, scorer: Scorer) -> Scorer:
-    """The scorer, whose missing of a meta entry is a UserError: a task file has it read another benchmark's samples."""
+def _explain_missing_meta(name: str, scorer: Scorer) -> Scorer:
+    """The scorer, with a UserError for a missing meta entry: the task file combines it with another reader."""
 
-    def scored(samples: Sequence[Sample], answers: Answers) -> Scores:
+    def score(samples: Sequence[Sample], answers: Answers) -> Scores:
         try:
             return scorer(samples, answers)
         except KeyError as error:
@@ -54,25 +54,25 @@ def _worded(name: str, scorer: Scorer) -> Scorer:
                 "reader `table`, `columns.meta` can name a column for it"
             ) from error
 
-    return scored
+    return score
 
 
 def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sample], metric: str) -> None:
-    """Raise UserError, with the mend, for what would keep the samples from a score of that metric, as far as is seen.
+    """Raise UserError, with a remedy, if the samples can't be scored with that metric; checked before a run begins.
 
-    A missing tool would, and so would a truth that only some have; a scorer that needs no tool is tried on the first
-    sample. Where all truth is held back, nothing is in the way: there is no score.
+    Reasons are a missing tool, references that only some samples have, and a metric that the scorer does not give
+    (tried on the first sample if it needs no tool). Without any references there is no score and nothing to check.
     """
-    if not truth_is_known(samples) or require_tools("scorers", name):
+    if not references_are_known(samples) or require_tools("scorers", name):
         return
     scores = get_scorer(name, **options)(samples[:1], {})
-    given = [one.name for one in scores.metrics if not one.group]
-    if metric not in given:
-        raise UserError(f"key 'metric': the scorer {name!r} gives no {metric!r}{did_you_mean(metric, given)}")
+    overall = [given.name for given in scores.metrics if not given.group]
+    if metric not in overall:
+        raise UserError(f"key 'metric': the scorer {name!r} gives no {metric!r}{did_you_mean(metric, overall)}")
 
 
 def _options(scorer: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
-    """Option name -> its possible values, read off the Literal annotations of the keyword-only parameters."""
+    """Option name -> possible values, from the Literal annotations of the keyword-only parameters."""
     hints = get_type_hints(scorer)
     parameters = inspect.signature(scorer).parameters.values()
     return {p.name: get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}

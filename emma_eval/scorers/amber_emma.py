@@ -1,13 +1,13 @@
-"""AMBER as EMMA's eval_amber.py counts it, flaws included: for tracing published numbers, not for measuring.
+"""AMBER as EMMA's eval_amber.py counts it, errors included: to reproduce published numbers, not to measure a model.
 
-The script looks a question's truth up with its id, which counts from 1, in a list that counts from 0: every question is
-held against the record after its own. Of the questions of one id only the first counts, and its hit is added when the
-next id begins, so that the last id never hits. A question after the last record ends the run.
+The script indexes a list from 0 by question ids, which count from 1, so each question is compared with the reference of
+the next record. Of the questions of one id only the first counts, and its score is added when the next id begins, so
+the last id always scores 0. A question after the last record ends the script.
 
-The script is run on the queries of each dimension by themselves, which the published numbers are of: the breakdown.
+Published numbers come from running the script on the queries of each dimension: here the breakdown.
 
-Reads of a Sample: meta `shifted_truth` (the next record's truth, None after the last), `record` (the id in the file),
-and `category`, the dimension.
+Reads of a Sample: meta `shifted_reference` (the next record's, None after the last), `record` (the id in the file), and
+`category`, the dimension.
 """
 
 from __future__ import annotations
@@ -15,51 +15,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import YES_OR_NO, averaged, read_of, require_truth, score_each, unread_note
+from emma_eval.scorers.common import (
+    YES_OR_NO,
+    mean_metric,
+    parsed_answers,
+    require_references,
+    score_samples,
+    unparsed_note,
+)
 from emma_eval.types import Answers, Metric, Sample, SampleScore, Scores
 
 DIMENSIONS = ("existence", "attribute", "relation")
 
 
 def amber_emma(samples: Sequence[Sample], answers: Answers) -> Scores:
-    """The accuracy (a fraction) that the script prints last, with 4 places: hits of all ids but the last, over ids.
+    """The accuracy (a fraction) that the script prints last, to 4 decimals: scores of all ids but the last, over ids.
 
-    Overall, as for the file of all queries, and by dimension, as for the file of each.
+    Overall (the file of all queries) and by dimension (the file of each).
     """
-    require_truth(samples)
+    require_references(samples)
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as, truth = text.strip().lower(), sample.meta["shifted_truth"]
-        return float(truth is not None and read_as == truth.lower()), read_as
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
+        parsed, reference = text.strip().lower(), sample.meta["shifted_reference"]
+        return float(reference is not None and parsed == reference.lower()), parsed
 
-    scored = score_each(samples, answers, read)
+    sample_scores = score_samples(samples, answers, grade)
     note = (
-        "EMMA's own count: each question is held against the next record's truth, and the last id never hits; "
+        "EMMA's own count: each question is compared with the next record's reference, and the last id scores 0; "
         "it is no measure of hallucination"
     )
-    asked = {
-        part: [place for place, sample in enumerate(samples) if part in ("", sample.category)]
+    indices_of = {
+        part: [index for index, sample in enumerate(samples) if part in ("", sample.category)]
         for part in ("", *DIMENSIONS)
     }
-    metrics = (_printed(samples, scored, places, part) for part, places in asked.items() if places)
-    unread = unread_note(read_of(scored), YES_OR_NO, "neither yes nor no")
-    return Scores(tuple(metrics), tuple(scored), (note, *unread))
+    metrics = (_printed(samples, sample_scores, indices, part) for part, indices in indices_of.items() if indices)
+    unparsed = unparsed_note(parsed_answers(sample_scores), YES_OR_NO, "neither yes nor no")
+    return Scores(tuple(metrics), tuple(sample_scores), (note, *unparsed))
 
 
-def _printed(samples: Sequence[Sample], scored: Sequence[SampleScore], asked: Sequence[int], dimension: str) -> Metric:
-    """What the script prints of the questions at these places: a run of its own."""
-    places = _first_of_each_record(samples, asked)
-    hits = [scored[place].score for place in places[:-1]] + [0.0] * bool(places)
+def _printed(
+    samples: Sequence[Sample], sample_scores: Sequence[SampleScore], indices: Sequence[int], dimension: str
+) -> Metric:
+    """What the script prints for a file of the questions with these indices."""
+    counted = _first_of_each_record(samples, indices)
+    scores = [sample_scores[index].score for index in counted[:-1]] + [0.0] * bool(counted)
     group = "dimension" if dimension else ""
-    return averaged("accuracy", hits, mean, "fraction", places=places, group=group, category=dimension)
+    return mean_metric("accuracy", scores, mean, "fraction", indices=counted, group=group, category=dimension)
 
 
-def _first_of_each_record(samples: Sequence[Sample], asked: Sequence[int]) -> list[int]:
-    """Where each id is asked about first, up to the question that ends the run."""
+def _first_of_each_record(samples: Sequence[Sample], indices: Sequence[int]) -> list[int]:
+    """The index of each id's first question, up to the question that ends the script."""
     first: dict[int, int] = {}
-    for place in asked:
-        meta = samples[place].meta
-        if meta["shifted_truth"] is None:
+    for index in indices:
+        meta = samples[index].meta
+        if meta["shifted_reference"] is None:
             break
-        first.setdefault(meta["record"], place)
+        first.setdefault(meta["record"], index)
     return list(first.values())

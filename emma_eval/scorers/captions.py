@@ -1,9 +1,9 @@
 """Captions by pycocoevalcap: BLEU, METEOR, ROUGE-L and CIDEr after the Penn Treebank tokenizer.
 
-Tokenizer and METEOR are Java programs inside pycocoevalcap; without Java there is no score, since all four metrics
-depend on the tokenizer. SPICE is left out: it needs a parser that is downloaded when it runs.
+Tokenizer and METEOR are Java programs inside pycocoevalcap. All four metrics depend on the tokenizer, so without Java
+there is no score. SPICE is left out: it downloads a parser when it runs.
 
-Reads of a Sample: `answers` (the reference captions).
+Reads of a Sample: `references` (the reference captions).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import IO, Any
 
 from emma_eval.errors import UserError
 from emma_eval.registry import needs
-from emma_eval.scorers.common import require_truth
+from emma_eval.scorers.common import require_references
 from emma_eval.scorers.meteor import meteor
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
-Tokenized = dict[int, list[str]]  # place of a sample -> its captions, tokens between blanks
+Tokenized = dict[int, list[str]]  # index of a sample -> its captions, tokens separated by blanks
 NGRAMS = 4
-STANDARD_ERROR = 2  # its number among the process's open files, which Java inherits
-# What pycocoevalcap's BLEU adds to the counts and to their divisors, so that nothing is 0 or divided by it.
+STANDARD_ERROR = 2  # file descriptor, which Java inherits
+# Added by pycocoevalcap's BLEU to numerators and denominators, so that none is 0.
 TINY, SMALL = 1e-15, 1e-9
 
 
@@ -45,26 +45,26 @@ def require_captioning() -> None:
 def captions(samples: Sequence[Sample], answers: Answers) -> Scores:
     """CIDEr, BLEU-1 to 4, METEOR and ROUGE-L (fractions, as the tool gives them; CIDEr goes up to 10).
 
-    A missing answer is an empty caption. A sample's credit is its ROUGE-L. Raises UserError without pycocoevalcap or
+    A missing answer is an empty caption. A sample's score is its ROUGE-L. Raises UserError without pycocoevalcap or
     Java.
     """
-    require_truth(samples)
+    require_references(samples)
     require_captioning()
     texts = [answers[sample.id, 0].text if (sample.id, 0) in answers else "" for sample in samples]
     try:
         references = tokenize([sample.references for sample in samples])
         hypotheses = tokenize([(text,) for text in texts])
-        metrics, earned = _metrics(references, hypotheses)
+        metrics, scores = _metrics(references, hypotheses)
     except (OSError, ValueError) as error:
         raise UserError(
             f"pycocoevalcap's tokenizer or METEOR failed: {error}; check that `java` runs, and that the folder of the "
             "package pycocoevalcap can be written to"
         ) from error
-    scored = [
-        SampleScore(sample.id, credit, hypotheses[place][0], "answered" if (sample.id, 0) in answers else "missing")
-        for place, (sample, credit) in enumerate(zip(samples, earned, strict=True))
+    sample_scores = [
+        SampleScore(sample.id, score, hypotheses[index][0], "answered" if (sample.id, 0) in answers else "missing")
+        for index, (sample, score) in enumerate(zip(samples, scores, strict=True))
     ]
-    return Scores(tuple(metrics), tuple(scored))
+    return Scores(tuple(metrics), tuple(sample_scores))
 
 
 def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
@@ -74,24 +74,24 @@ def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
     """
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-    clean = {place: [{"caption": " ".join(text.splitlines())} for text in own] for place, own in enumerate(texts)}
-    with _standard_error_kept() as said:
+    clean = {index: [{"caption": " ".join(text.splitlines())} for text in own] for index, own in enumerate(texts)}
+    with _capture_standard_error() as captured:
         tokenized: Tokenized = PTBTokenizer().tokenize(clean)
         if [len(own) for own in tokenized.values()] != [len(own) for own in texts]:
-            said.seek(0)
-            words = " ".join(said.read().decode(errors="replace").split()) or "no reason"
+            captured.seek(0)
+            words = " ".join(captured.read().decode(errors="replace").split()) or "no reason"
             raise ValueError(f"the tokenizer gave another number of captions than it got, and as reason: {words:.400}")
     return tokenized
 
 
 @contextmanager
-def _standard_error_kept() -> Iterator[IO[bytes]]:
-    """A file that takes what this process and its children write to standard error, off the user's screen."""
-    with TemporaryFile() as said:
+def _capture_standard_error() -> Iterator[IO[bytes]]:
+    """A file that receives what this process and its children write to standard error, instead of the screen."""
+    with TemporaryFile() as captured:
         screen = os.dup(STANDARD_ERROR)
-        os.dup2(said.fileno(), STANDARD_ERROR)
+        os.dup2(captured.fileno(), STANDARD_ERROR)
         try:
-            yield said
+            yield captured
         finally:
             os.dup2(screen, STANDARD_ERROR)
             os.close(screen)
@@ -104,23 +104,23 @@ def _metrics(references: Tokenized, hypotheses: Tokenized) -> tuple[list[Metric]
 
     cider, ciders = Cider().compute_score(references, hypotheses)
     rouge, rouges = Rouge().compute_score(references, hypotheses)
-    n, earned = len(references), [float(value) for value in rouges]
-    of_each = Ratio([float(value) for value in ciders])
+    n, scores = len(references), [float(value) for value in rouges]
+    cider_scores = Ratio([float(value) for value in ciders])
     metrics = [
-        Metric("cider", float(cider), n, "fraction", ratios=(of_each,), value_is_bounded=False),  # up to 10
+        Metric("cider", float(cider), n, "fraction", ratios=(cider_scores,), value_is_bounded=False),  # up to 10
         *_bleu(references, hypotheses),
         meteor(references, hypotheses),
-        Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(earned),)),
+        Metric("rouge_l", float(rouge), n, "fraction", ratios=(Ratio(scores),)),
     ]
-    return metrics, earned
+    return metrics, scores
 
 
 def _bleu(references: Tokenized, hypotheses: Tokenized) -> list[Metric]:
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
     scorer = BleuScorer(n=NGRAMS)
-    for place, captions in references.items():
-        scorer += (hypotheses[place][0], captions)
+    for index, captions in references.items():
+        scorer += (hypotheses[index][0], captions)
     scores, _ = scorer.compute_score(option="closest")
     counts, n = scorer.ctest, len(references)
     matches = [
@@ -134,9 +134,9 @@ def _bleu(references: Tokenized, hypotheses: Tokenized) -> list[Metric]:
     ]
 
 
-def _ratio(top: Sequence[int], bottom: Sequence[int]) -> Ratio:
-    n = len(top)
-    return Ratio([value + TINY / n for value in top], [value + SMALL / n for value in bottom])
+def _ratio(numerator: Sequence[int], denominator: Sequence[int]) -> Ratio:
+    n = len(numerator)
+    return Ratio([value + TINY / n for value in numerator], [value + SMALL / n for value in denominator])
 
 
 def _closest_length(count: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What every metric family needs: the truth is there, the answer or none, averages over groups."""
+"""What the scorers share: checks of references, scoring sample by sample, averages over groups, notes."""
 
 from __future__ import annotations
 
@@ -13,140 +13,140 @@ from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
 from emma_eval.utils.text import pluralize
 
 GroupT = TypeVar("GroupT", bound=Hashable)
-
+Average = Callable[[Sequence[float]], float]
 
 YES_OR_NO = ("yes", "no")
 
 
-def require_truth(samples: Sequence[Sample], among: Callable[[Sample], Collection[str]] = lambda _: ()) -> None:
-    """Raise UserError if there is nothing to score, a truth is held back, or is not among those given (if any are).
+def require_references(samples: Sequence[Sample], among: Callable[[Sample], Collection[str]] = lambda _: ()) -> None:
+    """Raise UserError if there are no samples, one has no reference, or its reference is none of those in `among`.
 
-    Shipped readers of one benchmark look at its truth themselves; with the reader `table` it may be anything.
+    `among` gives the allowed references of a sample, nothing if all are. Shipped readers of one benchmark check them
+    themselves; the reader `table` can't.
     """
     if not samples:
         raise UserError("there are no samples to score")
     held_back = next((sample.id for sample in samples if not sample.references), None)
     if held_back is not None:
         raise UserError(
-            f"sample {held_back!r} has no ground truth (held back for the test server?): it cannot be scored here"
+            f"sample {held_back!r} has no reference answer (held back for the test server?): it cannot be scored here"
         )
     for sample in samples:
-        allowed, truth = among(sample), sample.references[0]
-        if allowed and truth not in allowed:
+        allowed, reference = among(sample), sample.references[0]
+        if allowed and reference not in allowed:
             raise UserError(
-                f"sample {sample.id!r}: the truth {truth!r:.80} is none of {', '.join(allowed)}; the keys answer, "
-                "answer_is and answer_map of its task file's `columns` say how it is read"
+                f"sample {sample.id!r}: the reference {reference!r:.80} is none of {', '.join(allowed)}; the keys "
+                "answer, answer_is and answer_words of its task file's `columns` say how it is read"
             )
 
 
-def truth_is_known(samples: Sequence[Sample]) -> bool:
-    """Whether there are expected answers: False where all are held back. Raises UserError where only some are there."""
+def references_are_known(samples: Sequence[Sample]) -> bool:
+    """True if all samples have references, False if none has. Raises UserError if only some have."""
     without = [sample.id for sample in samples if not sample.references]
     if without and len(without) < len(samples):
         raise UserError(
             f"{len(without):,} of {pluralize(len(samples), 'sample')} have no expected answer, the first is "
-            f"{without[0]!r}: complete the data; a split whose truth is held back has none at all"
+            f"{without[0]!r}: complete the data; a split whose references are held back has none at all"
         )
     return not without
 
 
-Average = Callable[[Sequence[float]], float]
-
-
 @dataclass(frozen=True, slots=True)
-class Members:
-    """The samples of a group: where they stand in Scores.samples, and their values."""
+class GroupMembers:
+    """The samples of a group: their indices in Scores.samples, and their scores."""
 
-    places: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
 
-def averaged(  # noqa: PLR0913 (a metric has so many parts)
+def mean_metric(  # noqa: PLR0913 (a metric has so many parts)
     name: str,
-    values: Sequence[float],
+    scores: Sequence[float],
     average: Average,
     unit: Unit = "percent",
     *,
-    places: Sequence[int] | None = None,
+    indices: Sequence[int] | None = None,
     group: str = "",
     category: str = "",
 ) -> Metric:
-    """The metric that is a mean of values, one a sample; `places` unless they are those of all samples in order."""
-    ratios = (Ratio(values, sample_indices=places),)
+    """A metric that is a mean of scores, one a sample; `indices` are those of the samples, None for all in order."""
+    ratios = (Ratio(scores, sample_indices=indices),)
     scale = 100.0 if unit == "percent" else 1.0
-    return Metric(name, average(values), len(values), unit, group, category, ratios=ratios, scale=scale)
+    return Metric(name, average(scores), len(scores), unit, group, category, ratios=ratios, scale=scale)
 
 
-def percent_by(
+def accuracy_by(
     group: str,
     categories: Iterable[str],
-    values: Iterable[float],
+    scores: Iterable[float],
     average: Average = mean_percent,
-    places: Iterable[int] | None = None,
+    indices: Iterable[int] | None = None,
 ) -> list[Metric]:
-    """The accuracy in percent of each category, in the order of first appearance; values are credits in [0, 1]."""
-    members = by_group(((category,) for category in categories), values, places)
-    return accuracies({(group, category): rows for category, rows in members.items()}, average)
+    """The accuracy in percent of each category, in the order of first appearance; scores are in [0, 1]."""
+    members = group_samples(((category,) for category in categories), scores, indices)
+    return group_accuracies({(group, category): rows for category, rows in members.items()}, average)
 
 
-def accuracies(members: Mapping[tuple[str, str], Members], average: Average, unit: Unit = "percent") -> list[Metric]:
+def group_accuracies(
+    members: Mapping[tuple[str, str], GroupMembers], average: Average, unit: Unit = "percent"
+) -> list[Metric]:
     """The accuracy of each (group, category)."""
     return [
-        averaged("accuracy", rows.values, average, unit, places=rows.places, group=group, category=category)
+        mean_metric("accuracy", rows.scores, average, unit, indices=rows.indices, group=group, category=category)
         for (group, category), rows in members.items()
     ]
 
 
-def by_group(
-    groups: Iterable[Iterable[GroupT]], values: Iterable[float], places: Iterable[int] | None = None
-) -> dict[GroupT, Members]:
-    """The samples that each group has, in the order of first appearance; `groups` are those of each value."""
-    members: dict[GroupT, Members] = {}
-    for its_groups, value, place in zip(groups, values, places or count(), strict=False):
-        for group in its_groups:
-            rows = members.setdefault(group, Members())
-            rows.places.append(place)
-            rows.values.append(value)
+def group_samples(
+    groups: Iterable[Iterable[GroupT]], scores: Iterable[float], indices: Iterable[int] | None = None
+) -> dict[GroupT, GroupMembers]:
+    """The samples of each group, in the order of first appearance; `groups` has the groups of each score."""
+    members: dict[GroupT, GroupMembers] = {}
+    for sample_groups, score, index in zip(groups, scores, indices or count(), strict=False):
+        for group in sample_groups:
+            rows = members.setdefault(group, GroupMembers())
+            rows.indices.append(index)
+            rows.scores.append(score)
     return members
 
 
 def image_of(sample: Sample) -> str:
-    """What samples on one image have in common; the sample's own id where there is no image."""
+    """The name of the sample's image, which samples on one image share; without an image the sample's own id."""
     if "image" in sample.meta:
         return str(sample.meta["image"])
     return sample.images[0].name if sample.images else sample.id
 
 
-def unread_note(read: Iterable[str], known: Collection[str], what: str = "no letter") -> tuple[str, ...]:
-    """How many answers were read as nothing that is known, so that a wrong format is not taken for a wrong answer."""
-    answered = list(read)
-    unread = sum(one not in known for one in answered)
-    if not unread:
+def unparsed_note(parsed: Iterable[str], known: Collection[str], missing: str = "no letter") -> tuple[str, ...]:
+    """A note on how many parsed answers are none of the known ones: wrong formats should not pass for wrong answers."""
+    answers = list(parsed)
+    unparsed = sum(answer not in known for answer in answers)
+    if not unparsed:
         return ()
-    verb = "counts" if unread == 1 else "count"
-    return (f"{unread:,} of {pluralize(len(answered), 'answer')} gave {what} and {verb} as wrong",)
+    verb = "counts" if unparsed == 1 else "count"
+    return (f"{unparsed:,} of {pluralize(len(answers), 'answer')} gave {missing} and {verb} as wrong",)
 
 
-def read_of(scored: Iterable[SampleScore]) -> Iterator[str]:
-    """How each answer that is there was read."""
-    return (score.parsed_answer for score in scored if score.status == "answered")
+def parsed_answers(sample_scores: Iterable[SampleScore]) -> Iterator[str]:
+    """The parsed answers of the samples that were answered."""
+    return (score.parsed_answer for score in sample_scores if score.status == "answered")
 
 
-def score_each(
+def score_samples(
     samples: Sequence[Sample],
     answers: Answers,
-    read: Callable[[Sample, str], tuple[float, str]],
+    grade: Callable[[Sample, str], tuple[float, str]],
     cluster: Callable[[Sample], str] = lambda _: "",
 ) -> list[SampleScore]:
-    """Score each sample on its own: `read` turns sample and text into (credit, how the text was read).
+    """Score each sample by itself: `grade` maps (sample, answer text) to (score, parsed answer).
 
-    `cluster` names what the sample is resampled with; by default each is by itself.
+    `cluster` names the cluster in which the sample is resampled; by default each sample is one by itself.
     """
-    scored = []
+    sample_scores = []
     for sample in samples:
         answer = answers.get((sample.id, 0))
         if answer is None:
-            scored.append(SampleScore(sample.id, 0.0, "", "missing", cluster(sample)))  # wrong, never dropped
+            sample_scores.append(SampleScore(sample.id, 0.0, "", "missing", cluster(sample)))  # wrong, never dropped
         else:
-            scored.append(SampleScore(sample.id, *read(sample, answer.text), cluster=cluster(sample)))
-    return scored
+            sample_scores.append(SampleScore(sample.id, *grade(sample, answer.text), cluster=cluster(sample)))
+    return sample_scores

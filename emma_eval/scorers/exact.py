@@ -1,9 +1,9 @@
 """Exact match for data sets of short closed answers, such as easy-VQA.
 
-No official tool exists for these: an answer is right if it equals the truth, or one of several, after strip,
-lower-case, and the loss of one trailing full stop.
+There is no official tool. An answer is right if it equals one of the references, both stripped, lower-cased and without
+one trailing full stop.
 
-Reads of a Sample: `answers`, `category`.
+Reads of a Sample: `references`, `category`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import averaged, percent_by, require_truth, score_each
+from emma_eval.scorers.common import accuracy_by, mean_metric, require_references, score_samples
 from emma_eval.types import Answers, Sample, Scores
 
 
-def read_answer(text: str) -> str:
+def normalize(text: str) -> str:
     """The text as it is compared."""
     return text.strip().lower().removesuffix(".")
 
 
 def exact(samples: Sequence[Sample], answers: Answers) -> Scores:
     """Accuracy in percent, overall and by category."""
-    require_truth(samples)
+    require_references(samples)
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as = read_answer(text)
-        return float(read_as in map(read_answer, sample.references)), read_as
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
+        parsed = normalize(text)
+        return float(parsed in map(normalize, sample.references)), parsed
 
-    scored = score_each(samples, answers, read)
-    hits = [score.score for score in scored]
-    overall = averaged("accuracy", hits, mean_percent)
-    return Scores((overall, *percent_by("category", (sample.category for sample in samples), hits)), tuple(scored))
+    sample_scores = score_samples(samples, answers, grade)
+    scores = [score.score for score in sample_scores]
+    overall = mean_metric("accuracy", scores, mean_percent)
+    return Scores(
+        (overall, *accuracy_by("category", (sample.category for sample in samples), scores)), tuple(sample_scores)
+    )

@@ -1,4 +1,4 @@
-"""A judge model scores the answers, elsewhere: here there is no score, and `submit` writes the file that it takes."""
+"""For benchmarks that a judge model scores: there is no score here, `submit` writes the judge's input file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def judged(samples: Sequence[Sample], answers: Answers) -> Scores:
     if not samples:
         raise UserError("there are no samples to score")
     raise UserError(
-        f"{len(answers):,} answers to {len(samples):,} questions: a judge model scores them, not this program; write "
-        "the file that the judge takes with the command submit"
+        f"{len(answers):,} answers to {len(samples):,} questions: a judge model scores them, not this program; the "
+        "command submit writes the file that it takes"
     )

@@ -1,10 +1,11 @@
-"""MathVista by its extract_answer.py and calculate_score.py, but for the judge model that the former asks.
+"""MathVista by its extract_answer.py and calculate_score.py, without the judge model of the former.
 
-First an answer is extracted from the response. Rules do that for the plain cases; for the others the official tool
-asks GPT-4, and here the response counts as unextracted, which is wrong, and is told. Answers that were extracted
-elsewhere can be scored as they are. Then the extraction is brought into the truth's form and must equal it.
+First the answer is extracted from the response. Rules cover the plain cases. For the others the official tool asks
+GPT-4; here such a response is unextracted, which counts as wrong, and a note says how many there are. Answers that were
+extracted elsewhere can be scored as they are. Then the extraction is normalised to the form of the reference and
+compared.
 
-Reads of a Sample: `options`, `answers` (one text), meta `question_type`, `answer_type`, `precision`, and for the
+Reads of a Sample: `options`, `references` (one text), meta `question_type`, `answer_type`, `precision`, and for the
 breakdowns `language`, `source`, `category`, `task`, `context`, `grade`, `skills` (a sequence).
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, score_each
+from emma_eval.scorers.common import group_accuracies, group_samples, mean_metric, require_references, score_samples
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 
 QUOTED_ANSWER = re.compile(r'The answer is "(.*)"\.')
@@ -32,25 +33,25 @@ def mathvista(
     `rules` is the official extraction, `quick` the same with --quick_extract; `done` takes answers that are
     extractions already, by a judge model for example.
     """
-    require_truth(samples)
+    require_references(samples)
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
         found = text if extraction == "done" else extract(text, sample, quick=extraction == "quick")
         if found is None:
             return 0.0, UNEXTRACTED
         normalized = normalize(found, sample)
         return float(normalized == sample.references[0]), normalized or ""
 
-    scored = score_each(samples, answers, read)
-    hits = [score.score for score in scored]
-    unread = [float(score.parsed_answer == UNEXTRACTED) for score in scored]
-    unextracted, n = int(sum(unread)), len(hits)
+    sample_scores = score_samples(samples, answers, grade)
+    scores = [score.score for score in sample_scores]
+    unparsed = [float(score.parsed_answer == UNEXTRACTED) for score in sample_scores]
+    unextracted, n = int(sum(unparsed)), len(scores)
     metrics = [
-        averaged("accuracy", hits, mean, "fraction"),
-        Metric("unextracted", unextracted, n, "count", higher_is_better=False, ratios=(Ratio(unread),), scale=n),
-        *accuracies(by_group(map(_groups, samples), hits), mean, "fraction"),
+        mean_metric("accuracy", scores, mean, "fraction"),
+        Metric("unextracted", unextracted, n, "count", higher_is_better=False, ratios=(Ratio(unparsed),), scale=n),
+        *group_accuracies(group_samples(map(_groups, samples), scores), mean, "fraction"),
     ]
-    return Scores(tuple(metrics), tuple(scored), tuple(_notes(unextracted, n)))
+    return Scores(tuple(metrics), tuple(sample_scores), tuple(_notes(unextracted, n)))
 
 
 def extract(response: str, sample: Sample, *, quick: bool) -> str | None:
@@ -70,9 +71,9 @@ def extract(response: str, sample: Sample, *, quick: bool) -> str | None:
 
 
 def normalize(extraction: str, sample: Sample) -> str | None:
-    """The extraction in the truth's form: an option's text, a whole number, a number of so many places.
+    """The extraction in the form of the reference: an option's text, an integer, a float of `precision` decimals.
 
-    None where it has no such form.
+    None if it has no such form.
     """
     if sample.meta["question_type"] == "multi_choice":
         return _option(extraction.strip(), sample.options)
@@ -87,7 +88,7 @@ def normalize(extraction: str, sample: Sample) -> str | None:
 
 
 def _option(text: str, options: Sequence[str]) -> str:
-    """By the first bracketed letter; else by a bare capital; else the option of the least edit distance."""
+    """The option of the first bracketed letter, else of a bare capital, else the one with the least edit distance."""
     bracketed = BRACKETED_LETTER.search(text)
     letter = bracketed[1].upper() if bracketed else text
     letters = [chr(ord("A") + index) for index in range(len(options))]
@@ -97,20 +98,20 @@ def _option(text: str, options: Sequence[str]) -> str:
 
 
 def edit_distance(pattern: str, text: str) -> int:
-    """Levenshtein's: insertions, deletions and replacements of single characters.
+    """Levenshtein distance: insertions, deletions and replacements of single characters.
 
-    By Myers' and Hyyro's bit vectors: bit i says how the distances of pattern[:i] and pattern[:i + 1] to the text read
-    so far differ. A column is then a few operations on integers, and an answer of 100,000 characters takes a moment.
+    Computed with the bit vectors of Myers and Hyyro: bit i is the difference between the distances of pattern[:i + 1]
+    and pattern[:i] to the text so far. A column takes a few integer operations, so 100,000 characters take a moment.
     """
     if not pattern:
         return len(text)
     last, every = 1 << (len(pattern) - 1), (1 << len(pattern)) - 1
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}  # character -> bit vector of its positions in the pattern
     for i, char in enumerate(pattern):
-        places[char] = places.get(char, 0) | 1 << i
-    higher, lower, distance = every, 0, len(pattern)  # where the next distance is one more, one less
+        positions[char] = positions.get(char, 0) | 1 << i
+    higher, lower, distance = every, 0, len(pattern)  # bits where the next distance is one more, one less
     for char in text:
-        equal = places.get(char, 0)
+        equal = positions.get(char, 0)
         zero = (((equal & higher) + higher) ^ higher) | equal | lower
         up, down = lower | (every & ~(zero | higher)), higher & zero
         distance += bool(up & last) - bool(down & last)

@@ -1,8 +1,8 @@
-"""MMBench with circular evaluation: a question counts when every pass, with its options rotated, is answered rightly.
+"""MMBench with circular evaluation: a question is right if every pass, with its options rotated, is.
 
-Reads of a Sample: `options`, `answers` (the letter of pass 0), `category`, meta `l2_category`, `split`, `passes`
+Reads of a Sample: `options`, `references` (the letter of pass 0), `category`, meta `l2_category`, `split`, `passes`
 ((choices by letter, answer letter) a pass) where the passes are not just `options` rotated, and `question` where a
-sample is one row of a question. Answers are keyed (id, pass).
+sample is one row of a question. Keys of answers are (id, pass index).
 """
 
 from __future__ import annotations
@@ -11,76 +11,80 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import accuracies, averaged, by_group, require_truth, unread_note
+from emma_eval.scorers.common import group_accuracies, group_samples, mean_metric, require_references, unparsed_note
 from emma_eval.scorers.option_matching import after_xlsx, infer
 from emma_eval.tasks.circular import circular_passes, rotated_letter
-from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore, Scores, Status
+from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore, SampleStatus, Scores
 
 LETTERS = "ABCD"
-UNREAD = "-"  # stands in `read_as` for a pass whose answer gave no letter
+NO_LETTER = "-"  # in `parsed_answer`, for a pass whose answer gave no letter
 Matching = Literal["vlmevalkit", "exact_letters", "emma"]
 
 
 def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching = "vlmevalkit") -> Scores:
     """Circular accuracy and vanilla accuracy (fractions): overall, by split, and by ability within all and each split.
 
-    `vlmevalkit` is the official exact matching, after the xlsx file that the official tool writes. `exact_letters`
-    wants the stripped answer to be the letter of the pass. `emma` does so too, of the passes that EMMA's script makes
-    itself: it reads options up to the first missing one and turns them left; a row with none runs no pass and counts
-    as right.
+    `vlmevalkit` is the official exact matching, applied after the xlsx file that the official tool writes.
+    `exact_letters` compares the stripped answer with the letter of the pass. `emma` does the same for the passes of
+    EMMA's script, which takes the options up to the first missing one and rotates them left; a row without options has
+    no pass and counts as right.
     """
-    require_truth(samples, lambda _: LETTERS)
+    require_references(samples, lambda _: LETTERS)
     read_passes = PASSES[matching]
-    scored, passes, letters = [], [], []
+    sample_scores, passes, letters = [], [], []
     for sample in samples:
-        rounds = list(read_passes(sample, answers))
-        letters += [letter for _, letter in rounds if letter is not None]
-        passes.append([right for right, _ in rounds])
-        read_as = "".join(letter or UNREAD for _, letter in rounds)
-        complete = all(letter is not None for _, letter in rounds)
-        status: Status = "answered" if complete else "missing"
+        results = list(read_passes(sample, answers))
+        letters += [letter for _, letter in results if letter is not None]
+        passes.append([right for right, _ in results])
+        parsed = "".join(letter or NO_LETTER for _, letter in results)
+        complete = all(letter is not None for _, letter in results)
+        status: SampleStatus = "answered" if complete else "missing"
         question = sample.meta.get("question", "")
-        scored.append(SampleScore(sample.id, float(all(passes[-1])), read_as, status, question))
-    hits = [score.score for score in scored]
-    groups = by_group(map(_groups, samples), hits)
+        sample_scores.append(SampleScore(sample.id, float(all(passes[-1])), parsed, status, question))
+    scores = [score.score for score in sample_scores]
+    groups = group_samples(map(_groups, samples), scores)
     metrics = (
-        averaged("accuracy", hits, mean, "fraction"),
+        mean_metric("accuracy", scores, mean, "fraction"),
         *_vanilla(passes),
-        *accuracies({key: groups[key] for key in sorted(groups)}, mean, "fraction"),
+        *group_accuracies({key: groups[key] for key in sorted(groups)}, mean, "fraction"),
     )
-    return Scores(metrics, tuple(scored), (*_notes(samples, answers, passes), *unread_note(letters, tuple(LETTERS))))
+    return Scores(
+        metrics, tuple(sample_scores), (*_notes(samples, answers, passes), *unparsed_note(letters, tuple(LETTERS)))
+    )
 
 
 def _vanilla(passes: Sequence[Sequence[bool]]) -> tuple[Metric, Metric]:
-    """Accuracy without circles: of the first pass, and of all passes by themselves."""
-    asked = [place for place, rounds in enumerate(passes) if rounds]
-    every = [float(right) for rounds in passes for right in rounds]
-    parts = Ratio([float(sum(rounds)) for rounds in passes], [float(len(rounds)) for rounds in passes])
+    """Accuracy without circular evaluation: of the first pass, and of all passes as questions of their own."""
+    indices = [index for index, results in enumerate(passes) if results]
+    every = [float(right) for results in passes for right in results]
+    ratio = Ratio([float(sum(results)) for results in passes], [float(len(results)) for results in passes])
     return (
-        averaged("vanilla_accuracy", [float(passes[place][0]) for place in asked], mean, "fraction", places=asked),
-        Metric("vanilla_accuracy_all_passes", mean(every), len(every), "fraction", ratios=(parts,)),
+        mean_metric(
+            "vanilla_accuracy", [float(passes[index][0]) for index in indices], mean, "fraction", indices=indices
+        ),
+        Metric("vanilla_accuracy_all_passes", mean(every), len(every), "fraction", ratios=(ratio,)),
     )
 
 
-Round = tuple[bool, str | None]  # (right, the letter read; "" if none could be, None if there is no answer)
+PassResult = tuple[bool, str | None]  # (right, parsed letter; "" for no letter, None for no answer)
 
 
-def _matched_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
-    for pass_index, (choices, gold) in enumerate(circular_passes(sample)):
+def _matched_passes(sample: Sample, answers: Answers) -> Iterator[PassResult]:
+    for pass_index, (choices, reference) in enumerate(circular_passes(sample)):
         answer = answers.get((sample.id, pass_index))
         letter = None if answer is None else infer(after_xlsx(answer.text), choices) or ""
-        yield letter == gold, letter
+        yield letter == reference, letter
 
 
-def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
-    """The passes that were asked, answered by nothing but the letter."""
-    for pass_index, (_, gold) in enumerate(circular_passes(sample)):
+def exact_letter_passes(sample: Sample, answers: Answers) -> Iterator[PassResult]:
+    """Passes in which the answer must be nothing but the letter."""
+    for pass_index, (_, reference) in enumerate(circular_passes(sample)):
         letter = _bare_letter(answers.get((sample.id, pass_index)))
-        yield letter == gold, letter
+        yield letter == reference, letter
 
 
-def emma_passes(sample: Sample, answers: Answers) -> Iterator[Round]:
-    """EMMA's rounds: its answer letter moves on with the options, from wherever it was."""
+def emma_passes(sample: Sample, answers: Answers) -> Iterator[PassResult]:
+    """EMMA's passes: its reference letter moves left with each rotation."""
     reference, num_options = sample.references[0], len(sample.options)
     for pass_index in range(num_options):
         letter = _bare_letter(answers.get((sample.id, pass_index)))
@@ -96,7 +100,7 @@ def _bare_letter(answer: Answer | None) -> str | None:
     return letter if letter in tuple(LETTERS) else ""
 
 
-PASSES: Mapping[Matching, Callable[[Sample, Answers], Iterator[Round]]] = {
+PASSES: Mapping[Matching, Callable[[Sample, Answers], Iterator[PassResult]]] = {
     "vlmevalkit": _matched_passes,
     "exact_letters": exact_letter_passes,
     "emma": emma_passes,
@@ -104,7 +108,7 @@ PASSES: Mapping[Matching, Callable[[Sample, Answers], Iterator[Round]]] = {
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
-    """By split, by ability, and by ability within a split, whose group is then `dev/category`, say."""
+    """(group, category): by split, by ability, and by ability within a split (group `dev/category`, for example)."""
     split = sample.meta.get("split")
     abilities = [("category", sample.category), ("l2_category", sample.meta["l2_category"])]
     yield from abilities
@@ -115,10 +119,12 @@ def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
 
 def _notes(samples: Sequence[Sample], answers: Answers, passes: Iterable[Sequence[bool]]) -> list[str]:
     notes = []
-    gaps = sum((s.id, r) not in answers for s, rounds in zip(samples, passes, strict=True) for r in range(len(rounds)))
+    gaps = sum(
+        (s.id, r) not in answers for s, results in zip(samples, passes, strict=True) for r in range(len(results))
+    )
     if gaps:
         notes.append(f"{gaps} passes have no answer; a question fails with any of its passes")
-    none_run = sum(not rounds for rounds in passes)
-    if none_run:
-        notes.append(f"{none_run} questions have no option to ask with, run no pass, and count as right")
+    without = sum(not results for results in passes)
+    if without:
+        notes.append(f"{without} questions have no options, so no pass was asked, and count as right")
     return notes

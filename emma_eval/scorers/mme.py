@@ -1,7 +1,7 @@
 """MME by its eval tool, calculation.py: accuracy, accuracy of both questions of an image, and their sum as the score.
 
-Reads of a Sample: `category` (the subtask), `answers` ("Yes" or "No"), meta `pair` (what the two questions of one
-image share within the subtask).
+Reads of a Sample: `category` (the subtask), `references` ("Yes" or "No"), meta `pair` (equal for the two questions
+of one image within the subtask).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emma_eval.scorers.arithmetic import naive_sum
-from emma_eval.scorers.common import read_of, require_truth, score_each, unread_note
+from emma_eval.scorers.common import parsed_answers, require_references, score_samples, unparsed_note
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 
@@ -23,40 +23,40 @@ DECIDED = ("yes", "no")
 PREFIX = 4  # characters of an answer that are searched
 
 
-def read_answer(text: str) -> str:
-    """`yes`, else `no`, wherever either begins within the first 4 characters; else `other`."""
+def parse_answer(text: str) -> str:
+    """`yes` if it is within the first 4 characters, else `no` likewise, else `other`."""
     prefix = text.lower()[:PREFIX]
     return "yes" if "yes" in prefix else "no" if "no" in prefix else OTHER
 
 
 @dataclass(frozen=True, slots=True)
 class Subtask:
-    """A subtask's samples, and where they stand among all."""
+    """A subtask's samples, their scores and their indices in Scores.samples."""
 
-    places: list[int] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    scored: list[SampleScore] = field(default_factory=list)
+    sample_scores: list[SampleScore] = field(default_factory=list)
 
 
 def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
-    """Per subtask acc and acc_plus (fractions), score (points of 200), counts; perception and cognition sum the scores.
+    """Of each subtask acc, acc_plus (fractions), score (of 200 points) and counts; perception and cognition sum scores.
 
-    An answer that is neither yes nor no is wrong in acc and acc_plus, but left out of precision and recall.
+    An answer that is neither yes nor no is wrong in acc and acc_plus, and left out of precision and recall.
     """
-    require_truth(samples)
+    require_references(samples)
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as = read_answer(text)
-        return float(read_as == sample.references[0].lower()), read_as
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
+        parsed = parse_answer(text)
+        return float(parsed == sample.references[0].lower()), parsed
 
-    scored = score_each(samples, answers, read, lambda sample: f"{sample.category}/{sample.meta['pair']}")
+    sample_scores = score_samples(samples, answers, grade, lambda sample: f"{sample.category}/{sample.meta['pair']}")
     by_subtask: dict[str, Subtask] = {}
-    for place, (sample, score) in enumerate(zip(samples, scored, strict=True)):
+    for index, (sample, score) in enumerate(zip(samples, sample_scores, strict=True)):
         subtask = by_subtask.setdefault(sample.category, Subtask())
-        subtask.places.append(place)
+        subtask.indices.append(index)
         subtask.samples.append(sample)
-        subtask.scored.append(score)
-    subtasks = sorted(by_subtask, key=_official_place)
+        subtask.sample_scores.append(score)
+    subtasks = sorted(by_subtask, key=_official_rank)
     metrics = [metric for name in subtasks for metric in _subtask_metrics(name, by_subtask[name])]
     scores = [metric for metric in metrics if metric.name == "score"]
     totals = (
@@ -64,8 +64,8 @@ def mme(samples: Sequence[Sample], answers: Answers) -> Scores:
         _total("perception", scores, PERCEPTION),
         _total("cognition", scores, COGNITION),
     )
-    notes = (*_notes(by_subtask), *unread_note(read_of(scored), DECIDED, "neither yes nor no"))
-    return Scores((*totals, *metrics), tuple(scored), tuple(notes), cluster_unit="image pair")
+    notes = (*_notes(by_subtask), *unparsed_note(parsed_answers(sample_scores), DECIDED, "neither yes nor no"))
+    return Scores((*totals, *metrics), tuple(sample_scores), tuple(notes), cluster_unit="image pair")
 
 
 def _total(name: str, scores: Sequence[Metric], subtasks: Sequence[str]) -> Metric:
@@ -80,34 +80,34 @@ def _total(name: str, scores: Sequence[Metric], subtasks: Sequence[str]) -> Metr
     )
 
 
-def _official_place(subtask: str) -> int:
+def _official_rank(subtask: str) -> int:
     order = PERCEPTION + COGNITION
     return order.index(subtask) if subtask in order else len(order)
 
 
 def _subtask_metrics(name: str, subtask: Subtask) -> list[Metric]:
-    acc_parts = Ratio([score.score for score in subtask.scored], sample_indices=subtask.places)
-    plus_parts = _both_right(subtask)
-    acc = naive_sum(acc_parts.numerator) / len(acc_parts.numerator)
-    acc_plus = naive_sum(plus_parts.numerator) / len(plus_parts.numerator)
-    rows = list(zip(subtask.places, subtask.samples, subtask.scored, strict=True))
+    acc_ratio = Ratio([score.score for score in subtask.sample_scores], sample_indices=subtask.indices)
+    plus_ratio = _both_right(subtask)
+    acc = naive_sum(acc_ratio.numerator) / len(acc_ratio.numerator)
+    acc_plus = naive_sum(plus_ratio.numerator) / len(plus_ratio.numerator)
+    rows = list(zip(subtask.indices, subtask.samples, subtask.sample_scores, strict=True))
     decided = [
-        (place, (score.parsed_answer == "yes", sample.references[0].lower() == "yes"))
-        for place, sample, score in rows
+        (index, (score.parsed_answer == "yes", sample.references[0].lower() == "yes"))
+        for index, sample, score in rows
         if score.parsed_answer in DECIDED
     ]
     pairs = [pair for _, pair in decided]
     confusion = Confusion.count(pairs)
-    ratios = confusion_ratios(pairs, [place for place, _ in decided])
+    ratios = confusion_ratios(pairs, [index for index, _ in decided])
     n, group = len(rows), "subtask"
     undecided = Ratio(
-        [float(score.parsed_answer not in DECIDED) for score in subtask.scored], sample_indices=subtask.places
+        [float(score.parsed_answer not in DECIDED) for score in subtask.sample_scores], sample_indices=subtask.indices
     )
-    both = (acc_parts, plus_parts)
+    both = (acc_ratio, plus_ratio)
     return [
         Metric("score", acc * 100 + acc_plus * 100, n, "points", group, name, ratios=both, scale=100),
-        Metric("acc", acc, n, "fraction", group, name, ratios=(acc_parts,)),
-        Metric("acc_plus", acc_plus, n, "fraction", group, name, ratios=(plus_parts,)),
+        Metric("acc", acc, n, "fraction", group, name, ratios=(acc_ratio,)),
+        Metric("acc_plus", acc_plus, n, "fraction", group, name, ratios=(plus_ratio,)),
         Metric("precision", confusion.precision, n, "fraction", group, name, ratios=(ratios["precision"],)),
         Metric("recall", confusion.recall, n, "fraction", group, name, ratios=(ratios["recall"],)),
         *count_metrics(confusion, ratios, group, name),
@@ -116,20 +116,22 @@ def _subtask_metrics(name: str, subtask: Subtask) -> list[Metric]:
 
 
 def _both_right(subtask: Subtask) -> Ratio:
-    """For each pair of questions, whether both are answered rightly; the pair stands where its first question does."""
-    hits_of_pair: dict[object, list[float]] = {}
+    """1 for each pair of questions with two right answers, else 0; the pair has the index of its first question."""
+    scores_of_pair: dict[object, list[float]] = {}
     firsts: dict[object, int] = {}
-    for place, sample, score in zip(subtask.places, subtask.samples, subtask.scored, strict=True):
-        hits_of_pair.setdefault(sample.meta["pair"], []).append(score.score)
-        firsts.setdefault(sample.meta["pair"], place)
-    return Ratio([float(hits == [1.0, 1.0]) for hits in hits_of_pair.values()], sample_indices=list(firsts.values()))
+    for index, sample, score in zip(subtask.indices, subtask.samples, subtask.sample_scores, strict=True):
+        scores_of_pair.setdefault(sample.meta["pair"], []).append(score.score)
+        firsts.setdefault(sample.meta["pair"], index)
+    return Ratio(
+        [float(scores == [1.0, 1.0]) for scores in scores_of_pair.values()], sample_indices=list(firsts.values())
+    )
 
 
 def _notes(by_subtask: Mapping[str, Subtask]) -> list[str]:
     notes = []
     for name, subtask in by_subtask.items():
-        if not any(score.parsed_answer in DECIDED for score in subtask.scored):
-            notes.append(f"{name}: no answer reads as yes or no; the official tool stops there, here its score is 0")
+        if not any(score.parsed_answer in DECIDED for score in subtask.sample_scores):
+            notes.append(f"{name}: no answer is yes or no; the official tool stops there, here its score is 0")
     absent = [subtask for subtask in PERCEPTION + COGNITION if subtask not in by_subtask]
     if absent:
         notes.append(f"subtasks not in the data: {', '.join(absent)}; perception and cognition sum over those present")

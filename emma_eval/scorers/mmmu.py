@@ -1,9 +1,9 @@
-"""MMMU by its main_parse_and_eval.py: the letter or the short answer is read out of free text by rules.
+"""MMMU by its main_parse_and_eval.py: the letter or the short answer is parsed from free text by rules.
 
-Where the rules find no letter, the official tool draws one at random (seed 42); so does this, in its order of subjects
-and rows, and a note tells how often.
+If the rules find no letter, the official tool draws one at random (seed 42). So does this scorer, in the same order of
+subjects and rows, and a note says how often.
 
-Reads of a Sample: `options` (none for an open question), `answers` (letters, or the texts that count), `category` (the
+Reads of a Sample: `options` (none for an open question), `references` (letters, or the accepted texts), `category` (the
 subject).
 """
 
@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import mean, naive_sum
-from emma_eval.scorers.common import accuracies, by_group, require_truth, score_each, unread_note
+from emma_eval.scorers.common import group_accuracies, group_samples, require_references, score_samples, unparsed_note
 from emma_eval.scorers.mmmu_open import open_is_right, parse_open
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 from emma_eval.utils.text import pluralize
@@ -35,8 +35,8 @@ DOMAINS = {
     ),
 }  # fmt: skip
 SEED = 42
-STRIPPED = ",.!?;:'"  # one after the other, so that of `!.` the mark goes and of `.!` both do
-TOKENS_FOR_TEXT = 5  # an option's text is looked for in longer responses only
+STRIPPED = ",.!?;:'"  # stripped one after the other: of `!.` the full stop goes, of `.!` both
+TOKENS_FOR_TEXT = 5  # option texts are searched in longer responses only
 
 
 def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["free", "parsed"] = "free") -> Scores:
@@ -44,11 +44,11 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
 
     `responses="parsed"` takes answers that are letters already, as main_eval_only.py does.
     """
-    require_truth(samples, lambda sample: ascii_uppercase[: len(sample.options)])
+    require_references(samples, lambda sample: ascii_uppercase[: len(sample.options)])
     generator = Random(SEED)
     drawn: list[str] = []
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
         if not sample.options:
             return float(open_is_right(sample.references, parse_open(text))), text
         letter = text if responses == "parsed" else parse_letter(text, sample.options)
@@ -58,19 +58,19 @@ def mmmu(samples: Sequence[Sample], answers: Answers, *, responses: Literal["fre
         return float(letter in sample.references), letter
 
     in_order = sorted(samples, key=lambda sample: sample.category)  # stable: rows keep their order within a subject
-    by_id = {score.id: score for score in score_each(in_order, answers, read)}
-    scored = tuple(by_id[sample.id] for sample in samples)
-    notes = _without_letter(samples, scored) if responses == "parsed" else ()
+    by_id = {score.id: score for score in score_samples(in_order, answers, grade)}
+    sample_scores = tuple(by_id[sample.id] for sample in samples)
+    notes = _without_letter(samples, sample_scores) if responses == "parsed" else ()
     if drawn:
         notes = (f"{pluralize(len(drawn), 'answer')} gave no letter and drew one at random, as the official tool does",)
-    return Scores(tuple(_metrics(samples, scored)), scored, notes)
+    return Scores(tuple(_metrics(samples, sample_scores)), sample_scores, notes)
 
 
-def _without_letter(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> tuple[str, ...]:
-    """A note where parsed answers are none of their question's letters; open questions have none."""
-    pairs = zip(samples, scored, strict=True)
-    chosen = [score.parsed_answer for sample, score in pairs if sample.options and score.status == "answered"]
-    return unread_note(chosen, tuple(ascii_uppercase))
+def _without_letter(samples: Sequence[Sample], sample_scores: Sequence[SampleScore]) -> tuple[str, ...]:
+    """A note on parsed answers that are no letter; open questions have none."""
+    pairs = zip(samples, sample_scores, strict=True)
+    letters = [score.parsed_answer for sample, score in pairs if sample.options and score.status == "answered"]
+    return unparsed_note(letters, tuple(ascii_uppercase))
 
 
 def parse_letter(response: str, options: Sequence[str]) -> str | None:
@@ -94,21 +94,21 @@ def parse_letter(response: str, options: Sequence[str]) -> str | None:
     return max(found, key=found.__getitem__) if found else None
 
 
-def _metrics(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
-    """The tool averages subjects by their sizes; in floating point that is not the mean over questions."""
-    hits = by_group(((sample.category,) for sample in samples), (score.score for score in scored))
+def _metrics(samples: Sequence[Sample], sample_scores: Sequence[SampleScore]) -> list[Metric]:
+    """Means over subjects weighted by their sizes, as the tool has them: its last digits are not the plain mean's."""
+    scores = group_samples(((sample.category,) for sample in samples), (score.score for score in sample_scores))
 
     def accuracy(subjects: Sequence[str], group: str = "", domain: str = "") -> Metric:
-        members = [hits[subject] for subject in subjects]
-        values = [value for rows in members for value in rows.values]
-        places = [place for rows in members for place in rows.places]
-        weighted = naive_sum(mean(rows.values) * len(rows.values) for rows in members)
-        ratios = (Ratio(values, sample_indices=places),)
+        members = [scores[subject] for subject in subjects]
+        values = [value for rows in members for value in rows.scores]
+        indices = [index for rows in members for index in rows.indices]
+        weighted = naive_sum(mean(rows.scores) * len(rows.scores) for rows in members)
+        ratios = (Ratio(values, sample_indices=indices),)
         return Metric("accuracy", weighted / len(values), len(values), "fraction", group, domain, ratios=ratios)
 
-    present = {domain: [one for one in subjects if one in hits] for domain, subjects in DOMAINS.items()}
+    present = {domain: [subject for subject in subjects if subject in scores] for domain, subjects in DOMAINS.items()}
     return [
-        accuracy(sorted(hits)),
+        accuracy(sorted(scores)),
         *(accuracy(subjects, "domain", domain) for domain, subjects in present.items() if subjects),
-        *accuracies({("subject", subject): hits[subject] for subject in sorted(hits)}, mean, "fraction"),
+        *group_accuracies({("subject", subject): scores[subject] for subject in sorted(scores)}, mean, "fraction"),
     ]

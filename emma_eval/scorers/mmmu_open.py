@@ -1,7 +1,7 @@
 """MMMU's open questions by its eval_utils.py: short answers and numbers found in free text.
 
-A response gives several candidates: the tails of its lines after words such as `answer` or `is`, and the numbers in
-them. It is right if a candidate holds the gold text, or is the gold number to two places.
+A response gives several candidates: the ends of its lines after words such as `answer` or `is`, and the numbers in
+them. It is right if a candidate contains a reference text, or equals a reference number to two decimals.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ def parse_open(response: str) -> list[Candidate]:
     return [candidate for text in (*tails, *numbers) for candidate in _normalized(text)]
 
 
-def open_is_right(gold: Iterable[str], candidates: Sequence[Candidate]) -> bool:
-    """Whether a candidate text holds a gold text, or a candidate number is a gold number."""
-    truths = [truth for text in gold for truth in _normalized(text)]
-    texts = [truth for truth in truths if isinstance(truth, str)]
+def open_is_right(references: Iterable[str], candidates: Sequence[Candidate]) -> bool:
+    """Whether a candidate text contains a reference text, or a candidate number equals a reference number."""
+    expected = [candidate for reference in references for candidate in _normalized(reference)]
+    texts = [candidate for candidate in expected if isinstance(candidate, str)]
     return any(
-        any(truth in candidate for truth in texts) if isinstance(candidate, str) else candidate in truths
+        any(text in candidate for text in texts) if isinstance(candidate, str) else candidate in expected
         for candidate in candidates
     )
 
 
 def _tails(response: str) -> list[str]:
-    """The shortest tail after a cue of each line that has one; without any, the whole response."""
+    """The shortest end after a cue, of each line that has one; without any, the whole response."""
     response = response.strip().strip(".").lower()
     lines = response.split("\n")
     tails = []
@@ -47,7 +47,7 @@ def _tails(response: str) -> list[str]:
         cues = LAST_LINE_CUES if number == len(lines) else CUES
         after = [line.split(cue)[-1].strip() for cue in cues if cue in line]
         shortest = ""
-        for tail in after:  # an empty tail gives way to the next one, whatever its length
+        for tail in after:  # as officially, an empty tail is replaced by the next one
             if not shortest or len(tail) < len(shortest):
                 shortest = tail
         if shortest and shortest not in TRIVIAL:
@@ -56,7 +56,7 @@ def _tails(response: str) -> list[str]:
 
 
 def _normalized(text: str) -> list[Candidate]:
-    """A number rounded to two places; a single character with a blank at either side; else the text in lower case."""
+    """A number rounded to two decimals; a single character with a blank before or after; else lower-case text."""
     text = text.strip()
     try:
         return [round(float(text.replace(",", "")), 2)]

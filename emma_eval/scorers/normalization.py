@@ -1,7 +1,7 @@
 r"""The answer normalisation of vqaEval and its descendants, bit for bit.
 
-One procedure goes through all of them: newline and tab to blanks, strip, punctuation, lower-case, number words,
-articles, contractions. The copies differ in a few marks, which a Dialect holds. vqaEval runs under Python 2.7, whose
+All copies share one procedure: newline and tab to blanks, strip, punctuation, lower-case, number words, articles,
+contractions. They differ in a few details, which a Dialect holds. vqaEval runs under Python 2.7, whose
 `\d` knows ASCII digits only, whose `lower` maps one character to one by Unicode 5.2 (no final sigma, `İ` to `i`), and
 for which U+180E is white space; the other copies run under Python 3.
 
@@ -65,7 +65,7 @@ CONTRACTIONS: dict[str, str] = {key: word for word in _CONTRACTIONS for key in _
 
 
 def _with_curly_apostrophes(contractions: Mapping[str, str]) -> dict[str, str]:
-    """VizWiz's table went through a word processor, all but a few straight marks at its beginning and end."""
+    """VizWiz's table has curly apostrophes, but for a few entries at its beginning and end."""
     straight_keys = {"couldn'tve", "hadn'tve"}
     straight_words = {"ain't", "aren't", "can't", "could've", "couldn't", "we've", "where's", "who've"}
 
@@ -92,7 +92,7 @@ class Dialect:
     digit_comma_digit: re.Pattern[str]
     full_stop: re.Pattern[str]
     lower: Callable[[str], str]
-    whitespace: str | None  # what `strip` and `split` take away; None is Python 3's own idea
+    whitespace: str | None  # removed by `strip` and `split`; None: as in Python 3
     contractions: Mapping[str, str]
 
 
@@ -102,14 +102,14 @@ VIZWIZ = Dialect(DIGIT_COMMA_DIGIT, FULL_STOP, str.lower, None, _with_curly_apos
 
 
 def strip(text: str, dialect: Dialect = VQA_EVAL) -> str:
-    """Newlines and tabs become blanks, and both ends are cleared of white space."""
+    """Replace newlines and tabs by blanks, and strip white space."""
     return text.replace("\n", " ").replace("\t", " ").strip(dialect.whitespace)
 
 
 def process_punctuation(text: str, dialect: Dialect = VQA_EVAL) -> str:
-    """Each mark goes if the text has it next to a blank, or has a digit-comma-digit; else it becomes a blank.
+    """Remove a mark that is next to a blank anywhere, or any if the text has digit-comma-digit; else blank it.
 
-    A full stop goes unless a digit follows, 32 of them at most.
+    Full stops are removed unless a digit follows, 32 of them at most.
     """
     result = text
     glue_all = "," in text and dialect.digit_comma_digit.search(text)
@@ -120,7 +120,7 @@ def process_punctuation(text: str, dialect: Dialect = VQA_EVAL) -> str:
 
 
 def process_words(text: str, dialect: Dialect = VQA_EVAL) -> str:
-    """Lower-case; number words to digits; articles out; contractions get their apostrophe back. Whole words only."""
+    """Lower-case, number words to digits, remove articles, restore apostrophes of contractions; whole words only."""
     lowered = dialect.lower(text)
     if dialect.whitespace is not None:
         lowered = lowered.replace(MONGOLIAN_VOWEL_SEPARATOR, " ")
@@ -129,11 +129,11 @@ def process_words(text: str, dialect: Dialect = VQA_EVAL) -> str:
 
 
 def normalize(text: str, dialect: Dialect = VQA_EVAL) -> str:
-    """An answer as the dialect's tool compares it. Not idempotent: `1,000-2,000` needs one pass, `a.. b` two."""
+    """An answer as the dialect's tool compares it. Not idempotent: `a.. b` changes again at a second pass."""
     return process_words(process_punctuation(strip(text, dialect), dialect), dialect)
 
 
 def m4c(text: str) -> str:
-    """LLaVA's EvalAIAnswerProcessor: commas and question marks go first, and `'s` is cut off (`king's`: `king 's`)."""
+    """LLaVA's EvalAIAnswerProcessor: first removes commas and question marks, and splits off `'s` (`king 's`)."""
     tokenized = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
     return normalize(tokenized, M4C)

@@ -1,7 +1,7 @@
-"""Reading an option letter out of free text: VLMEvalKit's exact matching, the part that asks no judge model.
+"""Parses an option letter from free text: VLMEvalKit's exact matching, without its judge model.
 
-Source: open-compass/VLMEvalKit, vlmeval/utils/matching_util.py (`can_infer`), and the xlsx file that its evaluation
-writes and reads back before it.
+Source: open-compass/VLMEvalKit, vlmeval/utils/matching_util.py (`can_infer`); before that, its evaluation writes the
+answers to an xlsx file and reads them back.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ LAST_TOKENS = 4  # the letter must be among them
 # No word boundaries and no case: "The answer is cat" gives C.
 ANSWER_IS = re.compile(r"(?:correct\s+)?answer\s+is\s+\**([ABCD])\**", re.IGNORECASE)
 
-CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f]")  # written as _x000D_ into an xlsx file, and never read back
+CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f]")  # an xlsx file has them as _x000D_, and so they stay
 
 
 def after_xlsx(text: str) -> str:
-    """The text as it comes back from an xlsx file and `str`."""
+    """The text after it was written to an xlsx file and read back by pandas and `str`."""
     if text in PANDAS_MISSING:  # read as "no value", whose text is `nan`
         return "nan"
     return CONTROL_CHARACTER.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
 
 
 def infer(text: str, choices: Mapping[str, str]) -> str | None:
-    """The letter that the text gives, `Z` for a refusal, None where a judge model would be asked.
+    """The letter of the answer, `Z` for a refusal, None if VLMEvalKit would ask a judge model.
 
     `choices` maps each letter to its option's text.
     """
@@ -43,7 +43,7 @@ def infer(text: str, choices: Mapping[str, str]) -> str | None:
 
 
 def infer_letter(text: str, choices: Mapping[str, str]) -> str | None:
-    """By letter: the only option letter among the tokens, if it is near the end; else by the words `answer is X`."""
+    """By letter: the only option letter among the tokens, if near the end; else the letter of `answer is X`."""
     if API_FAILURE in text:
         return None
     if any(refusal in text for refusal in REFUSALS):
@@ -59,7 +59,7 @@ def infer_letter(text: str, choices: Mapping[str, str]) -> str | None:
 
 
 def infer_text(text: str, choices: Mapping[str, str]) -> str | None:
-    """By option text: the only option that the answer contains, unless the answer is more than twice all of them."""
+    """By text: the only option that the answer contains, unless the answer is longer than twice all options."""
     lowered = text.lower()
     if len(lowered) > 2 * sum(map(len, choices.values())):
         return None

@@ -1,9 +1,9 @@
 """POPE: yes/no probing of object hallucination, by RUCAIBox's evaluate.py and LLaVA's eval_pope.py, which agree.
 
-The official script joins answers and labels by position, so that one missing row shifts all that follow. Here they are
-joined by id, and a missing answer is wrong: a missed yes or a false yes, whichever the truth makes it.
+The official script joins answers and labels by position, so one missing row shifts all that follow. Here they are
+joined by id, and a missing answer is wrong: a false no where the reference is yes, else a false yes.
 
-Reads of a Sample: `answers` ("yes" or "no"), `category` (random, popular, adversarial).
+Reads of a Sample: `references` ("yes" or "no"), `category` (random, popular, adversarial).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import YES_OR_NO, image_of, require_truth, score_each
+from emma_eval.scorers.common import YES_OR_NO, image_of, require_references, score_samples
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios, count_metrics
 from emma_eval.types import Answers, Metric, Ratio, Sample, Scores
 from emma_eval.utils.text import pluralize
@@ -26,30 +26,30 @@ METRICS: dict[str, bool | None] = {  # name -> whether higher is better
 }
 
 
-def read_answer(text: str) -> str:
-    """`no` if one of No, no, not stands among the blank-separated words before the first full stop; else `yes`."""
+def parse_answer(text: str) -> str:
+    """`no` if one of No, no, not is among the blank-separated words before the first full stop, else `yes`."""
     first_sentence = text.split(".", maxsplit=1)[0].replace(",", "")
     return "no" if NO_WORDS.intersection(first_sentence.split(" ")) else "yes"
 
 
 def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
     """Accuracy, precision, recall, F1, yes ratio (fractions) of each category; overall, their means over categories."""
-    require_truth(samples, lambda _: YES_OR_NO)
+    require_references(samples, lambda _: YES_OR_NO)
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as = read_answer(text)
-        return float(read_as == sample.references[0]), read_as
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
+        parsed = parse_answer(text)
+        return float(parsed == sample.references[0]), parsed
 
-    scored = score_each(samples, answers, read, image_of)
+    sample_scores = score_samples(samples, answers, grade, image_of)
     pairs: dict[str, list[tuple[bool, bool]]] = {}
-    places: dict[str, list[int]] = {}
-    for place, (sample, score) in enumerate(zip(samples, scored, strict=True)):
+    indices: dict[str, list[int]] = {}
+    for index, (sample, score) in enumerate(zip(samples, sample_scores, strict=True)):
         is_yes = sample.references[0] == "yes"
-        said_yes = is_yes == bool(score.score)  # so that a missing answer is wrong whatever the truth
+        said_yes = is_yes == bool(score.score)  # so a missing answer is always wrong
         pairs.setdefault(sample.category, []).append((said_yes, is_yes))
-        places.setdefault(sample.category, []).append(place)
+        indices.setdefault(sample.category, []).append(index)
     confusions = {category: Confusion.count(rows) for category, rows in pairs.items()}
-    ratios = {category: confusion_ratios(rows, places[category]) for category, rows in pairs.items()}
+    ratios = {category: confusion_ratios(rows, indices[category]) for category, rows in pairs.items()}
     metrics = [
         Metric(
             name,
@@ -57,7 +57,7 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
             len(samples),
             "fraction",
             higher_is_better=higher_is_better,
-            ratios=tuple(parts[name] for parts in ratios.values()),
+            ratios=tuple(by_name[name] for by_name in ratios.values()),
             scale=1 / len(ratios),
         )
         for name, higher_is_better in METRICS.items()
@@ -65,7 +65,10 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
     for category, confusion in confusions.items():
         metrics += _category_metrics(category, confusion, ratios[category])
     return Scores(
-        tuple(metrics), tuple(scored), (*_notes(confusions), *_taken_for_yes(samples, answers)), cluster_unit="image"
+        tuple(metrics),
+        tuple(sample_scores),
+        (*_notes(confusions), *_neither_note(samples, answers)),
+        cluster_unit="image",
     )
 
 
@@ -77,13 +80,13 @@ def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, 
     ] + count_metrics(confusion, ratios, group, category)
 
 
-def _taken_for_yes(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...]:
-    """How many answers say neither: the official tool takes whatever is no `no` for a `yes`, the empty answer too."""
-    said = [answers[sample.id, 0].text for sample in samples if (sample.id, 0) in answers]
-    neither = sum("yes" not in text.lower() and read_answer(text) == "yes" for text in said)
+def _neither_note(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...]:
+    """A note on answers that say neither: the official tool counts all but `no` as `yes`, the empty answer too."""
+    texts = [answers[sample.id, 0].text for sample in samples if (sample.id, 0) in answers]
+    neither = sum("yes" not in text.lower() and parse_answer(text) == "yes" for text in texts)
     if not neither:
         return ()
-    return (f"{neither:,} of {pluralize(len(said), 'answer')} gave neither yes nor no; the official tool reads yes",)
+    return (f"{neither:,} of {pluralize(len(texts), 'answer')} gave neither yes nor no; the official tool reads yes",)
 
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:

@@ -1,9 +1,9 @@
 """VizWiz accuracy and answerability, as the VizWiz API's evaluation computes them.
 
-The truth is never normalised, the prediction always. The other annotators are told apart by their place, so that equal
+References are never normalised, the prediction always is. The other annotators are identified by their index, so equal
 answers count one by one.
 
-Reads of a Sample: `answers` (raw texts), `category` (answer type), and meta `answerable` (0 or 1) where it is known.
+Reads of a Sample: `references` (raw texts), `category` (answer type), and meta `answerable` (0 or 1) where it is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Literal
 
 from emma_eval.scorers.arithmetic import percent_mean, ratio
-from emma_eval.scorers.common import averaged, image_of, percent_by, require_truth, score_each
+from emma_eval.scorers.common import accuracy_by, image_of, mean_metric, require_references, score_samples
 from emma_eval.scorers.normalization import VIZWIZ, m4c, normalize
 from emma_eval.scorers.vqa import consensus
 from emma_eval.scorers.yes_no import Confusion, confusion_ratios
@@ -27,34 +27,34 @@ def vizwiz(samples: Sequence[Sample], answers: Answers, *, processor: Literal["n
 
     `processor="llava"` passes each answer through LLaVA's processor first, as its submission script does.
     """
-    require_truth(samples)
+    require_references(samples)
     process = cache(m4c) if processor == "llava" else str
     normalized = cache(partial(normalize, dialect=VIZWIZ))
 
-    def read(sample: Sample, text: str) -> tuple[float, str]:
-        read_as = normalized(process(text))
-        return consensus(read_as, sample.references), read_as
+    def grade(sample: Sample, text: str) -> tuple[float, str]:
+        parsed = normalized(process(text))
+        return consensus(parsed, sample.references), parsed
 
-    scored = score_each(samples, answers, read, image_of)
-    values = [score.score for score in scored]
+    sample_scores = score_samples(samples, answers, grade, image_of)
+    values = [score.score for score in sample_scores]
     metrics = [
-        averaged("accuracy", values, percent_mean),
-        *_answerability(samples, scored),
-        *percent_by("answer_type", (sample.category for sample in samples), values, percent_mean),
+        mean_metric("accuracy", values, percent_mean),
+        *_answerability(samples, sample_scores),
+        *accuracy_by("answer_type", (sample.category for sample in samples), values, percent_mean),
     ]
-    return Scores(tuple(metrics), tuple(scored), cluster_unit="image")
+    return Scores(tuple(metrics), tuple(sample_scores), cluster_unit="image")
 
 
-def _answerability(samples: Sequence[Sample], scored: Sequence[SampleScore]) -> list[Metric]:
-    """How well the word `unanswerable` finds the questions that are.
+def _answerability(samples: Sequence[Sample], sample_scores: Sequence[SampleScore]) -> list[Metric]:
+    """Average precision and F1 of the prediction `unanswerable`.
 
-    Average precision as scikit-learn's of a score that is 0 or 1: two thresholds, so two steps of recall.
+    Average precision is scikit-learn's for a score of 0 or 1: two thresholds, so two steps of recall.
     """
     if not all("answerable" in sample.meta for sample in samples):
         return []
     pairs = [
         (score.parsed_answer == UNANSWERABLE, not sample.meta["answerable"])
-        for sample, score in zip(samples, scored, strict=True)
+        for sample, score in zip(samples, sample_scores, strict=True)
     ]
     confusion, ratios = Confusion.count(pairs), confusion_ratios(pairs)
     positives = confusion.tp + confusion.fn

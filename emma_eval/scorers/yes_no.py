@@ -1,4 +1,4 @@
-"""Counting yes and no: the confusion counts that POPE and MME report on, with their zero divisions."""
+"""Confusion counts of yes and no for POPE, MME and VizWiz; a division by zero gives 0."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Confusion:
 
     @classmethod
     def count(cls, pairs: Iterable[tuple[bool, bool]]) -> Confusion:
-        """Of (said yes, is yes) pairs."""
+        """Count (predicted yes, is yes) pairs."""
         tally = {(True, True): 0, (True, False): 0, (False, False): 0, (False, True): 0}
         for pair in pairs:
             tally[pair] += 1
@@ -30,22 +30,22 @@ class Confusion:
 
     @property
     def n(self) -> int:
-        """All answers counted."""
+        """All answers."""
         return self.tp + self.fp + self.tn + self.fn
 
     @property
     def accuracy(self) -> float:
-        """The right ones among all."""
+        """The share (tp + tn) / n."""
         return ratio(self.tp + self.tn, self.n)
 
     @property
     def precision(self) -> float:
-        """The truly yes among those said yes."""
+        """The share tp / (tp + fp)."""
         return ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
-        """Those said yes among the truly yes."""
+        """The share tp / (tp + fn)."""
         return ratio(self.tp, self.tp + self.fn)
 
     @property
@@ -55,26 +55,26 @@ class Confusion:
 
     @property
     def yes_ratio(self) -> float:
-        """Those said yes among all."""
+        """The share (tp + fp) / n."""
         return ratio(self.tp + self.fp, self.n)
 
 
-def confusion_ratios(pairs: Sequence[tuple[bool, bool]], places: Sequence[int] | None = None) -> dict[str, Ratio]:
-    """What each (said yes, is yes) pair adds to the numbers of a Confusion, by their names; counts as shares of all."""
-    said = [float(said) for said, _ in pairs]
+def confusion_ratios(pairs: Sequence[tuple[bool, bool]], indices: Sequence[int] | None = None) -> dict[str, Ratio]:
+    """The ratios of a Confusion's metrics, one entry a (predicted yes, is yes) pair; counts as shares of n."""
+    predicted = [float(predicted) for predicted, _ in pairs]
     true = [float(true) for _, true in pairs]
-    both = [float(said and true) for said, true in pairs]
-    either = [s + t for s, t in zip(said, true, strict=True)]
+    both = [float(predicted and true) for predicted, true in pairs]
+    either = [s + t for s, t in zip(predicted, true, strict=True)]
     return {
-        "accuracy": Ratio([float(said == true) for said, true in pairs], sample_indices=places),
-        "precision": Ratio(both, said, places),
-        "recall": Ratio(both, true, places),
-        "f1": Ratio([2 * b for b in both], either, places),
-        "yes_ratio": Ratio(said, sample_indices=places),
-        "tp": Ratio(both, sample_indices=places),
-        "fn": Ratio([t - b for t, b in zip(true, both, strict=True)], sample_indices=places),
-        "tn": Ratio([float(not (said or true)) for said, true in pairs], sample_indices=places),
-        "fp": Ratio([s - b for s, b in zip(said, both, strict=True)], sample_indices=places),
+        "accuracy": Ratio([float(predicted == true) for predicted, true in pairs], sample_indices=indices),
+        "precision": Ratio(both, predicted, indices),
+        "recall": Ratio(both, true, indices),
+        "f1": Ratio([2 * b for b in both], either, indices),
+        "yes_ratio": Ratio(predicted, sample_indices=indices),
+        "tp": Ratio(both, sample_indices=indices),
+        "fn": Ratio([t - b for t, b in zip(true, both, strict=True)], sample_indices=indices),
+        "tn": Ratio([float(not (predicted or true)) for predicted, true in pairs], sample_indices=indices),
+        "fp": Ratio([s - b for s, b in zip(predicted, both, strict=True)], sample_indices=indices),
     }
 
 

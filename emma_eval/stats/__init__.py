@@ -1,7 +1,7 @@
-"""Statistics of scores: intervals, paired tests, comparisons, and the verdicts of the regression gate.
+"""Statistics of scores: bootstrap intervals, paired tests, comparisons, verdicts of the regression gate.
 
-All of it works on `types.Scores` alone: each metric carries what each sample adds to it, so nothing here knows a
-benchmark, a model or a file.
+All functions take `types.Scores`, in which each metric carries what each sample adds to it. No benchmark, model or file
+is known here.
 
 May import: `types`.
 """

@@ -1,11 +1,12 @@
-"""Bootstrap over clusters: questions on one image are right or wrong together, so they are resampled together.
+"""Bootstrap intervals over clusters.
 
-A metric is a function of sums over samples (`types.Ratio`), so a resample needs no scorer: how often each cluster was
-drawn, times what each cluster adds, gives the sums of all metrics at once as one matrix product.
+Questions on one image are right or wrong together, so whole images (clusters) are drawn, with all their questions.
+A metric is a function of ratios of sums over samples (`types.Ratio`). A resample therefore needs no scorer: the matrix
+product of draw counts (how often each cluster was drawn) and cluster sums gives numerators and denominators of all
+metrics at once.
 
-Intervals are percentiles of 2,000 resamples, moved outwards for few clusters by Hesterberg's expanded percentile
-method (The American Statistician 69:4, 2015): plain percentiles are too narrow by the factor
-z / (t * sqrt(n / (n - 1))).
+Intervals are percentiles of 2,000 resamples. Plain percentiles are too narrow for n clusters by the factor
+z / (t * sqrt(n / (n - 1))), so Hesterberg's expanded percentiles are taken (The American Statistician 69:4, 2015).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from emma_eval.stats.combinations import COMBINATIONS
+from emma_eval.stats.aggregations import AGGREGATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,169 +27,178 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 LEVEL = 0.95
-SEED = 20150815  # any number: the same data then give the same interval to the last digit
+SEED = 20150815  # fixed: equal data give equal intervals to the last digit
 CHUNK = 64  # resamples at a time; 64 x 40,504 images are 20 MB
-ROUNDING = 1e-9  # of a metric's full range: what differs by less is equal
+ROUNDING = 1e-9  # share of a metric's full range; smaller differences are rounding
 
 Bounds = tuple[float, float]
 
 
 def intervals(scores: Scores) -> list[Bounds | str]:
-    """The 95% interval of each metric, or in words why there is none."""
-    clusters = cluster_numbers(scores.samples)
-    counts = [touched(metric, clusters) for metric in scores.metrics]
+    """The 95% interval of each metric, or the reason why it has none."""
+    clusters = cluster_indices(scores.samples)
+    counts = [num_clusters(metric, clusters) for metric in scores.metrics]
     metrics = [metric for metric, count in zip(scores.metrics, counts, strict=True) if count]
-    drawn = iter(resampled(metrics, clusters) if metrics else ())
+    resamples = iter(resample_metrics(metrics, clusters) if metrics else ())
     return [
-        _interval(metric, next(drawn), count, scores.cluster_unit) if count else _without_parts(metric)
+        _interval(metric, next(resamples), count, scores.cluster_unit) if count else _reason_for_none(metric)
         for metric, count in zip(scores.metrics, counts, strict=True)
     ]
 
 
-def _without_parts(metric: Metric) -> str:
+def _reason_for_none(metric: Metric) -> str:
     if metric.n == 0:
         return "no sample counts for it"
     return "the scorer does not say what each sample adds to it"
 
 
-def cluster_numbers(samples: Sequence[SampleScore]) -> Integers:
-    """The number of each sample's cluster, from 0 on; a sample without one is its own."""
+def cluster_indices(samples: Sequence[SampleScore]) -> Integers:
+    """Each sample's cluster as an index from 0, shape (samples,). A sample without a cluster is one by itself."""
     import numpy as np
 
-    numbers: dict[object, int] = {}
-    keys = (sample.cluster or (place,) for place, sample in enumerate(samples))
-    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64, len(samples))
+    index_of: dict[object, int] = {}
+    keys = (sample.cluster or (index,) for index, sample in enumerate(samples))
+    return np.fromiter((index_of.setdefault(key, len(index_of)) for key in keys), np.int64, len(samples))
 
 
-def resampled(metrics: Sequence[Metric], clusters: Integers, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
-    """The metrics of each resample, shape (metrics, resamples); NaN where a resample holds nothing to compute one of.
+def resample_metrics(
+    metrics: Sequence[Metric], clusters: Integers, resamples: int = RESAMPLES, seed: int = SEED
+) -> Floats:
+    """Bootstrap values, shape (metrics, resamples); NaN where a resample has no sample that counts for a metric.
 
-    Calls with equal `clusters`, `resamples` and `seed` draw the same clusters, which makes two models' values pairs.
+    Equal `clusters`, `resamples` and `seed` give equal draws, so the values of two models form pairs.
     """
     import numpy as np
     from scipy.sparse import csr_array
 
-    ratios = {id(ratio): ratio for metric in metrics for ratio in metric.ratios}
-    of_cluster = _sums_by_cluster(list(ratios.values()), clusters)
-    # Sparse, as most clusters add nothing to most categories; and always summed in the same order, where a threaded
-    # BLAS changes last digits with the number of its threads.
-    transposed = csr_array(of_cluster.T)
-    sums = np.concatenate([(transposed @ drawn).T for drawn in _draws(len(of_cluster), resamples, seed)])
-    values = dict(zip(ratios, _quotients(sums, of_cluster.sum(axis=0)), strict=True))
-    return np.stack([combined(metric, np.stack([values[id(ratio)] for ratio in metric.ratios])) for metric in metrics])
+    ratios = [ratio for metric in metrics for ratio in metric.ratios]
+    cluster_sums = _sums_by_cluster(ratios, clusters)
+    # Sparse: most clusters add nothing to most categories. It also adds in a fixed order, where a threaded BLAS changes
+    # last digits with the number of threads.
+    transposed = csr_array(cluster_sums.T)
+    sums = np.concatenate([(transposed @ counts).T for counts in _draw_counts(len(cluster_sums), resamples, seed)])
+    quotients = _quotients(sums, cluster_sums.sum(axis=0))
+    ends = np.cumsum([len(metric.ratios) for metric in metrics])
+    return np.stack(
+        [
+            aggregate_ratios(metric, quotients[end - len(metric.ratios) : end])
+            for metric, end in zip(metrics, ends, strict=True)
+        ]
+    )
 
 
-def combined(metric: Metric, ratios: Floats) -> Floats:
-    """The metric of its ratios' values, shape (ratios, resamples)."""
-    values: Floats = metric.scale * COMBINATIONS[metric.aggregate](ratios)
+def aggregate_ratios(metric: Metric, quotients: Floats) -> Floats:
+    """The metric of its ratios' quotients: (ratios, resamples) -> (resamples,)."""
+    values: Floats = metric.scale * AGGREGATIONS[metric.aggregate](quotients)
     return values
 
 
-def value_of(metric: Metric, samples: Sequence[SampleScore]) -> float:
-    """The metric computed from its ratios: its value, but for rounding."""
+def recompute(metric: Metric, samples: Sequence[SampleScore]) -> float:
+    """The metric computed from its ratios. It equals `metric.value` up to rounding."""
     import numpy as np
 
     one_cluster = np.zeros(len(samples), dtype=np.int64)
     sums = _sums_by_cluster(metric.ratios, one_cluster)
-    return float(combined(metric, _quotients(sums, sums[0]))[0])
+    return float(aggregate_ratios(metric, _quotients(sums, sums[0]))[0])
 
 
 def _sums_by_cluster(ratios: Sequence[Ratio], clusters: Integers) -> Floats:
-    """What each cluster adds to tops and bottoms, shape (clusters, 2 x ratios): all tops, then all bottoms."""
+    """Each cluster's sums, shape (clusters, 2 x ratios): first all numerators, then all denominators."""
     import numpy as np
 
     size = int(clusters.max()) + 1
     columns = np.empty((size, 2 * len(ratios)))
-    for number, ratio in enumerate(ratios):
-        of_entry = entry_clusters(ratio, clusters)
-        columns[:, number] = np.bincount(of_entry, np.asarray(ratio.numerator, dtype=float), size)
-        bottom = None if ratio.denominator is None else np.asarray(ratio.denominator, dtype=float)
-        columns[:, len(ratios) + number] = np.bincount(of_entry, bottom, size)
+    for index, ratio in enumerate(ratios):
+        of_entry = entry_cluster_indices(ratio, clusters)
+        columns[:, index] = np.bincount(of_entry, np.asarray(ratio.numerator, dtype=float), size)
+        denominator = None if ratio.denominator is None else np.asarray(ratio.denominator, dtype=float)
+        columns[:, len(ratios) + index] = np.bincount(of_entry, denominator, size)
     return columns
 
 
-def entry_clusters(ratio: Ratio, clusters: Integers) -> Integers:
-    """The cluster of each of the ratio's entries."""
+def entry_cluster_indices(ratio: Ratio, clusters: Integers) -> Integers:
+    """The cluster of each entry of the ratio, shape (entries,)."""
     import numpy as np
 
     return clusters if ratio.sample_indices is None else clusters[np.asarray(ratio.sample_indices, dtype=np.int64)]
 
 
-def _draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each cluster was drawn in each resample, in chunks of shape (clusters, resamples)."""
+def _draw_counts(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each cluster is drawn in each resample, in chunks of shape (clusters, CHUNK)."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, CHUNK):
-        drawn = np.empty((min(CHUNK, resamples - start), clusters))
-        for row in drawn:
+        counts = np.empty((min(CHUNK, resamples - start), clusters))
+        for row in counts:
             row[:] = np.bincount(generator.integers(0, clusters, clusters), minlength=clusters)
-        yield np.ascontiguousarray(drawn.T)
+        yield np.ascontiguousarray(counts.T)
 
 
-def _quotients(sums: Floats, whole: Floats) -> Floats:
-    """Tops over bottoms, shape (ratios, resamples).
+def _quotients(sums: Floats, total: Floats) -> Floats:
+    """Numerators over denominators, (ratios, resamples), of sums (resamples, 2 x ratios) and totals (2 x ratios,).
 
-    A bottom that is 0 in all the data gives 0, one that is so in a resample alone gives NaN.
+    A denominator that is 0 in all the data gives 0; one that is 0 in a resample alone gives NaN.
     """
     import numpy as np
 
     count = sums.shape[1] // 2
-    tops, bottoms = sums[:, :count].T, sums[:, count:].T
-    undefined = np.where(whole[count:] == 0, 0.0, np.nan)[:, None]
-    quotients: Floats = np.divide(tops, bottoms, out=np.broadcast_to(undefined, tops.shape).copy(), where=bottoms != 0)
+    numerators, denominators = sums[:, :count].T, sums[:, count:].T
+    undefined = np.where(total[count:] == 0, 0.0, np.nan)[:, None]
+    out = np.broadcast_to(undefined, numerators.shape).copy()
+    quotients: Floats = np.divide(numerators, denominators, out=out, where=denominators != 0)
     return quotients
 
 
-def _interval(metric: Metric, values: Floats, count: int, resampled: str) -> Bounds | str:
+def _interval(metric: Metric, values: Floats, count: int, cluster_unit: str) -> Bounds | str:
     import numpy as np
 
     known = values[~np.isnan(values)]
-    low, high = (float(bound) for bound in np.quantile(known, tails(count))) if known.size else (0.0, 0.0)
+    low, high = (float(bound) for bound in np.quantile(known, quantile_levels(count))) if known.size else (0.0, 0.0)
     if high - low > ROUNDING * full_range(metric):
         return low, high
-    return without_spread(metric, count) or (
-        f"there is one {resampled} alone to resample" if count == 1 else f"every {resampled} adds the same to it"
+    return degenerate_interval(metric, count) or (
+        f"there is one {cluster_unit} alone to resample" if count == 1 else f"every {cluster_unit} adds the same to it"
     )
 
 
-def touched(metric: Metric, clusters: Integers) -> int:
-    """How many clusters the metric is computed over."""
+def num_clusters(metric: Metric, clusters: Integers) -> int:
+    """How many clusters the metric is computed over; 0 if it has no ratios."""
     import numpy as np
 
     if not metric.ratios:
         return 0
-    return int(np.unique(np.concatenate([entry_clusters(ratio, clusters) for ratio in metric.ratios])).size)
+    return int(np.unique(np.concatenate([entry_cluster_indices(ratio, clusters) for ratio in metric.ratios])).size)
 
 
-def tails(count: int) -> tuple[float, float]:
-    """The shares of resamples below and above the interval, for so many clusters: (0.025, 0.975) for very many."""
+def quantile_levels(count: int) -> tuple[float, float]:
+    """The expanded percentile levels for `count` clusters; (0.025, 0.975) in the limit of many."""
     from scipy.special import ndtr, stdtrit
 
     if count < 2:
         return 0.0, 1.0
-    outer = float(ndtr(stdtrit(count - 1, (1 - LEVEL) / 2) * (count / (count - 1)) ** 0.5))
-    return outer, 1 - outer
+    lower = float(ndtr(stdtrit(count - 1, (1 - LEVEL) / 2) * (count / (count - 1)) ** 0.5))
+    return lower, 1 - lower
 
 
-def without_spread(metric: Metric, count: int) -> Bounds | None:
-    """The interval where all resamples agree, as they do when every answer is right: a bootstrap is blind there.
+def degenerate_interval(metric: Metric, count: int) -> Bounds | None:
+    """The interval where all resamples agree, for example because every answer is right.
 
-    If a share p of clusters were otherwise, `count` of them would all be alike with probability (1 - p)^count; the
-    bound is the largest p for which that is not below 2.5%: Clopper and Pearson's, for a share of clusters. None where
-    the value is neither the least nor the largest possible, or samples can be worth more than the full range.
+    If a share p of clusters were otherwise, all `count` clusters would still agree with probability (1 - p)^count. The
+    bound is the largest p for which this is at least 2.5%: Clopper and Pearson's bound for a share of clusters. None if
+    the value is neither the smallest nor the largest possible, or if samples can add more than the full range.
     """
-    most = full_range(metric)
-    unseen = 1 - ((1 - LEVEL) / 2) ** (1 / count)
+    largest = full_range(metric)
+    share = 1 - ((1 - LEVEL) / 2) ** (1 / count)
     if not metric.value_is_bounded:
         return None
-    if metric.value <= ROUNDING * most:
-        return 0.0, most * unseen
-    if abs(metric.value - most) <= ROUNDING * most:
-        return most * (1 - unseen), metric.value
+    if metric.value <= ROUNDING * largest:
+        return 0.0, largest * share
+    if abs(metric.value - largest) <= ROUNDING * largest:
+        return largest * (1 - share), metric.value
     return None
 
 
 def full_range(metric: Metric) -> float:
-    """The metric when every ratio is 1: 100 for a percentage, 2,800 for MME's score."""
+    """The metric's value when every ratio is 1: 100 for a percentage, 2,800 for MME's score."""
     return metric.scale * (len(metric.ratios) if metric.aggregate == "sum" else 1)

@@ -1,8 +1,8 @@
-"""Two models on the same samples: the difference of each metric, its interval, its p value, and who won where.
+"""Paired comparison of two models on the same samples: differences, intervals, p values, flipped samples.
 
-What both models find hard cancels out in a pair, so a paired test sees differences that two separate intervals hide.
-Binary scores of independent samples go to McNemar's exact test, everything else to a bootstrap that draws the same
-clusters for both models.
+What is hard for both models cancels in a pair, so a paired test finds differences that two separate intervals hide.
+Right/wrong scores of independent samples are tested by McNemar's exact test, everything else by a bootstrap that draws
+the same clusters for both models.
 """
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emma_eval.stats.bootstrap import RESAMPLES, Bounds, cluster_numbers, entry_clusters, resampled, tails, touched
+from emma_eval.stats.bootstrap import (
+    RESAMPLES,
+    Bounds,
+    cluster_indices,
+    entry_cluster_indices,
+    num_clusters,
+    quantile_levels,
+    resample_metrics,
+)
 from emma_eval.stats.exact import mcnemar
-from emma_eval.stats.subset import counted_places
+from emma_eval.stats.subset import covered_indices
 from emma_eval.types import Metric, SampleScore, Scores
 
 if TYPE_CHECKING:
@@ -25,8 +33,8 @@ BOOTSTRAP = "paired bootstrap"
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """One metric of two runs. Positive differences mean that the second is larger, better or not."""
+class MetricComparison:
+    """One metric of two runs. A positive difference means that the second value is larger, whether better or not."""
 
     metric: Metric  # the first run's
     second: float
@@ -47,7 +55,7 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A sample on which the two runs earned different credit."""
+    """A sample that the two runs score differently."""
 
     first: SampleScore
     second: SampleScore
@@ -55,8 +63,8 @@ class Flip:
 
 def compare_metrics(
     first: Scores, second: Scores, wanted: Callable[[Metric], bool] = lambda _: True, resamples: int = RESAMPLES
-) -> list[Paired]:
-    """Every wanted metric that both have and that can be resampled. Samples must be the same, in the same order."""
+) -> list[MetricComparison]:
+    """Compare every wanted metric that both runs have with ratios. Samples must be the same, in the same order."""
     others = {_key(metric): metric for metric in second.metrics if metric.ratios}
     pairs = [
         (metric, others[_key(metric)])
@@ -65,46 +73,47 @@ def compare_metrics(
     ]
     if not pairs:
         return []
-    clusters = cluster_numbers(first.samples)
-    drawn = resampled([metric for pair in pairs for metric in pair], clusters, resamples)
+    clusters = cluster_indices(first.samples)
+    values = resample_metrics([metric for pair in pairs for metric in pair], clusters, resamples)
     return [
-        _paired(before, after, drawn[2 * i + 1] - drawn[2 * i], clusters) for i, (before, after) in enumerate(pairs)
+        _compare(before, after, values[2 * i + 1] - values[2 * i], clusters) for i, (before, after) in enumerate(pairs)
     ]
 
 
 def flips(first: Scores, second: Scores, metric: Metric) -> tuple[list[Flip], list[Flip], int]:
-    """The samples the second run won, those it lost, and the number of ties, among those that the metric counts."""
+    """(samples won by the second run, samples lost, number of ties), among those that the metric covers."""
     won: list[Flip] = []
     lost: list[Flip] = []
-    counted = counted_places(metric, len(first.samples))
-    for place in counted:
-        before, after = first.samples[place], second.samples[place]
+    indices = covered_indices(metric, len(first.samples))
+    for index in indices:
+        before, after = first.samples[index], second.samples[index]
         if before.score != after.score:
             (won if after.score > before.score else lost).append(Flip(before, after))
-    return won, lost, len(counted) - len(won) - len(lost)
+    return won, lost, len(indices) - len(won) - len(lost)
 
 
 def _key(metric: Metric) -> tuple[str, str, str]:
     return metric.name, metric.group, metric.category
 
 
-def _paired(before: Metric, after: Metric, differences: Floats, clusters: Integers) -> Paired:
+def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integers) -> MetricComparison:
+    """`differences` are the resampled ones, shape (resamples,)."""
     import numpy as np
 
-    count = min(touched(before, clusters), touched(after, clusters))
+    count = min(num_clusters(before, clusters), num_clusters(after, clusters))
     known = differences[~np.isnan(differences)]
-    low, high = np.quantile(known, tails(count)) if known.size and count else (0.0, 0.0)
+    low, high = np.quantile(known, quantile_levels(count)) if known.size and count else (0.0, 0.0)
     interval = (float(low), float(high))
-    ours, theirs = _independent_hits(before, clusters), _independent_hits(after, clusters)
-    if ours is not None and theirs is not None and before.ratios[0].sample_indices == after.ratios[0].sample_indices:
-        wins = sum(b > a for a, b in zip(ours, theirs, strict=True))
-        losses = sum(b < a for a, b in zip(ours, theirs, strict=True))
-        return Paired(before, after.value, interval, mcnemar(wins, losses), MCNEMAR)
-    return Paired(before, after.value, interval, bootstrap_p(known, count), BOOTSTRAP)
+    first, second = _independent_binary_scores(before, clusters), _independent_binary_scores(after, clusters)
+    if first is not None and second is not None and before.ratios[0].sample_indices == after.ratios[0].sample_indices:
+        wins = sum(b > a for a, b in zip(first, second, strict=True))
+        losses = sum(b < a for a, b in zip(first, second, strict=True))
+        return MetricComparison(before, after.value, interval, mcnemar(wins, losses), MCNEMAR)
+    return MetricComparison(before, after.value, interval, bootstrap_p(known, count), BOOTSTRAP)
 
 
-def _independent_hits(metric: Metric, clusters: Integers) -> Sequence[float] | None:
-    """The entries of a mean of zeros and ones that has one in a cluster; None for any other metric."""
+def _independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[float] | None:
+    """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric."""
     ratio = metric.ratios[0]
     is_mean = (
         len(metric.ratios) == 1
@@ -114,17 +123,17 @@ def _independent_hits(metric: Metric, clusters: Integers) -> Sequence[float] | N
     if (
         is_mean
         and set(ratio.numerator) <= {0, 1}
-        and len(set(entry_clusters(ratio, clusters).tolist())) == len(ratio.numerator)
+        and len(set(entry_cluster_indices(ratio, clusters).tolist())) == len(ratio.numerator)
     ):
         return ratio.numerator
     return None
 
 
 def bootstrap_p(differences: Floats, count: int) -> float:
-    """Two-sided p value of no difference: twice the smaller share of resamples on one side of 0.
+    """Two-sided p value of no difference, of resampled differences over `count` clusters.
 
-    The share goes through the same expansion for few clusters as the interval, so that p is below 5% just where the
-    95% interval leaves 0 out; one resample is added so that it can't be 0.
+    Twice the smaller share of resamples on one side of 0, expanded for few clusters like the interval: p is below 5%
+    exactly where the 95% interval excludes 0. One resample is added to the share, so that p can't be 0.
     """
     from scipy.special import ndtri, stdtr
 

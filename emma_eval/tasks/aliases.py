@@ -47,10 +47,10 @@ def with_current_names(content: Mapping[str, Any]) -> dict[str, Any]:
 def old_names(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(old name, today's name) of each key or value of a task file that has been renamed."""
     for path, section, kind in _sections(content):
-        place = ".".join(path)
-        yield from ((f"{place}.{old}", new) for old, new in RENAMED_KEYS[kind].items() if old in section)
+        location = ".".join(path)
+        yield from ((f"{location}.{old}", new) for old, new in RENAMED_KEYS[kind].items() if old in section)
         if kind == "prompt" and (new := _placement(section.get("images"))) is not None:
-            yield f"{place}.images: {section['images']}", new
+            yield f"{location}.images: {section['images']}", new
 
 
 def with_first_names(section: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -81,11 +81,13 @@ def _sections(content: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dic
             yield path, section, kind
 
 
-def _renamed(section: Mapping[str, Any], kind: str, place: str) -> dict[str, Any]:
+def _renamed(section: Mapping[str, Any], kind: str, location: str) -> dict[str, Any]:
     names = RENAMED_KEYS[kind]
     for old, new in names.items():
         if old in section and new in section:
-            raise ValueError(f"keys '{place}.{old}' and '{place}.{new}' are one key under its old and its new name")
+            raise ValueError(
+                f"keys '{location}.{old}' and '{location}.{new}' are one key under its old and its new name"
+            )
     renamed = {names.get(key, key): value for key, value in section.items()}
     if kind == "prompt" and (new_value := _placement(section.get("images"))) is not None:
         renamed["images"] = new_value

@@ -1,7 +1,6 @@
-"""What a task is: the schema of `tasks/*.yaml`, and how one file becomes a TaskConfig.
+"""The schema of `tasks/*.yaml`: a task's data (local files or a hub data set), its prompt, and its scoring.
 
-A task names its data (local files below a root, or a hub data set), how it is asked, and how it is scored.
-`extends: base` merges the file over another one, key by key; bases that are no tasks begin with `_`.
+`extends: base` merges a file over another one, key by key; bases that are no tasks begin with `_`.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ class TaskConfig(Strict):
 
     name: str
     title: str = Field(description="shown in tables")
-    benchmark: str = Field(description="with split and metric decides what may stand in one column")
+    benchmark: str = Field(description="with split and metric: the column of the leaderboard")
     split: str
     homepage: str = Field(default="", description="where the official files come from")
     reader: str
     files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
-    suite: str | None = Field(default=None, description="the shipped data set that `files` are in, instead of --data")
+    suite: str | None = Field(default=None, description="the shipped data set that has the `files`, instead of --data")
     hub: HubConfig | None = None
     columns: Columns | None = Field(default=None, description="which column holds what, for the reader `table`")
     select: dict[str, str | bool] = Field(
@@ -50,9 +49,9 @@ class TaskConfig(Strict):
     )
     prompt: PromptConfig = PromptConfig()
     generation: GenerationConfig = GenerationConfig()
-    wording: str = Field(default="", description="the model family whose scripts ask so, where others ask otherwise")
+    wording: str = Field(default="", description="the model family whose scripts use this prompt")
     wordings: dict[str, WordingConfig] = Field(
-        default_factory=dict, description="model family -> what its own scripts ask otherwise: prompt, generation"
+        default_factory=dict, description="model family -> what its own scripts have instead: prompt, generation"
     )
     circular: bool = Field(default=False, description="ask once per rotation of the options")
     metric: str = Field(description="the primary metric's name")
@@ -79,12 +78,12 @@ class TaskConfig(Strict):
             raise ValueError(f"key 'wordings': {self.wording!r} is the wording of `prompt` itself")
         return self
 
-    def wording_of(self, family: str | None) -> str:
-        """The wording that a model of this family is asked in: its own, else the task's."""
+    def wording_for(self, family: str | None) -> str:
+        """The wording for models of this family: its own if the task has it, else the task's."""
         return family if family in self.wordings and family else self.wording
 
-    def worded(self, wording: str) -> TaskConfig:
-        """The task as the scripts of that family ask. Raises UserError for a wording that it does not have."""
+    def with_wording(self, wording: str) -> TaskConfig:
+        """The task with the prompt and generation of that wording. Raises UserError for a wording it does not have."""
         if wording == self.wording:
             return self
         if wording not in self.wordings:

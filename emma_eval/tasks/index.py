@@ -1,7 +1,7 @@
-"""Which tasks and groups there are, found by file name alone: nothing is parsed until a task is asked for.
+"""Names of tasks and groups, found by file name alone: no file is parsed until its task is used.
 
-They lie in the folder that is shipped and in those that the user names (`--task-dir`). A name means one file in all of
-them: a folder whose file has the name of another's is refused, so that nothing is shadowed unnoticed.
+Tasks are in the shipped folder and in those that the user names (`--task-dir`). A name is unique over all of them: two
+files of one name are an error, so that none hides another.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from emma_eval.utils.text import did_you_mean
 
 GROUPS_FILE = "groups.yaml"
 
-_outside: tuple[Path, ...] = ()  # the user's folders, while a command runs
+_extra_folders: tuple[Path, ...] = ()  # the user's, while a command runs
 
 
 @contextmanager
-def tasks_from(folders: Sequence[Path]) -> Iterator[None]:
-    """Within, the tasks and groups of these folders are known beside the shipped ones.
+def extra_task_folders(folders: Sequence[Path]) -> Iterator[None]:
+    """A context in which the tasks and groups of these folders are known beside the shipped ones.
 
-    Raises UserError for a path that is no folder, and for a name that is taken.
+    Raises UserError for a path that is no folder, and for a name that exists already.
     """
-    global _outside  # noqa: PLW0603 (as sys.path: what is known to the whole process)
+    global _extra_folders  # noqa: PLW0603 (as sys.path: what is known to the whole process)
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"--task-dir {folder}: no such folder")
-    before, _outside = _outside, tuple(dict.fromkeys(folder.resolve() for folder in folders))
+    before, _extra_folders = _extra_folders, tuple(dict.fromkeys(folder.resolve() for folder in folders))
     try:
-        if _outside:
+        if _extra_folders:
             task_groups()
         yield
     finally:
-        _outside = before
+        _extra_folders = before
 
 
 def tasks_folder() -> Path:
@@ -44,13 +44,13 @@ def tasks_folder() -> Path:
 
 
 def task_files(folder: Path | None = None) -> dict[str, Path]:
-    """Name -> file, of tasks and bases, in the folder given or else in all that are known.
+    """Name -> file of tasks and bases, in `folder` or else in all known folders.
 
     Raises UserError when two folders have a file of one name.
     """
     files: dict[str, Path] = {}
-    for place in _folders(folder):
-        for path in sorted(place.glob("*.yaml")):
+    for parent in _folders(folder):
+        for path in sorted(parent.glob("*.yaml")):
             if path.name == GROUPS_FILE:
                 continue
             if path.stem in files:
@@ -71,11 +71,11 @@ def task_groups(folder: Path | None = None) -> dict[str, list[str]]:
     """
     known = task_names(folder)
     groups: dict[str, list[str]] = {}
-    for place in _folders(folder):
-        for group, members in _groups_in(place / GROUPS_FILE, known).items():
+    for parent in _folders(folder):
+        for group, members in _groups_in(parent / GROUPS_FILE, known).items():
             if group in known or group in groups:
                 what = f"the task {task_files(folder)[group]}" if group in known else "another group"
-                raise UserError(f"{place / GROUPS_FILE}: group {group!r} has the name of {what}; rename either")
+                raise UserError(f"{parent / GROUPS_FILE}: group {group!r} has the name of {what}; rename either")
             groups[group] = members
     return groups
 
@@ -96,11 +96,11 @@ def expand_tasks(names: Sequence[str], folder: Path | None = None) -> list[str]:
 
 
 def _folders(folder: Path | None) -> tuple[Path, ...]:
-    return (folder,) if folder else (tasks_folder(), *_outside)
+    return (folder,) if folder else (tasks_folder(), *_extra_folders)
 
 
 def _groups_in(path: Path, known: Sequence[str]) -> dict[str, list[str]]:
-    """A folder's groups; a folder of the user's need not have any."""
+    """A folder's groups; only the shipped folder must have a groups file."""
     from emma_eval.utils.yaml_io import read_yaml
 
     if not path.exists() and path.parent != tasks_folder():

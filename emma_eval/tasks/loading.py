@@ -1,4 +1,4 @@
-"""From a task file to a validated TaskConfig: files merged along `extends`, every mistake told in one line."""
+"""Load a task file as a validated TaskConfig: files merged along `extends`, mistakes reported in one line."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     if "name" in content:
         raise UserError(f"{path}: unknown key 'name'; a task is named by its file")
     try:
-        task = TaskConfig.model_validate({**content, **_whole_wordings(content), "name": name})
+        task = TaskConfig.model_validate({**content, **_complete_wordings(content), "name": name})
     except ValidationError as error:
-        raise UserError(f"{path}: {_in_our_words(error)}") from error
+        raise UserError(f"{path}: {_describe_violation(error)}") from error
     _check_names(task, path)
     return task
 
@@ -71,13 +71,15 @@ def _read_merged(path: Path, files: Mapping[str, Path], children: tuple[Path, ..
     return _merge(inherited, content)
 
 
-def _whole_wordings(content: dict[str, Any]) -> dict[str, Any]:
-    """The file's wordings, each merged over what the task asks itself."""
+def _complete_wordings(content: dict[str, Any]) -> dict[str, Any]:
+    """The file's wordings, each merged over the task's own prompt and generation."""
     wordings = content.get("wordings")
     if not isinstance(wordings, dict):
         return {}
     own = {key: content[key] for key in ("prompt", "generation") if isinstance(content.get(key), dict)}
-    return {"wordings": {name: _merge(own, one) if isinstance(one, dict) else one for name, one in wordings.items()}}
+    return {
+        "wordings": {name: _merge(own, keys) if isinstance(keys, dict) else keys for name, keys in wordings.items()}
+    }
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -89,24 +91,24 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _in_our_words(error: ValidationError) -> str:
-    """One violation in our words, a misspelt key before what is missing for it; the others are counted."""
+def _describe_violation(error: ValidationError) -> str:
+    """The first violation in one line, an unknown key before a missing one; the others are counted."""
     complaints = sorted(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
     first = complaints[0]
-    place = ".".join(str(part) for part in first["loc"])
+    location = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        text = f"unknown key {place!r}{did_you_mean(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
+        text = f"unknown key {location!r}{did_you_mean(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
     elif first["type"] == "missing":
-        text = f"key {place!r} is missing"
+        text = f"key {location!r} is missing"
     else:
-        text = f"key {place!r}: {first['msg'].removeprefix('Value error, ')}" if place else first["msg"]
+        text = f"key {location!r}: {first['msg'].removeprefix('Value error, ')}" if location else first["msg"]
     return text + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
 
 
-def _fields_at(place: tuple[int | str, ...]) -> list[str]:
-    """The keys the schema knows at a place such as ('hub', 'images')."""
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the schema has at a location such as ('hub', 'images')."""
     model: Any = TaskConfig
-    for part in place:
+    for part in location:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         candidates = (annotation, *getattr(annotation, "__args__", ()))
         model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
@@ -116,7 +118,7 @@ def _fields_at(place: tuple[int | str, ...]) -> list[str]:
 
 
 def _check_names(task: TaskConfig, path: Path) -> None:
-    """Names that only other modules know: reader, its files, scorers, the default protocol."""
+    """Check names that are registered elsewhere: reader, its files, scorers, suite, submission format, protocol."""
     readers, scorers, suites, formats = (known(kind) for kind in ("readers", "scorers", "suites", "submissions"))
     if task.reader not in readers:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
@@ -140,7 +142,7 @@ def _check_names(task: TaskConfig, path: Path) -> None:
 
 
 def _check_files(task: TaskConfig, path: Path) -> None:
-    """The keys of `files`, as the task's reader has them."""
+    """Check the keys of `files` against those of the task's reader."""
     reader = get_reader(task.reader, task.columns)
     for key in task.files:
         if key not in reader.keys:

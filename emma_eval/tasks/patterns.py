@@ -1,4 +1,4 @@
-"""Regular expressions that a user wrote, run with a limit of time: some patterns would take for ever on some texts."""
+"""Regular expressions from task files, run with a time limit: some patterns would never end on some texts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from math import prod
 from typing import Any
 
-SECONDS = 2.0  # a pattern that is well made takes microseconds
-LARGEST = 20_000
+TIMEOUT_SECONDS = 2.0  # a well-written pattern takes microseconds
+MAX_PATTERN_LENGTH = 20_000  # characters, repetitions expanded
 _COUNT = re.compile(r"[{,]([0-9]{1,18})(?=[,}])")  # of `x{2}` and `x{2,5}`; a longer number is no count
 
 
@@ -16,8 +16,8 @@ def require_pattern(pattern: str) -> str:
     import regex
 
     counts = [int(number) for number in _COUNT.findall(pattern) if int(number)]
-    if len(pattern) * prod(counts) > LARGEST:  # repetitions are written out
-        raise ValueError(f"a pattern of more than {LARGEST:,} characters, its repetitions written out")
+    if len(pattern) * prod(counts) > MAX_PATTERN_LENGTH:  # repetitions are written out
+        raise ValueError(f"a pattern of more than {MAX_PATTERN_LENGTH:,} characters, its repetitions written out")
     try:
         regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError, MemoryError) as error:
@@ -26,7 +26,7 @@ def require_pattern(pattern: str) -> str:
 
 
 def split(pattern: str, text: str) -> list[str]:
-    """The text's parts between the pattern's places. Raises ValueError if finding them takes too long."""
+    """The text split at the pattern's matches. Raises ValueError if that takes too long."""
     import regex
 
     parts: list[str | None] = _timed(regex.split, pattern, text)
@@ -42,9 +42,9 @@ def search(pattern: str, text: str) -> Any:
 
 def _timed(function: Any, pattern: str, text: str) -> Any:
     try:
-        return function(pattern, text, timeout=SECONDS)
+        return function(pattern, text, timeout=TIMEOUT_SECONDS)
     except TimeoutError as error:
         raise ValueError(
-            f"the pattern {pattern!r:.80} takes more than {SECONDS:g} seconds on {text!r:.40}: write it without "
-            "repetitions within repetitions"
+            f"the pattern {pattern!r:.80} takes more than {TIMEOUT_SECONDS:g} seconds on {text!r:.40}: write it "
+            "without repetitions within repetitions"
         ) from error

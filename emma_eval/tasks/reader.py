@@ -1,4 +1,4 @@
-"""What a reader is: the one that a task names turns official files, or the same content as hub rows, into samples."""
+"""The interface of readers, which make samples of official files, or of hub rows with the same content."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ReadRows = Callable[[str, Iterable[Row]], list[Sample]]  # (name for messages, r
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One official format: its files, and how they, or the same content as hub rows, become samples.
+    """One official format: its files, and the functions that make samples of them, or of hub rows.
 
-    Both functions raise UserError naming file, row and key for content that does not fit the format.
+    Both functions raise UserError, naming file, row and key, for content that does not fit the format.
     """
 
     read_files: Callable[[Files], list[Sample]]
@@ -39,11 +39,11 @@ class Reader:
 
 
 def takes_columns(name: str) -> bool:
-    """Whether the reader of a known name reads what a task file says of its columns."""
+    """Whether the reader of a known name is made for the `columns` of a task file."""
     return not isinstance(look_up("readers", name), Reader)
 
 
 def get_reader(name: str, columns: Columns | None = None) -> Reader:
-    """The reader of a known name, for these columns where it takes any."""
+    """The reader of a known name, for these columns if it takes any."""
     found: Reader | Callable[[Columns | None], Reader] = look_up("readers", name)
     return found if isinstance(found, Reader) else found(columns)

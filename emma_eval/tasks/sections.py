@@ -103,7 +103,7 @@ class HubConfig(Strict):
 
 
 class ScorerConfig(BaseModel):
-    """A scorer by name, and the metric that counts; every other key is an option given to it."""
+    """A scorer by name and its primary metric; every other key is a keyword argument of the scorer."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -126,7 +126,7 @@ class WordingConfig(Strict):
 class ReleaseConfig(Strict):
     """One of several official releases of the data, known by what it asks."""
 
-    questions: str = Field(description="SHA-256 over its questions, see `remarks.questions_digest`")
+    questions: str = Field(description="SHA-256 over its questions, see `prompts.question_notes.questions_digest`")
     note: str = Field(default="", description="who used it, and what is special about it")
 
 
@@ -154,5 +154,5 @@ class SubmissionConfig(Strict):
 
     format: str
     all_questions: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
-        default=(), description="paths below the data root: the server's whole split, of which this task asks a part"
+        default=(), description="paths below the data root: the server's whole split, of which this task is a part"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_text, sha256_of_file, write_atomic
 
-CACHE_ABOVE_BYTES = 256 * 2**20  # bytes; a smaller file is read again in less than a second
+CACHE_ABOVE_BYTES = 256 * 2**20  # a smaller file is hashed in less than a second
 
 
 def cache_folder() -> Path:
@@ -31,10 +31,9 @@ def cache_folder() -> Path:
 
 
 def cached_sha256(path: Path) -> str:
-    """The hex SHA-256 of a file; that of a large file is computed once and kept as long as the file is untouched.
+    """The hex SHA-256 of a file. That of a large file is kept in the cache as long as the file is unchanged.
 
-    Untouched means: the same place, inode, size, and times of change. The last of them (ctime) is the kernel's own,
-    which no copy and no `touch` can set back.
+    Unchanged means: the same path, inode, size, modification time and ctime, which no copy and no `touch` can set back.
     """
     status = path.stat()
     if status.st_size < CACHE_ABOVE_BYTES:
@@ -42,7 +41,7 @@ def cached_sha256(path: Path) -> str:
     identity = (path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     try:
         record = cache_folder() / "sha256" / hashlib.sha256(repr(identity).encode()).hexdigest()
-    except UserError:  # without a cache it is computed each time
+    except UserError:  # no cache folder: it is computed each time
         return sha256_of_file(path)
     with suppress(UserError):
         digest = read_text(record, 1000)

@@ -1,4 +1,4 @@
-"""What this process may take of the machine: containers and batch systems grant less than there is."""
+"""The CPUs that this process may use, and settings of OpenMP and malloc that are faster for this program."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 
 # Threads that spin while they wait made torch 4 times slower on shared processors; threads that sleep at once made
-# batches of emma-mini a quarter slower on two idle ones. So many turns, some 50 microseconds, bridge two operations.
+# batches of emma-mini a quarter slower on two idle ones. Spinning 10,000 times, some 50 microseconds, bridges the gap
+# between two operations.
 OPENMP_WAIT_POLICY = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers for them, in malloc.h
 
 
 def set_openmp_wait_policy() -> None:
-    """Tell OpenMP how to wait, unless the user has. It asks when torch is first imported, not later."""
+    """Set how OpenMP threads wait, unless the user has. It has no effect once torch is imported."""
     for variable, value in OPENMP_WAIT_POLICY.items():
         os.environ.setdefault(variable, value)
 
 
 def set_malloc_thresholds() -> None:
-    """Let glibc keep freed memory for what comes next: to fetch it again page by page made batches a tenth slower."""
+    """Let glibc keep freed memory: returning it and faulting it in again page by page made batches a tenth slower."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):  # musl has nothing like it
         for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
             libc.mallopt(option, 2**30)
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
-    """At least 1: the processors that this process may run on, no more than its control group's quota pays for."""
+    """The processors that this process may run on, limited by its control group's quota; at least 1."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(affinity, int(_cgroup_quota(cgroup) or affinity)))
 
 
 def _cgroup_quota(cgroup: Path) -> float | None:
-    """Processors by version 2 of control groups (`cpu.max`: "200000 100000"), else by version 1; None without limit."""
+    """The quota in processors, of cgroup v2 (`cpu.max`: "200000 100000") or v1; None without limit."""
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
     except (OSError, ValueError):

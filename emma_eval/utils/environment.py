@@ -1,4 +1,4 @@
-"""The facts needed to repeat a run: versions, code, machine. Nothing here imports what it asks about."""
+"""The facts needed to repeat a run: versions, code, machine. The packages are not imported to find their versions."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def checkout_root() -> Path | None:
 
 
 def default_results_folder() -> Path:
-    """Where results go unless told otherwise: below the current folder, never into the program's own."""
+    """Where results go by default: below the current folder, never into the program's own."""
     return Path("results")
 
 
 def cpu_name() -> str:
-    """The CPU's own name, or the best that the platform says."""
+    """The CPU's model name, or what Python's platform module says."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -86,9 +86,9 @@ def device_name(device: str) -> str:
 
 
 def peak_host_memory() -> int:
-    """The most memory that this process has held, in bytes.
+    """The peak resident memory of this process, in bytes.
 
-    Linux tells it of the process alone; what `getrusage` tells may be the peak of the one that started it.
+    On Linux from /proc, since getrusage may report the peak of the process that started this one.
     """
     status = Path("/proc/self/status")
     for line in status.read_text().splitlines() if status.exists() else ():
@@ -99,7 +99,7 @@ def peak_host_memory() -> int:
 
 
 def peak_device_memory(device: str) -> int | None:
-    """The most memory that tensors took on a GPU, in bytes; None for other devices."""
+    """The peak memory of tensors on a GPU, in bytes; None for other devices."""
     if not device.startswith("cuda"):
         return None
     import torch

@@ -1,4 +1,4 @@
-"""What the standard library and its kin raise about a file, in a few plain words: the one translation for all."""
+"""Messages for what the standard library raises about a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 
 from emma_eval.utils.text import error_message
 
-# What a path, a disk or a file's content can make Python raise. Anything else is a fault of this program.
+# What a path, a disk or a file's content can make Python raise. Anything else is a bug of this program.
 FILE_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError, MemoryError, ParseError)
 
 _ERRNO_MESSAGES = {
@@ -29,18 +29,17 @@ _ERRNO_MESSAGES = {
 
 
 class UnusableFileError(OSError):
-    """Something that is no file to read or write: a FIFO, a device, far too large; `strerror` says what."""
+    """A path that is no file to read or write: a FIFO, a device, a file far too large. `strerror` says which."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.strerror = what
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.strerror = reason
 
 
 def describe_error(error: BaseException) -> str:
-    """A few words, without the file's name, which the caller puts before them."""
-    return next((words(error) for kinds, words in _DESCRIPTIONS if isinstance(error, kinds)), None) or error_message(
-        error
-    )
+    """A message of a few words, without the file's name, which the caller puts before it."""
+    described = (describe(error) for kinds, describe in _DESCRIPTIONS if isinstance(error, kinds))
+    return next(described, None) or error_message(error)
 
 
 def _describe_errno(error: Any) -> str:
@@ -61,6 +60,6 @@ _DESCRIPTIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
 
 
 def describe_os_error(error: OSError) -> str:
-    """The same with the file's name where it is known: for the command line's last line."""
+    """`describe_error` with the file's name where the error knows it, for the command line."""
     where = f": {os.fsdecode(error.filename)[:200]}" if isinstance(error.filename, str | bytes) else ""
     return f"{describe_error(error)}{where}"

@@ -1,4 +1,4 @@
-"""Whole files: found, read with errors that name them, hashed, locked, and written so that no crash leaves a half."""
+"""Whole files: finding, reading (errors name the file), hashing, locking and atomic writing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -19,12 +19,12 @@ from emma_eval.errors import UserError
 from emma_eval.utils.file_errors import FILE_ERRORS, UnusableFileError, describe_error
 from emma_eval.utils.text import format_bytes
 
-MAX_FILE_BYTES = 2**33  # bytes of a data file: the largest, tables with images in their cells, have a few hundred MB
-_SMALL_BYTES = 2**26  # bytes to which any gzip file may unpack
-_MAX_COMPRESSION_RATIO = 100  # what a larger one may unpack to, times its size: annotations reach 30, a bomb 1,000
+MAX_FILE_BYTES = 2**33  # of a data file: the largest, tables with images in their cells, have a few hundred MB
+_SMALL_BYTES = 2**26  # any gzip file may unpack to this
+_MAX_COMPRESSION_RATIO = 100  # of what a larger one may unpack to: annotations reach 30, a bomb 1,000
 _HEAD_BYTES = 512
 _BLOCK_BYTES = 2**20
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _FILE_TYPES = (
     (stat.S_ISFIFO, "a FIFO (named pipe)"),
     (stat.S_ISDIR, "a folder"),
@@ -34,7 +34,7 @@ _FILE_TYPES = (
     (stat.S_ISLNK, "a symbolic link"),
 )
 _SIGNATURES = (
-    (LFS_POINTER, "a git-LFS pointer, not the file itself; `git lfs pull` brings it"),
+    (_LFS_POINTER, "a git-LFS pointer, not the file itself; `git lfs pull` brings it"),
     (b"/annex/objects/", "a git-annex pointer, not the file itself; `git annex get` brings it"),
     (b"\x1f\x8b", "a gzip file; let its name end in .gz"),
     (b"PK\x03\x04", "a zip file; unpack it"),
@@ -53,14 +53,14 @@ def find_file(path: Path) -> Path | None:
 
 
 def safe_relative_path(name: str) -> str:
-    """A file name from the data, which must stay in its folder. Raises ValueError for `../x`, `/x`, `C:x` or `.`."""
+    """The file name, which data files gave. Raises ValueError where it leads out of its folder: `../x`, `/x`, `C:x`."""
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise ValueError(f"the file name {name!r} leads out of its folder")
     return name
 
 
-_DATA_ROOTS: set[Path] = set()  # data roots in use
+_DATA_ROOTS: set[Path] = set()
 
 
 def register_data_root(root: Path) -> None:
@@ -69,9 +69,9 @@ def register_data_root(root: Path) -> None:
 
 
 def require_inside_data_root(path: Path) -> None:
-    """Raise UserError for a path below a data root whose symbolic links lead out of it, OSError for a circle of them.
+    """Raise UserError for a path below a data root whose symbolic links lead out of it, OSError for a circle of links.
 
-    What was downloaded must not have a stranger's choice of this machine's files sent to a model and shown in a report.
+    Otherwise a downloaded data set could have any file of this machine sent to a model and shown in a report.
     """
     roots = [root for root in _DATA_ROOTS if path.is_relative_to(root)]
     if not roots:
@@ -85,41 +85,41 @@ def require_inside_data_root(path: Path) -> None:
 
 
 def require_inside_folder(path: Path, folder: Path) -> None:
-    """Raise UserError where links on the path lead out of the folder, in which something is to be written."""
+    """Raise UserError where symbolic links lead from a path that is to be written to outside of the folder."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
 
 
 def _allowed_folder(root: Path) -> Path:
-    """The root; of a snapshot in the Hugging Face cache, whose files are links to `blobs`, the repository's folder."""
+    """The root. For a snapshot in the Hugging Face cache, whose files are links to `blobs`: the repository's folder."""
     return root.parent.parent if root.parent.name == "snapshots" else root
 
 
 def package_data(path: str) -> Path:
-    """What the wheel carries inside the package as `_path` and a checkout has beside it: `tasks`, for example."""
+    """A file or folder that is beside the package in a checkout (`tasks`, say) and inside the wheel as `_tasks`."""
     package = Path(__file__).parents[1]
     installed = package / f"_{path}"
     return installed if installed.exists() else package.parent / path
 
 
-def read_text(path: Path, most: int = MAX_FILE_BYTES) -> str:
-    """The whole file as UTF-8, decompressed, line ends as they are. Raises UserError naming the file."""
-    data = read_bytes(path, most)
+def read_text(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
+    """The whole file as UTF-8, decompressed, line ends unchanged. Raises UserError naming the file."""
+    data = read_bytes(path, max_bytes)
     if _is_utf_16(data[:4]):
         raise UserError(f"{path}: UTF-16 text; save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = content_hint(data[:_HEAD_BYTES]) or "; save it as UTF-8"
-        raise UserError(f"{path}: not UTF-8 text at byte {error.start}{what}") from error
+        hint = content_hint(data[:_HEAD_BYTES]) or "; save it as UTF-8"
+        raise UserError(f"{path}: not UTF-8 text at byte {error.start}{hint}") from error
     except MemoryError as error:
         raise UserError(f"{path}: {describe_error(error)}") from error
 
 
-def _is_utf_16(begin: bytes) -> bool:
-    """By its mark, or because every other byte of what a data file begins with is zero."""
-    marked = begin[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return marked or (len(begin) == 4 and [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2))
+def _is_utf_16(head: bytes) -> bool:
+    """By the byte order mark, or because every other byte is zero, as of ASCII characters."""
+    marked = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return marked or (len(head) == 4 and [byte == 0 for byte in head] in ([True, False] * 2, [False, True] * 2))
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
@@ -130,18 +130,17 @@ def read_bytes(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     data = _read(path, max_bytes, lambda file: _decompress(file, max_bytes) if path.suffix == ".gz" else file.read())
     if len(data) > max_bytes:
         raise UserError(f"{path}: cannot be read: more than {format_bytes(max_bytes)}, which no such file needs")
-    if data.startswith(LFS_POINTER):
+    if data.startswith(_LFS_POINTER):
         raise UserError(f"{path}{content_hint(data)}")
     return data
 
 
 def read_head(path: Path) -> bytes:
-    """A file's first bytes, enough for `content_hint`. Raises UserError like `read_bytes`, but takes any size."""
+    """A file's first bytes, enough for `content_hint`. Raises UserError where it is missing or no regular file."""
     return _read(path, sys.maxsize, lambda file: file.read(_HEAD_BYTES))
 
 
-def _read(path: Path, max_bytes: int, read: Callable[[IO[bytes]], bytes]) -> bytes:
-    """What `read` takes from the open file. Raises UserError naming the file for whatever goes wrong."""
+def _read(path: Path, max_bytes: int, read: Callable[[BufferedReader], bytes]) -> bytes:
     try:
         with open_regular(path, max_bytes) as file:
             return read(file)
@@ -155,60 +154,61 @@ def _read(path: Path, max_bytes: int, read: Callable[[IO[bytes]], bytes]) -> byt
         raise UserError(f"{path}: cannot be read: {describe_error(error)}") from error
 
 
-def _decompress(file: IO[bytes], most: int) -> bytes:
-    """A gzip file's content. Raises UnusableFileError for one that grows as only a bomb does."""
+def _decompress(file: BufferedReader, max_bytes: int) -> bytes:
+    """A gzip file's content. Raises UnusableFileError for one that unpacks to as much as only a bomb does."""
     packed = os.fstat(file.fileno()).st_size
-    allowed = min(most, max(_SMALL_BYTES, _MAX_COMPRESSION_RATIO * packed))
+    allowed = min(max_bytes, max(_SMALL_BYTES, _MAX_COMPRESSION_RATIO * packed))
     data = bytearray()
     with gzip.open(file) as unpacked:
         while block := unpacked.read(_BLOCK_BYTES):
             data += block
             if len(data) > allowed:
-                what = f"its {format_bytes(packed)} unpack to more than {format_bytes(allowed)}, as no such file does"
-                raise UnusableFileError(what)
+                raise UnusableFileError(
+                    f"its {format_bytes(packed)} unpack to more than {format_bytes(allowed)}, as no such file does"
+                )
     return bytes(data)
 
 
-def open_regular(path: Path, most: int = MAX_FILE_BYTES) -> BufferedReader:
-    """A regular file, open for reading.
+def open_regular(path: Path, max_bytes: int = MAX_FILE_BYTES) -> BufferedReader:
+    """Open a regular file for reading.
 
-    Raises OSError, UnusableFileError for anything else: opening a FIFO waits for ever, reading a device never ends.
+    Raises OSError; UnusableFileError for anything else, since opening a FIFO may block and reading a device never ends.
     """
-    require_regular(path.stat(), most)
-    # Not waiting, and looked at once more: what stands there may be another thing by now.
+    require_regular(path.stat(), max_bytes)
+    # Opened without blocking and checked again, for the path may have been replaced in between.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        require_regular(os.fstat(descriptor), most)
+        require_regular(os.fstat(descriptor), max_bytes)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def require_regular(status: os.stat_result, most: int = MAX_FILE_BYTES) -> None:
-    """Raise UnusableFileError unless these are the facts of a regular file of at most so many bytes."""
+def require_regular(status: os.stat_result, max_bytes: int = MAX_FILE_BYTES) -> None:
+    """Raise UnusableFileError unless the status is of a regular file of at most `max_bytes`."""
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for is_kind, name in _FILE_TYPES if is_kind(status.st_mode)), "something else")
         raise UnusableFileError(f"{kind}, not a regular file")
-    if status.st_size > most:
+    if status.st_size > max_bytes:
         raise UnusableFileError(
-            f"{format_bytes(status.st_size)} large, more than the {format_bytes(most)} that any such file has"
+            f"{format_bytes(status.st_size)} large, more than the {format_bytes(max_bytes)} that any such file has"
         )
 
 
 def content_hint(head: str | bytes) -> str:
-    """`; it is a web page`, say, of a file's beginning that is no data; nothing where that isn't known."""
+    """`; it is a web page ...`, say, from the first bytes of a file that holds no data; empty where none is known."""
     begin = head.encode("utf-8", "replace")[:_HEAD_BYTES] if isinstance(head, str) else head[:_HEAD_BYTES]
-    known = next((name for mark, name in _SIGNATURES if begin.startswith(mark)), "")
+    known = next((name for signature, name in _SIGNATURES if begin.startswith(signature)), "")
     if not known and begin.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml", b"<head")):
         known = "a web page (HTML or XML); download the file itself"
     return f"; it is {known}" if known else ""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replace a file's content in one step. Raises OSError (a full disk, say), leaving what stood there before.
+    """Replace a file's content in one step. Raises OSError (a full disk, say) and then leaves the file as it was.
 
-    The draft beside it is a new file of its own: a link that someone put there under its name is not written through.
+    The draft beside it is always created anew, so that a link planted under its name is not written through.
     """
     draft = path.with_name(path.name + ".part")
     # A lone surrogate, which UTF-8 cannot hold, becomes `\ud800`: in JSON that is the same character.
@@ -220,7 +220,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError as error:  # the name that the caller knows, not the draft's
+    except OSError as error:  # with the name that the caller knows, not the draft's
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with suppress(OSError):
@@ -228,9 +228,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def open_output(path: Path, mode: str, buffering: int = -1) -> IO[Any]:
-    """A file of this program's own, opened to write on (`ab`, `a+`, `w`, ...), made where it is missing.
+    """Open a file of this program's own for writing (`ab`, `a+`, `w`, ...); it is created where it is missing.
 
-    Raises OSError, UnusableFileError for a symbolic link, a FIFO or whatever else was put there under its name.
+    Raises UserError for a symbolic link, a FIFO or whatever else was planted under its name, and OSError.
     """
 
     def opener(name: str, flags: int) -> int:
@@ -245,7 +245,7 @@ def open_output(path: Path, mode: str, buffering: int = -1) -> IO[Any]:
 
 
 def make_output_folder(folder: Path) -> None:
-    """Create a folder that the user named with --output, where it is missing.
+    """Create the folder that the user named with --output, where it is missing.
 
     Raises UserError if it can't be one, or takes no files.
     """
@@ -257,21 +257,22 @@ def make_output_folder(folder: Path) -> None:
         raise UserError(f"{folder} cannot be the output folder: {reason}; name another with --output") from error
 
 
-def lock(file: IO[str], *, wait: bool) -> bool:
-    """Hold an open file for this process until it is closed; False if another holds it, unless that is waited for.
+@contextmanager
+def locked_file(path: Path, *, wait: bool) -> Iterator[IO[str] | None]:
+    """Open a lock file and hold it exclusively: yields the file, or None while another process holds it.
 
-    The kernel frees the lock however the process ends, so nothing stale is left after `kill -9` or a power cut. Some
-    network disks, and Windows, have no such locks: the file is then used unlocked, which is better than not at all.
+    With `wait` it waits for the other instead. The kernel frees the lock however the process ends, so nothing stale is
+    left after `kill -9` or a power cut. On a network disk without locks the file is yielded unlocked, which is better
+    than refusing to work there. Raises UserError and OSError like `open_output`.
     """
-    try:
-        import fcntl
+    from filelock import lock_descriptor
 
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        pass
-    return True
+    with open_output(path, "a+") as file:
+        try:
+            is_held = lock_descriptor(file.fileno(), blocking=wait)
+        except OSError:
+            is_held = True
+        yield file if is_held else None
 
 
 def sha256_of_file(path: Path) -> str:
@@ -280,9 +281,9 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_of_lines(parts: Iterable[str]) -> str:
-    """Hexadecimal SHA-256 over texts, each followed by a newline."""
+def sha256_of_lines(lines: Iterable[str]) -> str:
+    """The hex SHA-256 of texts, each followed by a newline."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()

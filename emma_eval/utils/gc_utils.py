@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept from searching what is no garbage."""
+"""Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """For what makes millions of objects and no cycles: the collector would search them all again and again."""
+    """Pause it while millions of objects without cycles are created: it would traverse them all again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
-            gc.freeze()  # and back: all there is now counts as old, which the collector seldom searches
+            gc.freeze()  # and back: all objects are now of the oldest generation, which is seldom traversed
             gc.unfreeze()
             gc.enable()

@@ -1,4 +1,4 @@
-"""The Hugging Face hub out of reach, or not wanted: its clients would try again for half a minute, and say so."""
+"""The Hugging Face hub offline or unreachable: without this its clients would retry for half a minute, and log it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emma_eval.utils.text import error_message, first_error_line
 
 CONNECT_TIMEOUT_SECONDS = 5
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
-_offline_reasons: list[str] = []  # why this program set the clients' switch itself; empty where the user did
+_offline_reasons: list[str] = []  # why this program itself set the clients offline; empty where the user did
 
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Within, nothing asks the network, as with the clients' own switch HF_HUB_OFFLINE in the environment."""
+    """Inside the context the hub's clients are offline, as with HF_HUB_OFFLINE in the environment."""
     before = os.environ.get(OFFLINE_VARIABLE)
     os.environ[OFFLINE_VARIABLE] = "1"
     _set_client_offline(on=True)
@@ -36,7 +36,7 @@ def offline() -> Iterator[None]:
 
 
 def require_valid_endpoint() -> None:
-    """Raise UserError for an HF_ENDPOINT that is no address: the clients fail on it while they are imported."""
+    """Raise UserError for an HF_ENDPOINT that is no URL: the clients would fail on it when they are imported."""
     from huggingface_hub import constants
 
     try:
@@ -49,7 +49,7 @@ def require_valid_endpoint() -> None:
 
 
 def require_hub_reachable() -> None:
-    """Raise UserError, one line, when the hub is switched off or cannot be reached; waits seconds at most."""
+    """Raise UserError when the hub is switched off or cannot be reached; waits seconds at most."""
     from huggingface_hub import constants
 
     require_valid_endpoint()
@@ -61,16 +61,16 @@ def require_hub_reachable() -> None:
 
 @contextmanager
 def fail_fast_and_quietly() -> Iterator[None]:
-    """Within, the hub's clients take what is cached or fail at once if there is no network, and log nothing.
+    """Inside the context the hub's clients use what is cached or fail at once without network, and log nothing.
 
-    What they log comes again as the exception that the caller words in one line.
+    What they would log is in the exception too, which the caller describes in one line.
     """
     from huggingface_hub import constants
 
     require_valid_endpoint()
-    if not constants.HF_HUB_OFFLINE and (obstacle := _connection_error()):
+    if not constants.HF_HUB_OFFLINE and (reason := _connection_error()):
         _set_client_offline(on=True)
-        _offline_reasons[:] = [obstacle]
+        _offline_reasons[:] = [reason]
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -80,7 +80,7 @@ def fail_fast_and_quietly() -> Iterator[None]:
 
 
 def describe_hub_error(error: Exception) -> str:
-    """Why a hub's client did not give what it was asked for, in one line that names what the user can mend."""
+    """Why a hub's client failed, in one line that names what the user can do."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -95,7 +95,7 @@ def describe_hub_error(error: Exception) -> str:
 
 
 def _set_client_offline(*, on: bool) -> None:
-    """Set the clients' switch where they have read it already, when they were imported."""
+    """Set the clients offline or online where they are already imported and have read the variable."""
     if "huggingface_hub" in sys.modules:
         from huggingface_hub import constants
 
@@ -105,7 +105,7 @@ def _set_client_offline(*, on: bool) -> None:
 
 
 def _connection_error() -> str | None:
-    """Why the hub cannot be reached; None where it can, or where a proxy stands between and only clients can tell."""
+    """Why the hub cannot be reached; None where it can, or where a proxy is used and only the clients can tell."""
     from huggingface_hub import constants
 
     url = urlsplit(constants.ENDPOINT)
@@ -114,6 +114,6 @@ def _connection_error() -> str | None:
             return None
         with socket.create_connection((url.hostname, url.port or url.scheme), timeout=CONNECT_TIMEOUT_SECONDS):
             return None
-    except (OSError, ValueError) as error:  # a name that cannot be one is a ValueError
+    except (OSError, ValueError) as error:  # ValueError: an invalid host name
         reason = getattr(error, "strerror", None) or first_error_line(error)
         return f"the hub {constants.ENDPOINT} cannot be reached ({reason})"

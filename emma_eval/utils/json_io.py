@@ -1,7 +1,7 @@
 """Read JSON and JSON lines, plain or gzip, with errors that name file, line and column.
 
-What JSON's grammar lets pass and no reader could take rightly is an error too: a key that stands twice in one object,
-and numbers that are not finite (NaN, Infinity, 1e400).
+Stricter than the grammar: a key that stands twice in one object is an error, and so are numbers that are not finite
+(NaN, Infinity, 1e400).
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def read_json(path: Path) -> Any:
 
 
 def read_json_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
-    """A JSON file that holds an object; `keyed_by` is for the message. Raises UserError for anything else."""
+    """A JSON file's content, which must be an object. Raises UserError for anything else.
+
+    `keyed_by` says in the message what the keys are.
+    """
     content = read_json(path)
     if not isinstance(content, dict):
         what = f"a JSON object keyed by {keyed_by}" if keyed_by else "a JSON object"
@@ -34,18 +37,18 @@ def read_json_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
 
 
 def read_json_lines(path: Path) -> list[Any]:
-    """One JSON value a line, blank lines left out. Raises UserError naming the line."""
+    """The value on each line; blank lines are skipped. Raises UserError naming the line."""
     lines = enumerate(read_text(path).split("\n"), 1)
     return [parse_json(line, path, number) for number, line in lines if line.strip()]
 
 
 def read_json_rows(path: Path) -> Any:
-    """A JSON file's content, or for `.jsonl` the list of its lines' values. Raises UserError naming the line."""
+    """A JSON file's content; of a `.jsonl` file the list of its lines' values. Raises UserError naming the line."""
     return read_json_lines(path) if ".jsonl" in path.suffixes else read_json(path)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs. Raises ValueError for a key that stands in it twice."""
+    """The object with these pairs, for `object_pairs_hook`. Raises ValueError for a key that stands twice."""
     content = dict(pairs)
     if len(content) < len(pairs):
         key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
@@ -54,9 +57,9 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: bool = False) -> Any:
-    """A file's text, or one line of it, as JSON. Raises UserError naming file, line and column.
+    """Parse a file's text, or one line of it. Raises UserError naming file, line and column.
 
-    `nan_as_null` takes NaN, as pandas writes a cell without a value, for null; Infinity stays an error.
+    `nan_as_null` reads NaN, as pandas writes an empty cell, as null; Infinity stays an error.
     """
 
     def constant(name: str) -> None:
@@ -82,19 +85,19 @@ def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: b
         raise UserError(f"{path}{where}: JSON that cannot be read: {_describe_json_error(error)}") from error
 
 
-def _under_key(text: str, like: Callable[[float], bool]) -> str:
-    """' under the key ...': where the first such number stands in JSON; empty where no key leads to it."""
-    key = _find_key(json.loads(text), like)
+def _under_key(text: str, is_wanted: Callable[[float], bool]) -> str:
+    """` under the key ...` of the first such number in a JSON text; empty where it is under none."""
+    key = _find_key(json.loads(text), is_wanted)
     return f" under the key {key!r:.80}" if key else ""
 
 
-def _find_key(value: Any, like: Callable[[float], bool], key: str = "") -> str | None:
+def _find_key(value: Any, is_wanted: Callable[[float], bool], key: str = "") -> str | None:
     if isinstance(value, float):
-        return key if like(value) else None
+        return key if is_wanted(value) else None
     items = (
-        value.items() if isinstance(value, dict) else ((key, one) for one in value) if isinstance(value, list) else ()
+        value.items() if isinstance(value, dict) else ((key, item) for item in value) if isinstance(value, list) else ()
     )
-    return next((found for name, one in items if (found := _find_key(one, like, name)) is not None), None)
+    return next((found for name, item in items if (found := _find_key(item, is_wanted, name)) is not None), None)
 
 
 def _describe_json_error(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""Records: what this program writes as JSON and reads again, typed and versioned; what is none is refused in one line.
+"""Records: what this program writes as JSON and reads again, typed and versioned. Reading fails with one line.
 
-What a model or a data set wrote may hold half a surrogate pair, which JSON can spell and UTF-8 and pydantic's reader
-can't: the writer here puts U+FFFD in its place, so that whatever was written can be read.
+A model's or a data set's text may hold a lone surrogate, which JSON can spell and neither UTF-8 nor pydantic can read.
+The writer here puts U+FFFD in its place, so that whatever was written can be read.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class Record(BaseModel):
-    """What records and their parts have in common: immutable, no unknown keys, and numbers that are finite."""
+    """The base of records and their parts: immutable, without unknown keys, numbers finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    renamed: ClassVar[Mapping[str, str]] = {}  # keys of records written before -> the fields that they are now
+    renamed: ClassVar[Mapping[str, str]] = {}  # keys of records written by earlier versions -> fields
 
     @model_validator(mode="before")
     @classmethod
-    def _with_todays_keys(cls, content: Any) -> Any:
+    def _rename_keys(cls, content: Any) -> Any:
         if cls.renamed and isinstance(content, dict):
             return {cls.renamed.get(key, key): value for key, value in content.items()}
         return content
@@ -40,12 +40,12 @@ class _Versioned(BaseModel):
 
 
 def to_json(record: BaseModel) -> str:
-    """The record as JSON, a line for each field."""
+    """The record as indented JSON."""
     return replace_surrogates(json.dumps(record.model_dump(mode="python"), indent=1, ensure_ascii=False)) + "\n"
 
 
 def to_compact_json(record: BaseModel) -> str:
-    """The record as JSON without blanks and defaults, but for its version."""
+    """The record as JSON in one line, without defaults except for the schema version."""
     content = {"schema_version": _schema_version(type(record))} | record.model_dump(
         mode="python", exclude_defaults=True
     )
@@ -53,15 +53,15 @@ def to_compact_json(record: BaseModel) -> str:
 
 
 def read_record(path: Path, kind: type[RecordT], mend: str) -> RecordT:
-    """A record's file; its schema is the default of `schema_version`, if `kind` has such a field.
+    """Read a record. Its schema must be the default of the field `schema_version`, if `kind` has one.
 
     Raises UserError, with `mend` at its end, for a file that is missing, of another schema, no JSON or no such record.
     """
-    content, reads = read_bytes(path), _schema_version(kind)
+    content, version = read_bytes(path), _schema_version(kind)
     try:
-        if reads is not None and (found := _Versioned.model_validate_json(content).schema_version) != reads:
+        if version is not None and (found := _Versioned.model_validate_json(content).schema_version) != version:
             has = "no schema_version" if found is None else f"schema {found}"
-            raise UserError(f"{path} has {has}, this program reads {reads}; {mend}")
+            raise UserError(f"{path} has {has}, this program reads {version}; {mend}")
         return kind.model_validate_json(content)
     except ValidationError as error:
         raise UserError(f"{path} cannot be read: {first_validation_error(error)}; {mend}") from None

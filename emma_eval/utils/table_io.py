@@ -1,6 +1,6 @@
-"""Read tab- or comma-separated tables, plain or gzip, strictly: no cell is dropped, moved or swallowed by a quote.
+"""Read tab- or comma-separated tables, plain or gzip, strictly, and write CSV that is safe to open in a spreadsheet.
 
-And know the cells that pandas takes for none, and those that a spreadsheet takes for formulas.
+No cell is dropped, moved to another column, or swallowed by a quote that nothing closes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from emma_eval.utils.text import pluralize, preview
 
 MAX_CELL_LENGTH = 2**31 - 1  # MMBench keeps an image in one cell; the most that csv takes on every platform
 _DELIMITER_NAMES = {",": "comma", "\t": "tab", ";": "semicolon"}
+_DELIMITER_HINTS = {",": "name it .csv, or save it with tabs", "\t": "name it .tsv, or save it with commas"}
+_FORMULA_STARTS = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # and the full-width forms of the first four
 
 # The cells that pandas reads as "no value".
 PANDAS_MISSING = frozenset(
@@ -27,7 +29,7 @@ PANDAS_MISSING = frozenset(
 
 
 def read_table(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(number of its last line, cells by column) of each row; empty lines are none.
+    """Yield (line number, cells by column) of each row; the number is that of its last line. Empty lines are skipped.
 
     Raises UserError naming file and line: another number of cells than columns, two columns of one name, a quote that
     nothing closes, another delimiter.
@@ -62,19 +64,16 @@ def _header(path: Path, cells: list[str], delimiter: str) -> list[str]:
             f"{path}, line 1: {_DELIMITER_NAMES[other]}s where {_DELIMITER_NAMES[delimiter]}s are expected between the "
             f"columns: {preview(cells[0])}; {_DELIMITER_HINTS.get(other, 'save it with commas, as .csv')}"
         )
-    if len(cells) == 1 and (what := content_hint(cells[0])):
-        raise UserError(f"{path}: not a table{what}")
+    if len(cells) == 1 and (hint := content_hint(cells[0])):
+        raise UserError(f"{path}: not a table{hint}")
     doubled = [name for name, count in Counter(cells).items() if count > 1]
     if doubled:
         raise UserError(f"{path}, line 1: two columns are called {doubled[0]!r:.80}")
     return cells
 
 
-_DELIMITER_HINTS = {",": "name it .csv, or save it with tabs", "\t": "name it .tsv, or save it with commas"}
-
-
 def _cells_by_column(place: str, header: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
-    """The cells by column; further ones may stand there if they are empty."""
+    """The cells by column. Further cells are allowed if they are empty."""
     while len(cells) > len(header) and not cells[-1]:
         cells = cells[:-1]
     if len(cells) != len(header):
@@ -85,10 +84,22 @@ def _cells_by_column(place: str, header: list[str], cells: list[str], delimiter:
     return dict(zip(header, cells, strict=True))
 
 
-def escape_formula(cell: Any) -> Any:
-    """A cell for a table that people open in a spreadsheet: `'` before a text that it would take for a formula.
+def to_csv(records: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """CSV with a header line. None or a missing key is an empty cell; keys that are no columns are left out.
 
-    Numbers stay, and so does every other text; `'` at a cell's begin is what spreadsheets themselves use to mark text.
+    No text in it can act as a formula in a spreadsheet.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: escape_formula(cell) for key, cell in record.items()} for record in records)
+    return text.getvalue()
+
+
+def escape_formula(cell: Any) -> Any:
+    """The cell, with `'` before a text that a spreadsheet would take for a formula. Numbers are returned unchanged.
+
+    `'` at a cell's start is what spreadsheets themselves use to mark text.
     """
     if not isinstance(cell, str) or cell[:1] not in _FORMULA_STARTS:
         return cell
@@ -97,6 +108,3 @@ def escape_formula(cell: Any) -> Any:
     except ValueError:
         return f"'{cell}"
     return cell
-
-
-_FORMULA_STARTS = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # and the full-width forms of the first four

@@ -1,10 +1,10 @@
-"""Small helpers for text: messages to the user, and what UTF-8 cannot hold."""
+"""Small helpers for text: values, numbers and errors in messages to the user, and what UTF-8 cannot hold."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ _PREVIEW_LENGTH = 80  # characters of a value in a message
 
 
 def replace_surrogates(text: str) -> str:
-    """The text with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
+    """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -28,7 +28,7 @@ def replace_surrogates(text: str) -> str:
 
 
 def preview(value: Any) -> str:
-    """A value of a data file as JSON spells it, cut short."""
+    """A value of a data file as JSON, truncated for a message."""
     if isinstance(value, str):
         return f"{value!r:.{_PREVIEW_LENGTH}}"
     try:
@@ -38,14 +38,14 @@ def preview(value: Any) -> str:
 
 
 def json_type_name(value: Any) -> str:
-    """What a value of a data file is, in the words of JSON: `a list`."""
+    """The type of a value of a data file, in the words of JSON: `a list`."""
     kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
     named = next((name for kind, name in kinds if isinstance(value, kind)), None)
     return named or {"NoneType": "null", "dict": "an object", "bytes": "bytes"}.get(type(value).__name__, "an image")
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the nearest candidate, or the list of them all when none is near."""
+    """`; did you mean 'x'?` with the closest candidate, or `; known: ...` with all of them when none is close."""
     known = sorted(set(candidates))
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     if near:
@@ -61,31 +61,24 @@ def format_bytes(size: float) -> str:
     return f"{size / 1e3:.1f} kB"
 
 
-def align_columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """A plain table: columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines)
-
-
 def pluralize(number: int, thing: str) -> str:
     """`1 answer`, `2,000 answers`."""
     return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def first_error_line(error: BaseException) -> str:
-    """An exception's message without the paragraphs that libraries put behind it."""
+    """The first line of an exception's message: libraries add paragraphs. The type's name where there is no message."""
     lines = str(error).strip().splitlines()
     return one_line(lines[0].strip()) if lines else type(error).__name__
 
 
 def error_message(error: BaseException) -> str:
-    """An exception's whole message, its lines joined."""
+    """An exception's whole message in one line. The type's name where there is no message."""
     return one_line(" ".join(str(error).split())) or type(error).__name__
 
 
 def first_validation_error(error: ValidationError) -> str:
-    """The first thing wrong with a file, as 'place: what'; mending it often mends the others."""
+    """The first error of a validation as `key: message`; the others often follow from it."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg'].removeprefix('Value error, ')}"
 
@@ -101,5 +94,5 @@ def format_duration(seconds: float) -> str:
 
 
 def slug(text: str) -> str:
-    """The text as a part of a file's name."""
+    """The text made a part of a file's name."""
     return re.sub(r"[^\w.]+", "-", text).strip("-")[:40] or "run"

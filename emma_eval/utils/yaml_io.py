@@ -26,14 +26,14 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_SafeLoader):  # type: ignore[misc]
-    """PyYAML's safe loader, without what it does in silence: of two equal keys it keeps the last."""
+    """PyYAML's safe loader, which refuses a key that stands twice instead of silently keeping the last."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         _count_values(node, {}, 0)
         return super().construct_document(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """The value. Raises ConstructorError, with its place, for a scalar that PyYAML itself stumbles over."""
+        """The value. Raises ConstructorError with its position for a scalar on which PyYAML fails without one."""
         try:
             value = super().construct_object(node, deep)
         except (ValueError, KeyError, OverflowError, TypeError, AttributeError, IndexError) as error:

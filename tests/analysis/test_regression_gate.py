@@ -6,18 +6,18 @@ import pytest
 
 from emma_eval.analysis.regression_gate import TaskTolerance, Tolerances, judge, read_tolerances
 from emma_eval.errors import UserError
-from tests.fakes import evidence
+from tests.fakes import statistics
 
 BROKEN = set(range(0, 40, 2))
 
 
 def verdicts(result):
-    return {(finding.task, finding.metric): finding.verdict for finding in result.findings}
+    return {(verdict.task, verdict.metric): verdict.verdict for verdict in result.verdicts}
 
 
 def test_the_task_that_got_worse_is_named():
-    before = [evidence(), evidence(task="seed")]
-    result = judge([evidence(BROKEN), evidence(task="seed")], before, Tolerances())
+    before = [statistics(), statistics(task="seed")]
+    result = judge([statistics(BROKEN), statistics(task="seed")], before, Tolerances())
     assert result.failed
     assert verdicts(result)["pope", "recall"] == "regressed"
     assert {task for (task, _), verdict in verdicts(result).items() if verdict == "regressed"} == {"pope"}
@@ -25,61 +25,61 @@ def test_the_task_that_got_worse_is_named():
 
 
 def test_better_is_no_failure():
-    result = judge([evidence()], [evidence(BROKEN)], Tolerances())
+    result = judge([statistics()], [statistics(BROKEN)], Tolerances())
     assert not result.failed
     assert verdicts(result)["pope", "f1"] == "improved"
 
 
 def test_the_yes_ratio_is_neither_better_nor_worse():
-    assert ("pope", "yes_ratio") not in verdicts(judge([evidence()], [evidence()], Tolerances()))
+    assert ("pope", "yes_ratio") not in verdicts(judge([statistics()], [statistics()], Tolerances()))
 
 
 def test_tolerances_of_task_and_metric():
     wide = Tolerances(tasks={"pope": TaskTolerance(smallest_effect=100, metrics={"recall": 10})})
-    found = verdicts(judge([evidence(BROKEN)], [evidence()], wide))
+    found = verdicts(judge([statistics(BROKEN)], [statistics()], wide))
     assert (found["pope", "accuracy"], found["pope", "recall"]) == ("pass", "regressed")
 
 
 def test_a_single_lost_answer_fails_only_where_no_test_is_asked_for():
-    assert not judge([evidence({5})], [evidence()], Tolerances()).failed
-    assert judge([evidence({5})], [evidence()], Tolerances(alpha=1)).failed
+    assert not judge([statistics({5})], [statistics()], Tolerances()).failed
+    assert judge([statistics({5})], [statistics()], Tolerances(alpha=1)).failed
 
 
 @pytest.mark.parametrize(("most", "verdict"), [(None, None), (1.0, "changed"), (10.0, "pass")])
 def test_changed_answers_fail_where_they_are_looked_at_though_the_score_is_better(most, verdict):
     """Three of 40 answers are others, all of them right now."""
-    found = judge([evidence()], [evidence({1, 5, 9})], Tolerances(changed=most))
+    found = judge([statistics()], [statistics({1, 5, 9})], Tolerances(changed=most))
     assert verdicts(found).get(("pope", "answers")) == verdict
     assert found.failed == (verdict == "changed")
 
 
 def test_a_task_may_change_more_answers_than_others():
     lenient = Tolerances(changed=0, tasks={"pope": TaskTolerance(changed=50)})
-    assert verdicts(judge([evidence()], [evidence({1})], lenient))["pope", "answers"] == "pass"
+    assert verdicts(judge([statistics()], [statistics({1})], lenient))["pope", "answers"] == "pass"
 
 
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
         ([], "no scores of it"),
-        ([evidence(questions=30)], "samples differ"),
-        ([evidence(protocol="llava")], "protocol is official in the first and llava"),
+        ([statistics(questions=30)], "samples differ"),
+        ([statistics(protocol="llava")], "protocol is official in the first and llava"),
     ],
 )
 def test_what_cannot_be_compared_fails(now, reason):
-    result = judge(now, [evidence()], Tolerances())
-    (finding,) = result.findings
-    assert (finding.verdict, result.failed) == ("incomparable", True)
-    assert reason in finding.reason
+    result = judge(now, [statistics()], Tolerances())
+    (verdict,) = result.verdicts
+    assert (verdict.verdict, result.failed) == ("incomparable", True)
+    assert reason in verdict.reason
 
 
 def test_a_task_beyond_the_baseline_is_told_and_does_not_fail():
-    result = judge([evidence(), evidence(task="new")], [evidence()], Tolerances())
+    result = judge([statistics(), statistics(task="new")], [statistics()], Tolerances())
     assert (result.new, result.failed) == (("new",), False)
 
 
 def test_a_metric_beyond_the_baseline_is_told_and_does_not_fail():
-    whole = evidence()
+    whole = statistics()
     known = tuple(metric for metric in whole.scores.metrics if metric.name != "recall")
     older = replace(whole, scores=replace(whole.scores, metrics=known))
     result = judge([whole], [older], Tolerances())
@@ -105,6 +105,6 @@ def test_mistakes_in_tolerances_name_file_and_key(tmp_path, text):
 
 def test_names_that_the_baseline_does_not_have():
     with pytest.raises(UserError, match=r"no task 'pop'.*pope"):
-        judge([evidence()], [evidence()], Tolerances(), ["pop"])
+        judge([statistics()], [statistics()], Tolerances(), ["pop"])
     with pytest.raises(UserError, match=r"task pope has no metric 'f2'.*f1"):
-        judge([evidence()], [evidence()], Tolerances(tasks={"pope": TaskTolerance(metrics={"f2": 1})}))
+        judge([statistics()], [statistics()], Tolerances(tasks={"pope": TaskTolerance(metrics={"f2": 1})}))

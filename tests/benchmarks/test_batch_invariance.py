@@ -1,4 +1,4 @@
-"""The benchmark that compares batched answers with single ones: float32 is exact, differences are counted right."""
+"""batch_invariance.py: float32 is exact, and differences are counted and compared with the bars."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from benchmarks.batch_invariance import Difference, main, within_bars
 
 
+@pytest.mark.slow
 def test_float32_is_exact_and_every_task_is_scored_twice(tmp_path):
     output = tmp_path / "invariance.json"
     arguments = ["--tasks=vqav2_mini,mmbench_mini", "--limit=5", "--dtypes=float32,bfloat16", "--device=cpu"]
@@ -36,5 +37,5 @@ HALF = Difference("bfloat16", "vqav2", 1000, 3, "accuracy", 70.0, 70.1)
         (replace(HALF, dtype="float32", different=1), "cpu", False),
     ],
 )
-def test_bars(found: Difference, device: str, within: bool):
+def test_bars_hold_for_float32_and_on_a_gpu_for_half_precision(found: Difference, device: str, within: bool):
     assert within_bars([found], device) is within

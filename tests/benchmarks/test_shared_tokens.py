@@ -1,4 +1,4 @@
-"""What is alike is computed once: counted for EMMA-7B and LLaVA-1.5-7B at full size, without their weights."""
+"""Shared prompt tokens are computed once: counted for EMMA-7B and LLaVA-1.5-7B at full size, without weights."""
 
 from __future__ import annotations
 
@@ -6,37 +6,43 @@ import pytest
 
 from benchmarks import shared_tokens
 from benchmarks.random_model import tokenizer
-from benchmarks.shared_tokens import Count, counts, distinct
+from benchmarks.shared_tokens import TokenCount, counts, num_distinct_tokens
 
 IMAGES = 12
 
 
 @pytest.fixture(scope="module")
-def counted() -> dict[str, Count]:
+def token_counts() -> dict[str, TokenCount]:
     return {one.benchmark: one for one in counts(tokenizer(), IMAGES)}
 
 
-def test_requests_are_those_of_each_benchmark(counted: dict[str, Count]):
-    assert {name: one.requests / IMAGES for name, one in counted.items()} == {"mmbench_en": 4, "gqa": 32, "pope": 18}
+def test_requests_are_those_of_each_benchmark(token_counts: dict[str, TokenCount]):
+    assert {name: one.requests / IMAGES for name, one in token_counts.items()} == {
+        "mmbench_en": 4,
+        "gqa": 32,
+        "pope": 18,
+    }
 
 
 @pytest.mark.parametrize(("benchmark", "times"), [("mmbench_en", 3), ("gqa", 10), ("pope", 10)])
-def test_computed_tokens_are_so_many_times_fewer(counted: dict[str, Count], benchmark: str, times: float):
-    assert counted[benchmark].fewer >= times
-    assert counted[benchmark].passes
+def test_sharing_saves_at_least_so_many_times_the_tokens(
+    token_counts: dict[str, TokenCount], benchmark: str, times: float
+):
+    assert token_counts[benchmark].fewer >= times
+    assert token_counts[benchmark].passes
 
 
-def test_computed_tokens_are_within_two_percent_of_the_ideal(counted: dict[str, Count]):
-    for one in counted.values():
+def test_computed_tokens_are_within_two_percent_of_the_ideal(token_counts: dict[str, TokenCount]):
+    for one in token_counts.values():
         assert one.ideal <= one.computed <= 1.02 * one.ideal
 
 
-def test_generated_questions_meet_popes_bar_too(monkeypatch, tmp_path):
+def test_generated_questions_meet_the_bar_of_pope_too(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_tokens, "REAL_POPE", tmp_path / "not there")
     pope = {one.benchmark: one for one in counts(tokenizer(), IMAGES)}["pope"]
     assert pope.questions == "mini suite's generator"
     assert pope.passes
 
 
-def test_distinct_counts_every_beginning_once():
-    assert distinct([(1, 2, 3), (1, 2, 4), (1, 2, 3), (2, 3)]) == 6  # 1, 12, 123, 124, 2, 23
+def test_distinct_counts_every_prefix_once():
+    assert num_distinct_tokens([(1, 2, 3), (1, 2, 4), (1, 2, 3), (2, 3)]) == 6  # 1, 12, 123, 124, 2, 23

@@ -1,4 +1,4 @@
-"""The benchmark of speed works and counts right; how fast anything is depends on the machine and is no test."""
+"""throughput.py works and counts correctly; the speeds themselves depend on the machine and are not tested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from benchmarks import random_model, vqa_load
-from benchmarks.throughput import Measured, Scenario, main
+from benchmarks.throughput import Measurement, Scenario, main
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import operations, parameters
 from emma_eval.data.loading import load_samples
@@ -51,15 +51,15 @@ def test_every_way_is_compared_with_the_engine(record: dict):
         assert 0 <= one["idle_share"] < 1
 
 
-def test_the_shares_of_the_devices_time_add_up(record: dict):
+def test_the_shares_of_the_device_time_add_up_to_one(record: dict):
     stages = record["scenarios"][0]["stages"]
     assert set(stages["device"]) == {"vision", "prefill", "generation", "waiting", "other"}
     assert sum(stages["device"].values()) == pytest.approx(1)
     assert set(stages["ahead"]) == {"decode", "preprocess"}
 
 
-def test_a_missed_bar_is_told():
-    slow = Measured("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, InferenceStats())
+def test_a_missed_bar_fails():
+    slow = Measurement("a", 1, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, None, 0.0, InferenceStats())
     assert Scenario("", "", 2.0, 0.5, (slow, replace(slow, first_is_faster=5.0, bar=5.0)), {}).passes
     assert not Scenario("", "", 2.0, 0.6, (slow,), {}).passes
     assert not Scenario("", "", 2.0, None, (slow, replace(slow, first_is_faster=4.9, bar=5.0)), {}).passes

@@ -28,9 +28,7 @@ def ask(capsys: pytest.CaptureFixture[str], tiny: Tiny, root: Path, *arguments: 
     return capsys.readouterr().out
 
 
-def test_json_holds_all_that_went_in_and_came_out(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
-) -> None:
+def test_json_holds_prompt_ids_and_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path) -> None:
     options = ["--image", str(image), "--suffix", "Answer with the letter.", "--json", "--dtype", "float32"]
     facts = json.loads(ask(capsys, EMMA, tmp_path / "m", *options, QUESTION))
     assert list(facts) == ["input_ids", "instruction_ids", "generated_ids", "prompt", "instruction", "text"]
@@ -43,7 +41,9 @@ def test_json_holds_all_that_went_in_and_came_out(
     assert 1 <= len(facts["generated_ids"]) <= 5
 
 
-def test_the_answer_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path) -> None:
+def test_without_json_only_the_answer_is_printed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
+) -> None:
     plain = ask(capsys, EMMA, tmp_path / "a", "--image", str(image), "--instruction", "full", QUESTION)
     facts = json.loads(
         ask(capsys, EMMA, tmp_path / "b", "--image", str(image), "--instruction", "full", "--json", QUESTION)
@@ -52,7 +52,7 @@ def test_the_answer_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, im
     assert plain == facts["text"] + "\n"
 
 
-def test_plain_llava_without_an_image(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_plain_llava_answers_without_an_image(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     facts = json.loads(ask(capsys, LLAVA, tmp_path, "--json", "Why?"))
     assert facts["instruction_ids"] is None
     assert facts["prompt"].endswith("USER: Why? ASSISTANT:")
@@ -62,7 +62,9 @@ def test_plain_llava_without_an_image(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 @pytest.mark.parametrize("content", [None, b"no image"])
-def test_a_bad_image(content: bytes | None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_unreadable_image_is_named(
+    content: bytes | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     path = tmp_path / "bad.png"
     if content is not None:
         path.write_bytes(content)
@@ -71,7 +73,7 @@ def test_a_bad_image(content: bytes | None, capsys: pytest.CaptureFixture[str], 
     assert "bad.png" in line
 
 
-def test_an_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_model_is_named_beside_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--model", "emma-nano", "What?"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "emma-nano" in line

@@ -22,7 +22,7 @@ def test_every_task_can_be_explained(name, capsys):
     assert "UserError" not in text
 
 
-def test_how_it_is_asked(capsys):
+def test_the_prompt_is_explained(capsys):
     text = explained(capsys, "mmbench_en")
     assert "the whole prompt of the first of 3 passes" in text
     assert "USER: <image>\n      a hint\n      What color is the bus?\n      A. red\n      B. green" in text
@@ -30,32 +30,32 @@ def test_how_it_is_asked(capsys):
     assert "reads the first line of the question" in " ".join(text.split())
 
 
-def test_images_pasted(capsys):
+def test_pasted_images_are_explained(capsys):
     text = explained(capsys, "muirbench_pasted")
     assert "pasted into one, which is sent where the question points at one" in text
     assert "Which is larger, <image> or Right Image?" in text
 
 
-def test_what_each_protocol_does(capsys):
+def test_each_protocol_is_explained(capsys):
     text = " ".join(explained(capsys, "amber_discriminative").split())
     assert "protocol official (the default): scorer amber " in text
     assert "protocol emma: scorer amber_emma" in text
     assert "every question is held against the record after its own" in text
 
 
-def test_published_numbers_with_split_source_and_doubt(capsys):
+def test_published_scores_have_split_source_and_caveat(capsys):
     text = " ".join(explained(capsys, "mathvista_emma").split())
     assert "EMMA-7B (EMMA-1.0): 25.1 percent, accuracy, split: not stated in figure" in text
     assert "script loads testmini" in text
     assert "testing whether the gold answer string occurs in the output" in text
 
 
-def test_a_suite_of_our_own_has_its_first_question_and_no_published_number(capsys):
+def test_a_mini_task_shows_its_first_question_and_no_published_score(capsys):
     text = explained(capsys, "pope_mini")
     assert "the first sample" in text
     assert "No published number of this benchmark is known here." in text
 
 
-def test_an_unknown_task(capsys):
+def test_an_unknown_task_is_named(capsys):
     assert main(["explain", "mmmuu"]) == 2
     assert "did you mean 'mmmu'?" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def test_no_control_character_reaches_the_terminal(tmp_path, capsys, command):
     assert "\\x1b[" in text
 
 
-def test_neither_do_those_of_task_files(tmp_path, capsys):
+def test_no_control_character_of_a_task_file_reaches_the_terminal(tmp_path, capsys):
     options = quiz(tmp_path, [row(1)])[:2]
     path = tmp_path / "tasks/quiz.yaml"
     path.write_text(path.read_text().replace("title: Quiz", 'title: "T \\e[31mRED"'))
@@ -52,11 +52,11 @@ def test_neither_do_those_of_task_files(tmp_path, capsys):
         ["score", "--task", "pope_mini", "--predictions=--"],
     ],
 )
-def test_a_name_that_is_too_long_or_none(capsys, command):
+def test_a_name_that_no_file_can_have_is_refused_in_two_lines_at_most(capsys, command):
     assert said(capsys, command, 2).count("\n") <= 2
 
 
-def test_no_home_folder(capsys, monkeypatch):
+def test_without_a_home_folder_the_cache_variable_is_named(capsys, monkeypatch):
     def nobody():
         raise RuntimeError("Could not determine home directory.")
 
@@ -66,7 +66,7 @@ def test_no_home_folder(capsys, monkeypatch):
     assert "no home folder to keep a cache in; name a folder in EMMA_CACHE" in said(capsys, ["check", "pope_mini"], 2)
 
 
-def test_check_names_every_image_that_is_none_and_the_wrong_count_too(tmp_path, capsys):
+def test_check_names_every_unreadable_image_and_the_wrong_count(tmp_path, capsys):
     folder = tmp_path / "data/img"
     bad = {
         "empty.png": b"",
@@ -164,7 +164,7 @@ hub: {id: %s, split: test}
 def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell, message, typed):
     from emma_eval.data.loading import load_samples
     from emma_eval.errors import SampleError
-    from emma_eval.tasks.index import tasks_from
+    from emma_eval.tasks.index import extra_task_folders
     from emma_eval.tasks.loading import load_task
 
     pyarrow = pytest.importorskip("pyarrow")
@@ -186,7 +186,7 @@ def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell
     parquet.write_table(table, tmp_path / "set/data/test-00000-of-00001.parquet")
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks/t.yaml").write_text(PARQUET_TASK % (tmp_path / "set"))
-    with tasks_from([tmp_path / "tasks"]):
+    with extra_task_folders([tmp_path / "tasks"]):
         one, two = load_samples(load_task("t"))
     one.images[0].open()
     with pytest.raises(SampleError, match=f"row 1: .*{message}"):

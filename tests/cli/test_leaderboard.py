@@ -5,7 +5,7 @@ from emma_eval.results.scores import Interval
 from tests.fakes import metric, scores_file, task_scores
 
 
-def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):
+def test_runs_are_printed_and_written_to_three_files(tmp_path, capsys):
     runs = []
     for name, value in (("x", 62.0), ("y", 64.0)):
         folder = tmp_path / name
@@ -25,12 +25,12 @@ def test_several_runs_are_shown_and_become_three_files(tmp_path, capsys):
     assert "**64.0**" in text
 
 
-def test_a_folder_without_scores_is_a_mistake(tmp_path, capsys):
+def test_a_folder_without_scores_is_refused(tmp_path, capsys):
     assert main(["leaderboard", str(tmp_path)]) == 2
     assert "is not a run folder" in capsys.readouterr().err
 
 
-def test_scores_of_another_schema_are_named(tmp_path, capsys):
+def test_scores_of_another_schema_are_refused(tmp_path, capsys):
     path = tmp_path / "scores.json"
     path.write_text('{"schema_version": 2, "model": {}}')
     assert main(["leaderboard", str(path)]) == 2

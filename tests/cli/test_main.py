@@ -47,11 +47,11 @@ def test_run_is_the_default_command(command):
     fake = command()
     assert desk.main(["--model", "m", "--tasks", "t"]) == 0
     assert (fake.args.model, fake.args.tasks) == ("m", "t")
-    assert desk.choose([]) == ("run", [])
-    assert desk.choose(["--model", "m"]) == ("run", ["--model", "m"])
+    assert desk.split_command([]) == ("run", [])
+    assert desk.split_command(["--model", "m"]) == ("run", ["--model", "m"])
 
 
-def test_a_users_mistake_is_one_line_and_2(command, capsys):
+def test_a_user_error_is_one_line_and_exit_code_2(command, capsys):
     command(UserError("no such thing; do this"))
     assert desk.main(["run"]) == 2
     assert capsys.readouterr().err == "error: no such thing; do this\n"
@@ -74,14 +74,14 @@ def test_a_users_mistake_is_one_line_and_2(command, capsys):
         (["--modle=x"], "did you mean '--model'?"),
     ],
 )
-def test_a_slip_is_2_and_names_what_is_near(capsys, argv, words):
+def test_a_typo_is_exit_code_2_and_suggests_the_nearest_name(capsys, argv, words):
     assert desk.main(argv) == 2
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
 
 
-def test_ctrl_c_says_how_to_go_on(command, capsys):
+def test_ctrl_c_says_how_to_resume(command, capsys):
     command(KeyboardInterrupt())
     assert desk.main(["run"]) == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
@@ -89,26 +89,26 @@ def test_ctrl_c_says_how_to_go_on(command, capsys):
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
-def test_a_full_disk_is_one_line_and_2(command, capsys):
+def test_a_full_disk_is_one_line_and_exit_code_2(command, capsys):
     command(OSError(errno.ENOSPC, "No space left on device", "/runs/x"))
     assert desk.main(["run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: the disk is full: /runs/x; nothing answered is lost")
 
 
-def test_a_missing_right_is_one_line_and_2(command, capsys):
+def test_a_missing_permission_is_one_line_and_exit_code_2(command, capsys):
     command(PermissionError(errno.EACCES, "Permission denied", "/runs/x"))
     assert desk.main(["leaderboard"]) == 2
     assert capsys.readouterr().err == "error: Permission denied: /runs/x\n"
 
 
-def test_a_bug_is_not_hidden(command):
+def test_an_unexpected_exception_keeps_its_traceback(command):
     command(KeyError("x"))
     with pytest.raises(KeyError):
         desk.main(["run"])
 
 
-def test_the_version_is_told(capsys):
+def test_version_is_printed(capsys):
     assert desk.main(["--version"]) == 0
     assert capsys.readouterr().out == f"emma-eval {__version__}\n"
 

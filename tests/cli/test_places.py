@@ -1,6 +1,6 @@
-"""Every command writes below the current folder, or where it is told: never into the program's own files.
+"""Every command writes below the current folder or where an option says, never into the program's own files.
 
-The commands run from a folder of their own, with a copy of the checkout that nobody may write to.
+The commands run in an empty folder, with a read-only copy of the checkout.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
-PARTS = ("emma_eval", "tasks", "results", "pyproject.toml", "run_eval.py")  # a checkout, as far as commands look
+PARTS = ("emma_eval", "tasks", "results", "pyproject.toml", "run_eval.py")  # the parts of a checkout that commands read
 
 COMMANDS = [
     ["run", "--tasks", "pope_mini", "--limit", "4", "--device", "cpu"],
@@ -53,9 +55,9 @@ import emma_eval
 from emma_eval.cli.main import main
 assert Path(emma_eval.__file__).is_relative_to(sys.argv[1])
 for command in json.loads(sys.argv[2]):
-    places = {"PREDICTIONS": "results/runs/*/responses/pope_mini.jsonl", "RUN": "results/runs/*"}
-    known = {word: str(sorted(Path().glob(place))[0]) for word, place in places.items() if word in command}
-    print(command, main([known.get(word, word) for word in command]), file=sys.stderr)
+    patterns = {"PREDICTIONS": "results/runs/*/responses/pope_mini.jsonl", "RUN": "results/runs/*"}
+    values = {word: str(sorted(Path().glob(pattern))[0]) for word, pattern in patterns.items() if word in command}
+    print(command, main([values.get(word, word) for word in command]), file=sys.stderr)
 """
 
 
@@ -69,14 +71,14 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout that can't be written to."""
+    """A read-only checkout."""
     copy = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "runs"))
         else:
             shutil.copy(ROOT / part, copy / part)
-    (copy / "results" / "runs").mkdir(exist_ok=True)  # where runs of a checkout once went
+    (copy / "results" / "runs").mkdir(exist_ok=True)  # where earlier versions wrote runs
     shutil.copytree(ROOT / "emma_eval" / "runs", copy / "emma_eval" / "runs", dirs_exist_ok=True)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -98,7 +100,7 @@ def call(checkout: Path, folder: Path, commands: list[list[str]]) -> subprocess.
 
 @pytest.fixture(scope="module")
 def workplace(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder that the commands ran in, and what they said; the checkout is as it was."""
+    """The folder that the commands ran in, and their stderr; the checkout is unchanged."""
     folder = tmp_path_factory.mktemp("workplace")
     before = contents(checkout)
     done = call(checkout, folder, COMMANDS)
@@ -107,15 +109,15 @@ def workplace(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return folder, done.stderr
 
 
-def test_every_command_ends_well(workplace):
-    said = [line for line in workplace[1].splitlines() if line.startswith("['")]
-    assert len(said) == len(COMMANDS)
-    assert [line for line in said if not line.endswith("] 0")] == []
+def test_every_command_succeeds(workplace):
+    lines = [line for line in workplace[1].splitlines() if line.startswith("['")]
+    assert len(lines) == len(COMMANDS)
+    assert [line for line in lines if not line.endswith("] 0")] == []
 
 
-def test_results_lie_below_the_current_folder(workplace):
+def test_results_are_written_below_the_current_folder(workplace):
     folder, _ = workplace
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {
         "results/leaderboard/leaderboard.md",
         "results/report/index.html",
@@ -125,14 +127,14 @@ def test_results_lie_below_the_current_folder(workplace):
         "comparison.json",
         "scores.json",
         "figures/scores.png",
-    } <= found
-    assert len([path for path in found if path.endswith("manifest.json")]) == 2
-    assert {path.split("/")[0] for path in found} <= {
+    } <= written
+    assert len([path for path in written if path.endswith("manifest.json")]) == 2
+    assert {path.split("/")[0] for path in written} <= {
         *("results", "figures", "gate.xml", "gate.md", "comparison.json", "scores.json", ".matplotlib"),
     }
 
 
-def test_a_baseline_is_not_replaced_unasked(workplace, checkout):
+def test_a_baseline_is_replaced_only_with_output(workplace, checkout):
     folder, _ = workplace
     path = folder / "results" / "baselines" / "emma-mini.json"
     before = path.read_bytes(), path.stat().st_mtime_ns
@@ -146,8 +148,8 @@ def test_a_baseline_is_not_replaced_unasked(workplace, checkout):
     assert path.stat().st_mtime_ns != before[1]
 
 
-def test_in_the_checkout_itself_no_shipped_file_is_touched(checkout, tmp_path):
-    """There the current folder is the checkout: defaults must miss what is shipped."""
+def test_run_in_the_checkout_itself_no_shipped_file_changes(checkout, tmp_path):
+    """There the current folder is the checkout: the default outputs must not overwrite shipped files."""
     copy = tmp_path / "checkout"
     shutil.copytree(checkout, copy)
     for path in (copy, *copy.rglob("*")):

@@ -63,7 +63,7 @@ def test_runs_on_other_samples_are_refused_in_one_line(runs, capsys):
     assert "compared on the 5 samples of both" in out
 
 
-def test_the_gate_writes_what_ci_reads(runs, capsys, monkeypatch):
+def test_the_gate_writes_junit_markdown_and_the_github_summary(runs, capsys, monkeypatch):
     summary = runs / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
@@ -80,7 +80,7 @@ def test_the_gate_writes_what_ci_reads(runs, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [("compare", "--json"), ("regress", "--junit"), ("regress", "--markdown")])
-def test_a_report_that_has_no_place_is_told_before_any_work(arguments, tmp_path, capsys):
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(arguments, tmp_path, capsys):
     command, option = arguments
     rest = {"compare": [tmp_path], "regress": ["--baseline", tmp_path]}[command]
     assert call(command, tmp_path, *rest, option, tmp_path / "no" / "file") == 2
@@ -89,38 +89,38 @@ def test_a_report_that_has_no_place_is_told_before_any_work(arguments, tmp_path,
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, even from root")
 @pytest.mark.parametrize("arguments", [("compare", "--json"), ("regress", "--junit"), ("regress", "--markdown")])
-def test_a_folder_that_takes_no_files_is_told_before_any_work(arguments, tmp_path, capsys):
+def test_an_unwritable_output_folder_is_refused_before_any_work(arguments, tmp_path, capsys):
     command, option = arguments
     rest = {"compare": [tmp_path], "regress": ["--baseline", tmp_path]}[command]
     assert call(command, tmp_path, *rest, option, "/proc/file") == 2
     assert f"error: {option} /proc/file: no file can be written there: " in capsys.readouterr().err
 
 
-def test_a_summary_that_has_no_place_is_told(runs, monkeypatch, capsys):
+def test_an_unwritable_github_summary_is_one_line(runs, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(runs / "no" / "summary.md"))
     assert call("regress", runs / "good", "--baseline", runs / "good") == 2
     assert capsys.readouterr().err.startswith("error: $GITHUB_STEP_SUMMARY ")
 
 
-def test_a_baseline_is_a_file(runs, capsys):
+def test_a_folder_as_baseline_output_is_refused(runs, capsys):
     assert call("baseline", runs / "good", "--output", runs) == 2
     assert capsys.readouterr().err == f"error: --output {runs} is a folder: a file is expected\n"
 
 
 @pytest.mark.parametrize("command", ["compare", "regress"])
-def test_what_is_not_there_is_one_line(command, runs, capsys):
+def test_a_missing_run_or_baseline_is_one_line(command, runs, capsys):
     rest = {"compare": [runs / "good"], "regress": ["--baseline", runs / "good"]}[command]
     assert call(command, runs / "gone", *rest) == 2
     assert "gone is missing: a run's folder or a file that" in capsys.readouterr().err
 
 
-def test_flips_stand_without_empty_lines(runs, capsys):
+def test_flips_are_printed_without_empty_lines(runs, capsys):
     assert call("compare", runs / "good", runs / "good", "--flips", "5") == 0
     assert not capsys.readouterr().out.endswith("\n\n")
 
 
 @pytest.mark.parametrize("command", ["compare", "baseline", "regress"])
-def test_what_is_no_run_is_one_line(command, tmp_path, capsys):
+def test_a_folder_that_is_no_run_is_one_line(command, tmp_path, capsys):
     rest = {"compare": [tmp_path], "baseline": [], "regress": ["--baseline", tmp_path]}[command]
     assert call(command, tmp_path, *rest) == 2
     assert "is not a run folder" in capsys.readouterr().err

@@ -17,7 +17,7 @@ def run(tmp_path_factory):
     return root / "run"
 
 
-def test_the_page_is_written_and_named(run, tmp_path, capsys):
+def test_the_page_is_written_and_its_path_printed(run, tmp_path, capsys):
     assert main(["report", str(run), "--output", str(tmp_path), "--samples", "2"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'index.html'}\n"
     assert "<title>Evaluation of emma</title>" in (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -45,6 +45,6 @@ def test_figures_alone_write_no_page(run, tmp_path, monkeypatch, capsys):
         (["nowhere", "--samples", "some"], "'some' is not a whole number above 0, nor all, nor none"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, complaint, capsys):
+def test_a_usage_error_is_one_line(arguments, complaint, capsys):
     assert main(["report", *arguments]) == 2
     assert complaint in capsys.readouterr().err

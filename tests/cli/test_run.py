@@ -50,7 +50,7 @@ def test_prints_the_leaderboard_and_the_folder_and_ends_with_0(data, tmp_path, a
         "scores.json",
         "responses/pope.jsonl",
         "samples/pope.jsonl",
-        "evidence/pope.json",
+        "statistics/pope.json",
         "leaderboard.md",
         "leaderboard.csv",
         "leaderboard.tex",
@@ -65,7 +65,7 @@ def test_ends_with_1_when_a_sample_failed_and_names_it(data, tmp_path, answering
     assert "1 more failed" in shown
 
 
-def test_answers_now_and_scores_later_where_the_scorers_tools_are(data, tmp_path, answering, monkeypatch, capsys):
+def test_without_the_scorers_tools_answers_are_kept_and_scored_later(data, tmp_path, answering, monkeypatch, capsys):
     def no_java(*arguments):
         raise MissingToolError("there is no `java` on the PATH")
 
@@ -93,7 +93,7 @@ def test_ends_with_1_when_too_many_failed(data, tmp_path, answering, capsys):
     assert "more than --max-errors 1 allows" in capsys.readouterr().err
 
 
-def test_a_full_disk_ends_with_one_line_and_the_same_command_goes_on(data, tmp_path, answering, monkeypatch, capsys):
+def test_a_full_disk_ends_with_one_line_and_the_same_command_resumes(data, tmp_path, answering, monkeypatch, capsys):
     from emma_eval.results import responses as records
 
     written = []
@@ -115,7 +115,7 @@ def test_a_full_disk_ends_with_one_line_and_the_same_command_goes_on(data, tmp_p
     assert len(answering.asked) == REQUESTS - 5
 
 
-def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(data, tmp_path, answering, capsys):
+def test_ctrl_c_ends_with_130_and_the_same_command_resumes(data, tmp_path, answering, capsys):
     answering.stop_after = 5
     assert call(data, tmp_path / "run") == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
@@ -150,7 +150,7 @@ def test_one_file_of_a_task_can_be_given(data, tmp_path, answering):
     ],
 )
 @pytest.mark.usefixtures("answering")
-def test_a_mistake_ends_with_2_and_one_line(data, tmp_path, capsys, more, words):
+def test_a_usage_error_ends_with_2_and_one_line(data, tmp_path, capsys, more, words):
     assert call(data, tmp_path / "run", *more) == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "run").exists()
@@ -176,7 +176,7 @@ def test_the_defaults_are_the_shipped_model_and_suite():
     assert (args.model, args.tasks) == ("emma-mini", "mini")
 
 
-def test_an_unfinished_or_foreign_folder_has_no_scores(tmp_path):
+def test_an_unfinished_run_or_another_folder_has_no_scores(tmp_path):
     with pytest.raises(UserError, match=r"is not a run folder: it has no scores\.json"):
         read_scores(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")

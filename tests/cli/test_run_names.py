@@ -85,7 +85,7 @@ def test_a_name_that_no_table_can_hold_is_refused(name, capsys):
 @pytest.mark.parametrize(
     "name", ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", r"\input{x} $x_{1}$ 50% & #1", "a|b"]
 )
-def test_no_name_does_more_than_being_shown(name):
+def test_names_are_escaped_in_every_output_format(name):
     run("first", "--name", name)
     run("second", "--name", name)
     for line in measured("first", "second"):
@@ -117,7 +117,7 @@ def test_two_seeds_are_two_columns_and_say_so():
     assert all(f"POPE, samples {truth}" in page for truth in truths)
 
 
-def test_tasks_that_extend_one_are_columns_of_their_own_and_none_is_the_benchmarks(place, capsys):
+def test_a_task_that_extends_another_has_its_own_column_apart_from_the_benchmark(place, capsys):
     tasks = place / "tasks"
     tasks.mkdir()
     for name, suffix in (("pope_short", "Yes or no?"), ("pope_long", "Please answer this with yes or no.")):
@@ -139,7 +139,7 @@ def test_tasks_that_extend_one_are_columns_of_their_own_and_none_is_the_benchmar
     assert "POPE, task pope_short" in page
 
 
-def test_another_prompt_is_told_by_compare(place, capsys):
+def test_compare_names_a_changed_prompt(place, capsys):
     tasks = place / "tasks"
     tasks.mkdir()
     for folder, suffix in (("first", "Yes or no?"), ("second", "Please answer this with yes or no.")):
@@ -176,7 +176,7 @@ class TestAnEditedScoresFile:
             ("low", "1e11", "interval: low 1e+11 is above high"),
             ("samples", "-1", "tasks.0.counts.samples: Input should be greater than or equal to 0"),
             ("benchmark", "7", "tasks.0.benchmark: Input should be a valid string"),
-            ("credit", "Infinity", "tasks.0.credit: Input should be a finite number"),
+            ("mean_score", "Infinity", "tasks.0.mean_score: Input should be a finite number"),
         ],
     )
     def test_is_one_line_in_every_command(self, edited, key, value, complaint, capsys):
@@ -189,7 +189,7 @@ class TestAnEditedScoresFile:
             assert complaint in said
             assert said.count("\n") == 1
 
-    def test_a_task_that_is_there_twice_is_refused(self, place, edited, capsys):
+    def test_a_task_that_occurs_twice_is_refused(self, place, edited, capsys):
         path = place / "first" / "scores.json"
         content = json.loads(path.read_text(encoding="utf-8"))
         content["tasks"] *= 2
@@ -197,14 +197,14 @@ class TestAnEditedScoresFile:
         assert main(["leaderboard", "first"]) == 2
         assert "the task pope is there twice" in capsys.readouterr().err
 
-    def test_a_plausible_number_is_noticed_where_the_evidence_is_read(self, place, edited, capsys):
+    def test_an_edited_score_is_noticed_where_sample_statistics_are_read(self, place, edited, capsys):
         value = read_scores(place / "first").tasks[0].metrics[0].value
         edited("value", repr(value / 2 + 0.1))
         assert main(["compare", "first", "first"]) == 2
-        assert "evidence/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
+        assert "statistics/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
 
 
-def test_the_scores_file_stands_for_its_run_in_every_command(capsys):
+def test_the_scores_file_is_accepted_for_its_run_in_every_command(capsys):
     run("first")
     run("second")
     for command in (["leaderboard"], ["report"], ["compare", "second"], ["baseline"]):

@@ -83,7 +83,7 @@ def test_limit_scores_the_first_questions(folder, capsys):
     assert "100.00%" in capsys.readouterr().out
 
 
-def test_missing_answers_are_refused_as_officially_unless_partial(folder, capsys):
+def test_missing_answers_are_refused_like_the_official_tool_unless_partial(folder, capsys):
     assert main(arguments(folder, rows("cat"), "--limit", "2")) == 2
     error = capsys.readouterr().err
     assert "1 of 2 questions have no answer, the first is 2" in error
@@ -105,7 +105,7 @@ def test_recorded_failures_are_wrong_and_exit_with_1(folder, capsys):
         ([], "2 samples were read, 214,354 are expected"),
     ],
 )
-def test_mistakes_are_one_line(folder, capsys, more, message):
+def test_usage_errors_are_one_line(folder, capsys, more, message):
     assert main(arguments(folder, rows("cat", "dog"), *more)) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -12,7 +12,7 @@ def shown(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_the_images_of_the_request(tmp_path, capsys):
+def test_the_images_of_the_request_are_shown(tmp_path, capsys):
     folder = tmp_path / "muirbench"
     (folder / "images").mkdir(parents=True)
     row = {"idx": "0", "task": "t", "image_relation": "r", "answer": "A", "image_list": ["a.png", "b.png"]}
@@ -31,7 +31,7 @@ def test_the_images_of_the_request(tmp_path, capsys):
     assert f"image: {images / 'a.png'}\nimage: {images / 'b.png'}\n" in in_place
 
 
-def test_a_wording(tmp_path, capsys):
+def test_a_wording_of_the_task_is_shown(tmp_path, capsys):
     folder = tmp_path / "qbench"
     (folder / "images").mkdir(parents=True)
     row = {"question": "Is it sharp?", "img_path": "a.png", "candidates": ["Yes", "No"], "correct_ans": "No"}

@@ -1,4 +1,4 @@
-"""The real command, stopped from outside in the middle of its work, and given again."""
+"""The real command, stopped by a signal in the middle of a run and started again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,38 +21,39 @@ def command(folder: Path) -> list[str]:
     return [sys.executable, str(ROOT / "run_eval.py"), "run", *options]
 
 
-def answered(folder: Path) -> int:
+def num_responses(folder: Path) -> int:
     path = folder / "responses" / "pope_mini.jsonl"
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
     subprocess.run(command(folder), check=True, capture_output=True)
     return folder
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "word"), [(signal.SIGTERM, 130, "goes on where it stopped"), (signal.SIGKILL, -signal.SIGKILL, "")]
+    ("sent_signal", "code", "message"),
+    [(signal.SIGTERM, 130, "goes on where it stopped"), (signal.SIGKILL, -signal.SIGKILL, "")],
 )
-def test_the_same_command_goes_on_and_ends_with_the_same_scores(
-    tmp_path: Path, undisturbed: Path, how: signal.Signals, code: int, word: str
+def test_the_same_command_resumes_and_ends_with_the_same_scores(
+    tmp_path: Path, uninterrupted: Path, sent_signal: signal.Signals, code: int, message: str
 ):
     folder = tmp_path / "run"
     process = subprocess.Popen(command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while answered(folder) < 20:
+    while num_responses(folder) < 20:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
-    process.send_signal(how)
-    _, said = process.communicate()
+    process.send_signal(sent_signal)
+    _, stderr = process.communicate()
     assert process.returncode == code
-    assert word in said
-    kept = answered(folder)
-    assert 20 <= kept < 300
+    assert message in stderr
+    count = num_responses(folder)
+    assert 20 <= count < 300
 
     subprocess.run(command(folder), check=True, capture_output=True)
-    assert answered(folder) == 300
-    assert (folder / "scores.json").read_bytes() == (undisturbed / "scores.json").read_bytes()
+    assert num_responses(folder) == 300
+    assert (folder / "scores.json").read_bytes() == (uninterrupted / "scores.json").read_bytes()
     sessions = json.loads((folder / "manifest.json").read_text())["sessions"]
     assert len(sessions) == 2

@@ -57,7 +57,7 @@ def test_a_runs_folder_holds_the_answers_too(tmp_path):
     assert len(json.loads(output.read_text())) == 2
 
 
-def test_of_repeated_answers_the_later_one_counts_and_is_told(tmp_path, capsys):
+def test_of_repeated_answers_the_last_counts_and_a_note_says_so(tmp_path, capsys):
     tiny.mmvet(tmp_path)
     given = [("v1_0", "x"), ("v1_1", "y"), ("v1_0", "z")]
     code, output = submit(tmp_path, "mmvet", [{"question_id": key, "text": text} for key, text in given])

@@ -70,7 +70,7 @@ def call(root, command, *arguments):
     return main([command, *map(str, (*arguments, *shared))])
 
 
-def test_records_and_scores_can_be_read_and_count_rightly(runs, capsys):
+def test_records_and_scores_with_surrogates_are_read_and_counted(runs, capsys):
     (task,) = read_scores(runs / "one").tasks
     assert {metric.category for metric in task.metrics} == {"", MARK}
     assert task.failed[0].reason == f"cannot be opened: {MARK}.jpg"
@@ -98,7 +98,7 @@ def test_every_command_takes_the_runs(runs, capsys):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_a_terminal_is_never_given_what_it_cannot_show(runs, encoding):
+def test_output_is_encodable_by_the_terminal(runs, encoding):
     """Score in a process of its own: pytest's stand-in for the terminal takes anything."""
     answers = runs / "one" / "responses" / "quiz.jsonl"
     given = ["--task", "quiz", "--predictions", answers, "--task-dir", runs / "tasks", "--data", runs]

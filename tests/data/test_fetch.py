@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 
-from emma_eval.utils.files import lock
+from emma_eval.utils.files import locked_file
 from tests.data.hub.hub_server import COMMIT
 from tests.data.hub.tiny_hub import GQA, POPE
 
@@ -169,8 +169,8 @@ def test_two_at_once_do_not_write_into_one_file(command, hub, tmp_path):
     command("data", "fetch", "my_gqa")
     hub.break_at = None
     folder = tmp_path / "root" / "hub" / "org" / "gqa"
-    with (folder / ".splits" / "fetching").open("w") as other:
-        assert lock(other, wait=False)
+    with locked_file(folder / ".splits" / "fetching", wait=False) as other:
+        assert other
         refused = command("data", "fetch", "my_gqa")
     line = f"my_gqa: PROBLEM: another `data fetch` is at work in {folder}; wait until it has ended"
     assert line in refused.stdout

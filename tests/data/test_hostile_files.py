@@ -11,7 +11,7 @@ from PIL import Image
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
-from emma_eval.tasks.index import tasks_from
+from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
 from emma_eval.utils.files import read_bytes, read_text
 from emma_eval.utils.json_io import parse_json, read_json
@@ -20,7 +20,7 @@ from tests.fakes import quiz, row, said
 
 def load(root, rows, **options):
     quiz(root, rows)
-    with tasks_from([root / "tasks"]):
+    with extra_task_folders([root / "tasks"]):
         return load_samples(load_task("quiz"), root / "data", **options)
 
 
@@ -51,7 +51,10 @@ def test_a_file_of_data_that_is_a_link_out_of_the_root(tmp_path):
     quiz(tmp_path, [row(1)])
     (tmp_path / "data/rows.jsonl").rename(tmp_path / "elsewhere.jsonl")
     (tmp_path / "data/rows.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
-    with tasks_from([tmp_path / "tasks"]), pytest.raises(UserError, match=r"rows\.jsonl: a symbolic link leads out"):
+    with (
+        extra_task_folders([tmp_path / "tasks"]),
+        pytest.raises(UserError, match=r"rows\.jsonl: a symbolic link leads out"),
+    ):
         load_samples(load_task("quiz"), tmp_path / "data")
 
 
@@ -64,7 +67,7 @@ def test_links_within_a_snapshot_of_the_hub_cache(tmp_path):
     blob.parent.mkdir()
     (root / "img/a.png").rename(blob)
     (root / "img/a.png").symlink_to(blob)
-    with tasks_from([tmp_path / "tasks"]):
+    with extra_task_folders([tmp_path / "tasks"]):
         load_samples(load_task("quiz"), root)[0].images[0].open()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.stats.bootstrap import value_of
+from emma_eval.stats.bootstrap import recompute
 from emma_eval.types import Scores
 from tests.shared import reason, shared
 
@@ -54,6 +54,6 @@ def _metrics_follow_from_what_each_sample_adds(request, monkeypatch):
 def assert_resampling_can_begin(scores: Scores) -> None:
     for metric in scores.metrics:
         if metric.ratios:
-            assert value_of(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12, abs=1e-12), metric
+            assert recompute(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12, abs=1e-12), metric
         else:
             assert any(f"{metric.name} has no interval" in note for note in scores.notes), metric

@@ -138,13 +138,13 @@ def test_the_arithmetic_of_descriptions(folder, table):
     ]
     told = {str(row["id"]): row["nouns"] for row in read_lines(folder, "generative_core_predictions.jsonl")}
     described = [describe(told[sample.id], sample, similar) for sample in samples]
-    clean = [float(not one.made_up) for one in described]
+    clean = [float(not one.hallucinated) for one in described]
     expected = read_json(folder, "generative_core_expected.json")[table]
     counters = expected["counters"]
-    assert sum(one.made_up for one in described) == counters["chair_score"]
+    assert sum(one.hallucinated for one in described) == counters["chair_score"]
     assert sum(len(one.nouns) for one in described) == round(counters["chair_num"])
     assert sum(one.covered for one in described) == counters["safe_cover_score"]
-    assert sum(one.dreamt for one in described) == counters["hallu_cover_score"]
+    assert sum(one.expected_hallucinations for one in described) == counters["hallu_cover_score"]
     assert sum(clean) == counters["non_hallu_score"]
     ours = {metric.name: round(metric.value, 1) for metric in measures(samples, described, clean)}
     assert ours == printed(expected["printed"])["Generative Task"]

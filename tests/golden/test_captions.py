@@ -10,7 +10,10 @@ from emma_eval.types import Answer, Sample
 from tests.golden.files import overall, read_json, read_lines
 
 pytest.importorskip("pycocoevalcap")
-pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="captions are scored by Java programs")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("java") is None, reason="captions are scored by Java programs"),
+    pytest.mark.slow,
+]
 NAMES = {f"Bleu_{n}": f"bleu_{n}" for n in range(1, 5)} | {"METEOR": "meteor", "ROUGE_L": "rouge_l", "CIDEr": "cider"}
 
 

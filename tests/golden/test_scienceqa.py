@@ -3,7 +3,7 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.scorers.scienceqa import read_gpt3
+from emma_eval.scorers.scienceqa import parse_gpt3
 from tests.golden.files import answers_of, overall, read_json, read_lines, samples_of
 
 FILES = {"problems": "problems.json", "splits": "pid_splits.json"}
@@ -73,4 +73,4 @@ def test_the_official_breakdown(golden):
 
 def test_the_gpt3_pattern(golden):
     for row in read_lines(golden("scienceqa"), "gpt3_outputs.jsonl"):
-        assert read_gpt3(row["output"]) == row["parsed"], row["pid"]
+        assert parse_gpt3(row["output"]) == row["parsed"], row["pid"]

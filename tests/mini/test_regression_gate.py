@@ -13,7 +13,7 @@ import emma_eval.tasks.loading
 from emma_eval.cli.main import main
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
-from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, instruction_ids
+from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, tokenize_instruction
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
@@ -92,11 +92,11 @@ def test_an_instruction_padded_with_the_end_of_text_fails_by_its_changed_answers
     """Scores stay within the tolerance, as gains and losses balance; the number of changed answers does not."""
 
     def padded(text: str) -> tuple[int, ...]:
-        ids = instruction_ids(text)
+        ids = tokenize_instruction(text)
         text_ids = ids[: ids.index(END_OF_TEXT) + 1]
         return text_ids + (END_OF_TEXT,) * (CONTEXT_LENGTH - len(text_ids))
 
-    monkeypatch.setattr(emma_eval.models.emma.loading, "instruction_ids", padded)
+    monkeypatch.setattr(emma_eval.models.emma.loading, "tokenize_instruction", padded)
     run = run_of(tmp_path)
     assert failed_tasks(run, baseline) == set()
     assert "vqav2_mini" in failed_tasks(run, baseline, STRICT)

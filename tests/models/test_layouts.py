@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from emma_eval.models import load_model
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.multimodal.runner import ModelRunner
 from tests.fakes import PROMPT, QUESTION, first_token_logits, make_image, request
 from tests.models.tiny_reference import Reference
@@ -76,7 +76,7 @@ def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: P
     vision = truth.vision(pixels)
     torch.testing.assert_close(runner.model.encode_images(pixels)[0], vision, rtol=0, atol=2e-5)
     if tiny.alignment:
-        ids = torch.tensor([instruction_ids(QUESTION)])
+        ids = torch.tensor([tokenize_instruction(QUESTION)])
         text = truth.text(ids)
         torch.testing.assert_close(runner.model.encode_text(ids)[0], text, rtol=0, atol=2e-5)
         vision = truth.aligned(vision, text)
@@ -111,7 +111,7 @@ def test_several_images_and_none(tmp_path: Path) -> None:
     ]
     image_lists = [(first, second), (), (second, second, first)]
     batch = [request(p, *images) for p, images in zip(prompts, image_lists, strict=True)]
-    text = truth.text(torch.tensor([instruction_ids(QUESTION)]))
+    text = truth.text(torch.tensor([tokenize_instruction(QUESTION)]))
     for one, images, generated in zip(batch, image_lists, runner.ask(batch), strict=True):
         rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
         answer, _ = truth.answer(list(runner.tokenize(one).input_ids), rows, steps=8)

@@ -17,7 +17,7 @@ import torch
 from emma_eval.images.sources import ImageFile
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.templates import render_prompt
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.llama.generation import decode_step
 from emma_eval.models.multimodal.batching import MultimodalPrompt
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -187,4 +187,4 @@ def test_instruction_tokenizer() -> None:
     if not path.is_file():
         pytest.skip(reason("parity/instruction_tokenizer.json"))
     for item in json.loads(path.read_text())["items"]:
-        assert list(instruction_ids(item["text"])) == item["ids"], item["text"]
+        assert list(tokenize_instruction(item["text"])) == item["ids"], item["text"]

@@ -10,7 +10,7 @@ import pytest
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
-from emma_eval.predictions.joins import Passes
+from emma_eval.predictions.join_strategies import PassCounts
 from emma_eval.tasks.loading import load_task
 from tests.predictions.cells import BENCHMARKS, FORMATS, table
 from tests.predictions.formats import Given, lmms_eval, pope_official
@@ -27,7 +27,7 @@ def given_of(benchmark, root):
     made = benchmark.make(root)
     task = load_task(benchmark.task)
     samples = load_samples(task, root, allow_partial=True)
-    passes = Passes(samples, task)
+    passes = PassCounts(samples, task)
     texts = {(s.id, r): f"answer {s.id} {r}" for s in samples for r in range(passes.count(s.id))}
     return Given(task, samples, texts, made.rows if made else [])
 

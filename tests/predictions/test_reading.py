@@ -161,7 +161,7 @@ def test_a_row_with_more_cells_than_the_table_has_columns(tmp_path):
 
 
 def test_missing_files_are_the_users_mistake(tmp_path):
-    with pytest.raises(UserError, match="no such predictions file"):
+    with pytest.raises(UserError, match="is missing"):
         read_predictions(tmp_path / "none.jsonl", TWO)
     with pytest.raises(UserError, match=r"no \.txt files"):
         read_predictions(tmp_path, MME)

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from emma_eval.images.sources import ImageFile
-from emma_eval.predictions.joins import Passes
+from emma_eval.predictions.join_strategies import PassCounts
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Sample
 from tests.predictions import formats
@@ -143,7 +143,7 @@ def worlds(draw: st.DrawFn) -> World:
     samples = [sample(number) for number in range(count)]
     strangers = [sample(number, FOREIGN) for number in range(draw(st.integers(0, 2)))]
     everyone = [*samples, *strangers]
-    passes = Passes(everyone, task)
+    passes = PassCounts(everyone, task)
     texts = {(s.id, r): f"answer {s.id} {r}" for s in everyone for r in range(passes.count(s.id))}
     given = Given(task, everyone, texts, [])
     name, write = draw(st.sampled_from(kind.writers))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from emma_eval.data.loading import load_samples
-from emma_eval.prompts.question_notes import questions_digest, release_of, remarks, without_right_option
+from emma_eval.prompts.question_notes import find_release, question_notes, questions_digest, unanswerable_note
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
 
@@ -33,21 +33,23 @@ def with_release(task, digest):
 def test_a_release_is_known_by_its_questions_whatever_file_they_come_in(pope):
     samples = load_samples(load_task("pope"), pope, allow_partial=True)
     task = with_release(load_task("pope"), questions_digest(samples))
-    assert release_of(task, reversed(samples)) == "abc"
-    assert remarks(task, samples) == ("the questions are those of the official release abc: those that we asked",)
+    assert find_release(task, reversed(samples)) == "abc"
+    assert question_notes(task, samples) == (
+        "the questions are those of the official release abc: those that we asked",
+    )
     for path in (pope / "pope" / "coco").iterdir():
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    assert release_of(task, load_samples(task, pope)) == "abc"
+    assert find_release(task, load_samples(task, pope)) == "abc"
 
 
 def test_questions_of_no_known_release_are_told(pope):
     samples = load_samples(load_task("pope"), pope, allow_partial=True)
-    (note,) = remarks(load_task("pope"), samples)
+    (note,) = question_notes(load_task("pope"), samples)
     assert note == (
         "the questions are those of no official release that is known here (e3e3926, 7ef3026, edebdda, 109985c)"
     )
-    assert remarks(load_task("pope"), samples, complete=False) == ()
+    assert question_notes(load_task("pope"), samples, complete=False) == ()
 
 
 def test_one_letter_makes_another_release(pope):
@@ -59,9 +61,7 @@ def test_one_letter_makes_another_release(pope):
 
 def asked(task, **fields):
     fields = {"question": "Which?", "references": ("C",)} | fields
-    return without_right_option(
-        load_task(task), [Sample("9", **fields), Sample("1", "?", references=("A",), options="a")]
-    )
+    return unanswerable_note(load_task(task), [Sample("9", **fields), Sample("1", "?", references=("A",), options="a")])
 
 
 TOLD = ("1 question is asked without the right option, the first is 9",)
@@ -95,4 +95,4 @@ def test_a_row_of_mmbench_whose_truth_reads_as_missing_is_told(tmp_path):
     (folder / "MMBench_DEV_EN.tsv").write_text(head + rows)
     for task, count in (("mmbench_en", 2), ("mmbench_en_emma", 1)):  # with no option before it, nothing is asked
         samples = load_samples(load_task(task), tmp_path, allow_partial=True)
-        assert without_right_option(load_task(task), samples)[0].startswith(f"{count} question")
+        assert unanswerable_note(load_task(task), samples)[0].startswith(f"{count} question")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from emma_eval.errors import UserError
 from emma_eval.reports.figures import write_figures
-from tests.reports.html.made import truth, write_gqa, write_run
+from tests.reports.html.fake_runs import truth, write_gqa, write_run
 
 
 @pytest.fixture(scope="module")

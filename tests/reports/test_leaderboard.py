@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.tables import Cell, Heading, Row, Table, with_places
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, with_ranks
 from emma_eval.results.scores import Counts
 from tests.fakes import metric, mini_scores, scored_run, task_scores
 
@@ -21,7 +21,7 @@ def table(tables: list[Table], key: str) -> Table:
 
 
 def cells(table: Table, *heading: str) -> dict[str, Cell]:
-    """Row label -> the cell of the column with that head, empty ones left out."""
+    """TableRow label -> the cell of the column with that head, empty ones left out."""
     at = [h.lines for h in table.headings].index(heading)
     return {row.label: row.cells[at] for row in table.rows if row.cells[at].text}
 
@@ -42,7 +42,7 @@ class TestColumns:
             "LLaVA-1.5-13B": "63.3",
             "my-emma (measured)": "62.3",
         }
-        assert [cell.place for cell in column.values()] == [0, 1, 2]
+        assert [cell.rank for cell in column.values()] == [0, 1, 2]
 
     def test_a_split_that_the_source_does_not_state_stands_apart(self, published):
         run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
@@ -70,7 +70,7 @@ class TestColumns:
         general = table(leaderboard([run], published), "general")
         assert "my-emma (measured)" not in cells(general, *GQA)
         assert list(cells(general, *head)) == ["my-emma (measured)"]
-        mark = cells(general, *head)["my-emma (measured)"].marks[0]
+        mark = cells(general, *head)["my-emma (measured)"].footnotes[0]
         assert word in dict(general.footnotes)[mark]
 
     def test_one_question_is_said_as_one(self, published):
@@ -78,7 +78,7 @@ class TestColumns:
         one = one.model_copy(update={"complete": False, "counts": one.counts.model_copy(update={"samples": 1})})
         general = table(leaderboard([scored_run(one)], published), "general")
         head = ("GQA", "testdev-balanced, 1 question only", "accuracy")
-        mark = cells(general, *head)["my-emma (measured)"].marks[0]
+        mark = cells(general, *head)["my-emma (measured)"].footnotes[0]
         assert "protocol official, 1 question" in dict(general.footnotes)[mark]
         assert "1 questions" not in dict(general.footnotes)[mark]
 
@@ -118,7 +118,7 @@ class TestPublishedValues:
     def test_are_those_of_the_sources(self, published):
         general = table(leaderboard([], published), "general")
         vqa = cells(general, "VQAv2", "not stated", "accuracy")
-        assert {label: (cell.text, cell.place) for label, cell in vqa.items()} == {
+        assert {label: (cell.text, cell.rank) for label, cell in vqa.items()} == {
             "LLaVA-1.5-7B": ("78.5", 0),
             "mPLUG-Owl2": ("79.4", 0),
             "BRAVE": ("82.5", 2),
@@ -130,27 +130,27 @@ class TestPublishedValues:
             notes = dict(one.footnotes)
             for row in one.rows:
                 for cell in row.cells:
-                    assert not cell.text or re.search(r".+, .+; split: .+", notes[cell.marks[0]]), row.label
+                    assert not cell.text or re.search(r".+, .+; split: .+", notes[cell.footnotes[0]]), row.label
 
     def test_doubtful_ones_have_a_lettered_remark(self, published):
         general = table(leaderboard([], published), "general")
         emma = cells(general, "VQAv2", "not stated", "accuracy")["EMMA-7B (EMMA-1.0)"]
-        source, doubt = (dict(general.footnotes)[mark] for mark in emma.marks)
+        source, doubt = (dict(general.footnotes)[mark] for mark in emma.footnotes)
         assert "assets/result.png" in source
         assert doubt.startswith("EMMA VQAv2 89.42: Far above everything else in its class")
-        assert emma.marks[1].isalpha()
-        assert len(cells(general, "VQAv2", "not stated", "accuracy")["LLaVA-1.5-7B"].marks) == 1
+        assert emma.footnotes[1].isalpha()
+        assert len(cells(general, "VQAv2", "not stated", "accuracy")["LLaVA-1.5-7B"].footnotes) == 1
 
     def test_disagreeing_sources_are_named(self, published):
         mllm = table(leaderboard([], published), "mllm")
-        mark = cells(mllm, "MME", "perception", "score")["LLaVA-1.5-7B"].marks[0]
+        mark = cells(mllm, "MME", "perception", "score")["LLaVA-1.5-7B"].footnotes[0]
         assert re.search(
             r"Table 4; split: perception \[elsewhere .*1373\.46 in GitHub issue", dict(mllm.footnotes)[mark]
         )
 
     def test_lower_is_better_where_the_column_says_so(self, published):
         column = cells(table(leaderboard([], published), "hallucination"), "AMBER", "generative", "CHAIR")
-        assert column["LLaVA-1.5, size not stated by the source"].place == 1
+        assert column["LLaVA-1.5, size not stated by the source"].rank == 1
 
 
 class TestRows:
@@ -198,12 +198,12 @@ class TestTheMiniSuite:
     def test_ranks_models_by_task(self, published):
         runs = [scored_run(mini_scores("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
         suite = table(leaderboard(runs, published), "mini")
-        assert [(row.label, row.cells[0].place) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
+        assert [(row.label, row.cells[0].rank) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
 
 
-def places(higher_is_better: bool | None, *texts: str) -> list[int]:
-    rows = [Row(str(i), (Cell(text, float(text) if text else None),)) for i, text in enumerate(texts)]
-    return [row.cells[0].place for row in with_places([Heading(("h",), higher_is_better)], rows)]
+def ranks(higher_is_better: bool | None, *texts: str) -> list[int]:
+    rows = [TableRow(str(i), (Cell(text, float(text) if text else None),)) for i, text in enumerate(texts)]
+    return [row.cells[0].rank for row in with_ranks([Heading(("h",), higher_is_better)], rows)]
 
 
 @pytest.mark.parametrize(
@@ -218,5 +218,5 @@ def places(higher_is_better: bool | None, *texts: str) -> list[int]:
         (None, ("5.0", "6.0"), [0, 0]),
     ],
 )
-def test_places_go_by_what_is_printed(higher_is_better, texts, expected):
-    assert places(higher_is_better, *texts) == expected
+def test_ranks_go_by_what_is_printed(higher_is_better, texts, expected):
+    assert ranks(higher_is_better, *texts) == expected

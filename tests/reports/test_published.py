@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from emma_eval.errors import UserError
-from emma_eval.reports.published import Column, load_published
+from emma_eval.reports.published import PublishedColumn, load_published
 from tests.shared import needs_shared, shared
 
 COLLECTION = "published_scores.yaml"
@@ -70,25 +70,25 @@ def test_no_score_stands_in_two_columns(published):
 
 def test_every_remark_that_names_scores_finds_some(published):
     for remark in published.remarks:
-        for about in remark.about:
-            assert any(about.matches(score) for score in published.scores), remark.item
+        for scope in remark.about:
+            assert any(scope.matches(score) for score in published.scores), remark.item
 
 
-def column(published, benchmark: str, split: str) -> Column:
+def column(published, benchmark: str, split: str) -> PublishedColumn:
     return next(c for c in published.columns if (c.benchmark, c.split) == (benchmark, split))
 
 
 def test_the_models_own_paper_is_preferred_and_who_disagrees_is_kept(published):
-    pick = published.pick("llava-1.5-7b", column(published, "MME", "perception"))
-    assert pick is not None
-    assert (pick.score.value, pick.score.reported_by) == (1510.7, "original paper")
-    assert {other.value for other in pick.others} == {1490, 1506.2, 1373.46, 1509.3788}
+    chosen = published.choose("llava-1.5-7b", column(published, "MME", "perception"))
+    assert chosen is not None
+    assert (chosen.score.value, chosen.score.reported_by) == (1510.7, "original paper")
+    assert {other.value for other in chosen.disagreeing} == {1490, 1506.2, 1373.46, 1509.3788}
 
 
 def test_a_source_that_agrees_is_no_disagreement(published):
-    pick = published.pick("llava-1.5-7b", column(published, "VQAv2", "test-dev"))
-    assert pick is not None
-    assert (pick.score.value, pick.others) == (78.5, ())
+    chosen = published.choose("llava-1.5-7b", column(published, "VQAv2", "test-dev"))
+    assert chosen is not None
+    assert (chosen.score.value, chosen.disagreeing) == (78.5, ())
 
 
 def test_measured_columns_name_metrics_of_shipped_tasks(published):
@@ -97,8 +97,8 @@ def test_measured_columns_name_metrics_of_shipped_tasks(published):
 
     tasks = {(task.benchmark, task.split): task for task in map(load_task, task_names())}
     for one in published.columns:
-        for measured in one.measured:
-            assert measured.protocol in tasks[measured.benchmark, measured.split].protocols
+        for selector in one.measured:
+            assert selector.protocol in tasks[selector.benchmark, selector.split].protocols
 
 
 @pytest.mark.parametrize(

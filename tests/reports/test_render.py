@@ -20,7 +20,7 @@ from emma_eval.reports.render import (
     print_table,
     terminal,
 )
-from emma_eval.reports.tables import Cell, Heading, Row, Table, format_value
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.scores import Interval
 from tests.fakes import metric, scored_run, task_scores
@@ -31,8 +31,8 @@ SMALL = Table(
     corner="Model",
     headings=(Heading(("GQA", "test_dev", "accuracy")), Heading(("MME", "score"))),
     rows=(
-        Row("a|b_c", (Cell("62.0", 62.0, ("1",), 2), Cell("1510.7", 1510.7, (), 1))),
-        Row("EMMA", (Cell("63.3", 63.3, ("2", "a"), 1), Cell())),
+        TableRow("a|b_c", (Cell("62.0", 62.0, ("1",), 2), Cell("1510.7", 1510.7, (), 1))),
+        TableRow("EMMA", (Cell("63.3", 63.3, ("2", "a"), 1), Cell())),
     ),
     footnotes=(("1", "paper, Table 3; split: test_dev"), ("2", "repo"), ("a", "doubtful: 100% <sure>")),
     notes=("Not comparable.",),
@@ -99,7 +99,7 @@ def test_a_value_is_printed_as_the_field_prints_it(value, unit, text):
 
 def test_an_interval_stands_behind_its_value():
     cell = Cell("84.1", 84.1, ("1",), 1, "[82.4, 85.7]")
-    table = replace(SMALL, headings=SMALL.headings[:1], rows=(Row("EMMA", (cell,)),))
+    table = replace(SMALL, headings=SMALL.headings[:1], rows=(TableRow("EMMA", (cell,)),))
     assert r"**84.1**<sup>1</sup> <sub>\[82.4, 85.7\]</sub>" in markdown([table])
     assert r"\textbf{84.1}\textsuperscript{1} {\scriptsize [82.4, 85.7]}" in latex([table])
     console = Console(width=80, file=io.StringIO())
@@ -166,7 +166,7 @@ def test_csv_has_one_line_a_value_with_unrounded_numbers():
     assert (float(measured["value"]), measured["benchmark"], measured["split"]) == (62.3456, "GQA", "testdev-balanced")
     assert measured["model"] == "a,b\n|c (measured)"
     emma = [line for line in lines if line["model"].startswith("EMMA") and line["benchmark"] == "VQAv2"]
-    assert [(line["value"], line["place"]) for line in emma] == [("89.42", "1")]
+    assert [(line["value"], line["rank"]) for line in emma] == [("89.42", "1")]
     assert "Treat as unverified" in emma[0]["remarks"]
 
 
@@ -211,7 +211,7 @@ def on_a_terminal(table: Table, width: int, monkeypatch) -> str:
 def test_no_number_is_cut_whatever_the_terminal(width, monkeypatch):
     headings = tuple(Heading((f"Benchmark {i}", "accuracy")) for i in range(12))
     rows = [
-        Row(f"model-{m}", tuple(Cell(f"{10 * m + i}.5", 1.0, (), 0, f"[{i}.1, {i}.9]") for i in range(12)))
+        TableRow(f"model-{m}", tuple(Cell(f"{10 * m + i}.5", 1.0, (), 0, f"[{i}.1, {i}.9]") for i in range(12)))
         for m in range(1, 10)
     ]
     shown = on_a_terminal(Table("wide", "Wide", "Model", headings, tuple(rows)), width, monkeypatch)
@@ -223,7 +223,8 @@ def test_no_number_is_cut_whatever_the_terminal(width, monkeypatch):
 
 def test_a_pipe_gets_the_whole_table_on_its_side_or_not(monkeypatch, capsys):
     headings = tuple(Heading((f"A benchmark with a long name, number {i}", "accuracy")) for i in range(12))
-    print_table(Table("wide", "Wide", "Model", headings, (Row("m", tuple(Cell(f"{i}.5", 1.0) for i in range(12))),)))
+    row = TableRow("m", tuple(Cell(f"{i}.5", 1.0) for i in range(12)))
+    print_table(Table("wide", "Wide", "Model", headings, (row,)))
     shown = capsys.readouterr().out
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
     assert [word for word in shown.split() if re.fullmatch(r"\d+\.5", word)] == [f"{i}.5" for i in range(12)]

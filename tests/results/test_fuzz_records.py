@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
-from emma_eval.results.responses import ADDED, FIELDS, ResponseLog, from_record, read_responses, to_record
+from emma_eval.results.responses import FIELDS, LATER_FIELDS, ResponseLog, from_record, read_responses, to_record
 from emma_eval.types import Response
 from tests.fuzzing import JSON, as_json, for_a_while, quietly
 
 SOUND = to_record(Response("1", 0, "prompt", "instruction", "Yes", 3, 0.5, None, "stop", False))
-KEYS = st.sampled_from([*FIELDS, *ADDED]) | st.text(max_size=5)
+KEYS = st.sampled_from([*FIELDS, *LATER_FIELDS]) | st.text(max_size=5)
 ALTERED = st.builds(lambda changes: as_json(SOUND | changes), st.dictionaries(KEYS, JSON, max_size=3))
 SHORTER = st.builds(
     lambda left: json.dumps({k: v for k, v in SOUND.items() if k not in left}), st.sets(KEYS, max_size=3)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.results.run_labels import NamedRun, labels
+from emma_eval.results.run_labels import LabelParts, labels
 
 
-def run(name: str, dtype: str, *places: str) -> NamedRun:
-    return NamedRun(name, dtype, tuple(map(Path, places)))
+def run(name: str, dtype: str, *places: str) -> LabelParts:
+    return LabelParts(name, dtype, tuple(map(Path, places)))
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.results.baseline import Baseline, read_measured, write_baseline
-from emma_eval.results.sample_statistics import Evidence, unpack
+from emma_eval.results.baseline import Baseline, read_run_or_baseline, write_baseline
+from emma_eval.results.sample_statistics import TaskStatisticsRecord, from_record
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.utils.records import read_record, to_compact_json
-from tests.fakes import FakeEngine, evidence, pope_scores, run
+from tests.fakes import FakeEngine, pope_scores, run, statistics
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
     scores = pope_scores({3, 8, 9})
     path = tmp_path / "pope.json"
-    path.write_text(to_compact_json(evidence({3, 8, 9}).record), encoding="utf-8")
-    back = unpack(read_record(path, Evidence, "mend it"), path).scores
+    path.write_text(to_compact_json(statistics({3, 8, 9}).record), encoding="utf-8")
+    back = from_record(read_record(path, TaskStatisticsRecord, "mend it"), path).scores
     kept = [metric for metric in scores.metrics if metric.unit != "count"]
     assert back.metrics == tuple(kept)
     assert back.samples == scores.samples
@@ -28,27 +28,27 @@ def test_scores_come_back_with_equal_intervals(tmp_path):
 
 def test_it_is_compact():
     """A sample of POPE, in 10 ratios of two categories, costs less than 100 bytes, its line in samples/ included."""
-    short, long = (len(to_compact_json(evidence({3}, questions=n).record)) for n in (40, 1040))
+    short, long = (len(to_compact_json(statistics({3}, questions=n).record)) for n in (40, 1040))
     assert (long - short) / 1000 < 100
-    assert '"credit"' in to_compact_json(evidence({3}).record)
+    assert '"score"' in to_compact_json(statistics({3}).record)
 
 
-def test_a_runs_baseline_is_the_runs_evidence(data, folder, tmp_path):
+def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
     run(data, folder)
     path = write_baseline(folder, tmp_path / "deep" / "baseline.json")
-    (named, from_file), (same, from_run) = read_measured(path), read_measured(folder)
-    assert (named.name, named.dtype, from_file) == (same.name, same.dtype, from_run)
+    (name, from_file), (same, from_run) = read_run_or_baseline(path), read_run_or_baseline(folder)
+    assert (name.name, name.dtype, from_file) == (same.name, same.dtype, from_run)
     assert [task.task for task in from_file] == ["pope"]
     assert read_record(path, Baseline, "mend it").model.weights == "w" * 64
 
 
 def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
     run(data, folder)
-    (folder / "evidence" / "pope.json").unlink()
-    with pytest.raises(UserError, match=r"lacks evidence/pope.json, .* the command that made the run writes it"):
-        read_measured(folder)
+    (folder / "statistics" / "pope.json").unlink()
+    with pytest.raises(UserError, match=r"lacks statistics/pope.json, .* the command that made the run writes it"):
+        read_run_or_baseline(folder)
     run(data, folder)
-    assert read_measured(folder)
+    assert read_run_or_baseline(folder)
 
 
 def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
@@ -57,7 +57,7 @@ def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
             return replace(super().respond(request), text="\ud800")
 
     run(data, folder, Odd())
-    assert read_measured(folder)
+    assert read_run_or_baseline(folder)
 
 
 def spoil(content, change):
@@ -81,15 +81,15 @@ def spoil(content, change):
 )
 def test_damage_is_one_clear_line(tmp_path, change, message):
     path = tmp_path / "pope.json"
-    path.write_text(spoil(json.loads(to_compact_json(evidence().record)), change), encoding="utf-8")
+    path.write_text(spoil(json.loads(to_compact_json(statistics().record)), change), encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        unpack(read_record(path, Evidence, "mend it"), path)
+        from_record(read_record(path, TaskStatisticsRecord, "mend it"), path)
     assert str(path) in str(error.value)
 
 
 def test_no_file_and_no_json(tmp_path):
     with pytest.raises(UserError, match="is missing"):
-        read_measured(Path("nowhere.json"))
+        read_run_or_baseline(Path("nowhere.json"))
     (tmp_path / "b.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        read_measured(tmp_path / "b.json")
+        read_run_or_baseline(tmp_path / "b.json")

@@ -13,7 +13,7 @@ import pytest
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.runs import monitor as watching
-from emma_eval.runs.monitor import Count, Watcher
+from emma_eval.runs.monitor import RequestCounts, RunMonitor
 from tests.fakes import REQUESTS, FakeEngine, run
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +34,10 @@ def slow(data, folder):
 
 
 def test_a_running_run_is_watched_to_its_end(slow, folder, capsys):
-    view = Watcher(folder).look()
-    assert view.state == "running"
-    assert 0 < view.overall.done < REQUESTS
-    assert view.overall.total == REQUESTS
+    status = RunMonitor(folder).poll()
+    assert status.state == "running"
+    assert 0 < status.overall.done < REQUESTS
+    assert status.overall.total == REQUESTS
     assert main(["watch", str(folder)]) == 0
     lines = capsys.readouterr().out
     assert "samples/s" in lines.splitlines()[0]
@@ -57,23 +57,23 @@ def test_a_killed_run_is_known_as_such(slow, folder, capsys):
 def test_an_interrupted_run_is_told_from_a_finished_one(data, folder):
     with pytest.raises(KeyboardInterrupt):
         run(data, folder, FakeEngine(stop_after=3))
-    view = Watcher(folder).look()
-    assert (view.state, view.tasks) == ("interrupted", {"pope": Count(3, REQUESTS, 0)})
+    status = RunMonitor(folder).poll()
+    assert (status.state, status.tasks) == ("interrupted", {"pope": RequestCounts(3, REQUESTS, 0)})
     run(data, folder)
-    assert Watcher(folder).look().state == "finished"
+    assert RunMonitor(folder).poll().state == "finished"
 
 
 def test_failures_are_counted_and_one_that_was_mended_is_not(data, folder):
     (data / "pope" / "val2014" / "a.jpg").write_bytes(b"broken")
     run(data, folder)
-    watcher = Watcher(folder)
-    assert watcher.look().overall == Count(REQUESTS, REQUESTS, 6)
+    run_monitor = RunMonitor(folder)
+    assert run_monitor.poll().overall == RequestCounts(REQUESTS, REQUESTS, 6)
     record = folder / "responses" / "pope.jsonl"
     failed = next(entry for line in record.read_text().splitlines() if (entry := json.loads(line))["error"])
     with record.open("a") as file:
         file.write(json.dumps(failed | {"text": "yes", "error": None}) + "\n")
         file.write('{"id": "half a li')
-    assert watcher.look().overall == Count(REQUESTS, REQUESTS, 5)
+    assert run_monitor.poll().overall == RequestCounts(REQUESTS, REQUESTS, 5)
 
 
 def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
@@ -86,21 +86,21 @@ def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
     monkeypatch.setattr(watching, "_state", lambda *_: "running")
     now = iter((0.0, 2.0))
     monkeypatch.setattr(watching.time, "monotonic", lambda: next(now))
-    watcher = Watcher(folder)
-    assert watcher.look().rate < 1e-6  # four since 2020: all that a first look can tell
+    run_monitor = RunMonitor(folder)
+    assert run_monitor.poll().rate < 1e-6  # four since 2020: all that a first look can tell
     record = folder / "responses" / "pope.jsonl"
     entry = json.loads(record.read_text().splitlines()[0])
     with record.open("a") as file:
         for number in range(4):
             file.write(json.dumps(entry | {"id": f"more {number}"}) + "\n")
-    view = watcher.look()
-    assert view.rate == 2.0  # four in two seconds
-    assert view.seconds_left == 2.0  # four of twelve are left
+    status = run_monitor.poll()
+    assert status.rate == 2.0  # four in two seconds
+    assert status.seconds_left == 2.0  # four of twelve are left
 
 
 def test_a_folder_without_a_run_is_a_mistake(tmp_path, data, folder, capsys):
     with pytest.raises(UserError, match="its run has not begun"):
-        Watcher(tmp_path).look()
+        RunMonitor(tmp_path).poll()
     run(data, folder)
     (folder / "responses" / "pope.jsonl").write_text("damage\n")
     assert main(["watch", str(folder), "--once"]) == 2

@@ -3,7 +3,7 @@
 import pytest
 
 from emma_eval.runs import progress
-from emma_eval.runs.progress import BarProgress, Pace, PlainProgress
+from emma_eval.runs.progress import BarProgress, PlainProgress, RequestCounter
 from emma_eval.utils.text import format_duration
 
 
@@ -19,14 +19,14 @@ def clock(monkeypatch):
     return move
 
 
-def test_pace_counts_only_this_session(clock):
-    pace = Pace(total=100, done=40)
+def test_the_rate_is_that_of_this_session(clock):
+    counter = RequestCounter(total=100, done=40)
     clock(10)
     for _ in range(20):
-        pace.advance(failed=False)
-    assert str(pace) == "2.0 samples/s, 20 s left"
-    pace.advance(failed=True)
-    assert pace.so_far == "61/100, 2.1 samples/s, 19 s left, 1 failed"
+        counter.advance(failed=False)
+    assert counter.rate == "2.0 samples/s, 20 s left"
+    counter.advance(failed=True)
+    assert counter.line == "61/100, 2.1 samples/s, 19 s left, 1 failed"
 
 
 @pytest.mark.parametrize(

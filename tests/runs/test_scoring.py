@@ -35,7 +35,7 @@ def test_answered_failed_and_missing_samples_are_told_apart():
     task, scores = score_task(three, responses(three, {("0", 0): "yes", ("1", 0): None}))
     assert [sample.status for sample in scores.samples] == ["answered", "failed", "missing"]
     assert task.counts.model_dump() == {"samples": 3, "answered": 1, "failed": 1, "missing": 1}
-    assert task.credit == 1 / 3
+    assert task.mean_score == 1 / 3
 
 
 def test_one_failed_pass_fails_its_sample():
@@ -46,7 +46,7 @@ def test_one_failed_pass_fails_its_sample():
     task, scores = score_task(one, responses(one, {("7", 0): "A", ("7", 1): None, ("7", 2): "B"}))
     assert scores.samples[0].status == "failed"
     assert [(f.id, f.pass_index, f.reason) for f in task.failed] == [("7", 1, "broken")]
-    assert task.credit == 0
+    assert task.mean_score == 0
 
 
 PASSES = {
@@ -73,5 +73,5 @@ def test_a_mini_task_is_set_against_its_best_constant_answer():
     six = plan("pope", yes_no(6), mini=True)
     task, _ = score_task(six, responses(six, {(s.id, 0): s.references[0] for s in six.samples}))
     assert task.baseline is not None
-    assert (task.baseline.credit, task.baseline.better, task.baseline.worse) == (0.5, 3, 0)
+    assert (task.baseline.mean_score, task.baseline.better, task.baseline.worse) == (0.5, 3, 0)
     assert task.baseline.p_value == 0.125

@@ -1,4 +1,4 @@
-"""How often the interval of GQA's distribution, and of its difference between two models, holds the truth.
+"""Coverage of the interval of GQA's distribution, and of its difference between two models.
 
     python -m tests.scorers.gqa_coverage
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.scorers.hallusionbench import hallusionbench, read_answer
+from emma_eval.scorers.hallusionbench import hallusionbench, parse_answer
 from tests.fakes import sample
 from tests.scorers.helpers import answered, value
 
@@ -12,7 +12,7 @@ from tests.scorers.helpers import answered, value
     [("Yes.", "yes"), ("no", "no"), ("NO, it isn't", "no"), ("yes and no", ""), ("not sure", ""), ("", "")],
 )
 def test_yes_and_no_are_words_of_their_own(text, read_as):
-    assert read_answer(text) == read_as
+    assert parse_answer(text) == read_as
 
 
 def test_figures_and_pairs_count_whole():

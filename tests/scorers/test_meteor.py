@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emma_eval.scorers.meteor import ratios
-from emma_eval.stats.bootstrap import value_of
+from emma_eval.stats.bootstrap import recompute
 from emma_eval.types import Metric, SampleScore
 
 VERBATIM = [16, 16, 8, 8, 8, 8, 8, 8, *[0] * 12, 1, 16, 16]
@@ -15,7 +15,7 @@ NOTHING = [4, 9, 1, 5, *[0] * 16, 0, 0, 0]
 
 def value(*counted: list[int]) -> float:
     metric = Metric("meteor", 0.0, len(counted), "fraction", ratios=ratios(counted), aggregate="meteor")
-    return value_of(metric, [SampleScore(str(place), 0.0, "") for place in range(len(counted))])
+    return recompute(metric, [SampleScore(str(place), 0.0, "") for place in range(len(counted))])
 
 
 def test_a_caption_like_its_reference_is_worth_1() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emma_eval.images.sources import ImageBytes
 from emma_eval.prompts.building import build_requests
-from emma_eval.prompts.question_notes import without_right_option
+from emma_eval.prompts.question_notes import unanswerable_note
 from emma_eval.scorers.mmbench import mmbench
 from emma_eval.scorers.option_matching import after_xlsx, infer
 from emma_eval.tasks.circular import circular_passes
@@ -170,7 +170,7 @@ def test_who_answers_each_pass_as_it_is_shown_is_right(rows):
     samples = get_reader("mmbench_tsv").read_rows(
         "rows", [dict(zip(columns, row, strict=True)) | fixed for row in rows]
     )
-    samples = [sample for sample in samples if not without_right_option(task, [sample])]
+    samples = [sample for sample in samples if not unanswerable_note(task, [sample])]
     if not samples:
         return
     asked = {request.key for request in build_requests(task, samples)}

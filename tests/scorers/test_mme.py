@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.scorers.mme import mme, read_answer
+from emma_eval.scorers.mme import mme, parse_answer
 from tests.fakes import sample
 from tests.scorers.helpers import answered, names, value
 
@@ -23,7 +23,7 @@ from tests.scorers.helpers import answered, names, value
     ],
 )
 def test_the_first_four_characters_are_searched(text, read_as):
-    assert read_answer(text) == read_as
+    assert parse_answer(text) == read_as
 
 
 def pair(subtask, *ids):

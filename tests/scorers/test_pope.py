@@ -2,19 +2,19 @@
 
 import pytest
 
-from emma_eval.scorers.pope import pope, read_answer
+from emma_eval.scorers.pope import parse_answer, pope
 from tests.fakes import sample
 from tests.scorers.helpers import answered, value
 
 
 @pytest.mark.parametrize("text", ["No", "no", "I do not see", "No, there is", "there is no cat", "no. Yes"])
 def test_no(text):
-    assert read_answer(text) == "no"
+    assert parse_answer(text) == "no"
 
 
 @pytest.mark.parametrize("text", ["NO", "No!", "nope", "isn't", "", "Yes. no", "\nNo", "No\tcat", "yes"])
 def test_everything_else_is_yes(text):
-    assert read_answer(text) == "yes"
+    assert parse_answer(text) == "yes"
 
 
 def test_metrics_take_yes_as_positive():

@@ -62,13 +62,13 @@ def test_exact_match_ignores_case_blanks_and_one_full_stop():
     assert value(scores, group="category", category="color") == pytest.approx(100 / 3)
 
 
-def test_exact_match_takes_any_of_several_truths():
+def test_exact_match_takes_any_of_several_references():
     scores = exact([sample(str(i), ("Red", "dark red")) for i in (1, 2, 3)], answered("red", "Dark red.", "dark"))
     assert [one.score for one in scores.samples] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("name", ["amber_emma", "gqa", "mathvista", "mme", "scienceqa", "seed", "vqa"])
-def test_samples_of_another_benchmark_are_a_mistake_to_mend(name):
+def test_samples_of_another_benchmark_are_a_usage_error(name):
     with pytest.raises(
         UserError, match=f"the scorer '{name}' reads '.*' of every sample, which the task's reader does"
     ):
@@ -76,11 +76,11 @@ def test_samples_of_another_benchmark_are_a_mistake_to_mend(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "truth"), [("pope", "True"), ("letters", "Open"), ("mmbench", "Open"), ("amber", "1")]
+    ("name", "reference"), [("pope", "True"), ("letters", "Open"), ("mmbench", "Open"), ("amber", "1")]
 )
-def test_a_truth_of_another_kind_is_a_mistake_to_mend(name, truth):
-    samples = [sample("1", truth, options=("Open", "Closed"), category="a")]
-    with pytest.raises(UserError, match=f"sample '1': the truth '{truth}' is none of "):
+def test_a_reference_of_another_kind_is_a_usage_error(name, reference):
+    samples = [sample("1", reference, options=("Open", "Closed"), category="a")]
+    with pytest.raises(UserError, match=f"sample '1': the reference '{reference}' is none of "):
         get_scorer(name)(samples, answered("A"))
 
 
@@ -92,7 +92,7 @@ def test_a_scorer_is_tried_on_one_sample_before_answers_are_made():
         require_ready("exact", {}, [sample("1", "yes")], "acuracy")
 
 
-def test_truth_that_is_held_back_of_all_samples_is_in_no_ones_way_and_of_some_a_fault_of_the_data():
+def test_references_may_be_held_back_of_all_samples_but_not_of_some():
     held_back = [Sample("1", "?"), Sample("2", "?")]
     require_ready("vqa", {"processor": "llava"}, held_back, "accuracy")
     with pytest.raises(UserError, match="2 of 3 samples have no expected answer, the first is '1': complete the data"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.scorers.scienceqa import read_gpt3, read_llava, scienceqa
+from emma_eval.scorers.scienceqa import parse_gpt3, parse_llava, scienceqa
 from emma_eval.types import Answer
 from tests.fakes import sample
 from tests.scorers.helpers import answered, value
@@ -27,11 +27,11 @@ META = {"subject": "natural science", "grade": "grade8", "topic": "physics", "ha
     ],
 )
 def test_llavas_reading(text, letter):
-    assert read_llava(text) == letter
+    assert parse_llava(text) == letter
 
 
 def test_the_gpt3_pattern_knows_no_bare_letters():
-    assert (read_gpt3("B"), read_gpt3("The answer is B.")) == ("FAILED", "B")
+    assert (parse_gpt3("B"), parse_gpt3("The answer is B.")) == ("FAILED", "B")
 
 
 def test_a_letter_without_an_option_is_wrong():

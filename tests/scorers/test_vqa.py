@@ -73,7 +73,7 @@ def test_breakdowns_are_by_answer_type_and_question_type():
 
 
 def test_a_truth_held_back_is_the_users_mistake():
-    with pytest.raises(UserError, match="'1' has no ground truth"):
+    with pytest.raises(UserError, match="'1' has no reference answer"):
         vqa([sample("1", (), **KINDS)], answered("cat"))
 
 

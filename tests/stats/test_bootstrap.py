@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import binomtest
 
 from emma_eval.scorers.yes_no import confusion_ratios
-from emma_eval.stats.bootstrap import cluster_numbers, intervals, resampled, tails, value_of
+from emma_eval.stats.bootstrap import cluster_indices, intervals, quantile_levels, recompute, resample_metrics
 from emma_eval.types import Metric, Ratio, Scores
-from tests.stats.made import accuracy, samples
+from tests.stats.fake_scores import accuracy, samples
 
 
 @pytest.mark.parametrize(("right", "n"), [(280, 400), (570, 600), (1500, 3000)])
@@ -29,8 +29,8 @@ def test_the_matrix_product_is_the_loop_over_resamples():
     said, true = rng.random(30) < 0.6, rng.random(30) < 0.5
     clusters = rng.integers(0, 9, 30)
     ratio = confusion_ratios(list(zip(said.tolist(), true.tolist(), strict=True)))["f1"]
-    numbers = cluster_numbers(samples([0.0] * 30, clusters.tolist()))
-    (drawn,) = resampled([Metric("f1", 0.0, 30, "percent", ratios=(ratio,), scale=100)], numbers, 200, seed=5)
+    numbers = cluster_indices(samples([0.0] * 30, clusters.tolist()))
+    (drawn,) = resample_metrics([Metric("f1", 0.0, 30, "percent", ratios=(ratio,), scale=100)], numbers, 200, seed=5)
 
     generator, size = np.random.default_rng(5), len(set(clusters.tolist()))
     for value in drawn:
@@ -92,12 +92,12 @@ def test_average_precision_is_that_of_two_steps():
     parts = confusion_ratios(pairs)
     ratios = (parts["recall"], parts["precision"], parts["fn"])
     metric = Metric("ap", 0.0, 10, "fraction", ratios=ratios, aggregate="average_precision")
-    assert value_of(metric, samples([0.0] * 10)) == pytest.approx(0.75 * 0.75 + 0.25 * 0.4)
+    assert recompute(metric, samples([0.0] * 10)) == pytest.approx(0.75 * 0.75 + 0.25 * 0.4)
 
 
 def test_tails_reach_further_out_for_few_clusters():
-    assert tails(10**6) == pytest.approx((0.025, 0.975), abs=1e-5)
-    assert tails(10)[0] == pytest.approx(0.00855, abs=1e-4)  # the normal tail beyond 2.262 * sqrt(10 / 9)
+    assert quantile_levels(10**6) == pytest.approx((0.025, 0.975), abs=1e-5)
+    assert quantile_levels(10)[0] == pytest.approx(0.00855, abs=1e-4)  # the normal tail beyond 2.262 * sqrt(10 / 9)
 
 
 def simulated(rng, clusters, size):
@@ -114,9 +114,9 @@ def test_the_interval_holds_the_truth_95_times_in_100(clusters, size):
         values = simulated(rng, clusters, size)
         for own in (True, False):
             scores = accuracy(values, [i // size for i in range(clusters * size)] if own else None)
-            drawn = resampled(scores.metrics, cluster_numbers(scores.samples), 400)
+            drawn = resample_metrics(scores.metrics, cluster_indices(scores.samples), 400)
             count = clusters if own else clusters * size
-            low, high = np.quantile(drawn, tails(count))
+            low, high = np.quantile(drawn, quantile_levels(count))
             held += own and low <= 100 * 2 / 3 <= high
             held_if_independent += not own and low <= 100 * 2 / 3 <= high
     assert 0.92 <= held / runs <= 0.98

@@ -1,8 +1,20 @@
-"""Exact tests against hand calculation."""
+"""Exact tests against hand calculation and against scipy's binomial test."""
 
 import pytest
+from scipy.stats import binomtest
 
-from emma_eval.stats.exact import holm, mcnemar
+from emma_eval.stats.exact import holm, mcnemar, sign_test
+
+COUNTS = [(0, 0), (1, 0), (5, 0), (0, 5), (3, 3), (4, 5), (30, 3), (60, 40), (150, 100), (700, 650), (20_000, 21_000)]
+
+
+@pytest.mark.parametrize(("wins", "losses"), COUNTS)
+def test_sign_test_and_mcnemar_are_binomial_tests(wins, losses):
+    if not wins + losses:
+        assert sign_test(wins, losses) == mcnemar(wins, losses) == 1.0
+        return
+    assert sign_test(wins, losses) == binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue
+    assert mcnemar(wins, losses) == pytest.approx(binomtest(wins, wins + losses, 0.5).pvalue, rel=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.stats.subset import restricted
+from emma_eval.stats.subset import restrict_scores
 from emma_eval.types import Answer
 from tests.fakes import sample
 
@@ -24,7 +24,7 @@ def key(metric):
 def test_metrics_are_those_of_scoring_the_part(ids):
     by_id = {one.id: one for one in questions()}
     direct = get_scorer("pope")([by_id[i] for i in ids], ANSWERS)
-    part = restricted(get_scorer("pope")(questions(), ANSWERS), ids)
+    part = restrict_scores(get_scorer("pope")(questions(), ANSWERS), ids)
     assert [one.id for one in part.samples] == ids
     values = {key(metric): (metric.value, metric.n) for metric in direct.metrics if metric.unit != "count"}
     found = {key(metric): (metric.value, metric.n) for metric in part.metrics if metric.unit != "count"}
@@ -34,4 +34,4 @@ def test_metrics_are_those_of_scoring_the_part(ids):
 
 def test_what_no_sample_is_left_for_is_left_out():
     scores = get_scorer("exact")([sample("1", "a", category="x"), sample("2", "a", category="y")], {})
-    assert {metric.category for metric in restricted(scores, ["2"]).metrics} == {"", "y"}
+    assert {metric.category for metric in restrict_scores(scores, ["2"]).metrics} == {"", "y"}

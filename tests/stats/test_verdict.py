@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from emma_eval.stats.paired import MCNEMAR, Paired
+from emma_eval.stats.paired import MCNEMAR, MetricComparison
 from emma_eval.stats.verdict import gain, verdict
 from emma_eval.types import Metric, Ratio
 
@@ -13,7 +13,7 @@ MME = Metric("score", 2000.0, 100, "points", ratios=(Ratio([1.0]),) * 28, scale=
 
 
 def pair(second, metric=ACCURACY, **changes):
-    return Paired(replace(metric, **changes), second, (0.0, 0.0), 0.01, MCNEMAR)
+    return MetricComparison(replace(metric, **changes), second, (0.0, 0.0), 0.01, MCNEMAR)
 
 
 @pytest.mark.parametrize(

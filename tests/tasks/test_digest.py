@@ -17,7 +17,7 @@ RECORDED = json.loads((Path(__file__).parent / "digests.json").read_text())
 def test_a_shipped_task_has_the_digest_that_records_hold(name):
     task_name, _, wording = name.partition("@")
     task = load_task(task_name)
-    task = task.worded(wording) if wording else task
+    task = task.with_wording(wording) if wording else task
     assert {protocol: task_digest(task, protocol) for protocol in task.protocols} == RECORDED[name]
 
 

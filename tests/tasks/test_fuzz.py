@@ -14,7 +14,7 @@ from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.prompts.building import build_requests
-from emma_eval.prompts.question_notes import remarks
+from emma_eval.prompts.question_notes import question_notes
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.index import tasks_folder
@@ -106,11 +106,11 @@ def use(folder: Path) -> None:
             get_scorer(protocol.scorer, **protocol.options)
         sample = Sample("1", "Which <image>?", (ImageFile(folder, "a.png"),), ("A",), ("x", "y"), "hint")
         for family in (None, "llava", "other"):
-            worded = task.worded(task.wording_of(family))
+            worded = task.with_wording(task.wording_for(family))
             list(build_requests(worded, [sample]))
             list(_asking_in_words(worded))
         if task.reader == "table" and task.hub is None:
-            remarks(task, load_samples(task, folder, allow_partial=True))
+            question_notes(task, load_samples(task, folder, allow_partial=True))
     except UserError as error:
         assert str(error).strip()
 

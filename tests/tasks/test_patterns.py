@@ -22,7 +22,7 @@ def samples(tmp_path, options, **columns):
 
 @pytest.mark.parametrize("columns", [{"option_regex": ENDLESS}, {"category": "options", "category_regex": ENDLESS}])
 def test_an_endless_pattern_is_a_mistake_in_one_line(tmp_path, monkeypatch, columns):
-    monkeypatch.setattr(patterns, "SECONDS", 0.2)
+    monkeypatch.setattr(patterns, "TIMEOUT_SECONDS", 0.2)
     began = time.monotonic()
     with pytest.raises(UserError, match=r"rows\.csv, row 1: the pattern .* takes more than 0\.2 seconds"):
         samples(tmp_path, "a" * 60 + "b", **columns)

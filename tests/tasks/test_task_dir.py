@@ -4,7 +4,7 @@ import pytest
 
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
-from emma_eval.tasks.index import expand_tasks, task_names, tasks_from
+from emma_eval.tasks.index import expand_tasks, extra_task_folders, task_names
 from emma_eval.tasks.loading import load_task
 from tests import tiny_datasets as tiny
 
@@ -18,7 +18,7 @@ def mine(tmp_path):
 
 
 def test_its_tasks_build_on_shipped_ones(mine):
-    with tasks_from([mine]):
+    with extra_task_folders([mine]):
         task = load_task("seed_again")
         assert (task.title, task.expected.samples, task.reader) == ("SEED again", (2,), "seed_json")
         assert "pope" in task_names()
@@ -44,7 +44,7 @@ def test_every_command_knows_them(mine, tmp_path, capsys):
 
 def test_it_may_have_groups(mine):
     (mine / "groups.yaml").write_text("my_group: [seed_again, pope]\n")
-    with tasks_from([mine]):
+    with extra_task_folders([mine]):
         assert expand_tasks(["my_group"]) == ["seed_again", "pope"]
 
 
@@ -72,9 +72,12 @@ def test_two_folders_must_not_have_one_name(mine, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "seed_again.yaml").write_text("extends: seed\n")
-    with pytest.raises(UserError, match="there is a task or base 'seed_again' already"), tasks_from([mine, other]):
+    with (
+        pytest.raises(UserError, match="there is a task or base 'seed_again' already"),
+        extra_task_folders([mine, other]),
+    ):
         pass
-    with tasks_from([mine, mine]):  # the same folder twice is no clash
+    with extra_task_folders([mine, mine]):  # the same folder twice is no clash
         assert "seed_again" in task_names()
 
 
@@ -86,7 +89,7 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
 def test_a_data_set_of_ones_own_does_not_inherit_the_commit_of_another(mine):
     (mine / "moved.yaml").write_text("extends: pope\nhub: {id: org/pope}\n")
     (mine / "unpinned.yaml").write_text("extends: pope\nhub: {revision: null}\n")
-    with tasks_from([mine]):
+    with extra_task_folders([mine]):
         moved, unpinned = load_task("moved").hub, load_task("unpinned").hub
     assert (moved.id, moved.revision, moved.split) == ("org/pope", None, "test")
     assert (unpinned.id, unpinned.revision) == (load_task("pope").hub.id, None)

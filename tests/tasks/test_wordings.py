@@ -23,7 +23,7 @@ def request(task, tmp_path):
 
 def test_llava_is_asked_q_bench_as_its_own_script_asks(tmp_path):
     task = load_task("qbench")
-    one = request(task.worded(task.wording_of("llava")), tmp_path)
+    one = request(task.with_wording(task.wording_for("llava")), tmp_path)
     assert one.message.endswith(QUESTION)
     assert one.images == (UnpaddedImage(ImageFile(tmp_path, "a.png")),)
     assert one.max_new_tokens == 1024
@@ -32,8 +32,8 @@ def test_llava_is_asked_q_bench_as_its_own_script_asks(tmp_path):
 @pytest.mark.parametrize("family", ["emma", "mplug_owl2", None])
 def test_a_family_without_a_wording_is_asked_in_the_tasks_own(family, tmp_path):
     task = load_task("qbench")
-    assert task.wording_of(family) == "emma"
-    assert request(task.worded("emma"), tmp_path) == request(task, tmp_path)
+    assert task.wording_for(family) == "emma"
+    assert request(task.with_wording("emma"), tmp_path) == request(task, tmp_path)
 
 
 def test_an_unpadded_image_is_cropped_instead(tmp_path):
@@ -87,10 +87,10 @@ def test_a_task_with_a_prompt_of_its_own_takes_no_wordings_over(tmp_path):
     (tmp_path / "base.yaml").write_text(NO_BASE + GOOD.removeprefix("extends: qbench\n"))
     (tmp_path / "short.yaml").write_text("extends: base\ngeneration: {max_new_tokens: 3}\n")
     (tmp_path / "mine.yaml").write_text("extends: base\nprompt: {suffix: Mine.}\n")
-    assert load_task("short", tmp_path).worded("llava").generation.max_new_tokens == 3
-    assert load_task("mine", tmp_path).wording_of("llava") == ""
+    assert load_task("short", tmp_path).with_wording("llava").generation.max_new_tokens == 3
+    assert load_task("mine", tmp_path).wording_for("llava") == ""
     with pytest.raises(UserError, match="unknown wording 'llava'; it has but one"):
-        load_task("mine", tmp_path).worded("llava")
+        load_task("mine", tmp_path).with_wording("llava")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import make_output_folder, sha256_of_file, write_atomic
+from emma_eval.utils.files import locked_file, make_output_folder, sha256_of_file, write_atomic
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -65,3 +65,23 @@ def test_json_keeps_a_character_that_utf_8_cannot_hold(tmp_path):
     path = tmp_path / "scores.json"
     write_atomic(path, json.dumps({"read_as": "\ud800"}, ensure_ascii=False))
     assert json.loads(path.read_text(encoding="utf-8")) == {"read_as": "\ud800"}
+
+
+def test_a_lock_file_is_held_by_one_at_a_time_and_keeps_its_content(tmp_path):
+    path = tmp_path / "run.lock"
+    with locked_file(path, wait=False) as first, locked_file(path, wait=False) as second:
+        assert first is not None and second is None
+        first.write("process 1")
+    with locked_file(path, wait=True) as third:
+        assert third is not None
+    assert path.read_text() == "process 1"
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_on_a_disk_without_locks_the_file_is_used_unlocked(wait, tmp_path, monkeypatch):
+    def no_locks(descriptor, *, blocking):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("filelock.lock_descriptor", no_locks)
+    with locked_file(tmp_path / "run.lock", wait=wait) as file:
+        assert file is not None

@@ -75,12 +75,12 @@ class HubTable:
         """
         cells = self.images[column]
 
-        def image(number: int, known_as: str = "", position: int | None = None) -> ImageBytes:
+        def image(number: int, image_name: str = "", position: int | None = None) -> ImageBytes:
             def load() -> bytes:
                 cell = (cells[number] if position is None else cells[number][position]).as_py()
                 return _bytes_of(cell, self.folders)
 
-            return ImageBytes(f"{self.name}, row {number}", load, known_as)
+            return ImageBytes(f"{self.name}, row {number}", load, image_name)
 
         if str(cells.type).startswith(("list", "large_list")):
             lengths = [length for chunk in cells.chunks for length in chunk.value_lengths().to_pylist()]
@@ -88,7 +88,7 @@ class HubTable:
         if not cells.null_count:
             return image
         valid = cells.is_valid().to_pylist()
-        return lambda number, known_as="": image(number, known_as) if valid[number] else None
+        return lambda number, image_name="": image(number, image_name) if valid[number] else None
 
 
 def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:

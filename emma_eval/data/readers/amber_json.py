@@ -58,7 +58,7 @@ def _discriminative(question: str, record: Mapping[str, Any], records: Annotatio
     meta = {
         "kind": kind,
         "record": record["id"],
-        "shifted_truth": str(records[following]["truth"]) if following in records else None,
+        "shifted_reference": str(records[following]["truth"]) if following in records else None,
     }
     return Sample(row_id(record, "id"), question, (image,), (record["truth"],), category=category, meta=meta)
 
@@ -79,7 +79,7 @@ def _read_objects(files: Files) -> list[Sample]:
         query, kind, index, name = question
         reference = "yes" if kind == "truth" else "no"
         image = ImageFile(folder, safe_relative_path(query["image"]))
-        meta = {"kind": kind, "record": query["id"], "shifted_truth": reference}
+        meta = {"kind": kind, "record": query["id"], "shifted_reference": reference}
         sample_id = f"{query['id']}/{kind}/{index}"
         return Sample(sample_id, f"Is {name} in this image?", (image,), (reference,), category=kind, meta=meta)
 

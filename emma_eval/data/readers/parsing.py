@@ -107,7 +107,7 @@ def option_letter(index: int, num_options: int) -> str:
 
 def with_image_name(image: Any, row: Mapping[str, Any], key: str) -> Any:
     """A hub row's image, named by another column: rows that repeat an image then share it."""
-    return replace(image, known_as=str(row[key])) if isinstance(image, ImageBytes) and row.get(key) else image
+    return replace(image, image_name=str(row[key])) if isinstance(image, ImageBytes) and row.get(key) else image
 
 
 def describe_type_error(row: Any, error: Exception) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import lock, open_output, read_text, safe_relative_path, sha256_of_file
+from emma_eval.utils.files import locked_file, read_text, safe_relative_path, sha256_of_file
 
 CHECKSUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` reads it too
 
@@ -26,8 +26,7 @@ def publish(folder: Path, write: Callable[[Path], None]) -> Path:
     draft = folder.with_name(folder.name + ".part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with open_output(folder.with_name(folder.name + ".lock"), "a") as file:
-            lock(file, wait=True)
+        with locked_file(folder.with_name(folder.name + ".lock"), wait=True):
             if is_complete(folder):
                 return folder
             for leftover in (draft, folder):

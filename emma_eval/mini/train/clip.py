@@ -33,7 +33,7 @@ from emma_eval.mini.train.images import (
 )
 from emma_eval.mini.train.loop import Schedule, StepResult, fit, is_done
 from emma_eval.mini.world import SHAPES, SIZES
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 
 TRAITS = {
     "shape": ("nothing", *SHAPES),
@@ -115,7 +115,7 @@ def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor
     def loss_of(step: int) -> StepResult:
         rng = random.Random(step)
         indices = [rng.randrange(len(images)) for _ in range(BATCH)]
-        ids = torch.tensor([instruction_ids(caption(images[k], rng)) for k in indices])
+        ids = torch.tensor([tokenize_instruction(caption(images[k], rng)) for k in indices])
         ids = ids[:, : int(ids.ne(0).sum(1).max())]  # padding has no gradient
         with torch.autocast("cpu", torch.bfloat16):
             batch = normalised([pixels[k] for k in indices])
@@ -138,7 +138,7 @@ def _used_ids() -> Tensor:
     texts += [caption(TrainingImage(_NO_PIXELS, labels_of(scene)), rng) for scene in scenes]
     texts += [question for question, _, _ in easy_questions("train")]
     texts += [caption_example(0, scenes[0]).instruction]
-    return torch.tensor(sorted({i for text in set(texts) for i in instruction_ids(text)}))
+    return torch.tensor(sorted({i for text in set(texts) for i in tokenize_instruction(text)}))
 
 
 def _images(scenes: int) -> tuple[list[TrainingImage], list[np.ndarray]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import CLIPModel
 
 from emma_eval.mini.train.images import normalised
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 
 CHUNK = 256
 
@@ -37,7 +37,7 @@ class TextFeatureCache:
         """Instructions -> (B, 77, 48) float32: penultimate hidden states, padding included."""
         new = [text for text in dict.fromkeys(instructions) if text not in self.features]
         if new:
-            ids = torch.tensor([instruction_ids(text) for text in new])
+            ids = torch.tensor([tokenize_instruction(text) for text in new])
             states = self.clip.text_model(ids, output_hidden_states=True).hidden_states[-2].half()
             self.features.update(zip(new, states, strict=True))
         return torch.stack([self.features[text] for text in instructions]).float()

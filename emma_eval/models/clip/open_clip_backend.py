@@ -1,7 +1,7 @@
 """CLIP's towers from open_clip, for checkpoints whose mm_vision_tower is `open_clip:ARCH/PRETRAINED`.
 
-open_clip knows each architecture's activation and preprocessing; its `forward_intermediates` gives a block's output
-without any final norm, which is what EMMA reads.
+open_clip knows each architecture's activation and preprocessing. Its `forward_intermediates` gives a layer's output
+without the final norm, which is what EMMA uses.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly
 
 
 class OpenClipTowers(nn.Module):
-    """An open_clip model of which one block's output is taken in each tower; see `models.clip.model.Towers`."""
+    """Towers (see there) of an open_clip model: the output of one layer of each."""
 
-    def __init__(self, clip: Any, vision_block: int, text_block: int) -> None:
+    def __init__(self, clip: Any, vision_index: int, text_index: int) -> None:
         super().__init__()
         self.clip = clip
-        self.vision_block, self.text_block = vision_block, text_block
+        self.vision_index, self.text_index = vision_index, text_index
         rows, columns = clip.visual.grid_size
         self.image_size: int = clip.visual.image_size[0]
         self.num_patches: int = rows * columns
@@ -39,7 +39,7 @@ class OpenClipTowers(nn.Module):
         """See Towers."""
         features = self.clip.visual.forward_intermediates(
             pixels,
-            indices=[self.vision_block],
+            indices=[self.vision_index],
             stop_early=True,
             intermediates_only=True,
             output_fmt="NLC",
@@ -49,7 +49,7 @@ class OpenClipTowers(nn.Module):
 
     def text_features(self, ids: Tensor) -> Tensor:
         """See Towers."""
-        features = self.clip.forward_intermediates(text=ids, text_indices=[self.text_block], intermediates_only=True)
+        features = self.clip.forward_intermediates(text=ids, text_indices=[self.text_index], intermediates_only=True)
         return cast(Tensor, features["text_intermediates"][0])
 
 
@@ -67,7 +67,7 @@ def load_open_clip_towers(
         with nullcontext() if Path(pretrained).is_file() else fail_fast_and_quietly():
             clip = open_clip.create_model(architecture, pretrained=pretrained, device="cpu", precision="fp32")
     except Exception as error:  # open_clip and the hub client raise many kinds
-        reason = describe_hub_error(error).partition(" Available")[0]  # a hundred names follow
+        reason = describe_hub_error(error).partition(" Available")[0]  # the names of a hundred models follow
         raise UserError(f"{where} can't be loaded by open_clip: {reason}") from error
     if not isinstance(clip.visual, VisionTransformer):
         raise UserError(f"{where}: only open_clip's plain vision transformers have the class token that EMMA drops")
@@ -75,8 +75,8 @@ def load_open_clip_towers(
     check_text_tower(text.positional_embedding.shape[0], text.token_embedding.num_embeddings, where)
     towers = OpenClipTowers(
         clip,
-        _block(vision_layer, clip.visual, "mm_vision_select_layer", where),
-        _block(-1 if text_layer is None else text_layer, text, "mm_text_select_layer", where),
+        _layer_index(vision_layer, clip.visual, "mm_vision_select_layer", where),
+        _layer_index(-1 if text_layer is None else text_layer, text, "mm_text_select_layer", where),
     )
     preprocessing = open_clip.get_model_preprocess_cfg(clip)
     processor = ImageProcessor(
@@ -89,8 +89,8 @@ def load_open_clip_towers(
     return towers, processor
 
 
-def _block(layer: int, tower: Any, key: str, where: str) -> int:
-    """The block whose output is hidden state `layer`."""
+def _layer_index(layer: int, tower: Any, key: str, where: str) -> int:
+    """The index of the layer whose output is hidden state `layer`."""
     depth = num_layers_up_to(layer, len(tower.transformer.resblocks), key, where)
     if depth == 0:
         raise UserError(f"{key} {layer} is the embeddings, which can't be read from open_clip: {where}")

@@ -1,7 +1,7 @@
-"""EMMA's CLIP instruction to 77 ids, by open_clip's tokenizer.
+"""EMMA's instruction to 77 ids of CLIP, by open_clip's tokenizer.
 
-Its quirks are EMMA's: padding is 0 and is attended to, and a long text keeps its first 77 ids, the last overwritten by
-the end id 49407.
+EMMA was trained with its quirks: padding is 0 and is attended to; a long text is truncated to 77 ids, of which the last
+is overwritten by the end id 49407.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ CONTEXT_LENGTH = 77
 VOCAB_SIZE = 49408
 
 
-@lru_cache(maxsize=4096)  # benchmarks ask the same question of many images
-def instruction_ids(text: str) -> tuple[int, ...]:
-    """The 77 ids of a text. Raises UserError where open_clip is not installed."""
-    ids = _tokenize()(text, context_length=CONTEXT_LENGTH)[0].tolist()
+@lru_cache(maxsize=4096)  # benchmarks ask the same question about many images
+def tokenize_instruction(text: str) -> tuple[int, ...]:
+    """A text's 77 ids, padded with 0. Raises UserError where open_clip is not installed."""
+    ids = _open_clip_tokenize()(text, context_length=CONTEXT_LENGTH)[0].tolist()
     return cast(tuple[int, ...], tuple(ids))
 
 
 @lru_cache(maxsize=1)
-def _tokenize() -> Callable[..., Any]:
-    """open_clip's `tokenize`, from its file alone: 0.1 s, and no need of the torchvision that the package imports."""
+def _open_clip_tokenize() -> Callable[..., Any]:
+    """The `tokenize` of open_clip, from its file alone: importing the package takes seconds, and torchvision."""
     package = importlib.util.find_spec("open_clip")
     if package is None or package.origin is None:
         raise UserError("EMMA's instruction tokenizer needs open_clip: pip install open_clip_torch")

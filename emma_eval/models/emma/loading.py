@@ -21,7 +21,7 @@ from emma_eval.models.checkpoints.unused_tensors import (
 )
 from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.clip.model import Towers
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.clip.weights import load_towers
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
@@ -77,7 +77,7 @@ def load_emma(
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if alignment else "llava",
-        tokenize_instruction=instruction_ids if alignment else None,
+        tokenize_instruction=tokenize_instruction if alignment else None,
         built=built,
     )
 

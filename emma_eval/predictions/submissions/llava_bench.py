@@ -1,6 +1,6 @@
 """LLaVA-Bench: the answers file that LLaVA's eval_gpt_review_bench.py takes beside GPT-4's own answers.
 
-It reads questions and answers side by side, line by line, so that the order is the questions'.
+It reads questions and answers line by line in parallel, so the answers are in the order of the questions.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import hashlib
 import json
 from typing import Any
 
-from emma_eval.predictions.submissions.answered import Answered
+from emma_eval.predictions.submissions.answered_task import AnsweredTask
 from emma_eval.types import Sample
 
 
-def llava_bench(answered: Answered) -> str:
+def llava_bench(task: AnsweredTask) -> str:
     """A line {question_id, prompt, text, answer_id, model_id, metadata} for each question."""
-    return "".join(_line(sample, answered.text(sample), answered.model) for sample in answered.samples)
+    return "".join(_line(sample, task.text(sample), task.model) for sample in task.samples)
 
 
 def _line(sample: Sample, text: str, model: str) -> str:
-    identity = int(sample.id) if sample.id.isdecimal() else sample.id
+    question_id = int(sample.id) if sample.id.isdecimal() else sample.id
     row: dict[str, Any] = {
-        "question_id": identity,
+        "question_id": question_id,
         "prompt": sample.question,
         "text": text,
         "answer_id": hashlib.sha256(f"{model}\n{sample.id}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:22],

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 
 from emma_eval.errors import UserError
-from emma_eval.predictions.submissions.answered import Answered
+from emma_eval.predictions.submissions.answered_task import AnsweredTask
 
 
-def mathvista(answered: Answered) -> str:
+def mathvista(task: AnsweredTask) -> str:
     """`{"1": {"pid": "1", "query": ..., "response": ..., ...}, ...}` with what the official tools read of a problem."""
     problems = {}
-    for sample in answered.samples:
+    for sample in task.samples:
         if not sample.id.isdecimal() or sample.id in problems:
             raise UserError(f"a problem's id must be a whole number and stand once, and {sample.id!r} does not")
         problems[sample.id] = {
@@ -25,6 +25,6 @@ def mathvista(answered: Answered) -> str:
             "question_type": sample.meta["question_type"],
             "answer_type": sample.meta["answer_type"],
             "precision": sample.meta["precision"],
-            "response": answered.text(sample),
+            "response": task.text(sample),
         }
     return json.dumps(problems, indent=1, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
-"""MMBench's test server: an Excel sheet with a row for each pass of each question, its options as they were shown.
+"""MMBench's test server: an Excel sheet with a row for each pass of each question, with its options in that order.
 
-Columns: index, question, A, B, C, D, prediction; pass r of question i has index i + 1,000,000 r. As a TSV the same
-table is taken by VLMEvalKit.
+Columns: index, question, A, B, C, D, prediction; pass r of question i has index i + 1,000,000 r. VLMEvalKit
+takes the same table as a TSV.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emma_eval.data.readers.mmbench_tsv import LETTERS
 from emma_eval.errors import UserError
-from emma_eval.predictions.submissions.answered import Answered, whole_number
+from emma_eval.predictions.submissions.answered_task import AnsweredTask, integer_id
 from emma_eval.registry import needs
 from emma_eval.tasks.circular import INDEX_STEP, pass_choices
 
@@ -34,17 +34,17 @@ def require_table(output: Path) -> None:
 
 
 @needs(require_table)
-def mmbench(answered: Answered) -> str | bytes:
+def mmbench(task: AnsweredTask) -> str | bytes:
     """The table as `.xlsx` or `.tsv`, as the output's name has it."""
-    write = _excel if answered.output.suffix == ".xlsx" else _tsv
-    return write([COLUMNS, *_rows(answered)])
+    write = _excel if task.output.suffix == ".xlsx" else _tsv
+    return write([COLUMNS, *_rows(task)])
 
 
-def _rows(answered: Answered) -> Iterator[Row]:
-    for sample in answered.samples:
+def _rows(task: AnsweredTask) -> Iterator[Row]:
+    for sample in task.samples:
         for pass_index, choices in enumerate(pass_choices(sample, circular=True)):
-            text = _UNPRINTABLE.sub("", answered.text(sample, pass_index))
-            index = whole_number(sample) + INDEX_STEP * pass_index
+            text = _UNPRINTABLE.sub("", task.text(sample, pass_index))
+            index = integer_id(sample) + INDEX_STEP * pass_index
             if len(text) > LONGEST_CELL:
                 raise UserError(
                     f"the answer to index {index} has {len(text):,} characters, Excel takes {LONGEST_CELL:,}"

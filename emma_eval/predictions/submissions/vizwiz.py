@@ -6,16 +6,16 @@ import json
 from collections import Counter
 
 from emma_eval.errors import UserError
-from emma_eval.predictions.submissions.answered import Answered
+from emma_eval.predictions.submissions.answered_task import AnsweredTask
 
 
-def vizwiz(answered: Answered) -> str:
+def vizwiz(task: AnsweredTask) -> str:
     """`[{"image": "VizWiz_test_00000000.jpg", "answer": "..."}, ...]` in the order of the questions."""
-    for sample in answered.samples:
+    for sample in task.samples:
         if not sample.id.startswith("VizWiz_") or not sample.id.endswith(".jpg"):
             raise UserError(f"the server takes images' names such as VizWiz_test_00000000.jpg, not {sample.id!r}")
-    name, count = Counter(sample.id for sample in answered.samples).most_common(1)[0]
+    name, count = Counter(sample.id for sample in task.samples).most_common(1)[0]
     if count > 1:
         raise UserError(f"{name} stands {count} times among the questions; the server takes one answer an image")
-    rows = [{"image": sample.id, "answer": answered.text(sample)} for sample in answered.samples]
+    rows = [{"image": sample.id, "answer": task.text(sample)} for sample in task.samples]
     return json.dumps(rows)

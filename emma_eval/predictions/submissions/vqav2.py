@@ -1,7 +1,7 @@
 """VQAv2's test server: a JSON list of {question_id, answer} for every question of the split, test-dev's or not.
 
-The server takes files with all 447,793 questions of test2015 alone. Those that were not asked get an empty answer, as
-in LLaVA's uploads; it scores test-dev by the others.
+The server only takes files with all 447,793 questions of test2015. Those that were not asked get an empty answer, as in
+LLaVA's uploads; it scores test-dev by the others.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from pathlib import Path
 
 from emma_eval.data.readers.parsing import require_key
 from emma_eval.errors import UserError
-from emma_eval.predictions.submissions.answered import Answered, whole_number
+from emma_eval.predictions.submissions.answered_task import AnsweredTask, integer_id
 from emma_eval.utils.json_io import read_json_rows
 from emma_eval.utils.text import pluralize
 
 
-def vqav2(answered: Answered) -> str:
+def vqav2(task: AnsweredTask) -> str:
     """`[{"question_id": 262144000, "answer": "no"}, ...]` in the order of the file of all questions."""
-    if answered.all_questions is None:
+    if task.all_questions is None:
         raise UserError(
             "the server wants an answer to every question of test2015, and their file is not below --data ROOT: "
             "v2_OpenEnded_mscoco_test2015_questions.json, or LLaVA's llava_vqav2_mscoco_test2015.jsonl, in vqav2/"
         )
-    given = {whole_number(sample): answered.text(sample) for sample in answered.samples}
-    asked = _question_ids(answered.all_questions)
-    if strange := given.keys() - set(asked):
+    answers = {integer_id(sample): task.text(sample) for sample in task.samples}
+    question_ids = _question_ids(task.all_questions)
+    if foreign := answers.keys() - set(question_ids):
         raise UserError(
-            f"{answered.all_questions}: {pluralize(len(strange), 'answered question')} not among its own, the first is "
-            f"{min(strange)}: it is the file of another split"
+            f"{task.all_questions}: {pluralize(len(foreign), 'answered question')} not among its own, the first is "
+            f"{min(foreign)}: it is the file of another split"
         )
-    return json.dumps([{"question_id": one, "answer": given.get(one, "")} for one in asked])
+    return json.dumps([{"question_id": key, "answer": answers.get(key, "")} for key in question_ids])
 
 
 def _question_ids(path: Path) -> list[int]:

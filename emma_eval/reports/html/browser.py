@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emma_eval.reports.html.run_loader import STATUSES, TaskRecord
+from emma_eval.reports.html.run_loader import STATUSES, TaskResults
 from emma_eval.reports.html.thumbnails import thumbnails
 from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
@@ -39,7 +39,7 @@ class ShownSample:
         return next((responses[0].prompt for responses in self.passes if responses), "")
 
     @property
-    def truth(self) -> str:
+    def reference(self) -> str:
         """The expected answers, each once: 'red', 'B. top left', 'yes (7 of 10), no (3 of 10)'."""
         if self.sample is None:
             return ""
@@ -61,7 +61,7 @@ class SampleBrowser:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (number of the task, sample)
 
-    def add(self, task: TaskScores, records: Sequence[TaskRecord], truths: Mapping[str, Sample]) -> None:
+    def add(self, task: TaskScores, records: Sequence[TaskResults], truths: Mapping[str, Sample]) -> None:
         """Take up a task's samples, `limit` of them at even distances, so that every category has its share."""
         ids = list(dict.fromkeys(identity for record in records for identity in record.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
@@ -98,7 +98,7 @@ class SampleBrowser:
             "category": [categories[task][_category(one.sample)] for task, one in self.shown],
             "id": [one.id for one in samples],
             "question": [one.question for one in samples],
-            "truth": [one.truth for one in samples],
+            "truth": [one.reference for one in samples],
             "answer": [[_answer(one.passes[run]) for one in samples] for run in range(len(self.runs))],
             "read": [[_read_as(one.scores[run]) for one in samples] for run in range(len(self.runs))],
             "credit": [[_credit(one.scores[run]) for one in samples] for run in range(len(self.runs))],

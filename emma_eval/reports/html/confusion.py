@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emma_eval.reports.html.run_loader import TaskRecord
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.types import Sample, SampleScore
 
 YES_NO = ("yes", "no")
@@ -33,7 +33,7 @@ class Confusion:
     rows: tuple[tuple[str, tuple[ConfusionCell, ...]], ...]
 
 
-def confusions(record: TaskRecord, truths: Mapping[str, Sample]) -> list[Confusion]:
+def confusions(record: TaskResults, truths: Mapping[str, Sample]) -> list[Confusion]:
     """The task's tables of one run: none where its questions are of neither kind."""
     readers = {"yes or no": _yes_no, "letters": _letters}
     return [table for kind, read in readers.items() if (table := _confusion(record, truths, kind, read))]
@@ -58,7 +58,7 @@ def _letters(sample: Sample, score: SampleScore) -> Pair | None:
 
 
 def _confusion(
-    record: TaskRecord,
+    record: TaskResults,
     truths: Mapping[str, Sample],
     kind: str,
     read: Callable[[Sample, SampleScore], Pair | None],

@@ -23,12 +23,12 @@ from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram
 from emma_eval.reports.html.charts.svg import run_class
 from emma_eval.reports.html.confusion import Confusion
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
-from emma_eval.reports.html.run_loader import RecordedRun, TaskRecord, read_evidence
+from emma_eval.reports.html.run_loader import FinishedRun, TaskResults, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import Endings
 from emma_eval.utils.text import format_duration
 
@@ -52,7 +52,7 @@ class TaskDetails:
 
 
 def task_details(
-    runs: Sequence[RecordedRun], records: Sequence[TaskRecord], problem: str, tables: Sequence[Confusion]
+    runs: Sequence[FinishedRun], records: Sequence[TaskResults], problem: str, tables: Sequence[Confusion]
 ) -> TaskDetails:
     """The details of a task from its records."""
     title = records[0].scores.title
@@ -91,12 +91,12 @@ def _ends(endings: Endings | None) -> tuple[str, ...]:
 
 
 def render(
-    runs: Sequence[RecordedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
+    runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
 ) -> str:
     """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they lie in files beside it."""
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
     script = _script()
-    evidence, problems = read_evidence(runs)
+    evidence, problems = statistics_by_run(runs)
     comparisons, refused = _comparisons(runs, evidence)
     context: dict[str, Any] = {
         "policy": content_policy([script], [style]),
@@ -105,7 +105,7 @@ def render(
         "title": " · ".join(run.label for run in runs),
         "runs": runs,
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
-        "leaderboard": leaderboard([run.scored for run in runs], load_published(), measured_only=True),
+        "leaderboard": leaderboard([run.as_scored for run in runs], load_published(), measured_only=True),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
         "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(evidence)) if panel.rows],
         "comparisons": comparisons,
@@ -149,7 +149,7 @@ def _environment() -> Environment:
 
 
 def _comparisons(
-    runs: Sequence[RecordedRun], evidence: Mapping[int, list[TaskEvidence]]
+    runs: Sequence[FinishedRun], evidence: Mapping[int, list[TaskStatistics]]
 ) -> tuple[list[Table], list[str]]:
     """Every other run against the first on the tasks of both, and why some are not compared."""
     tables, problems = [], []
@@ -172,7 +172,7 @@ def _comparisons(
     return tables, problems
 
 
-def _failures(runs: Sequence[RecordedRun]) -> list[dict[str, Any]]:
+def _failures(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
     """A record for each task of each run with samples that have no answer."""
     return [
         {
@@ -187,7 +187,7 @@ def _failures(runs: Sequence[RecordedRun]) -> list[dict[str, Any]]:
     ]
 
 
-def _manifest(run: RecordedRun) -> dict[str, Any]:
+def _manifest(run: FinishedRun) -> dict[str, Any]:
     """The manifest's main facts as (name, value), and all of it as JSON."""
     model, sessions = run.manifest.model, run.manifest.sessions
     last = sessions[-1] if sessions else None
@@ -212,6 +212,6 @@ def _manifest(run: RecordedRun) -> dict[str, Any]:
     return {"run": run.label, "facts": [(name, value) for name, value in facts.items() if value], "json": full}
 
 
-def _computing(run: RecordedRun) -> str:
+def _computing(run: FinishedRun) -> str:
     seconds = sum(session.stats.computing_seconds for session in run.manifest.sessions if session.stats)
     return format_duration(seconds) if seconds else ""

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
-from emma_eval.reports.asking import Asking, askings, told_apart
-from emma_eval.reports.html.run_loader import RecordedRun
+from emma_eval.reports.comparability import ComparabilityKey, comparability_keys, distinguishing_details
+from emma_eval.reports.html.run_loader import FinishedRun
 from emma_eval.reports.tables import as_percent, format_interval, format_value
-from emma_eval.results.sample_statistics import TaskEvidence
+from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.stats.bootstrap import full_range
 from emma_eval.utils.text import pluralize
@@ -77,18 +77,18 @@ class Group:
         return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
 
 
-def comparable(runs: Sequence[RecordedRun]) -> list[Group]:
+def comparable(runs: Sequence[FinishedRun]) -> list[Group]:
     """The runs' tasks, those together that were asked and scored alike, in the runs' order."""
     found = [(number, task) for number, run in enumerate(runs) for task in run.scores.tasks]
-    groups: dict[Asking, list[tuple[int, TaskScores]]] = {}
-    for asking, one in zip(askings([task for _, task in found]), found, strict=True):
+    groups: dict[ComparabilityKey, list[tuple[int, TaskScores]]] = {}
+    for asking, one in zip(comparability_keys([task for _, task in found]), found, strict=True):
         groups.setdefault(asking, []).append(one)
     heads = {asking: (m[0][1].title, asking.protocol, asking.extent) for asking, m in groups.items()}
-    details = told_apart(heads)
+    details = distinguishing_details(heads)
     return [Group(members[0][1], tuple(members), details[asking]) for asking, members in groups.items()]
 
 
-def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
+def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
     """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
     panels = []
     for group in comparable(runs):
@@ -104,7 +104,7 @@ def score_panels(runs: Sequence[RecordedRun]) -> list[Panel]:
     return panels
 
 
-def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
+def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
     """By task title: a panel for each way to group its samples that tells something new, a row for each category."""
     found: dict[str, list[Panel]] = {}
     for group in comparable(runs):
@@ -116,7 +116,7 @@ def category_panels(runs: Sequence[RecordedRun]) -> dict[str, list[Panel]]:
     return {title: panels for title, panels in found.items() if panels}
 
 
-def overview(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> Panel:
+def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
     """All runs on all tasks: the primary metrics in percent of their full range, a row for each task."""
     rows = []
     for group in comparable(runs):
@@ -130,7 +130,7 @@ def overview(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> Panel:
     return Panel("models", "All tasks", "percent of each metric's full range", tuple(rows), PERCENT)
 
 
-def profiles(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> list[Panel]:
+def profiles(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> list[Panel]:
     """The overview once for each run, with the run's own mark first in each row."""
     whole = overview(runs, ranges)
     panels = []
@@ -141,7 +141,7 @@ def profiles(runs: Sequence[RecordedRun], ranges: Mapping[str, float]) -> list[P
     return panels
 
 
-def full_ranges(evidence: Mapping[int, Sequence[TaskEvidence]]) -> dict[str, float]:
+def full_ranges(evidence: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
     """By task: the full range of its primary metric, which only a run's evidence tells."""
     found = {}
     for task in (task for tasks in evidence.values() for task in tasks):
@@ -150,7 +150,7 @@ def full_ranges(evidence: Mapping[int, Sequence[TaskEvidence]]) -> dict[str, flo
     return found
 
 
-def _category_panel(runs: Sequence[RecordedRun], group: Group, key: str) -> Panel:
+def _category_panel(runs: Sequence[FinishedRun], group: Group, key: str) -> Panel:
     """The group's primary metric, or the first that is no count."""
     task = group.task
     shown = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
@@ -167,7 +167,7 @@ def _category_panel(runs: Sequence[RecordedRun], group: Group, key: str) -> Pane
     return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds)
 
 
-def _mark(runs: Sequence[RecordedRun], number: int, metric: MetricRecord) -> Mark:
+def _mark(runs: Sequence[FinishedRun], number: int, metric: MetricRecord) -> Mark:
     value, unit, between = as_percent(metric.value, metric.unit), metric.unit, metric.interval
     low, high = (between.low, between.high) if between else (metric.value, metric.value)
     return Mark(

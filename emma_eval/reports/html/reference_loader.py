@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import UserError
-from emma_eval.reports.html.run_loader import RecordedRun
+from emma_eval.reports.html.run_loader import FinishedRun
 from emma_eval.types import Sample
 
 
@@ -23,7 +23,7 @@ class BenchmarkSamples:
     problem: str = ""
 
 
-def benchmark_samples(runs: Sequence[RecordedRun], name: str, data: Path | None) -> BenchmarkSamples:
+def benchmark_samples(runs: Sequence[FinishedRun], name: str, data: Path | None) -> BenchmarkSamples:
     """The samples of a task below the data root `data`, or of the shipped suite."""
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.index import task_names
@@ -41,7 +41,7 @@ def benchmark_samples(runs: Sequence[RecordedRun], name: str, data: Path | None)
     return BenchmarkSamples({sample.id: sample for sample in samples})
 
 
-def _scored_by(run: RecordedRun, name: str, samples: Sequence[Sample]) -> bool:
+def _scored_by(run: FinishedRun, name: str, samples: Sequence[Sample]) -> bool:
     """Whether a run that has the task asked these samples and expected these answers."""
     facts, settings = run.manifest.tasks.get(name), run.manifest.settings
     return facts is None or facts.reference_digest == reference_digest(

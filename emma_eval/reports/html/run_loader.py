@@ -14,18 +14,18 @@ from emma_eval.results import scores as scores_file
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import Fields, read_responses, record_path, require_fields
 from emma_eval.results.run_labels import labels
-from emma_eval.results.sample_statistics import WRITTEN_BY_RUN, TaskEvidence, read_run
+from emma_eval.results.sample_statistics import HOW_TO_REWRITE, TaskStatistics, read_task_statistics
 from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
-from emma_eval.types import Key, Response, SampleScore, Status
+from emma_eval.types import Key, Response, SampleScore, SampleStatus
 from emma_eval.utils.files import read_bytes
 
 RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of samples written before
 SAMPLE_FIELDS: Fields = {"id": str, "score": int | float, "parsed_answer": str, "status": str, "cluster": str}
-STATUSES = get_args(Status)
+STATUSES = get_args(SampleStatus)
 
 
 @dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskResults:
     """One task of one run, sample by sample."""
 
     run: int  # its number among the reported runs
@@ -35,23 +35,23 @@ class TaskRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedRun:
+class FinishedRun:
     """A finished run."""
 
     folder: Path
     label: str  # distinct among the reported runs
     scores: ScoresFile  # with titles that tell the tasks of all reported runs apart
     manifest: Manifest
-    scored: ScoredRun  # as it is
+    as_scored: ScoredRun  # as it is
 
 
-def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
+def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
     runs = scores_file.read_runs(folders)
-    names = labels([run.named for run in runs])
+    names = labels([run.label_parts for run in runs])
     titles = _titles([task for run in runs for task in run.scores.tasks])
     return [
-        RecordedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
+        FinishedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
         for run, name in zip(runs, names, strict=True)
     ]
 
@@ -68,27 +68,27 @@ def _entitled(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
     return scores.model_copy(update={"tasks": tasks})
 
 
-def task_names(runs: Sequence[RecordedRun]) -> list[str]:
+def task_names(runs: Sequence[FinishedRun]) -> list[str]:
     """Every task that one of the runs has, in the runs' order."""
     return list(dict.fromkeys(task.name for run in runs for task in run.scores.tasks))
 
 
-def task_records(runs: Sequence[RecordedRun], name: str) -> list[TaskRecord]:
+def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResults]:
     """The task's records, of the runs that have it. Raises UserError for a file that can't be read."""
     return [
-        TaskRecord(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
+        TaskResults(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
         for number, run in enumerate(runs)
         for task in run.scores.tasks
         if task.name == name
     ]
 
 
-def read_evidence(runs: Sequence[RecordedRun]) -> tuple[dict[int, list[TaskEvidence]], list[str]]:
+def statistics_by_run(runs: Sequence[FinishedRun]) -> tuple[dict[int, list[TaskStatistics]], list[str]]:
     """The evidence of each run that has some, by the run's number, and why others have none."""
     found, problems = {}, []
     for number, run in enumerate(runs):
         try:
-            found[number] = read_run(run.folder)
+            found[number] = read_task_statistics(run.folder)
         except UserError as error:
             problems.append(str(error))
     return found, problems
@@ -107,7 +107,7 @@ def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
 
 def _samples(path: Path) -> Mapping[str, SampleScore]:
     if not path.exists():
-        raise UserError(f"{path} is missing; {WRITTEN_BY_RUN}")
+        raise UserError(f"{path} is missing; {HOW_TO_REWRITE}")
     scores = {}
     for number, line in enumerate(read_bytes(path).splitlines(), 1):
         try:
@@ -116,7 +116,7 @@ def _samples(path: Path) -> Mapping[str, SampleScore]:
             scores[sample.id] = sample
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
-                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {WRITTEN_BY_RUN}"
+                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {HOW_TO_REWRITE}"
             ) from None
     return scores
 

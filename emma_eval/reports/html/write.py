@@ -12,7 +12,7 @@ from emma_eval.reports.html.browser import Limit, SampleBrowser
 from emma_eval.reports.html.confusion import confusions
 from emma_eval.reports.html.page import TaskDetails, render, task_details
 from emma_eval.reports.html.reference_loader import benchmark_samples
-from emma_eval.reports.html.run_loader import RecordedRun, read_runs, task_names, task_records
+from emma_eval.reports.html.run_loader import FinishedRun, load_task_results, read_runs, task_names
 from emma_eval.reports.html.safe_embed import embedded_json
 from emma_eval.utils.files import make_output_folder, write_atomic
 
@@ -40,9 +40,9 @@ def write_report(
     return page
 
 
-def _take_up(browser: SampleBrowser, runs: Sequence[RecordedRun], name: str, data: Path | None) -> TaskDetails:
+def _take_up(browser: SampleBrowser, runs: Sequence[FinishedRun], name: str, data: Path | None) -> TaskDetails:
     """Put a task's samples into the browser and return what else the page says of it."""
-    records = task_records(runs, name)
+    records = load_task_results(runs, name)
     truths = benchmark_samples([runs[record.run] for record in records], name, data)
     browser.add(records[0].scores, records, truths.by_id)
     tables = [table for record in records for table in confusions(record, truths.by_id)]

@@ -62,7 +62,7 @@ def test_amber_questions_know_their_dimension_and_the_next_records_truth(tmp_pat
     state, relation = load("amber_discriminative", tmp_path)
     assert (state.category, state.meta["kind"], state.references) == ("attribute", "state", ("yes",))
     assert (relation.category, relation.meta["kind"], relation.references) == ("relation", "relation", ("no",))
-    assert (state.meta["shifted_truth"], relation.meta["shifted_truth"]) == ("no", None)
+    assert (state.meta["shifted_reference"], relation.meta["shifted_reference"]) == ("no", None)
     assert question("amber_discriminative", tmp_path) == "<image>\nIs it wet?\nAnswer with yes or no"
 
 

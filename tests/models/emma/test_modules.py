@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emma_eval.models import load_model
-from emma_eval.models.clip.text_tokenizer import instruction_ids
+from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.types import Request
 from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
 from tests.models.tiny_reference import Reference
@@ -111,7 +111,7 @@ def answers_agree(tiny: Tiny, runner: object, unchanged: Tensor) -> None:
     """The runner's logits and answer are those of the reference, and not what they were."""
     request, truth = requests()[0], Reference(tiny)
     vision = truth.vision(truth.pixels(request.images[0].open()))
-    rows = truth.projected(truth.aligned(vision, truth.text(torch.tensor([instruction_ids(QUESTION)]))))
+    rows = truth.projected(truth.aligned(vision, truth.text(torch.tensor([tokenize_instruction(QUESTION)]))))
     answer, logits = truth.answer(list(runner.tokenize(request).input_ids), [rows], steps=4)
     ours = first_token_logits(runner, [request])[0][0]
     torch.testing.assert_close(ours, logits, rtol=1e-4, atol=2e-4)

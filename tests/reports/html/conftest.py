@@ -11,7 +11,7 @@ import pytest
 
 from emma_eval.reports.html.write import write_report
 from tests.reports.html.chromium import chromium, set_width
-from tests.reports.html.made import COUNT, alpha, beta, write_gqa, write_run
+from tests.reports.html.fake_runs import COUNT, alpha, beta, write_gqa, write_run
 
 
 @pytest.fixture(scope="session")

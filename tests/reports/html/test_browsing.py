@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reports.html.made import COUNT, alpha, beta, category, question, truth
+from tests.reports.html.fake_runs import COUNT, alpha, beta, category, question, truth
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
 Keys = webdriver.Keys
@@ -159,9 +159,10 @@ def test_the_keyboard_reaches_everything(browser, page):
     assert order == ["task", "run-a", "run-b", "outcome"]  # a category can't be chosen before a task
 
 
+@pytest.mark.slow
 def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from emma_eval.reports.html import write
-    from tests.reports.html.made import write_gqa, write_run
+    from tests.reports.html.fake_runs import write_gqa, write_run
 
     count = 20_000
     write_gqa(tmp_path / "data", count)

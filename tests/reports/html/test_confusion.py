@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emma_eval.reports.html.confusion import confusions
-from emma_eval.reports.html.run_loader import TaskRecord
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.types import Sample, SampleScore
 from tests.fakes import metric, task_scores
 
 
 def tables(samples: list[Sample], *scores: SampleScore):
-    record = TaskRecord(
+    record = TaskResults(
         0, task_scores("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores}
     )
     return confusions(record, {sample.id: sample for sample in samples})

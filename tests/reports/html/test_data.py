@@ -15,12 +15,12 @@ from emma_eval.reports.html import write
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.reference_loader import benchmark_samples
-from emma_eval.reports.html.run_loader import read_evidence, read_runs
+from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.reports.html.write import write_report
 from emma_eval.types import Sample
-from tests.reports.html.made import ATTACKS, COUNT, write_gqa
+from tests.reports.html.fake_runs import ATTACKS, COUNT, write_gqa
 
 
 @given(st.text() | st.sampled_from(ATTACKS))
@@ -54,7 +54,7 @@ def test_samples_are_chosen_at_even_distances():
     ],
 )
 def test_the_truth_is_told_once(answers, options, words):
-    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).truth == words
+    assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).reference == words
 
 
 def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
@@ -83,11 +83,11 @@ def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, 
 
 
 def test_a_chunk_holds_shared_texts_and_images_once(runs, data):
-    from emma_eval.reports.html.run_loader import task_records
+    from emma_eval.reports.html.run_loader import load_task_results
 
     read = read_runs(runs)
     browser = SampleBrowser(("alpha", "beta"), "all")
-    records = task_records(read, "gqa")
+    records = load_task_results(read, "gqa")
     browser.add(records[0].scores, records, benchmark_samples(read, "gqa", data).by_id)
     (chunk,) = browser.chunks()
     assert len(chunk["entries"]) == COUNT
@@ -135,11 +135,11 @@ def test_a_damaged_list_of_samples_is_named_by_its_line(damage, runs, tmp_path):
 def test_a_task_that_cannot_be_compared_is_named_on_the_page(runs, tmp_path):
     """Nor has a scorer's task that does not say what each sample adds a place among the profiles."""
     run = Path(shutil.copytree(runs[1], tmp_path / "run"))
-    path = run / "evidence" / "gqa.json"
+    path = run / "statistics" / "gqa.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": []}))
     page = write_report([runs[0], run], tmp_path / "out").read_text()
     assert "beta is not compared with alpha: task gqa: its metric accuracy can&#39;t be compared" in page
-    assert full_ranges(read_evidence(read_runs([run]))[0]) == {}
+    assert full_ranges(statistics_by_run(read_runs([run]))[0]) == {}
 
 
 def test_a_folder_that_is_no_finished_run_is_a_mistake(tmp_path, runs):

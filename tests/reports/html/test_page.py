@@ -10,7 +10,7 @@ import pytest
 
 from emma_eval.reports.html.write import write_report
 from tests.reports.html.chromium import prefer, set_width
-from tests.reports.html.made import ATTACKS, write_gqa, write_run
+from tests.reports.html.fake_runs import ATTACKS, write_gqa, write_run
 
 SECTIONS = ("leaderboard", "scores", "models", "categories", "answers", "samples", "failures", "manifests")
 

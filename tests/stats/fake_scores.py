@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import averaged
+from emma_eval.scorers.common import mean_metric
 from emma_eval.types import Metric, SampleScore, Scores
 
 
@@ -18,4 +18,4 @@ def samples(values: Sequence[float], clusters: Sequence[object] | None = None) -
 
 def accuracy(values: Sequence[float], clusters: Sequence[object] | None = None, *more: Metric) -> Scores:
     """Scores whose first metric is the accuracy in percent."""
-    return Scores((averaged("accuracy", values, mean_percent), *more), samples(values, clusters))
+    return Scores((mean_metric("accuracy", values, mean_percent), *more), samples(values, clusters))

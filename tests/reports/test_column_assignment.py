@@ -15,7 +15,7 @@ from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv
 from emma_eval.reports.tables import Table
 from emma_eval.results.scores import Counts, ScoredRun, TaskScores
-from tests.fakes import asked, metric, mini_scores, scored_run, task_scores
+from tests.fakes import metric, mini_scores, scored_run, setup, task_scores
 
 GQA = ("GQA", "testdev-balanced", "accuracy")
 
@@ -51,7 +51,7 @@ def apart(run: ScoredRun, published) -> tuple[tuple[str, ...], str]:
     (general,) = leaderboard([run], published, measured_only=True)
     (heading,) = general.headings
     (row,) = general.rows
-    return heading.lines, dict(general.footnotes)[row.cells[0].marks[0]]
+    return heading.lines, dict(general.footnotes)[row.cells[0].footnotes[0]]
 
 
 class TestAPublishedColumn:
@@ -82,12 +82,12 @@ class TestAPublishedColumn:
                 "only 30 of the questions were asked; the task gqa_long is not the benchmark's own",
             ),
             (
-                gqa(asked=asked("gqa", config="ab" * 32)),
+                gqa(setup=setup("gqa", config="ab" * 32)),
                 ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, task file abababab"),
                 "the task file gqa was another one when this was asked",
             ),
             (
-                gqa(asked=asked("gqa", wording="llava")),
+                gqa(setup=setup("gqa", wording="llava")),
                 ("GQA (test-dev balanced)", "testdev-balanced", "accuracy"),
                 "it was asked in the wording of llava's scripts, not in the model's own",
             ),
@@ -134,7 +134,7 @@ class TestAPublishedColumn:
         """Nobody can say which of the two is the benchmark's own: neither stands there."""
         runs = [
             scored_run(gqa(60.0), name="x"),
-            scored_run(gqa(61.0, asked=asked("gqa", reference_digest="ab" * 32)), name="y"),
+            scored_run(gqa(61.0, setup=setup("gqa", reference_digest="ab" * 32)), name="y"),
         ]
         found = measured(leaderboard(runs, published))
         assert found == {
@@ -144,18 +144,18 @@ class TestAPublishedColumn:
 
     def test_holds_models_of_several_conversation_templates(self, published):
         """They are sent different prompts by design."""
-        other = asked("gqa", template="owl", prompts="ab" * 32)
-        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, asked=other), name="y")]
+        other = setup("gqa", template="owl", prompts="ab" * 32)
+        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_model_families_each_asked_in_its_own_wording(self, published):
-        other = gqa(61.0, wording="llava", asked=asked("gqa", prompts="ab" * 32))
+        other = gqa(61.0, wording="llava", setup=setup("gqa", prompts="ab" * 32))
         runs = [scored_run(gqa(60.0, wording="emma"), name="x"), scored_run(other, name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_no_two_prompts_for_one_template(self, published):
-        other = asked("gqa", prompts="ab" * 32)
-        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, asked=other), name="y")]
+        other = setup("gqa", prompts="ab" * 32)
+        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]
         assert sorted(measured(leaderboard(runs, published))) == [
             ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts 99999999"),
             ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts abababab"),
@@ -167,21 +167,21 @@ def apart_published(run: ScoredRun, published) -> tuple[tuple[str, ...], str]:
     ((head, _),) = measured([general]).items()
     at = [heading.lines for heading in general.headings].index(head)
     (cell,) = (row.cells[at] for row in general.rows if "measured" in row.label)
-    return head, dict(general.footnotes)[cell.marks[0]]
+    return head, dict(general.footnotes)[cell.footnotes[0]]
 
 
 VARIANTS = [
     gqa(50.0),
     gqa(51.0, complete=False, counts=counts(30)),
-    gqa(52.0, complete=False, counts=counts(30), asked=asked("gqa", reference_digest="ab" * 32)),
-    gqa(53.0, complete=False, counts=counts(31), asked=asked("gqa", reference_digest="cd" * 32)),
+    gqa(52.0, complete=False, counts=counts(30), setup=setup("gqa", reference_digest="ab" * 32)),
+    gqa(53.0, complete=False, counts=counts(31), setup=setup("gqa", reference_digest="cd" * 32)),
     gqa(54.0, name="gqa_long"),
     gqa(55.0, name="gqa_short"),
-    gqa(56.0, name="gqa_short", asked=asked("", config="ab" * 32)),
-    gqa(57.0, name="gqa_short", asked=asked("", prompts="ab" * 32)),
-    gqa(58.0, name="gqa_short", asked=asked("", reference_digest="ab" * 32)),
+    gqa(56.0, name="gqa_short", setup=setup("", config="ab" * 32)),
+    gqa(57.0, name="gqa_short", setup=setup("", prompts="ab" * 32)),
+    gqa(58.0, name="gqa_short", setup=setup("", reference_digest="ab" * 32)),
     gqa(59.0, protocol="llava"),
-    gqa(60.0, asked=asked("gqa", config="ef" * 32)),
+    gqa(60.0, setup=setup("gqa", config="ef" * 32)),
     gqa(61.0, title="VQAv2", name="vqa_mine"),
 ]
 
@@ -203,11 +203,11 @@ class TestNothingOverwritesAnything:
         }
 
     def test_the_mini_suite_tells_samples_and_tasks_apart(self, published):
-        other = asked("pope_mini", reference_digest="ab" * 32)
+        other = setup("pope_mini", reference_digest="ab" * 32)
         small = {"complete": False, "counts": counts(30), "title": "POPE-mini"}
         runs = [
             scored_run(mini_scores("pope_mini", 80.0, **small), name="x"),
-            scored_run(mini_scores("pope_mini", 70.0, asked=other, **small), name="y"),
+            scored_run(mini_scores("pope_mini", 70.0, setup=other, **small), name="y"),
             scored_run(mini_scores("my_pope", 60.0, **small), name="z"),
         ]
         tables = {one.key: one for one in leaderboard(runs, published)}
@@ -241,7 +241,7 @@ def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(publi
         for name, value in (("x", 7.0), ("y", 9.0))
     ]
     (other,) = leaderboard(runs, published, measured_only=True)
-    assert [row.cells[0].place for row in other.rows] == [1, 2]
+    assert [row.cells[0].rank for row in other.rows] == [1, 2]
 
 
 def test_images_resized_otherwise_are_told_and_make_a_row_of_their_own(published):
@@ -249,6 +249,6 @@ def test_images_resized_otherwise_are_told_and_make_a_row_of_their_own(published
     model = run.scores.model.model_copy(update={"fast_preprocess": True})
     fast = ScoredRun(Path("fast"), run.scores.model_copy(update={"model": model}))
     (general,) = leaderboard([run, fast], published, measured_only=True)
-    marks = {row.label: row.cells[0].marks for row in general.rows if "measured" in row.label}
+    marks = {row.label: row.cells[0].footnotes for row in general.rows if "measured" in row.label}
     assert list(marks) == ["my-emma, run (measured)", "my-emma, fast (measured)"]
     assert "resized by --fast-preprocess" in dict(general.footnotes)[marks["my-emma, fast (measured)"][0]]

@@ -1,10 +1,10 @@
-"""Measured values as tables show them: a number and the column it stands in."""
+"""A measured value, the column it stands in, and its cell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emma_eval.reports.published import Column
+from emma_eval.reports.published import PublishedColumn
 from emma_eval.reports.tables import Cell, Heading, as_percent, format_interval, format_value
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 
@@ -20,17 +20,17 @@ class ColumnKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MeasuredValue:
     """One measured number in its column."""
 
     column: ColumnKey
     metric: MetricRecord
     task: TaskScores
     run: ScoredRun
-    apart: str = ""  # why it may not stand beside published values; empty where it may
+    not_comparable: str = ""  # why it may not stand beside published values; empty if it may
 
 
-def key_of(column: Column) -> ColumnKey:
+def key_of(column: PublishedColumn) -> ColumnKey:
     """The key of a declared column."""
     return ColumnKey(column.table, column.benchmark, column.split, column.metric)
 
@@ -40,16 +40,20 @@ def heading_of(key: ColumnKey, higher_is_better: bool | None) -> Heading:
     return Heading((key.benchmark, key.split, key.metric), higher_is_better)
 
 
-def measured_cell(metric: MetricRecord, marks: tuple[str, ...]) -> Cell:
-    """A metric as a table shows it, with its interval."""
-    between = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
+def measured_cell(metric: MetricRecord, footnotes: tuple[str, ...], csv_record: dict[str, object]) -> Cell:
+    """The cell of a metric, with its interval; `csv_record` is its line of the CSV but for the numbers."""
+    bounds = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
     return Cell(
-        format_value(metric.value, metric.unit), as_percent(metric.value, metric.unit), marks, interval=between or ""
+        format_value(metric.value, metric.unit),
+        as_percent(metric.value, metric.unit),
+        footnotes,
+        interval=bounds or "",
+        csv_record=csv_record | _csv_numbers(metric),
     )
 
 
-def numbers(metric: MetricRecord) -> dict[str, object]:
-    """A metric as the CSV has it: a fraction as percent, unrounded."""
+def _csv_numbers(metric: MetricRecord) -> dict[str, object]:
+    """Value and interval, unrounded, fractions as percent."""
     low, high = (metric.interval.low, metric.interval.high) if metric.interval else (None, None)
     return {
         "value": as_percent(metric.value, metric.unit),

@@ -1,4 +1,4 @@
-"""Every scorer of choices tells how many answers were read as none of them: a wrong format is not a wrong answer."""
+"""Every scorer of choices notes how many answers were parsed as none of them: wrong formats are not wrong answers."""
 
 import pytest
 
@@ -34,7 +34,7 @@ YES_NO = "2 of 3 answers gave neither yes nor no and count as wrong"
         ("pope", {}, ("yes", "", "nope"), "2 of 3 answers gave neither yes nor no; the official tool reads yes"),
     ],
 )
-def test_unread_answers_are_told(scorer, options, texts, note):
+def test_unparsed_answers_are_noted(scorer, options, texts, note):
     samples = questions(scorer)
     given = {(str(i), 0): Answer(text) for i, text in enumerate(texts)}
     assert note in get_scorer(scorer, **options)(samples, given).notes
@@ -44,17 +44,19 @@ def test_unread_answers_are_told(scorer, options, texts, note):
     ("scorer", "text"),
     [("letters", "A"), ("seed", "A"), ("scienceqa", "A"), ("mmbench", "A"), ("amber", "No")],
 )
-def test_nothing_is_told_of_answers_that_are_read(scorer, text):
+def test_there_is_no_note_on_parsed_answers(scorer, text):
     notes = get_scorer(scorer)(questions(scorer), answered(text, text)).notes
     assert not any("gave" in note for note in notes)
 
 
 @needs_shared("cases/16-chat-style-letters")
-@pytest.mark.parametrize(("task", "told"), [("s_seed", 20), ("s_scienceqa", 18), ("s_qbench", 6), ("s_mmbench_en", 6)])
-def test_21_ways_to_say_b(task, told, capsys):
+@pytest.mark.parametrize(
+    ("task", "unparsed"), [("s_seed", 20), ("s_scienceqa", 18), ("s_qbench", 6), ("s_mmbench_en", 6)]
+)
+def test_21_ways_to_say_b(task, unparsed, capsys):
     from emma_eval.cli.main import main
 
     command = ["score", "--task-dir", str(CASE.parent / "_tasks"), "--task", task, "--data", str(CASE / "data")]
     # The file answers one pass of MMBench's questions, which is not all of them.
     main([*command, "--predictions", str(CASE / "answers.jsonl"), "--allow-partial"])
-    assert f"note: {told} of 21 answers gave no letter and count as wrong" in capsys.readouterr().out
+    assert f"note: {unparsed} of 21 answers gave no letter and count as wrong" in capsys.readouterr().out

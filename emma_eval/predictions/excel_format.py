@@ -1,4 +1,4 @@
-"""Rows of an Excel sheet: the first row names the columns."""
+"""Read Excel sheets of answers; the first row names the columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.predictions.rows import AnswerRow
+from emma_eval.predictions.answer_row import AnswerRow
 from emma_eval.utils.text import first_error_line
 
 Cells = tuple[Any, ...]
@@ -18,9 +18,9 @@ def excel_rows(path: Path) -> Iterator[AnswerRow]:
     """The rows of the one sheet that has any; an empty cell is an empty text. Raises UserError naming the file."""
     header, *rows = _sheet(path) or [()]
     names = ["" if name is None else str(name) for name in header]
-    doubled = [name for name, count in Counter(filter(None, names)).items() if count > 1]
-    if doubled:
-        raise UserError(f"{path}, row 1: two columns are called {doubled[0]!r:.80}")
+    repeated = [name for name, count in Counter(filter(None, names)).items() if count > 1]
+    if repeated:
+        raise UserError(f"{path}, row 1: two columns are called {repeated[0]!r:.80}")
     for number, cells in enumerate(rows, 2):
         values = ["" if cell is None else cell for cell in cells]
         if not any(value != "" for value in values):
@@ -36,7 +36,7 @@ def _sheet(path: Path) -> list[Cells]:
     except ImportError as error:
         raise UserError(f"{path}: Excel files need openpyxl (pip install openpyxl); or save it as CSV") from error
     try:
-        # Formulas as they are written: an answer that begins with = has become one.
+        # Formulas as text: an answer that begins with = is one to Excel.
         book = load_workbook(path, read_only=True)
         sheets = [rows for sheet in book.worksheets if (rows := list(sheet.iter_rows(values_only=True)))]
         book.close()

@@ -1,9 +1,9 @@
-"""Every metric without a golden file follows from what each sample adds to it, so that it can be resampled."""
+"""Every metric without a golden file equals the aggregate of its ratios, so that it can be resampled."""
 
 import pytest
 
 from emma_eval.scorers import get_scorer
-from emma_eval.stats.bootstrap import value_of
+from emma_eval.stats.bootstrap import recompute
 from tests.fakes import sample
 from tests.scorers.helpers import answered
 
@@ -19,10 +19,10 @@ TEXTS = ("A", "yes", "A puppy and a cat.", "B", None)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_metric_is_made_of_its_parts(name):
+def test_a_metric_is_the_aggregate_of_its_ratios(name):
     if name == "amber_generative":
         pytest.importorskip("textblob")
     scores = get_scorer(name)(CASES[name], answered(*TEXTS))
     for metric in scores.metrics:
-        assert value_of(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12, abs=1e-12), metric
+        assert recompute(metric, scores.samples) == pytest.approx(metric.value, rel=1e-12, abs=1e-12), metric
     assert len(scores.metrics) > 1

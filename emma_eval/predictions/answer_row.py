@@ -7,48 +7,48 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# What tells a question apart, in the order in which a row with several is read.
+# Keys that may hold a row's id, the first one that is present counts.
 ID_KEYS = ("question_id", "questionId", "index", "id", "pid", "Index", "idx", "image_id", "image", "doc_id")
 
-
-MOST_KEYS = 20  # named in a message
+_MOST_KEYS = 20  # in a message
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One row under the keys that its format has; `doc` is the benchmark's own row where the file repeats it."""
+    """One row, with the keys of its file format; `doc` is the benchmark's own row, where the file repeats it."""
 
-    place: str  # for messages: `line 3`
+    location: str  # for messages: `line 3`
     cells: Mapping[str, Any]
     doc: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, key: str) -> Any:
-        """The cell, or that of the benchmark's row; None where there is neither."""
+        """The cell, else that of the benchmark's row, else None."""
         return self.cells[key] if key in self.cells else self.doc.get(key)
 
     def text(self, key: str) -> str:
-        """The cell as text, empty for a list, say."""
-        return written(self.get(key)) or ""
+        """The cell as text, empty if it is no text or number."""
+        return cell_text(self.get(key)) or ""
 
     @property
-    def name(self) -> str:
+    def id(self) -> str:
         """The row's id as text, empty if it has none."""
-        return next((name for key in ID_KEYS if (name := self.number(key))), "")
+        return next((name for key in ID_KEYS if (name := self.id_text(key))), "")
 
-    def number(self, key: str) -> str:
-        """The cell as text, a whole number without the `.0` that pandas writes behind it in a column with gaps."""
+    def id_text(self, key: str) -> str:
+        """The cell as text, 7 for the 7.0 that pandas writes in a column with gaps."""
         text = self.text(key)
         return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
-def listed(keys: Iterable[str]) -> str:
-    """A row's keys for a message."""
+def format_keys(keys: Iterable[str]) -> str:
+    """Keys for a message, the first twenty of them."""
     names = [f"{key!r:.40}" for key in keys]
-    return ", ".join(names[:MOST_KEYS]) + (f" and {len(names) - MOST_KEYS} more" if names[MOST_KEYS:] else "") or "none"
+    more = f" and {len(names) - _MOST_KEYS} more" if len(names) > _MOST_KEYS else ""
+    return ", ".join(names[:_MOST_KEYS]) + more or "none"
 
 
-def written(value: Any) -> str | None:
-    """A text as it is and a number as a spreadsheet would write it, 3 for 3.0; None for anything else, NaN included."""
+def cell_text(value: Any) -> str | None:
+    """A text as it is, a number as a spreadsheet shows it (3 for 3.0); None for anything else, NaN included."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -60,6 +60,6 @@ def written(value: Any) -> str | None:
     return str(value)
 
 
-def is_none(value: Any) -> bool:
-    """Whether a cell says that there is nothing: null, or the NaN that pandas writes for it."""
+def is_null(value: Any) -> bool:
+    """Whether a cell is null, or the NaN that pandas writes for it."""
     return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,11 +1,11 @@
-"""Answer files of every format as rows: JSON and JSON lines, tables, Excel sheets, MME's folder of text files.
+"""Read answer files of every format: JSON and JSON lines, tables, Excel sheets, MME's folder of text files.
 
 - JSON lines or a JSON array of rows: LLaVA's and EMMA's answers.jsonl, the official result formats of VQA, GQA, VizWiz,
   POPE, AMBER, SEED-Bench and captions, a run's own `responses/<task>.jsonl`, the sample files of lmms-eval
 - a JSON object id -> text (MMMU, MM-Vet) or id -> {response, ...} (MathVista); ScienceQA's results with their
   `outputs`, and LLaVA's output file with its lists `correct` and `incorrect`
 - TSV, CSV, xlsx: MMBench's upload, VLMEvalKit's sheets
-- MME: a folder with a text file a subtask, each line image, question, reference, answer
+- MME: a folder with one text file per subtask, whose lines are image, question, reference, answer
 
 All but xlsx may be gzip files.
 """
@@ -16,27 +16,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.predictions.json_rows import json_rows
-from emma_eval.predictions.rows import AnswerRow
-from emma_eval.utils.files import read_text
+from emma_eval.predictions.answer_row import AnswerRow
+from emma_eval.predictions.json_format import json_rows
+from emma_eval.utils.files import read_head, read_text
 from emma_eval.utils.table_io import read_table
-from emma_eval.utils.text import first_error_line
 
 
-def answer_rows(path: Path) -> list[AnswerRow]:
-    """Every row of the file or folder. Raises UserError, naming file and row, for what is none."""
+def read_answer_rows(path: Path) -> list[AnswerRow]:
+    """Every row of the file or folder. Raises UserError, naming file and row, for one that cannot be read."""
     try:
-        if path.is_dir():
-            return list(_mme_folder(path))
-        if not path.exists():
-            raise UserError(f"{path}: no such predictions file")
-        if not path.is_file():
-            raise UserError(f"{path}: not a regular file")
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
-        raise UserError(f"{str(path)[:80]}: cannot be read: {first_error_line(error)}") from error
+        is_folder = path.is_dir()
+    except OSError:  # a name that is too long, say
+        is_folder = False
+    if is_folder:
+        return list(_mme_folder(path))
+    read_head(path)  # raises UserError for what is missing or no regular file, in any format
     match path.name.removesuffix(".gz").rpartition(".")[2].lower():
         case "xlsx" | "xls":
-            from emma_eval.predictions.excel_rows import excel_rows
+            from emma_eval.predictions.excel_format import excel_rows
 
             return list(excel_rows(path))
         case "tsv":
@@ -58,9 +55,13 @@ def _mme_folder(folder: Path) -> Iterator[AnswerRow]:
         for number, line in enumerate(read_text(path).split("\n"), 1):
             if not line.strip():
                 continue
-            place = f"{path.name} line {number}"
+            location = f"{path.name} line {number}"
             cells = line.removesuffix("\r").split("\t")
             if len(cells) != 4:
-                raise UserError(f"{folder}, {place}: image, question, reference and answer are expected between tabs")
+                raise UserError(
+                    f"{folder}, {location}: image, question, reference and answer are expected between tabs"
+                )
             subtask = path.name.split(".")[0]
-            yield AnswerRow(place, {"category": subtask, "image": cells[0], "question": cells[1], "answer": cells[3]})
+            yield AnswerRow(
+                location, {"category": subtask, "image": cells[0], "question": cells[1], "answer": cells[3]}
+            )

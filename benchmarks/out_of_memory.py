@@ -1,4 +1,4 @@
-"""Answers when a GPU's memory runs out in mid-run: all there, the same as with memory enough."""
+"""Out of memory in the middle of a run: no answer is lost, and none changes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import InferenceStats, Request
 
 MEDIUM = Shape("EMMA, medium", 1024, 8, 16, 2816, 32_000, (256, 4, 4), (256, 3, 4), image=336, patch=14)
-ROOM = 2 * 10**9  # bytes beside the model: far less than batches are planned for
+ROOM = 2 * 10**9  # bytes beside the model: far less than the scheduler plans for
 
 
-def answers_under_shortage(small: bool) -> dict[str, Any]:
-    """Ask a random model twice, the second time with too little memory. On a CPU the shortages are injected."""
+def answers_when_out_of_memory(small: bool) -> dict[str, Any]:
+    """Run a random model twice, the second time with too little memory. On a CPU the errors are injected."""
     cuda = not small and torch.cuda.is_available()
     device = torch.device("cuda:0" if cuda else "cpu")
     shape = random_model.SMALL if small else MEDIUM

@@ -1,4 +1,4 @@
-"""Rows of JSON files: lines, an array, an object that maps ids to answers, the sample files of lmms-eval."""
+"""Read JSON files of answers: lines, an array, an object that maps ids to answers, lmms-eval's sample files."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.answer_key import ANSWER_KEYS
-from emma_eval.predictions.rows import ID_KEYS, AnswerRow
+from emma_eval.predictions.answer_row import ID_KEYS, AnswerRow
 from emma_eval.utils.json_io import parse_json
 
-ROW_KEYS = frozenset((*ID_KEYS, *ANSWER_KEYS))  # what tells a row from an object that maps ids to rows
+ROW_KEYS = frozenset((*ID_KEYS, *ANSWER_KEYS))  # an object with any of them is a row, not a mapping of ids to rows
 LISTS = ("correct", "incorrect")  # of the output file of LLaVA's eval_science_qa.py
 
 
 def json_rows(path: Path, text: str) -> Iterator[AnswerRow]:
-    """The rows of a file's text. Raises UserError naming the line or row for what is none."""
+    """The rows in a file's text. Raises UserError, naming line or row, for one that cannot be read."""
     return _array(path, text) if text.lstrip()[:1] == "[" else _lines(path, text)
 
 
 def _lines(path: Path, text: str) -> Iterator[AnswerRow]:
-    """A row a line, unless the file is one object over several lines, or a line that holds all answers."""
+    """One row per line, unless the file is one object over several lines, or one line with all answers."""
     first = text.lstrip().split("\n", 1)[0].rstrip()
     if first.startswith("{") and not first.endswith("}"):
         yield from _by_id(path, _parsed(text, path))
@@ -41,7 +41,7 @@ def _array(path: Path, text: str) -> Iterator[AnswerRow]:
 
 
 def _by_id(path: Path, content: Any) -> Iterator[AnswerRow]:
-    """Answers by id: texts, or objects that hold them; ScienceQA's are below `outputs`. A row of its own is one row."""
+    """Answers by id: texts, or objects that hold them, in ScienceQA's files below `outputs`; or the file's only row."""
     if not isinstance(content, dict):
         raise UserError(f"{path}: JSON objects are expected, not {type(content).__name__}")
     if all(isinstance(content.get(name), list) for name in LISTS):
@@ -56,23 +56,23 @@ def _by_id(path: Path, content: Any) -> Iterator[AnswerRow]:
         yield _row(path, "line 1", outputs)
         return
     for name, output in outputs.items():
-        given = output if isinstance(output, dict) else {"text": output}
-        yield AnswerRow(f"key {name!r:.80}", {**given, "question_id": name})
+        cells = output if isinstance(output, dict) else {"text": output}
+        yield AnswerRow(f"key {name!r:.80}", {**cells, "question_id": name})
 
 
-def _row(path: Path, place: str, row: Any) -> AnswerRow:
+def _row(path: Path, location: str, row: Any) -> AnswerRow:
     if not isinstance(row, dict):
-        raise UserError(f"{path}, {place}: a JSON object is expected, not {type(row).__name__}")
+        raise UserError(f"{path}, {location}: a JSON object is expected, not {type(row).__name__}")
     if "doc_id" in row and ("filtered_resps" in row or "resps" in row):
-        return _of_lmms_eval(place, row)
-    return AnswerRow(place, row)
+        return _lmms_eval_row(location, row)
+    return AnswerRow(location, row)
 
 
-def _of_lmms_eval(place: str, row: Mapping[str, Any]) -> AnswerRow:
-    """The answer is under `filtered_resps`; beside the benchmark's row, all other keys are scores and hashes."""
-    kept = {key: row[key] for key in ("doc_id", "input", "filtered_resps", "resps") if key in row}
+def _lmms_eval_row(location: str, row: Mapping[str, Any]) -> AnswerRow:
+    """A row with the answer and the benchmark's own row; the file's other keys are scores and hashes."""
+    cells = {key: row[key] for key in ("doc_id", "input", "filtered_resps", "resps") if key in row}
     doc = row.get("doc")
-    return AnswerRow(place, kept, doc if isinstance(doc, dict) else {})
+    return AnswerRow(location, cells, doc if isinstance(doc, dict) else {})
 
 
 def _parsed(text: str, path: Path, line: int | None = None) -> Any:

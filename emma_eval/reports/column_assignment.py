@@ -1,0 +1,191 @@
+"""The column of each measured value: a published one if the value is the benchmark's own, else a column of its own.
+
+A value may stand beside published ones if its task file is the shipped one of today, no question was left out, and the
+number of samples is the benchmark's. Whether the samples are the benchmark's own can't be proven, as its data are not
+here. So where several runs contradict each other in their samples, none of them stands in a published column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from emma_eval.errors import UserError
+from emma_eval.reports.comparability import (
+    HASH_LETTERS,
+    ComparabilityKey,
+    comparability_keys,
+    distinguishing_details,
+)
+from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, key_of
+from emma_eval.reports.published import MetricSelector, Published, PublishedColumn, TableKey
+from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.tasks.digest import task_digest
+from emma_eval.tasks.index import task_names, tasks_folder
+from emma_eval.tasks.loading import load_task
+from emma_eval.utils.text import pluralize
+
+DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
+
+PublishedMatch = tuple[PublishedColumn, MetricRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One task of one run, and the published columns in which its metrics may stand."""
+
+    run: ScoredRun
+    task: TaskScores
+    key: ComparabilityKey
+    matches: tuple[PublishedMatch, ...]
+    release: str  # how the primary metric's questions differ from those of published values; mostly empty
+
+    @property
+    def needs_own_column(self) -> bool:
+        """Whether its primary metric stands in no published column."""
+        return not self.matches or bool(self.release)
+
+
+def assign_columns(runs: Sequence[ScoredRun], published: Published) -> list[list[MeasuredValue]]:
+    """The values of each run. The shipped suite's tasks are left out: they have tables of their own."""
+    tasks = [(run, task) for run in runs for task in run.scores.tasks if not task.mini]
+    keys = comparability_keys([task for _, task in tasks])
+    candidates = [
+        _Candidate(run, task, key, tuple(_matches(task, published)), _release(task, published))
+        for (run, task), key in zip(tasks, keys, strict=True)
+    ]
+    disputed = _disputed_tasks(candidates)
+    apart = [one for one in candidates if one.needs_own_column or one.task.name in disputed]
+    own_columns = _own_columns(apart, published)
+    return [
+        [
+            value
+            for one in candidates
+            if one.run is run
+            for value in _values(one, own_columns, one.task.name in disputed)
+        ]
+        for run in runs
+    ]
+
+
+def not_comparable(task: TaskScores) -> list[str]:
+    """Why no metric of the task may stand beside published values; empty if they may."""
+    reasons = []
+    if not task.complete:
+        reasons.append(f"only {task.counts.samples:,} of the questions were asked")
+    if task.setup.wording:
+        reasons.append(f"it was asked in the wording of {task.setup.wording}'s scripts, not in the model's own")
+    shipped = shipped_task(task.name)
+    if shipped is None:
+        reasons.append(f"the task {task.name} is not the benchmark's own")
+    elif is_changed(task, shipped):
+        reasons.append(f"the task file {task.name} was another one when this was asked")
+    elif task.complete and not shipped.expected.allows(task.counts.samples):
+        reasons.append(f"{task.counts.samples:,} samples were asked, the benchmark has {shipped.expected.in_words}")
+    return reasons
+
+
+@cache
+def shipped_task(name: str) -> TaskConfig | None:
+    """The shipped task of that name; None for a task of the user's."""
+    folder = tasks_folder()
+    return load_task(name, folder) if name in task_names(folder) else None
+
+
+def is_changed(task: TaskScores, shipped: TaskConfig) -> bool:
+    """Whether the task was asked or scored by another file than the shipped one of today."""
+    try:
+        return task.setup.config != task_digest(shipped, task.protocol)
+    except UserError:  # a protocol that the file no longer has
+        return True
+
+
+def _matches(task: TaskScores, published: Published) -> Iterator[PublishedMatch]:
+    if not_comparable(task):
+        return
+    for column in published.columns:
+        for selector in column.measured:
+            metric = task.find(selector.name, selector.group, selector.category)
+            if metric is not None and _is_of(selector, task) and selector.n in (None, metric.n):
+                yield column, metric
+
+
+def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
+    return (task.benchmark, task.split, task.protocol) == (selector.benchmark, selector.split, selector.protocol)
+
+
+def _release(task: TaskScores, published: Published) -> str:
+    """'of 1,164 questions, published values are of 1,176' if the data are another release; else empty."""
+    primary = task.find(task.metric)
+    for selector in (selector for column in published.columns for selector in column.measured):
+        metric = task.find(selector.name, selector.group, selector.category)
+        if primary and metric is primary and selector.n not in (None, primary.n) and _is_of(selector, task):
+            return f"of {pluralize(primary.n, 'question')}, published values are of {selector.n:,}"
+    return ""
+
+
+def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
+    """Tasks that several runs could put in published columns, though they were asked differently."""
+    variants: dict[str, set[ComparabilityKey]] = {}
+    for one in candidates:
+        if one.matches:
+            variants.setdefault(one.task.name, set()).add(one.key)
+    return {task for task, keys in variants.items() if len(keys) > 1}
+
+
+def _own_columns(candidates: Sequence[_Candidate], published: Published) -> dict[ComparabilityKey, ColumnKey]:
+    """A column for each key; no two have the same head, and none has that of a published column."""
+    heads: dict[ComparabilityKey, ColumnKey] = {}
+    for one in candidates:
+        heads.setdefault(one.key, _head(one, published))
+    published_heads = {(column.benchmark, column.split, column.metric) for column in published.columns}
+    details = distinguishing_details(heads)
+    columns = {}
+    for key, head in heads.items():
+        detail = details[key]
+        if not detail and (head.benchmark, head.split, head.metric) in published_heads:
+            detail = f"task {key.task}"
+        columns[key] = replace(head, metric=", ".join(filter(None, (head.metric, detail))))
+    return columns
+
+
+def _head(candidate: _Candidate, published: Published) -> ColumnKey:
+    task, shipped = candidate.task, shipped_task(candidate.task.name)
+    table: TableKey | str = "other"
+    for column in published.columns:
+        if any(selector.benchmark == task.benchmark for selector in column.measured):
+            table = column.table
+            break
+    metric = [
+        task.metric.replace("_", " "),
+        "" if task.protocol == "official" else f"protocol {task.protocol}",
+        f"task {task.name}" if shipped is None else "",
+        f"task file {task.setup.config[:HASH_LETTERS]}" if shipped and is_changed(task, shipped) else "",
+    ]
+    release = pluralize(task.counts.samples, "question") if task.complete and candidate.release else ""
+    split = ", ".join(filter(None, (task.split, candidate.key.extent, release)))
+    return ColumnKey(table, task.title, split, ", ".join(filter(None, metric)))
+
+
+def _values(
+    candidate: _Candidate, own_columns: dict[ComparabilityKey, ColumnKey], disputed: bool
+) -> Iterator[MeasuredValue]:
+    task, run = candidate.task, candidate.run
+    if candidate.matches and not disputed:
+        for column, metric in candidate.matches:
+            yield MeasuredValue(key_of(column), metric, task, run)
+    if (candidate.needs_own_column or disputed) and (primary := task.find(task.metric)):
+        yield MeasuredValue(own_columns[candidate.key], primary, task, run, _reason(candidate, disputed))
+
+
+def _reason(candidate: _Candidate, disputed: bool) -> str:
+    """Why a value stands in a column of its own."""
+    task = candidate.task
+    reasons = [DISPUTED] if disputed else not_comparable(task) or list(filter(None, [candidate.release]))
+    if reasons:
+        return f"{'; '.join(reasons)}, so it is not comparable with published values"
+    if task.protocol != "official":
+        return f"scored by the protocol {task.protocol}, so it is not comparable with official scores"
+    return "no published value has this benchmark, split and metric"
