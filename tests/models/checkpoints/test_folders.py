@@ -38,7 +38,7 @@ def changed(root: Path, change: Callable[[Tensors], Any], tiny: Tiny = EMMA) -> 
 
 
 def built(folder: Path) -> str:
-    return load_model(str(folder), device="cpu").built
+    return load_model(str(folder), device="cpu").summary
 
 
 def add(name: str, *shape: int, dtype: torch.dtype = torch.float16) -> Callable[[Tensors], None]:
