@@ -6,7 +6,7 @@ import io
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.table_io import escape_formula, read_table
+from emma_eval.utils.table_io import escape_formula, read_table, to_csv
 
 
 def rows(tmp_path, text, name="t.csv"):
@@ -62,3 +62,19 @@ def test_the_leaderboard_has_no_formula():
     )
     (read,) = csv.DictReader(io.StringIO(rendered([table])))
     assert (read["model"], read["value"]) == ("'=cmd|'/C calc'!A0", "-0.5")
+
+
+def test_records_become_csv_as_pandas_writes_it():
+    pandas = pytest.importorskip("pandas")
+    records = [
+        {"model": "LLaVA, 7B", "value": 78.5, "n": 3, "remarks": 'said "yes"\nand no'},
+        {"model": "EMMA", "value": 0.1 + 0.2, "n": 12, "remarks": None, "left_out": 1},
+        {"model": "x", "value": -1e-9, "n": 0},
+    ]
+    columns = ["model", "value", "n", "remarks"]
+    expected = pandas.DataFrame(records, columns=columns).to_csv(index=False, lineterminator="\n")
+    assert to_csv(records, columns) == expected
+
+
+def test_no_text_in_csv_is_a_formula():
+    assert to_csv([{"a": "=1+1", "b": "-2"}], ["a", "b"]) == "a,b\n'=1+1,-2\n"
