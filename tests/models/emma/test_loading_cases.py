@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
 from tests.shared import needs_shared, shared
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES = shared("cases/loading")
 
 pytestmark = needs_shared("cases/loading")
