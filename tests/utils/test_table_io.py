@@ -1,4 +1,4 @@
-"""No cell of a table is dropped, moved or swallowed; and none that we write is a formula to a spreadsheet."""
+"""No cell of a table is dropped, moved or swallowed, and no cell that is written acts as a formula."""
 
 import csv
 import io
@@ -27,17 +27,17 @@ def rows(tmp_path, text, name="t.csv"):
         ("<!doctype html>\n<p>no\n", r"t\.csv: not a table; it is a web page"),
     ],
 )
-def test_a_table_that_is_not_whole(tmp_path, text, message):
+def test_a_damaged_table_is_refused(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         rows(tmp_path, text)
 
 
-def test_commas_in_a_tsv(tmp_path):
+def test_another_delimiter_is_named(tmp_path):
     with pytest.raises(UserError, match=r"t\.tsv, line 1: commas where tabs are expected .*; name it \.csv"):
         rows(tmp_path, "index,question\n1,q\n", "t.tsv")
 
 
-def test_empty_columns_and_lines_of_a_spreadsheet(tmp_path):
+def test_empty_columns_and_lines_of_a_spreadsheet_are_skipped(tmp_path):
     assert rows(tmp_path, 'id,a,,\n1,"x\ny",,\n\n2,,\n') == [{"id": "1", "a": "x\ny"}, {"id": "2", "a": ""}]
 
 
