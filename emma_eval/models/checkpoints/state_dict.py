@@ -132,3 +132,8 @@ def concatenated(parts: Sequence[Tensor]) -> Tensor:
 def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def equal_up_to_rounding(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape and differ by no more than half precision rounds."""
+    return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=2**-7, atol=1e-6)
