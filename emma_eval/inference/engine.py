@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
@@ -22,6 +22,20 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+
+    @classmethod
+    def of_model(cls, model: Any) -> Self:
+        """The description by a model's attributes of these names; those that it lacks are not known."""
+        dtype, device = getattr(model, "dtype", None), getattr(model, "device", None)
+        template = getattr(model, "template", OWN_TEMPLATE)
+        return cls(
+            template=template,
+            template_digest=template_digest(template),
+            family=getattr(model, "family", None),
+            dtype=None if dtype is None else str(dtype).removeprefix("torch."),
+            device=None if device is None else str(device),
+            summary=getattr(model, "summary", ""),
+        )
 
 
 class Engine(Protocol):
@@ -44,17 +58,3 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
-
-
-def describe_model(model: Any) -> EngineDescription:
-    """A description from a model's attributes of these names; those that it lacks are not known."""
-    dtype, device = getattr(model, "dtype", None), getattr(model, "device", None)
-    template = getattr(model, "template", OWN_TEMPLATE)
-    return EngineDescription(
-        template=template,
-        template_digest=template_digest(template),
-        family=getattr(model, "family", None),
-        dtype=None if dtype is None else str(dtype).removeprefix("torch."),
-        device=None if device is None else str(device),
-        summary=getattr(model, "summary", ""),
-    )

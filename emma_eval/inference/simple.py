@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.inference.batched import MAX_IMAGE_WORKERS, PREFETCH_BATCHES, is_out_of_memory, release_memory
-from emma_eval.inference.engine import EngineDescription, describe_model
+from emma_eval.inference.engine import EngineDescription
 from emma_eval.inference.prefetch import prefetch, worker_threads
 from emma_eval.models.base import Message, TextModel
 from emma_eval.types import Failure, Generation, InferenceStats, Request
@@ -37,7 +37,7 @@ class SimpleEngine:
 
     def describe(self) -> EngineDescription:
         """What the model says of itself."""
-        return describe_model(self.model)
+        return EngineDescription.of_model(self.model)
 
     def close(self) -> None:
         """Close the model, if it has something to close."""
