@@ -14,8 +14,8 @@ from pathlib import Path
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
+from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
-from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import Outcome
 from emma_eval.results.sample_statistics import write_task_statistics

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from emma_eval.reports.leaderboard import Leaderboard, leaderboard
+from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import (
     csv,
@@ -21,7 +22,6 @@ from emma_eval.reports.render import (
     terminal,
 )
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
-from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.scores import Interval
 from tests.fakes import metric, scored_run, task_scores
 

@@ -107,8 +107,8 @@ def _load_towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor])
             f"({TOWER_PREFIX}vision_tower.*); set it to false if CLIP was not trained"
         )
     clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained)
-    place = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
-    origin = f"the shards (trained; configured as {place})" if trained else place
+    location = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
+    origin = f"the shards (trained; configured as {location})" if trained else location
     return clip, read_processor(tower, clip.image_size, llava.pads_to_square), origin
 
 
