@@ -1,4 +1,4 @@
-"""The seam between a run and whatever computes its answers. Runs and commands know an Engine and nothing below it."""
+"""The interface between a run and whatever computes its answers: runs and commands use an Engine alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDescription:
-    """What only the loaded model knows of itself; the manifest keeps it, and a later session must agree with it."""
+    """Facts that are known once the model is loaded; the manifest keeps them, and later sessions must agree."""
 
     template: str = OWN_TEMPLATE  # name of the conversation template
     template_digest: str = ""  # SHA-256 of its text; empty where the text is not known
@@ -46,8 +46,8 @@ class Engine(Protocol):
     ) -> Iterator[tuple[int, Generation | Failure]]:
         """Yield (index of the request, its outcome) once for every request, as soon as it is known, in any order.
 
-        What concerns single requests becomes their Failure; what is raised ends the run, which a later session goes
-        on with. `stats` is updated meanwhile. The iterator may be closed early.
+        An error of a single request becomes its Failure; an exception ends the session. `stats` is updated meanwhile.
+        The iterator may be closed early.
         """
         ...
 
