@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from emma_eval.errors import UserError
-from emma_eval.results.lock import holder
+from emma_eval.results.lock import read_lock_holder
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import record_path
 from emma_eval.types import Key
@@ -128,11 +128,11 @@ def _state(folder: Path, manifest: Manifest) -> RunState:
     """The manifest's status; `killed` where it says `running` but its process, on this machine, has ended."""
     if manifest.status != "running":
         return manifest.status
-    process = holder(folder)
-    if process is None or process.host != socket.gethostname():
+    holder = read_lock_holder(folder)
+    if holder is None or holder.host != socket.gethostname():
         return "running"
     try:
-        os.kill(process.id, 0)
+        os.kill(holder.process_id, 0)
     except ProcessLookupError:
         return "killed"
     except PermissionError:  # it runs, as another user

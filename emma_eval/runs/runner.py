@@ -16,7 +16,7 @@ from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
-from emma_eval.results.lock import locked
+from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.manifest import Outcome
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
@@ -67,7 +67,7 @@ def run_evaluation(
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
-    with locked(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
+    with lock_run_folder(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
         counts = SessionCounts()
         try:
             store = ResponseStore(folder, settings.tasks)
