@@ -133,57 +133,58 @@ SampleStatus = Literal["answered", "failed", "missing"]
 Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ratio:
-    """`sum(top) / sum(bottom)` over some samples, 0 where the bottom is 0: what metrics are made of.
+    """`sum(numerator) / sum(denominator)` over samples; 0 if the denominator is 0. Metrics are functions of ratios.
 
-    With what each sample adds known, a metric can be computed again of resampled samples (see `stats`).
+    The entries are what each sample adds, so a metric can be computed again for resampled samples (see `stats`). Ratios
+    are compared and hashed by identity: metrics that share one are resampled with one column.
     """
 
     numerator: Sequence[float]
-    denominator: Sequence[float] | None = None  # None: ones, which makes it a mean
-    sample_indices: Sequence[int] | None = None  # of each entry's sample in Scores.samples; None: all of them, in order
+    denominator: Sequence[float] | None = None  # None: ones, so the ratio is a mean
+    sample_indices: Sequence[int] | None = None  # index in Scores.samples of each entry; None: all, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one.
+    """One number. `group` and `category` (answer_type, yes/no, for example) are empty for an overall metric.
 
-    It equals `scale * combine(ratios)` but for rounding; without `ratios` it can't be resampled and has no interval.
+    It equals `scale * aggregate(ratios)` up to rounding; without `ratios` it can't be resampled and has no interval.
     """
 
     name: str
     value: float  # unrounded, as the official tool computes it
-    n: int  # how many units (questions, pairs, ...) it was computed over
+    n: int  # number of questions, pairs, ... it is computed over
     unit: Unit
     group: str = ""
     category: str = ""
     higher_is_better: bool | None = True  # None: neither, as with the share of yes
     ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
     scale: float = 1.0
-    aggregate: str = "sum"  # of stats.aggregations
-    value_is_bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
+    aggregate: str = "sum"  # a name in stats.aggregations
+    value_is_bounded: bool = True  # False if a sample may add more than the full range (CIDEr)
 
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """One sample's part in the score: the credit, and how the answer was read."""
+    """The score of one sample."""
 
     id: str
-    score: float  # credit in [0, 1]
-    parsed_answer: str  # the answer as the scorer understood it; empty when there was none to read
+    score: float  # in [0, 1]
+    parsed_answer: str  # the answer as the scorer parsed it; empty if there was none
     status: SampleStatus = "answered"
-    cluster: str = ""  # what it shares with others, an image say, and is resampled with; empty: nothing
+    cluster: str = ""  # samples of one cluster (an image, ...) are resampled together; empty: alone
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All that a scorer says of one task."""
+    """A scorer's result for one task."""
 
     metrics: tuple[Metric, ...]
     samples: tuple[SampleScore, ...]  # in the order of the samples
-    notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
-    cluster_unit: str = "question"  # what a cluster is, in words
+    notes: tuple[str, ...] = ()  # printed with the numbers, e.g. on a division by zero reported as 0
+    cluster_unit: str = "question"  # the noun for a cluster
 
 
 @dataclass(slots=True)
