@@ -21,17 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the three files, print the columns with measured values and the files' paths."""
-    from emma_eval.reports.leaderboard import leaderboard
+    from emma_eval.reports.leaderboard import Leaderboard
     from emma_eval.reports.leaderboard_files import write_leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
     from emma_eval.results.scores import read_runs
     from emma_eval.utils.environment import default_results_folder
 
-    runs = read_runs(args.runs)
-    published = load_published()
-    written = write_leaderboard(args.output or default_results_folder() / "leaderboard", runs, published)
-    for table in leaderboard(runs, published, measured_only=True):
+    leaderboard = Leaderboard(read_runs(args.runs), load_published())
+    written = write_leaderboard(args.output or default_results_folder() / "leaderboard", leaderboard)
+    for table in leaderboard.tables(measured_only=True):
         print_table(table)
     print(*written, sep="\n")
     return 0

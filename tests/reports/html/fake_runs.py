@@ -12,7 +12,7 @@ from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.types import Failure, Generation, Request
-from tests.fakes import FakeEngine, FakeHandle, settings
+from tests.fakes import FakeEngine, FakeHandle, pope_settings
 
 COUNT = 48  # questions of the report that most tests read
 IMAGES = 4  # questions that share one
@@ -98,6 +98,6 @@ class Scripted(FakeEngine):
 
 def write_run(root: Path, folder: Path, name: str, answer: Callable[[int], str | None]) -> Path:
     """A finished run of GQA by a model of that name."""
-    chosen = settings(root, name, tasks=("gqa",), suite="gqa")
+    chosen = pope_settings(root, name, tasks=("gqa",), suite="gqa")
     run_evaluation(chosen, folder, PlainProgress(), FakeHandle(Scripted(answer), name))
     return folder
