@@ -120,10 +120,12 @@ def test_the_documented_rooms_are_the_layers() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_that_a_document_names_exist(document: Path) -> None:
-    """Paths in backticks that begin with a folder of the project, and the targets of links."""
+    """Paths in backticks that begin with a folder of the project or a room of the package, and the targets of links."""
     text = document.read_text(encoding="utf-8")
     paths = re.findall(r"`((?:emma_eval|tests|tasks|docs|benchmarks|results)/[\w./-]*)`", text)
+    inner = re.findall(r"`((?:models|inference|utils|data|tasks|runs|reports|scorers|stats)/[\w./]+\.py)`", text)
     missing = {path for path in paths if not (ROOT / path).exists()} - WRITTEN_LATER
+    missing |= {path for path in inner if not (PACKAGE / path).exists()}
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     missing |= {link for link in links if not (document.parent / link).exists()}
     assert not missing, f"{document.name} names {', '.join(sorted(missing))}"
