@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.reports.html.write import write_report
+from emma_eval.reports.html.report import write_report
 from emma_eval.results.scores import Endings, read_scores
 from emma_eval.types import Failure, Generation, Request
 from tests.fakes import REQUESTS, FakeEngine, run_pope, write_pope

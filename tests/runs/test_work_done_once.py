@@ -18,6 +18,8 @@ COUNTED = {
     "emma_eval.data.location.locate_data": "data located",
     "emma_eval.data.loading.read_samples": "samples read",
     "emma_eval.runs.runner.load_published": "published scores parsed",
+    "emma_eval.reports.published.load_published": "published scores parsed",
+    "emma_eval.reports.leaderboard.model_rows": "leaderboard built",
 }
 
 
@@ -54,4 +56,4 @@ def test_each_file_is_read_once_a_run(
     given = ["--tasks", "pope", "--data", str(data), "--output", str(folder), "--allow-partial"]
     assert main(["run", "--model", "fake", *given]) == 0
     assert len(engine.requests) == 12 - answered_before
-    assert calls == dict.fromkeys(COUNTED.values(), 1)
+    assert calls == dict.fromkeys(COUNTED.values(), 1), "each of these happens, and once"

@@ -31,7 +31,7 @@ ATTACKS = (
 )
 
 
-def truth(number: int) -> str:
+def reference(number: int) -> str:
     return ("yes", "no", "red", "blue")[number % 4]
 
 
@@ -45,12 +45,12 @@ def category(number: int) -> str:
 
 def alpha(number: int) -> str | None:
     """Right, but for every sixth question, which fails."""
-    return None if number % 6 == 5 else truth(number)
+    return None if number % 6 == 5 else reference(number)
 
 
 def beta(number: int) -> str:
     """Right on questions of yes and no alone."""
-    return truth(number) if truth(number) in ("yes", "no") else "green"
+    return reference(number) if reference(number) in ("yes", "no") else "green"
 
 
 def write_gqa(
@@ -67,7 +67,7 @@ def write_gqa(
     questions = {
         str(number): {
             "question": question(number),
-            "answer": truth(number),
+            "answer": reference(number),
             "imageId": f"n{number // IMAGES}",
             "types": {"structural": category(number), "semantic": "attr", "detailed": "attr"},
             "semantic": [{"operation": "select", "argument": "", "dependencies": []}],
