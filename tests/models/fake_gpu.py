@@ -52,7 +52,7 @@ class Memory(TorchDispatchMode):
 
 @contextmanager
 def fake_gpu() -> Iterator[Memory]:
-    """Tensors made in the block are fake. Numbers that the host asks for are 0; a recorded step is computed again."""
+    """Tensors made in the block are fake. Numbers that the host asks for are 0; a captured step is computed again."""
     with (
         patch.object(fake_tensor, "CONSTANT_NUMEL_LIMIT", 0),  # or single numbers would be real ones
         patch.object(fake_tensor.FakeTensor, "tolist", lambda self: np.zeros(self.shape, int).tolist(), create=True),

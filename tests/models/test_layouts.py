@@ -65,29 +65,29 @@ def load(tiny: Tiny, root: Path) -> ModelRunner:
 @pytest.mark.parametrize("tiny", SETTINGS.values(), ids=SETTINGS.keys())
 @torch.inference_mode()
 def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
-    runner, truth = load(tiny, tmp_path), Reference(tiny)
+    runner, reference = load(tiny, tmp_path), Reference(tiny)
     image = make_image()
-    asked = request(PROMPT, image)
+    one = request(PROMPT, image)
 
-    pixels = truth.pixels(image)
-    levels = {asked.images[0]: runner.preprocess_image(asked.images[0])}
-    ours = runner.normalize(torch.from_numpy(levels[asked.images[0]])[None])
+    pixels = reference.pixels(image)
+    pixels_uint8 = {one.images[0]: runner.preprocess_image(one.images[0])}
+    ours = runner.normalize(torch.from_numpy(pixels_uint8[one.images[0]])[None])
     torch.testing.assert_close(ours, pixels, rtol=0, atol=1e-6)
-    vision = truth.vision(pixels)
+    vision = reference.vision(pixels)
     torch.testing.assert_close(runner.model.encode_images(pixels)[0], vision, rtol=0, atol=2e-5)
     if tiny.alignment:
         ids = torch.tensor([tokenize_instruction(QUESTION)])
-        text = truth.text(ids)
+        text = reference.text(ids)
         torch.testing.assert_close(runner.model.encode_text(ids)[0], text, rtol=0, atol=2e-5)
-        vision = truth.aligned(vision, text)
-    rows = truth.projected(vision)
-    prompt = runner.tokenize(asked)
-    (seen,) = runner.image_embeddings(runner.collate([prompt])[0].trie.images, levels).values()
-    torch.testing.assert_close(seen, rows, rtol=0, atol=5e-5)
+        vision = reference.aligned(vision, text)
+    rows = reference.projected(vision)
+    prompt = runner.tokenize(one)
+    (embeds,) = runner.image_embeddings(runner.collate([prompt])[0].trie.images, pixels_uint8).values()
+    torch.testing.assert_close(embeds, rows, rtol=0, atol=5e-5)
 
-    answer, logits = truth.answer(list(prompt.input_ids), [rows], steps=8)
-    torch.testing.assert_close(first_token_logits(runner, [asked])[0][0], logits, rtol=0, atol=1e-4)
-    assert list(runner.ask([asked])[0].token_ids) == answer
+    answer, logits = reference.answer(list(prompt.input_ids), [rows], steps=8)
+    torch.testing.assert_close(first_token_logits(runner, [one])[0][0], logits, rtol=0, atol=1e-4)
+    assert list(runner.ask([one])[0].token_ids) == answer
 
 
 @pytest.mark.parametrize("size", [(28, 28), (29, 28), (200, 31), (31, 200), (5, 80), (1, 1)])
@@ -102,7 +102,7 @@ def test_images_of_any_shape(size: tuple[int, int], aspect_ratio: str, tmp_path:
 
 @torch.inference_mode()
 def test_several_images_and_none(tmp_path: Path) -> None:
-    runner, truth = load(EMMA, tmp_path), Reference(EMMA)
+    runner, reference = load(EMMA, tmp_path), Reference(EMMA)
     first, second = make_image(seed=1), make_image(30, 60, seed=2)
     prompts = [
         "<image>\n<image>\nSame? ASSISTANT:",
@@ -111,10 +111,12 @@ def test_several_images_and_none(tmp_path: Path) -> None:
     ]
     image_lists = [(first, second), (), (second, second, first)]
     batch = [request(p, *images) for p, images in zip(prompts, image_lists, strict=True)]
-    text = truth.text(torch.tensor([tokenize_instruction(QUESTION)]))
+    text = reference.text(torch.tensor([tokenize_instruction(QUESTION)]))
     for one, images, generated in zip(batch, image_lists, runner.ask(batch), strict=True):
-        rows = [truth.projected(truth.aligned(truth.vision(truth.pixels(image)), text)) for image in images]
-        answer, _ = truth.answer(list(runner.tokenize(one).input_ids), rows, steps=8)
+        rows = [
+            reference.projected(reference.aligned(reference.vision(reference.pixels(image)), text)) for image in images
+        ]
+        answer, _ = reference.answer(list(runner.tokenize(one).input_ids), rows, steps=8)
         assert list(generated.token_ids) == answer
 
 

@@ -1,4 +1,4 @@
-"""What a GPU would be asked, seen without one: every tensor is on it, and a batch fits into its memory."""
+"""What a GPU would compute, on fake tensors: every operand is on it, and a batch fits into its memory."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ TEXT = "A chat between a person and a machine. " * 3
 
 
 def requests(images: int, questions: int) -> list[Request]:
-    """So many questions about each image."""
+    """Questions about each of some images."""
     return [
-        Request(f"{p}-{q}", 0, f"{TEXT}<image>\nIs it {q}? ASSISTANT:", f"Is it {q % 2}?", (shown,), 8 - (p + q) % 8)
+        Request(f"{p}-{q}", 0, f"{TEXT}<image>\nIs it {q}? ASSISTANT:", f"Is it {q % 2}?", (image,), 8 - (p + q) % 8)
         for p in range(images)
-        for shown in [LoadedImage(make_image(8, 8, seed=p))]
+        for image in [LoadedImage(make_image(8, 8, seed=p))]
         for q in range(questions)
     ]
 
 
-def rows_of(runner: ModelRunner, asked: Sequence[Request]) -> list[TrieRow]:
-    """Requests as the rows of a batch, behind what they all begin with."""
-    prompts = [runner.tokenize(request) for request in asked]
+def rows_of(runner: ModelRunner, requests: Sequence[Request]) -> list[TrieRow]:
+    """Requests as the rows of a batch, behind their shared prefix."""
+    prompts = [runner.tokenize(request) for request in requests]
     return runner.collate(prompts, runner.shared_prefix(prompts))
 
 
 def answer(runner: ModelRunner, rows: Sequence[TrieRow]) -> None:
     """Answer a batch; the images are black."""
     black = np.zeros((3, runner.processor.crop, runner.processor.crop), np.uint8)
-    answers = runner.generate(rows, {shown.image: black for row in rows for shown in row.trie.images})
+    answers = runner.generate(rows, {span.image: black for row in rows for span in row.trie.images})
     assert [len(of_row) for of_row in answers] == [len(row.indices) for row in rows]
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["emma", "llava"])
 @pytest.mark.parametrize(("images", "questions"), [(1, 1), (9, 1), (3, 4)])
-def test_every_operation_finds_its_tensors_on_the_gpu(aligned: bool, images: int, questions: int) -> None:
+def test_every_operand_is_on_the_gpu(aligned: bool, images: int, questions: int) -> None:
     with fake_gpu():
         runner = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
         rows = rows_of(runner, requests(images, questions))
-        for _ in range(cuda_graphs.CAPTURE_AFTER):  # the first with nothing kept, the last with captured graphs
+        for _ in range(cuda_graphs.CAPTURE_AFTER):  # the first with empty caches, the last with captured graphs
             answer(runner, rows)
         assert runner.decode_graphs is not None
         assert len(runner.decode_graphs)
 
 
 def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or steps would be recorded on the first one's stream, and replay nothing."""
+    """Or steps would be captured on the first one's stream, and replay nothing."""
     chosen: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     with fake_gpu():

@@ -1,4 +1,4 @@
-"""Reading together changes nothing: tries, prefixes, masks and recorded steps against each prompt read alone."""
+"""Sharing changes no answer: tries, prefixes, masks and CUDA graphs against each prompt alone."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def questions() -> list[Request]:
     """Three images, four questions on each, two of them with the same instruction; and two without an image."""
-    shown = [LoadedImage(make_image(40, 30 + 9 * n, seed=n)) for n in range(3)]
-    asked = ["what is left of the ball", "what is red", "is it a ball or a cube", "what"]
+    images = [LoadedImage(make_image(40, 30 + 9 * n, seed=n)) for n in range(3)]
+    texts = ["what is left of the ball", "what is red", "is it a ball or a cube", "what"]
     about = [
         Request(f"{p}-{q}", 0, f"{SYSTEM}<image>\n{question}? ASSISTANT:", question[:6], (image,), 9 - 2 * q)
-        for p, image in enumerate(shown)
-        for q, question in enumerate(asked)
+        for p, image in enumerate(images)
+        for q, question in enumerate(texts)
     ]
     return [
         *about,
@@ -61,7 +61,7 @@ def test_answers_are_the_same_and_fewer_tokens_are_computed(runner: ModelRunner)
 
 
 @torch.inference_mode()
-def test_logits_hardly_change_behind_a_prefix_and_in_a_tree(runner: ModelRunner) -> None:
+def test_logits_hardly_change_behind_a_prefix_and_in_a_trie(runner: ModelRunner) -> None:
     requests = questions()
     prompts = [runner.tokenize(request) for request in requests]
     pixels = {image: runner.preprocess_image(image) for request in requests for image in request.images}
@@ -86,7 +86,9 @@ def test_rows_with_and_without_the_prefix_go_together(runner: ModelRunner) -> No
 
 
 @pytest.mark.parametrize("room", [1, 8])
-def test_answers_that_outgrow_their_room(runner: ModelRunner, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_that_outgrow_the_slots_reserved_at_first(
+    runner: ModelRunner, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     long = [Request(r.sample_id, 0, r.message, r.instruction, r.images, 40) for r in questions()]
     expected, _ = ids(runner, long, sharing=False)
     monkeypatch.setattr(generation, "DECODE_SLOTS", room)
@@ -97,38 +99,38 @@ def test_answers_that_outgrow_their_room(runner: ModelRunner, room: int, monkeyp
 def test_what_a_gpu_would_do_answers_alike(
     runner: ModelRunner, monkeypatch: pytest.MonkeyPatch, questions_a_image: int
 ) -> None:
-    """Slots in steps of 64, no mask where rows are straight, and recorded steps: the graph is replaced by the function
-    that it records; addresses, masks and slots stay."""
+    """Slots in multiples of 16, no mask where rows are causal, and CUDA graphs, each replaced by the function that it
+    captures; addresses, masks and slots stay."""
     asked = questions()[: 12 : 4 // questions_a_image]
     expected, _ = ids(runner, asked, sharing=False)
-    recorded = []
+    captured = []
     monkeypatch.setattr(generation, "CAUSAL_DEVICES", ("cpu",))
     monkeypatch.setattr(runner.kv_cache, "_slot_multiple", kv_cache.SLOT_MULTIPLE)
-    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: recorded.append(compute) or compute)
+    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: captured.append(compute) or compute)
     monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
     monkeypatch.setattr(runner, "decode_graphs", cuda_graphs.DecodeGraphs(runner.model.llama, runner.kv_cache))
-    for _ in range(2):  # the second time every step has been recorded
+    for _ in range(2):  # the second time every step has been captured
         assert ids(runner, asked, sharing=True)[0] == expected
-    assert recorded
+    assert captured
 
 
-def test_steps_are_recorded_anew_when_the_memory_has_moved(
+def test_graphs_are_captured_anew_when_the_buffers_have_moved(
     runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A graph reads and writes where keys and values lay when it was recorded."""
+    """A graph reads and writes where keys and values lay when it was captured."""
     fresh = replace(runner)
-    recorded = []
-    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: recorded.append(compute) or compute)
+    captured = []
+    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: captured.append(compute) or compute)
     monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
     monkeypatch.setattr(fresh, "decode_graphs", cuda_graphs.DecodeGraphs(fresh.model.llama, fresh.kv_cache))
     counts = []
     for asked in (questions()[:1], questions()[:1], questions(), questions()[:1]):
         ids(fresh, asked, sharing=True)
-        counts.append(len(recorded))
+        counts.append(len(captured))
     assert 0 < counts[0] == counts[1] < counts[2] < counts[3]
 
 
-def test_a_gpu_that_cannot_record_decodes_without(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_cannot_capture_decodes_without(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(compute: object, pool: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -138,6 +140,29 @@ def test_a_gpu_that_cannot_record_decodes_without(runner: ModelRunner, monkeypat
     monkeypatch.setattr(runner, "decode_graphs", cuda_graphs.DecodeGraphs(runner.model.llama, runner.kv_cache))
     with pytest.warns(UserWarning, match="CUDA graphs are off"):
         assert ids(runner, questions(), sharing=True)[0] == expected
+
+
+def test_graphs_neither_bypass_a_hook_nor_outlive_a_replaced_module(
+    runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = replace(runner)
+    captured, calls = [], []
+    monkeypatch.setattr(cuda_graphs, "capture", lambda compute, pool: captured.append(compute) or compute)
+    monkeypatch.setattr(cuda_graphs, "CAPTURE_AFTER", 1)
+    fresh.decode_graphs = graphs = cuda_graphs.DecodeGraphs(fresh.model.llama, fresh.kv_cache)
+    ids(fresh, questions()[:1], sharing=True)
+    before = len(captured)
+    assert before == len(graphs) > 0
+    layer = fresh.model.llama.layers[1]
+    with layer.o_proj.register_forward_hook(lambda *_: calls.append(1)):
+        _, usage = ids(fresh, questions()[:1], sharing=True)
+    assert len(calls) == usage.new_tokens + (usage.computed_tokens == 0)
+    assert len(captured) == before
+    layer.o_proj = torch.nn.Sequential(layer.o_proj)
+    ids(fresh, questions()[:1], sharing=True)
+    layer.o_proj = layer.o_proj[0]
+    assert len(captured) == 2 * before
+    assert len(graphs) == before
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(5, 5), (5, 9), (1, 9)])

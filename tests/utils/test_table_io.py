@@ -54,7 +54,7 @@ def test_numbers_and_other_texts_stay(cell):
 def test_the_leaderboard_has_no_formula():
     from emma_eval.reports.render import CSV_FIELDS
     from emma_eval.reports.render import csv as rendered
-    from emma_eval.reports.tables import Table
+    from emma_eval.reports.tables import Cell, Table, TableRow
 
     record = dict.fromkeys(CSV_FIELDS, "") | {"model": "=cmd|'/C calc'!A0", "value": -0.5}
     table = Table(

@@ -6,6 +6,7 @@ the slots to fill are an input too. Attention reads every slot of the batch; the
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -33,11 +34,25 @@ class DecodeGraphs:
         self._pool = GraphPool()
         self._occurrences: Counter[Shape] = Counter()
         self._cache_generation = kv_cache.generation
+        self._modules = list(llama.modules())  # whose computation is captured
         self._enabled = True
 
     def __len__(self) -> int:
         """How many graphs are captured."""
         return len(self._graphs)
+
+    def for_batch(self) -> DecodeGraphs | None:
+        """Itself; None while a module has a forward hook, which a replayed graph does not call.
+
+        Graphs that were captured before a module was replaced are discarded. Looks at every module, so it is for once a
+        batch, not for once a step.
+        """
+        modules = list(self._llama.modules())
+        if len(modules) != len(self._modules) or any(map(operator.is_not, modules, self._modules)):
+            self._discard()
+            self._modules = modules
+        has_hook = any(module._forward_hooks or module._forward_pre_hooks for module in modules)
+        return None if has_hook else self
 
     def replay(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
         """The last hidden states (B, L, D) of tokens (B, L); None if there is no graph of this shape.

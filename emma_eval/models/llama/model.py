@@ -142,6 +142,6 @@ def rotated(kv: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def take_positions(x: Tensor, positions: Tensor) -> Tensor:
-    """X (B, L, ...) at positions (B, Q): (B, Q, ...)."""
+    """Gather x (B, L, ...) at positions (B, Q): (B, Q, ...)."""
     rows = torch.arange(len(positions), device=positions.device)[:, None]
     return x[rows, positions]

@@ -102,7 +102,7 @@ class ModelRunner(Generic[ModelT]):
     family: str  # whose evaluation scripts word the questions for this model: `emma`, `llava`
     tokenize_instruction: Callable[[str], InstructionIds] | None = None  # None: the model reads no instruction
     template: str = DEFAULT_TEMPLATE  # the name of the conversation template
-    built: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
+    summary: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
 
     vision_cache: LRUCache[ImageSource, Tensor] = field(init=False)  # image -> features
     text_cache: LRUCache[InstructionIds, Tensor] = field(init=False)  # instruction -> features
@@ -112,11 +112,8 @@ class ModelRunner(Generic[ModelT]):
 
     def __post_init__(self) -> None:
         llama = self.model.llama
-        self.vision_cache, self.text_cache, self.prefix_cache = (
-            LRUCache(VISION_CACHE_SIZE),
-            LRUCache(TEXT_CACHE_SIZE),
-            {},
-        )
+        self.vision_cache, self.text_cache = LRUCache(VISION_CACHE_SIZE), LRUCache(TEXT_CACHE_SIZE)
+        self.prefix_cache = {}
         self.kv_cache = KVCache(llama.config, llama.dtype, llama.device)
         self.decode_graphs = DecodeGraphs(llama, self.kv_cache) if llama.device.type == "cuda" else None
         table = torch.from_numpy(self.processor.normalization_table())  # (3, 256)
@@ -202,7 +199,7 @@ class ModelRunner(Generic[ModelT]):
             self.prefix_cache = {prefix_ids: self._compute_prefix(prefix_ids)}
         prefix = self.prefix_cache[prefix_ids] if prefix_ids else ()
         logits, state = prefill(self.model.llama, self.kv_cache, tries, self.embed(tries, pixels), prefix)
-        state.graphs = self.decode_graphs
+        state.graphs = self.decode_graphs.for_batch() if self.decode_graphs is not None else None
         return logits, state
 
     def embed(self, tries: Sequence[PrefixTrie], pixels: Pixels) -> list[Tensor]:

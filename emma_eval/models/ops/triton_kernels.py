@@ -11,7 +11,7 @@ BLOCK = 2048  # elements that one program computes
 
 
 def apply_rotary_emb(x: Tensor, freqs_cis: Tensor) -> Tensor:
-    """X (B, L, H, Dh) rotated by freqs_cis (B, L, 1, Dh / 2), complex64. A token's heads lie in one run of memory."""
+    """Rotate x (B, L, H, Dh) by freqs_cis (B, L, 1, Dh / 2), complex64."""
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     _rotate_into(x, freqs_cis, out)
     return out
@@ -28,7 +28,8 @@ def write_kv(kv: Tensor, freqs_cis: Tensor, keys: Tensor, values: Tensor) -> Non
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """X sigmoid(1.702 x) of a contiguous x of any shape."""
+    """Compute x sigmoid(1.702 x) for x of any shape."""
+    x = x.contiguous()
     out, count = torch.empty_like(x), x.numel()
     _quick_gelu[(triton.cdiv(count, BLOCK),)](x, out, count, BLOCK)
     return out
@@ -45,7 +46,8 @@ def swiglu(gate_up: Tensor) -> Tensor:
 def _rotate_into(x: Tensor, freqs_cis: Tensor | None, out: Tensor) -> None:
     """Write x (B, L, H, Dh), rotated unless there are no frequencies, to a view `out` of that shape."""
     batch, length, heads, head_dim = x.shape
-    assert x.stride()[2:] == (head_dim, 1), "a token's heads must lie in one run of memory"
+    if x.stride()[2:] != (head_dim, 1):  # of a replaced projection: the kernel reads a token's heads as one run
+        x = x.contiguous()
     angles = x if freqs_cis is None else torch.view_as_real(freqs_cis).contiguous()
     _rotate[(batch * length,)](
         x,

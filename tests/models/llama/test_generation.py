@@ -1,4 +1,4 @@
-"""A batch is many answers in one call, each the same as if it had been asked alone."""
+"""Answers computed in one batch are those that each request has alone."""
 
 from __future__ import annotations
 
@@ -34,22 +34,24 @@ def runner(folder: Path) -> ModelRunner:
 def mixed_requests(count: int = 40) -> list[Request]:
     """Requests of every kind, images and instructions recurring."""
     chance = random.Random(0)
-    asked = []
+    requests = []
     for number in range(count):
-        shown = [LoadedImage(make_image(20 + 10 * (n % 4), 40, seed=n)) for n in chance.choices(range(5), k=number % 3)]
+        images = [
+            LoadedImage(make_image(20 + 10 * (n % 4), 40, seed=n)) for n in chance.choices(range(5), k=number % 3)
+        ]
         question = " ".join(chance.choices(["what", "is", "left", "of", "the", "red", "ball"], k=chance.randint(1, 30)))
-        prompt = "A chat. USER: " + "<image>\n" * len(shown) + question + " ASSISTANT:"
-        asked.append(Request(str(number), 0, prompt, question[:20], tuple(shown), chance.randint(1, 12)))
-    return asked
+        prompt = "A chat. USER: " + "<image>\n" * len(images) + question + " ASSISTANT:"
+        requests.append(Request(str(number), 0, prompt, question[:20], tuple(images), chance.randint(1, 12)))
+    return requests
 
 
 @pytest.mark.parametrize("size", [3, 8, 40])
 def test_answers_do_not_depend_on_batch_size_order_or_companions(runner: ModelRunner, size: int) -> None:
-    asked = mixed_requests()
-    alone = {response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, 1), asked)}
-    random.Random(size).shuffle(asked)
+    requests = mixed_requests()
+    alone = {response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, 1), requests)}
+    random.Random(size).shuffle(requests)
     assert {
-        response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, size), asked)
+        response.sample_id: response.text for _, response in run_requests(BatchedEngine(runner, size), requests)
     } == alone
 
 
@@ -89,28 +91,28 @@ def test_an_answer_ends_at_an_end_id_and_keeps_it(where: str, tmp_path: Path) ->
 def test_recurring_images_and_instructions_are_encoded_once(
     runner: ModelRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: dict[str, list[int]] = {"vision": [], "text": []}
-    for name, rows in seen.items():
-        stage = getattr(runner.model.towers, f"{name}_features")
-        watched = lambda inputs, stage=stage, rows=rows: rows.append(len(inputs)) or stage(inputs)  # noqa: E731
+    batch_sizes: dict[str, list[int]] = {"vision": [], "text": []}
+    for name, sizes in batch_sizes.items():
+        encode = getattr(runner.model.towers, f"{name}_features")
+        watched = lambda inputs, encode=encode, sizes=sizes: sizes.append(len(inputs)) or encode(inputs)  # noqa: E731
         monkeypatch.setattr(runner.model.towers, f"{name}_features", watched)
     same, different = LoadedImage(make_image(seed=1)), LoadedImage(make_image(seed=2))
-    asked = [
-        Request(str(n), 0, PROMPT, instruction, (shown,), 2)
-        for n, (shown, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
+    requests = [
+        Request(str(n), 0, PROMPT, instruction, (image,), 2)
+        for n, (image, instruction) in enumerate([(same, "a"), (same, "b"), (different, "a"), (same, "a")])
     ]
-    runner.ask(asked)
-    assert seen == {"vision": [2], "text": [2]}
+    runner.ask(requests)
+    assert batch_sizes == {"vision": [2], "text": [2]}
 
 
 @pytest.mark.parametrize(("markers", "images"), [(0, 1), (1, 0), (2, 1)])
-def test_a_image_without_marker_is_not_silently_dropped(runner: ModelRunner, markers: int, images: int) -> None:
+def test_an_image_without_marker_is_not_silently_dropped(runner: ModelRunner, markers: int, images: int) -> None:
     request = Request("1", 0, "<image>\n" * markers + "What?", "What?", (LoadedImage(make_image()),) * images)
     with pytest.raises(SampleError, match=f"{markers} image markers for {images} images"):
         runner.ask([request])
 
 
-def test_a_image_that_breaks_while_it_is_decoded_fails_its_sample(runner: ModelRunner, tmp_path: Path) -> None:
+def test_an_image_that_breaks_while_it_is_decoded_fails_its_sample(runner: ModelRunner, tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     make_image(300, 300).save(path)
     path.write_bytes(path.read_bytes()[:-2000])

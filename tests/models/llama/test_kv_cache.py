@@ -18,7 +18,7 @@ def new_cache() -> KVCache:
     return KVCache(CONFIG, torch.float32, CPU)
 
 
-def test_what_fits_stays_where_it_is() -> None:
+def test_buffers_that_are_large_enough_stay_where_they_are() -> None:
     cache = new_cache()
     cache.allocate(4, 10)
     generation, addresses = cache.generation, [keys.data_ptr() for keys, _ in cache.layers]
@@ -29,7 +29,7 @@ def test_what_fits_stays_where_it_is() -> None:
     assert cache.generation > generation
 
 
-def test_nothing_is_there_twice_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_buffers_are_freed_before_larger_ones_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = new_cache()
     cache.allocate(2, 10)
     old = [weakref.ref(part.untyped_storage()) for layer in cache.layers for part in layer]
@@ -45,8 +45,8 @@ def test_nothing_is_there_twice_while_it_grows(monkeypatch: pytest.MonkeyPatch) 
     assert alive == [0] * 6
 
 
-def test_every_buffer_made_anew_is_a_move_even_if_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recorded step knows the addresses of all layers, not of the first alone."""
+def test_every_new_buffer_counts_even_if_there_is_no_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A captured step knows the addresses of all layers, not of the first alone."""
     cache = new_cache()
     cache.allocate(2, 10)
     make, room = torch.Tensor.new_empty, iter([True, True, False])

@@ -1,4 +1,4 @@
-"""Our LLaMA gives transformers' logits, whatever config.json says in whichever of its dialects."""
+"""Our LLaMA computes what transformers computes, for every supported form of config.json."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SHAPE = {
 }
 
 
-def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
-    """Ours and transformers', of the same random weights; what config.json says is for transformers to read, too."""
-    raw = SHAPE | said
+def both(**settings: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
+    """Ours and transformers', with the same random weights and settings of config.json."""
+    raw = SHAPE | settings
     torch.manual_seed(0)
     theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
     config = parse_config(LlamaConfig, raw, Path("config.json"))
@@ -35,17 +35,17 @@ def both(**said: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
 
 
 @torch.no_grad()
-def logits(llama: Llama, ids: torch.Tensor, **ends: torch.Tensor) -> torch.Tensor:
+def logits(llama: Llama, ids: torch.Tensor, **last: torch.Tensor) -> torch.Tensor:
     kv_cache = KVCache(llama.config, llama.dtype, llama.device)
     kv_cache.allocate(*ids.shape)
     kv_cache.advance(ids.shape[1])
     positions = torch.arange(ids.shape[1]).expand(ids.shape)
-    inputs = ForwardInputs(llama.embed_tokens(ids), positions, None, **ends)
+    inputs = ForwardInputs(llama.embed_tokens(ids), positions, None, **last)
     return llama.lm_head(llama(inputs, kv_cache).last_hidden_state)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "settings",
     [
         {},
         {"num_key_value_heads": 2},
@@ -60,8 +60,8 @@ def logits(llama: Llama, ids: torch.Tensor, **ends: torch.Tensor) -> torch.Tenso
     ids=str,
 )
 @torch.no_grad()
-def test_logits_are_those_of_transformers(said: dict[str, Any]) -> None:
-    ours, theirs = both(**said)
+def test_logits_are_those_of_transformers(settings: dict[str, Any]) -> None:
+    ours, theirs = both(**settings)
     ids = torch.randint(90, (2, 30), generator=torch.Generator().manual_seed(1))
     expected = theirs(ids).logits
     assert expected.std() > 0.5
@@ -69,14 +69,14 @@ def test_logits_are_those_of_transformers(said: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def test_at_the_ends_alone_they_are_the_same() -> None:
+def test_at_the_last_positions_alone_they_are_the_same() -> None:
     ours, theirs = both(num_key_value_heads=2)
     ids = torch.randint(90, (2, 9), generator=torch.Generator().manual_seed(1))
-    ends = torch.tensor([[8, 3], [5, 5]])
-    seen = torch.arange(9) <= ends[..., None]
-    mask = torch.zeros(seen.shape).masked_fill(~seen, -torch.inf)[:, None]
-    expected = theirs(ids).logits[torch.arange(2)[:, None], ends]
-    found = logits(ours, ids, last_positions=ends, last_mask=mask)
+    positions = torch.tensor([[8, 3], [5, 5]])
+    visible = torch.arange(9) <= positions[..., None]
+    mask = torch.zeros(visible.shape).masked_fill(~visible, -torch.inf)[:, None]
+    expected = theirs(ids).logits[torch.arange(2)[:, None], positions]
+    found = logits(ours, ids, last_positions=positions, last_mask=mask)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
