@@ -84,8 +84,8 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
 }
 
 
-def known(kind: Kind) -> dict[str, str]:
-    """Name -> `module:attribute` of what is shipped and of what packages register; nothing is imported.
+def entries(kind: Kind) -> dict[str, str]:
+    """Name -> `module:attribute` of all that is shipped and that packages register; nothing is imported.
 
     Raises UserError where a package registers a name that is taken.
     """
@@ -100,8 +100,8 @@ def known(kind: Kind) -> dict[str, str]:
     return found
 
 
-def imported(place: str) -> Any:
-    """What stands at `module:attribute`. Raises UserError if another package's cannot be imported."""
+def import_object(place: str) -> Any:
+    """The object at `module:attribute`. Raises UserError if another package's cannot be imported."""
     module, _, attribute = place.partition(":")
     try:
         found: Any = import_module(module)
@@ -115,14 +115,14 @@ def imported(place: str) -> Any:
 
 
 def look_up(kind: Kind, name: str) -> Any:
-    """What a known name stands for, imported. Raises UserError if another package's cannot be imported."""
-    return imported(known(kind)[name])
+    """The object that a name is registered for. Raises UserError if another package's cannot be imported."""
+    return import_object(entries(kind)[name])
 
 
 def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
-    """Mark a function with a check of the tools that it needs, which raises UserError with the mend for a missing one.
+    """Decorate a function with a check of the tools that it needs; it raises UserError that says what to install.
 
-    `require_tools` makes the check before anything that takes long; the function may still make it for itself.
+    `require_tools` runs the check before any long work.
     """
 
     def marked(function: FunctionT) -> FunctionT:
@@ -133,7 +133,7 @@ def needs(check: Callable[..., None]) -> Callable[[FunctionT], FunctionT]:
 
 
 def require_tools(kind: Kind, name: str, *about: Any) -> bool:
-    """Make the check that a known name's function was marked with; whether it has one. Raises MissingToolError."""
+    """Run the check of a registered function, and return whether it has one. Raises MissingToolError."""
     check = getattr(look_up(kind, name), "requirements", None)
     if check is not None:
         try:
@@ -145,7 +145,7 @@ def require_tools(kind: Kind, name: str, *about: Any) -> bool:
 
 @cache
 def _entry_points(kind: Kind) -> tuple[metadata.EntryPoint, ...]:
-    """What the installed packages register; looked up once, which takes some milliseconds."""
+    """The entry points of the installed packages; looked up once, which takes some milliseconds."""
     return tuple(metadata.entry_points(group=f"emma_eval.{kind}"))
 
 

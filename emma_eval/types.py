@@ -1,8 +1,8 @@
-"""The few words that every layer speaks: Sample, Request, Generation, Response, Answer, Metric, Scores.
+"""The types that all rooms share: Sample, Request, Generation, Response, Answer, Metric, Scores.
 
 A reader makes Samples, `prompts` turns a Sample into Requests (one a pass), an engine answers a Request with a
 Generation or a Failure, a run records it as a Response, and a scorer turns Samples and Answers into Scores.
-This module imports nothing heavy, so that `score` and `list` start fast.
+It imports nothing heavy, so that `score` and `list` start fast.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ IMAGE_MARKER = "<image>"  # stands in a message where an image goes
 
 
 class ImageSource(Protocol):
-    """Where an image is, without its pixels: samples stay small however many there are. Equal ones are one image."""
+    """Where an image is stored, without its pixels. Equal sources are the same image."""
 
     def __hash__(self) -> int: ...
 
     @property
     def name(self) -> str:
-        """What tells the image apart within its benchmark, the same on every machine."""
+        """A name unique within the benchmark, the same on every machine."""
         ...
 
     @property
@@ -36,7 +36,7 @@ class ImageSource(Protocol):
         ...
 
     def exists(self) -> bool:
-        """Whether there is something to open, told without decoding it."""
+        """Whether there is a file or row to open, without decoding it."""
         ...
 
     def open(self) -> Image:
@@ -46,12 +46,12 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One question of a benchmark with its truth, independent of any model and of how it will be asked."""
+    """One question of a benchmark with its reference answers, independent of models and prompts."""
 
     id: str  # the benchmark's own question id, as text; unique within the task
     question: str  # as the benchmark has it: no suffix, no options, no image marker
     images: tuple[ImageSource, ...] = ()
-    references: tuple[str, ...] = ()  # the truth: ten answers for VQA, one text or letter elsewhere, () if held back
+    references: tuple[str, ...] = ()  # ten answers for VQA, one text or letter elsewhere, () if held back
     options: tuple[str, ...] = ()  # choices in the order A, B, C, ...
     hint: str = ""
     category: str = ""  # the benchmark's main breakdown: MME subtask, POPE category, SEED type, ...
@@ -71,7 +71,7 @@ class Request:
 
     @property
     def key(self) -> Key:
-        """What its response and answer are found by."""
+        """Identifies the request within its task; its response and answer have the same key."""
         return self.sample_id, self.pass_index
 
 
@@ -110,8 +110,8 @@ class Response:
     tokens: int
     seconds: float
     error: str | None = None
-    finish_reason: FinishReason | None = None  # None: not known, as in records of before it was kept
-    prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: not known
+    finish_reason: FinishReason | None = None  # None: not known, or a record of an earlier version
+    prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: likewise
 
     @property
     def key(self) -> Key:
@@ -135,7 +135,7 @@ Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`sum(top) / sum(bottom)` over some samples, 0 where the bottom is 0: what metrics are made of.
+    """`sum(numerator) / sum(denominator)` over some samples, 0 where the denominator is 0: metrics are made of these.
 
     With what each sample adds known, a metric can be computed again of resampled samples (see `stats`).
     """
@@ -149,7 +149,7 @@ class Ratio:
 class Metric:
     """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one.
 
-    It equals `scale * combine(ratios)` but for rounding; without `ratios` it can't be resampled and has no interval.
+    It equals `scale * aggregate(ratios)` but for rounding; without `ratios` it cannot be resampled and has no interval.
     """
 
     name: str
@@ -167,23 +167,23 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """One sample's part in the score: the credit, and how the answer was read."""
+    """One sample's score, and the answer as the scorer parsed it."""
 
     id: str
-    score: float  # credit in [0, 1]
-    parsed_answer: str  # the answer as the scorer understood it; empty when there was none to read
+    score: float  # 0 to 1
+    parsed_answer: str  # empty if the scorer found none in the text
     status: SampleStatus = "answered"
-    cluster: str = ""  # what it shares with others, an image say, and is resampled with; empty: nothing
+    cluster: str = ""  # samples of one cluster (an image) are resampled together; empty: the sample is its own
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All that a scorer says of one task."""
+    """A scorer's result for one task."""
 
     metrics: tuple[Metric, ...]
     samples: tuple[SampleScore, ...]  # in the order of the samples
-    notes: tuple[str, ...] = ()  # remarks that belong beside the numbers, such as a division by zero reported as 0
-    cluster_unit: str = "question"  # what a cluster is, in words
+    notes: tuple[str, ...] = ()  # printed beside the numbers: a division by zero reported as 0, say
+    cluster_unit: str = "question"  # the unit of a cluster, for reports
 
 
 @dataclass(slots=True)

@@ -50,12 +50,15 @@ QUESTION = "What is on the left?"
 
 
 def make_image(width: int = 50, height: int = 30, seed: int = 0) -> Image.Image:
+    """An image of random coloured squares; another for every seed."""
     levels = np.random.default_rng(seed).integers(0, 256, (height // 5, width // 5, 3), dtype=np.uint8)
     return Image.fromarray(levels).resize((width, height))
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
+    """An image source whose image is in memory."""
+
     image: Image.Image
     label: str = "an image"
 
@@ -64,6 +67,7 @@ class LoadedImage:
 
 
 def request(prompt: str = PROMPT, *images: Image.Image, instruction: str = QUESTION, limit: int = 8) -> Request:
+    """A request with these images; `limit` is the number of new tokens."""
     return Request("1", 0, prompt, instruction, tuple(map(LoadedImage, images)), limit)
 
 
@@ -81,8 +85,8 @@ def sample(id_="1", references="yes", /, **fields):
     return Sample(id_, own.pop("question", "?"), references=references, meta=fields, **own)
 
 
-CATEGORIES = ("random", "popular", "adversarial")
-QUESTIONS_PER_CATEGORY = 4  # a category
+POPE_CATEGORIES = ("random", "popular", "adversarial")
+QUESTIONS_PER_CATEGORY = 4
 REQUESTS = 12
 
 
@@ -93,7 +97,7 @@ def write_pope(root: Path) -> None:
     annotations.mkdir()
     for name in ("a.jpg", "b.jpg"):
         Image.new("RGB", (8, 8), "red").save(images / name)
-    for category in CATEGORIES:
+    for category in POPE_CATEGORIES:
         rows = [
             {
                 "question_id": i + 1,
@@ -107,14 +111,14 @@ def write_pope(root: Path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def settings(root: Path, source: str = "fake", **changes: object) -> RunSettings:
+def pope_settings(root: Path, source: str = "fake", **changes: object) -> RunSettings:
     """Settings for POPE alone; its files hold fewer questions than the benchmark's, hence allow_partial."""
     base = RunSettings(model=ModelSpec(source), tasks=("pope",), suite="pope", data=root, allow_partial=True)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
 class FakeHandle(ModelHandle):
-    """A model that is found whatever its name; loaded, it is the engine given."""
+    """The handle of a model under any name, which loads the given engine."""
 
     def __init__(self, engine: object, name: str = "fake", weights: str = "w" * 64) -> None:
         super().__init__(ModelSpec(name))
@@ -130,16 +134,16 @@ class FakeHandle(ModelHandle):
         return self.engine
 
 
-def text_for(request: Request) -> str:
-    """Yes or no, as the prompt's checksum has it."""
+def fake_answer(request: Request) -> str:
+    """What FakeEngine answers: yes or no, by the prompt's checksum."""
     return ("Yes", "No")[zlib.crc32(render_prompt(request.message).encode()) % 2]
 
 
 class FakeEngine:
-    """An engine that answers from the prompt; it counts what it is asked, and can break off."""
+    """Answers by `fake_answer`; records its requests, and can raise `error` after some of them."""
 
     def __init__(self, *, stop_after: int | None = None, error: BaseException | None = None) -> None:
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.stop_after, self.error = stop_after, error or KeyboardInterrupt()
 
     def describe(self) -> EngineDescription:
@@ -153,9 +157,9 @@ class FakeEngine:
         self, requests: Sequence[Request], stats: InferenceStats
     ) -> Generator[tuple[int, Generation | Failure]]:
         for index, request in enumerate(requests):
-            if self.stop_after is not None and len(self.asked) == self.stop_after:
+            if self.stop_after is not None and len(self.requests) == self.stop_after:
                 raise self.error
-            self.asked.append(request)
+            self.requests.append(request)
             yield index, self.respond(request)
 
     def respond(self, request: Request) -> Generation | Failure:
@@ -165,12 +169,12 @@ class FakeEngine:
                 image.open()
         except SampleError as error:
             return Failure(str(error), prompt)
-        return Generation(text_for(request), (1, 2), "stop", prompt=prompt, seconds=0.25, prompt_cut=False)
+        return Generation(fake_answer(request), (1, 2), "stop", prompt=prompt, seconds=0.25, prompt_cut=False)
 
 
-def run(root: Path, folder: Path, engine: FakeEngine | None = None, **changes: object) -> Result:
-    """The evaluation of the tiny task by a fake engine."""
-    return run_evaluation(settings(root, **changes), folder, PlainProgress(), FakeHandle(engine or FakeEngine()))
+def run_pope(root: Path, folder: Path, engine: FakeEngine | None = None, **changes: object) -> Result:
+    """Evaluate a fake engine on the files of `write_pope`."""
+    return run_evaluation(pope_settings(root, **changes), folder, PlainProgress(), FakeHandle(engine or FakeEngine()))
 
 
 QUIZ_TASK = """\
@@ -187,8 +191,8 @@ expected: {samples: %d}
 """
 
 
-def quiz(root: Path, rows: list[dict], prompt: str = "", expected: int | None = None) -> list[str]:
-    """Write task and data; the options with which a command finds them."""
+def write_quiz(root: Path, rows: list[dict], prompt: str = "", expected: int | None = None) -> list[str]:
+    """Write a task of rows of `quiz_row` and its data; returns the options with which a command finds them."""
     (root / "tasks").mkdir(parents=True, exist_ok=True)
     (root / "tasks/quiz.yaml").write_text(QUIZ_TASK % (prompt, expected or len(rows)))
     save_image(root / "data/img/a.png", 1)
@@ -196,12 +200,12 @@ def quiz(root: Path, rows: list[dict], prompt: str = "", expected: int | None = 
     return ["--task-dir", str(root / "tasks"), "--data", str(root / "data")]
 
 
-def row(number: int, image: object = "a.png", question: str = "What colour?") -> dict:
+def quiz_row(number: int, image: object = "a.png", question: str = "What colour?") -> dict:
     return {"id": str(number), "q": question, "image": image, "a": "red"}
 
 
-def said(capsys, argv: list[str], code: int) -> str:
-    """All that a command prints; it ends with this code and in no traceback."""
+def command_output(capsys, argv: list[str], code: int) -> str:
+    """What a command prints to stdout and stderr; it must exit with `code` and print no traceback."""
     assert main(argv) == code
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
@@ -213,8 +217,8 @@ def metric(name: str, value: float, unit: str = "percent", group: str = "", cate
     return MetricRecord(name=name, value=value, n=100, unit=unit, group=group, category=category)  # type: ignore[arg-type]
 
 
-def setup(name: str = "", protocol: str = "official", **changes: str) -> EvaluationSetup:
-    """As a run of the shipped task would say; of another task, what it says is made up."""
+def evaluation_setup(name: str = "", protocol: str = "official", **changes: str) -> EvaluationSetup:
+    """The setup that a run of the shipped task records; of another task, invented digests."""
     shipped = shipped_task(name) if name else None
     config = task_digest(shipped, protocol) if shipped and protocol in shipped.protocols else "c" * 64
     return EvaluationSetup(config=config, reference_digest="7" * 64, template="vicuna_v1", prompts="9" * 64).model_copy(
@@ -223,7 +227,7 @@ def setup(name: str = "", protocol: str = "official", **changes: str) -> Evaluat
 
 
 def task_scores(name: str, split: str, *metrics: MetricRecord, **changes: object) -> TaskScores:
-    """A shipped task is asked as it is shipped, with all its samples; others have a hundred."""
+    """Scores of a complete run: a shipped task with its own setup and sample count, another with 100 samples."""
     shipped = shipped_task(name)
     samples = next(iter(shipped.expected.samples), 100) if shipped else 100
     scores = TaskScores(
@@ -234,7 +238,7 @@ def task_scores(name: str, split: str, *metrics: MetricRecord, **changes: object
         protocol="official",
         metric=metrics[0].name,
         complete=True,
-        setup=setup(name, str(changes.get("protocol", "official"))),
+        setup=evaluation_setup(name, str(changes.get("protocol", "official"))),
         counts=Counts(samples=samples, answered=samples, failed=0, missing=0),
         mean_score=0.75,
         metrics=metrics,
@@ -247,7 +251,7 @@ def scores_file(*tasks: TaskScores, name: str = "my-emma", weights: str = "abc",
 
 
 def scored_run(*tasks: TaskScores, folder: str = "run", **model: str) -> ScoredRun:
-    """The same as a run in a folder."""
+    """These scores as a run in a folder."""
     return ScoredRun(Path(folder), scores_file(*tasks, **model))
 
 
@@ -258,11 +262,11 @@ def mini_scores(name: str, value: float, **changes: object) -> TaskScores:
     )
 
 
-QUESTIONS = 40
+SCORED_QUESTIONS = 40
 
 
-def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
-    """POPE's scores of so many questions, two an image, with these answered wrongly."""
+def pope_scores(wrong: set[int], questions: int = SCORED_QUESTIONS) -> Scores:
+    """POPE scores of `questions` samples, two on each image; the indices in `wrong` are answered wrongly."""
     samples = [
         sample(str(i), ("yes", "no")[i % 2], category=("random", "popular")[i // 2 % 2], image=f"{i // 2}.jpg")
         for i in range(questions)
@@ -274,14 +278,14 @@ def pope_scores(wrong: set[int], questions: int = QUESTIONS) -> Scores:
     return get_scorer("pope")(samples, {(one.id, 0): Answer(t) for one, t in zip(samples, texts, strict=True)})
 
 
-def statistics(
-    wrong: set[int] = frozenset(), questions: int = QUESTIONS, task: str = "pope", **facts: str
+def task_statistics(
+    wrong: set[int] = frozenset(), questions: int = SCORED_QUESTIONS, task: str = "pope", **facts: str
 ) -> TaskStatistics:
     """The statistics of these scores; `facts` are fields of the record."""
-    return statistics_of(pope_scores(set(wrong), questions), task, "f1", **facts)
+    return statistics_of_scores(pope_scores(set(wrong), questions), task, "f1", **facts)
 
 
-def statistics_of(scores: Scores, task: str, metric: str, **facts: str) -> TaskStatistics:
+def statistics_of_scores(scores: Scores, task: str, metric: str, **facts: str) -> TaskStatistics:
     """The statistics of a task's scores."""
     scored = task_scores(task, "test", MetricRecord(name=metric, value=0.0, n=1, unit="percent"), metrics=())
     about = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=len(scores.samples))

@@ -1,13 +1,16 @@
 """Imports point one way: a room may import from the rooms below it, and two rooms never import each other."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
-PACKAGE = TESTS.parent / "emma_eval"
+ROOT = TESTS.parent
+PACKAGE = ROOT / "emma_eval"
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md")
 
 # From the bottom to the top: a room may import from what stands on an earlier line, and from itself.
 LAYERS = (
@@ -25,6 +28,7 @@ LAYERS = (
     ("mini",),
     ("cli",),
 )
+WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 BESIDE_THE_ROOMS = {"errors", "registry", "types"}
 
@@ -105,3 +109,31 @@ def test_a_test_imports_helpers_of_its_own_room_and_those_that_all_rooms_share(r
             helper = next(p for p in (module.with_suffix(".py"), module.parent.with_suffix(".py")) if p.is_file())
             assert helper.parent == TESTS or helper.is_relative_to(TESTS / room), f"{path} imports {name}"
             assert not helper.name.startswith(("test_", "conftest")), f"{path} imports {name}"
+
+
+def test_the_documented_rooms_are_the_layers() -> None:
+    """docs/architecture.md lists every room with its level, from the bottom to the top."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| (\d+) \| `([\w.]+)` \|", text, flags=re.MULTILINE)
+    assert documented == [(str(level), room) for level, layer in enumerate(LAYERS, 1) for room in layer]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_a_document_names_exist(document: Path) -> None:
+    """Paths in backticks that begin with a folder of the project, and the targets of links."""
+    text = document.read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:emma_eval|tests|tasks|docs|benchmarks|results)/[\w./-]*)`", text)
+    missing = {path for path in paths if not (ROOT / path).exists()} - WRITTEN_LATER
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    missing |= {link for link in links if not (document.parent / link).exists()}
+    assert not missing, f"{document.name} names {', '.join(sorted(missing))}"
+
+
+TESTS_OF_SEVERAL_ROOMS = {"benchmarks", "golden", "parity", "plugins"}  # scripts, and numbers of reference programs
+
+
+def test_folders_of_tests_are_named_after_rooms() -> None:
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")} - {Path()}
+    packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
+    extra = {folder for folder in folders if folder.parts[0] not in TESTS_OF_SEVERAL_ROOMS} - packages
+    assert not extra, f"no room of the package: {', '.join(map(str, sorted(extra)))}"

@@ -87,11 +87,11 @@ class GateResult:
     @property
     def failed(self) -> bool:
         """Whether anything regressed, changed or is not comparable."""
-        return any(one.verdict in FAILING for one in self.verdicts)
+        return any(entry.verdict in FAILING for entry in self.verdicts)
 
     def count(self, wanted: Verdict) -> int:
         """The number of metrics with that verdict."""
-        return sum(one.verdict == wanted for one in self.verdicts)
+        return sum(entry.verdict == wanted for entry in self.verdicts)
 
 
 def read_tolerances(path: Path | None) -> Tolerances:

@@ -1,4 +1,4 @@
-"""`baseline RUN`: keep a run's scores, sample by sample, in one small file for `regress`."""
+"""`baseline RUN`: writes a run's scores, sample by sample, to one small file for `regress`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  emma-eval baseline results/runs/emma-mini-mini-*"
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="FILE", help="where it goes (results/baselines/MODEL.json)"
+        "--output", "-o", type=Path, metavar="FILE", help="the file to write (results/baselines/MODEL.json)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file and name it. Raises UserError for what is no finished run."""
+    """Write the file and print its path. Raises UserError if RUN is no finished run."""
     from emma_eval.errors import UserError
     from emma_eval.results.baseline import write_baseline
 

@@ -1,4 +1,4 @@
-"""`compare RUN_A RUN_B`: whether the second run is better than the first, task by task, on the same samples."""
+"""`compare RUN_A RUN_B`: tests task by task whether the second run is better than the first, on the same samples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ examples:
   emma-eval compare results/runs/llava-mini-* results/runs/emma-mini-*
   emma-eval compare A B --task gqa --flips 20 --json comparison.json
 
-Positive differences mean that RUN_B is higher. p is McNemar's exact test for right/wrong scores of independent samples,
-else a paired bootstrap over images (image pairs, questions); the corrected p holds over all tasks shown (Holm).
-A run is its folder, or the file of a baseline."""
+Positive differences mean that RUN_B is higher. p is from McNemar's exact test for right/wrong scores of independent
+samples, else from a paired bootstrap over images (image pairs, questions); `p, Holm` is corrected for the
+number of tasks. A run is given by its folder, or by the file of a baseline."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
         write_atomic(args.json, content + "\n")
     print_table(comparison_table(comparisons, corrected, names))
     compared = {comparison.task for comparison in comparisons}
-    apart = [one.task for one in (*first, *second) if one.task not in compared]
-    if apart and not args.task:
-        print(f"in one run only: {', '.join(apart)}")
+    not_shared = [task.task for task in (*first, *second) if task.task not in compared]
+    if not_shared and not args.task:
+        print(f"in one run only: {', '.join(not_shared)}")
     if args.flips:
         for line in (line for comparison in comparisons for line in flip_lines(comparison, args.flips)):
             print(one_line(line))

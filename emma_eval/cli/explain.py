@@ -154,9 +154,9 @@ def _scored(task: TaskConfig) -> Iterator[str]:
 
 def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
     """The docstrings of the scorer's module and function, without the fields that they read of a sample."""
-    from emma_eval.registry import known
+    from emma_eval.registry import entries
 
-    module, function = known("scorers")[config.scorer].split(":")
+    module, function = entries("scorers")[config.scorer].split(":")
     scorer = importlib.import_module(module)
     texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
     paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]

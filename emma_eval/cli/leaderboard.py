@@ -1,4 +1,4 @@
-"""`leaderboard`: finished runs beside published scores, as Markdown, CSV and LaTeX."""
+"""`leaderboard RUN...`: writes finished runs beside published scores as Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  emma-eval leaderboard results/runs/emma-mini-* results/runs/llava-mini-*"
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders (or their scores.json)")
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="DIR", help="where leaderboard.md, .csv and .tex go (results/leaderboard)"
+        "--output",
+        "-o",
+        type=Path,
+        metavar="DIR",
+        help="folder for leaderboard.md, .csv and .tex (results/leaderboard)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the three files, print the tables that hold a measured value and name the files."""
-    from emma_eval.reports.leaderboard import leaderboard
+    """Write the three files, print the columns with measured values and the files' paths."""
+    from emma_eval.reports.leaderboard import Leaderboard
+    from emma_eval.reports.leaderboard_files import write_leaderboard
     from emma_eval.reports.published import load_published
     from emma_eval.reports.render import print_table
-    from emma_eval.reports.write import write_leaderboard
     from emma_eval.results.scores import read_runs
     from emma_eval.utils.environment import default_results_folder
 
-    runs = read_runs(args.runs)
-    published = load_published()
-    written = write_leaderboard(args.output or default_results_folder() / "leaderboard", runs, published)
-    for table in leaderboard(runs, published, measured_only=True):
+    leaderboard = Leaderboard(read_runs(args.runs), load_published())
+    written = write_leaderboard(args.output or default_results_folder() / "leaderboard", leaderboard)
+    for table in leaderboard.tables(measured_only=True):
         print_table(table)
     print(*written, sep="\n")
     return 0

@@ -1,4 +1,4 @@
-"""`regress RUN --baseline FILE`: the gate for CI; fails when a run is worse than the baseline by more than chance."""
+"""`regress RUN --baseline FILE`: a gate for CI; fails if a run is significantly worse than the baseline."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ all metrics) and the loss is at least the smallest effect (1% of the metric's fu
   tasks:
     pope_mini: {smallest_effect: 3.0, metrics: {recall: 5.0}}
 
-An alpha of 1 leaves the test out: for a deterministic model every change of the smallest effect counts. With
-`changed: 1.5` the gate also fails when more than 1.5% of a task's answers are others, though the score may hold.
+An alpha of 1 skips the test: for a deterministic model every change of the smallest effect counts. With
+`changed: 1.5` the gate also fails if more than 1.5% of a task's answers are parsed differently.
 
-exit codes: 0 passed, 1 regressed, changed or no longer comparable with the baseline, 2 a mistake to mend"""
+exit codes: 0 passed, 1 regressed, changed or no longer comparable with the baseline, 2 usage error"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
     require_place("--junit", args.junit)
     require_place("--markdown", args.markdown)
-    shown = os.environ.get(SUMMARY_VARIABLE)
-    require_place(f"${SUMMARY_VARIABLE}", Path(shown) if shown else None)
+    step_summary = os.environ.get(SUMMARY_VARIABLE)
+    require_place(f"${SUMMARY_VARIABLE}", Path(step_summary) if step_summary else None)
     (old, baseline), (new, run) = read_run_or_baseline(args.baseline), read_run_or_baseline(args.run)
     result = judge(run, baseline, read_tolerances(args.tolerances), args.task)
     old_name, new_name = labels([old, new])
@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
         write_atomic(args.junit, junit(result))
     if args.markdown:
         write_atomic(args.markdown, gate_markdown(result, names))
-    if shown:
-        with Path(shown).open("a", encoding="utf-8") as file:
+    if step_summary:
+        with Path(step_summary).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(result, names))
     print_table(gate_table(result, names))
     print("\n".join([*explanations(result), f"regression gate {summary(result)}"]))

@@ -1,4 +1,4 @@
-"""`report RUN...`: one page about finished runs, with a browser of their samples; figures for papers."""
+"""`report RUN...`: writes a page about finished runs and their samples, and figures for papers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ examples:
   emma-eval report RUN --data /data/benchmarks --samples all
   emma-eval report RUN --figures figures                 PNG and SVG alone
 
-The page opens from disk and loads nothing from anywhere. Questions, expected answers and images come from the
-benchmarks' files below --data (the shipped suite is always at hand); without them it shows prompts and answers."""
+The page opens from disk and loads nothing from the network. Questions, expected answers and images are read from the
+benchmarks' files below --data (the shipped suite needs none); without them the page shows prompts and answers."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs; the first is compared with")
-    add("--output", "-o", type=Path, metavar="DIR", help="where index.html goes (results/report)")
+    add(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="folders of finished runs; the others are compared with the first",
+    )
+    add("--output", "-o", type=Path, metavar="DIR", help="folder for index.html (results/report)")
     add_task_options(parser)
     add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
     add(
@@ -31,13 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_or("all", "none"),
         default=1000,
         metavar="N|all|none",
-        help="shown of each task (%(default)s)",
+        help="samples shown of each task (%(default)s)",
     )
-    add("--figures", type=Path, metavar="DIR", help="draw the plots as PNG and SVG; without --output, do only that")
+    add(
+        "--figures",
+        type=Path,
+        metavar="DIR",
+        help="folder for the plots as PNG and SVG; without --output nothing else is written",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write what was asked for and name it. Raises UserError for a folder that holds no finished run, or no data."""
+    """Write page or figures, print their paths. Raises UserError without a finished run, or if --data is missing."""
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     if args.figures:
@@ -46,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         for path in write_figures(args.runs, args.figures):
             print(path)
     if args.output or not args.figures:
-        from emma_eval.reports.html.write import write_report
+        from emma_eval.reports.html.report import write_report
         from emma_eval.utils.environment import default_results_folder
 
         output = args.output or default_results_folder() / "report"

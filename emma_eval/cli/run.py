@@ -109,17 +109,14 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
 
 def print_result(result: Result) -> None:
     """Print the tables of measured values, notes, failures, and the run folder."""
-    if result.scores is None:
+    if result.scores is None or result.leaderboard is None:
         failures = f", {result.failed:,} requests failed" if result.failed else ""
         print(f"nothing is scored yet{failures}; the same command without --answers-only scores the run")
         print(f"run folder: {result.folder}")
         return
-    from emma_eval.reports.leaderboard import leaderboard
-    from emma_eval.reports.published import load_published
     from emma_eval.reports.render import one_line, print_table
-    from emma_eval.results.scores import ScoredRun
 
-    for table in leaderboard([ScoredRun(result.folder, result.scores)], load_published(), measured_only=True):
+    for table in result.leaderboard.tables(measured_only=True):
         print_table(table)
     for task in result.scores.tasks:
         for note in task.notes:

@@ -22,7 +22,7 @@ examples:
   emma-eval score --task pope --data /data/benchmarks --predictions answers.jsonl
   emma-eval score --task gqa --file questions=testdev.json --predictions answers.jsonl --json scores.json
 
-answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "round_id" for circular passes;
+answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "pass_index" for circular passes;
 the official result formats, VLMEvalKit's sheets and lmms-eval's sample files are read too: docs/predictions.md
 exit codes: 0 scored, 1 samples that failed, 2 usage error"""
 

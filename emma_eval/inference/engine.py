@@ -56,5 +56,5 @@ def describe_model(model: Any) -> EngineDescription:
         family=getattr(model, "family", None),
         dtype=None if dtype is None else str(dtype).removeprefix("torch."),
         device=None if device is None else str(device),
-        summary=getattr(model, "built", ""),
+        summary=getattr(model, "summary", ""),
     )

@@ -21,7 +21,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.base import ModelLoader, ModelSpec
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.fingerprint import weights_fingerprint
-from emma_eval.registry import imported, known
+from emma_eval.registry import entries, import_object
 from emma_eval.utils.files import sha256_of_file
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import did_you_mean
@@ -41,8 +41,8 @@ class ModelHandle:
     def _registered(self) -> tuple[Any, str] | None:
         """What is registered by the name before the colon, and the source after it; None for a path or a hub name."""
         name, _, source = self.spec.source.partition(":")
-        models = known("models")
-        return (imported(models[name]), source) if name in models else None
+        models = entries("models")
+        return (import_object(models[name]), source) if name in models else None
 
     @cached_property
     def folder(self) -> Path | None:
@@ -113,13 +113,13 @@ def load_model(
 
 def list_models() -> dict[str, str]:
     """Built-in and registered models, name -> one line of description. Any folder or hub name works besides."""
-    return {name: BUILT_IN.get(name, f"of another package: {place}") for name, place in known("models").items()}
+    return {name: BUILT_IN.get(name, f"of another package: {place}") for name, place in entries("models").items()}
 
 
 def _architecture(folder: Path) -> ModelLoader:
     """The loader registered for a checkpoint's model_type."""
-    architectures = known("architectures")
+    architectures = entries("architectures")
     kind = read_json_object(folder / "config.json").get("model_type")
     name = kind if isinstance(kind, str) and kind in architectures else DEFAULT_ARCHITECTURE
-    loader: ModelLoader = imported(architectures[name])
+    loader: ModelLoader = import_object(architectures[name])
     return loader

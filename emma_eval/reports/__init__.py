@@ -1,4 +1,4 @@
-"""Tables, the leaderboard beside published values, figures, and the page about finished runs.
+"""Tables, the leaderboard with published values, figures, and the report page about finished runs.
 
 May import: `analysis`, `results`, `stats`, `data`, `tasks` and what is below; never `runs`.
 """

@@ -62,9 +62,9 @@ def assign_columns(runs: Sequence[ScoredRun], published: Published) -> list[list
     return [
         [
             value
-            for one in candidates
-            if one.run is run
-            for value in _values(one, own_columns, one.task.name in disputed)
+            for candidate in candidates
+            if candidate.run is run
+            for value in _values(candidate, own_columns, candidate.task.name in disputed)
         ]
         for run in runs
     ]
@@ -129,17 +129,17 @@ def _release(task: TaskScores, published: Published) -> str:
 def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
     """Tasks that several runs could put in published columns, though they were asked differently."""
     variants: dict[str, set[ComparabilityKey]] = {}
-    for one in candidates:
-        if one.matches:
-            variants.setdefault(one.task.name, set()).add(one.key)
+    for candidate in candidates:
+        if candidate.matches:
+            variants.setdefault(candidate.task.name, set()).add(candidate.key)
     return {task for task, keys in variants.items() if len(keys) > 1}
 
 
 def _own_columns(candidates: Sequence[_Candidate], published: Published) -> dict[ComparabilityKey, ColumnKey]:
     """A column for each key; no two have the same head, and none has that of a published column."""
     heads: dict[ComparabilityKey, ColumnKey] = {}
-    for one in candidates:
-        heads.setdefault(one.key, _head(one, published))
+    for candidate in candidates:
+        heads.setdefault(candidate.key, _head(candidate, published))
     published_heads = {(column.benchmark, column.split, column.metric) for column in published.columns}
     details = distinguishing_details(heads)
     columns = {}

@@ -1,4 +1,4 @@
-"""A comparison of two runs as a table, as the list of flipped samples, and as JSON."""
+"""A comparison of two runs: as a table, as a list of flipped samples, as JSON."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def comparison_table(
     heads = ("metric", names[0], names[1], "difference", "p", "p, Holm", "won : lost : tied", "test")
     rows = [
         TableRow(
-            one.task,
+            comparison.task,
             (
-                Cell(one.primary.metric.name.replace("_", " ")),
-                Cell(format_value(one.primary.first, one.primary.metric.unit)),
-                Cell(format_value(one.primary.second, one.primary.metric.unit)),
-                difference_cell(one.primary),
-                Cell(f"{one.primary.p_value:.2g}"),
+                Cell(comparison.primary.metric.name.replace("_", " ")),
+                Cell(format_value(comparison.primary.first, comparison.primary.metric.unit)),
+                Cell(format_value(comparison.primary.second, comparison.primary.metric.unit)),
+                difference_cell(comparison.primary),
+                Cell(f"{comparison.primary.p_value:.2g}"),
                 Cell(f"{p:.2g}", rank=1 if p < SIGNIFICANT else 0),
-                Cell(f"{len(one.won)} : {len(one.lost)} : {one.ties}"),
-                Cell(one.primary.test if one.primary.test == MCNEMAR else f"{one.primary.test} by {one.cluster_unit}"),
+                Cell(f"{len(comparison.won)} : {len(comparison.lost)} : {comparison.ties}"),
+                Cell(_test_name(comparison)),
             ),
         )
-        for one, p in zip(comparisons, corrected, strict=True)
+        for comparison, p in zip(comparisons, corrected, strict=True)
     ]
     notes = [
-        f"{one.task}: {note}; compared on the {one.samples:,} samples of both"
-        for one in comparisons
-        for note in one.notes
+        f"{comparison.task}: {note}; compared on the {comparison.samples:,} samples of both"
+        for comparison in comparisons
+        for note in comparison.notes
     ]
     return Table(
         key="comparison",
@@ -47,6 +47,11 @@ def comparison_table(
         rows=tuple(rows),
         notes=tuple(notes),
     )
+
+
+def _test_name(comparison: TaskComparison) -> str:
+    test = comparison.primary.test
+    return test if test == MCNEMAR else f"{test} by {comparison.cluster_unit}"
 
 
 def difference_cell(pair: MetricComparison) -> Cell:
@@ -81,17 +86,17 @@ def as_json(
         "second": names[1],
         "tasks": [
             {
-                "task": one.task,
-                "samples": one.samples,
-                "cluster_unit": one.cluster_unit,
-                "notes": one.notes,
+                "task": comparison.task,
+                "samples": comparison.samples,
+                "cluster_unit": comparison.cluster_unit,
+                "notes": comparison.notes,
                 "p_holm": p,
-                "won": [flip_record(flip) for flip in one.won],
-                "lost": [flip_record(flip) for flip in one.lost],
-                "tied": one.ties,
-                "metrics": [pair_record(pair) for pair in one.metrics],
+                "won": [flip_record(flip) for flip in comparison.won],
+                "lost": [flip_record(flip) for flip in comparison.lost],
+                "tied": comparison.ties,
+                "metrics": [pair_record(pair) for pair in comparison.metrics],
             }
-            for one, p in zip(comparisons, corrected, strict=True)
+            for comparison, p in zip(comparisons, corrected, strict=True)
         ],
     }
 

@@ -1,4 +1,4 @@
-"""The report's plots for papers: PNG and SVG, drawn with matplotlib."""
+"""The report's plots as PNG and SVG for papers, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 300,
     "savefig.bbox": "tight",
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "emma-eval",  # the same figure, the same file
+    "svg.hashsalt": "emma-eval",  # equal figures give equal files
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
 COLUMNS = 3  # panels side by side
 # Inches:
-WIDTH, LETTER = 1.7, 0.065  # of a panel without its labels, and of a letter of those
-LINE, MARGIN = 0.17, 0.75  # heights of a dot's line, and of what is above and below a panel
+WIDTH, LETTER = 1.7, 0.065  # width of a panel without its labels, and of a letter of them
+LINE, MARGIN = 0.17, 0.75  # height of a dot's line, and of the margins above and below a panel
 LABEL = 36  # letters of the longest label
 
 
 def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
     """Draw scores, profiles and each task's categories; return the files.
 
-    Raises UserError without matplotlib, for a folder that holds no finished run, and when there is nothing to draw.
+    Raises UserError without matplotlib, for a folder without a finished run, and if no run has a scored task.
     """
     try:
         import matplotlib as mpl
@@ -50,12 +50,12 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
     runs = read_runs(folders)
     make_output_folder(output)
-    everything = overview(runs, full_ranges(statistics_by_run(runs)[0]))
-    pages = {"scores": score_panels(runs), "models": [everything] if everything.rows else []}
+    all_tasks = overview(runs, full_ranges(statistics_by_run(runs)[0]))
+    pages = {"scores": score_panels(runs), "models": [all_tasks] if all_tasks.rows else []}
     for title, panels in category_panels(runs).items():
         name = "categories-" + re.sub(r"[^\w.-]+", "-", title)
-        again = sum(page == name or page.startswith(f"{name}-no-") for page in pages)
-        pages[f"{name}-no-{again + 1}" if again else name] = panels
+        earlier = sum(page == name or page.startswith(f"{name}-no-") for page in pages)
+        pages[f"{name}-no-{earlier + 1}" if earlier else name] = panels
     if not any(pages.values()):
         raise UserError("there is nothing to draw: the runs hold no scored task")
     with mpl.rc_context(STYLE):
@@ -63,7 +63,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
 
 
 def _page(panels: Sequence[Panel], runs: Sequence[FinishedRun]) -> Figure:
-    """All panels in a grid, as high as the highest of their row, with one legend."""
+    """All panels in a grid with one legend; a grid row is as high as its highest panel."""
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(panels))
@@ -72,31 +72,31 @@ def _page(panels: Sequence[Panel], runs: Sequence[FinishedRun]) -> Figure:
     longest = max(len(shortened(row.label, LABEL)) for panel in panels for row in panel.rows)
     width = (WIDTH + LETTER * longest) * columns
     names = [shortened(run.label, LABEL) for run in runs]
-    abreast = max(1, int(width / (0.5 + LETTER * max(map(len, names)))))  # names in a line of the legend
-    height = sum(heights) + LINE * math.ceil(len(names) / abreast)
+    names_per_line = max(1, int(width / (0.5 + LETTER * max(map(len, names)))))
+    height = sum(heights) + LINE * math.ceil(len(names) / names_per_line)
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
-    for place, row in enumerate(axes):
-        for axis, panel in zip(row, lines[place], strict=False):
+    for index, row in enumerate(axes):
+        for axis, panel in zip(row, lines[index], strict=False):
             _panel(axis, panel)
-        for axis in row[len(lines[place]) :]:
+        for axis in row[len(lines[index]) :]:
             axis.set_axis_off()
-    handles = [axes[0][0].plot([], [], "o", color=colour(number))[0] for number in range(len(runs))]
-    figure.legend(handles, names, loc="outside lower center", ncols=min(abreast, len(names)), frameon=False)
+    handles = [axes[0][0].plot([], [], "o", color=colour(run))[0] for run in range(len(runs))]
+    figure.legend(handles, names, loc="outside lower center", ncols=min(names_per_line, len(names)), frameon=False)
     return figure
 
 
 def _panel(axis: Axes, panel: Panel) -> None:
     """A dot and a whisker for each mark, rows from top to bottom."""
-    y, names, places = 0.0, [], []
+    y, names, positions = 0.0, [], []
     for row in panel.rows:
         names.append(shortened(row.label, LABEL))
-        places.append(y + (len(row.marks) - 1) / 2)
+        positions.append(y + (len(row.marks) - 1) / 2)
         for mark in row.marks:
             _dot(axis, mark, y)
             y += 1
         y += 1
-    axis.set_yticks(places, names)
+    axis.set_yticks(positions, names)
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(y - 0.5, -0.7)
     axis.grid(axis="x", color="#e4e4de", linewidth=0.6)
@@ -110,7 +110,7 @@ def _dot(axis: Axes, mark: Mark, y: float) -> None:
 
 
 def colour(run: int) -> str:
-    """A run's colour, the page's light one."""
+    """A run's colour, as on the page's light theme."""
     return COLOURS[run % len(COLOURS)]
 
 

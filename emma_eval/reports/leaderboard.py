@@ -29,17 +29,30 @@ UNPROVEN = "that the questions are the benchmark's own is known by their number 
 ChosenScores = dict[tuple[str, ColumnKey], ChosenScore]  # (published model, column) -> what stands there
 
 
+class Leaderboard:
+    """Runs placed among published scores, once for all views of them."""
+
+    def __init__(self, runs: Sequence[ScoredRun], published: Published) -> None:
+        self.runs = runs
+        self._published = published
+        self._rows = model_rows(runs, published)
+        self._chosen = {
+            (model, key_of(column)): score
+            for model in published.rows
+            for column in published.columns
+            if (score := published.choose(model, column))
+        }
+        self._mini_tables = mini_tables(runs)
+
+    def tables(self, *, measured_only: bool = False) -> list[Table]:
+        """All tables with at least one row. With `measured_only`, only columns that hold a measured value."""
+        builders = (_TableBuilder(key, self._rows, self._chosen, self._published, measured_only) for key in TITLES)
+        return [table for builder in builders if (table := builder.table()).rows] + self._mini_tables
+
+
 def leaderboard(runs: Sequence[ScoredRun], published: Published, *, measured_only: bool = False) -> list[Table]:
-    """All tables with at least one row. With `measured_only`, only columns that hold a measured value."""
-    rows = model_rows(runs, published)
-    chosen = {
-        (model, key_of(column)): score
-        for model in published.rows
-        for column in published.columns
-        if (score := published.choose(model, column))
-    }
-    tables = [_TableBuilder(key, rows, chosen, published, measured_only).table() for key in TITLES]
-    return [table for table in tables if table.rows] + mini_tables(runs)
+    """The tables of a leaderboard of which one view is enough."""
+    return Leaderboard(runs, published).tables(measured_only=measured_only)
 
 
 class _TableBuilder:

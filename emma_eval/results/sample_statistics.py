@@ -160,8 +160,8 @@ def _require_agreement(task: TaskScores, record: TaskStatisticsRecord, path: Pat
         record.reference_digest,
     )
     for metric in record.metrics:
-        shown = task.find(metric.name, metric.group, metric.category)
-        agree = agree and shown is not None and shown.value == metric.value
+        in_scores = task.find(metric.name, metric.group, metric.category)
+        agree = agree and in_scores is not None and in_scores.value == metric.value
     if not agree:
         raise UserError(f"{path} and the run's {SCORES_FILE} contradict each other; {HOW_TO_REWRITE}")
 

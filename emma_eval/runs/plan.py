@@ -1,4 +1,4 @@
-"""Before a model is loaded: every task's samples are read and counted, so that mistakes in the data show at once."""
+"""Plans a run before its model is loaded: reads and counts each task's samples, so that bad data show at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNIT_SEPARATOR = "\x1f"  # ASCII's own: no prompt holds one
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """One task of a run: what is asked, and the facts by which a later session knows it again."""
+    """One task of a run: its samples and requests, and the facts by which a later session recognizes it."""
 
     task: TaskConfig
     protocol: str
@@ -35,13 +35,13 @@ class TaskPlan:
     complete: bool  # all samples of the split, so that the scores compare with published ones
     facts: TaskFacts
     requests: tuple[Request, ...] = ()  # once the model's family is known
-    template: str = ""
-    other_wording: str = ""  # the family whose wording was asked for instead of the model's own
-    notes: tuple[str, ...] = ()  # on the questions, see `question_notes`
+    template: str = ""  # the name of the model's conversation template
+    other_wording: str = ""  # the family whose wording --wording names instead of the model's own
+    notes: tuple[str, ...] = ()  # on the questions, see `prompts.question_notes`
 
 
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
-    """Read the task and its samples. Raises UserError for what is wrong with either, and for tools its scorer lacks."""
+    """Read the task and its samples. Raises UserError if something is wrong with them or the scorer lacks a tool."""
     from emma_eval.data.loading import read_samples
     from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import find_release, question_notes
@@ -49,11 +49,11 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
 
     task = load_task(name)
     if name in settings.wordings:
-        task.with_wording(settings.wordings[name])  # an unknown one is told before anything else is done
+        task.with_wording(settings.wordings[name])  # raises for an unknown one
     protocol = settings.protocols.get(name, task.protocol)
     scorer = task.scorer_config(protocol)
     location = locate_data(task, settings.data, settings.files.get(name, {}))
-    with ThreadPoolExecutor(1) as background:  # hashing is another core's work: it needs no interpreter
+    with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter, so another core does it
         data = background.submit(data_digests, location)
         samples: Sequence[Sample] = read_samples(
             location, allow_partial=settings.allow_partial or settings.limit is not None, need_images=True
@@ -75,9 +75,9 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
 
 
 def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> None:
-    """Raise UserError for what the scorer would stumble over: else hours of answers may come before the word of it.
+    """Raise UserError now for what the scorer would fail on after hours of inference.
 
-    With `answers_only` its tools need not be on this machine.
+    With `answers_only` the scorer's tools need not be installed.
     """
     from emma_eval.scorers import require_ready
 
@@ -91,13 +91,13 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> 
 
 
 def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
-    """The plan with its requests, in the wording given or the model family's own."""
+    """The plan with its requests, in the given wording or else the model family's own."""
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_for(family)
     wording = wording or own
     other = "" if wording == own else wording
-    notes = (*plan.notes, *_on_wording(plan.task, wording, family))
+    notes = (*plan.notes, *_wording_note(plan.task, wording, family))
     plan = replace(plan, task=plan.task.with_wording(wording), notes=notes)
     with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples))
@@ -108,10 +108,9 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
 
 
 def prompts_digest(requests: Iterable[Request]) -> str:
-    """SHA-256 over every message, instruction and answer length, whatever template the model reads the message in.
+    """SHA-256 over every message, instruction and answer length; it does not depend on the model's template.
 
-    Each message is framed as LLaVA-1.5 reads it: so it was hashed when all models shared that template, and a run
-    begun then goes on.
+    Messages are hashed within LLaVA-1.5's template, as they were when all models shared it: earlier runs go on.
     """
     lines = (
         (r.sample_id, str(r.pass_index), render_prompt(r.message), r.instruction, str(r.max_new_tokens))
@@ -120,8 +119,8 @@ def prompts_digest(requests: Iterable[Request]) -> str:
     return sha256_of_lines(map(UNIT_SEPARATOR.join, lines))
 
 
-def _on_wording(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
-    """A note where the scripts of other model families ask otherwise."""
+def _wording_note(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
+    """A note for tasks that the scripts of several model families word differently."""
     if task.wordings:
         own = f"not in that of {family}, the model's own family" if family and family != wording else ""
         yield f"asked in the wording of {wording}'s scripts" + (f", {own}" if own else "")

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
+from emma_eval.reports.leaderboard import Leaderboard
+from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
-from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.lock import locked
 from emma_eval.results.manifest import Outcome
 from emma_eval.results.sample_statistics import write_task_statistics
@@ -40,7 +41,8 @@ class Result:
 
     folder: Path
     failed: int  # samples without an answer; requests, where nothing was scored
-    scores: ScoresFile | None  # None: answers only
+    scores: ScoresFile | None = None  # None: answers only
+    leaderboard: Leaderboard | None = None  # likewise
 
 
 @dataclass(slots=True)
@@ -128,15 +130,16 @@ def _check_failures(settings: RunSettings, failures: int, requests: int, respons
 def _unscored(session: RunSession, store: ResponseStore) -> Result:
     """The result of a session that leaves scoring to another."""
     failed = sum(one.text is None for plan in session.plans for one in store.of(plan.task.name).values())
-    return Result(session.folder, failed, None)
+    return Result(session.folder, failed)
 
 
 def _scored(session: RunSession, store: ResponseStore, published: Published) -> Result:
     """Write scores and leaderboard."""
     scores = score_run(session, store)
-    write_leaderboard(session.folder, [ScoredRun(session.folder, scores)], published)
+    leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
+    write_leaderboard(session.folder, leaderboard)
     failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
-    return Result(session.folder, failed, scores)
+    return Result(session.folder, failed, scores, leaderboard)
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:

@@ -1,4 +1,4 @@
-"""Responses to scores: answers go to the task's scorer, failures are counted as wrong and listed with their reason."""
+"""Scores a task from its responses: failures count as wrong and are listed with their reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELD_BACK = (
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
-    """The task's part of the scores file, and each sample's score."""
+    """The task's record for the scores file, and the scorer's own result with each sample's status."""
     answers = {
         key: Answer(response.text, response.prompt) for key, response in responses.items() if response.text is not None
     }
@@ -40,8 +40,8 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
             prompts = {request.key: Answer("", request.message) for request in plan.requests}
             baseline = majority_baseline(scorer, plan.samples, prompts, scores)
     ends = endings(plan, responses)
-    samples = statuses(plan, scores, answers.keys(), {one.id for one in failed})
-    earned = [sample.score for sample in samples]
+    samples = with_status(plan, scores, answers.keys(), {sample.id for sample in failed})
+    sample_scores = [sample.score for sample in samples]
     task_scores = TaskScores(
         name=plan.task.name,
         title=plan.task.title,
@@ -61,9 +61,9 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         ),
         mini=plan.task.suite is not None,
         counts=Counts.of(samples),
-        mean_score=fmean(earned) if earned else 0.0,
+        mean_score=fmean(sample_scores) if sample_scores else 0.0,
         metrics=MetricRecord.all_of(scores),
-        notes=(*plan.notes, *ends.remarks(most_new_tokens(plan)), *scores.notes),
+        notes=(*plan.notes, *ends.remarks(max_new_tokens(plan)), *scores.notes),
         endings=ends,
         failed=tuple(failed),
         baseline=baseline,
@@ -72,28 +72,28 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
 
 
 def endings(plan: TaskPlan, responses: Responses) -> Endings:
-    """Why the answers to the plan's requests ended."""
-    recorded = [response for request in plan.requests if (response := responses.get(request.key))]
-    answered = [response for response in recorded if response.text is not None]
+    """How many answers to the plan's requests ended for which reason."""
+    of_requests = [response for request in plan.requests if (response := responses.get(request.key))]
+    answered = [response for response in of_requests if response.text is not None]
     reasons = Counter(response.finish_reason for response in answered)
     return Endings(
         stop=reasons["stop"],
         length=reasons["length"],
-        error=len(recorded) - len(answered),
+        error=len(of_requests) - len(answered),
         unknown=reasons[None],
         empty=sum(not (response.text or "").strip() for response in answered),
-        prompts_cut=sum(bool(response.prompt_cut) for response in recorded),
+        prompts_cut=sum(bool(response.prompt_cut) for response in of_requests),
     )
 
 
-def most_new_tokens(plan: TaskPlan) -> int | None:
-    """Where the answers are cut off, if at one length all."""
+def max_new_tokens(plan: TaskPlan) -> int | None:
+    """The length at which answers are cut off; None if it differs between requests."""
     limits = {request.max_new_tokens for request in plan.requests}
     return limits.pop() if len(limits) == 1 else None
 
 
-def statuses(plan: TaskPlan, scores: Scores, answered: Set[Key], failed: Set[str]) -> tuple[SampleScore, ...]:
-    """The samples' scores, each with how it fared: failed or missing as soon as one of its passes is."""
+def with_status(plan: TaskPlan, scores: Scores, answered: Set[Key], failed: Set[str]) -> tuple[SampleScore, ...]:
+    """The samples' scores with their status: a sample is failed or missing as soon as one of its passes is."""
     missing = {request.sample_id for request in plan.requests if request.key not in answered} - failed
     scored = scores.samples or tuple(SampleScore(sample.id, 0.0, "") for sample in plan.samples)
     return tuple(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
 from emma_eval.errors import UserError
-from emma_eval.registry import known, look_up, require_tools
+from emma_eval.registry import entries, look_up, require_tools
 from emma_eval.scorers.common import references_are_known
 from emma_eval.types import Answers, Sample, Scorer, Scores
 from emma_eval.utils.text import did_you_mean
@@ -26,7 +26,7 @@ def get_scorer(name: str, **options: str) -> Scorer:
 
     Raises UserError for a name, an option or an option's value that does not exist, with the nearest one that does.
     """
-    scorers = known("scorers")
+    scorers = entries("scorers")
     if name not in scorers:
         raise UserError(f"unknown scorer {name!r}{did_you_mean(name, scorers)}")
     scorer = look_up("scorers", name)

@@ -26,11 +26,11 @@ from emma_eval.scorers.common import (
 from emma_eval.scorers.option_matching import infer
 from emma_eval.types import Answers, Sample, SampleScore, Scores
 
-Matching = Literal["vlmevalkit", "exact", "any_case", "contains"]
+LetterMatching = Literal["vlmevalkit", "exact", "any_case", "contains"]
 NOT_A_GROUP = frozenset(("image",))  # meta entries that identify a sample, not a kind of samples
 
 
-def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching = "vlmevalkit") -> Scores:
+def letters(samples: Sequence[Sample], answers: Answers, *, matching: LetterMatching = "vlmevalkit") -> Scores:
     """Accuracy in percent: overall, of pairs where there are any, by category, and by every text in meta."""
     require_references(samples, lambda sample: ascii_uppercase[: len(sample.options)])
 
@@ -51,7 +51,7 @@ def letters(samples: Sequence[Sample], answers: Answers, *, matching: Matching =
     )
 
 
-def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]:
+def is_right(sample: Sample, text: str, matching: LetterMatching) -> tuple[float, str]:
     """(1 or 0, the parsed letter)."""
     reference = sample.references[0]
     if matching == "contains":
@@ -63,7 +63,9 @@ def is_right(sample: Sample, text: str, matching: Matching) -> tuple[float, str]
     return float((parsed,) == sample.references), parsed
 
 
-def _notes(samples: Sequence[Sample], sample_scores: Sequence[SampleScore], matching: Matching) -> tuple[str, ...]:
+def _notes(
+    samples: Sequence[Sample], sample_scores: Sequence[SampleScore], matching: LetterMatching
+) -> tuple[str, ...]:
     """A note on answers to questions with options that give none of their letters."""
     found = []
     for sample, score in zip(samples, sample_scores, strict=True):

@@ -14,14 +14,14 @@ from emma_eval.types import Metric, Ratio
 CONTENT = 0.75  # delta: the weight of content words; function words have the rest
 STAGES = (1.0, 0.6, 0.8, 0.6)  # words matched exactly, by stem, by synonym, by paraphrase
 
-Counts = Sequence[float]  # the 23 numbers of the program's SCORE line for one caption
+WordCounts = Sequence[float]  # the 23 numbers of the program's SCORE line for one caption
 
 
 def meteor(references: Mapping[int, Sequence[str]], hypotheses: Mapping[int, Sequence[str]]) -> Metric:
     """The metric as pycocoevalcap computes it, of tokenized captions. Raises OSError or ValueError if Java fails."""
     from pycocoevalcap.meteor.meteor import Meteor
 
-    all_counts: list[Counts] = []
+    all_counts: list[WordCounts] = []
 
     class Recording(Meteor):  # type: ignore[misc]  # pycocoevalcap has no types
         def _stat(self, hypothesis: str, references: Sequence[str]) -> str:
@@ -33,7 +33,7 @@ def meteor(references: Mapping[int, Sequence[str]], hypotheses: Mapping[int, Seq
     return Metric("meteor", float(value), len(all_counts), "fraction", ratios=ratios(all_counts), aggregate="meteor")
 
 
-def ratios(all_counts: Sequence[Counts]) -> tuple[Ratio, Ratio, Ratio]:
+def ratios(all_counts: Sequence[WordCounts]) -> tuple[Ratio, Ratio, Ratio]:
     """Precision and recall of weighted words, and chunks over matched words; one entry a caption."""
     sides = [
         Ratio(
@@ -46,7 +46,7 @@ def ratios(all_counts: Sequence[Counts]) -> tuple[Ratio, Ratio, Ratio]:
     return sides[0], sides[1], chunks
 
 
-def _matched(counts: Counts, side: int) -> float:
+def _matched(counts: WordCounts, side: int) -> float:
     """Matched words, weighted by stage and by content or function word."""
     stages = [counts[start : start + 4] for start in range(4, 20, 4)]
     return sum(
@@ -59,7 +59,7 @@ def _weighted(words: float, function_words: float) -> float:
     return CONTENT * (words - function_words) + (1 - CONTENT) * function_words
 
 
-def _chunks(counts: Counts) -> float:
+def _chunks(counts: WordCounts) -> float:
     words, reference_words, chunks, matched, reference_matched = (counts[i] for i in (0, 1, 20, 21, 22))
     verbatim = chunks == 1 and matched == words and reference_matched == reference_words
     return 0.0 if verbatim else chunks

@@ -18,10 +18,10 @@ from emma_eval.types import Answer, Answers, Metric, Ratio, Sample, SampleScore,
 
 LETTERS = "ABCD"
 NO_LETTER = "-"  # in `parsed_answer`, for a pass whose answer gave no letter
-Matching = Literal["vlmevalkit", "exact_letters", "emma"]
+PassMatching = Literal["vlmevalkit", "exact_letters", "emma"]
 
 
-def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: Matching = "vlmevalkit") -> Scores:
+def mmbench(samples: Sequence[Sample], answers: Answers, *, matching: PassMatching = "vlmevalkit") -> Scores:
     """Circular accuracy and vanilla accuracy (fractions): overall, by split, and by ability within all and each split.
 
     `vlmevalkit` is the official exact matching, applied after the xlsx file that the official tool writes.
@@ -100,7 +100,7 @@ def _bare_letter(answer: Answer | None) -> str | None:
     return letter if letter in tuple(LETTERS) else ""
 
 
-PASSES: Mapping[Matching, Callable[[Sample, Answers], Iterator[PassResult]]] = {
+PASSES: Mapping[PassMatching, Callable[[Sample, Answers], Iterator[PassResult]]] = {
     "vlmevalkit": _matched_passes,
     "exact_letters": exact_letter_passes,
     "emma": emma_passes,

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from emma_eval.errors import UserError
-from emma_eval.registry import known
+from emma_eval.registry import entries
 from emma_eval.tasks.aliases import old_names, with_current_names
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.index import task_files, task_groups, task_names
@@ -119,7 +119,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
 
 def _check_names(task: TaskConfig, path: Path) -> None:
     """Check names that are registered elsewhere: reader, its files, scorers, suite, submission format, protocol."""
-    readers, scorers, suites, formats = (known(kind) for kind in ("readers", "scorers", "suites", "submissions"))
+    readers, scorers, suites, formats = (entries(kind) for kind in ("readers", "scorers", "suites", "submissions"))
     if task.reader not in readers:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
     if task.suite is not None and task.suite not in suites:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emma_eval.registry import known
+from emma_eval.registry import entries
 from emma_eval.tasks.config import TaskConfig
 
 
@@ -13,7 +13,7 @@ def json_schema() -> dict[str, Any]:
     schema: dict[str, Any] = TaskConfig.model_json_schema(mode="validation")
     properties = {key: value for key, value in schema["properties"].items() if key != "name"}
     properties["extends"] = {"type": "string", "description": "the task or base (`_name`) this file is merged over"}
-    properties["reader"]["enum"] = sorted(known("readers"))
+    properties["reader"]["enum"] = sorted(entries("readers"))
     text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     properties["files"]["additionalProperties"] = text_or_list
     properties["submission"]["anyOf"].append({"type": "string"})

@@ -30,13 +30,13 @@ PACKAGE_FOLDER = Path(emma_eval.__file__).parent
 
 def package_versions() -> dict[str, str]:
     """Versions of Python, of this program and of every installed package that can change a score."""
-    found = {"python": platform.python_version(), "emma_eval": emma_eval.__version__}
+    versions = {"python": platform.python_version(), "emma_eval": emma_eval.__version__}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_state() -> tuple[str | None, bool | None]:

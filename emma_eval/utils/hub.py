@@ -89,8 +89,8 @@ def describe_hub_error(error: Exception) -> str:
         return "there is no such repository, or it is private and needs `hf auth login`"
     absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
     if constants.HF_HUB_OFFLINE and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
-        asked = f"{OFFLINE_VARIABLE} (or --offline) keeps from the hub"
-        return f"{_offline_reasons[0] if _offline_reasons else asked}, and it is not in the cache on this machine"
+        reason = f"{OFFLINE_VARIABLE} (or --offline) keeps from the hub"
+        return f"{_offline_reasons[0] if _offline_reasons else reason}, and it is not in the cache on this machine"
     return error_message(error)
 
 

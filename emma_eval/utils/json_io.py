@@ -31,8 +31,8 @@ def read_json_object(path: Path, keyed_by: str = "") -> dict[str, Any]:
     """
     content = read_json(path)
     if not isinstance(content, dict):
-        what = f"a JSON object keyed by {keyed_by}" if keyed_by else "a JSON object"
-        raise UserError(f"{path}: {what} is expected, not {json_type_name(content)}")
+        expected = f"a JSON object keyed by {keyed_by}" if keyed_by else "a JSON object"
+        raise UserError(f"{path}: {expected} is expected, not {json_type_name(content)}")
     return content
 
 
@@ -77,9 +77,9 @@ def parse_json(text: str, path: Path, line: int | None = None, *, nan_as_null: b
     try:
         return json.loads(text, object_pairs_hook=unique_keys, parse_constant=constant, parse_float=finite)
     except json.JSONDecodeError as error:
-        cut = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
-        place = f"line {line or error.lineno}, column {error.colno}"
-        raise UserError(f"{path}, {place}: not JSON: {error.msg}{cut}{content_hint(text)}") from error
+        cut_off = "; the file ends too early" if line is None and error.pos >= len(text.rstrip()) - 1 else ""
+        position = f"line {line or error.lineno}, column {error.colno}"
+        raise UserError(f"{path}, {position}: not JSON: {error.msg}{cut_off}{content_hint(text)}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         where = "" if line is None else f", line {line}"
         raise UserError(f"{path}{where}: JSON that cannot be read: {_describe_json_error(error)}") from error

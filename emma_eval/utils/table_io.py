@@ -72,13 +72,13 @@ def _header(path: Path, cells: list[str], delimiter: str) -> list[str]:
     return cells
 
 
-def _cells_by_column(place: str, header: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
+def _cells_by_column(position: str, header: list[str], cells: list[str], delimiter: str) -> dict[str, str]:
     """The cells by column. Further cells are allowed if they are empty."""
     while len(cells) > len(header) and not cells[-1]:
         cells = cells[:-1]
     if len(cells) != len(header):
         raise UserError(
-            f"{place}: {pluralize(len(cells), 'cell')} under {pluralize(len(header), 'column')}; "
+            f"{position}: {pluralize(len(cells), 'cell')} under {pluralize(len(header), 'column')}; "
             f"a {_DELIMITER_NAMES[delimiter]} or line end within a text needs quotes"
         )
     return dict(zip(header, cells, strict=True))

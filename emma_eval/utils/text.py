@@ -47,9 +47,9 @@ def json_type_name(value: Any) -> str:
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the closest candidate, or `; known: ...` with all of them when none is close."""
     known = sorted(set(candidates))
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
+    closest = get_close_matches(name, known, n=1, cutoff=0.6)
+    if closest:
+        return f"; did you mean {closest[0]!r}?"
     return f"; known: {', '.join(known)}" if known else ""
 
 

@@ -17,7 +17,7 @@ from emma_eval.utils.files import read_text
 from emma_eval.utils.text import error_message, json_type_name
 
 _MAX_FILE_BYTES = 2**24  # bytes; published.yaml, the largest here, has some 100 kB
-_MAX_VALUES = 1_000_000  # in a file with its aliases written out
+_MAX_VALUES = 1_000_000  # in a file with its aliases expanded
 _TOO_DEEP = "mappings and lists nested too deep, or an alias within itself"
 _MAX_DEPTH = 100  # mappings and lists within each other
 
@@ -37,8 +37,8 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
         try:
             value = super().construct_object(node, deep)
         except (ValueError, KeyError, OverflowError, TypeError, AttributeError, IndexError) as error:
-            what = f"{_preview_node(node)} cannot be read as a value; put it in quotes if it is a text"
-            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
+            message = f"{_preview_node(node)} cannot be read as a value; put it in quotes if it is a text"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
         if isinstance(value, float) and not math.isfinite(value):
             raise yaml.constructor.ConstructorError(
                 None, None, f"{_preview_node(node)} is not a finite number", node.start_mark
@@ -63,9 +63,9 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
 
 
 def _count_values(node: yaml.Node, sizes: dict[yaml.Node, int], depth: int) -> int:
-    """How many values the node has with its aliases written out.
+    """Count the values below a node, with aliases expanded.
 
-    Raises ConstructorError for too many of them, too deep ones, and an alias within what it stands for.
+    Raises ConstructorError for too many of them, too deep ones, and an alias that contains itself.
     """
     if depth > _MAX_DEPTH or sizes.get(node) == 0:
         raise yaml.constructor.ConstructorError(None, None, _TOO_DEEP, node.start_mark)
@@ -74,8 +74,8 @@ def _count_values(node: yaml.Node, sizes: dict[yaml.Node, int], depth: int) -> i
     sizes[node] = 0  # being counted
     size = 1 + sum(_count_values(part, sizes, depth + 1) for part in _child_nodes(node))
     if size > _MAX_VALUES:
-        what = f"aliases that make more than {_MAX_VALUES:,} values"
-        raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+        message = f"aliases that make more than {_MAX_VALUES:,} values"
+        raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
     sizes[node] = size
     return size
 
@@ -98,8 +98,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"{path}{place}: {error.problem or error.context}") from error
+        position = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}{position}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {error_message(error)}") from error
     except (TypeError, ValueError, AttributeError) as error:

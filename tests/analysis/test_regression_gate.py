@@ -6,7 +6,7 @@ import pytest
 
 from emma_eval.analysis.regression_gate import TaskTolerance, Tolerances, judge, read_tolerances
 from emma_eval.errors import UserError
-from tests.fakes import statistics
+from tests.fakes import task_statistics
 
 BROKEN = set(range(0, 40, 2))
 
@@ -16,8 +16,8 @@ def verdicts(result):
 
 
 def test_the_task_that_got_worse_is_named():
-    before = [statistics(), statistics(task="seed")]
-    result = judge([statistics(BROKEN), statistics(task="seed")], before, Tolerances())
+    before = [task_statistics(), task_statistics(task="seed")]
+    result = judge([task_statistics(BROKEN), task_statistics(task="seed")], before, Tolerances())
     assert result.failed
     assert verdicts(result)["pope", "recall"] == "regressed"
     assert {task for (task, _), verdict in verdicts(result).items() if verdict == "regressed"} == {"pope"}
@@ -25,61 +25,61 @@ def test_the_task_that_got_worse_is_named():
 
 
 def test_better_is_no_failure():
-    result = judge([statistics()], [statistics(BROKEN)], Tolerances())
+    result = judge([task_statistics()], [task_statistics(BROKEN)], Tolerances())
     assert not result.failed
     assert verdicts(result)["pope", "f1"] == "improved"
 
 
 def test_the_yes_ratio_is_neither_better_nor_worse():
-    assert ("pope", "yes_ratio") not in verdicts(judge([statistics()], [statistics()], Tolerances()))
+    assert ("pope", "yes_ratio") not in verdicts(judge([task_statistics()], [task_statistics()], Tolerances()))
 
 
 def test_tolerances_of_task_and_metric():
     wide = Tolerances(tasks={"pope": TaskTolerance(smallest_effect=100, metrics={"recall": 10})})
-    found = verdicts(judge([statistics(BROKEN)], [statistics()], wide))
+    found = verdicts(judge([task_statistics(BROKEN)], [task_statistics()], wide))
     assert (found["pope", "accuracy"], found["pope", "recall"]) == ("pass", "regressed")
 
 
 def test_a_single_lost_answer_fails_only_where_no_test_is_asked_for():
-    assert not judge([statistics({5})], [statistics()], Tolerances()).failed
-    assert judge([statistics({5})], [statistics()], Tolerances(alpha=1)).failed
+    assert not judge([task_statistics({5})], [task_statistics()], Tolerances()).failed
+    assert judge([task_statistics({5})], [task_statistics()], Tolerances(alpha=1)).failed
 
 
 @pytest.mark.parametrize(("most", "verdict"), [(None, None), (1.0, "changed"), (10.0, "pass")])
 def test_changed_answers_fail_where_they_are_looked_at_though_the_score_is_better(most, verdict):
     """Three of 40 answers are others, all of them right now."""
-    found = judge([statistics()], [statistics({1, 5, 9})], Tolerances(changed=most))
+    found = judge([task_statistics()], [task_statistics({1, 5, 9})], Tolerances(changed=most))
     assert verdicts(found).get(("pope", "answers")) == verdict
     assert found.failed == (verdict == "changed")
 
 
 def test_a_task_may_change_more_answers_than_others():
     lenient = Tolerances(changed=0, tasks={"pope": TaskTolerance(changed=50)})
-    assert verdicts(judge([statistics()], [statistics({1})], lenient))["pope", "answers"] == "pass"
+    assert verdicts(judge([task_statistics()], [task_statistics({1})], lenient))["pope", "answers"] == "pass"
 
 
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
         ([], "no scores of it"),
-        ([statistics(questions=30)], "samples differ"),
-        ([statistics(protocol="llava")], "protocol is official in the first and llava"),
+        ([task_statistics(questions=30)], "samples differ"),
+        ([task_statistics(protocol="llava")], "protocol is official in the first and llava"),
     ],
 )
 def test_what_cannot_be_compared_fails(now, reason):
-    result = judge(now, [statistics()], Tolerances())
+    result = judge(now, [task_statistics()], Tolerances())
     (verdict,) = result.verdicts
     assert (verdict.verdict, result.failed) == ("incomparable", True)
     assert reason in verdict.reason
 
 
 def test_a_task_beyond_the_baseline_is_told_and_does_not_fail():
-    result = judge([statistics(), statistics(task="new")], [statistics()], Tolerances())
+    result = judge([task_statistics(), task_statistics(task="new")], [task_statistics()], Tolerances())
     assert (result.new, result.failed) == (("new",), False)
 
 
 def test_a_metric_beyond_the_baseline_is_told_and_does_not_fail():
-    whole = statistics()
+    whole = task_statistics()
     known = tuple(metric for metric in whole.scores.metrics if metric.name != "recall")
     older = replace(whole, scores=replace(whole.scores, metrics=known))
     result = judge([whole], [older], Tolerances())
@@ -105,6 +105,6 @@ def test_mistakes_in_tolerances_name_file_and_key(tmp_path, text):
 
 def test_names_that_the_baseline_does_not_have():
     with pytest.raises(UserError, match=r"no task 'pop'.*pope"):
-        judge([statistics()], [statistics()], Tolerances(), ["pop"])
+        judge([task_statistics()], [task_statistics()], Tolerances(), ["pop"])
     with pytest.raises(UserError, match=r"task pope has no metric 'f2'.*f1"):
-        judge([statistics()], [statistics()], Tolerances(tasks={"pope": TaskTolerance(metrics={"f2": 1})}))
+        judge([task_statistics()], [task_statistics()], Tolerances(tasks={"pope": TaskTolerance(metrics={"f2": 1})}))

@@ -40,7 +40,7 @@ def test_each_protocol_is_explained(capsys):
     text = " ".join(explained(capsys, "amber_discriminative").split())
     assert "protocol official (the default): scorer amber " in text
     assert "protocol emma: scorer amber_emma" in text
-    assert "every question is held against the record after its own" in text
+    assert "each question is compared with the reference of the next record" in text
 
 
 def test_published_scores_have_split_source_and_caveat(capsys):

@@ -13,7 +13,7 @@ from PIL import Image
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.utils.files import open_output, write_atomic
-from tests.fakes import quiz, row, said
+from tests.fakes import command_output, quiz_row, write_quiz
 
 ROOT = Path(__file__).parents[2]
 LONG = "a" * 5000
@@ -21,18 +21,18 @@ LONG = "a" * 5000
 
 @pytest.mark.parametrize("command", [["show", "quiz"], ["check", "quiz"]])
 def test_no_control_character_reaches_the_terminal(tmp_path, capsys, command):
-    rows = [row(1, question="hi \x1b]0;OWNED\x07 \x1b[2J \x9b31m \u202e"), row(2, "gone\x1b[31m.png")]
-    text = said(capsys, command + quiz(tmp_path, rows), 2 if command[0] == "check" else 0)
+    rows = [quiz_row(1, question="hi \x1b]0;OWNED\x07 \x1b[2J \x9b31m \u202e"), quiz_row(2, "gone\x1b[31m.png")]
+    text = command_output(capsys, command + write_quiz(tmp_path, rows), 2 if command[0] == "check" else 0)
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
     assert "\\x1b[" in text
 
 
 def test_no_control_character_of_a_task_file_reaches_the_terminal(tmp_path, capsys):
-    options = quiz(tmp_path, [row(1)])[:2]
+    options = write_quiz(tmp_path, [quiz_row(1)])[:2]
     path = tmp_path / "tasks/quiz.yaml"
     path.write_text(path.read_text().replace("title: Quiz", 'title: "T \\e[31mRED"'))
     for command in (["explain", "quiz"], ["list", "tasks"]):
-        text = said(capsys, command + options, 0)
+        text = command_output(capsys, command + options, 0)
         assert "T \\x1b[31mRED" in text
         assert "\x1b" not in text
 
@@ -53,7 +53,7 @@ def test_no_control_character_of_a_task_file_reaches_the_terminal(tmp_path, caps
     ],
 )
 def test_a_name_that_no_file_can_have_is_refused_in_two_lines_at_most(capsys, command):
-    assert said(capsys, command, 2).count("\n") <= 2
+    assert command_output(capsys, command, 2).count("\n") <= 2
 
 
 def test_without_a_home_folder_the_cache_variable_is_named(capsys, monkeypatch):
@@ -63,7 +63,9 @@ def test_without_a_home_folder_the_cache_variable_is_named(capsys, monkeypatch):
     for name in ("EMMA_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", nobody)
-    assert "no home folder to keep a cache in; name a folder in EMMA_CACHE" in said(capsys, ["check", "pope_mini"], 2)
+    assert "no home folder to keep a cache in; name a folder in EMMA_CACHE" in command_output(
+        capsys, ["check", "pope_mini"], 2
+    )
 
 
 def test_check_names_every_unreadable_image_and_the_wrong_count(tmp_path, capsys):
@@ -73,13 +75,13 @@ def test_check_names_every_unreadable_image_and_the_wrong_count(tmp_path, capsys
         "page.png": b"<html>Not found</html>",
         "lfs.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     }
-    rows = [row(1), *(row(number, name) for number, name in enumerate([*bad, "cut.jpg", "gone.png"], 2))]
-    options = quiz(tmp_path, rows, expected=9)
+    rows = [quiz_row(1), *(quiz_row(number, name) for number, name in enumerate([*bad, "cut.jpg", "gone.png"], 2))]
+    options = write_quiz(tmp_path, rows, expected=9)
     for name, content in bad.items():
         (folder / name).write_bytes(content)
     Image.effect_noise((64, 64), 50).save(folder / "cut.jpg")
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:900])
-    text = said(capsys, ["check", "quiz", *options], 2)
+    text = command_output(capsys, ["check", "quiz", *options], 2)
     assert "6 samples were read, 9 are expected" in text
     assert "5 of 6 images cannot be used" in text
     for part in ("it is empty", "a web page", "git-LFS pointer", "truncated", "no such image file", *bad, "cut.jpg"):
@@ -87,7 +89,11 @@ def test_check_names_every_unreadable_image_and_the_wrong_count(tmp_path, capsys
 
 
 def test_check_finds_a_stray_marker(tmp_path, capsys):
-    text = said(capsys, ["check", "quiz", *quiz(tmp_path, [row(1), row(2, question="What is <image> here?")])], 2)
+    text = command_output(
+        capsys,
+        ["check", "quiz", *write_quiz(tmp_path, [quiz_row(1), quiz_row(2, question="What is <image> here?")])],
+        2,
+    )
     assert "sample 2: its prompt has 2 <image> markers for 1 image" in text
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from emma_eval.cli.main import main
-from tests.fakes import FakeEngine, run, write_pope
+from tests.fakes import FakeEngine, run_pope, write_pope
 
 
 class Told(FakeEngine):
@@ -28,7 +28,7 @@ def runs(tmp_path):
     """A run with every answer right and one with every answer wrong."""
     write_pope(tmp_path / "data")
     for name, rightly in (("good", True), ("bad", False)):
-        run(tmp_path / "data", tmp_path / name, Told(rightly=rightly))
+        run_pope(tmp_path / "data", tmp_path / name, Told(rightly=rightly))
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
 
 
 def test_runs_on_other_samples_are_refused_in_one_line(runs, capsys):
-    run(runs / "data", runs / "part", Told(rightly=False), limit=5)
+    run_pope(runs / "data", runs / "part", Told(rightly=False), limit=5)
     capsys.readouterr()
     assert call("compare", runs / "good", runs / "part") == 2
     err = capsys.readouterr().err

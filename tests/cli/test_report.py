@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from emma_eval.cli.main import main
-from tests.fakes import run as finished_run
-from tests.fakes import write_pope
+from tests.fakes import run_pope, write_pope
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     write_pope(root)
-    finished_run(root, root / "run", name="emma")
+    run_pope(root, root / "run", name="emma")
     return root / "run"
 
 

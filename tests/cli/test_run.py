@@ -110,9 +110,9 @@ def test_a_full_disk_ends_with_one_line_and_the_same_command_resumes(data, tmp_p
         assert call(data, tmp_path / "run") == 2
     errors = capsys.readouterr().err.splitlines()
     assert errors[-1].startswith("error: the disk is full; nothing answered is lost")
-    answering.asked.clear()
+    answering.requests.clear()
     assert call(data, tmp_path / "run") == 0
-    assert len(answering.asked) == REQUESTS - 5
+    assert len(answering.requests) == REQUESTS - 5
 
 
 def test_ctrl_c_ends_with_130_and_the_same_command_resumes(data, tmp_path, answering, capsys):
@@ -121,7 +121,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_resumes(data, tmp_path, answe
     assert "the same command goes on where it stopped" in capsys.readouterr().err
     answering.stop_after = None
     assert call(data, tmp_path / "run") == 0
-    assert len(answering.asked) == REQUESTS
+    assert len(answering.requests) == REQUESTS
 
 
 def test_one_file_of_a_task_can_be_given(data, tmp_path, answering):

@@ -36,7 +36,7 @@ class Odd(FakeEngine):
     """Says half a pair, fails with half a pair, or is right."""
 
     def respond(self, request):
-        number = self.asked.index(request)
+        number = self.requests.index(request)
         fine = Generation("cat", (1, 2), prompt=request.message, seconds=0.25)
         if number == 1:
             return Failure(f"cannot be opened: {HALF}.jpg", request.message)
@@ -61,7 +61,7 @@ def runs(tmp_path, monkeypatch):
         fake.also = also
         monkeypatch.setattr("emma_eval.models.find_model", lambda spec, fake=fake: FakeHandle(fake))
         assert call(tmp_path, "run", "--model", "fake", "--tasks", "quiz", "--output", tmp_path / name) == 1
-        assert len(fake.asked) == 6
+        assert len(fake.requests) == 6
     return tmp_path
 
 

@@ -15,25 +15,25 @@ from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
 from emma_eval.utils.files import read_bytes, read_text
 from emma_eval.utils.json_io import parse_json, read_json
-from tests.fakes import quiz, row, said
+from tests.fakes import command_output, quiz_row, write_quiz
 
 
 def load(root, rows, **options):
-    quiz(root, rows)
+    write_quiz(root, rows)
     with extra_task_folders([root / "tasks"]):
         return load_samples(load_task("quiz"), root / "data", **options)
 
 
 def test_two_samples_of_one_id(tmp_path):
     with pytest.raises(UserError, match="sample id '7' occurs 2 times in its data, again as sample 1"):
-        load(tmp_path, [row(7), row(7, question="What shape?")])
+        load(tmp_path, [quiz_row(7), quiz_row(7, question="What shape?")])
 
 
 @pytest.mark.parametrize("command", [["check", "quiz"], ["show", "quiz"], ["run", "--tasks", "quiz"]])
 def test_two_samples_of_one_id_stop_every_command(tmp_path, capsys, command):
-    options = quiz(tmp_path, [row(7), row(7)])
+    options = write_quiz(tmp_path, [quiz_row(7), quiz_row(7)])
     output = ["--output", str(tmp_path / "out")] if command[0] == "run" else []
-    assert "'7' occurs 2 times" in said(capsys, command + options + output, 2)
+    assert "'7' occurs 2 times" in command_output(capsys, command + options + output, 2)
 
 
 def test_a_link_that_leads_out_of_the_data_root(tmp_path):
@@ -41,14 +41,14 @@ def test_a_link_that_leads_out_of_the_data_root(tmp_path):
     (tmp_path / "data/img").mkdir(parents=True)
     (tmp_path / "data/img/b.png").symlink_to(tmp_path / "secret.png")
     (tmp_path / "data/img/c.png").symlink_to("a.png")
-    stolen, fine = load(tmp_path, [row(1, "b.png"), row(2, "c.png")])
+    stolen, fine = load(tmp_path, [quiz_row(1, "b.png"), quiz_row(2, "c.png")])
     with pytest.raises(SampleError, match="a symbolic link leads out of the data root"):
         stolen.images[0].open()
     fine.images[0].open()
 
 
 def test_a_file_of_data_that_is_a_link_out_of_the_root(tmp_path):
-    quiz(tmp_path, [row(1)])
+    write_quiz(tmp_path, [quiz_row(1)])
     (tmp_path / "data/rows.jsonl").rename(tmp_path / "elsewhere.jsonl")
     (tmp_path / "data/rows.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
     with (
@@ -60,7 +60,7 @@ def test_a_file_of_data_that_is_a_link_out_of_the_root(tmp_path):
 
 def test_links_within_a_snapshot_of_the_hub_cache(tmp_path):
     root = tmp_path / "datasets--a--b/snapshots/abc"
-    quiz(tmp_path, [row(1)])
+    write_quiz(tmp_path, [quiz_row(1)])
     (root.parent).mkdir(parents=True)
     (tmp_path / "data").rename(root)
     blob = tmp_path / "datasets--a--b/blobs/x"
@@ -141,7 +141,7 @@ def test_what_is_no_image_is_named_without_an_address(tmp_path, content, message
 
 @pytest.mark.parametrize("name", ["\ud800.png", "a" * 300 + ".png", "a.png/b.png"])
 def test_a_name_that_no_file_has_fails_its_sample(tmp_path, name):
-    load(tmp_path, [row(1)])
+    load(tmp_path, [quiz_row(1)])
     with pytest.raises(SampleError):
         ImageFile(tmp_path / "data/img", name).open()
 

@@ -118,7 +118,7 @@ def test_an_emma_checkpoint_that_lost_its_alignment_is_not_taken_for_llava(tmp_p
         ({"mm_use_im_start_end": True}, ["mm_use_im_start_end"]),
         ({"image_aspect_ratio": "anyres"}, ["anyres"]),
         ({"mm_vision_tower": None}, ["no mm_vision_tower"]),
-        ({"mm_vision_select_layer": "last"}, ["mm_vision_select_layer 'last' must be a valid integer"]),
+        ({"mm_vision_select_layer": "last"}, ["mm_vision_select_layer 'last' must be an integer"]),
         ({"mm_vision_select_layer": -9}, ["mm_vision_select_layer -9", "3 layers"]),
         ({"mm_text_select_layer": 4}, ["mm_text_select_layer 4", "3 layers"]),
         ({"hidden_size": "wide"}, ["config.json", "hidden_size"]),

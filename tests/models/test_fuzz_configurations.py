@@ -200,7 +200,7 @@ def test_settings_that_are_not_computed_are_refused_by_name(key: str, value: Any
 def test_settings_without_effect_or_computed_are_taken(key: str, value: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, **{key: value})
-    assert load_model(str(folder), device="cpu").built
+    assert load_model(str(folder), device="cpu").summary
 
 
 @pytest.mark.parametrize(

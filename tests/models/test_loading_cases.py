@@ -106,4 +106,4 @@ def test_what_would_be_answered_wrongly_is_refused_in_one_line_before_gigabytes_
 
 @pytest.mark.parametrize("name", LOADED)
 def test_what_is_right_is_loaded_and_said(name: str, made: Made) -> None:
-    assert LOADED[name] in load_model(str(made(name)), device="cpu").built
+    assert LOADED[name] in load_model(str(made(name)), device="cpu").summary

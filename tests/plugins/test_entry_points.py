@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.inference.loading import load_engine
 from emma_eval.models import ModelHandle, find_model, list_models, load_model
 from emma_eval.models.base import ModelSpec
-from emma_eval.registry import known
+from emma_eval.registry import entries
 from emma_eval.scorers import get_scorer
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +126,7 @@ def register(monkeypatch, kind, name, value):
 def test_a_shipped_name_cannot_be_taken(monkeypatch):
     register(monkeypatch, "readers", "vqa_json", "elsewhere:READER")
     with pytest.raises(UserError, match=r"registers elsewhere:READER as emma_eval.readers: 'vqa_json', a name that"):
-        known("readers")
+        entries("readers")
 
 
 @pytest.mark.parametrize("value", ["no_such_package:scorer", "json:no_such_scorer"])

@@ -15,7 +15,7 @@ from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv
 from emma_eval.reports.tables import Table
 from emma_eval.results.scores import Counts, ScoredRun, TaskScores
-from tests.fakes import metric, mini_scores, scored_run, setup, task_scores
+from tests.fakes import evaluation_setup, metric, mini_scores, scored_run, task_scores
 
 GQA = ("GQA", "testdev-balanced", "accuracy")
 
@@ -82,12 +82,12 @@ class TestAPublishedColumn:
                 "only 30 of the questions were asked; the task gqa_long is not the benchmark's own",
             ),
             (
-                gqa(setup=setup("gqa", config="ab" * 32)),
+                gqa(setup=evaluation_setup("gqa", config="ab" * 32)),
                 ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, task file abababab"),
                 "the task file gqa was another one when this was asked",
             ),
             (
-                gqa(setup=setup("gqa", wording="llava")),
+                gqa(setup=evaluation_setup("gqa", wording="llava")),
                 ("GQA (test-dev balanced)", "testdev-balanced", "accuracy"),
                 "it was asked in the wording of llava's scripts, not in the model's own",
             ),
@@ -134,7 +134,7 @@ class TestAPublishedColumn:
         """Nobody can say which of the two is the benchmark's own: neither stands there."""
         runs = [
             scored_run(gqa(60.0), name="x"),
-            scored_run(gqa(61.0, setup=setup("gqa", reference_digest="ab" * 32)), name="y"),
+            scored_run(gqa(61.0, setup=evaluation_setup("gqa", reference_digest="ab" * 32)), name="y"),
         ]
         found = measured(leaderboard(runs, published))
         assert found == {
@@ -144,17 +144,17 @@ class TestAPublishedColumn:
 
     def test_holds_models_of_several_conversation_templates(self, published):
         """They are sent different prompts by design."""
-        other = setup("gqa", template="owl", prompts="ab" * 32)
+        other = evaluation_setup("gqa", template="owl", prompts="ab" * 32)
         runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_model_families_each_asked_in_its_own_wording(self, published):
-        other = gqa(61.0, wording="llava", setup=setup("gqa", prompts="ab" * 32))
+        other = gqa(61.0, wording="llava", setup=evaluation_setup("gqa", prompts="ab" * 32))
         runs = [scored_run(gqa(60.0, wording="emma"), name="x"), scored_run(other, name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
     def test_holds_no_two_prompts_for_one_template(self, published):
-        other = setup("gqa", prompts="ab" * 32)
+        other = evaluation_setup("gqa", prompts="ab" * 32)
         runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]
         assert sorted(measured(leaderboard(runs, published))) == [
             ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts 99999999"),
@@ -173,15 +173,15 @@ def apart_published(run: ScoredRun, published) -> tuple[tuple[str, ...], str]:
 VARIANTS = [
     gqa(50.0),
     gqa(51.0, complete=False, counts=counts(30)),
-    gqa(52.0, complete=False, counts=counts(30), setup=setup("gqa", reference_digest="ab" * 32)),
-    gqa(53.0, complete=False, counts=counts(31), setup=setup("gqa", reference_digest="cd" * 32)),
+    gqa(52.0, complete=False, counts=counts(30), setup=evaluation_setup("gqa", reference_digest="ab" * 32)),
+    gqa(53.0, complete=False, counts=counts(31), setup=evaluation_setup("gqa", reference_digest="cd" * 32)),
     gqa(54.0, name="gqa_long"),
     gqa(55.0, name="gqa_short"),
-    gqa(56.0, name="gqa_short", setup=setup("", config="ab" * 32)),
-    gqa(57.0, name="gqa_short", setup=setup("", prompts="ab" * 32)),
-    gqa(58.0, name="gqa_short", setup=setup("", reference_digest="ab" * 32)),
+    gqa(56.0, name="gqa_short", setup=evaluation_setup("", config="ab" * 32)),
+    gqa(57.0, name="gqa_short", setup=evaluation_setup("", prompts="ab" * 32)),
+    gqa(58.0, name="gqa_short", setup=evaluation_setup("", reference_digest="ab" * 32)),
     gqa(59.0, protocol="llava"),
-    gqa(60.0, setup=setup("gqa", config="ef" * 32)),
+    gqa(60.0, setup=evaluation_setup("gqa", config="ef" * 32)),
     gqa(61.0, title="VQAv2", name="vqa_mine"),
 ]
 
@@ -203,7 +203,7 @@ class TestNothingOverwritesAnything:
         }
 
     def test_the_mini_suite_tells_samples_and_tasks_apart(self, published):
-        other = setup("pope_mini", reference_digest="ab" * 32)
+        other = evaluation_setup("pope_mini", reference_digest="ab" * 32)
         small = {"complete": False, "counts": counts(30), "title": "POPE-mini"}
         runs = [
             scored_run(mini_scores("pope_mini", 80.0, **small), name="x"),

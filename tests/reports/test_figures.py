@@ -10,14 +10,14 @@ from PIL import Image
 
 from emma_eval.errors import UserError
 from emma_eval.reports.figures import write_figures
-from tests.reports.html.fake_runs import truth, write_gqa, write_run
+from tests.reports.html.fake_runs import reference, write_gqa, write_run
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     write_gqa(root, 12)
-    return write_run(root, root / "run", "emma $\\alpha$\x1b & co", truth)
+    return write_run(root, root / "run", "emma $\\alpha$\x1b & co", reference)
 
 
 def test_scores_models_and_categories_are_drawn_as_png_and_svg(run, tmp_path):

@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 
 from emma_eval.analysis.regression_gate import Tolerances, judge
 from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
-from tests.fakes import statistics
+from tests.fakes import task_statistics
 
-BEFORE = [statistics(), statistics(task="seed"), statistics(task="gone")]
-RESULT = judge([statistics(set(range(0, 40, 2))), statistics(task="seed")], BEFORE, Tolerances())
+BEFORE = [task_statistics(), task_statistics(task="seed"), task_statistics(task="gone")]
+RESULT = judge([task_statistics(set(range(0, 40, 2))), task_statistics(task="seed")], BEFORE, Tolerances())
 NAMES = ("old", "new")
 
 

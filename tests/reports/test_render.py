@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.leaderboard import Leaderboard, leaderboard
+from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import (
     csv,
@@ -21,7 +22,6 @@ from emma_eval.reports.render import (
     terminal,
 )
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
-from emma_eval.reports.write import write_leaderboard
 from emma_eval.results.scores import Interval
 from tests.fakes import metric, scored_run, task_scores
 
@@ -193,7 +193,7 @@ def test_files_are_written_and_name_failed_samples(tmp_path):
     failed = [{"id": f"q|{i}", "round": i % 2, "reason": "no image"} for i in range(25)]
     one = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0)).model_dump() | {"failed": failed}
     run = scored_run(type(task_scores("x", "y", metric("accuracy", 1.0))).model_validate(one))
-    paths = write_leaderboard(tmp_path / "out", [run], load_published())
+    paths = write_leaderboard(tmp_path / "out", Leaderboard([run], load_published()))
     assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.tex"]
     text = paths[0].read_text(encoding="utf-8")
     assert "- q\\|0: no image\n- q\\|1, pass 1: no image" in text

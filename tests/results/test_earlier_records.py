@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.reports.html.report import write_report
 from emma_eval.reports.html.run_loader import load_task_results, read_runs
-from emma_eval.reports.html.write import write_report
 from emma_eval.results.baseline import read_run_or_baseline, write_baseline
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.responses import read_responses

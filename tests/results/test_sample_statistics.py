@@ -11,13 +11,13 @@ from emma_eval.results.baseline import Baseline, read_run_or_baseline, write_bas
 from emma_eval.results.sample_statistics import TaskStatisticsRecord, from_record
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.utils.records import read_record, to_compact_json
-from tests.fakes import FakeEngine, pope_scores, run, statistics
+from tests.fakes import FakeEngine, pope_scores, run_pope, task_statistics
 
 
 def test_scores_come_back_with_equal_intervals(tmp_path):
     scores = pope_scores({3, 8, 9})
     path = tmp_path / "pope.json"
-    path.write_text(to_compact_json(statistics({3, 8, 9}).record), encoding="utf-8")
+    path.write_text(to_compact_json(task_statistics({3, 8, 9}).record), encoding="utf-8")
     back = from_record(read_record(path, TaskStatisticsRecord, "mend it"), path).scores
     kept = [metric for metric in scores.metrics if metric.unit != "count"]
     assert back.metrics == tuple(kept)
@@ -28,13 +28,13 @@ def test_scores_come_back_with_equal_intervals(tmp_path):
 
 def test_it_is_compact():
     """A sample of POPE, in 10 ratios of two categories, costs less than 100 bytes, its line in samples/ included."""
-    short, long = (len(to_compact_json(statistics({3}, questions=n).record)) for n in (40, 1040))
+    short, long = (len(to_compact_json(task_statistics({3}, questions=n).record)) for n in (40, 1040))
     assert (long - short) / 1000 < 100
-    assert '"score"' in to_compact_json(statistics({3}).record)
+    assert '"score"' in to_compact_json(task_statistics({3}).record)
 
 
 def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
-    run(data, folder)
+    run_pope(data, folder)
     path = write_baseline(folder, tmp_path / "deep" / "baseline.json")
     (name, from_file), (same, from_run) = read_run_or_baseline(path), read_run_or_baseline(folder)
     assert (name.name, name.dtype, from_file) == (same.name, same.dtype, from_run)
@@ -43,11 +43,11 @@ def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
 
 
 def test_a_run_of_an_earlier_version_is_told_how_to_get_it(data, folder):
-    run(data, folder)
+    run_pope(data, folder)
     (folder / "statistics" / "pope.json").unlink()
     with pytest.raises(UserError, match=r"lacks statistics/pope.json, .* the command that made the run writes it"):
         read_run_or_baseline(folder)
-    run(data, folder)
+    run_pope(data, folder)
     assert read_run_or_baseline(folder)
 
 
@@ -56,7 +56,7 @@ def test_what_utf8_cannot_hold_is_kept_readable(data, folder):
         def respond(self, request):
             return replace(super().respond(request), text="\ud800")
 
-    run(data, folder, Odd())
+    run_pope(data, folder, Odd())
     assert read_run_or_baseline(folder)
 
 
@@ -81,7 +81,7 @@ def spoil(content, change):
 )
 def test_damage_is_one_clear_line(tmp_path, change, message):
     path = tmp_path / "pope.json"
-    path.write_text(spoil(json.loads(to_compact_json(statistics().record)), change), encoding="utf-8")
+    path.write_text(spoil(json.loads(to_compact_json(task_statistics().record)), change), encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
         from_record(read_record(path, TaskStatisticsRecord, "mend it"), path)
     assert str(path) in str(error.value)

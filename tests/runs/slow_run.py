@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
-from tests.fakes import FakeEngine, FakeHandle, settings
+from tests.fakes import FakeEngine, FakeHandle, pope_settings
 
 
 class Slow(FakeEngine):
@@ -17,4 +17,4 @@ class Slow(FakeEngine):
 
 if __name__ == "__main__":
     data, folder = map(Path, sys.argv[1:])
-    run_evaluation(settings(data), folder, PlainProgress(), FakeHandle(Slow()))
+    run_evaluation(pope_settings(data), folder, PlainProgress(), FakeHandle(Slow()))

@@ -13,7 +13,7 @@ from emma_eval.models.base import ModelSpec
 from emma_eval.results.manifest import read_manifest
 from emma_eval.runs.plan import prompts_digest
 from emma_eval.types import Request
-from tests.fakes import FakeEngine, run
+from tests.fakes import FakeEngine, run_pope
 
 USAGE = {
     "prompt_tokens": 20,
@@ -32,7 +32,7 @@ USAGE = {
 @pytest.fixture
 def earlier(data: Path, folder: Path) -> Path:
     """A run with its manifest in the keys of before there were model options and inference statistics."""
-    run(data, folder, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
+    run_pope(data, folder, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     assert manifest["settings"].pop("model_options")
@@ -57,10 +57,10 @@ def test_todays_names_hold_what_the_earlier_ones_did(earlier: Path) -> None:
 
 def test_the_run_goes_on_with_the_same_option_alone(data: Path, earlier: Path) -> None:
     engine = FakeEngine()
-    run(data, earlier, engine, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
-    assert engine.asked == []
+    run_pope(data, earlier, engine, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
+    assert engine.requests == []
     with pytest.raises(UserError, match="--model-option fast_preprocess was true and is not given now"):
-        run(data, earlier)
+        run_pope(data, earlier)
 
 
 def test_prompts_are_hashed_as_when_all_models_shared_a_template() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.reports.html.write import write_report
+from emma_eval.reports.html.report import write_report
 from emma_eval.results.scores import Endings, read_scores
 from emma_eval.types import Failure, Generation, Request
-from tests.fakes import REQUESTS, FakeEngine, run, write_pope
+from tests.fakes import REQUESTS, FakeEngine, run_pope, write_pope
 
 
 class Ending(FakeEngine):
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def notes(folder: Path, **changes: object) -> tuple[str, ...]:
-    run(folder.parent / "data", folder, Ending(**changes))
+    run_pope(folder.parent / "data", folder, Ending(**changes))
     return read_scores(folder).tasks[0].notes
 
 
@@ -66,7 +66,7 @@ def test_what_is_amiss_is_a_note_a_footnote_and_on_the_page(
 
 
 def test_a_failure_is_an_ending_of_its_own(folder: Path) -> None:
-    run(folder.parent / "data", folder, Failing())
+    run_pope(folder.parent / "data", folder, Failing())
     assert read_scores(folder).tasks[0].endings == Endings(stop=0, length=0, error=REQUESTS)
 
 

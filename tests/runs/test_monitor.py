@@ -14,7 +14,7 @@ from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.runs import monitor as watching
 from emma_eval.runs.monitor import RequestCounts, RunMonitor
-from tests.fakes import REQUESTS, FakeEngine, run
+from tests.fakes import REQUESTS, FakeEngine, run_pope
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,16 +56,16 @@ def test_a_killed_run_is_known_as_such(slow, folder, capsys):
 
 def test_an_interrupted_run_is_told_from_a_finished_one(data, folder):
     with pytest.raises(KeyboardInterrupt):
-        run(data, folder, FakeEngine(stop_after=3))
+        run_pope(data, folder, FakeEngine(stop_after=3))
     status = RunMonitor(folder).poll()
     assert (status.state, status.tasks) == ("interrupted", {"pope": RequestCounts(3, REQUESTS, 0)})
-    run(data, folder)
+    run_pope(data, folder)
     assert RunMonitor(folder).poll().state == "finished"
 
 
 def test_failures_are_counted_and_one_that_was_mended_is_not(data, folder):
     (data / "pope" / "val2014" / "a.jpg").write_bytes(b"broken")
-    run(data, folder)
+    run_pope(data, folder)
     run_monitor = RunMonitor(folder)
     assert run_monitor.poll().overall == RequestCounts(REQUESTS, REQUESTS, 6)
     record = folder / "responses" / "pope.jsonl"
@@ -78,7 +78,7 @@ def test_failures_are_counted_and_one_that_was_mended_is_not(data, folder):
 
 def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
-        run(data, folder, FakeEngine(stop_after=4))
+        run_pope(data, folder, FakeEngine(stop_after=4))
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["sessions"][0] |= {"outcome": "running", "started": "2020-01-01T00:00:00+00:00"}
@@ -101,7 +101,7 @@ def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
 def test_a_folder_without_a_run_is_a_mistake(tmp_path, data, folder, capsys):
     with pytest.raises(UserError, match="its run has not begun"):
         RunMonitor(tmp_path).poll()
-    run(data, folder)
+    run_pope(data, folder)
     (folder / "responses" / "pope.jsonl").write_text("damage\n")
     assert main(["watch", str(folder), "--once"]) == 2
     assert "pope.jsonl is damaged at byte 0" in capsys.readouterr().err

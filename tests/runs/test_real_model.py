@@ -8,7 +8,7 @@ from emma_eval.inference.batched import BatchedEngine
 from emma_eval.models import find_model
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
-from tests.fakes import REQUESTS, FakeHandle, settings
+from tests.fakes import REQUESTS, FakeHandle, pope_settings
 from tests.tiny_checkpoint import Tiny
 
 
@@ -19,7 +19,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):
     def session(folder, batch_size, stop_after=REQUESTS + 1):
-        chosen = settings(data, str(checkpoint), batch_size=batch_size, limit=8)
+        chosen = pope_settings(data, str(checkpoint), batch_size=batch_size, limit=8)
 
         class Stopping(BatchedEngine):
             def generate(self, requests, stats):
@@ -54,7 +54,7 @@ def test_changed_weights_are_refused(data, tmp_path, checkpoint):
 
     shutil.copytree(checkpoint.parent, tmp_path / "model")
     copy = tmp_path / "model" / checkpoint.name
-    chosen = settings(data, str(copy), limit=1)
+    chosen = pope_settings(data, str(copy), limit=1)
     run_evaluation(chosen, tmp_path / "run", PlainProgress())
     other = next(copy.glob("*.safetensors"))
     content = bytearray(other.read_bytes())

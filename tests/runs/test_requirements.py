@@ -121,7 +121,7 @@ def needing():
 
 def test_a_function_says_what_it_needs_and_one_that_says_nothing_needs_nothing(monkeypatch):
     places = {"needing": f"{__name__}:needing", "loads": "json:loads"}
-    monkeypatch.setattr(registry, "known", lambda kind: places)
+    monkeypatch.setattr(registry, "entries", lambda kind: places)
     assert require_tools("submissions", "needing", "out.xlsx")
     assert not require_tools("submissions", "loads", "out.xlsx")
     assert ASKED == ["out.xlsx"]

@@ -18,7 +18,7 @@ from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
 from emma_eval.runs.settings import ErrorLimit
-from tests.fakes import REQUESTS, FakeEngine, FakeHandle, run, settings, text_for
+from tests.fakes import REQUESTS, FakeEngine, FakeHandle, fake_answer, pope_settings, run_pope
 
 SCORED = ("scores.json", "samples/pope.jsonl", "leaderboard.md", "leaderboard.csv", "leaderboard.tex")
 
@@ -35,14 +35,14 @@ def records(folder: Path) -> list[dict[str, object]]:
 class TestAFinishedRun:
     def test_records_each_answer_with_its_prompt(self, data, folder):
         answer = FakeEngine()
-        run(data, folder, answer)
-        first, request = records(folder)[0], answer.asked[0]
+        run_pope(data, folder, answer)
+        first, request = records(folder)[0], answer.requests[0]
         assert first == {
             "id": "0",
             "pass_index": 0,
             "prompt": render_prompt(request.message),
             "instruction": "Is there a random cat 0?",
-            "text": text_for(request),
+            "text": fake_answer(request),
             "tokens": 2,
             "seconds": 0.25,
             "error": None,
@@ -53,16 +53,16 @@ class TestAFinishedRun:
 
     def test_scores_what_the_official_scorer_says_of_the_answers(self, data, folder):
         answer = FakeEngine()
-        scores = run(data, folder, answer).scores
+        scores = run_pope(data, folder, answer).scores
         truth = ["yes", "no"] * 6
-        hits = sum(text_for(r).lower() == gold for r, gold in zip(answer.asked, truth, strict=True))
+        hits = sum(fake_answer(r).lower() == gold for r, gold in zip(answer.requests, truth, strict=True))
         accuracy = scores.tasks[0].find("accuracy")
         assert accuracy is not None
         assert accuracy.value == pytest.approx(hits / REQUESTS)
         assert scores == read_scores(folder)
 
     def test_states_the_facts_needed_to_repeat_it(self, data, folder):
-        run(data, folder)
+        run_pope(data, folder)
         manifest = read_manifest(folder)
         assert manifest is not None
         assert manifest.status == "finished"
@@ -79,7 +79,7 @@ class TestAFinishedRun:
         assert session.finished
 
     def test_asks_nothing_and_loads_nothing_when_called_again(self, data, folder):
-        run(data, folder)
+        run_pope(data, folder)
         before = contents(folder)
         idle = FakeEngine(stop_after=0, error=AssertionError("asked"))
 
@@ -87,7 +87,7 @@ class TestAFinishedRun:
             def load(self):
                 raise AssertionError("loaded")
 
-        run_evaluation(settings(data), folder, PlainProgress(), Unloadable(idle))
+        run_evaluation(pope_settings(data), folder, PlainProgress(), Unloadable(idle))
         assert contents(folder) == before
 
 
@@ -95,20 +95,20 @@ class TestGoingOn:
     @pytest.mark.parametrize("stop_after", [0, 1, 5, REQUESTS - 1])
     def test_after_an_interrupt_only_the_rest_is_asked_and_the_scores_are_the_same(self, data, tmp_path, stop_after):
         whole, broken = tmp_path / "whole", tmp_path / "broken"
-        run(data, whole)
+        run_pope(data, whole)
         with pytest.raises(KeyboardInterrupt):
-            run(data, broken, FakeEngine(stop_after=stop_after))
+            run_pope(data, broken, FakeEngine(stop_after=stop_after))
         manifest = read_manifest(broken)
         assert manifest is not None
         assert manifest.status == "interrupted"
         rest = FakeEngine()
-        run(data, broken, rest)
-        assert len(rest.asked) == REQUESTS - stop_after
+        run_pope(data, broken, rest)
+        assert len(rest.requests) == REQUESTS - stop_after
         assert contents(broken) == contents(whole)
 
     def test_after_kill_9_the_scores_are_the_same(self, data, tmp_path):
         whole, killed = tmp_path / "whole", tmp_path / "killed"
-        run(data, whole)
+        run_pope(data, whole)
         command = [sys.executable, "-m", "tests.runs.slow_run", str(data), str(killed)]
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
         record = killed / "responses" / "pope.jsonl"
@@ -118,33 +118,33 @@ class TestGoingOn:
             assert process.poll() is None
             time.sleep(0.02)
         with pytest.raises(UserError, match=f"process {process.pid}"):
-            run(data, killed)
+            run_pope(data, killed)
         process.kill()
         process.wait()
         manifest = read_manifest(killed)
         assert manifest is not None
         assert manifest.status == "running"
         rest = FakeEngine()
-        run(data, killed, rest)
-        assert 0 < len(rest.asked) < REQUESTS
+        run_pope(data, killed, rest)
+        assert 0 < len(rest.requests) < REQUESTS
         assert contents(killed) == contents(whole)
 
     def test_a_line_torn_by_the_kill_is_asked_again(self, data, tmp_path):
         whole, torn = tmp_path / "whole", tmp_path / "torn"
-        run(data, whole)
+        run_pope(data, whole)
         with pytest.raises(KeyboardInterrupt):
-            run(data, torn, FakeEngine(stop_after=6))
+            run_pope(data, torn, FakeEngine(stop_after=6))
         record = torn / "responses" / "pope.jsonl"
         record.write_bytes(record.read_bytes()[:-20])
         rest = FakeEngine()
-        run(data, torn, rest)
-        assert len(rest.asked) == REQUESTS - 5
+        run_pope(data, torn, rest)
+        assert len(rest.requests) == REQUESTS - 5
         assert contents(torn) == contents(whole)
 
     def test_every_session_is_written_down(self, data, folder):
         with pytest.raises(KeyboardInterrupt):
-            run(data, folder, FakeEngine(stop_after=4))
-        run(data, folder)
+            run_pope(data, folder, FakeEngine(stop_after=4))
+        run_pope(data, folder)
         manifest = read_manifest(folder)
         assert manifest is not None
         assert [(s.outcome, s.answered) for s in manifest.sessions] == [("interrupted", 4), ("finished", REQUESTS - 4)]
@@ -154,27 +154,27 @@ class TestRefusing:
     @pytest.fixture(autouse=True)
     def begun(self, data, folder):
         with pytest.raises(KeyboardInterrupt):
-            run(data, folder, FakeEngine(stop_after=4))
+            run_pope(data, folder, FakeEngine(stop_after=4))
 
     def test_a_changed_model(self, data, folder):
         with pytest.raises(UserError, match=r"the model fake has changed \(weights or tokenizer.*--output"):
-            run_evaluation(settings(data), folder, PlainProgress(), FakeHandle(FakeEngine(), weights="x" * 64))
+            run_evaluation(pope_settings(data), folder, PlainProgress(), FakeHandle(FakeEngine(), weights="x" * 64))
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
         monkeypatch.setattr("emma_eval.prompts.building.build_message", lambda question, suffix: f"Please: {question}")
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
-            run(data, folder)
+            run_pope(data, folder)
 
     def test_a_changed_template(self, data, folder, monkeypatch):
         from emma_eval.models.checkpoints.templates import TEMPLATES
 
         monkeypatch.setitem(TEMPLATES, "vicuna_v1", TEMPLATES["vicuna_v1"].replace("USER", "Q"))
         with pytest.raises(UserError, match="the text of the conversation template vicuna_v1 has changed"):
-            run(data, folder)
+            run_pope(data, folder)
 
     def test_another_model_option(self, data, folder):
         with pytest.raises(UserError, match="--model-option fast_preprocess was not given and is true now"):
-            run(data, folder, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
+            run_pope(data, folder, model=ModelSpec("fake", options={"fast_preprocess": "true"}))
 
     def test_a_changed_task(self, data, folder, monkeypatch):
         from emma_eval.tasks.loading import load_task
@@ -183,21 +183,21 @@ class TestRefusing:
         changed = load_task("pope").model_copy(update={"generation": GenerationConfig(max_new_tokens=7)})
         monkeypatch.setattr("emma_eval.tasks.loading.load_task", lambda name: changed)
         with pytest.raises(UserError, match="the task file of pope has changed"):
-            run(data, folder)
+            run_pope(data, folder)
 
     def test_changed_data(self, data, folder):
         path = data / "pope" / "coco" / "coco_pope_random.json"
         path.write_text(path.read_text().replace("cat 3", "dog 3"))
         with pytest.raises(UserError, match="the data file random of task pope has changed"):
-            run(data, folder)
+            run_pope(data, folder)
 
     def test_another_limit(self, data, folder):
         with pytest.raises(UserError, match="--limit was not given and is 5 now"):
-            run(data, folder, limit=5)
+            run_pope(data, folder, limit=5)
 
     def test_other_tasks(self, data, folder):
         with pytest.raises(UserError, match="its tasks were pope and are pope, easy_vqa now"):
-            run(data, folder, tasks=("pope", "easy_vqa"))
+            run_pope(data, folder, tasks=("pope", "easy_vqa"))
 
     def test_a_second_process(self, data, folder):
         context = multiprocessing.get_context("spawn")
@@ -206,10 +206,10 @@ class TestRefusing:
         other.start()
         assert ready.wait(60)
         with pytest.raises(UserError, match=rf"is being written by process {other.pid} on .*--output"):
-            run(data, folder)
+            run_pope(data, folder)
         done.set()
         other.join()
-        run(data, folder)
+        run_pope(data, folder)
 
 
 def hold(folder, ready, done):
@@ -224,7 +224,7 @@ class TestFailedSamples:
         (data / "pope" / "val2014" / "b.jpg").write_bytes(b"not an image")
 
     def test_are_counted_as_wrong_and_listed_with_their_reason(self, data, folder):
-        result = run(data, folder)
+        result = run_pope(data, folder)
         task = result.scores.tasks[0]
         assert result.failed == task.counts.failed == 6
         assert task.counts.answered == 6
@@ -238,78 +238,78 @@ class TestFailedSamples:
         assert all(s["score"] == 0 for s in samples[1::2])
 
     def test_are_asked_again_only_on_demand(self, data, folder):
-        run(data, folder)
+        run_pope(data, folder)
         again = FakeEngine()
-        run(data, folder, again)
-        assert again.asked == []
-        run(data, folder, again, retry_failed=True)
-        assert [request.sample_id for request in again.asked] == ["1", "3", "5", "7", "9", "11"]
+        run_pope(data, folder, again)
+        assert again.requests == []
+        run_pope(data, folder, again, retry_failed=True)
+        assert [request.sample_id for request in again.requests] == ["1", "3", "5", "7", "9", "11"]
 
     def test_that_answer_at_last_count(self, data, folder):
         good = (data / "pope" / "val2014" / "a.jpg").read_bytes()
-        run(data, folder)
+        run_pope(data, folder)
         (data / "pope" / "val2014" / "b.jpg").write_bytes(good)
-        assert run(data, folder, retry_failed=True).failed == 0
+        assert run_pope(data, folder, retry_failed=True).failed == 0
 
     @pytest.mark.parametrize(
         ("limit", "failures"), [(ErrorLimit(0), 1), (ErrorLimit(2), 3), (ErrorLimit(25, percent=True), 4)]
     )
     def test_stop_the_run_beyond_the_limit_and_what_is_done_is_kept(self, data, folder, limit, failures):
         with pytest.raises(TooManyFailuresError, match=f"{failures} of 12 requests failed.*b.jpg"):
-            run(data, folder, max_errors=limit)
+            run_pope(data, folder, max_errors=limit)
         manifest = read_manifest(folder)
         assert manifest is not None
         assert manifest.status == "stopped"
         assert len(records(folder)) == failures * 2
         assert not (folder / "scores.json").exists()
-        assert run(data, folder).failed == 6
+        assert run_pope(data, folder).failed == 6
 
     def test_of_earlier_sessions_count_towards_the_limit(self, data, folder):
         with pytest.raises(TooManyFailuresError):
-            run(data, folder, max_errors=ErrorLimit(1))
+            run_pope(data, folder, max_errors=ErrorLimit(1))
         with pytest.raises(TooManyFailuresError, match="3 of 12"):
-            run(data, folder, max_errors=ErrorLimit(2))
+            run_pope(data, folder, max_errors=ErrorLimit(2))
 
 
 class TestTheLimit:
     def test_takes_the_first_samples(self, data, folder):
         answer = FakeEngine()
-        run(data, folder, answer, limit=5)
-        assert [request.sample_id for request in answer.asked] == ["0", "1", "2", "3", "4"]
+        run_pope(data, folder, answer, limit=5)
+        assert [request.sample_id for request in answer.requests] == ["0", "1", "2", "3", "4"]
 
     def test_draws_by_the_seed_in_the_benchmarks_order(self, data, tmp_path):
         draws = []
         for i, seed in enumerate((1, 1, 2)):
             answer = FakeEngine()
-            run(data, tmp_path / str(i), answer, limit=5, seed=seed)
-            draws.append([int(request.sample_id) for request in answer.asked])
+            run_pope(data, tmp_path / str(i), answer, limit=5, seed=seed)
+            draws.append([int(request.sample_id) for request in answer.requests])
         assert draws[0] == draws[1] != draws[2]
         assert all(draw == sorted(set(draw)) and len(draw) == 5 for draw in draws)
 
     def test_keeps_the_scores_away_from_published_ones(self, data, folder):
-        run(data, folder, limit=5)
+        run_pope(data, folder, limit=5)
         assert not read_scores(folder).tasks[0].complete
 
 
 def test_an_unreadable_manifest_is_named(data, folder):
-    run(data, folder)
+    run_pope(data, folder)
     (folder / "manifest.json").write_text('{"model": 3}')
     with pytest.raises(UserError, match=r"manifest\.json has no schema_version.*begin another run"):
-        run(data, folder)
+        run_pope(data, folder)
 
 
 def test_data_that_lack_samples_are_refused_before_the_model_loads(data, folder):
     with pytest.raises(UserError, match=r"12 samples .*9,000"):
-        run(data, folder, allow_partial=False)
+        run_pope(data, folder, allow_partial=False)
     assert not folder.exists()
 
 
 def test_only_what_decides_the_answers_decides_the_folder(data):
     from emma_eval.runs.settings import default_folder
 
-    base = default_folder(settings(data))
+    base = default_folder(pope_settings(data))
     assert base.name.startswith("fake-pope-")
     assert base.parent.parts[-2:] == ("results", "runs")
-    assert default_folder(settings(data, batch_size=3, retry_failed=True, max_errors=ErrorLimit(1))) == base
-    assert default_folder(settings(data, limit=3)) != base
-    assert default_folder(settings(data, protocols={"pope": "other"})) != base
+    assert default_folder(pope_settings(data, batch_size=3, retry_failed=True, max_errors=ErrorLimit(1))) == base
+    assert default_folder(pope_settings(data, limit=3)) != base
+    assert default_folder(pope_settings(data, protocols={"pope": "other"})) != base

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.cli.main import main
-from tests.fakes import FakeEngine, FakeHandle, run
+from tests.fakes import FakeEngine, FakeHandle, run_pope
 
 COUNTED = {
     "emma_eval.runs.response_store.read_recorded": "responses file parsed",
@@ -18,6 +18,8 @@ COUNTED = {
     "emma_eval.data.location.locate_data": "data located",
     "emma_eval.data.loading.read_samples": "samples read",
     "emma_eval.runs.runner.load_published": "published scores parsed",
+    "emma_eval.reports.published.load_published": "published scores parsed",
+    "emma_eval.reports.leaderboard.model_rows": "leaderboard built",
 }
 
 
@@ -44,14 +46,14 @@ def test_each_file_is_read_once_a_run(
     data: Path, folder: Path, answered_before: int, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if answered_before == 12:
-        run(data, folder)
+        run_pope(data, folder)
     elif answered_before:
         with pytest.raises(KeyboardInterrupt):
-            run(data, folder, FakeEngine(stop_after=answered_before))
+            run_pope(data, folder, FakeEngine(stop_after=answered_before))
     calls.clear()
     engine = FakeEngine()
     monkeypatch.setattr("emma_eval.models.find_model", lambda spec: FakeHandle(engine))
     given = ["--tasks", "pope", "--data", str(data), "--output", str(folder), "--allow-partial"]
     assert main(["run", "--model", "fake", *given]) == 0
-    assert len(engine.asked) == 12 - answered_before
-    assert calls == dict.fromkeys(COUNTED.values(), 1)
+    assert len(engine.requests) == 12 - answered_before
+    assert calls == dict.fromkeys(COUNTED.values(), 1), "each of these happens, and once"

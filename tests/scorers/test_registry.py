@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
-from emma_eval.registry import known
+from emma_eval.registry import entries
 from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.scorers.arithmetic import mean, naive_sum, ratio
 from emma_eval.scorers.exact import exact
@@ -17,7 +17,7 @@ from tests.fakes import sample
 from tests.scorers.helpers import answered, value
 
 
-@pytest.mark.parametrize("name", known("scorers"))
+@pytest.mark.parametrize("name", entries("scorers"))
 def test_every_name_leads_to_a_scorer_that_refuses_to_score_nothing(name):
     with pytest.raises(UserError, match="no samples"):
         get_scorer(name)([], {})
@@ -34,8 +34,8 @@ def test_an_unknown_name_or_option_names_the_nearest():
 
 def test_scoring_imports_nothing_heavy():
     code = (
-        "import sys, importlib; from emma_eval.registry import known\n"
-        "for path in known('scorers').values(): importlib.import_module(path.split(':')[0])\n"
+        "import sys, importlib; from emma_eval.registry import entries\n"
+        "for path in entries('scorers').values(): importlib.import_module(path.split(':')[0])\n"
         "print([m for m in ('torch', 'transformers', 'pandas', 'numpy', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

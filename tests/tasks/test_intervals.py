@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.registry import known
+from emma_eval.registry import entries
 from emma_eval.results.scores import MetricRecord
 from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.tasks.index import task_names
@@ -32,7 +32,7 @@ def records(scorer, options, samples, answers):
 
 
 def test_the_shipped_tasks_use_every_shipped_scorer():
-    assert {scorer for scorer, _ in WAYS} == known("scorers").keys()
+    assert {scorer for scorer, _ in WAYS} == entries("scorers").keys()
 
 
 def test_every_protocols_primary_metric_is_given_by_its_scorer():

@@ -56,16 +56,31 @@ def parse_config(kind: type[ConfigT], content: Mapping[str, Any], path: Path) ->
         raise UserError(f"{path}: {_describe(error.errors(include_url=False)[0])}") from None
 
 
+EXPECTED = {  # by pydantic's type of error
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "float_type": "a number",
+    "int_type": "an integer",
+    "model_type": "an object",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+
+
 def _describe(error: ErrorDetails) -> str:
     """The key, its value and what it should be, in a few words."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).removeprefix(".")
     value = f"{error['input']!r:.60}"
-    if error["type"] == "missing":
-        return f"no {key}"
-    if error["type"] == "literal_error":
-        return f"{key} {value} is not supported ({error['ctx']['expected']} is)"
-    if error["type"] == "extra_forbidden":
-        return f"{key} {value} is not supported"
-    if error["type"] == "value_error":  # of a validator here: its words name the keys
-        return str(error["ctx"]["error"])
-    return f"{key} {value} {error['msg'].replace('Input should be', 'must be')}"
+    match error["type"]:
+        case "missing":
+            return f"{key} is missing"
+        case "literal_error":
+            return f"{key} {value} is not supported ({error['ctx']['expected']} is)"
+        case "extra_forbidden":
+            return f"{key} {value} is not supported"
+        case "value_error":  # raised by a validator, whose message names the keys
+            return str(error["ctx"]["error"])
+        case kind if kind in EXPECTED:
+            return f"{key} {value} must be {EXPECTED[kind]}"
+    message = error["msg"].replace("Input should", "must").replace("Tuple should", "must")
+    return f"{key} {value} {message.replace(' after validation', '')}"

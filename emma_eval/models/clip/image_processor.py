@@ -107,8 +107,10 @@ def centre_crop(image: Image.Image, side: int) -> Image.Image:
 
 
 def _entry(key: str, size: Any) -> Any:
-    """A size as old processors write it, a number, or new ones, a dictionary."""
-    return size.get(key, size) if isinstance(size, dict) else size
+    """A size as old processors write it, a number, or as new ones do, an object."""
+    if isinstance(size, dict) and key not in size:
+        raise ValueError(f"a size, {size!r:.60}, must be a number or have {key}")
+    return size[key] if isinstance(size, dict) else size
 
 
 ProcessorType = Literal["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"]

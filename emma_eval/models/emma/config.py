@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import Array, HFConfig, LayerIndex, parse_config
+from emma_eval.models.checkpoints.hf_config import Array, HFConfig, LayerIndex, parse_config, read_config_file
 from emma_eval.models.emma.supported import refuse_unsupported
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.utils.json_io import read_json_object
@@ -63,14 +63,17 @@ class AlignmentConfig(HFConfig):
         return TEXT_POSITIONS.get(self.mm_text_select_feature, TEXT_POSITIONS["cls_patch"])
 
 
-class GenerationConfig(HFConfig):
-    """Of generation_config.json, or of config.json where that says nothing: the ids that end an answer."""
+def _as_list(ids: Any) -> Any:
+    return ids if isinstance(ids, list) else [ids]
 
-    eos_token_id: Annotated[
-        Array[Annotated[int, Field(ge=0)]],
-        Field(min_length=1),
-        BeforeValidator(lambda ids: ids if isinstance(ids, list) else [ids]),
-    ] = (2,)
+
+TokenIds = Annotated[Array[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(_as_list)]
+
+
+class GenerationConfig(HFConfig):
+    """generation_config.json; config.json may have the key, too."""
+
+    eos_token_id: TokenIds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,10 @@ def read_config(folder: Path) -> EmmaConfig:
 
 
 def _eos_ids(folder: Path, content: Mapping[str, Any]) -> frozenset[int]:
-    """generation_config.json's, as in the reference, else config.json's, else 2."""
-    path = folder / "generation_config.json"
-    generation: Mapping[str, Any] = read_json_object(path) if path.is_file() else {}
-    if generation.get("eos_token_id") is None:
-        generation, path = content, folder / "config.json"
-    return frozenset(parse_config(GenerationConfig, generation, path).eos_token_id)
+    """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
+    generation = read_config_file(GenerationConfig, folder / "generation_config.json")
+    ids = generation.eos_token_id or parse_config(GenerationConfig, content, folder / "config.json").eos_token_id
+    return frozenset(ids or (2,))
 
 
 def require_in_vocabulary(config: EmmaConfig, vocab_size: int) -> None:

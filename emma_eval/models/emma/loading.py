@@ -66,7 +66,7 @@ def load_emma(
     used = all_stored_names(llama) | {PROJECTOR_PREFIX + name for name in projector.state_dict()} | {LM_HEAD}
     refuse_unused((name for name in shards if name not in used and not is_tower_copy(name)), source)
     notes = unused_differences(config, folder, shards, towers, alignment)
-    built = "; ".join([describe_model(config, towers_origin, torch_dtype, torch_device), *notes])
+    summary = "; ".join([describe_model(config, towers_origin, torch_dtype, torch_device), *notes])
     if torch_dtype is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     model = EmmaModel(config, towers, alignment, projector, llama)
@@ -78,7 +78,7 @@ def load_emma(
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if alignment else "llava",
         tokenize_instruction=tokenize_instruction if alignment else None,
-        built=built,
+        summary=summary,
     )
 
 
@@ -107,8 +107,8 @@ def _load_towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor])
             f"({TOWER_PREFIX}vision_tower.*); set it to false if CLIP was not trained"
         )
     clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained)
-    place = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
-    origin = f"the shards (trained; configured as {place})" if trained else place
+    location = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
+    origin = f"the shards (trained; configured as {location})" if trained else location
     return clip, read_processor(tower, clip.image_size, llava.pads_to_square), origin
 
 

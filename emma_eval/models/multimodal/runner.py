@@ -102,7 +102,7 @@ class ModelRunner(Generic[ModelT]):
     family: str  # whose evaluation scripts word the questions for this model: `emma`, `llava`
     tokenize_instruction: Callable[[str], InstructionIds] | None = None  # None: the model reads no instruction
     template: str = DEFAULT_TEMPLATE  # the name of the conversation template
-    built: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
+    summary: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
 
     vision_cache: LRUCache[ImageSource, Tensor] = field(init=False)  # image -> features
     text_cache: LRUCache[InstructionIds, Tensor] = field(init=False)  # instruction -> features

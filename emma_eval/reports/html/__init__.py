@@ -1,1 +1,1 @@
-"""The report page: finished runs as one HTML file, with a browser of their samples; opened from disk, offline."""
+"""The report page: finished runs and their samples as one HTML file that opens from disk, offline."""

@@ -1,6 +1,6 @@
-"""The sample browser's data: an index of all shown samples to filter and search, and chunks of what a look needs.
+"""The data of the page's sample browser: an index for filters and search, and chunks that are loaded when needed.
 
-The index is columns, a place a sample. A chunk holds the prompts and images of CHUNK samples in a row.
+The index is columnar, with one entry a sample. A chunk holds the prompts and images of CHUNK consecutive samples.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
 
 CHUNK = 100
-NOT_ASKED = 3
-MAX_IMAGES = 8  # shown of one sample
+NOT_ASKED = 3  # as a status, after those of STATUSES
+MAX_IMAGES = 8  # shown for one sample
 
 Limit = int | Literal["all"]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownSample:
-    """One sample, its truth where that is known, and what each run made of it."""
+    """One sample with the scores and responses of each run."""
 
     id: str
-    sample: Sample | None
-    scores: tuple[SampleScore | None, ...]  # a place a run; None where it was not asked
-    passes: tuple[tuple[Response, ...], ...]  # of each run
+    sample: Sample | None  # None if the benchmark's data are not at hand
+    scores: tuple[SampleScore | None, ...]  # one a run; None if it was not asked
+    passes: tuple[tuple[Response, ...], ...]  # one tuple a run
 
     @property
     def question(self) -> str:
-        """The question; where only the run folder is at hand, the prompt."""
+        """The question; without the benchmark's data the prompt."""
         if self.sample:
             return self.sample.question
         return next((responses[0].prompt for responses in self.passes if responses), "")
 
     @property
     def reference(self) -> str:
-        """The expected answers, each once: 'red', 'B. top left', 'yes (7 of 10), no (3 of 10)'."""
+        """The references, each once: 'red', 'B. top left', 'yes (7 of 10), no (3 of 10)'."""
         if self.sample is None:
             return ""
         counts = Counter(self.sample.references)
@@ -48,96 +48,98 @@ class ShownSample:
             total = len(self.sample.references)
             return ", ".join(f"{answer} ({count} of {total})" for answer, count in counts.most_common())
         answer = next(iter(counts), "")
-        place = ord(answer) - ord("A") if len(answer) == 1 else -1
-        return f"{answer}. {self.sample.options[place]}" if 0 <= place < len(self.sample.options) else answer
+        option = ord(answer) - ord("A") if len(answer) == 1 else -1
+        return f"{answer}. {self.sample.options[option]}" if 0 <= option < len(self.sample.options) else answer
 
 
 @dataclass(slots=True)
 class SampleBrowser:
-    """Grows by tasks; gives the index and the chunks."""
+    """Collects the samples of all tasks, then gives the index and the chunks."""
 
     runs: tuple[str, ...]
     limit: Limit
     tasks: list[dict[str, Any]] = field(default_factory=list)
-    shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (number of the task, sample)
+    shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (index of the task, sample)
 
-    def add(self, task: TaskScores, records: Sequence[TaskResults], truths: Mapping[str, Sample]) -> None:
-        """Take up a task's samples, `limit` of them at even distances, so that every category has its share."""
-        ids = list(dict.fromkeys(identity for record in records for identity in record.samples))
+    def add(self, task: TaskScores, results: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
+        """Add a task's samples, `limit` of them at even distances so that every category is represented."""
+        ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
-        passes = [_passes(record.responses) for record in records]
-        for identity in chosen:
+        passes = [_passes(result.responses) for result in results]
+        for sample_id in chosen:
             scores: list[SampleScore | None] = [None] * len(self.runs)
             responses: list[tuple[Response, ...]] = [()] * len(self.runs)
-            for record, own in zip(records, passes, strict=True):
-                scores[record.run] = record.samples.get(identity)
-                responses[record.run] = tuple(own.get(identity, ()))
-            sample = ShownSample(identity, truths.get(identity), tuple(scores), tuple(responses))
+            for result, own in zip(results, passes, strict=True):
+                scores[result.run] = result.samples.get(sample_id)
+                responses[result.run] = tuple(own.get(sample_id, ()))
+            sample = ShownSample(sample_id, references.get(sample_id), tuple(scores), tuple(responses))
             self.shown.append((len(self.tasks), sample))
-        categories = dict.fromkeys(_category(truths.get(identity)) for identity in chosen)
+        categories = dict.fromkeys(_category(references.get(sample_id)) for sample_id in chosen)
         self.tasks.append(
             {
                 "name": task.name,
                 "title": task.title,
                 "samples": len(ids),
                 "shown": len(chosen),
-                "scored": bool(task.metrics),  # not where the truth is held back
+                "scored": bool(task.metrics),  # False if references are held back
                 "categories": list(categories),
             }
         )
 
     def index(self) -> dict[str, Any]:
-        """What filters and search work on."""
+        """The columns that filters and search use."""
         samples = [sample for _, sample in self.shown]
-        categories = [{name: place for place, name in enumerate(task["categories"])} for task in self.tasks]
+        categories = [{name: index for index, name in enumerate(task["categories"])} for task in self.tasks]
         return {
             "runs": self.runs,
             "tasks": self.tasks,
             "chunk": CHUNK,
             "task": [task for task, _ in self.shown],
-            "category": [categories[task][_category(one.sample)] for task, one in self.shown],
-            "id": [one.id for one in samples],
-            "question": [one.question for one in samples],
-            "truth": [one.reference for one in samples],
-            "answer": [[_answer(one.passes[run]) for one in samples] for run in range(len(self.runs))],
-            "read": [[_read_as(one.scores[run]) for one in samples] for run in range(len(self.runs))],
-            "credit": [[_credit(one.scores[run]) for one in samples] for run in range(len(self.runs))],
-            "status": [[_status(one.scores[run]) for one in samples] for run in range(len(self.runs))],
+            "category": [categories[task][_category(sample.sample)] for task, sample in self.shown],
+            "id": [sample.id for sample in samples],
+            "question": [sample.question for sample in samples],
+            "reference": [sample.reference for sample in samples],
+            "answer": [[_answer(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
+            "parsed": [[_parsed_answer(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
+            "score": [[_score(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
+            "status": [[_status(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
         }
 
     def chunks(self) -> Iterator[dict[str, Any]]:
-        """The rest, chunk after chunk; texts and images that samples share are held once."""
+        """The chunks in order. Texts and images that samples of a chunk share are in it once."""
         for start in range(0, len(self.shown), CHUNK):
             yield _chunk([sample for _, sample in self.shown[start : start + CHUNK]])
 
 
-def evenly(items: Sequence[str], most: int) -> list[str]:
-    """At most so many of the items, at even distances, the first one among them."""
-    if len(items) <= most:
+def evenly(items: Sequence[str], limit: int) -> list[str]:
+    """Up to `limit` of the items at even distances, beginning with the first."""
+    if len(items) <= limit:
         return list(items)
-    return [items[place * len(items) // most] for place in range(most)]
+    return [items[index * len(items) // limit] for index in range(limit)]
 
 
 def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
-    images = {image: place for place, image in enumerate(dict.fromkeys(i for one in samples for i in _images(one)))}
+    images = {
+        image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
+    }
     small = thumbnails(images)
     texts: dict[str, int] = {}
 
-    def numbered(text: str) -> int:
+    def text_index(text: str) -> int:
         return texts.setdefault(text, len(texts))
 
     entries = [
         {
-            "images": [images[image] for image in _images(one)],
+            "images": [images[image] for image in _images(sample)],
             "passes": [
                 [
-                    [numbered(r.prompt), numbered(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
+                    [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
                     for r in responses
                 ]
-                for responses in one.passes
+                for responses in sample.passes
             ],
         }
-        for one in samples
+        for sample in samples
     ]
     return {"images": [small[image] for image in images], "entries": entries, "texts": list(texts)}
 
@@ -158,15 +160,15 @@ def _category(sample: Sample | None) -> str:
 
 
 def _answer(responses: Sequence[Response]) -> str | None:
-    """What was answered, several passes' answers with bars between; the error where there is none."""
+    """The answers of all passes, joined by bars; the error of a failed one; None if the sample was not asked."""
     return " | ".join(r.text if r.text is not None else r.error or "" for r in responses) if responses else None
 
 
-def _read_as(score: SampleScore | None) -> str:
+def _parsed_answer(score: SampleScore | None) -> str:
     return score.parsed_answer if score else ""
 
 
-def _credit(score: SampleScore | None) -> float | None:
+def _score(score: SampleScore | None) -> float | None:
     return round(score.score, 4) if score else None
 
 

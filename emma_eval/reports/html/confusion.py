@@ -1,4 +1,4 @@
-"""What was answered against what is true, for questions of yes or no and for option letters."""
+"""Confusion tables for yes/no questions and option letters: references against parsed answers."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from emma_eval.types import Sample, SampleScore
 
 YES_NO = ("yes", "no")
 OTHER, NONE = "other", "no answer"
-SHADES = 6
+SHADES = 6  # steps of a cell's colour
 
 
 @dataclass(frozen=True, slots=True)
 class ConfusionCell:
-    """How many of a row's questions were answered so."""
+    """The number of a row's questions with this answer."""
 
     count: int
     right: bool
-    shade: int  # of the cell, 0 to SHADES, by its share of the row
+    shade: int  # 0 to SHADES, by its share of the row
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
-    """A row for each true answer, a column for each given one."""
+class ConfusionTable:
+    """A row for each reference, a column for each given answer."""
 
     run: int
     kind: str
@@ -33,57 +33,61 @@ class Confusion:
     rows: tuple[tuple[str, tuple[ConfusionCell, ...]], ...]
 
 
-def confusions(record: TaskResults, truths: Mapping[str, Sample]) -> list[Confusion]:
-    """The task's tables of one run: none where its questions are of neither kind."""
-    readers = {"yes or no": _yes_no, "letters": _letters}
-    return [table for kind, read in readers.items() if (table := _confusion(record, truths, kind, read))]
+def confusion_tables(record: TaskResults, references: Mapping[str, Sample]) -> list[ConfusionTable]:
+    """The tables of one run of a task; none if its questions are neither yes/no nor options."""
+    pair_functions = {"yes or no": _yes_no, "letters": _letters}
+    return [
+        table
+        for kind, pair_of in pair_functions.items()
+        if (table := _confusion_table(record, references, kind, pair_of))
+    ]
 
 
-Pair = tuple[str, str]  # (true, given)
+AnswerPair = tuple[str, str]  # (reference, given)
 
 
-def _yes_no(sample: Sample, score: SampleScore) -> Pair | None:
-    """A yes/no question's pair. Of several true answers the most frequent counts."""
-    truth = Counter(answer.lower() for answer in sample.references).most_common(1)[0][0]
-    return (truth, score.parsed_answer.lower()) if truth in YES_NO else None
+def _yes_no(sample: Sample, score: SampleScore) -> AnswerPair | None:
+    """The pair of a yes/no question. Of several references the most frequent counts."""
+    reference = Counter(answer.lower() for answer in sample.references).most_common(1)[0][0]
+    return (reference, score.parsed_answer.lower()) if reference in YES_NO else None
 
 
-def _letters(sample: Sample, score: SampleScore) -> Pair | None:
-    """A multiple-choice question's pair; of a circular one the first pass counts, the first letter in `read_as`."""
+def _letters(sample: Sample, score: SampleScore) -> AnswerPair | None:
+    """The pair of a multiple-choice question; of a circular one that of the first pass, the parsed answer's first."""
     if not sample.options or len(sample.references) != 1 or len(sample.references[0]) != 1:
         return None
-    return sample.references[0], score.parsed_answer[:1] if len(score.parsed_answer) == len(
-        sample.options
-    ) else score.parsed_answer
+    is_circular = len(score.parsed_answer) == len(sample.options)
+    return sample.references[0], score.parsed_answer[:1] if is_circular else score.parsed_answer
 
 
-def _confusion(
+def _confusion_table(
     record: TaskResults,
-    truths: Mapping[str, Sample],
+    references: Mapping[str, Sample],
     kind: str,
-    read: Callable[[Sample, SampleScore], Pair | None],
-) -> Confusion | None:
-    counts: Counter[Pair] = Counter()
+    pair_of: Callable[[Sample, SampleScore], AnswerPair | None],
+) -> ConfusionTable | None:
+    counts: Counter[AnswerPair] = Counter()
     for score in record.samples.values():
-        sample = truths.get(score.id)
-        pair = read(sample, score) if sample and sample.references else None
+        sample = references.get(score.id)
+        pair = pair_of(sample, score) if sample and sample.references else None
         if pair:
             counts[pair if score.status == "answered" else (pair[0], NONE)] += 1
-    known = {truth for truth, _ in counts}
+    known = {reference for reference, _ in counts}
     if len(known) < 2:
         return None
-    truths_shown = [answer for answer in YES_NO if answer in known] if known <= set(YES_NO) else sorted(known)
-    columns = (*truths_shown, OTHER, NONE)
-    shown: Counter[Pair] = Counter()
-    for (truth, given), count in counts.items():
-        shown[truth, given if given in columns else OTHER] += count
-    rows = tuple((truth, _cells(truth, columns, shown)) for truth in truths_shown)
-    return Confusion(record.run, kind, columns, rows)
+    shown_references = [answer for answer in YES_NO if answer in known] if known <= set(YES_NO) else sorted(known)
+    columns = (*shown_references, OTHER, NONE)
+    counts_by_column: Counter[AnswerPair] = Counter()
+    for (reference, predicted), count in counts.items():
+        counts_by_column[reference, predicted if predicted in columns else OTHER] += count
+    rows = tuple((reference, _cells(reference, columns, counts_by_column)) for reference in shown_references)
+    return ConfusionTable(record.run, kind, columns, rows)
 
 
-def _cells(truth: str, columns: tuple[str, ...], counts: Counter[Pair]) -> tuple[ConfusionCell, ...]:
-    total = sum(counts[truth, given] for given in columns)
+def _cells(reference: str, columns: tuple[str, ...], counts: Counter[AnswerPair]) -> tuple[ConfusionCell, ...]:
+    total = sum(counts[reference, predicted] for predicted in columns)
     return tuple(
-        ConfusionCell(counts[truth, given], given == truth, round(SHADES * counts[truth, given] / total))
-        for given in columns
+        ConfusionCell(count, predicted == reference, round(SHADES * count / total))
+        for predicted in columns
+        for count in (counts[reference, predicted],)
     )

@@ -1,4 +1,4 @@
-"""The page: what its template shows, and the template filled in."""
+"""Renders the page: collects what the template shows and fills it in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emma_eval.reports.html.charts.bars import profile
 from emma_eval.reports.html.charts.dots import dot_plot
 from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
 from emma_eval.reports.html.charts.svg import run_class
-from emma_eval.reports.html.confusion import Confusion
+from emma_eval.reports.html.confusion import ConfusionTable
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.run_loader import FinishedRun, TaskResults, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy
@@ -34,27 +34,27 @@ from emma_eval.utils.text import format_duration
 
 TEMPLATE = Path(__file__).parent / "template"
 SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
-ENDS = ("ended by the model", "cut off", "empty", "prompts cut")
-MAX_REASONS = 12  # kinds of failure listed for a task
+ENDINGS = ("ended by the model", "cut off", "empty", "prompts cut")
+MAX_REASONS = 12  # reasons of failure listed for a task
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """What the page says of one task beside its scores."""
+    """What the page shows of one task besides its scores."""
 
     name: str
     title: str
-    problem: str  # why questions, truths and images are not shown
-    confusions: Sequence[Confusion]
+    problem: str  # why questions, references and images are not shown
+    confusion_tables: Sequence[ConfusionTable]
     lengths: Markup
     times: Markup
-    pace: Sequence[tuple[str, ...]]  # run; median tokens, median and longest time; how answers ended (`ENDS`)
+    pace: Sequence[tuple[str, ...]]  # run; median tokens, median and longest time; how answers ended (`ENDINGS`)
 
 
 def task_details(
-    runs: Sequence[FinishedRun], records: Sequence[TaskResults], problem: str, tables: Sequence[Confusion]
+    runs: Sequence[FinishedRun], records: Sequence[TaskResults], problem: str, tables: Sequence[ConfusionTable]
 ) -> TaskDetails:
-    """The details of a task from its records."""
+    """The details of a task from its results."""
     title = records[0].scores.title
     lengths = {record.run: [r.tokens for r in record.responses.values() if r.text is not None] for record in records}
     seconds = {record.run: [r.seconds for r in record.responses.values() if r.text is not None] for record in records}
@@ -65,7 +65,7 @@ def task_details(
         name=records[0].scores.name,
         title=title,
         problem=problem,
-        confusions=tables,
+        confusion_tables=tables,
         lengths=length_histogram(lengths, f"Answers of {title} by length") if lengths else Markup(),
         times=time_histogram(seconds, f"Answers of {title} by time") if seconds else Markup(),
         pace=[
@@ -74,17 +74,17 @@ def task_details(
                 f"{median(lengths[run]):g}",
                 in_seconds(median(seconds[run])),
                 in_seconds(max(seconds[run])),
-                *_ends(scores[run].endings),
+                *_ending_counts(scores[run].endings),
             )
             for run in lengths
         ],
     )
 
 
-def _ends(endings: Endings | None) -> tuple[str, ...]:
-    """Under `ENDS`: a dash where a record of before it was kept does not say."""
+def _ending_counts(endings: Endings | None) -> tuple[str, ...]:
+    """The numbers under `ENDINGS`; a dash if a record of an earlier version does not have them."""
     if endings is None:
-        return ("-",) * len(ENDS)
+        return ("-",) * len(ENDINGS)
     known = endings.unknown < endings.answered
     by_reason = (f"{endings.stop:,}", f"{endings.length:,}") if known else ("-", "-")
     return (*by_reason, f"{endings.empty:,}", f"{endings.prompts_cut:,}")
@@ -93,11 +93,11 @@ def _ends(endings: Endings | None) -> tuple[str, ...]:
 def render(
     runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
 ) -> str:
-    """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they lie in files beside it."""
+    """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they are in files beside it."""
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
     script = _script()
-    evidence, problems = statistics_by_run(runs)
-    comparisons, refused = _comparisons(runs, evidence)
+    statistics, problems = statistics_by_run(runs)
+    comparisons, refused = _comparisons(runs, statistics)
     context: dict[str, Any] = {
         "policy": content_policy([script], [style]),
         "style": Markup(style),  # noqa: S704 (our own files)
@@ -107,14 +107,14 @@ def render(
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
         "leaderboard": leaderboard([run.as_scored for run in runs], load_published(), measured_only=True),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
-        "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(evidence)) if panel.rows],
+        "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(statistics)) if panel.rows],
         "comparisons": comparisons,
         "problems": [*problems, *refused],
         "categories": {
             title: [(panel, dot_plot(panel)) for panel in panels] for title, panels in category_panels(runs).items()
         },
         "details": details,
-        "ends": ENDS,
+        "endings": ENDINGS,
         "failures": _failures(runs),
         "manifests": [_manifest(run) for run in runs],
         "index": index,
@@ -149,16 +149,16 @@ def _environment() -> Environment:
 
 
 def _comparisons(
-    runs: Sequence[FinishedRun], evidence: Mapping[int, list[TaskStatistics]]
+    runs: Sequence[FinishedRun], statistics: Mapping[int, list[TaskStatistics]]
 ) -> tuple[list[Table], list[str]]:
-    """Every other run against the first on the tasks of both, and why some are not compared."""
+    """(a table for each other run against the first, why tasks are not compared)."""
     tables, problems = [], []
-    for number in range(1, len(runs)):
-        if not {0, number} <= evidence.keys():
+    for other in range(1, len(runs)):
+        if not {0, other} <= statistics.keys():
             continue
-        names = runs[0].label, runs[number].label
-        theirs = {task.task: task for task in evidence[number]}
-        shared = [task for task in evidence[0] if task.task in theirs]
+        names = runs[0].label, runs[other].label
+        theirs = {task.task: task for task in statistics[other]}
+        shared = [task for task in statistics[0] if task.task in theirs]
         if not shared:
             problems.append(f"{names[1]} is not compared with {names[0]}: they share no task")
         compared = []
@@ -173,7 +173,7 @@ def _comparisons(
 
 
 def _failures(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
-    """A record for each task of each run with samples that have no answer."""
+    """One entry for each task of each run with samples without an answer."""
     return [
         {
             "run": run.label,

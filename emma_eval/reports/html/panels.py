@@ -1,4 +1,4 @@
-"""What the plots show, as data: scores of runs with their intervals, overall, by category and over all tasks.
+"""The plots as data: scores of runs with their intervals, overall, by category and over all tasks.
 
 The page draws them as SVG (`charts`), `reports.figures` as PNG and SVG for papers.
 """
@@ -30,14 +30,14 @@ class Mark:
     name: str
     value: float
     low: float
-    high: float  # both equal to the value where there is no interval
+    high: float  # both equal to the value if there is no interval
     text: str
     interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
-    """A line of a plot: a run, a category or a task."""
+    """A row of a plot: a run, a category or a task."""
 
     label: str
     marks: tuple[Mark, ...]
@@ -52,51 +52,51 @@ class Panel:
     title: str
     subtitle: str
     rows: tuple[PanelRow, ...]
-    bounds: tuple[float, float] | None = None  # what the metric can't leave
+    bounds: tuple[float, float] | None = None  # the metric's possible range
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A task's scores that may be compared, by the number of their run."""
+class TaskGroup:
+    """Comparable scores of a task, with the indices of their runs."""
 
     task: TaskScores  # the first of them
     members: tuple[tuple[int, TaskScores], ...]
-    details: str  # how it was asked, where the runs hold the task more than once
+    details: str  # distinguishes groups of one task
 
     @property
     def title(self) -> str:
-        """The task's title, with what tells it from other tasks or samples of that title."""
+        """The task's title, with the details that distinguish it."""
         return ", ".join(filter(None, (self.task.title, self.details)))
 
     @property
     def subtitle(self) -> str:
-        """Metric, split, and what else must be known."""
+        """Metric, split, and protocol and extent if they are not the usual ones."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
         extent = "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
         return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
 
 
-def comparable(runs: Sequence[FinishedRun]) -> list[Group]:
-    """The runs' tasks, those together that were asked and scored alike, in the runs' order."""
-    found = [(number, task) for number, run in enumerate(runs) for task in run.scores.tasks]
+def comparable_groups(runs: Sequence[FinishedRun]) -> list[TaskGroup]:
+    """The runs' tasks, grouped by comparability key, in the runs' order."""
+    tasks = [(run_index, task) for run_index, run in enumerate(runs) for task in run.scores.tasks]
     groups: dict[ComparabilityKey, list[tuple[int, TaskScores]]] = {}
-    for asking, one in zip(comparability_keys([task for _, task in found]), found, strict=True):
-        groups.setdefault(asking, []).append(one)
-    heads = {asking: (m[0][1].title, asking.protocol, asking.extent) for asking, m in groups.items()}
-    details = distinguishing_details(heads)
-    return [Group(members[0][1], tuple(members), details[asking]) for asking, members in groups.items()]
+    for key, member in zip(comparability_keys([task for _, task in tasks]), tasks, strict=True):
+        groups.setdefault(key, []).append(member)
+    titles = {key: (members[0][1].title, key.protocol, key.extent) for key, members in groups.items()}
+    details = distinguishing_details(titles)
+    return [TaskGroup(members[0][1], tuple(members), details[key]) for key, members in groups.items()]
 
 
 def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
-    """A panel for each task's primary metric, a row for each run. What may not be compared stands in two panels."""
+    """A panel for each task's primary metric, a row for each run. What is not comparable is in different panels."""
     panels = []
-    for group in comparable(runs):
+    for group in comparable_groups(runs):
         task = group.task
         rows = [
-            PanelRow(runs[number].label, (_mark(runs, number, metric),), metric.n)
-            for number, one in group.members
-            if (metric := one.find(one.metric))
+            PanelRow(runs[run_index].label, (_mark(runs, run_index, metric),), metric.n)
+            for run_index, scores in group.members
+            if (metric := scores.find(scores.metric))
         ]
         if primary := task.find(task.metric):
             bounds = PERCENT if primary.unit in IN_PERCENT else None
@@ -105,25 +105,25 @@ def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
 
 
 def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
-    """By task title: a panel for each way to group its samples that tells something new, a row for each category."""
-    found: dict[str, list[Panel]] = {}
-    for group in comparable(runs):
+    """Task title -> a panel for each breakdown with two or more categories, without duplicates."""
+    by_title: dict[str, list[Panel]] = {}
+    for group in comparable_groups(runs):
         for key in dict.fromkeys(metric.group for metric in group.task.metrics if metric.group):
             panel = _category_panel(runs, group, key)
-            others = found.setdefault(group.title, [])
+            others = by_title.setdefault(group.title, [])
             if len(panel.rows) > 1 and all(panel.rows != other.rows for other in others):
                 others.append(panel)
-    return {title: panels for title, panels in found.items() if panels}
+    return {title: panels for title, panels in by_title.items() if panels}
 
 
 def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
-    """All runs on all tasks: the primary metrics in percent of their full range, a row for each task."""
+    """All runs on all tasks: primary metrics in percent of their full range, a row for each task."""
     rows = []
-    for group in comparable(runs):
+    for group in comparable_groups(runs):
         marks = [
-            _scaled(_mark(runs, number, metric), ranges[one.name], metric.unit)
-            for number, one in group.members
-            if one.name in ranges and (metric := one.find(one.metric))
+            _scaled(_mark(runs, run_index, metric), ranges[scores.name], metric.unit)
+            for run_index, scores in group.members
+            if scores.name in ranges and (metric := scores.find(scores.metric))
         ]
         if marks:
             rows.append(PanelRow(group.title, tuple(marks), group.task.counts.samples))
@@ -134,50 +134,52 @@ def profiles(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> list[P
     """The overview once for each run, with the run's own mark first in each row."""
     whole = overview(runs, ranges)
     panels = []
-    for number, run in enumerate(runs):
-        own_first = [replace(row, marks=tuple(sorted(row.marks, key=lambda m: m.run != number))) for row in whole.rows]
-        rows = tuple(row for row in own_first if row.marks[0].run == number)
+    for run_index, run in enumerate(runs):
+        own_first = [
+            replace(row, marks=tuple(sorted(row.marks, key=lambda m: m.run != run_index))) for row in whole.rows
+        ]
+        rows = tuple(row for row in own_first if row.marks[0].run == run_index)
         panels.append(replace(whole, title=run.label, rows=rows))
     return panels
 
 
-def full_ranges(evidence: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
-    """By task: the full range of its primary metric, which only a run's evidence tells."""
-    found = {}
-    for task in (task for tasks in evidence.values() for task in tasks):
+def full_ranges(statistics: Mapping[int, Sequence[TaskStatistics]]) -> dict[str, float]:
+    """Task -> full range of its primary metric, which is in a run's statistics alone."""
+    ranges = {}
+    for task in (task for tasks in statistics.values() for task in tasks):
         with suppress(UserError):  # the scorer does not say what each sample adds
-            found[task.task] = full_range(task.primary)
-    return found
+            ranges[task.task] = full_range(task.primary)
+    return ranges
 
 
-def _category_panel(runs: Sequence[FinishedRun], group: Group, key: str) -> Panel:
-    """The group's primary metric, or the first that is no count."""
+def _category_panel(runs: Sequence[FinishedRun], group: TaskGroup, key: str) -> Panel:
+    """The panel of one breakdown: of the primary metric, or of the first that is no count."""
     task = group.task
-    shown = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
-    name = next((metric.name for metric in shown if metric.name == task.metric), shown[0].name if shown else "")
+    metrics = [metric for metric in task.metrics if metric.group == key and metric.unit != "count"]
+    name = next((metric.name for metric in metrics if metric.name == task.metric), metrics[0].name if metrics else "")
     rows = []
-    for metric in (one for one in shown if one.name == name):
+    for metric in (metric for metric in metrics if metric.name == name):
         marks = [
-            _mark(runs, number, found)
-            for number, one in group.members
-            if (found := one.find(name, key, metric.category))
+            _mark(runs, run_index, own)
+            for run_index, scores in group.members
+            if (own := scores.find(name, key, metric.category))
         ]
         rows.append(PanelRow(metric.category, tuple(marks), metric.n))
-    bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in shown) else None
+    bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in metrics) else None
     return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds)
 
 
-def _mark(runs: Sequence[FinishedRun], number: int, metric: MetricRecord) -> Mark:
-    value, unit, between = as_percent(metric.value, metric.unit), metric.unit, metric.interval
-    low, high = (between.low, between.high) if between else (metric.value, metric.value)
+def _mark(runs: Sequence[FinishedRun], run_index: int, metric: MetricRecord) -> Mark:
+    value, unit, interval = as_percent(metric.value, metric.unit), metric.unit, metric.interval
+    low, high = (interval.low, interval.high) if interval else (metric.value, metric.value)
     return Mark(
-        run=number,
-        name=runs[number].label,
+        run=run_index,
+        name=runs[run_index].label,
         value=value,
         low=as_percent(low, unit),
         high=as_percent(high, unit),
         text=format_value(metric.value, unit),
-        interval=format_interval(low, high, unit) if between else "",
+        interval=format_interval(low, high, unit) if interval else "",
     )
 
 

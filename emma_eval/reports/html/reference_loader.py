@@ -1,6 +1,6 @@
-"""The benchmark's own samples of a run: questions, expected answers and images, which run folders do not hold.
+"""Reads questions, references and images of a run's tasks, which run folders do not hold, from the benchmarks' data.
 
-They are read again from the data, never from the network, and shown only if they are what the run was scored by.
+Nothing is downloaded. Samples are shown only if the run was scored with exactly these.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from emma_eval.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSamples:
-    """A task's samples by id; none, and why, where the data are not at hand or are not the run's."""
+    """A task's samples by id; none, with the reason, if the data are missing or not those of the run."""
 
     by_id: Mapping[str, Sample] = field(default_factory=dict)
     problem: str = ""
 
 
 def benchmark_samples(runs: Sequence[FinishedRun], name: str, data: Path | None) -> BenchmarkSamples:
-    """The samples of a task below the data root `data`, or of the shipped suite."""
+    """The samples of a task, from the data root `data` or the shipped suite."""
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.index import task_names
     from emma_eval.tasks.loading import load_task
@@ -36,13 +36,13 @@ def benchmark_samples(runs: Sequence[FinishedRun], name: str, data: Path | None)
         samples = load_samples(task, data, allow_partial=True)
     except UserError as error:
         return BenchmarkSamples(problem=str(error))
-    if any(not _scored_by(run, name, samples) for run in runs):
+    if any(not _is_scored_with(run, name, samples) for run in runs):
         return BenchmarkSamples(problem="the data found are not those that the answers were scored by")
     return BenchmarkSamples({sample.id: sample for sample in samples})
 
 
-def _scored_by(run: FinishedRun, name: str, samples: Sequence[Sample]) -> bool:
-    """Whether a run that has the task asked these samples and expected these answers."""
+def _is_scored_with(run: FinishedRun, name: str, samples: Sequence[Sample]) -> bool:
+    """Whether the run has these samples and references, or does not have the task."""
     facts, settings = run.manifest.tasks.get(name), run.manifest.settings
     return facts is None or facts.reference_digest == reference_digest(
         select_subset(samples, settings.limit, settings.seed)

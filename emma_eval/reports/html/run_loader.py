@@ -1,4 +1,4 @@
-"""What a report reads of finished runs: scores, manifest, and for each task every answer and every sample's score."""
+"""Reads finished runs for a report: scores, manifest, and all responses and sample scores of each task."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
 from emma_eval.types import Key, Response, SampleScore, SampleStatus
 from emma_eval.utils.files import read_bytes
 
-RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of samples written before
+RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of sample scores written by earlier versions
 SAMPLE_FIELDS: Fields = {"id": str, "score": int | float, "parsed_answer": str, "status": str, "cluster": str}
 STATUSES = get_args(SampleStatus)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResults:
-    """One task of one run, sample by sample."""
+    """The responses and sample scores of one task of one run."""
 
-    run: int  # its number among the reported runs
+    run: int  # its index among the reported runs
     scores: TaskScores
     responses: Mapping[Key, Response]  # the last of each request
     samples: Mapping[str, SampleScore]  # by sample id, in the benchmark's order
@@ -36,45 +36,45 @@ class TaskResults:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A finished run."""
+    """A finished run to report on."""
 
     folder: Path
     label: str  # distinct among the reported runs
-    scores: ScoresFile  # with titles that tell the tasks of all reported runs apart
+    scores: ScoresFile  # with a distinct title for each task of the reported runs
     manifest: Manifest
-    as_scored: ScoredRun  # as it is
+    as_scored: ScoredRun  # with the titles on disk
 
 
 def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
-    """The runs, each with a label of its own. Raises UserError for a folder that holds no finished run."""
+    """The runs, with distinct labels. Raises UserError for a folder without a finished run."""
     runs = scores_file.read_runs(folders)
     names = labels([run.label_parts for run in runs])
     titles = _titles([task for run in runs for task in run.scores.tasks])
     return [
-        FinishedRun(run.folder, name, _entitled(run.scores, titles), _manifest(run.folder), run)
+        FinishedRun(run.folder, name, _with_titles(run.scores, titles), _manifest(run.folder), run)
         for run, name in zip(runs, names, strict=True)
     ]
 
 
 def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
-    """By task name a title: its own, with the name behind it where tasks of several names have that title."""
+    """Task name -> title, followed by the name if tasks of other names have the same title."""
     first = {task.name: task.title for task in reversed(tasks)}
     shared = Counter(first.values())
     return {name: f"{title}, task {name}" if shared[title] > 1 else title for name, title in first.items()}
 
 
-def _entitled(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
+def _with_titles(scores: ScoresFile, titles: Mapping[str, str]) -> ScoresFile:
     tasks = tuple(task.model_copy(update={"title": titles[task.name]}) for task in scores.tasks)
     return scores.model_copy(update={"tasks": tasks})
 
 
 def task_names(runs: Sequence[FinishedRun]) -> list[str]:
-    """Every task that one of the runs has, in the runs' order."""
+    """The names of all tasks of the runs, in the runs' order."""
     return list(dict.fromkeys(task.name for run in runs for task in run.scores.tasks))
 
 
 def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResults]:
-    """The task's records, of the runs that have it. Raises UserError for a file that can't be read."""
+    """The task's results in each run that has it. Raises UserError for a file that can't be read."""
     return [
         TaskResults(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
         for number, run in enumerate(runs)
@@ -84,7 +84,7 @@ def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResult
 
 
 def statistics_by_run(runs: Sequence[FinishedRun]) -> tuple[dict[int, list[TaskStatistics]], list[str]]:
-    """The evidence of each run that has some, by the run's number, and why others have none."""
+    """(index of a run -> its statistics, why other runs have none)."""
     found, problems = {}, []
     for number, run in enumerate(runs):
         try:

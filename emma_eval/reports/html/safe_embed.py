@@ -1,4 +1,4 @@
-"""Text from anywhere inside a page: JSON that can't end a script, and the policy that lets only our own scripts run."""
+"""Embeds untrusted text in a page: JSON that can't end a script element, and a policy that allows only our scripts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-# What ends a script element or, in old engines, a line of script; as escapes they are the same JSON.
+# Characters that can end a script element or, in old engines, a line of script; escaped they are the same JSON.
 UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def embedded_json(content: Any) -> Markup:
-    """JSON for a script element, or for a file of script."""
+    """JSON for a script element or a script file."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.translate(UNSAFE))  # noqa: S704 (no character is left that means anything to HTML)
 

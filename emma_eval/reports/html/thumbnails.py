@@ -1,4 +1,4 @@
-"""Images made small enough to lie in the page by the thousand."""
+"""Thumbnails, small enough to embed thousands in a page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ QUALITY = 72
 
 
 def thumbnails(images: Iterable[ImageSource]) -> dict[ImageSource, str]:
-    """Each image as the base64 of a small JPEG; empty where it can't be opened."""
+    """Each image as a small JPEG in base64; empty if it can't be opened."""
     wanted = list(dict.fromkeys(images))
     with ThreadPoolExecutor(usable_cpus()) as pool:
         return dict(zip(wanted, pool.map(thumbnail, wanted), strict=True))
 
 
 def thumbnail(image: ImageSource) -> str:
-    """One of them, on white where the image is transparent."""
+    """One thumbnail; transparent parts become white."""
     from PIL import Image
 
     try:

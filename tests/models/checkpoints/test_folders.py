@@ -38,7 +38,7 @@ def changed(root: Path, change: Callable[[Tensors], Any], tiny: Tiny = EMMA) -> 
 
 
 def built(folder: Path) -> str:
-    return load_model(str(folder), device="cpu").built
+    return load_model(str(folder), device="cpu").summary
 
 
 def add(name: str, *shape: int, dtype: torch.dtype = torch.float16) -> Callable[[Tensors], None]:
@@ -232,7 +232,7 @@ def test_added_tokens_with_ids_that_cannot_be(index: Any, tmp_path: Path) -> Non
 def test_special_tokens_are_texts(file: str, token: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / file).write_text(json.dumps({"bos_token": token}))
-    fails(folder, f"{file}: bos_token", "must be a valid string")
+    fails(folder, f"{file}: bos_token", "must be a text")
 
 
 # Files that are something else.

@@ -56,7 +56,7 @@ def test_padding_is_the_mean_colour_with_the_offset_rounded_down() -> None:
 
 
 @pytest.mark.parametrize("pad", [True, False])
-def test_a_image_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
+def test_an_image_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
     thread = Image.new("RGB", (1, 200_000))  # a square around it would take 160 GB
     with pytest.raises(ValueError, match=r"too long and thin: to prepare it takes [\d,]+ x [\d,]+ pixels"):
         ImageProcessor(resize=224, crop=224, pad_to_square=pad)(thread)

@@ -77,7 +77,7 @@ def test_openai_files_say_a_part_twice(tmp_path: Path) -> None:
         ({"vision_config": {"hidden_size": 25, "num_attention_heads": 2}}, ["hidden_size 25", "2 heads"]),
         ({"vision_config": {"hidden_act": "relu"}}, ["hidden_act 'relu'", "quick_gelu"]),
         ({"vision_config": {"image_size": 4, "patch_size": 7}}, ["image_size 4"]),
-        ({"text_config": "small"}, ["text_config", "dict"]),
+        ({"text_config": "small"}, ["text_config", "an object"]),
         ({"text_config": {"vocab_size": 1000}}, ["1000 ids"]),
     ],
 )

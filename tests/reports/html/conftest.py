@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emma_eval.reports.html.write import write_report
+from emma_eval.reports.html.report import write_report
 from tests.reports.html.chromium import chromium, set_width
 from tests.reports.html.fake_runs import COUNT, alpha, beta, write_gqa, write_run
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.types import Failure, Generation, Request
-from tests.fakes import FakeEngine, FakeHandle, settings
+from tests.fakes import FakeEngine, FakeHandle, pope_settings
 
 COUNT = 48  # questions of the report that most tests read
 IMAGES = 4  # questions that share one
@@ -30,7 +31,7 @@ ATTACKS = (
 )
 
 
-def truth(number: int) -> str:
+def reference(number: int) -> str:
     return ("yes", "no", "red", "blue")[number % 4]
 
 
@@ -44,12 +45,12 @@ def category(number: int) -> str:
 
 def alpha(number: int) -> str | None:
     """Right, but for every sixth question, which fails."""
-    return None if number % 6 == 5 else truth(number)
+    return None if number % 6 == 5 else reference(number)
 
 
 def beta(number: int) -> str:
     """Right on questions of yes and no alone."""
-    return truth(number) if truth(number) in ("yes", "no") else "green"
+    return reference(number) if reference(number) in ("yes", "no") else "green"
 
 
 def write_gqa(
@@ -66,7 +67,7 @@ def write_gqa(
     questions = {
         str(number): {
             "question": question(number),
-            "answer": truth(number),
+            "answer": reference(number),
             "imageId": f"n{number // IMAGES}",
             "types": {"structural": category(number), "semantic": "attr", "detailed": "attr"},
             "semantic": [{"operation": "select", "argument": "", "dependencies": []}],
@@ -91,12 +92,12 @@ class Scripted(FakeEngine):
         text = self.answer(int(request.sample_id))
         seconds = 0.01 * (1 + len(request.sample_id))
         if text is None:
-            return Failure("the image is <b>broken</b>", request.message, seconds)
-        return Generation(text, (0,) * (1 + len(text) // 4), prompt=request.message, seconds=seconds)
+            return Failure("the image is <b>broken</b>", render_prompt(request.message), seconds)
+        return Generation(text, (0,) * (1 + len(text) // 4), prompt=render_prompt(request.message), seconds=seconds)
 
 
 def write_run(root: Path, folder: Path, name: str, answer: Callable[[int], str | None]) -> Path:
     """A finished run of GQA by a model of that name."""
-    chosen = settings(root, name, tasks=("gqa",), suite="gqa")
+    chosen = pope_settings(root, name, tasks=("gqa",), suite="gqa")
     run_evaluation(chosen, folder, PlainProgress(), FakeHandle(Scripted(answer), name))
     return folder

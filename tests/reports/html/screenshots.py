@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from emma_eval.reports.html.write import write_report
+from emma_eval.reports.html.report import write_report
 from tests.reports.html.chromium import chromium, prefer, set_width
 
 DOCS = Path(__file__).parents[3] / "docs" / "report"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reports.html.fake_runs import COUNT, alpha, beta, category, question, truth
+from tests.reports.html.fake_runs import COUNT, alpha, beta, category, question, reference
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
 Keys = webdriver.Keys
@@ -48,7 +48,7 @@ def until(condition: Any) -> None:
 
 
 def is_right(answer: Any, number: int) -> bool:
-    return answer(number) == truth(number)
+    return answer(number) == reference(number)
 
 
 def test_all_samples_are_there_on_pages_of_twenty(browser, page):
@@ -56,7 +56,7 @@ def test_all_samples_are_there_on_pages_of_twenty(browser, page):
     assert len(browser.find_elements("css selector", "article.sample")) == 20
     assert find(browser, "#page").text == "1 of 3"
     assert found(browser) == list(NUMBERS)
-    assert find(browser, "#found").text.startswith("48 of 48 samples · alpha earned 83.3% of the credit")
+    assert find(browser, "#found").text.startswith("48 of 48 samples · alpha: mean score 83.3%")
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_a_category_belongs_to_its_task(browser, page):
     until(lambda: find(browser, "#found").text.startswith("48 of 48"))
 
 
-def test_search_looks_at_questions_truths_and_answers(browser, page):
+def test_search_looks_at_questions_references_and_answers(browser, page):
     browser.get(page.as_uri())
     for typed, wanted in (
         ("PLACE 17?", [17]),
         ("green", [n for n in NUMBERS if beta(n) == "green"]),
-        ("blue place", [n for n in NUMBERS if truth(n) == "blue"]),
+        ("blue place", [n for n in NUMBERS if reference(n) == "blue"]),
         ("nothing of the kind", []),
     ):
         find(browser, "#query").clear()
@@ -161,7 +161,7 @@ def test_the_keyboard_reaches_everything(browser, page):
 
 @pytest.mark.slow
 def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from emma_eval.reports.html import write
+    from emma_eval.reports.html import report
     from tests.reports.html.fake_runs import write_gqa, write_run
 
     count = 20_000
@@ -169,8 +169,8 @@ def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch
     (tmp_path / "data" / "gqa" / "data" / "images").rename(tmp_path / "data" / "gqa" / "data" / "gone")
     (tmp_path / "data" / "gqa" / "data" / "images").mkdir()
     run = write_run(tmp_path / "data", tmp_path / "run", "alpha", beta)
-    monkeypatch.setattr(write, "EMBEDDED", 2**20)
-    page = write.write_report([run], tmp_path / "report", data=tmp_path / "data")
+    monkeypatch.setattr(report, "MAX_EMBEDDED", 2**20)
+    page = report.write_report([run], tmp_path / "report", data=tmp_path / "data")
     assert page.stat().st_size < 8e6
     assert len(list((tmp_path / "report" / "report-samples").glob("*.js"))) == count // 100
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emma_eval.reports.html.confusion import confusions
+from emma_eval.reports.html.confusion import confusion_tables
 from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.types import Sample, SampleScore
 from tests.fakes import metric, task_scores
@@ -14,15 +14,17 @@ def tables(samples: list[Sample], *scores: SampleScore):
     record = TaskResults(
         0, task_scores("t", "test", metric("accuracy", 50.0)), {}, {score.id: score for score in scores}
     )
-    return confusions(record, {sample.id: sample for sample in samples})
+    return confusion_tables(record, {sample.id: sample for sample in samples})
 
 
 def counts(table) -> dict[str, list[int]]:
-    return {truth: [cell.count for cell in cells] for truth, cells in table.rows}
+    return {reference: [cell.count for cell in cells] for reference, cells in table.rows}
 
 
 def test_yes_and_no_are_counted_whatever_their_case_and_other_questions_are_not():
-    samples = [Sample(str(n), "", references=(truth,)) for n, truth in enumerate(("Yes", "Yes", "No", "No", "red"))]
+    samples = [
+        Sample(str(n), "", references=(reference,)) for n, reference in enumerate(("Yes", "Yes", "No", "No", "red"))
+    ]
     (table,) = tables(
         samples,
         SampleScore("0", 1.0, "yes"),
@@ -53,7 +55,7 @@ def test_letters_are_counted_and_of_circular_passes_the_first():
     assert counts(circular) == {"A": [0, 1, 0, 0], "B": [0, 1, 0, 0]}
 
 
-def test_there_is_no_table_without_truths_or_with_one_kind_of_them():
+def test_there_is_no_table_without_references_or_with_one_kind_of_them():
     sample = Sample("0", "", references=("yes",))
     assert tables([sample], SampleScore("0", 1.0, "yes")) == []
     assert tables([replace(sample, references=())], SampleScore("0", 1.0, "yes")) == []

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emma_eval.errors import UserError
-from emma_eval.reports.html import write
+from emma_eval.reports.html import report
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.reference_loader import benchmark_samples
+from emma_eval.reports.html.report import write_report
 from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
-from emma_eval.reports.html.write import write_report
 from emma_eval.types import Sample
 from tests.reports.html.fake_runs import ATTACKS, COUNT, write_gqa
 
@@ -53,7 +53,7 @@ def test_samples_are_chosen_at_even_distances():
         ((), (), ""),
     ],
 )
-def test_the_truth_is_told_once(answers, options, words):
+def test_a_reference_is_shown_once(answers, options, words):
     assert ShownSample("1", Sample("1", "", references=answers, options=options), (), ()).reference == words
 
 
@@ -70,11 +70,11 @@ def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
 
 
 def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, tmp_path, monkeypatch):
-    folder = tmp_path / write.CHUNKS
+    folder = tmp_path / report.CHUNKS
     folder.mkdir()
     (folder / "7.js").write_text("old")
     (folder / "notes.txt").write_text("mine")
-    monkeypatch.setattr(write, "EMBEDDED", 100)
+    monkeypatch.setattr(report, "MAX_EMBEDDED", 100)
     page = write_report(runs, tmp_path, data=data)
     assert sorted(path.name for path in folder.iterdir()) == ["0.js", "notes.txt"]
     content = (folder / "0.js").read_text(encoding="utf-8")

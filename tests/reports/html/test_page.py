@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.reports.html.write import write_report
+from emma_eval.reports.html.report import write_report
 from tests.reports.html.chromium import prefer, set_width
 from tests.reports.html.fake_runs import ATTACKS, write_gqa, write_run
 
@@ -35,7 +35,7 @@ def test_scores_and_intervals_are_those_of_the_run(browser, page, runs):
     assert text in browser.find_element("css selector", "#scores .card svg").get_attribute("textContent")
 
 
-def test_the_confusion_table_counts_answers_by_truth(browser, page):
+def test_the_confusion_table_counts_answers_by_reference(browser, page):
     browser.get(page.as_uri())
     table = browser.find_element("css selector", "#answers .confusion")
     rows = [
@@ -44,7 +44,7 @@ def test_the_confusion_table_counts_answers_by_truth(browser, page):
     ]
     # Of 48 questions 12 are true and 12 false; every sixth fails, which of these meets only odd ones: false.
     assert rows == [
-        ["true", "yes", "no", "other", "no answer"],
+        ["reference", "yes", "no", "other", "no answer"],
         ["yes", "12", "0", "0", "0"],
         ["no", "0", "8", "0", "4"],
     ]
@@ -141,7 +141,8 @@ def test_without_the_data_prompts_and_answers_are_still_there(browser, runs, tmp
     page = write_report(runs, tmp_path, data=None)
     browser.get(page.as_uri())
     assert (
-        "No questions, truths and images here: task gqa: data not found" in browser.find_element("id", "answers").text
+        "No questions, references and images here: task gqa: data not found"
+        in browser.find_element("id", "answers").text
     )
     card = browser.find_element("css selector", "article.sample")
     assert "What is shown at place 0?" in card.text

@@ -1,1 +1,1 @@
-"""The page's plots as SVG; colours come from the page's style sheet, so that they follow light and dark."""
+"""The page's plots as SVG. Colours come from the page's style sheet and follow its theme."""

@@ -1,4 +1,4 @@
-"""A run's profile over all tasks on one scale, the other runs as thin marks: small multiples, one for each run."""
+"""A run's profile over all tasks on one scale, with the other runs as thin marks; one plot a run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def profile(panel: Panel) -> Markup:
     axis = Axis(0, 100, TICKS, EDGE, WIDTH - EDGE)
     bottom = ROW * len(panel.rows) + 4
     drawn = grid(axis, 4, bottom)
-    for place, row in enumerate(panel.rows):
+    for index, row in enumerate(panel.rows):
         own, *others = row.marks
-        top = place * ROW
+        top = index * ROW
         y = top + 21
         drawn += [
             node("text", text=shortened(row.label, 32), x=EDGE, y=top + 15, class_="label"),
@@ -36,5 +36,5 @@ def profile(panel: Panel) -> Markup:
             x = axis.at(mark.value)
             line = node("line", x1=x, x2=x, y1=y - 2, y2=y + 10, class_="other")
             drawn.append(node("g", node("title", text=f"{mark.name}: {mark.text}"), line, class_=run_class(mark.run)))
-    told = "; ".join(f"{row.label} {row.marks[0].text}" for row in panel.rows)
-    return drawing(bottom + 20, f"{panel.title}: {told}", drawn)
+    description = "; ".join(f"{row.label} {row.marks[0].text}" for row in panel.rows)
+    return drawing(bottom + 20, f"{panel.title}: {description}", drawn)

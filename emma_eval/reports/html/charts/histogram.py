@@ -1,4 +1,4 @@
-"""How long answers are and how long they took: histograms of several runs over each other."""
+"""Histograms of answer lengths and times, several runs in one plot."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TOP, BOTTOM = 8.0, 112.0
 
 def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup:
     """Answers by their number of tokens, in bins of equal and whole width; run -> lengths."""
-    everything = [length for values in lengths.values() for length in values]
-    low, high = min(everything), max(everything)
+    all_values = [length for values in lengths.values() for length in values]
+    low, high = min(all_values), max(all_values)
     width = max(1, math.ceil((high - low + 1) / BINS))
     edges = [low + width * number for number in range((high - low) // width + 2)]
 
@@ -30,8 +30,8 @@ def length_histogram(lengths: Mapping[int, Sequence[int]], label: str) -> Markup
 
 def time_histogram(seconds: Mapping[int, Sequence[float]], label: str) -> Markup:
     """Answers by their seconds, on a logarithmic scale; run -> seconds."""
-    everything = [max(value, 1e-6) for values in seconds.values() for value in values]
-    low, high = math.log10(min(everything)), math.log10(max(everything))
+    all_values = [max(value, 1e-6) for values in seconds.values() for value in values]
+    low, high = math.log10(min(all_values)), math.log10(max(all_values))
     high = max(high, low + 1e-3)
     edges = [10 ** (low + (high - low) * number / BINS) for number in range(BINS + 1)]
 
@@ -53,27 +53,27 @@ def _histogram(
     label: str,
     ends: tuple[str, str],
 ) -> Markup:
-    """Side by side within each bin a bar for each run, its height the share of the run's answers."""
+    """A bar for each run in each bin, side by side; its height is the share of the run's answers."""
     shares = {run: _shares(own, edges) for run, own in values.items()}
     tallest = max(max(own) for own in shares.values())
     step = (WIDTH - 2 * EDGE) / (len(edges) - 1)
     wide = min(step * 0.86, 40) / len(shares)
     drawn = [node("line", x1=EDGE, x2=WIDTH - EDGE, y1=BOTTOM, y2=BOTTOM, class_="axis")]
-    for place, (run, own) in enumerate(shares.items()):
+    for index, (run, own) in enumerate(shares.items()):
         for number, share in enumerate(own):
             if not share:
                 continue
             height = max((BOTTOM - TOP) * share / tallest, 1)
-            left = EDGE + step * (number + 0.5) + wide * (place - len(shares) / 2)
-            told = f"{name(edges[number], edges[number + 1])}: {share:.1%}"
+            left = EDGE + step * (number + 0.5) + wide * (index - len(shares) / 2)
+            tooltip = f"{name(edges[number], edges[number + 1])}: {share:.1%}"
             bar = node("rect", x=left, y=BOTTOM - height, width=wide, height=height, rx=1, class_="bar")
-            drawn.append(node("g", node("title", text=told), bar, class_=run_class(run)))
+            drawn.append(node("g", node("title", text=tooltip), bar, class_=run_class(run)))
     drawn += _ends(ends, step)
     return drawing(BOTTOM + 22, f"{label}, from {ends[0]} to {ends[1]}", drawn)
 
 
 def _ends(names: tuple[str, str], step: float) -> list[Xml.Element]:
-    """The names of the first and the last bin: below them where there is room, else from edge to edge."""
+    """The names of the first and last bin, centred below them if there is room, else at the plot's edges."""
     first, last = EDGE + step / 2, WIDTH - EDGE - step / 2
     if first == last:
         return [node("text", text=names[0], x=first, y=BOTTOM + 15, text_anchor="middle", class_="tick")]
@@ -88,6 +88,6 @@ def _ends(names: tuple[str, str], step: float) -> list[Xml.Element]:
 def _shares(values: Sequence[float], edges: Sequence[float]) -> list[float]:
     import numpy as np
 
-    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    counts = np.bincount(places, minlength=len(edges) - 1)
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    counts = np.bincount(bins, minlength=len(edges) - 1)
     return [float(count) / max(len(values), 1) for count in counts]

@@ -1,4 +1,4 @@
-"""SVG made of elements, never of strings: whatever a name holds, it stays text."""
+"""SVG built from elements, never from strings, so that any name stays text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from emma_eval.reports.render import one_line
 
-WIDTH = 320.0  # units of every drawing, so that text of 12 units is 12 pixels on a phone and hardly more elsewhere
-COLOURS = 8  # runs told apart by colour: the classes run-0 to run-7 of the style sheet
+WIDTH = 320.0  # units of every drawing; text of 12 units has 12 pixels on a phone and little more elsewhere
+COLOURS = 8  # the classes run-0 to run-7 of the style sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +26,22 @@ class Axis:
     right: float
 
     def at(self, value: float) -> float:
-        """Where a value lies."""
+        """The coordinate of a value."""
         return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
 
 
 def node(tag: str, *children: Xml.Element, text: str = "", **attributes: str | float) -> Xml.Element:
     """An element; `text_anchor` becomes `text-anchor`, and `class_` `class`."""
-    named = {key.rstrip("_").replace("_", "-"): _written(value) for key, value in attributes.items()}
-    made = Xml.Element(tag, named)
-    made.text = text or None
-    made.extend(children)
-    return made
+    named = {key.rstrip("_").replace("_", "-"): _number(value) for key, value in attributes.items()}
+    element = Xml.Element(tag, named)
+    element.text = text or None
+    element.extend(children)
+    return element
 
 
 def drawing(height: float, label: str, children: Iterable[Xml.Element]) -> Markup:
-    """The whole SVG, described by `label` for those who can't see it."""
-    view = f"0 0 {_written(WIDTH)} {_written(height)}"
+    """The whole SVG; `label` is its description for screen readers."""
+    view = f"0 0 {_number(WIDTH)} {_number(height)}"
     root = node("svg", *children, viewBox=view, role="img", aria_label=label, class_="chart")
     return Markup(Xml.tostring(root, encoding="unicode"))  # noqa: S704 (ElementTree has escaped it)
 
@@ -52,16 +52,16 @@ def run_class(number: int, *more: str) -> str:
 
 
 def nice_axis(
-    values: Sequence[float], left: float, right: float, bounds: tuple[float, float] | None = None, most: int = 5
+    values: Sequence[float], left: float, right: float, bounds: tuple[float, float] | None = None, max_steps: int = 5
 ) -> Axis:
-    """An axis around all values with at most `most` steps of 1, 2 or 5 times a power of ten, within the bounds."""
+    """An axis around all values, within the bounds, with up to `max_steps` steps of 1, 2 or 5 times a power of ten."""
     low, high = min(values), max(values)
     spread, size = high - low, max(abs(low), abs(high))
     margin = spread * 0.05 if spread > max(size * 1e-3, 1e-9) else max(size * 0.02, 1.0)
     low, high = low - margin, high + margin
     if bounds:
         low, high = max(low, bounds[0]), min(high, bounds[1])
-    raw = (high - low) / most
+    raw = (high - low) / max_steps
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -80,11 +80,11 @@ def grid(axis: Axis, top: float, bottom: float) -> list[Xml.Element]:
     return drawn
 
 
-def shortened(text: str, most: int) -> str:
-    """A label that fits; the whole one belongs in a title."""
+def shortened(text: str, max_letters: int) -> str:
+    """The label cut to `max_letters` letters; the whole one belongs in a tooltip."""
     text = one_line(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_letters else text[: max_letters - 1] + "…"
 
 
-def _written(value: str | float) -> str:
+def _number(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")

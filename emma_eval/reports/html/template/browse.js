@@ -52,13 +52,13 @@ function startBrowser() {
   function summary(runs) {
     const total = store.tasks.reduce((sum, task) => sum + task.samples, 0);
     const held = store.id.length < total ? ` (of ${total.toLocaleString("en")} asked, chosen evenly)` : "";
-    const credits = runs.map((run) => {
+    const means = runs.map((run) => {
       const own = found.filter((sample) => isScored(sample) && store.status[run][sample] !== NOT_ASKED);
-      const mean = own.reduce((sum, sample) => sum + store.credit[run][sample], 0) / own.length;
-      return own.length ? `${store.runs[run]} earned ${(100 * mean).toFixed(1)}% of the credit` : "";
+      const mean = own.reduce((sum, sample) => sum + store.score[run][sample], 0) / own.length;
+      return own.length ? `${store.runs[run]}: mean score ${(100 * mean).toFixed(1)}%` : "";
     });
     const counted = `${found.length.toLocaleString("en")} of ${store.id.length.toLocaleString("en")} samples${held}`;
-    return [counted, ...credits].filter(Boolean).join(" · ");
+    return [counted, ...means].filter(Boolean).join(" · ");
   }
 
   function turn(step) {

@@ -1,9 +1,9 @@
 // A sample as a card. Everything a model or a data set wrote goes in as text, never as markup.
 function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
 }
 
 function sampleCard(sample, runs) {
@@ -15,7 +15,7 @@ function sampleCard(sample, runs) {
     element("div", "asked",
       element("p", "meta", [task.title, category, store.id[sample]].filter(Boolean).join(" · ")),
       element("p", "question", store.question[sample]),
-      store.truth[sample] ? element("p", "truth", element("span", "caption", "truth "), store.truth[sample]) : null,
+      store.reference[sample] ? element("p", "reference", element("span", "caption", "reference "), store.reference[sample]) : null,
       more(sample, runs)),
     element("div", "given", ...runs.map((run) => answer(sample, run))));
   card.dataset.sample = sample;
@@ -26,12 +26,12 @@ function sampleCard(sample, runs) {
 
 function answer(sample, run) {
   const status = store.status[run][sample];
-  const read = store.read[run][sample];
+  const parsed = store.parsed[run][sample];
   const said = store.answer[run][sample];
   const box = element("div", `answer run-${run % 8}`,
     element("p", "who", element("span", "swatch"), store.runs[run], verdict(sample, run)),
     element("p", status === ANSWERED ? "said" : "said unanswered", said ?? STATUS_WORDS[status]));
-  if (read && read !== said) box.append(element("p", "read", element("span", "caption", "read as "), read));
+  if (parsed && parsed !== said) box.append(element("p", "parsed", element("span", "caption", "parsed as "), parsed));
   return box;
 }
 
@@ -39,18 +39,18 @@ function verdict(sample, run) {
   const status = store.status[run][sample];
   if (status !== ANSWERED) return element("span", "verdict none", STATUS_WORDS[status]);
   if (!isScored(sample)) return element("span", "verdict none", "not scored");
-  const credit = store.credit[run][sample];
-  if (credit > 0 && credit < 1) return element("span", "verdict partly", `◐ ${credit.toFixed(2)}`);
-  return credit ? element("span", "verdict right", "✓ right") : element("span", "verdict wrong", "✗ wrong");
+  const score = store.score[run][sample];
+  if (score > 0 && score < 1) return element("span", "verdict partly", `◐ ${score.toFixed(2)}`);
+  return score ? element("span", "verdict right", "✓ right") : element("span", "verdict wrong", "✗ wrong");
 }
 
-async function showImages(sample, place) {
+async function showImages(sample, box) {
   try {
     const { images } = await details(sample);
-    place.replaceChildren(...images.map((data, number) => image(data, sample, number)));
-    if (!images.length) place.append(element("span", "no-image", "no image"));
+    box.replaceChildren(...images.map((data, number) => image(data, sample, number)));
+    if (!images.length) box.append(element("span", "no-image", "no image"));
   } catch (error) {
-    place.replaceChildren(element("span", "no-image", error.message));
+    box.replaceChildren(element("span", "no-image", error.message));
   }
 }
 
@@ -62,7 +62,7 @@ function image(data, sample, number) {
   return image;
 }
 
-// The exact prompts, made when they are first opened.
+// The exact prompts, added when they are first opened.
 function more(sample, runs) {
   const box = element("details", "more", element("summary", "", "Exact prompt"));
   box.addEventListener("toggle", async () => {
@@ -73,7 +73,7 @@ function more(sample, runs) {
   return box;
 }
 
-// One block for each pass of each run; a prompt that the run before was asked too is not repeated.
+// One block for each pass of each run; a prompt that an earlier block shows is not repeated.
 function promptBlocks(asked) {
   const shown = new Set();
   return asked.flatMap(([run, passes]) => passes.map((pass, number) => {

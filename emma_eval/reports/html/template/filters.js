@@ -1,9 +1,9 @@
-// Which samples are shown: the filters' state, and the search over everything that was asked and answered.
+// Filters and search: which samples are shown.
 const OUTCOMES = {
   any: ["any", () => true],
   right: ["right", (sample, a) => isRight(sample, a)],
   wrong: ["wrong", (sample, a) => isWrong(sample, a)],
-  partly: ["partly right", (sample, a) => isScored(sample) && store.credit[a][sample] > 0 && store.credit[a][sample] < 1],
+  partly: ["partly right", (sample, a) => isScored(sample) && store.score[a][sample] > 0 && store.score[a][sample] < 1],
   failed: ["failed or missing", (sample, a) => hasNoAnswer(sample, a)],
 };
 const OUTCOMES_OF_TWO = {
@@ -23,16 +23,16 @@ function wasAskedOf(sample, a, b) {
   return store.status[a][sample] !== NOT_ASKED && store.status[b][sample] !== NOT_ASKED;
 }
 
-const haystacks = [];  // lower-cased text of each sample, made at the first search
+const haystacks = [];  // lower-case text of each sample, filled by the first search
 
 function haystack(sample) {
   haystacks[sample] ??= [
-    store.id[sample], store.question[sample], store.truth[sample], ...store.answer.map((answers) => answers[sample] ?? ""),
+    store.id[sample], store.question[sample], store.reference[sample], ...store.answer.map((answers) => answers[sample] ?? ""),
   ].join("\n").toLowerCase();
   return haystacks[sample];
 }
 
-// {query, task, category, outcome, a, b} -> numbers of the samples. Task and category are -1 for all of them.
+// {query, task, category, outcome, a, b} -> indices of the samples. Task and category are -1 for all of them.
 function matching(state, outcomes) {
   const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   const [, test] = outcomes[state.outcome];

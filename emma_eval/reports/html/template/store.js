@@ -1,14 +1,14 @@
-// The samples: an index of columns that is always at hand, and chunks (prompts, images) fetched when they are looked at.
+// The samples: an index of columns that is in the page, and chunks (prompts, images) that are loaded when needed.
 const ANSWERED = 0, NOT_ASKED = 3;
 const STATUS_WORDS = ["answered", "failed", "missing", "not asked"];
-const RIGHT = 0.5;  // credit from which an answer counts as right
+const RIGHT = 0.5;  // score from which an answer counts as right
 
 const indexElement = document.getElementById("index");
 const store = indexElement ? JSON.parse(indexElement.textContent) : null;
 const chunks = new Map();  // number -> promise of the chunk
-const waiting = new Map();  // number -> what resolves that promise when its file has run
+const waiting = new Map();  // number -> function that resolves that promise when its file has run
 
-// Files of a page on disk can't be fetched, but they can be run: each calls this with its content.
+// A page on disk can't fetch files but can run them as scripts: each calls this function with its content.
 window.reportChunk = (number, chunk) => waiting.get(number)?.(chunk);
 
 function loadChunk(number) {
@@ -38,7 +38,7 @@ async function details(sample) {
   const chunk = await loadChunk(Math.floor(sample / store.chunk));
   const entry = chunk.entries[sample % store.chunk];
   return {
-    images: entry.images.map((place) => chunk.images[place]),
+    images: entry.images.map((index) => chunk.images[index]),
     passes: entry.passes.map((passes) => passes.map(([prompt, instruction, text, error, tokens, seconds]) => ({
       prompt: chunk.texts[prompt], instruction: chunk.texts[instruction], text, error, tokens, seconds,
     }))),
@@ -50,11 +50,11 @@ function isScored(sample) {
 }
 
 function isRight(sample, run) {
-  return isScored(sample) && store.status[run][sample] === ANSWERED && store.credit[run][sample] >= RIGHT;
+  return isScored(sample) && store.status[run][sample] === ANSWERED && store.score[run][sample] >= RIGHT;
 }
 
 function isWrong(sample, run) {
-  return isScored(sample) && store.status[run][sample] === ANSWERED && store.credit[run][sample] < RIGHT;
+  return isScored(sample) && store.status[run][sample] === ANSWERED && store.score[run][sample] < RIGHT;
 }
 
 function hasNoAnswer(sample, run) {

@@ -1,8 +1,8 @@
-// Light, dark, or as the system has it. Remembered where the browser lets a file remember.
+// Theme: light, dark or the system's. Stored if the browser allows a file to store anything.
 const THEMES = ["auto", "light", "dark"];
 const themeButton = document.getElementById("theme");
 
-function remembered() {
+function storedTheme() {
   try {
     return localStorage.getItem("emma-eval-theme");
   } catch {
@@ -16,7 +16,7 @@ function showTheme(theme) {
   try {
     localStorage.setItem("emma-eval-theme", theme);
   } catch {
-    // Private windows and some file:// pages keep nothing; the theme then lasts as long as the page.
+    // Private windows and some file:// pages can't store; the theme then lasts as long as the page.
   }
 }
 
@@ -25,9 +25,9 @@ themeButton.addEventListener("click", () => {
   const now = THEMES.indexOf(document.documentElement.dataset.theme);
   showTheme(THEMES[(now + 1) % THEMES.length]);
 });
-showTheme(THEMES.includes(remembered()) ? remembered() : "auto");
+showTheme(THEMES.includes(storedTheme()) ? storedTheme() : "auto");
 
-// Paper can't unfold: what is folded away of plots and tables is printed unfolded.
+// Plots and tables that are folded on the screen are printed unfolded.
 const folded = () => document.querySelectorAll("#categories details:not([open]), #answers details:not([open])");
 let unfolded = [];
 window.addEventListener("beforeprint", () => {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from emma_eval.reports.leaderboard import leaderboard
-from emma_eval.reports.published import Published
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.render import csv, escape_markdown, latex, markdown
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun
@@ -15,11 +14,11 @@ from emma_eval.utils.files import make_output_folder, write_atomic
 MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 
 
-def write_leaderboard(folder: Path, runs: Sequence[ScoredRun], published: Published) -> list[Path]:
+def write_leaderboard(folder: Path, leaderboard: Leaderboard) -> list[Path]:
     """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
-    tables = leaderboard(runs, published)
+    tables = leaderboard.tables()
     make_output_folder(folder)
-    contents = {"md": markdown(tables) + failures(runs), "csv": csv(tables), "tex": latex(tables)}
+    contents = {"md": markdown(tables) + failures(leaderboard.runs), "csv": csv(tables), "tex": latex(tables)}
     paths = []
     for suffix, text in contents.items():
         path = folder / f"leaderboard.{suffix}"
