@@ -36,7 +36,7 @@ class TooManyFailuresError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """A finished run."""
 
     folder: Path
@@ -56,7 +56,7 @@ class SessionCounts:
 
 def run_evaluation(
     settings: RunSettings, folder: Path, progress: RunProgress, model: ModelHandle | None = None
-) -> Result:
+) -> RunResult:
     """Run the evaluation in `folder`, or go on with it. `model` is what `find_model(settings.model)` gives.
 
     Raises UserError for a user's mistake, before the model is loaded where it can be found so early;
@@ -127,19 +127,19 @@ def _check_failures(settings: RunSettings, failures: int, requests: int, respons
         )
 
 
-def _unscored(session: RunSession, store: ResponseStore) -> Result:
+def _unscored(session: RunSession, store: ResponseStore) -> RunResult:
     """The result of a session that leaves scoring to another."""
     failed = sum(one.text is None for plan in session.plans for one in store.of(plan.task.name).values())
-    return Result(session.folder, failed)
+    return RunResult(session.folder, failed)
 
 
-def _scored(session: RunSession, store: ResponseStore, published: Published) -> Result:
+def _scored(session: RunSession, store: ResponseStore, published: Published) -> RunResult:
     """Write scores and leaderboard."""
     scores = score_run(session, store)
     leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
     write_leaderboard(session.folder, leaderboard)
     failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
-    return Result(session.folder, failed, scores, leaderboard)
+    return RunResult(session.folder, failed, scores, leaderboard)
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
