@@ -110,7 +110,7 @@ class ResponseLog:
     """Appends responses to a log. Opening it removes an incomplete last line."""
 
     def __init__(self, path: Path, whole_bytes: int | None = None) -> None:
-        """Open it. `whole_bytes` is what read_recorded returned, if the caller has read the file already."""
+        """Open it. `whole_bytes` is what read_log returned, if the caller has read the file already."""
         path.parent.mkdir(parents=True, exist_ok=True)
         whole_bytes = read_log(path)[1] if whole_bytes is None else whole_bytes
         # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
