@@ -24,7 +24,7 @@ from pydantic import Field, NonNegativeFloat, ValidationError
 from emma_eval.analysis.compare import differences
 from emma_eval.errors import UserError
 from emma_eval.results.sample_statistics import TaskStatistics
-from emma_eval.stats.exact import holm
+from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric

@@ -1,4 +1,4 @@
-"""Which runs may be compared, on which samples, and what comes of it."""
+"""Which runs are comparable, on which samples, and with what result."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The gate's verdicts: on the right task, by its tolerances, and never silent about what it can't compare."""
+"""The gate's verdicts: on the right task, by its tolerances, and never silent about what is not comparable."""
 
 from dataclasses import replace
 

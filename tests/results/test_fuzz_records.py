@@ -1,4 +1,4 @@
-"""Whatever stands in a record of answers: it is read, taken for a torn last line, or refused in one line."""
+"""Any content of a response log is read, treated as an incomplete last line, or refused in one line."""
 
 from __future__ import annotations
 
