@@ -1,4 +1,4 @@
-"""A task's samples: official files or hub rows, read, selected, counted, verified.
+"""Find, download, read, verify and hash a task's data, as official files or rows of the hub.
 
 May import: `tasks`, `images`, `registry`, `utils`.
 """

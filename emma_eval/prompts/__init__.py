@@ -1,4 +1,4 @@
-"""A Sample and its task become Requests: option layout, suffix, images, instruction.
+"""Make Requests of a Sample and its task: options, suffix, image placement, instruction.
 
 May import: `tasks`, `images`, `utils`.
 """

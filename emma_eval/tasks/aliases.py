@@ -33,21 +33,21 @@ RENAMED_IMAGE_PLACEMENTS: Mapping[str, str] = {  # values of prompt.images: firs
 
 
 def with_current_names(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A task file's content with today's names. Raises ValueError where a key stands under both of its names."""
+    """A task file's content with today's names. Raises ValueError for a key under both of its names."""
     renamed = dict(content)
-    for path, section, kind in list(_sections(content)):
+    for path, section, kind in _sections(content):
         parent = renamed
-        for key in path[:-1]:  # copied along the path: the content given stays as it is
+        for key in path[:-1]:  # copied along the path: `content` stays as it is
             parent[key] = dict(parent[key])
             parent = parent[key]
-        parent[path[-1]] = _renamed(section, kind, ".".join(path))
+        parent[path[-1]] = _renamed(section, kind, ".".join(map(str, path)))
     return renamed
 
 
 def old_names(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(old name, today's name) of each key or value of a task file that has been renamed."""
     for path, section, kind in _sections(content):
-        location = ".".join(path)
+        location = ".".join(map(str, path))
         yield from ((f"{location}.{old}", new) for old, new in RENAMED_KEYS[kind].items() if old in section)
         if kind == "prompt" and (new := _placement(section.get("images"))) is not None:
             yield f"{location}.images: {section['images']}", new
@@ -64,7 +64,7 @@ def with_first_names(section: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _sections(content: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
-    """(path, section, kind) of the sections that have renamed keys, wherever in a task file they stand."""
+    """(path, section, kind) of every section of a task file that may have renamed keys."""
     paths: list[tuple[tuple[str, ...], str]] = [
         (("prompt",), "prompt"),
         (("columns",), "columns"),

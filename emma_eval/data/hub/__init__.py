@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub on this machine: fetched files, their lists, Arrow tables, rows.
+"""Data sets of the Hugging Face hub: downloaded snapshots, Arrow tables, rows, lock files.
 
 May import: `tasks`, `images`, `utils`.
 """

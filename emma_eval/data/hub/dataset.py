@@ -50,23 +50,23 @@ def _with_images(questions: HubTable, images: HubTable, key: str) -> Iterator[Ro
 
 
 class HubTable:
-    """One configuration's split, by rows or by columns; images stay where they are until they are opened."""
+    """The split of one configuration, by rows or by columns; an image is read when it is opened."""
 
     def __init__(self, name: str, table: Any, images: Sequence[str], folders: Sequence[Path] = ()) -> None:
         self.name = name
         self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # that its rows may name files in
-        self.cells = table.drop_columns(list(images))  # all but the images
+        self.cells = table.drop_columns(list(images))  # an Arrow table without the image columns
         self.images = {column: table.column(column) for column in images}
 
     def __iter__(self) -> Iterator[Row]:
         sources = {column: self.image_sources(column) for column in self.images}
         names = self.cells.column_names
-        number = 0
+        index = 0
         for batch in self.cells.to_batches(max_chunksize=_BATCH_ROWS):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                images = {column: source(number) for column, source in sources.items()}
+                images = {column: source(index) for column, source in sources.items()}
                 yield dict(zip(names, values, strict=True)) | images
-                number += 1
+                index += 1
 
     def image_sources(self, column: str) -> Callable[..., Any]:
         """A function of row index, and image name if known, that returns the row's image, a list of them, or None.
@@ -75,20 +75,20 @@ class HubTable:
         """
         cells = self.images[column]
 
-        def image(number: int, image_name: str = "", position: int | None = None) -> ImageBytes:
+        def image(index: int, image_name: str = "", position: int | None = None) -> ImageBytes:
             def load() -> bytes:
-                cell = (cells[number] if position is None else cells[number][position]).as_py()
+                cell = (cells[index] if position is None else cells[index][position]).as_py()
                 return _bytes_of(cell, self.folders)
 
-            return ImageBytes(f"{self.name}, row {number}", load, image_name)
+            return ImageBytes(f"{self.name}, row {index}", load, image_name)
 
         if str(cells.type).startswith(("list", "large_list")):
             lengths = [length for chunk in cells.chunks for length in chunk.value_lengths().to_pylist()]
-            return lambda number: [image(number, "", position) for position in range(lengths[number] or 0)]
+            return lambda index: [image(index, "", position) for position in range(lengths[index] or 0)]
         if not cells.null_count:
             return image
         valid = cells.is_valid().to_pylist()
-        return lambda number, image_name="": image(number, image_name) if valid[number] else None
+        return lambda index, image_name="": image(index, image_name) if valid[index] else None
 
 
 def _bytes_of(cell: Any, folders: Sequence[Path]) -> bytes:

@@ -1,4 +1,4 @@
-"""One file per official format: its rows become Samples.
+"""One module per official file format, which makes Samples of its rows.
 
-May import: `tasks.columns`, `images`, `utils`.
+May import: `tasks`, `data.hub`, `images`, `utils`.
 """

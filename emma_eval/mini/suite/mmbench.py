@@ -10,9 +10,9 @@ from pathlib import Path
 
 from emma_eval.mini.items import LETTERS, Item
 from emma_eval.mini.suite.drawing import choice_with_letter, encode, save_text, seeded_scenes
+from emma_eval.tasks.circular import INDEX_STEP
 
 QUESTIONS = 100
-PASS = 1_000_000  # added to the index for each pass
 COLUMNS = (
     *("index", "question", "hint", *LETTERS, "answer", "category"),
     *("image", "source", "l2-category", "comment", "split"),
@@ -34,7 +34,7 @@ def write(root: Path) -> None:
         item = choice_with_letter(seeded, LETTERS[index % len(LETTERS)])
         image = base64.b64encode(encode(seeded.scene, "PNG")).decode("ascii")
         for shift in range(len(LETTERS)):
-            cells = {"index": str(seeded.seed + shift * PASS), "image": str(seeded.seed) if shift else image}
+            cells = {"index": str(seeded.seed + shift * INDEX_STEP), "image": str(seeded.seed) if shift else image}
             rows.writerow(cells | _pass(item, shift))
     save_text(root / "mmbench/mmbench_dev_20230712.tsv", table.getvalue())
 
