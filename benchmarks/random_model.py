@@ -68,7 +68,7 @@ def build(
     return ModelRunner(
         model=EmmaModel(config, towers, alignment, projector, llama).eval().requires_grad_(False),
         tokenizer=tokenizer,
-        processor=ImageProcessor(resize=shape.image, crop=shape.image, pad_to_square=True),
+        processor=ImageProcessor(size=shape.image, crop_size=shape.image, pad_to_square=True),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",

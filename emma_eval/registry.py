@@ -89,29 +89,29 @@ def entries(kind: Kind) -> dict[str, str]:
 
     Raises UserError where a package registers a name that is taken.
     """
-    found = dict(SHIPPED[kind])
+    places = dict(SHIPPED[kind])
     for point in _entry_points(kind) if kind in PLUGIN_KINDS else ():
-        if point.name in found and found[point.name] != point.value:  # a package seen twice on the path is no clash
+        if point.name in places and places[point.name] != point.value:  # a package seen twice on the path is no clash
             raise UserError(
                 f"the package {_package(point)} registers {point.value} as {point.group}: {point.name!r}, a name that "
-                f"{found[point.name]} has; uninstall the package or rename the entry point"
+                f"{places[point.name]} has; uninstall the package or rename the entry point"
             )
-        found[point.name] = point.value
-    return found
+        places[point.name] = point.value
+    return places
 
 
 def import_object(place: str) -> Any:
     """The object at `module:attribute`. Raises UserError if another package's cannot be imported."""
     module, _, attribute = place.partition(":")
     try:
-        found: Any = import_module(module)
+        target: Any = import_module(module)
         for name in attribute.split("."):
-            found = getattr(found, name)
+            target = getattr(target, name)
     except Exception as error:  # another package's module may raise anything
         if module.partition(".")[0] == __package__:
             raise
         raise UserError(f"the entry point {place} cannot be imported: {error_message(error)}") from error
-    return found
+    return target
 
 
 def look_up(kind: Kind, name: str) -> Any:

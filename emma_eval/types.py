@@ -133,36 +133,37 @@ SampleStatus = Literal["answered", "failed", "missing"]
 Unit = Literal["percent", "fraction", "points", "number", "count"]  # number: on a scale of its own
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ratio:
-    """`sum(numerator) / sum(denominator)` over some samples, 0 where the denominator is 0: metrics are made of these.
+    """`sum(numerator) / sum(denominator)` over samples; 0 if the denominator is 0. Metrics are functions of ratios.
 
-    With what each sample adds known, a metric can be computed again of resampled samples (see `stats`).
+    The entries are what each sample adds, so a metric can be computed again for resampled samples (see `stats`). Ratios
+    are compared and hashed by identity: metrics that share one are resampled with one column.
     """
 
     numerator: Sequence[float]
-    denominator: Sequence[float] | None = None  # None: ones, which makes it a mean
-    sample_indices: Sequence[int] | None = None  # of each entry's sample in Scores.samples; None: all of them, in order
+    denominator: Sequence[float] | None = None  # None: ones, so the ratio is a mean
+    sample_indices: Sequence[int] | None = None  # index in Scores.samples of each entry; None: all, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number. `group` and `category` (answer_type, yes/no) are empty for an overall one.
+    """One number. `group` and `category` (answer_type, yes/no, for example) are empty for an overall metric.
 
     It equals `scale * aggregate(ratios)` but for rounding; without `ratios` it cannot be resampled and has no interval.
     """
 
     name: str
     value: float  # unrounded, as the official tool computes it
-    n: int  # how many units (questions, pairs, ...) it was computed over
+    n: int  # number of questions, pairs, ... it is computed over
     unit: Unit
     group: str = ""
     category: str = ""
     higher_is_better: bool | None = True  # None: neither, as with the share of yes
     ratios: tuple[Ratio, ...] = field(default=(), compare=False, repr=False)
     scale: float = 1.0
-    aggregate: str = "sum"  # of stats.aggregations
-    value_is_bounded: bool = True  # False where a sample may add more than the full range, as it may to CIDEr
+    aggregate: str = "sum"  # a name in stats.aggregations
+    value_is_bounded: bool = True  # False if a sample may add more than the full range (CIDEr)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from emma_eval.results.scores import (
     TaskScores,
 )
 from emma_eval.runs.progress import PlainProgress
-from emma_eval.runs.runner import Result, run_evaluation
+from emma_eval.runs.runner import RunResult, run_evaluation
 from emma_eval.runs.settings import RunSettings
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.digest import task_digest
@@ -172,7 +172,7 @@ class FakeEngine:
         return Generation(fake_answer(request), (1, 2), "stop", prompt=prompt, seconds=0.25, prompt_cut=False)
 
 
-def run_pope(root: Path, folder: Path, engine: FakeEngine | None = None, **changes: object) -> Result:
+def run_pope(root: Path, folder: Path, engine: FakeEngine | None = None, **changes: object) -> RunResult:
     """Evaluate a fake engine on the files of `write_pope`."""
     return run_evaluation(pope_settings(root, **changes), folder, PlainProgress(), FakeHandle(engine or FakeEngine()))
 

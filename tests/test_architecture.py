@@ -118,12 +118,26 @@ def test_the_documented_rooms_are_the_layers() -> None:
     assert documented == [(str(level), room) for level, layer in enumerate(LAYERS, 1) for room in layer]
 
 
+def test_what_the_pictures_name_exists() -> None:
+    """A dotted name that begins with a room, as `tasks.loading.load_task`, is a module or defined in one."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = re.findall(r"(?<![\w./])[a-z_]+(?:\.\w+)+", text)
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        if name.split(".")[0] in LAYER and not name.endswith((".md", ".py")) and name not in MODULES:
+            assert module in MODULES, f"there is no {name}"
+            defined = {getattr(node, "name", "") for node in ast.walk(ast.parse(MODULES[module].read_text()))}
+            assert attribute in defined, f"{module} has no {attribute}"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_that_a_document_names_exist(document: Path) -> None:
-    """Paths in backticks that begin with a folder of the project, and the targets of links."""
+    """Paths in backticks that begin with a folder of the project or a room of the package, and the targets of links."""
     text = document.read_text(encoding="utf-8")
     paths = re.findall(r"`((?:emma_eval|tests|tasks|docs|benchmarks|results)/[\w./-]*)`", text)
+    inner = re.findall(r"`((?:models|inference|utils|data|tasks|runs|reports|scorers|stats)/[\w./]+\.py)`", text)
     missing = {path for path in paths if not (ROOT / path).exists()} - WRITTEN_LATER
+    missing |= {path for path in inner if not (PACKAGE / path).exists()}
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     missing |= {link for link in links if not (document.parent / link).exists()}
     assert not missing, f"{document.name} names {', '.join(sorted(missing))}"

@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"{task.name}: {task.title}")
     origin = f"; official files: {task.homepage}" if task.homepage else ""
     print(f"benchmark {task.benchmark}, split {task.split}, {task.expected.in_words} samples{origin}")
-    _print("How it is asked", _asked(task, args.data))
-    _print("How it is scored", _scored(task))
+    _print("How it is asked", _prompting(task, args.data))
+    _print("How it is scored", _scoring(task))
     _print("What the published numbers used", _published(task, load_published()))
     return 0
 
@@ -68,11 +68,11 @@ def _print(head: str, paragraphs: Iterator[str]) -> None:
         print("\n".join(f"  {line}" for line in lines))
 
 
-def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
+def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
     from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
 
-    yield " ".join(_asking_in_words(task))
+    yield " ".join(_prompt_in_words(task))
     sample, origin = _example(task, data)
     requests = list(build_requests(task, [sample]))
     yield f"Example ({origin}), the whole prompt" + (
@@ -85,11 +85,11 @@ def _asked(task: TaskConfig, data: Path | None) -> Iterator[str]:
         yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
     for family in task.wordings:
         worded = task.with_wording(family)
-        yield f"{family}: " + " ".join(_asking_in_words(worded))
+        yield f"{family}: " + " ".join(_prompt_in_words(worded))
         yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
 
 
-def _asking_in_words(task: TaskConfig) -> Iterator[str]:
+def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
     prompt = task.prompt
     yield IMAGES[prompt.images]
     if prompt.question:
@@ -138,7 +138,7 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
     return Sample("1", question, images, ("A",), options, hint), "an invented question"
 
 
-def _scored(task: TaskConfig) -> Iterator[str]:
+def _scoring(task: TaskConfig) -> Iterator[str]:
     yield f"The primary metric is {task.metric}."
     explained: dict[str, str] = {}
     for name, config in task.protocols.items():
@@ -168,19 +168,19 @@ def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
 def _published(task: TaskConfig, published: Published) -> Iterator[str]:
     """The scores of the leaderboard's models, EMMA's first, each with its split and source; then the doubts."""
     scores = [score for score in published.scores if _letters(score.benchmark).startswith(_letters(task.benchmark))]
-    shown = [score for score in scores if score.model in published.rows]
+    in_tables = [score for score in scores if score.model in published.rows]
     if not scores:
         yield "No published number of this benchmark is known here."
-    for score in sorted(shown, key=lambda score: published.rows.index(score.model), reverse=True):
+    for score in sorted(in_tables, key=lambda score: published.rows.index(score.model), reverse=True):
         note = f"; {score.note}" if score.note else ""
         yield (
             f"{published.name_of(score.model)}: {score.value:g} {score.unit}, {score.metric}, split: {score.split} "
             f"({score.reported_by}: {published.sources[score.source]}, {score.where}){note}"
         )
-    doubts = {remark.item: remark.reason for score in shown for remark in published.remarks_on(score)}
+    doubts = {remark.item: remark.reason for score in in_tables for remark in published.remarks_on(score)}
     yield from (f"Doubt, {item}: {reason}" for item, reason in doubts.items())
-    if len(scores) > len(shown):
-        yield f"{len(scores) - len(shown)} more of other models stand in results/published.yaml."
+    if len(scores) > len(in_tables):
+        yield f"{len(scores) - len(in_tables)} more of other models stand in results/published.yaml."
 
 
 def _letters(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`list tasks|models|groups`: what there is to run, without loading anything heavy."""
+"""`list tasks|models|groups`: tables of the tasks, models and groups that can be run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be listed."""
+    """Declare the command's options."""
     parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks")
     add_task_options(parser)
 

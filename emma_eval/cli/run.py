@@ -1,4 +1,4 @@
-"""`run`: answer benchmarks with a model, score the answers, print the leaderboard. Also what runs without a command."""
+"""`run`, the default command: answer benchmarks with a model, score the answers, print the leaderboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
-    from emma_eval.runs.runner import Result
+    from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit
 
 DEFAULT_MODEL = "emma-mini"
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         seed=args.seed,
         batch_size=args.batch_size,
-        protocols=pairs("--protocol", args.protocol, tasks),
-        wordings=pairs("--wording", args.wording, tasks),
+        protocols=task_values("--protocol", args.protocol, tasks),
+        wordings=task_values("--wording", args.wording, tasks),
         allow_partial=args.allow_partial,
         max_errors=args.max_errors,
         retry_failed=args.retry_failed,
@@ -107,7 +107,7 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
     return options
 
 
-def print_result(result: Result) -> None:
+def print_result(result: RunResult) -> None:
     """Print the tables of measured values, notes, failures, and the run folder."""
     if result.scores is None or result.leaderboard is None:
         failures = f", {result.failed:,} requests failed" if result.failed else ""
@@ -150,10 +150,10 @@ def error_limit(text: str) -> ErrorLimit:
     return limit
 
 
-def pairs(option: str, given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
+def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
     """`T=VALUE` arguments as a mapping. Raises UserError for another form or a task that is not run."""
     values = {}
-    for text in given:
+    for text in arguments:
         task, equals, value = text.partition("=")
         if not (equals and task and value):
             raise UserError(f"{option} {text}: TASK=VALUE is expected")
@@ -162,12 +162,12 @@ def pairs(option: str, given: Sequence[str], tasks: Sequence[str]) -> Mapping[st
     return values
 
 
-def files_by_task(given: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
+def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
     """`T.KEY=PATH` arguments as task -> key -> path. Raises UserError for another form or a task that is not run."""
     files: dict[str, dict[str, Path]] = {}
-    for text in given:
-        place, equals, path = text.partition("=")
-        task, dot, key = place.partition(".")
+    for text in arguments:
+        name, equals, path = text.partition("=")
+        task, dot, key = name.partition(".")
         if not (equals and dot and key and path):
             raise UserError(f"--file {text}: TASK.KEY=PATH is expected")
         require_run(task, tasks, f"--file {text}")

@@ -41,14 +41,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _find(samples: Sequence[Sample], wanted: str, task: str) -> int:
+def _find(samples: Sequence[Sample], name_or_index: str, task: str) -> int:
     """The index of a sample by its id, or by the index itself."""
     for index, sample in enumerate(samples):
-        if sample.id == wanted:
+        if sample.id == name_or_index:
             return index
-    if wanted.isdecimal() and len(wanted) < 19 and int(wanted) < len(samples):
-        return int(wanted)
-    raise UserError(f"task {task} has no sample with the id or number {wanted!r:.80}; it has {len(samples):,} samples")
+    if name_or_index.isdecimal() and len(name_or_index) < 19 and int(name_or_index) < len(samples):
+        return int(name_or_index)
+    raise UserError(
+        f"task {task} has no sample with the id or number {name_or_index!r:.80}; it has {len(samples):,} samples"
+    )
 
 
 def _describe(task: TaskConfig, sample: Sample, position: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from emma_eval.errors import SampleError
-from emma_eval.inference.engine import EngineDescription, describe_model
+from emma_eval.inference.engine import EngineDescription
 from emma_eval.inference.prefetch import prefetch, worker_threads
 from emma_eval.inference.scheduler import (
     Batch,
@@ -47,7 +47,7 @@ class BatchedEngine:
 
     def describe(self) -> EngineDescription:
         """What the model says of itself."""
-        return describe_model(self.model)
+        return EngineDescription.of_model(self.model)
 
     def close(self) -> None:
         """Nothing to release: the model's memory is freed with it."""

@@ -1,10 +1,10 @@
-"""The seam between a run and whatever computes its answers. Runs and commands know an Engine and nothing below it."""
+"""The interface between a run and whatever computes its answers: runs and commands use an Engine alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
@@ -14,7 +14,7 @@ OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDescription:
-    """What only the loaded model knows of itself; the manifest keeps it, and a later session must agree with it."""
+    """Facts that are known once the model is loaded; the manifest keeps them, and later sessions must agree."""
 
     template: str = OWN_TEMPLATE  # name of the conversation template
     template_digest: str = ""  # SHA-256 of its text; empty where the text is not known
@@ -22,6 +22,20 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+
+    @classmethod
+    def of_model(cls, model: Any) -> Self:
+        """The description by a model's attributes of these names; those that it lacks are not known."""
+        dtype, device = getattr(model, "dtype", None), getattr(model, "device", None)
+        template = getattr(model, "template", OWN_TEMPLATE)
+        return cls(
+            template=template,
+            template_digest=template_digest(template),
+            family=getattr(model, "family", None),
+            dtype=None if dtype is None else str(dtype).removeprefix("torch."),
+            device=None if device is None else str(device),
+            summary=getattr(model, "summary", ""),
+        )
 
 
 class Engine(Protocol):
@@ -32,8 +46,8 @@ class Engine(Protocol):
     ) -> Iterator[tuple[int, Generation | Failure]]:
         """Yield (index of the request, its outcome) once for every request, as soon as it is known, in any order.
 
-        What concerns single requests becomes their Failure; what is raised ends the run, which a later session goes
-        on with. `stats` is updated meanwhile. The iterator may be closed early.
+        An error of a single request becomes its Failure; an exception ends the session. `stats` is updated meanwhile.
+        The iterator may be closed early.
         """
         ...
 
@@ -44,17 +58,3 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
-
-
-def describe_model(model: Any) -> EngineDescription:
-    """A description from a model's attributes of these names; those that it lacks are not known."""
-    dtype, device = getattr(model, "dtype", None), getattr(model, "device", None)
-    template = getattr(model, "template", OWN_TEMPLATE)
-    return EngineDescription(
-        template=template,
-        template_digest=template_digest(template),
-        family=getattr(model, "family", None),
-        dtype=None if dtype is None else str(dtype).removeprefix("torch."),
-        device=None if device is None else str(device),
-        summary=getattr(model, "summary", ""),
-    )

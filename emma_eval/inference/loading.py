@@ -1,4 +1,4 @@
-"""Loads a model and puts the engine around it that suits its kind."""
+"""Loads a model and makes an engine of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from emma_eval.models import ModelHandle
 
 
 def load_engine(model: ModelHandle, batch_size: int | Literal["auto"] = "auto") -> Engine:
-    """The loaded model as an engine. An engine of another package is taken as it is, and batches as it likes.
+    """The loaded model as an engine; an Engine of another package is returned as it is, and ignores `batch_size`.
 
-    Raises UserError for what is wrong with the model, or if it is none of the kinds in `models.base`.
+    Raises UserError if the model cannot be loaded or has none of the interfaces of `models.base`.
     """
     loaded = model.load()
     if hasattr(loaded, "describe"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.inference.batched import MAX_IMAGE_WORKERS, PREFETCH_BATCHES, is_out_of_memory, release_memory
-from emma_eval.inference.engine import EngineDescription, describe_model
+from emma_eval.inference.engine import EngineDescription
 from emma_eval.inference.prefetch import prefetch, worker_threads
 from emma_eval.models.base import Message, TextModel
 from emma_eval.types import Failure, Generation, InferenceStats, Request
@@ -37,7 +37,7 @@ class SimpleEngine:
 
     def describe(self) -> EngineDescription:
         """What the model says of itself."""
-        return describe_model(self.model)
+        return EngineDescription.of_model(self.model)
 
     def close(self) -> None:
         """Close the model, if it has something to close."""
@@ -70,7 +70,7 @@ class SimpleEngine:
     ) -> Iterator[tuple[int, Generation | Failure]]:
         """The outcomes of a batch; if the model raises, of each of its messages alone.
 
-        Raises what the model raises, if it has answered nothing yet and does so for every message: none is at fault.
+        Reraises the model's exception if it fails on every message before it has answered any: the model is at fault.
         """
         outcomes = self._attempt(messages, stats)
         if len(messages) > 1 and any(isinstance(outcome, Exception) for outcome in outcomes.values()):
@@ -88,7 +88,7 @@ class SimpleEngine:
                 yield index, outcome
 
     def _attempt(self, messages: dict[int, Message], stats: InferenceStats) -> dict[int, Generation | Exception]:
-        """One call of the model: its answers by index, or for every message what it raised."""
+        """One call of the model: its answers by index, or its exception for every message."""
         start = time.perf_counter()
         try:
             texts = self._texts(list(messages.values()))

@@ -28,18 +28,18 @@ from emma_eval.utils.text import did_you_mean
 
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
-DEFAULT_ARCHITECTURE = "llava_llama"  # its loader words what is wrong with a configuration that is no model's here
+DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
 
 class ModelHandle:
-    """A model that has been found and is not loaded yet: its fingerprint, and the way to load it."""
+    """A model that exists but is not loaded yet: gives its fingerprint and loads it."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
 
     @cached_property
     def _registered(self) -> tuple[Any, str] | None:
-        """What is registered by the name before the colon, and the source after it; None for a path or a hub name."""
+        """The object registered under the name before the colon, and the source after it; None for other names."""
         name, _, source = self.spec.source.partition(":")
         models = entries("models")
         return (import_object(models[name]), source) if name in models else None
@@ -73,9 +73,9 @@ class ModelHandle:
             _ = self._loader
 
     def fingerprint(self) -> str:
-        """What tells this model from one that would answer otherwise; reads all weights of a checkpoint.
+        """A text that differs for a model that would answer differently; reads all weights of a checkpoint.
 
-        For a loader that does not say: SHA-256 over the file that it is in, and the source.
+        For a loader without `fingerprint`: SHA-256 over the loader's file, and the source.
         """
         loader, spec = self._loader
         if fingerprint := getattr(loader, "fingerprint", None):

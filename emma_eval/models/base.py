@@ -1,4 +1,4 @@
-"""How a model is named (ModelSpec), and what it may be: one method (TextModel), or the parts of batching (Model).
+"""How a model is specified (ModelSpec) and the interfaces it may have: TextModel, one method, or Model, for batches.
 
 In a Model, requests become token ids, those become rows of a batch, and rows become generations. `tokenize` and
 `preprocess_image` are CPU work and run in threads ahead of the device; `generate` is device work.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ModelSpec:
     """Which model, and how to load it: the options `--model`, `--device`, `--dtype` and `--model-option`."""
 
-    source: str  # a registered name, NAME:SOURCE, a checkpoint folder or a hub name; a loader gets what it is to load
+    source: str  # registered name, NAME:SOURCE, checkpoint folder or hub name; for a loader: SOURCE, or the folder
     device: str | None = None  # as torch names devices; None: a GPU if there is one
     dtype: str | None = None  # float32, float16, bfloat16; None: float32 on a CPU, half precision on a GPU
     options: Mapping[str, str] = field(default_factory=dict)  # of --model-option, as written
@@ -39,7 +39,7 @@ class ModelLoader(Protocol):
     """What an entry point of the group `emma_eval.models` names: a function, or a model's class.
 
     It may have two attributes besides: `options`, a mapping of the options that it takes to their descriptions, and
-    `fingerprint(spec) -> str`, what tells this model from one that would answer otherwise, such as a hash of weights.
+    `fingerprint(spec) -> str`, which differs for a model that would answer differently, such as a hash of weights.
     """
 
     def __call__(self, spec: ModelSpec) -> Any:

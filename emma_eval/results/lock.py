@@ -1,4 +1,4 @@
-"""One process at a time writes to a run folder."""
+"""The lock of a run folder: one process at a time writes to it."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ LOCK_FILE = "run.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The process that last held a folder."""
+class LockHolder:
+    """The process that holds a run folder, or held it last."""
 
-    id: int
+    process_id: int
     host: str
 
     def __str__(self) -> str:
-        return f"process {self.id} on {self.host}"
+        return f"process {self.process_id} on {self.host}"
 
 
-def holder(folder: Path) -> Holder | None:
-    """Who holds the folder, or held it last; None if that is not written there. The lock itself is left alone."""
+def read_lock_holder(folder: Path) -> LockHolder | None:
+    """Who holds the folder, or held it last, as its lock file says; None if it does not. Takes no lock."""
     try:
         text = read_text(folder / LOCK_FILE, 1000)
     except UserError:
         return None
-    written = re.fullmatch(r"process (\d+) on (.+)", text.strip())
-    return Holder(int(written[1]), written[2]) if written else None
+    match = re.fullmatch(r"process (\d+) on (.+)", text.strip())
+    return LockHolder(int(match[1]), match[2]) if match else None
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_run_folder(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises UserError, naming the holder, while another process has it."""
     with locked_file(folder / LOCK_FILE, wait=False) as file:
         if file is None:
             raise UserError(
-                f"{folder} is being written by {holder(folder) or 'another process'}; wait for it, "
+                f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; wait for it, "
                 "or choose another folder with --output"
             )
         file.truncate(0)
-        file.write(str(Holder(os.getpid(), socket.gethostname())))
+        file.write(str(LockHolder(os.getpid(), socket.gethostname())))
         file.flush()
         yield

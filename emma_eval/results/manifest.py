@@ -1,7 +1,7 @@
-"""`manifest.json`: all that is needed to repeat a run, and to notice that something is no longer what it was.
+"""`manifest.json`: the facts needed to repeat a run, and to refuse a session that would continue a different one.
 
-What decides the answers (model, tasks, data, prompts, settings) is fixed when the run begins; a later session whose own
-differ is refused. What may change between sessions (versions, machine, batch size) is written down for each.
+Model, tasks, data, prompts and settings decide the answers. They are fixed when the run begins, and a later session in
+which they differ is refused. Versions, machine and batch size may change; they are recorded for each session.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ModelFacts(Record):
 
 
 class TaskFacts(Record):
-    """One task: how it is asked and scored, of which data."""
+    """A task: configuration, protocol, data and prompts."""
 
     renamed: ClassVar[Mapping[str, str]] = {"truth": "reference_digest"}
 
@@ -52,9 +52,9 @@ class TaskFacts(Record):
     data: dict[str, str] = Field(description="data file -> SHA-256, or the hub data set; images are not hashed")
     reference_digest: str = Field(description="SHA-256 over sample ids and references")
     samples: int
-    release: str = Field(default="", description="the official release that holds just these questions, where told")
+    release: str = Field(default="", description="the official release with exactly these questions, if known")
     wording: str = Field(default="", description="the model family whose wording is used, of a task with several")
-    requests: int = Field(default=0, description="more than samples for a circular task")
+    requests: int = Field(default=0, description="more than samples if the task is circular")
     prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
 
 
@@ -133,16 +133,16 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest in one step."""
+    """Write the manifest, replacing an earlier one atomically."""
     write_atomic(folder / MANIFEST_FILE, to_json(manifest))
 
 
 def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
-    """Raise UserError, saying what changed, unless both describe the same run. What is not known yet is passed over."""
+    """Raise UserError, naming the change, unless both describe the same run. Facts not known yet are not compared."""
     change = next(_changes(before, now), None)
     if change:
         raise UserError(
-            f"{folder} was begun otherwise: {change}; answers of both must not be mixed, so bring back what was, "
+            f"{folder} holds a different run: {change}; their answers must not be mixed: restore what was, "
             "or begin another run with --output FOLDER"
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from emma_eval.errors import UserError
-from emma_eval.results.lock import holder
+from emma_eval.results.lock import read_lock_holder
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import record_path
 from emma_eval.types import Key
@@ -116,25 +116,25 @@ class RunMonitor:
         since, before = self._polls[0]
         if done > before:
             return (done - before) / (now - since)
-        *earlier, session = manifest.sessions
-        if any(one.outcome == "running" for one in earlier):  # killed, so that nobody wrote down how many it answered
+        *earlier, current = manifest.sessions
+        if any(session.outcome == "running" for session in earlier):  # killed: how many it answered is not recorded
             return None
-        elapsed = (datetime.now(UTC) - datetime.fromisoformat(session.started)).total_seconds()
-        own = done - sum(one.answered for one in earlier)
-        return own / elapsed if own > 0 and elapsed > 0 else None
+        elapsed = (datetime.now(UTC) - datetime.fromisoformat(current.started)).total_seconds()
+        this_session = done - sum(session.answered for session in earlier)
+        return this_session / elapsed if this_session > 0 and elapsed > 0 else None
 
 
 def _state(folder: Path, manifest: Manifest) -> RunState:
-    """The manifest's word, unless it says `running` and its process is gone; another machine's can't be asked."""
+    """The manifest's status; `killed` where it says `running` but its process, on this machine, has ended."""
     if manifest.status != "running":
         return manifest.status
-    process = holder(folder)
-    if process is None or process.host != socket.gethostname():
+    holder = read_lock_holder(folder)
+    if holder is None or holder.host != socket.gethostname():
         return "running"
     try:
-        os.kill(process.id, 0)
+        os.kill(holder.process_id, 0)
     except ProcessLookupError:
         return "killed"
-    except PermissionError:  # it is there, and another user's
+    except PermissionError:  # it runs, as another user
         pass
     return "running"

@@ -1,4 +1,4 @@
-"""The responses of a run: each task's file is read once, and what is appended to it is kept."""
+"""The responses of a run in memory: each task's file is read once, and kept in step as responses are appended."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
-from emma_eval.results.lock import locked
+from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.manifest import Outcome
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
@@ -36,7 +36,7 @@ class TooManyFailuresError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """A finished run."""
 
     folder: Path
@@ -56,7 +56,7 @@ class SessionCounts:
 
 def run_evaluation(
     settings: RunSettings, folder: Path, progress: RunProgress, model: ModelHandle | None = None
-) -> Result:
+) -> RunResult:
     """Run the evaluation in `folder`, or go on with it. `model` is what `find_model(settings.model)` gives.
 
     Raises UserError for a user's mistake, before the model is loaded where it can be found so early;
@@ -67,7 +67,7 @@ def run_evaluation(
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
-    with locked(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
+    with lock_run_folder(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
         counts = SessionCounts()
         try:
             store = ResponseStore(folder, settings.tasks)
@@ -127,19 +127,19 @@ def _check_failures(settings: RunSettings, failures: int, requests: int, respons
         )
 
 
-def _unscored(session: RunSession, store: ResponseStore) -> Result:
+def _unscored(session: RunSession, store: ResponseStore) -> RunResult:
     """The result of a session that leaves scoring to another."""
     failed = sum(one.text is None for plan in session.plans for one in store.of(plan.task.name).values())
-    return Result(session.folder, failed)
+    return RunResult(session.folder, failed)
 
 
-def _scored(session: RunSession, store: ResponseStore, published: Published) -> Result:
+def _scored(session: RunSession, store: ResponseStore, published: Published) -> RunResult:
     """Write scores and leaderboard."""
     scores = score_run(session, store)
     leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
     write_leaderboard(session.folder, leaderboard)
     failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
-    return Result(session.folder, failed, scores, leaderboard)
+    return RunResult(session.folder, failed, scores, leaderboard)
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:

@@ -1,4 +1,4 @@
-"""One session on a run folder: it begins the folder's run or resumes it, and keeps the manifest."""
+"""One session on a run folder: begins the folder's run or resumes it, and keeps the manifest."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class RunSession:
         )
 
     def begin(self, plans: Sequence[TaskPlan]) -> None:
-        """Begin a run. Its model is loaded now, for its family decides in which wording a task is asked."""
+        """Begin a run. Loads the model, because its family decides the wording of tasks that have several."""
         self._set_plans(plans)
         self.engine()
         self._add_requests()
         self._add_session()
 
     def resume(self, recorded: Manifest, plans: Sequence[TaskPlan]) -> None:
-        """Go on with the run that the manifest records. Its model is not loaded: the manifest has what is needed of it.
+        """Continue the recorded run, without loading its model: the manifest holds what is needed of it.
 
         Raises UserError, naming the difference, if this session's settings, model, tasks or data are others.
         """
@@ -95,11 +95,11 @@ class RunSession:
         return self._engine
 
     def record_device(self) -> None:
-        """Write down the device that generates the answers."""
+        """Record the device that generates the answers."""
         self._update(device_name=environment.device_name(self._device()))
 
     def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:
-        """Write down how this session ended and what it took."""
+        """Record how this session ended, and its counts, times and peaks of memory."""
         self._update(
             outcome=outcome,
             finished=_now(),

@@ -71,19 +71,16 @@ def resample_metrics(
     import numpy as np
     from scipy.sparse import csr_array
 
-    ratios = [ratio for metric in metrics for ratio in metric.ratios]
+    ratios = list(dict.fromkeys(ratio for metric in metrics for ratio in metric.ratios))  # metrics may share some
+    row_of = {ratio: row for row, ratio in enumerate(ratios)}
     cluster_sums = _sums_by_cluster(ratios, clusters)
     # Sparse: most clusters add nothing to most categories. It also adds in a fixed order, where a threaded BLAS changes
     # last digits with the number of threads.
     transposed = csr_array(cluster_sums.T)
     sums = np.concatenate([(transposed @ counts).T for counts in _draw_counts(len(cluster_sums), resamples, seed)])
     quotients = _quotients(sums, cluster_sums.sum(axis=0))
-    ends = np.cumsum([len(metric.ratios) for metric in metrics])
     return np.stack(
-        [
-            aggregate_ratios(metric, quotients[end - len(metric.ratios) : end])
-            for metric, end in zip(metrics, ends, strict=True)
-        ]
+        [aggregate_ratios(metric, quotients[[row_of[ratio] for ratio in metric.ratios]]) for metric in metrics]
     )
 
 

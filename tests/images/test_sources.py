@@ -20,7 +20,7 @@ def test_a_file_and_its_bytes_are_the_same_image(tmp_path):
     assert from_bytes.tobytes() == ImageFile(tmp_path, "a.png").open().tobytes()
 
 
-def test_a_truncated_file(tmp_path):
+def test_a_truncated_file_fails_with_its_name(tmp_path):
     Image.effect_noise((64, 64), 50).save(tmp_path / "a.jpg")
     data = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
@@ -28,17 +28,17 @@ def test_a_truncated_file(tmp_path):
         ImageFile(tmp_path, "a.jpg").open()
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_fails_with_its_name(tmp_path):
     with pytest.raises(SampleError, match=r"a\.jpg: no such image file"):
         ImageFile(tmp_path, "a.jpg").open()
 
 
-def test_bytes_that_are_no_image():
+def test_bytes_that_are_no_image_fail_with_their_label():
     with pytest.raises(SampleError, match=r"data\.tsv, index 7: not a readable image"):
         ImageBytes("data.tsv, index 7", lambda: b"nothing").open()
 
 
-def test_bytes_that_cannot_be_had():
+def test_bytes_that_cannot_be_loaded_fail_with_their_label():
     with pytest.raises(SampleError, match="row 7: the image's data cannot be read"):
         ImageBytes("row 7", lambda: (_ for _ in ()).throw(OSError("gone"))).open()
 
@@ -55,7 +55,7 @@ def test_images_side_by_side_on_black_with_their_tops_in_line(tmp_path):
     assert [[image.getpixel((x, y)) for x in range(3)] for y in range(3)] == rows
 
 
-def test_a_part_that_is_missing(tmp_path):
+def test_a_missing_part_fails_with_its_name(tmp_path):
     Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
     pasted = ConcatenatedImage((ImageFile(tmp_path, "a.png"), ImageFile(tmp_path, "b.png")))
     assert not pasted.exists()

@@ -40,7 +40,7 @@ def rows_of(runner: ModelRunner, requests: Sequence[Request]) -> list[TrieRow]:
 
 def answer(runner: ModelRunner, rows: Sequence[TrieRow]) -> None:
     """Answer a batch; the images are black."""
-    black = np.zeros((3, runner.processor.crop, runner.processor.crop), np.uint8)
+    black = np.zeros((3, runner.processor.crop_size, runner.processor.crop_size), np.uint8)
     answers = runner.generate(rows, {span.image: black for row in rows for span in row.trie.images})
     assert [len(of_row) for of_row in answers] == [len(row.indices) for row in rows]
 

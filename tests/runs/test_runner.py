@@ -12,7 +12,7 @@ import pytest
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.templates import render_prompt
-from emma_eval.results.lock import locked
+from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.manifest import read_manifest
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.progress import PlainProgress
@@ -213,7 +213,7 @@ class TestRefusing:
 
 
 def hold(folder, ready, done):
-    with locked(folder):
+    with lock_run_folder(folder):
         ready.set()
         done.wait(60)
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emma_eval.cli.explain import _asking_in_words
+from emma_eval.cli.explain import _prompt_in_words
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
@@ -108,7 +108,7 @@ def use(folder: Path) -> None:
         for family in (None, "llava", "other"):
             worded = task.with_wording(task.wording_for(family))
             list(build_requests(worded, [sample]))
-            list(_asking_in_words(worded))
+            list(_prompt_in_words(worded))
         if task.reader == "table" and task.hub is None:
             question_notes(task, load_samples(task, folder, allow_partial=True))
     except UserError as error:

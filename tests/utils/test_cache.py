@@ -21,7 +21,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_it_is_read_once_with_a_word(large, monkeypatch, capsys):
+def test_a_large_file_is_hashed_once_and_that_is_printed(large, monkeypatch, capsys):
     assert cache.cached_sha256(large) == digest(b"weights")
     assert capsys.readouterr().err == f"hashing {large} (0.0 GiB, once)\n"
     monkeypatch.setattr(cache, "sha256_of_file", lambda path: pytest.fail("read again"))
@@ -37,13 +37,13 @@ def test_a_change_of_the_same_size_and_age_is_noticed(large):
     assert cache.cached_sha256(large) == digest(b"WEIGHTS")
 
 
-def test_a_damaged_record_is_made_again(large):
+def test_a_damaged_cache_entry_is_replaced(large):
     cache.cached_sha256(large)
     (record,) = (cache.cache_folder() / "sha256").iterdir()
     record.write_text("torn")
     assert cache.cached_sha256(large) == digest(b"weights")
 
 
-def test_without_a_cache_it_still_works(large, monkeypatch):
+def test_without_a_cache_folder_the_file_is_hashed_each_time(large, monkeypatch):
     monkeypatch.setenv("EMMA_CACHE", str(large / "no folder"))
     assert cache.cached_sha256(large) == digest(b"weights")

@@ -1,4 +1,4 @@
-"""A file is replaced whole or not at all."""
+"""A file is replaced whole or not at all; a lock file is held by one process."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""No network is said at once: the hub's client alone would try again for half a minute."""
+"""A missing network is reported at once; the hub's client alone would retry for half a minute."""
 
 import logging
 import socket
@@ -62,7 +62,7 @@ def test_a_switch_that_the_user_set_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["http://localhost:99999", "http://localhost:port", "nonsense", "http://[::1"])
-def test_an_address_that_is_none_is_told_in_one_line(address, monkeypatch):
+def test_an_invalid_endpoint_is_refused_in_one_line(address, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", address)
     with pytest.raises(UserError, match=r"\AHF_ENDPOINT '.*' is no address of a hub: [^\n]+\Z"):
         model_folder("nobody/nothing")

@@ -1,4 +1,4 @@
-"""A number that is not finite is named with the key it stands under, in whatever depth."""
+"""A number that is not finite is reported with the key it stands under, however deep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emma_eval.utils.json_io import parse_json
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('{"a": 1, "theta": NaN}', "NaN under the key 'theta' is not a number"),
         ('{"a": [{"b": [0, -Infinity]}]}', "-Infinity under the key 'b' is not a number"),
@@ -19,10 +19,10 @@ from emma_eval.utils.json_io import parse_json
         ("[1, Infinity]", "Infinity is not a number"),
     ],
 )
-def test_the_key_is_named(text: str, told: str) -> None:
+def test_the_key_is_named(text: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         parse_json(text, Path("config.json"))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_nan_that_is_allowed_is_not_blamed_for_what_is_not() -> None:

@@ -1,4 +1,4 @@
-"""Records: what was written can be read, and what is no record is refused in one line with the mend."""
+"""Records that were written can be read; anything else is refused in one line that says what helps."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""No cell of a table is dropped, moved or swallowed; and none that we write is a formula to a spreadsheet."""
+"""No cell of a table is dropped, moved or swallowed, and no cell that is written acts as a formula."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import io
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.table_io import escape_formula, read_table
+from emma_eval.utils.table_io import escape_formula, read_table, to_csv
 
 
 def rows(tmp_path, text, name="t.csv"):
@@ -27,17 +27,17 @@ def rows(tmp_path, text, name="t.csv"):
         ("<!doctype html>\n<p>no\n", r"t\.csv: not a table; it is a web page"),
     ],
 )
-def test_a_table_that_is_not_whole(tmp_path, text, message):
+def test_a_damaged_table_is_refused(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         rows(tmp_path, text)
 
 
-def test_commas_in_a_tsv(tmp_path):
+def test_another_delimiter_is_named(tmp_path):
     with pytest.raises(UserError, match=r"t\.tsv, line 1: commas where tabs are expected .*; name it \.csv"):
         rows(tmp_path, "index,question\n1,q\n", "t.tsv")
 
 
-def test_empty_columns_and_lines_of_a_spreadsheet(tmp_path):
+def test_empty_columns_and_lines_of_a_spreadsheet_are_skipped(tmp_path):
     assert rows(tmp_path, 'id,a,,\n1,"x\ny",,\n\n2,,\n') == [{"id": "1", "a": "x\ny"}, {"id": "2", "a": ""}]
 
 
@@ -62,3 +62,19 @@ def test_the_leaderboard_has_no_formula():
     )
     (read,) = csv.DictReader(io.StringIO(rendered([table])))
     assert (read["model"], read["value"]) == ("'=cmd|'/C calc'!A0", "-0.5")
+
+
+def test_records_become_csv_as_pandas_writes_it():
+    pandas = pytest.importorskip("pandas")
+    records = [
+        {"model": "LLaVA, 7B", "value": 78.5, "n": 3, "remarks": 'said "yes"\nand no'},
+        {"model": "EMMA", "value": 0.1 + 0.2, "n": 12, "remarks": None, "left_out": 1},
+        {"model": "x", "value": -1e-9, "n": 0},
+    ]
+    columns = ["model", "value", "n", "remarks"]
+    expected = pandas.DataFrame(records, columns=columns).to_csv(index=False, lineterminator="\n")
+    assert to_csv(records, columns) == expected
+
+
+def test_no_text_in_csv_is_a_formula():
+    assert to_csv([{"a": "=1+1", "b": "-2"}], ["a", "b"]) == "a,b\n'=1+1,-2\n"

@@ -1,4 +1,4 @@
-"""YAML that PyYAML stumbles over, or that grows without end, is one line with its place."""
+"""YAML that is malformed or expands without end is refused in one line with its position."""
 
 import pytest
 

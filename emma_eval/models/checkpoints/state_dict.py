@@ -7,12 +7,13 @@ import pickle
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import content_hint, read_head
@@ -132,3 +133,19 @@ def concatenated(parts: Sequence[Tensor]) -> Tensor:
 def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+class SkipInitialization(TorchFunctionMode):
+    """Within, modules are built without initial values, for a checkpoint's tensors to be assigned to them.
+
+    On the meta device nn.Embedding's normal distribution would import torch._dynamo, which takes a second.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Return the tensor as it is for functions of torch.nn.init; call all others."""
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)

@@ -30,78 +30,79 @@ TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "
 
 @dataclass(frozen=True, slots=True)
 class ImageProcessor:
-    """CLIP's preprocessing: shortest edge to `resize`, centre crop to `crop`, normalise."""
+    """CLIP's preprocessing: resize the shortest edge to `size`, center crop to `crop_size`, rescale, normalize."""
 
-    resize: int
-    crop: int
-    mean: tuple[float, ...] = CLIP_MEAN
-    std: tuple[float, ...] = CLIP_STD
+    size: int  # pixels
+    crop_size: int
+    image_mean: tuple[float, ...] = CLIP_MEAN
+    image_std: tuple[float, ...] = CLIP_STD
     resample: int = Image.Resampling.BICUBIC
-    scale: float = 1 / 255
+    rescale_factor: float = 1 / 255
     pad_to_square: bool = False
-    fast: bool = False  # shrink by PyTorch: 1.6 times as fast, and up to one level off
+    fast: bool = False  # downscale by PyTorch: 1.6 times as fast, and pixels differ by at most 1 of 255
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """An image of any size and mode -> pixel values (3, crop, crop)."""
+        """An image of any size and mode -> pixel values (3, S, S) float32, S = crop_size."""
         pixels, table = self.pixels_uint8(image), self.normalization_table()
         return np.stack([table[channel][pixels[channel]] for channel in range(3)])
 
     def pixels_uint8(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The image before it is normalised: (3, crop, crop). Like the reference it ignores EXIF orientation.
+        """The image before rescaling and normalization: (3, S, S) uint8, S = crop_size.
 
-        Raises ValueError for an image so long and thin that a square around it would fill the memory.
+        EXIF orientation is ignored, as in the reference. Raises ValueError for an image so long and thin that a square
+        around it would fill the memory.
         """
         image = image.convert("RGB")
         if self.pad_to_square:
-            image = pad_to_square(image, tuple(int(value * 255) for value in self.mean))
-        size, resample = shortest_edge_size(image.size, self.resize), Image.Resampling(self.resample)
+            image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
+        size, resample = shortest_edge_size(image.size, self.size), Image.Resampling(self.resample)
         _require_drawable(*size)
-        fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # enlarged, two levels off
+        fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # upscaled it would differ by 2
         image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
-        return np.ascontiguousarray(np.asarray(centre_crop(image, self.crop)).transpose(2, 0, 1))
+        return np.ascontiguousarray(np.asarray(center_crop(image, self.crop_size)).transpose(2, 0, 1))
 
     def normalization_table(self) -> NDArray[np.float32]:
-        """Level -> normalised value for each channel: (3, 256) float32, in the processor's own order of rounding."""
-        rescaled = (np.arange(256) * self.scale).astype(np.float32)
-        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        """The normalized value of each uint8 pixel value: (3, 256) float32, rounded in transformers' order."""
+        rescaled = (np.arange(256) * self.rescale_factor).astype(np.float32)
+        mean, std = np.asarray(self.image_mean, np.float32), np.asarray(self.image_std, np.float32)
         return (rescaled - mean[:, None]) / std[:, None]
 
 
-def pad_to_square(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
-    """The image in the middle of a square canvas, its offset rounded down."""
+def pad_to_square(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
+    """LLaVA's expand2square: the image in the middle of a square of this color, its offset rounded down."""
     width, height = image.size
     side = max(width, height)
     if width == height:
         return image
     _require_drawable(side, side)
-    canvas = Image.new("RGB", (side, side), colour)
+    canvas = Image.new("RGB", (side, side), color)
     canvas.paste(image, ((side - width) // 2, (side - height) // 2))
     return canvas
 
 
 def _require_drawable(width: int, height: int) -> None:
-    """Raise ValueError for a canvas that an image of odd proportions needs and no memory may hold."""
+    """Raise ValueError for a canvas larger than any image may be, as an image of odd proportions needs."""
     if width * height > MAX_PIXELS:
         raise ValueError(f"too long and thin: to prepare it takes {width:,} x {height:,} pixels")
 
 
 def resize_by_torch(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
-    """The image at (width, height) by PyTorch's kernel for 8-bit levels, which rounds its weights otherwise."""
-    levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last in memory
-    resized = interpolate(levels, size=size[::-1], mode=TORCH_MODES[resample], antialias=True)
+    """Resize to (width, height) by PyTorch's uint8 kernel, which rounds its weights otherwise than Pillow."""
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last in memory
+    resized = interpolate(pixels, size=size[::-1], mode=TORCH_MODES[resample], antialias=True)
     return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
 
 
 def shortest_edge_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """(width, height) with the shorter one brought to `edge` and the longer one rounded down."""
+    """(width, height) scaled so that the shorter one is `edge`; the longer one is rounded down."""
     width, height = size
     if width <= height:
         return edge, int(edge * height / width)
     return int(edge * width / height), edge
 
 
-def centre_crop(image: Image.Image, side: int) -> Image.Image:
-    """The middle `side` x `side` pixels; what lies outside the image is black."""
+def center_crop(image: Image.Image, side: int) -> Image.Image:
+    """The middle `side` x `side` pixels; outside the image they are black."""
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 
@@ -147,11 +148,11 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
     if crop != image_size:
         raise UserError(f"{path}: crop_size {crop} does not fit the tower's image_size {image_size}")
     return ImageProcessor(
-        resize=config.size or image_size,
-        crop=crop,
-        mean=config.image_mean,
-        std=config.image_std,
+        size=config.size or image_size,
+        crop_size=crop,
+        image_mean=config.image_mean,
+        image_std=config.image_std,
         resample=config.resample,
-        scale=config.rescale_factor,
+        rescale_factor=config.rescale_factor,
         pad_to_square=pad,
     )

@@ -80,10 +80,10 @@ def load_open_clip_towers(
     )
     preprocessing = open_clip.get_model_preprocess_cfg(clip)
     processor = ImageProcessor(
-        resize=towers.image_size,
-        crop=towers.image_size,
-        mean=tuple(preprocessing["mean"]),
-        std=tuple(preprocessing["std"]),
+        size=towers.image_size,
+        crop_size=towers.image_size,
+        image_mean=tuple(preprocessing["mean"]),
+        image_std=tuple(preprocessing["std"]),
         pad_to_square=pad_to_square,
     )
     return towers, processor

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import weight_files
-from emma_eval.models.checkpoints.state_dict import concatenated, parts_of_parameters, read_tensors
+from emma_eval.models.checkpoints.state_dict import SkipInitialization, concatenated, parts_of_parameters, read_tensors
 from emma_eval.models.checkpoints.unused_tensors import is_clip_tensor, refuse_unused
 from emma_eval.models.clip.config import read_clip_config
 from emma_eval.models.clip.model import ClipTowers
@@ -60,7 +60,7 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
         check_text_tower(text.max_position_embeddings, text.vocab_size, folder / "config.json")
         depth = num_layers_up_to(text_layer, text.num_hidden_layers, "mm_text_select_layer", folder)
         text = text.model_copy(update={"num_hidden_layers": depth})
-    with torch.device("meta"):
+    with torch.device("meta"), SkipInitialization():
         towers = ClipTowers(vision, text)
     parts = parts_of_parameters(towers, _stored_names, tensors, source)
     towers.load_state_dict({name: concatenated(of).float() for name, of in parts.items()}, assign=True)

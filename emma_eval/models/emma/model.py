@@ -6,6 +6,7 @@ the batch, N the visual tokens of width Dv, T the text tokens of width Dt, D the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -78,16 +79,15 @@ class EmmaModel(nn.Module):
         `input_ids` is (K,) with IMAGE_ID at each image, `pixels` (I, 3, S, S) the images in that order, and
         `instruction_ids` (77,) EMMA's instruction. L counts ids and visual tokens; nothing is truncated.
         """
-        parts: list[Tensor] = []
-        is_image = input_ids == IMAGE_ID
-        tokens = self.llama.embed_tokens(input_ids.masked_fill(is_image, 0))  # (K, D)
-        images: list[Tensor] = []
+        images: Iterator[Tensor] = iter(())
         if pixels is not None:
-            text = None if instruction_ids is None else self.encode_instructions(instruction_ids[None])
-            text = None if text is None else text.expand(len(pixels), -1, -1)
-            images = list(self.embed_images(self.encode_images(pixels), text))  # (N, D) each
-        for index, image in enumerate(is_image.tolist()):
-            parts.append(images.pop(0) if image else tokens[index : index + 1])
+            text = None
+            if instruction_ids is not None:
+                text = self.encode_instructions(instruction_ids[None]).expand(len(pixels), -1, -1)  # (I, T, Dv)
+            images = iter(self.embed_images(self.encode_images(pixels), text))  # (N, D) each
+        is_image = input_ids == IMAGE_ID
+        tokens = self.llama.embed_tokens(input_ids.masked_fill(is_image, 0)).split(1)  # (1, D) each
+        parts = [next(images) if image else token for image, token in zip(is_image.tolist(), tokens, strict=True)]
         embeds = torch.cat(parts)[None]  # (1, L, D)
         inputs = ForwardInputs(embeds, torch.arange(embeds.shape[1], device=embeds.device)[None])
         output: TransformerOutput = self.llama(

@@ -69,33 +69,33 @@ class LlamaTokenizer:
         config = _read_config(folder)
         self.legacy = config.legacy
         self.sentencepiece = _load_sentencepiece(folder / "tokenizer.model", prefix_space=self.legacy)
-        self.added = _read_added_tokens(folder, config)  # text -> id
-        outside = next((token for token, index in self.added.items() if not 0 <= index < len(self)), None)
+        self.added_tokens = _read_added_tokens(folder, config)  # text -> id
+        outside = next((token for token, index in self.added_tokens.items() if not 0 <= index < len(self)), None)
         if outside is not None:
             raise UserError(
-                f"{folder}: the added token {outside!r:.60} has the id {self.added[outside]!r:.20}, but there are "
-                f"{len(self):,} ids; tokenizer.model and the added tokens are not of one model"
+                f"{folder}: the added token {outside!r:.60} has the id {self.added_tokens[outside]!r:.20}, but there "
+                f"are {len(self):,} ids; tokenizer.model and the added tokens are not of one model"
             )
         self.special_ids: set[int] = set()
         for token in config.special_tokens:
             self.add_special(token)
         self.bos_id = self._id(config.bos_token or "<s>")
-        self.unk = config.unk_token or "<unk>"
+        self.unk_token = config.unk_token or "<unk>"
 
     def __len__(self) -> int:
         """How many ids there are, added tokens included: the size of the model's vocabulary."""
         pieces = self.sentencepiece.get_piece_size()
-        return int(pieces + sum(index >= pieces for index in set(self.added.values())))
+        return int(pieces + sum(index >= pieces for index in set(self.added_tokens.values())))
 
     def is_piece(self, index: int) -> bool:
         """Whether an id is of tokenizer.model, rather than of a token added to it."""
         return index < int(self.sentencepiece.get_piece_size())
 
     def add_special(self, token: str) -> None:
-        """Make a text one token that decoding skips, with a new id if it has none yet."""
+        """Add a special token, which decoding skips. It gets a new id unless it has one."""
         index = self._id(token)
-        self.added[token] = len(self) if index is None else index
-        self.special_ids.add(self.added[token])
+        self.added_tokens[token] = len(self) if index is None else index
+        self.special_ids.add(self.added_tokens[token])
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """A prompt's ids: BOS, then the pieces between image markers with IMAGE_ID at each marker."""
@@ -110,16 +110,16 @@ class LlamaTokenizer:
             text = SPACE + text.replace(SPACE, " ")
         ids: list[int] = []
         for piece in self._split_at_added(text):
-            ids += [self.added[piece]] if piece in self.added else self._encode_piece(piece)
+            ids += [self.added_tokens[piece]] if piece in self.added_tokens else self._encode_piece(piece)
         if not self.legacy and len(ids) > 1 and ids[0] == self._id(SPACE) and ids[1] in self.special_ids:
             return ids[1:]
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Ids to text, special tokens skipped, white space at both ends stripped."""
+        """Ids to text. Special tokens are skipped, and white space at both ends is stripped."""
         texts: list[str] = []
         pieces: list[str] = []  # of SentencePiece, since the last added token
-        added = {index: token for token, index in self.added.items()}
+        added = {index: token for token, index in self.added_tokens.items()}
         for index in ids:
             if index in self.special_ids:
                 continue
@@ -132,8 +132,8 @@ class LlamaTokenizer:
         return " ".join(text for text in texts if text).strip()
 
     def _split_at_added(self, text: str) -> list[str]:
-        """The pieces of a text between added tokens, and these; of several that start at one place the longest."""
-        tokens = sorted(self.added, key=len, reverse=True)
+        """Split at added tokens, which become pieces of their own; of several at one position the longest."""
+        tokens = sorted(self.added_tokens, key=len, reverse=True)
         return [part for part in re.split(f"({'|'.join(map(re.escape, tokens))})", text) if part]
 
     def _encode_piece(self, text: str) -> list[int]:
@@ -141,8 +141,8 @@ class LlamaTokenizer:
         if self.legacy or not text.startswith((SPACE, " ")):
             return ids
         # SentencePiece may strip a leading space; behind `<unk>` it cannot.
-        unk_length = len(self.sentencepiece.encode(self.unk))
-        return list(self.sentencepiece.encode(self.unk + text))[unk_length:]
+        unk_length = len(self.sentencepiece.encode(self.unk_token))
+        return list(self.sentencepiece.encode(self.unk_token + text))[unk_length:]
 
     def _join(self, pieces: list[str]) -> str:
         if not pieces:
@@ -150,8 +150,8 @@ class LlamaTokenizer:
         return str(self.sentencepiece.decode([pieces[0].removeprefix(SPACE), *pieces[1:]]))
 
     def _id(self, token: str) -> int | None:
-        if token in self.added:
-            return self.added[token]
+        if token in self.added_tokens:
+            return self.added_tokens[token]
         index = self.sentencepiece.piece_to_id(token)
         return index if self.sentencepiece.id_to_piece(index) == token else None
 

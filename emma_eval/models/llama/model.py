@@ -71,8 +71,8 @@ class Llama(nn.Module):
         every_position = replace(inputs, last_positions=None, last_mask=None)
         hidden_states, attentions, last_layer = [x], [], self.layers[-1]
         for layer in self.layers:
-            of_layer = inputs if layer is last_layer else every_position
-            x, weights = layer(x, freqs_cis, of_layer, kv_cache, output_attentions)
+            layer_inputs = inputs if layer is last_layer else every_position
+            x, weights = layer(x, freqs_cis, layer_inputs, kv_cache, output_attentions)
             if output_hidden_states:
                 hidden_states.append(x)
             if output_attentions:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.state_dict import concatenated, parts_of_parameters
+from emma_eval.models.checkpoints.state_dict import SkipInitialization, concatenated, parts_of_parameters
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
 
@@ -45,7 +45,7 @@ def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, 
                 f"{source}: {LM_HEAD} is unlike {EMBEDDING}, but config.json says tie_word_embeddings: true"
             )
         shards = {**shards, LM_HEAD: shards[EMBEDDING]}
-    with torch.device("meta"):
+    with torch.device("meta"), SkipInitialization():
         as_stored, llama = Llama(config), Llama(config.model_copy(update={"vocab_size": vocab_size}))
     state = {}
     for name, stored in parts_of_parameters(as_stored, stored_names, shards, source).items():

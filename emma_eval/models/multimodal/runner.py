@@ -145,7 +145,7 @@ class ModelRunner(Generic[ModelT]):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
-        items: list[PromptItem] = [next(spans) if index == IMAGE_ID else index for index in ids]
+        items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
         max_length = self.max_length if request.images else None  # the reference truncates no text without images
         kept = list(batching.truncate(items, max_length))
         return MultimodalPrompt(

@@ -1,4 +1,4 @@
-"""A folder is read for what it is; nothing in it is dropped unnamed, read as something else, or made up."""
+"""A folder is loaded as what it is: nothing in it is silently ignored, mistaken for something else, or made up."""
 
 from __future__ import annotations
 
@@ -94,18 +94,18 @@ def test_buffers_are_without_effect(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.float8_e4m3fn, torch.float8_e5m2])
 @pytest.mark.parametrize("name", [f"{QUERIES}.weight", "model.mm_projector.0.weight", "lm_head.weight"])
-def test_codes_are_no_weights(name: str, dtype: torch.dtype, tmp_path: Path) -> None:
+def test_quantised_weights_are_refused(name: str, dtype: torch.dtype, tmp_path: Path) -> None:
     kind = str(dtype).removeprefix("torch.")
     fails(changed(tmp_path, cast(name, dtype)), "model.safetensors", name, kind, "quantised")
 
 
-def test_codes_in_the_alignment_module(tmp_path: Path) -> None:
+def test_quantised_weights_in_the_alignment_module_are_refused(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     edit(folder / "vision_tower.bin", cast("text_projection.weight", torch.int8))
     fails(folder, "vision_tower.bin", "text_projection.weight", "int8")
 
 
-def test_codes_in_the_vision_tower(tmp_path: Path) -> None:
+def test_quantised_weights_in_the_vision_tower_are_refused(tmp_path: Path) -> None:
     folder, name = EMMA.write(tmp_path), "vision_model.encoder.layers.0.mlp.fc1.weight"
     edit(tmp_path / "tiny-clip" / "pytorch_model.bin", cast(name, torch.int8))
     fails(folder, "tiny-clip", name, "int8")
@@ -114,25 +114,25 @@ def test_codes_in_the_vision_tower(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["vision_model.encoder.layers.3.mlp.fc1.weight", "vision_model.head.probe", "vision_model.q_norm.weight"]
 )
-def test_a_vision_tower_with_more_than_clip_has(name: str, tmp_path: Path) -> None:
+def test_a_vision_tower_with_more_than_clip_has_is_refused(name: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     edit(tmp_path / "tiny-clip" / "pytorch_model.bin", add(name))
     fails(folder, "tiny-clip", name)
 
 
-def test_an_alignment_file_with_more_than_a_tower(tmp_path: Path) -> None:
+def test_an_alignment_file_with_more_than_a_tower_is_refused(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     edit(folder / "vision_tower.bin", add("dino.weight"))
     fails(folder, "vision_tower.bin", "dino.weight")
 
 
-def test_an_alignment_file_that_says_a_tensor_twice(tmp_path: Path) -> None:
+def test_an_alignment_file_must_not_hold_two_versions_of_a_tensor(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     edit(folder / "vision_tower.bin", add("model.vision_tower.text_projection.bias", 24))
     fails(folder, "vision_tower.bin", "text_projection.bias", "differ")
 
 
-def test_tied_embeddings_beside_a_head_of_their_own(tmp_path: Path) -> None:
+def test_tied_embeddings_must_not_have_another_head(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, tie_word_embeddings=True)
     fails(folder, "lm_head.weight", "tie_word_embeddings")
@@ -156,7 +156,7 @@ def test_one_line_says_what_was_built(tmp_path: Path) -> None:
     assert "NOTE" not in line
 
 
-def test_plain_llava_is_called_so(tmp_path: Path) -> None:
+def test_plain_llava_is_described_as_such(tmp_path: Path) -> None:
     assert built(LLAVA.write(tmp_path)).startswith("LLaVA-1.5 (no alignment module)")
 
 
@@ -169,11 +169,11 @@ def test_plain_llava_is_called_so(tmp_path: Path) -> None:
         (replace(EMMA, learnable_tokens=True), "vision_tower.bin holds learnable_tokens"),
     ],
 )
-def test_what_differs_and_is_not_used_is_said(tiny: Tiny, fragment: str, tmp_path: Path) -> None:
+def test_tensors_that_differ_and_are_not_used_are_noted(tiny: Tiny, fragment: str, tmp_path: Path) -> None:
     assert f"NOTE: {fragment}" in built(tiny.write(tmp_path))
 
 
-def test_a_copy_of_the_same_tower_is_not_worth_a_word(tmp_path: Path) -> None:
+def test_a_copy_of_the_same_tower_is_not_noted(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     clip = torch.load(tmp_path / "tiny-clip" / "pytorch_model.bin", weights_only=True)
     parts = {
@@ -193,7 +193,7 @@ def test_each_of_emmas_keys_makes_the_folder_emma(key: str, tmp_path: Path) -> N
     fails(folder, "vision_tower.bin is missing")
 
 
-def test_a_trained_tower_that_lacks_a_tensor(tmp_path: Path) -> None:
+def test_a_trained_tower_must_be_complete(tmp_path: Path) -> None:
     name = "vision_model.encoder.layers.0.mlp.fc1.bias"
     folder = changed(tmp_path, lambda t: t.pop(f"model.vision_tower.vision_tower.{name}"), replace(EMMA, unfrozen=True))
     fails(folder, name, "missing")
@@ -212,7 +212,7 @@ def test_rows_of_the_vocabulary_are_not_made_up_for_pieces(tmp_path: Path) -> No
     fails(folder, "model.embed_tokens.weight", "210 rows", "420 ids")
 
 
-def test_nor_for_more_added_tokens_than_trainers_add(tmp_path: Path) -> None:
+def test_rows_are_not_made_up_for_more_added_tokens_than_trainers_add(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / "added_tokens.json").write_text(json.dumps({f"<extra {n}>": 420 + n for n in range(9)}))
     fails(folder, "420 rows", "429 ids")
@@ -221,7 +221,7 @@ def test_nor_for_more_added_tokens_than_trainers_add(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("index", [421, 10**9, -1, "x", 1.5, None, True])
-def test_added_tokens_with_ids_that_cannot_be(index: Any, tmp_path: Path) -> None:
+def test_added_tokens_must_have_ids_of_the_vocabulary(index: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / "added_tokens.json").write_text(json.dumps({"<pad>": index}))
     fails(folder, "added token")
@@ -245,7 +245,7 @@ def test_a_git_lfs_pointer_is_named_as_such(name: str, tmp_path: Path) -> None:
     fails(folder, name, "git-LFS pointer", "git lfs pull")
 
 
-def test_a_web_page_is_no_file_of_weights(tmp_path: Path) -> None:
+def test_a_web_page_is_recognised_as_such(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / "model.safetensors").write_text("\n<!DOCTYPE html><html>Sign in</html>")
     fails(folder, "model.safetensors", "web page")
@@ -259,19 +259,19 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     fails(folder, name, "a FIFO (named pipe), not a regular file")
 
 
-def test_shards_of_two_saves(tmp_path: Path) -> None:
+def test_shards_of_two_saves_are_refused(tmp_path: Path) -> None:
     folder = replace(EMMA, shards="safetensors-unindexed").write(tmp_path)
     (folder / "model-00001-of-00002.safetensors").rename(folder / "model-00001-of-00003.safetensors")
     fails(folder, "00003.safetensors", "two saves")
 
 
-def test_an_unindexed_shard_that_is_missing(tmp_path: Path) -> None:
+def test_a_missing_shard_is_noticed_without_an_index(tmp_path: Path) -> None:
     folder = replace(EMMA, shards="bin-unindexed").write(tmp_path)
     (folder / "pytorch_model-00001-of-00002.bin").unlink()
     fails(folder, "shard 1 of 00002 is missing")
 
 
-def test_a_tensor_in_two_shards(tmp_path: Path) -> None:
+def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
     folder = replace(EMMA, shards="bin-unindexed").write(tmp_path)
     for path in folder.glob("pytorch_model-*.bin"):
         edit(path, add("lm_head.weight"))
@@ -287,9 +287,7 @@ def test_a_tensor_in_two_shards(tmp_path: Path) -> None:
         ({"flax_model.msgpack": b"x"}, "Flax"),
     ],
 )
-def test_folders_without_weights_are_told_for_what_they_are(
-    files: dict[str, bytes], fragment: str, tmp_path: Path
-) -> None:
+def test_folders_without_weights_are_described(files: dict[str, bytes], fragment: str, tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / "model.safetensors").unlink()
     for name, content in files.items():
@@ -298,13 +296,13 @@ def test_folders_without_weights_are_told_for_what_they_are(
 
 
 @pytest.mark.parametrize("prefix", ["base_model.model.", "module.", "language_model."])
-def test_names_of_another_layout(prefix: str, tmp_path: Path) -> None:
+def test_tensor_names_of_another_layout_are_recognised(prefix: str, tmp_path: Path) -> None:
     name = "model.embed_tokens.weight"
     folder = changed(tmp_path, lambda tensors: tensors.update({prefix + name: tensors.pop(name)}))
     fails(folder, f"{name} (420, 32) is missing", f"there is {prefix}{name}")
 
 
-def test_a_training_folder_around_checkpoints(tmp_path: Path) -> None:
+def test_a_training_folder_names_the_checkpoint_inside_it(tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (tmp_path / "outputs").mkdir()
     folder.rename(tmp_path / "outputs" / "checkpoint-500")
@@ -312,13 +310,13 @@ def test_a_training_folder_around_checkpoints(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.bin", "non_lora_trainables.bin"])
-def test_each_part_of_an_adapter_is_a_sign_of_it(file: str, tmp_path: Path) -> None:
+def test_each_file_of_an_adapter_is_recognised(file: str, tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / file).write_text("{}")
     fails(folder, "LoRA adapter", file)
 
 
-def test_an_adapter_beside_weights_is_a_doubt(tmp_path: Path) -> None:
+def test_an_adapter_beside_weights_is_refused(tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "vicuna"}')
     fails(folder, "LoRA adapter of vicuna")
@@ -338,7 +336,7 @@ def test_a_locale_that_cannot_hold_a_name_is_no_corrupt_file(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/model", "a" * 300, "a/" + "b" * 300, "x\0y", "."])
-def test_names_that_no_folder_can_have_are_told_in_one_line(
+def test_names_that_no_folder_can_have_are_refused_in_one_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -379,7 +377,7 @@ def test_a_tower_that_is_nowhere_names_the_key_to_change(
     assert "mm_vision_tower" in str(failure.value)
 
 
-def test_a_tower_folder_without_configuration(tmp_path: Path) -> None:
+def test_a_tower_folder_needs_a_config_file(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (tmp_path / "tiny-clip" / "config.json").unlink()
     fails(folder, "mm_vision_tower 'tiny-clip'", "no config.json")

@@ -23,33 +23,33 @@ def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 @pytest.mark.parametrize("size", [(640, 480), (333, 500), (336, 336), (337, 336), (1000, 90), (20, 31), (7, 7)])
 @pytest.mark.parametrize("side", [336, 224, 64])
-def test_every_size(size: tuple[int, int], side: int) -> None:
+def test_every_size_gives_transformers_pixels(size: tuple[int, int], side: int) -> None:
     theirs = reference.CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     expected = theirs(noise(*size), return_tensors="np")["pixel_values"][0]
-    np.testing.assert_array_equal(ImageProcessor(resize=side, crop=side)(noise(*size)), expected)
+    np.testing.assert_array_equal(ImageProcessor(size=side, crop_size=side)(noise(*size)), expected)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
 def test_every_mode_is_read_as_rgb(mode: str) -> None:
     image = noise(90, 70, mode)
-    processor = ImageProcessor(resize=56, crop=56)
+    processor = ImageProcessor(size=56, crop_size=56)
     np.testing.assert_array_equal(processor(image), processor(image.convert("RGB")))
 
 
-def test_all_256_levels_of_every_channel() -> None:
+def test_all_256_values_of_every_channel() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
     theirs = reference.CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
     expected = theirs(Image.fromarray(ramp), return_tensors="np")["pixel_values"][0]
-    np.testing.assert_array_equal(ImageProcessor(resize=16, crop=16)(Image.fromarray(ramp)), expected)
+    np.testing.assert_array_equal(ImageProcessor(size=16, crop_size=16)(Image.fromarray(ramp)), expected)
 
 
 def test_a_crop_larger_than_the_image_is_filled_with_black() -> None:
     theirs = reference.CLIPImageProcessorPil(size={"shortest_edge": 20}, crop_size={"height": 31, "width": 31})
     expected = theirs(noise(20, 25), return_tensors="np")["pixel_values"][0]
-    np.testing.assert_array_equal(ImageProcessor(resize=20, crop=31)(noise(20, 25)), expected)
+    np.testing.assert_array_equal(ImageProcessor(size=20, crop_size=31)(noise(20, 25)), expected)
 
 
-def test_padding_is_the_mean_colour_with_the_offset_rounded_down() -> None:
+def test_padding_is_the_mean_color_with_the_offset_rounded_down() -> None:
     padded = np.asarray(pad_to_square(Image.new("RGB", (4, 1), "white"), (122, 116, 104)))
     assert padded.shape == (4, 4, 3)
     assert [row[0].tolist() for row in padded] == [[122, 116, 104], [255] * 3, [122, 116, 104], [122, 116, 104]]
@@ -59,13 +59,13 @@ def test_padding_is_the_mean_colour_with_the_offset_rounded_down() -> None:
 def test_an_image_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
     thread = Image.new("RGB", (1, 200_000))  # a square around it would take 160 GB
     with pytest.raises(ValueError, match=r"too long and thin: to prepare it takes [\d,]+ x [\d,]+ pixels"):
-        ImageProcessor(resize=224, crop=224, pad_to_square=pad)(thread)
+        ImageProcessor(size=224, crop_size=224, pad_to_square=pad)(thread)
 
 
 def test_orientation_tags_are_ignored() -> None:
     turned = noise(40, 30)
     turned.getexif()[0x0112] = 6
-    processor = ImageProcessor(resize=28, crop=28)
+    processor = ImageProcessor(size=28, crop_size=28)
     np.testing.assert_array_equal(processor(turned), processor(noise(40, 30)))
 
 
@@ -86,8 +86,8 @@ def test_what_is_not_clips_preprocessing_is_refused(content: dict[str, Any], key
 
 
 @pytest.mark.parametrize("size", [(640, 480), (333, 500), (90, 1000), (20, 31)])
-def test_the_fast_way_is_at_most_one_level_off(size: tuple[int, int]) -> None:
-    exact = ImageProcessor(resize=336, crop=336).pixels_uint8(noise(*size)).astype(int)
-    fast = ImageProcessor(resize=336, crop=336, fast=True).pixels_uint8(noise(*size)).astype(int)
+def test_fast_preprocessing_differs_by_at_most_one(size: tuple[int, int]) -> None:
+    exact = ImageProcessor(size=336, crop_size=336).pixels_uint8(noise(*size)).astype(int)
+    fast = ImageProcessor(size=336, crop_size=336, fast=True).pixels_uint8(noise(*size)).astype(int)
     assert np.abs(exact - fast).max() <= 1
     assert (exact != fast).mean() < 0.05

@@ -61,8 +61,8 @@ def test_every_hidden_state_and_attention_weight_is_that_of_transformers(tmp_pat
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_openai_files_say_a_part_twice(tmp_path: Path) -> None:
-    """The part under `_dict` is what transformers goes by."""
+def test_of_two_descriptions_of_a_tower_the_one_under_dict_counts(tmp_path: Path) -> None:
+    """OpenAI's files have both; transformers, too, uses the one under `_dict`."""
     clip = random_clip(3)
     part = clip.config.vision_config.to_dict()
     wrong = part | {"hidden_size": 99, "num_attention_heads": 11}
@@ -81,7 +81,7 @@ def test_openai_files_say_a_part_twice(tmp_path: Path) -> None:
         ({"text_config": {"vocab_size": 1000}}, ["1000 ids"]),
     ],
 )
-def test_a_wrong_setting(changes: dict[str, Any], fragments: list[str], tmp_path: Path) -> None:
+def test_a_wrong_setting_is_named_with_its_value(changes: dict[str, Any], fragments: list[str], tmp_path: Path) -> None:
     with pytest.raises(UserError) as failure:
         load_towers(folder(tmp_path, random_clip(3), **changes), -2, -2, {})
     for fragment in ("config.json", *fragments):

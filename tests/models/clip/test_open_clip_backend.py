@@ -107,7 +107,7 @@ def test_features_and_answers_are_those_of_transformers_towers(tmp_path: Path) -
         (f"open_clip:{ARCHITECTURE}", "must be open_clip:ARCH/PRETRAINED"),
     ],
 )
-def test_what_open_clip_does_not_have(tower: str, fragment: str, tmp_path: Path) -> None:
+def test_an_unknown_open_clip_model_is_refused(tower: str, fragment: str, tmp_path: Path) -> None:
     folder = write(EMMA, tmp_path, tower)
     with pytest.raises(UserError, match=fragment) as failure:
         load_model(str(folder), device="cpu")

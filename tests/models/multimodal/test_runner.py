@@ -63,7 +63,7 @@ def test_another_architecture_is_answered_in_batches_with_prefix_and_cache(tmp_p
     runner = ModelRunner(
         model=MeanColor(llava.model.llama),
         tokenizer=llava.tokenizer,
-        processor=ImageProcessor(resize=28, crop=28),
+        processor=ImageProcessor(size=28, crop_size=28),
         eos_ids=frozenset({2}),
         max_length=None,
         family="llava",

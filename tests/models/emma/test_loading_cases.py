@@ -1,4 +1,4 @@
-"""Checkpoints as people meet them and should be told of: the reproducible cases of `shared/cases/loading`."""
+"""Checkpoints that people meet: the reproducible cases of `shared/cases/loading` are refused or described."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
 from tests.shared import needs_shared, shared
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES = shared("cases/loading")
 
 pytestmark = needs_shared("cases/loading")
@@ -68,11 +68,11 @@ LOADED = {
     "12-no-eos/no-file": "LLaVA-1.5",
 }
 
-Made = Callable[[str], Path]
+CheckpointFolder = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> CheckpointFolder:
     """The folder of a `case/checkpoint`; a case's script runs once."""
     folders: dict[str, Path] = {}
 
@@ -93,8 +93,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_would_be_answered_wrongly_is_refused_in_one_line_before_gigabytes_are_read(name: str, made: Made) -> None:
-    folder = made(name)
+def test_a_model_that_is_not_computed_is_refused_in_one_line(name: str, checkpoint_folder: CheckpointFolder) -> None:
+    folder = checkpoint_folder(name)
     with pytest.raises(UserError) as failure:
         weights_fingerprint(folder)
         load_model(str(folder), device="cpu")
@@ -105,5 +105,5 @@ def test_what_would_be_answered_wrongly_is_refused_in_one_line_before_gigabytes_
 
 
 @pytest.mark.parametrize("name", LOADED)
-def test_what_is_right_is_loaded_and_said(name: str, made: Made) -> None:
-    assert LOADED[name] in load_model(str(made(name)), device="cpu").summary
+def test_a_model_that_is_computed_is_loaded_and_described(name: str, checkpoint_folder: CheckpointFolder) -> None:
+    assert LOADED[name] in load_model(str(checkpoint_folder(name)), device="cpu").summary

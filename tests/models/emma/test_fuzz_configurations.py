@@ -1,4 +1,4 @@
-"""Whatever stands in a checkpoint's configuration files: it is understood, or refused in one line."""
+"""Any content of a checkpoint's configuration files is either understood or refused in one line."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ PARTS = st.dictionaries(
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A file, and what is put into it."""
+    """A file, and the keys and values that are put into it."""
     name = draw(st.sampled_from(list(KEYS)))
     return name, draw(st.dictionaries(st.sampled_from(KEYS[name]), JSON | PARTS, min_size=1, max_size=3))
 
 
 def read_all(root: Path) -> None:
-    """Everything that is read before tensors are."""
+    """Read everything that is read before tensors."""
     folder, tower = root / "tiny-emma", root / "tiny-clip"
     config = read_config(folder)
     assert all(getattr(config, field.name) == getattr(config, field.name) for field in fields(config))  # no NaN
     LlamaTokenizer(folder).encode_prompt("a <image> b")
     vision, _ = read_clip_config(tower)
     processor = read_processor(tower, vision.image_size, config.llava.pads_to_square)
-    if processor.crop < 100 > processor.resize:
+    if processor.crop_size < 100 > processor.size:
         processor(make_image())
 
 
@@ -99,7 +99,7 @@ def test_configurations_are_understood_or_refused_in_one_line(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "value", [float("inf"), float("-inf"), float("nan"), 10**400, -1.0, 0, True, "1e-5", [1e-5], 1e300]
 )
-def test_numbers_that_no_model_has(key: str, value: Any, tmp_path: Path) -> None:
+def test_numbers_that_no_model_has_are_refused(key: str, value: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, **{key: value})
     fails(folder, "config.json", key)
@@ -109,7 +109,7 @@ def test_numbers_that_no_model_has(key: str, value: Any, tmp_path: Path) -> None
     "key", ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "head_dim"]
 )
 @pytest.mark.parametrize("value", [-1, 0, 10**9, 10**400, 2.0, float("inf"), True])
-def test_sizes_that_no_model_has(key: str, value: Any, tmp_path: Path) -> None:
+def test_sizes_that_no_model_has_are_refused(key: str, value: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, **{key: value})
     fails(folder, "config.json", key)
@@ -127,7 +127,7 @@ def test_sizes_that_no_model_has(key: str, value: Any, tmp_path: Path) -> None:
         {"full_attention": {"rope_type": "default"}},
     ],
 )
-def test_rotary_positions_that_are_not_computed(rope: dict[str, Any], tmp_path: Path) -> None:
+def test_rotary_positions_that_are_not_computed_are_refused(rope: dict[str, Any], tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, rope_scaling=rope)
     fails(folder, "config.json")
@@ -197,7 +197,7 @@ def test_settings_that_are_not_computed_are_refused_by_name(key: str, value: Any
         ("mm_resampler_type", None),
     ],
 )
-def test_settings_without_effect_or_computed_are_taken(key: str, value: Any, tmp_path: Path) -> None:
+def test_settings_that_are_computed_or_without_effect_are_accepted(key: str, value: Any, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, **{key: value})
     assert load_model(str(folder), device="cpu").summary
@@ -219,7 +219,7 @@ def test_settings_without_effect_or_computed_are_taken(key: str, value: Any, tmp
         {"feature_extractor_type": "ViTFeatureExtractor"},
     ],
 )
-def test_preprocessing_that_is_not_clips(values: dict[str, Any], tmp_path: Path) -> None:
+def test_preprocessing_that_is_not_clips_is_refused(values: dict[str, Any], tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (tmp_path / "tiny-clip" / "preprocessor_config.json").write_text(as_json(values))
     fails(folder, "preprocessor_config.json", next(iter(values)))

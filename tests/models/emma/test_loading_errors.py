@@ -1,4 +1,4 @@
-"""Whatever is wrong with a checkpoint is told in one line that names the file, the key or the tensor."""
+"""Whatever is wrong with a checkpoint is reported in one line that names the file, the key or the tensor."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from tests.tiny_checkpoint import EMMA, LLAVA
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.model", "vision_tower.bin"])
-def test_a_missing_file(name: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / name).unlink()
     fails(folder, name, "missing")
 
 
-def test_no_weights(tmp_path: Path) -> None:
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (folder / "model.safetensors").unlink()
     fails(folder, str(folder), "no weights")
 
 
 @pytest.mark.parametrize("layout", ["safetensors-indexed", "bin-indexed"])
-def test_a_missing_shard(layout: str, tmp_path: Path) -> None:
+def test_a_missing_shard_is_named_with_its_index(layout: str, tmp_path: Path) -> None:
     folder = replace(EMMA, shards=layout).write(tmp_path)
     shard = next(folder.glob("*-00002-of-00002.*"))
     shard.unlink()
     fails(folder, shard.name, "missing", "index.json")
 
 
-def test_an_index_that_points_out_of_the_folder(tmp_path: Path) -> None:
+def test_an_index_must_not_point_out_of_the_folder(tmp_path: Path) -> None:
     folder = replace(EMMA, shards="bin-indexed").write(tmp_path)
     (folder / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "../elsewhere.bin"}}')
     fails(folder, "pytorch_model.bin.index.json", "../elsewhere.bin")
@@ -45,7 +45,7 @@ def test_an_index_that_points_out_of_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["safetensors-indexed", "bin-indexed"])
 @pytest.mark.parametrize("rest", [0, 5, 0.7])
-def test_a_truncated_shard(layout: str, rest: float, tmp_path: Path) -> None:
+def test_a_truncated_shard_is_named(layout: str, rest: float, tmp_path: Path) -> None:
     folder = replace(EMMA, shards=layout).write(tmp_path)
     shard = next(folder.glob("*-00001-of-00002.*"))
     content = shard.read_bytes()
@@ -59,43 +59,43 @@ def test_code_in_a_weight_file_is_not_run(tmp_path: Path) -> None:
     fails(folder, "vision_tower.bin", "more than tensors")
 
 
-def test_a_missing_alignment_tensor(tmp_path: Path) -> None:
+def test_a_missing_alignment_tensor_is_named_with_its_shape(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     edit(folder / "vision_tower.bin", lambda tensors: tensors.pop("image_text_infusion.bias"))
     fails(folder, "vision_tower.bin", "image_text_infusion.bias", "(16,)", "missing")
 
 
-def test_a_misshaped_alignment_tensor(tmp_path: Path) -> None:
+def test_a_misshapen_alignment_tensor_is_named_with_both_shapes(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, mm_text_select_feature="patch")
     fails(folder, "vision_tower.bin", "image_text_infusion.weight", "(16, 93)", "(16, 92)")
 
 
-def test_misshaped_learnable_tokens(tmp_path: Path) -> None:
+def test_misshapen_learnable_tokens_are_named_with_both_shapes(tmp_path: Path) -> None:
     folder = replace(EMMA, version="v3", learnable_tokens=True).write(tmp_path)
     edit(folder / "vision_tower.bin", lambda tensors: tensors.update(learnable_tokens=torch.zeros(4, 24)))
     fails(folder, "learnable_tokens", "(4, 24)", "(16, 24)")
 
 
-def test_a_missing_language_model_tensor(tmp_path: Path) -> None:
+def test_a_missing_language_model_tensor_is_named(tmp_path: Path) -> None:
     folder = replace(EMMA, shards="bin").write(tmp_path)
     edit(folder / "pytorch_model.bin", lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight"))
     fails(folder, "pytorch_model.bin", "model.layers.1.mlp.up_proj.weight", "missing")
 
 
-def test_a_misshaped_language_model_tensor(tmp_path: Path) -> None:
+def test_a_misshapen_language_model_tensor_is_named_with_both_shapes(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, intermediate_size=50)
     fails(folder, "model.layers.0.mlp", "(48, 32)", "(50, 32)")
 
 
-def test_a_missing_projector(tmp_path: Path) -> None:
+def test_a_missing_projector_is_named(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, mm_projector_type="linear")
     fails(folder, "model.mm_projector.weight", "missing")
 
 
-def test_a_missing_clip_tensor(tmp_path: Path) -> None:
+def test_a_missing_clip_tensor_is_named_with_its_file(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     weights = tmp_path / "tiny-clip" / "pytorch_model.bin"
     edit(weights, lambda tensors: tensors.pop("text_model.encoder.layers.0.mlp.fc1.bias"))
@@ -134,20 +134,20 @@ def test_an_emma_checkpoint_that_lost_its_alignment_is_not_taken_for_llava(tmp_p
         ({"mm_vision_tower": "nowhere-clip"}, ["mm_vision_tower 'nowhere-clip'", "can't be found"]),
     ],
 )
-def test_a_wrong_setting(changes: dict[str, Any], fragments: list[str], tmp_path: Path) -> None:
+def test_a_wrong_setting_is_named_with_its_value(changes: dict[str, Any], fragments: list[str], tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     configure(folder, **changes)
     fails(folder, "config.json", *fragments)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
-def test_a_malformed_config(content: str, tmp_path: Path) -> None:
+def test_a_malformed_configuration_file_is_named(content: str, tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (folder / "config.json").write_text(content)
     fails(folder, "config.json", "JSON")
 
 
-def test_a_tower_from_the_hub_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tower_from_the_hub_needs_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = EMMA.write(tmp_path)
@@ -155,13 +155,13 @@ def test_a_tower_from_the_hub_without_network(tmp_path: Path, monkeypatch: pytes
     fails(folder, "vision tower 'nobody/no-such-clip'", "hub")
 
 
-def test_a_preprocessor_for_another_size(tmp_path: Path) -> None:
+def test_a_preprocessor_must_fit_the_towers_image_size(tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     (tmp_path / "tiny-clip" / "preprocessor_config.json").write_text('{"size": 28, "crop_size": 56}')
     fails(folder, "preprocessor_config.json", "56", "28")
 
 
-def test_a_text_tower_too_small_for_the_instruction(tmp_path: Path) -> None:
+def test_a_text_tower_too_small_for_the_instruction_is_refused(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     path = tmp_path / "tiny-clip" / "config.json"
     config = json.loads(path.read_text())
@@ -178,7 +178,9 @@ def test_a_text_tower_too_small_for_the_instruction(tmp_path: Path) -> None:
         ("emma-maxi", "emma-mini"),
     ],
 )
-def test_an_unknown_model(name: str, fragment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_model_is_refused_with_what_is_known(
+    name: str, fragment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"^[^\n]*$") as failure:
         load_model(name)
@@ -189,7 +191,7 @@ UNKNOWN = [{"dtype": "float8"}, {"device": "abacus"}, {"device": "cuda:99"}, {"d
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN)
-def test_an_unknown_device_or_dtype(wrong: dict[str, str], tmp_path: Path) -> None:
+def test_an_unknown_device_or_dtype_is_named(wrong: dict[str, str], tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)
     with pytest.raises(UserError, match=next(iter(wrong.values()))):
         load_model(str(folder), **wrong)
