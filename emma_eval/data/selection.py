@@ -21,7 +21,7 @@ def reference_digest(samples: Iterable[Sample]) -> str:
 
 
 def select_subset(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
-    """The first `limit` samples; with a seed, a random draw of as many, in the benchmark's order. All without a limit."""
+    """The first `limit` samples; with a seed, as many drawn at random, in the benchmark's order. Or all."""
     if limit is None or limit >= len(samples):
         return samples
     if seed is None:
