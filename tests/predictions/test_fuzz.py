@@ -109,9 +109,9 @@ def check(path, task, **more):
     try:
         predictions = read_predictions(path, SAMPLES[task], load_task(task), **more)
     except UserError as error:
-        told = str(error)
-        assert "\n" not in told
-        assert len(told) < LONGEST
+        message = str(error)
+        assert "\n" not in message
+        assert len(message) < LONGEST
         return
     assert predictions.answers or predictions.failed
     assert all(isinstance(answer.text, str) for answer in predictions.answers.values())
