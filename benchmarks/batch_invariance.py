@@ -72,11 +72,11 @@ def differences(model: Model, settings: RunSettings, dtype: str) -> Iterator[Dif
 
 def answers(model: Model, plans: Sequence[TaskPlan], batch_size: int | Literal["auto"]) -> list[dict[Key, Response]]:
     """The responses to each plan's requests."""
-    queue = [(place, request) for place, plan in enumerate(plans) for request in plan.requests]
-    found: list[dict[Key, Response]] = [{} for _ in plans]
-    for number, response in run_requests(BatchedEngine(model, batch_size), [request for _, request in queue]):
-        found[queue[number][0]][response.key] = response
-    return found
+    queue = [(plan_index, request) for plan_index, plan in enumerate(plans) for request in plan.requests]
+    by_plan: list[dict[Key, Response]] = [{} for _ in plans]
+    for index, response in run_requests(BatchedEngine(model, batch_size), [request for _, request in queue]):
+        by_plan[queue[index][0]][response.key] = response
+    return by_plan
 
 
 def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
@@ -84,18 +84,18 @@ def score(plan: TaskPlan, responses: Mapping[Key, Response]) -> float | None:
     if not all(sample.references for sample in plan.samples):
         return None
     config = plan.task.scorer_config(plan.protocol)
-    given = {key: Answer(one.text, one.prompt) for key, one in responses.items() if one.text is not None}
-    metrics = get_scorer(config.scorer, **config.options)(plan.samples, given).metrics
+    answers = {key: Answer(one.text, one.prompt) for key, one in responses.items() if one.text is not None}
+    metrics = get_scorer(config.scorer, **config.options)(plan.samples, answers).metrics
     overall = (metric for metric in metrics if not metric.group and not metric.category)
     return next((metric.value for metric in overall if metric.name == plan.task.metric), None)
 
 
-def show(found: Sequence[Difference]) -> None:
+def show(results: Sequence[Difference]) -> None:
     """Print the table, with a total for each floating-point type."""
     header = ["", "dtype", "requests", "different", "share", "metric", "batch size 1", "batched", "change"]
     rows = []
-    for dtype in dict.fromkeys(one.dtype for one in found):
-        of_dtype = [one for one in found if one.dtype == dtype]
+    for dtype in dict.fromkeys(one.dtype for one in results):
+        of_dtype = [one for one in results if one.dtype == dtype]
         for one in of_dtype:
             numbers = (None if value is None else f"{value:.4f}" for value in (one.alone, one.batched, one.change))
             rows.append([one.task, dtype, one.requests, one.different, percent(one.share), one.metric, *numbers])
@@ -104,11 +104,11 @@ def show(found: Sequence[Difference]) -> None:
     print_table("answers in batches against answers one by one", header, rows)
 
 
-def within_bars(found: Sequence[Difference], device: str) -> bool:
+def within_bars(results: Sequence[Difference], device: str) -> bool:
     """Whether float32 is exact and, on a GPU, half precision nearly so."""
-    for dtype in dict.fromkeys(one.dtype for one in found):
+    for dtype in dict.fromkeys(one.dtype for one in results):
         if dtype == "float32" or device.startswith("cuda"):
-            of_dtype = [one for one in found if one.dtype == dtype]
+            of_dtype = [one for one in results if one.dtype == dtype]
             different, requests = sum(one.different for one in of_dtype), sum(one.requests for one in of_dtype)
             if different > MAX_DIFFERENT[dtype] * requests:
                 return False
@@ -134,17 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data=args.data,
         limit=args.limit,
     )
-    found: list[Difference] = []
+    results: list[Difference] = []
     for dtype in args.dtypes.split(","):
         model = load_model(args.model, device=args.device, dtype=dtype)
         device = str(model.device)
-        found += differences(model, settings, dtype)
+        results += differences(model, settings, dtype)
         del model  # or two are in memory at once
-    show(found)
-    rows = [asdict(one) | {"share": one.share, "change": one.change} for one in found]
+    show(results)
+    rows = [asdict(one) | {"share": one.share, "change": one.change} for one in results]
     record = {"benchmark": "batch_invariance"} | facts(device) | {"model": model_name(args.model), "tasks": rows}
     write(record, args.output or RESULTS / f"batch-invariance-{model_name(args.model)}.json")
-    return int(not within_bars(found, device))
+    return int(not within_bars(results, device))
 
 
 if __name__ == "__main__":

@@ -50,26 +50,26 @@ def environment(output: Path, small: bool) -> Result:
         dtype: matrix_rate(device, getattr(torch, dtype), 256 if small else 8192 if dtype != "float32" else 4096)
         for dtype in ("bfloat16", "float16", "float32")
     }
-    found = facts(str(device)) | {"matrix_rate": rates, "copy_rate": copy_rate(device, 2**20 if small else 2**32)}
+    result = facts(str(device)) | {"matrix_rate": rates, "copy_rate": copy_rate(device, 2**20 if small else 2**32)}
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info()
-        found |= {"capability": torch.cuda.get_device_capability(), "free_memory": free, "total_memory": total}
-        found |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
-    return found | {"passes": small or device.type == "cuda"}
+        result |= {"capability": torch.cuda.get_device_capability(), "free_memory": free, "total_memory": total}
+        result |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    return result | {"passes": small or device.type == "cuda"}
 
 
 def parity(output: Path, small: bool) -> Result:
     """The parity tests in float32 on this device: every array, id and answer against the reference's."""
     if not PARITY.is_dir():
         return {"passes": True, "skipped": f"no parity sets in {PARITY}"}
-    found = _pytest(["tests/parity"], output / "parity.log", {"EMMA_PARITY_DEVICE": "cpu" if small else "cuda"})
-    return found | {"passes": found["exit_code"] == 0}
+    result = _pytest(["tests/parity"], output / "parity.log", {"EMMA_PARITY_DEVICE": "cpu" if small else "cuda"})
+    return result | {"passes": result["exit_code"] == 0}
 
 
 def tests(output: Path, small: bool) -> Result:
     """The tests of models and engine on a machine where device `auto` is the GPU."""
-    found = _pytest(["tests/inference"] if small else ["tests/models", "tests/inference"], output / "tests.log", {})
-    return found | {"passes": found["exit_code"] == 0}
+    result = _pytest(["tests/inference"] if small else ["tests/models", "tests/inference"], output / "tests.log", {})
+    return result | {"passes": result["exit_code"] == 0}
 
 
 def cuda_graphs(output: Path, small: bool) -> Result:
@@ -80,8 +80,8 @@ def cuda_graphs(output: Path, small: bool) -> Result:
         return {"passes": True, "skipped": "CUDA graphs need a GPU"}
     from benchmarks.cuda_graphs import compare_graphs_with_eager
 
-    found = {dtype: compare_graphs_with_eager(dtype) for dtype in ("float32", "bfloat16", "float16")}
-    return found | {"passes": all(one["passes"] for one in found.values())}
+    result = {dtype: compare_graphs_with_eager(dtype) for dtype in ("float32", "bfloat16", "float16")}
+    return result | {"passes": all(one["passes"] for one in result.values())}
 
 
 def throughput(output: Path, small: bool) -> Result:
@@ -160,9 +160,9 @@ def run_bounded(name: str, output: Path, small: bool, seconds: float) -> Result:
             state = "passed" if code == 0 else "failed"
         except subprocess.TimeoutExpired:
             state = "out of time"
-    found: Result = {"state": state, "seconds": round(time.perf_counter() - start, 1)}
-    result = output / f"{name}.json"
-    return found | {"result": json.loads(result.read_text())} if result.is_file() else found
+    outcome: Result = {"state": state, "seconds": round(time.perf_counter() - start, 1)}
+    record = output / f"{name}.json"
+    return outcome | {"result": json.loads(record.read_text())} if record.is_file() else outcome
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,22 +32,22 @@ def answers_when_out_of_memory(small: bool) -> dict[str, Any]:
         requests = vqa_load.requests(images)
         runner = random_model.build(shape, str(device), torch.float32, random_model.tokenizer())
         plenty, _ = _ask(replace(runner), requests)
-        scarce, usage = _ask_short_of_memory(replace(runner), requests, device)
+        scarce, stats = _ask_short_of_memory(replace(runner), requests, device)
     failed = sum(text is None for text in scarce.values())
     different = sum(scarce[number] != plenty[number] for number in plenty)
     return {
         "model": shape.name,
         "requests": len(requests),
-        "shortages": usage.oom_retries,
+        "shortages": stats.oom_retries,
         "failed": failed,
         "different": different,
-        "passes": usage.oom_retries > 0 and failed == 0 and different == 0,
+        "passes": stats.oom_retries > 0 and failed == 0 and different == 0,
     }
 
 
 def _ask(runner: ModelRunner, requests: Sequence[Request]) -> tuple[dict[int, str | None], InferenceStats]:
-    usage = InferenceStats()
-    return {number: response.text for number, response in run_requests(BatchedEngine(runner), requests, usage)}, usage
+    stats = InferenceStats()
+    return {number: response.text for number, response in run_requests(BatchedEngine(runner), requests, stats)}, stats
 
 
 def _ask_short_of_memory(

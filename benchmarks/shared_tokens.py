@@ -52,7 +52,7 @@ class TokenCount:
     model: str
     questions: str  # where they come from
     requests: int
-    asked: int  # the tokens of all prompts
+    prompt_tokens: int  # the tokens of all prompts
     computed: int  # by the engine's batches, without padding
     ideal: int  # the tokens of all distinct prefixes
     padding: int
@@ -61,7 +61,7 @@ class TokenCount:
     @property
     def fewer(self) -> float:
         """How many times fewer tokens are computed than the prompts have."""
-        return self.asked / self.computed
+        return self.prompt_tokens / self.computed
 
     @property
     def passes(self) -> bool:
@@ -99,7 +99,7 @@ def count(
         model="LLaVA-1.5" if model.model.alignment is None else "EMMA",
         questions=questions,
         requests=len(requests),
-        asked=sum(prompt.num_tokens for prompt in prompts),
+        prompt_tokens=sum(prompt.num_tokens for prompt in prompts),
         computed=computed + len(scheduler.prefix or ()),
         ideal=num_distinct_tokens([prompt.items for prompt in prompts]),
         padding=padding,
@@ -155,13 +155,13 @@ def _eighteen(seeded: SeededScene) -> list[Item]:
 
 def show(token_counts: Sequence[TokenCount]) -> None:
     """Print the table."""
-    header = ["", "model", "requests", "asked", "computed", "fewer", "bar", "above ideal", "padding", "questions"]
+    header = ["", "model", "requests", "in prompts", "computed", "fewer", "bar", "above ideal", "padding", "questions"]
     rows = [
         [
             one.benchmark,
             one.model,
             f"{one.requests:,}",
-            f"{one.asked:,}",
+            f"{one.prompt_tokens:,}",
             f"{one.computed:,}",
             f"{one.fewer:.1f}x",
             f"{one.bar:g}x",

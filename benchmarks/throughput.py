@@ -84,7 +84,7 @@ class Measurement:
     first_is_faster: float  # speed of the first variant divided by this one's
     bar: float | None  # for that
     idle_share: float  # share of the time in which the device waits for images and prompts
-    usage: InferenceStats
+    stats: InferenceStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,10 @@ def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> 
     """Our engine."""
 
     def answer(
-        model: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
+        model: ModelRunner[EmmaModel], requests: Sequence[Request], stats: InferenceStats
     ) -> Mapping[int, str | None]:
-        answers = run_requests(BatchedEngine(model, batch_size, sharing=sharing), requests, usage)
-        return {number: response.text for number, response in answers}
+        answers = run_requests(BatchedEngine(model, batch_size, sharing=sharing), requests, stats)
+        return {index: response.text for index, response in answers}
 
     return answer
 
@@ -136,29 +136,32 @@ def measure(case: BenchmarkCase) -> Scenario:
     texts: dict[int, str | None] = {}
     measured: list[Measurement] = []
     for way in case.ways:
-        numbers = _evenly(len(case.requests), way.max_requests)
-        asked = [case.requests[number] for number in numbers]
-        passes = (_time(way, case.model, asked) for _ in range(case.repeats))
-        answers, usage, seconds = min(passes, key=itemgetter(2))
+        indices = _evenly(len(case.requests), way.max_requests)
+        requests = [case.requests[index] for index in indices]
+        passes = (_time(way, case.model, requests) for _ in range(case.repeats))
+        answers, stats, seconds = min(passes, key=itemgetter(2))
         texts = texts or dict(answers)
-        speed = operations(case.model, usage, len(asked)) / seconds
+        speed = operations(case.model, stats, len(requests)) / seconds
         one = Measurement(
             way=way.name,
-            requests=len(asked),
+            requests=len(requests),
             seconds=seconds,
-            samples_per_second=len(asked) / seconds,
-            prompt_tokens_per_second=usage.prompt_tokens / seconds,
+            samples_per_second=len(requests) / seconds,
+            prompt_tokens_per_second=stats.prompt_tokens / seconds,
             operations_per_second=speed,
             peak_share=speed / case.matrix_rate if case.matrix_rate else None,
-            same_answers=sum(answers[place] == texts[number] for place, number in enumerate(numbers)) / len(asked),
+            same_answers=sum(answers[position] == texts[index] for position, index in enumerate(indices))
+            / len(requests),
             first_is_faster=1.0,
             bar=way.min_speedup,
-            idle_share=usage.idle_seconds / seconds,
-            usage=usage,
+            idle_share=stats.idle_seconds / seconds,
+            stats=stats,
         )
         first = measured[0] if measured else one
         measured.append(replace(one, first_is_faster=first.samples_per_second / one.samples_per_second))
-        print(f"{way.name}: {len(asked)} requests in {seconds:.1f} s, {speed / 1e12:.1f} TFLOP/s; {usage}", flush=True)
+        print(
+            f"{way.name}: {len(requests)} requests in {seconds:.1f} s, {speed / 1e12:.1f} TFLOP/s; {stats}", flush=True
+        )
     return Scenario(case.name, case.description, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
 
 
@@ -167,19 +170,19 @@ def _time(
 ) -> tuple[Mapping[int, str | None], InferenceStats, float]:
     """Answers, statistics and seconds after a warm-up; `replace` makes a runner with empty caches."""
     way.answer(replace(model), requests[:WARM_UP], InferenceStats())
-    usage, fresh = InferenceStats(), replace(model)
+    stats, fresh = InferenceStats(), replace(model)
     synchronize(model.device)
     start = time.perf_counter()
-    answers = way.answer(fresh, requests, usage)
+    answers = way.answer(fresh, requests, stats)
     synchronize(model.device)
-    return answers, usage, time.perf_counter() - start
+    return answers, stats, time.perf_counter() - start
 
 
 def _stages(case: BenchmarkCase) -> dict[str, dict[str, float]]:
     def work() -> float:
-        usage = InferenceStats()
-        case.ways[0].answer(replace(case.model), case.requests, usage)
-        return usage.idle_seconds
+        stats = InferenceStats()
+        case.ways[0].answer(replace(case.model), case.requests, stats)
+        return stats.idle_seconds
 
     return stages.shares(work, case.model.device)
 
@@ -187,7 +190,7 @@ def _stages(case: BenchmarkCase) -> dict[str, dict[str, float]]:
 def _evenly(count: int, max_requests: int | None) -> list[int]:
     """At most `max_requests` indices below `count`, evenly spaced."""
     max_requests = min(max_requests or count, count)
-    return [number * count // max_requests for number in range(max_requests)]
+    return [index * count // max_requests for index in range(max_requests)]
 
 
 def mini(limit: int | None, one_by_one: int | None, repeats: int) -> Iterator[Scenario]:
@@ -256,7 +259,7 @@ def show(scenario: Scenario) -> None:
         print(f"this device multiplies matrices at {scenario.matrix_rate / 1e12:.1f} TFLOP/s{bar}")
     for place, of_stage in scenario.stages.items():
         print(f"{place}: " + ", ".join(f"{stage} {share:.1%}" for stage, share in of_stage.items()))
-    print(f"{scenario.measured[0].way}: {scenario.measured[0].usage}")
+    print(f"{scenario.measured[0].way}: {scenario.measured[0].stats}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

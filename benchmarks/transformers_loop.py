@@ -24,9 +24,9 @@ from emma_eval.types import ImageSource, InferenceStats, Request
 
 @torch.inference_mode()
 def generate_one_by_one(
-    runner: ModelRunner[EmmaModel], requests: Sequence[Request], usage: InferenceStats
+    runner: ModelRunner[EmmaModel], requests: Sequence[Request], stats: InferenceStats
 ) -> dict[int, str | None]:
-    """Index of each request -> the text of its answer. `usage` counts the tokens."""
+    """Index of each request -> the text of its answer. `stats` counts the tokens."""
     llama = to_transformers(runner.model.llama)
     answers: dict[int, str | None] = {}
     for number, request in enumerate(requests):
@@ -41,11 +41,11 @@ def generate_one_by_one(
             use_cache=True,
         )[0].tolist()
         answers[number] = runner.tokenizer.decode(ids)
-        usage.prompt_tokens += embeds.shape[1]
-        usage.computed_tokens += embeds.shape[1]
-        usage.new_tokens += len(ids)
-        usage.images += len(request.images)
-        usage.batches += 1
+        stats.prompt_tokens += embeds.shape[1]
+        stats.computed_tokens += embeds.shape[1]
+        stats.new_tokens += len(ids)
+        stats.images += len(request.images)
+        stats.batches += 1
     return answers
 
 

@@ -15,16 +15,16 @@ SIDE = 8192  # of the matrices, on a GPU
 REPEATS = 20
 
 
-def operations(runner: ModelRunner[EmmaModel], usage: InferenceStats, requests: int) -> float:
+def operations(runner: ModelRunner[EmmaModel], stats: InferenceStats, requests: int) -> float:
     """Floating-point operations of a pass: two per parameter and token, of LLaMA and of CLIP's vision tower.
 
     Tokens are those computed, without shared ones and padding. An answer's first token comes from its prompt; its last
     is no input. Every parameter counts, as is usual: so do the embedding (2%), the
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
-    tokens = usage.computed_tokens + usage.new_tokens - requests
+    tokens = stats.computed_tokens + stats.new_tokens - requests
     patches = runner.model.towers.num_patches + 1
-    return 2.0 * (parameters(runner.model.llama) * tokens + parameters(_vision(runner)) * patches * usage.images)
+    return 2.0 * (parameters(runner.model.llama) * tokens + parameters(_vision(runner)) * patches * stats.images)
 
 
 def parameters(module: nn.Module) -> int:

@@ -37,18 +37,18 @@ def existence(rng: random.Random, scene: Scene) -> Question:
 
 def existence_of(name: str, scene: Scene) -> Question:
     """Whether a thing of that name (`red circle`) is in the scene."""
-    truth = any(thing.name == name for thing in scene.things)
-    return _yes_no("existence", f"Is there a {name} in the image?", truth)
+    is_true = any(thing.name == name for thing in scene.things)
+    return _yes_no("existence", f"Is there a {name} in the image?", is_true)
 
 
 def trait_existence(rng: random.Random, scene: Scene) -> Question:
     """Is there a circle in the image? Is there a red shape in the image?"""
     key, values = rng.choice((("shape", SHAPES), ("color", tuple(COLORS))))
     present = {getattr(thing, key) for thing in scene.things}
-    truth = rng.random() < 0.5
-    value = rng.choice([v for v in values if (v in present) == truth])
+    is_true = rng.random() < 0.5
+    value = rng.choice([v for v in values if (v in present) == is_true])
     noun = value if key == "shape" else f"{value} shape"
-    return _yes_no("existence", f"Is there a {noun} in the image?", truth)
+    return _yes_no("existence", f"Is there a {noun} in the image?", is_true)
 
 
 def color(rng: random.Random, scene: Scene) -> Question | None:
@@ -93,9 +93,9 @@ def color_check(rng: random.Random, scene: Scene) -> Question | None:
     """Is the circle red?"""
     if (thing := _unique_thing(rng, scene, "shape")) is None:
         return None
-    truth = rng.random() < 0.5
-    value = thing.color if truth else _different_value(rng, tuple(COLORS), thing.color)
-    return _yes_no("color", f"Is the {thing.shape} {value}?", truth)
+    is_true = rng.random() < 0.5
+    value = thing.color if is_true else _different_value(rng, tuple(COLORS), thing.color)
+    return _yes_no("color", f"Is the {thing.shape} {value}?", is_true)
 
 
 def color_choice(rng: random.Random, scene: Scene) -> Question | None:
@@ -122,18 +122,18 @@ def relation(rng: random.Random, scene: Scene) -> Question | None:
     if (pair := _related_pair(rng, scene)) is None:
         return None
     one, other, words = pair
-    truth = rng.random() < 0.5
-    relation_words = words if truth else _OPPOSITE[words]
-    return _yes_no("relation", f"Is the {one.name} {relation_words} the {other.name}?", truth)
+    is_true = rng.random() < 0.5
+    relation_words = words if is_true else _OPPOSITE[words]
+    return _yes_no("relation", f"Is the {one.name} {relation_words} the {other.name}?", is_true)
 
 
 def count_check(rng: random.Random, scene: Scene) -> Question:
     """Are there two shapes in the image? Always about the number of all shapes."""
-    truth = rng.random() < 0.5
+    is_true = rng.random() < 0.5
     total = len(scene.things)
-    stated = total if truth else rng.choice([n for n in range(1, 5) if n != total])
+    stated = total if is_true else rng.choice([n for n in range(1, 5) if n != total])
     text = "Is there one shape in the image?" if stated == 1 else f"Are there {_NUMBERS[stated]} shapes in the image?"
-    return _yes_no("count", text, truth)
+    return _yes_no("count", text, is_true)
 
 
 def place_check(rng: random.Random, scene: Scene) -> Question:
@@ -180,8 +180,8 @@ _OPPOSITE = {
 }
 
 
-def _yes_no(kind: str, text: str, truth: bool) -> Question:
-    return Question(kind, text, "yes" if truth else "no", ("no" if truth else "yes",))
+def _yes_no(kind: str, text: str, is_true: bool) -> Question:
+    return Question(kind, text, "yes" if is_true else "no", ("no" if is_true else "yes",))
 
 
 def _open(kind: str, text: str, answer: str, values: Sequence[str]) -> Question:

@@ -47,7 +47,7 @@ def test_every_way_is_compared_with_the_engine(record: dict):
         assert one["samples_per_second"] == pytest.approx(one["requests"] / one["seconds"])
         assert one["first_is_faster"] == pytest.approx(engine["samples_per_second"] / one["samples_per_second"])
         assert one["peak_share"] == pytest.approx(one["operations_per_second"] / scenario["matrix_rate"])
-        assert one["usage"]["images"] == one["requests"]
+        assert one["stats"]["images"] == one["requests"]
         assert 0 <= one["idle_share"] < 1
 
 
