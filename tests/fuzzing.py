@@ -1,7 +1,7 @@
-"""Fuzz tests: bounded by the number of examples, or, for a longer look, by EMMA_FUZZ_SECONDS for each target.
+"""Fuzz tests: EXAMPLES examples each, or as many as fit into EMMA_FUZZ_SECONDS for each target.
 
-A target is what is fed: answer files, task files, records, configurations, data files. Its tests share the seconds.
-Examples follow from a seed, so that what passed once passes again; EMMA_FUZZ_SEED (0) brings others.
+A target is a kind of input: answer files, task files, records, configurations, data files. Its tests share the seconds.
+Examples are generated from a seed, so tests are deterministic; EMMA_FUZZ_SEED (default 0) gives other examples.
 """
 
 from __future__ import annotations
@@ -20,29 +20,31 @@ SECONDS = float(os.environ.get("EMMA_FUZZ_SECONDS", "0"))
 SEED = int(os.environ.get("EMMA_FUZZ_SEED", "0"))
 EXAMPLES = 300
 
-quietly = settings(
+fuzz_settings = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=True
 )
 
 
-def for_a_while(fuzz: Callable[[], Any], tests: int = 1) -> None:
-    """Call a hypothesis test once; again and again, with other examples each time, for its share of the seconds.
+def run_fuzz(fuzz: Callable[[], Any], tests: int = 1) -> None:
+    """Call a hypothesis test once, then repeat it with other examples until its share of the seconds is used up.
 
-    `tests`: how many of them the target has.
+    `tests`: the number of tests of its target.
     """
     end = time.monotonic() + SECONDS / tests
-    for number in count(SEED):
-        seed(number)(fuzz)()
+    for example_seed in count(SEED):
+        seed(example_seed)(fuzz)()
         if time.monotonic() >= end:
             return
 
 
-def fuzzed(strategy: st.SearchStrategy[Any], tests: int = 1) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
-    """A test of one argument over examples of the strategy, for a while."""
+def fuzz_test(
+    strategy: st.SearchStrategy[Any], tests: int = 1
+) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
+    """Decorate a test of one argument, which is called by `run_fuzz` with examples of the strategy."""
 
     def decorate(test: Callable[[Any], None]) -> Callable[[], None]:
         def repeated() -> None:
-            for_a_while(quietly(given(strategy)(test)), tests)
+            run_fuzz(fuzz_settings(given(strategy)(test)), tests)
 
         repeated.__name__, repeated.__doc__ = test.__name__, test.__doc__
         return repeated
@@ -50,17 +52,17 @@ def fuzzed(strategy: st.SearchStrategy[Any], tests: int = 1) -> Callable[[Callab
     return decorate
 
 
-ODD = st.sampled_from(
+ODD_VALUES = st.sampled_from(
     [None, True, False, 0, -1, 1, 2, 3, 1.5, -0.0, 1e308, float("inf"), float("nan"), 10**19, 10**400, "", "0",
      "\ud800", "\0", "a" * 300, "../x", "~nobody-at-all", [], [None], {}, [[[]]], {"": {}}]
 )  # fmt: skip
-JSON = st.recursive(
-    ODD | st.integers() | st.floats() | st.text(max_size=12),
+JSON_VALUES = st.recursive(
+    ODD_VALUES | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
 
 
 def as_json(value: Any) -> str:
-    """With Infinity and NaN, and half surrogate pairs as escapes, as Python writes them."""
+    """JSON as Python writes it: with Infinity and NaN, and lone surrogates as escapes."""
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""Small samples that any scorer can read, half of them answered rightly: two questions an image, two categories."""
+"""Samples that any scorer accepts, and answers of which half are correct: two questions an image, two categories."""
 
 import random
 
@@ -88,7 +88,7 @@ def _of_amber(half: str, truths: tuple[str, ...]) -> dict[str, object]:
 
 
 def answers_to(samples: list[Sample], seed: int = 0) -> Answers:
-    """Answers to every pass, drawn so that half are right; every sixteenth sample has none."""
+    """Answers to every pass, half of them correct; every sixteenth sample has none."""
     rng = random.Random(seed)
     truths = sorted({sample.references[0] for sample in samples})
     given: dict[Key, Answer] = {}

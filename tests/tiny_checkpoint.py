@@ -21,8 +21,8 @@ WIDTH, TEXT_WIDTH, HIDDEN, VOCABULARY = 24, 12, 32, 420
 
 
 @dataclass(frozen=True)
-class Tiny:
-    """What one checkpoint looks like; the defaults are the commonest EMMA. None leaves a key out of config.json."""
+class TinyCheckpoint:
+    """The properties of a checkpoint; the defaults are the most common EMMA. None omits a key of config.json."""
 
     version: str | None = "v1"
     alignment: bool = True
@@ -103,7 +103,7 @@ class Tiny:
             tie_word_embeddings=self.tied,
         )
         config.rope_parameters = {"rope_type": "default", "rope_theta": 5000.0}
-        return stored_as(scatter(LlamaForCausalLM(config), 0.3), self.dtype)
+        return stored_as(randomize(LlamaForCausalLM(config), 0.3), self.dtype)
 
     @cached_property
     def alignment_tensors(self) -> dict[str, Tensor]:
@@ -169,11 +169,11 @@ def random_clip(seed: int) -> CLIPModel:
         text_config={"hidden_size": TEXT_WIDTH, "intermediate_size": 20, "vocab_size": 49408, **tower},
         projection_dim=8,
     )
-    return scatter(CLIPModel(config), 0.25)
+    return randomize(CLIPModel(config), 0.25)
 
 
-def scatter(module: Any, scale: float) -> Any:
-    """Weights large enough that every part shows in the result."""
+def randomize(module: Any, scale: float) -> Any:
+    """Random weights, large enough that every module changes the result."""
     with torch.no_grad():
         for name, value in module.named_parameters():
             value.copy_(torch.randn_like(value) * scale + (1 if "norm" in name and "weight" in name else 0))
@@ -227,5 +227,5 @@ def save_shards(folder: Path, tensors: dict[str, Tensor], layout: str) -> None:
     return None
 
 
-EMMA = Tiny()
+EMMA = TinyCheckpoint()
 LLAVA = replace(EMMA, version=None, alignment=False, text_layer=None, text_feature=None)

@@ -1,4 +1,4 @@
-"""One tiny data set per format, written in the official files and as hub rows with the same content."""
+"""Tiny data sets, one for each format: official files below a folder, and hub rows with the same content."""
 
 import base64
 import gzip
@@ -39,7 +39,7 @@ def gzip_in_place(root: Path) -> None:
 
 
 @dataclass
-class Tiny:
+class TinyDataset:
     """`rows` are hub rows of the default config; `images` those of a second config, where the benchmark has one."""
 
     task: str
@@ -48,7 +48,7 @@ class Tiny:
     images: list[dict[str, Any]] | None = None
 
 
-def vqa(root: Path) -> Tiny:
+def vqa(root: Path) -> TinyDataset:
     ids, answers = [7, 8, 9], [["cat"] * 10, ["a", "b"] * 5, ["two"] * 10]
     questions = [{"image_id": 40 + i, "question": f"What is {i}?", "question_id": q} for i, q in enumerate(ids)]
     notes = [
@@ -69,10 +69,10 @@ def vqa(root: Path) -> Tiny:
     for i in range(3):
         save_image(folder / "val2014" / f"COCO_val2014_{40 + i:012d}.jpg", i)
     rows = [note | {"question": f"What is {i}?", "image": make_image(i)} for i, note in enumerate(notes)]
-    return Tiny("vqav2", 3, rows)
+    return TinyDataset("vqav2", 3, rows)
 
 
-def vizwiz(root: Path) -> Tiny:
+def vizwiz(root: Path) -> TinyDataset:
     official, rows = [], []
     for i in range(2):
         name = f"VizWiz_val_{i:08d}"
@@ -83,10 +83,10 @@ def vizwiz(root: Path) -> Tiny:
         rows.append({"question_id": name, "image": make_image(i), "answers": texts} | kept)
         save_image(root / "vizwiz" / "val" / f"{name}.jpg", i)
     write_json(root / "vizwiz" / "val.json", official)
-    return Tiny("vizwiz", 2, rows)
+    return TinyDataset("vizwiz", 2, rows)
 
 
-def gqa(root: Path) -> Tiny:
+def gqa(root: Path) -> TinyDataset:
     questions = {
         f"20{i}": {
             "imageId": f"n{i}",
@@ -105,10 +105,10 @@ def gqa(root: Path) -> Tiny:
     for i in range(2):
         save_image(root / "gqa" / "data" / "images" / f"n{i}.jpg", i)
     rows = [{"id": key} | question | {"entailed": str(question["entailed"])} for key, question in questions.items()]
-    return Tiny("gqa", 2, rows, [{"id": f"n{i}", "image": make_image(i)} for i in (1, 0)])
+    return TinyDataset("gqa", 2, rows, [{"id": f"n{i}", "image": make_image(i)} for i in (1, 0)])
 
 
-def scienceqa(root: Path) -> Tiny:
+def scienceqa(root: Path) -> TinyDataset:
     problems = {
         str(i): {
             "question": "Which is a plant?",
@@ -127,7 +127,7 @@ def scienceqa(root: Path) -> Tiny:
     write_json(root / "scienceqa" / "pid_splits.json", {"train": [], "test": ["0", "1"]})
     save_image(root / "scienceqa" / "images" / "test" / "1" / "image.png", 1)
     rows = [problem | {"image": make_image(1) if problem["image"] else None} for problem in problems.values()]
-    return Tiny("scienceqa", 2, rows)
+    return TinyDataset("scienceqa", 2, rows)
 
 
 _MMBENCH_COLUMNS = [
@@ -136,7 +136,7 @@ _MMBENCH_COLUMNS = [
 ]
 
 
-def mmbench(root: Path) -> Tiny:
+def mmbench(root: Path) -> TinyDataset:
     """Two questions with all passes; the later passes refer to the first one's image."""
     options = {241: ["one", "two", "", ""], 252: ["red", "green", "blue", ""]}
     table, rows = [_MMBENCH_COLUMNS], []
@@ -155,10 +155,10 @@ def mmbench(root: Path) -> Tiny:
     path = root / "mmbench" / "mmbench_dev_20230712.tsv"
     path.parent.mkdir(parents=True)
     path.write_text("\n".join(quoted) + "\n", encoding="utf-8")
-    return Tiny("mmbench_en", 2, rows)
+    return TinyDataset("mmbench_en", 2, rows)
 
 
-def mme(root: Path) -> Tiny:
+def mme(root: Path) -> TinyDataset:
     """One subtask with texts beside the images, one with both in folders; the last line has no newline."""
     rows = []
     for subtask, texts, images in (("OCR", "", ""), ("scene", "questions_answers_YN", "images")):
@@ -172,10 +172,10 @@ def mme(root: Path) -> Tiny:
             for question, answer in asked:
                 row = {"question_id": f"{subtask}/000{i}.png", "image": make_image(i), "question": question}
                 rows.append(row | {"answer": answer, "category": subtask})
-    return Tiny("mme", 8, rows)
+    return TinyDataset("mme", 8, rows)
 
 
-def seed(root: Path) -> Tiny:
+def seed(root: Path) -> TinyDataset:
     questions = [
         {
             "question_id": str(100 + i),
@@ -193,10 +193,12 @@ def seed(root: Path) -> Tiny:
     save_image(root / "seed_bench" / "SEED-Bench-image" / "0_0", 0)
     save_image(root / "seed_bench" / "SEED-Bench-video-image" / "10_101.png", 1)
     frames = [[make_image(0)], [make_image(9), make_image(1), make_image(9), make_image(9)]]
-    return Tiny("seed", 2, [question | {"image": images} for question, images in zip(questions, frames, strict=True)])
+    return TinyDataset(
+        "seed", 2, [question | {"image": images} for question, images in zip(questions, frames, strict=True)]
+    )
 
 
-def pope(root: Path) -> Tiny:
+def pope(root: Path) -> TinyDataset:
     rows = []
     for shade, category in enumerate(("random", "popular", "adversarial")):
         name = f"COCO_val2014_{shade:012d}.jpg"
@@ -210,7 +212,7 @@ def pope(root: Path) -> Tiny:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines), encoding="utf-8")
         save_image(root / "pope" / "val2014" / name, shade)
-    return Tiny("pope", 6, rows[4:] + rows[2:4] + rows[:2])  # the hub begins with adversarial
+    return TinyDataset("pope", 6, rows[4:] + rows[2:4] + rows[:2])  # the hub begins with adversarial
 
 
-TINY = (vqa, vizwiz, gqa, scienceqa, mmbench, mme, seed, pope)
+TINY_DATASETS = (vqa, vizwiz, gqa, scienceqa, mmbench, mme, seed, pope)

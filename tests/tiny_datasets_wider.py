@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from tests.tiny_datasets import Tiny, make_image, save_image, write_json
+from tests.tiny_datasets import TinyDataset, make_image, save_image, write_json
 
 
 def write_lines(path: Path, rows) -> None:
@@ -12,7 +12,7 @@ def write_lines(path: Path, rows) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def textvqa(root: Path) -> Tiny:
+def textvqa(root: Path) -> TinyDataset:
     rows = [
         {"question_id": 34602 + i, "image_id": f"003a{i}", "question": "what is the brand?", "answers": ["nous"] * 10}
         for i in range(2)
@@ -27,10 +27,10 @@ def textvqa(root: Path) -> Tiny:
     hub = [
         row | {"ocr_tokens": own, "image": make_image(i)} for i, (row, own) in enumerate(zip(rows, tokens, strict=True))
     ]
-    return Tiny("textvqa_ocr", 2, hub)
+    return TinyDataset("textvqa_ocr", 2, hub)
 
 
-def mmmu(root: Path) -> Tiny:
+def mmmu(root: Path) -> TinyDataset:
     """Images in the question, in an option, and in neither; an open question with two truths."""
     rows = [
         {
@@ -52,10 +52,10 @@ def mmmu(root: Path) -> Tiny:
         row | {f"image_{n}": make_image(n) if n in own else None for n in range(1, 8)}
         for row, own in zip(rows, shown, strict=True)
     ]
-    return Tiny("mmmu", 3, hub)
+    return TinyDataset("mmmu", 3, hub)
 
 
-def muirbench(root: Path) -> Tiny:
+def muirbench(root: Path) -> TinyDataset:
     rows = [
         {
             "idx": str(i),
@@ -70,10 +70,10 @@ def muirbench(root: Path) -> Tiny:
     write_lines(root / "muirbench" / "test.jsonl", [r | {"image_list": ["0.jpg", "1.jpg", "2.jpg"]} for r in rows])
     for i in range(3):
         save_image(root / "muirbench" / "images" / f"{i}.jpg", i)
-    return Tiny("muirbench", 2, [row | {"image_list": [make_image(i) for i in range(3)]} for row in rows])
+    return TinyDataset("muirbench", 2, [row | {"image_list": [make_image(i) for i in range(3)]} for row in rows])
 
 
-def mathvista(root: Path) -> Tiny:
+def mathvista(root: Path) -> TinyDataset:
     kinds = [("multi_choice", "text", None, ["145°", "140°"], "140°"), ("free_form", "float", 1.0, None, "1.2")]
     rows = []
     for pid, (kind, form, precision, choices, answer) in enumerate(kinds, 1):
@@ -93,10 +93,10 @@ def mathvista(root: Path) -> Tiny:
         )
         save_image(root / "mathvista" / f"images/{pid}.jpg", pid)
     write_json(root / "mathvista" / "testmini.json", {row["pid"]: row for row in rows})
-    return Tiny("mathvista", 2, [row | {"decoded_image": make_image(int(row["pid"]))} for row in rows])
+    return TinyDataset("mathvista", 2, [row | {"decoded_image": make_image(int(row["pid"]))} for row in rows])
 
 
-def qbench(root: Path) -> Tiny:
+def qbench(root: Path) -> TinyDataset:
     options = [["Sky", "River", "Trees"], ["Yes", "No"]]
     local, hub = [], []
     for i, texts in enumerate(options):
@@ -108,19 +108,19 @@ def qbench(root: Path) -> Tiny:
         hub.append({"id": i, "question": "Which?", "image": make_image(i), "correct_choice": "B"} | cells)
         save_image(root / "qbench" / "images" / f"{i}.jpg", i)
     write_json(root / "qbench" / "llvisionqa_dev.json", local)
-    return Tiny("qbench", 2, hub)
+    return TinyDataset("qbench", 2, hub)
 
 
-def abench(root: Path) -> Tiny:
+def abench(root: Path) -> TinyDataset:
     cells = {"option0": "Forest", "option1": "N/A", "option2": "Desert", "option3": "N/A", "category": "part1 -> x"}
     rows = [{"id": i, "question": "Where?", "correct_choice": "B"} | cells for i in range(2)]
     write_lines(root / "abench" / "dev.jsonl", [row | {"image": f"{row['id']}.png"} for row in rows])
     for i in range(2):
         save_image(root / "abench" / "images" / f"{i}.png", i)
-    return Tiny("abench", 2, [row | {"image": make_image(row["id"])} for row in rows])
+    return TinyDataset("abench", 2, [row | {"image": make_image(row["id"])} for row in rows])
 
 
-def hallusionbench(root: Path) -> Tiny:
+def hallusionbench(root: Path) -> TinyDataset:
     """The first question has no image, and is left out."""
     rows = [
         {
@@ -139,26 +139,26 @@ def hallusionbench(root: Path) -> Tiny:
     write_json(root / "hallusionbench" / "HallusionBench.json", rows)
     for i in (1, 2):
         save_image(root / "hallusionbench" / "hallusion_bench" / "VS" / "chart" / f"0_{i}.png", i)
-    return Tiny("hallusionbench", 2, [row | {"image": make_image(i)} for i, row in enumerate(rows) if i])
+    return TinyDataset("hallusionbench", 2, [row | {"image": make_image(i)} for i, row in enumerate(rows) if i])
 
 
-def mmvet(root: Path) -> Tiny:
+def mmvet(root: Path) -> TinyDataset:
     rows = {f"v1_{i}": {"imagename": f"v1_{i}.png", "question": "x?\nwhy?", "answer": "1"} for i in range(2)}
     write_json(root / "mm-vet" / "mm-vet.json", rows)
     for i in range(2):
         save_image(root / "mm-vet" / "images" / f"v1_{i}.png", i)
-    return Tiny(
+    return TinyDataset(
         "mmvet", 2, [{"question_id": f"v1_{i}", "question": "x?\nwhy?", "image": make_image(i)} for i in range(2)]
     )
 
 
-def llava_bench(root: Path) -> Tiny:
+def llava_bench(root: Path) -> TinyDataset:
     rows = [{"question_id": i, "image": f"00{i}.jpg", "text": "Describe.", "category": "detail"} for i in range(2)]
     write_lines(root / "llava-bench-in-the-wild" / "questions.jsonl", rows)
     for i in range(2):
         save_image(root / "llava-bench-in-the-wild" / "images" / f"00{i}.jpg", i)
     kept = [{"question_id": i, "question": "Describe.", "category": "detail", "image": make_image(i)} for i in range(2)]
-    return Tiny("llava_bench", 2, kept)
+    return TinyDataset("llava_bench", 2, kept)
 
 
 def mmvp(root: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from emma_eval.errors import UserError
 from emma_eval.results.sample_statistics import TaskStatistics
-from emma_eval.stats.exact import holm
+from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
 from emma_eval.stats.subset import restrict_scores
 from emma_eval.types import Scores

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from emma_eval.results.scores import BaselineRecord
-from emma_eval.stats.exact import sign_test
+from emma_eval.stats.exact_tests import sign_test
 from emma_eval.types import Answer, Answers, Sample, Scorer, Scores
 
 MAX_CANDIDATES = 30  # the most frequent references; a rarer one cannot be the best constant in practice

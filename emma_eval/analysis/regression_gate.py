@@ -24,7 +24,7 @@ from pydantic import Field, NonNegativeFloat, ValidationError
 from emma_eval.analysis.compare import differences
 from emma_eval.errors import UserError
 from emma_eval.results.sample_statistics import TaskStatistics
-from emma_eval.stats.exact import holm
+from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flips
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric
@@ -69,7 +69,7 @@ class MetricVerdict:
 
     task: str
     metric: str
-    verdict: Verdict
+    outcome: Verdict
     pair: MetricComparison | None = None
     p_value: float = 1.0  # corrected over all metrics of all tasks
     smallest_effect: float = 0.0
@@ -87,11 +87,11 @@ class GateResult:
     @property
     def failed(self) -> bool:
         """Whether anything regressed, changed or is not comparable."""
-        return any(entry.verdict in FAILING for entry in self.verdicts)
+        return any(entry.outcome in FAILING for entry in self.verdicts)
 
     def count(self, wanted: Verdict) -> int:
         """The number of metrics with that verdict."""
-        return sum(entry.verdict == wanted for entry in self.verdicts)
+        return sum(entry.outcome == wanted for entry in self.verdicts)
 
 
 def read_tolerances(path: Path | None) -> Tolerances:

@@ -1,4 +1,4 @@
-"""By which data a run is known again: the hashes of its files, or the hub's commit."""
+"""The digests by which a run's data are recognised: hashes of files, or the commit of a hub data set."""
 
 from __future__ import annotations
 

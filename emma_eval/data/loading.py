@@ -98,7 +98,7 @@ def _read_hub_rows(location: DataLocation, needed: Sequence[str]) -> list[Sample
     from emma_eval.data.hub.dataset import hub_rows
 
     try:
-        return read_rows(task.hub.id, hub_rows(task.hub, location.root))
+        return read_rows(task.hub.id, hub_rows(task.hub, location.root, location.snapshot))
     except UserError as error:
         if location.snapshot:
             raise

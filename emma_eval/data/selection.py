@@ -1,4 +1,4 @@
-"""Which samples a run asks, and the digest by which the same samples and references are known again."""
+"""Select the samples of a run, and compute the digest by which the same samples and references are recognised."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from emma_eval.utils.gc_utils import gc_paused
 
 
 def reference_digest(samples: Iterable[Sample]) -> str:
-    """By what the samples and their expected answers are known again: the hash of [id, answers] as JSON lines.
+    """Hex SHA-256 over a JSON line `[id, references]` for each sample.
 
-    `json.dumps` gives the same lines, and takes longer to set itself up than to write one.
+    `json.dumps` gives the same lines, but is slower for such short ones.
     """
     with gc_paused():
         return sha256_of_lines(map(_as_json, samples))
 
 
 def select_subset(samples: Sequence[Sample], limit: int | None, seed: int | None) -> Sequence[Sample]:
-    """The first `limit` samples; with a seed, so many drawn by it, in the benchmark's order. All without a limit."""
+    """The first `limit` samples; with a seed, as many drawn at random, in the benchmark's order. Or all."""
     if limit is None or limit >= len(samples):
         return samples
     if seed is None:

@@ -31,7 +31,7 @@ def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
 def _cells(verdict: MetricVerdict) -> tuple[Cell, ...]:
     pair = verdict.pair
     metric = Cell(verdict.metric.replace("_", " "))
-    outcome = Cell(verdict.verdict, rank=0 if verdict.verdict == "pass" else 1)
+    outcome = Cell(verdict.outcome, rank=0 if verdict.outcome == "pass" else 1)
     if pair is None:
         return (metric, *[Cell()] * (len(HEADS) - 2), outcome)
     return (
@@ -53,8 +53,8 @@ def summary(result: GateResult) -> str:
 
 def explanations(result: GateResult) -> list[str]:
     """One line for each failing metric, then the samples that regressed tasks lost."""
-    lines = [describe(verdict) for verdict in result.verdicts if verdict.verdict in FAILING]
-    for task in dict.fromkeys(verdict.task for verdict in result.verdicts if verdict.verdict == "regressed"):
+    lines = [describe(verdict) for verdict in result.verdicts if verdict.outcome in FAILING]
+    for task in dict.fromkeys(verdict.task for verdict in result.verdicts if verdict.outcome == "regressed"):
         flips = result.lost[task]
         lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
         if len(flips) > MAX_LISTED:
@@ -65,12 +65,12 @@ def explanations(result: GateResult) -> list[str]:
 def describe(verdict: MetricVerdict) -> str:
     """One verdict as a line of text."""
     if verdict.pair is None:
-        return f"{verdict.task}: {verdict.metric} {verdict.verdict}: {verdict.reason}"
+        return f"{verdict.task}: {verdict.metric} {verdict.outcome}: {verdict.reason}"
     pair, unit = verdict.pair, verdict.pair.metric.unit
     difference = difference_cell(pair)
     values = f"{format_value(pair.first, unit)} -> {format_value(pair.second, unit)}"
     change = f"difference {difference.text} {difference.interval}, p {verdict.p_value:.2g}"
-    return f"{verdict.task}: {verdict.metric} {verdict.verdict}: {values}, {change}"
+    return f"{verdict.task}: {verdict.metric} {verdict.outcome}: {values}, {change}"
 
 
 def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
@@ -87,15 +87,15 @@ def junit(result: GateResult) -> str:
         verdicts = [verdict for verdict in result.verdicts if verdict.task == task]
         counts = {
             "tests": len(verdicts),
-            "failures": sum(verdict.verdict in {"regressed", "changed"} for verdict in verdicts),
-            "errors": sum(verdict.verdict == "incomparable" for verdict in verdicts),
+            "failures": sum(verdict.outcome in {"regressed", "changed"} for verdict in verdicts),
+            "errors": sum(verdict.outcome == "incomparable" for verdict in verdicts),
         }
         suite = Xml.SubElement(root, "testsuite", {"name": task} | {key: str(n) for key, n in counts.items()})
         for verdict in verdicts:
             case = Xml.SubElement(suite, "testcase", classname=task, name=verdict.metric)
-            if verdict.verdict in FAILING:
-                kind = "error" if verdict.verdict == "incomparable" else "failure"
-                Xml.SubElement(case, kind, message=one_line(describe(verdict)), type=verdict.verdict)
+            if verdict.outcome in FAILING:
+                kind = "error" if verdict.outcome == "incomparable" else "failure"
+                Xml.SubElement(case, kind, message=one_line(describe(verdict)), type=verdict.outcome)
             else:
                 Xml.SubElement(case, "system-out").text = one_line(describe(verdict))
     Xml.indent(root)

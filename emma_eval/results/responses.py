@@ -39,18 +39,9 @@ SYNC_SECONDS = 2.0
 
 def to_record(response: Response) -> dict[str, Any]:
     """The JSON object of a response."""
-    return {
-        "id": response.sample_id,
-        "pass_index": response.pass_index,
-        "prompt": response.prompt,
-        "instruction": response.instruction,
-        "text": response.text,
-        "tokens": response.tokens,
-        "seconds": round(response.seconds, 6),
-        "error": response.error,
-        "finish_reason": response.finish_reason,
-        "prompt_cut": response.prompt_cut,
-    }
+    record: dict[str, Any] = {"id": response.sample_id}
+    record |= {name: getattr(response, name) for name in (*FIELDS, *LATER_FIELDS) if name != "id"}
+    return record | {"seconds": round(response.seconds, 6)}
 
 
 def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
@@ -77,21 +68,11 @@ def from_record(record: Any) -> Response:
         raise ValueError("finish_reason must be error where there is no text, and nowhere else")
     if min(record["pass_index"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MAX_SECONDS:
         raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a plausible size")
-    return Response(
-        sample_id=record["id"],
-        pass_index=record["pass_index"],
-        prompt=record["prompt"],
-        instruction=record["instruction"],
-        text=record["text"],
-        tokens=record["tokens"],
-        seconds=record["seconds"],
-        error=record["error"],
-        finish_reason=record["finish_reason"],
-        prompt_cut=record["prompt_cut"],
-    )
+    values = {name: record[name] for name in (*FIELDS, *LATER_FIELDS)}
+    return Response(sample_id=values.pop("id"), **values)
 
 
-def record_path(folder: Path, task: str) -> Path:
+def log_path(folder: Path, task: str) -> Path:
     """The path of a task's log."""
     return folder / "responses" / f"{task}.jsonl"
 
@@ -101,10 +82,10 @@ def read_responses(path: Path) -> list[Response]:
 
     Raises UserError naming file and line for damage before the last line.
     """
-    return read_recorded(path)[0]
+    return read_log(path)[0]
 
 
-def read_recorded(path: Path) -> tuple[list[Response], int]:
+def read_log(path: Path) -> tuple[list[Response], int]:
     """As read_responses, and the number of bytes up to the end of the last whole line."""
     responses: list[Response] = []
     whole_bytes = 0
@@ -129,9 +110,9 @@ class ResponseLog:
     """Appends responses to a log. Opening it removes an incomplete last line."""
 
     def __init__(self, path: Path, whole_bytes: int | None = None) -> None:
-        """Open it. `whole_bytes` is what read_recorded returned, if the caller has read the file already."""
+        """Open it. `whole_bytes` is what read_log returned, if the caller has read the file already."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole_bytes = read_recorded(path)[1] if whole_bytes is None else whole_bytes
+        whole_bytes = read_log(path)[1] if whole_bytes is None else whole_bytes
         # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
         self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()

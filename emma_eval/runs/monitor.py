@@ -15,7 +15,7 @@ from typing import Literal
 from emma_eval.errors import UserError
 from emma_eval.results.lock import read_lock_holder
 from emma_eval.results.manifest import Manifest, read_manifest
-from emma_eval.results.responses import record_path
+from emma_eval.results.responses import log_path
 from emma_eval.types import Key
 
 RATE_WINDOW = 60.0  # seconds that the rate is taken over
@@ -99,7 +99,7 @@ class RunMonitor:
             raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
         tasks = {}
         for name, facts in manifest.tasks.items():
-            file = self._files.setdefault(name, _ResponsesFile(record_path(self._folder, name)))
+            file = self._files.setdefault(name, _ResponsesFile(log_path(self._folder, name)))
             file.read_new_lines()
             tasks[name] = RequestCounts(len(file.failed), facts.requests or facts.samples, sum(file.failed.values()))
         state = _state(self._folder, manifest)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from emma_eval.results.responses import ResponseLog, read_recorded, record_path
+from emma_eval.results.responses import ResponseLog, log_path, read_log
 from emma_eval.types import Key, Request, Response
 
 Appender = Callable[[str, Response], None]  # takes the task and the response
@@ -25,7 +25,7 @@ class ResponseStore:
         self._responses: dict[str, dict[Key, Response]] = {}
         self._sound_bytes: dict[str, int] = {}
         for task in tasks:
-            responses, self._sound_bytes[task] = read_recorded(record_path(folder, task))
+            responses, self._sound_bytes[task] = read_log(log_path(folder, task))
             self._responses[task] = {response.key: response for response in responses}
 
     def of(self, task: str) -> Responses:
@@ -47,7 +47,7 @@ class ResponseStore:
         """Open the files of these tasks, so that responses can be appended."""
         with ExitStack() as stack:
             logs = {
-                task: stack.enter_context(ResponseLog(record_path(self._folder, task), self._sound_bytes[task]))
+                task: stack.enter_context(ResponseLog(log_path(self._folder, task), self._sound_bytes[task]))
                 for task in tasks
             }
 

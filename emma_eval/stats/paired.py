@@ -20,7 +20,7 @@ from emma_eval.stats.bootstrap import (
     quantile_levels,
     resample_metrics,
 )
-from emma_eval.stats.exact import mcnemar
+from emma_eval.stats.exact_tests import mcnemar
 from emma_eval.stats.subset import covered_indices
 from emma_eval.types import Metric, SampleScore, Scores
 

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from emma_eval.errors import UserError
 from emma_eval.tasks.columns import Columns
 from emma_eval.tasks.sections import (
+    DecodingConfig,
     ExpectedConfig,
-    GenerationConfig,
     HubConfig,
     PromptConfig,
     ScorerConfig,
@@ -48,7 +48,7 @@ class TaskConfig(Strict):
         default_factory=dict, description="keep samples whose meta entries equal these"
     )
     prompt: PromptConfig = PromptConfig()
-    generation: GenerationConfig = GenerationConfig()
+    generation: DecodingConfig = DecodingConfig()
     wording: str = Field(default="", description="the model family whose scripts use this prompt")
     wordings: dict[str, WordingConfig] = Field(
         default_factory=dict, description="model family -> what its own scripts have instead: prompt, generation"

@@ -59,7 +59,7 @@ class PromptConfig(Strict):
         return self
 
 
-class GenerationConfig(Strict):
+class DecodingConfig(Strict):
     """Greedy decoding; only its length is set."""
 
     max_new_tokens: int = Field(default=128, gt=0, le=65_536)  # beyond what any model of this kind can write
@@ -120,7 +120,7 @@ class WordingConfig(Strict):
     """How the scripts of one model family ask; what it leaves out is as in the task's own `prompt` and `generation`."""
 
     prompt: PromptConfig = PromptConfig()
-    generation: GenerationConfig = GenerationConfig()
+    generation: DecodingConfig = DecodingConfig()
 
 
 class ReleaseConfig(Strict):

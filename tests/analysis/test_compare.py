@@ -1,4 +1,4 @@
-"""Which runs may be compared, on which samples, and what comes of it."""
+"""Which runs are comparable, on which samples, and with what result."""
 
 import pytest
 
@@ -66,7 +66,7 @@ def test_gqas_distribution_is_compared_and_gated_like_any_metric():
     (task,) = compare_runs(runs[:1], runs[1:])
     pair = next(pair for pair in task.metrics if pair.metric.name == "distribution")
     assert pair.interval[0] <= pair.difference <= pair.interval[1]
-    gated = {verdict.metric: verdict.verdict for verdict in judge(runs[1:], runs[:1], Tolerances()).verdicts}
+    gated = {verdict.metric: verdict.outcome for verdict in judge(runs[1:], runs[:1], Tolerances()).verdicts}
     assert gated["distribution"] in {"pass", "improved", "regressed"}
 
 

@@ -1,4 +1,4 @@
-"""The gate's verdicts: on the right task, by its tolerances, and never silent about what it can't compare."""
+"""The gate's verdicts: on the right task, by its tolerances, and never silent about what is not comparable."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ BROKEN = set(range(0, 40, 2))
 
 
 def verdicts(result):
-    return {(verdict.task, verdict.metric): verdict.verdict for verdict in result.verdicts}
+    return {(verdict.task, verdict.metric): verdict.outcome for verdict in result.verdicts}
 
 
 def test_the_task_that_got_worse_is_named():
@@ -69,7 +69,7 @@ def test_a_task_may_change_more_answers_than_others():
 def test_what_cannot_be_compared_fails(now, reason):
     result = judge(now, [task_statistics()], Tolerances())
     (verdict,) = result.verdicts
-    assert (verdict.verdict, result.failed) == ("incomparable", True)
+    assert (verdict.outcome, result.failed) == ("incomparable", True)
     assert reason in verdict.reason
 
 

@@ -11,7 +11,7 @@ import torch
 from emma_eval.cli.main import main
 from emma_eval.models.emma.tokenizer import IMAGE_ID
 from tests.fakes import make_image
-from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
 QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
 
@@ -23,7 +23,7 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def ask(capsys: pytest.CaptureFixture[str], tiny: Tiny, root: Path, *arguments: str) -> str:
+def ask(capsys: pytest.CaptureFixture[str], tiny: TinyCheckpoint, root: Path, *arguments: str) -> str:
     assert main(["ask", "--model", str(tiny.write(root)), "--max-new-tokens", "5", *arguments]) == 0
     return capsys.readouterr().out
 

@@ -144,7 +144,7 @@ TEN = ["a cat"] * 10
 CHOICES = {"A": "one", "B": "two", "C": "nan", "D": "nan", "hint": "nan"}
 OPTIONS = {"option0": "Sky", "option1": "River", "option2": "Trees", "option3": "N/A", "correct_choice": "B"}
 
-# task -> (columns, what is not filled at random, the sample's id and truth)
+# task -> (columns, what is not filled at random, the sample's id and reference)
 CARDS = {
     "vqav2": (
         VQA,
@@ -257,7 +257,7 @@ def test_every_task_with_rows_on_the_hub_has_its_columns_here():
 @pytest.mark.parametrize("name", CARDS)
 def test_a_row_in_the_published_columns_becomes_a_sample(name, tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    columns, values, (identity, truth) = CARDS[name]
+    columns, values, (sample_id, reference) = CARDS[name]
     task = load_task(name)
     lines = [write_config(tmp_path / "hub", task.hub.config or "default", task.hub.split, columns, values)]
     if task.hub.images:
@@ -267,7 +267,7 @@ def test_a_row_in_the_published_columns_becomes_a_sample(name, tmp_path, monkeyp
     hub = task.hub.model_copy(update={"id": str(tmp_path / "hub"), "revision": None})
     (sample,) = load_samples(task.model_copy(update={"hub": hub}), allow_partial=True)
 
-    assert (sample.id, sample.references) == (identity, truth)
+    assert (sample.id, sample.references) == (sample_id, reference)
     assert sample.images
     for image in sample.images:
         shown = image.open()

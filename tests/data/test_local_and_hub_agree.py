@@ -10,7 +10,7 @@ from emma_eval.scorers.common import image_of
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.sections import HubConfig
 from tests.data.hub.tiny_hub import write_hub_folder
-from tests.tiny_datasets import TINY, gzip_in_place
+from tests.tiny_datasets import TINY_DATASETS, gzip_in_place
 from tests.tiny_datasets_wider import WITH_HUB
 
 datasets = pytest.importorskip("datasets")
@@ -38,7 +38,7 @@ def shared_images(samples):
     return [[other == name for other in names] for name in names]
 
 
-@pytest.mark.parametrize("write", TINY + WITH_HUB, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", TINY_DATASETS + WITH_HUB, ids=lambda write: write.__name__)
 def test_same_samples(write, tmp_path):
     tiny = write(tmp_path / "local")
     task = load_task(tiny.task)

@@ -1,4 +1,4 @@
-"""What a run knows its samples' truth by: runs and baselines of other versions hold it, so it may never change."""
+"""The digest of a run's samples and references: older runs and baselines hold it, so it never changes."""
 
 import hashlib
 import json
@@ -7,8 +7,8 @@ from emma_eval.data.selection import reference_digest
 from emma_eval.types import Sample
 
 
-def test_it_is_the_hash_of_ids_and_answers_as_json_lines():
-    truths = [["1", ["a cat", 'say "hé"\n']], ["v1_é", []], ["\ud800", ["\U0001f600\\", ""]]]
-    samples = [Sample(identity, "", references=tuple(answers)) for identity, answers in truths]
-    lines = "".join(json.dumps(truth) + "\n" for truth in truths)
+def test_it_is_the_hash_of_ids_and_references_as_json_lines():
+    rows = [["1", ["a cat", 'say "hé"\n']], ["v1_é", []], ["\ud800", ["\U0001f600\\", ""]]]
+    samples = [Sample(sample_id, "", references=tuple(references)) for sample_id, references in rows]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
     assert reference_digest(samples) == hashlib.sha256(lines.encode()).hexdigest()

@@ -15,7 +15,7 @@ from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.multimodal.runner import ModelRunner
 from tests.fakes import PROMPT, QUESTION, first_token_logits, make_image, request
 from tests.models.tiny_reference import Reference
-from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
 SETTINGS = {
     "v1, all text positions": EMMA,
@@ -58,13 +58,13 @@ SETTINGS = {
 }
 
 
-def load(tiny: Tiny, root: Path) -> ModelRunner:
+def load(tiny: TinyCheckpoint, root: Path) -> ModelRunner:
     return load_model(str(tiny.write(root)), device="cpu", dtype="float32")
 
 
 @pytest.mark.parametrize("tiny", SETTINGS.values(), ids=SETTINGS.keys())
 @torch.inference_mode()
-def test_numbers_are_those_of_an_independent_computation(tiny: Tiny, tmp_path: Path) -> None:
+def test_numbers_are_those_of_an_independent_computation(tiny: TinyCheckpoint, tmp_path: Path) -> None:
     runner, reference = load(tiny, tmp_path), Reference(tiny)
     image = make_image()
     one = request(PROMPT, image)

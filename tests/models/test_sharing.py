@@ -16,7 +16,7 @@ from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.models.ops.attention import attention
 from emma_eval.types import InferenceStats, Request
 from tests.fakes import LoadedImage, first_token_logits, make_image
-from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
 SYSTEM = "A chat between a person and a machine. USER: "
 ROOM_FOR = 60
@@ -24,7 +24,7 @@ ROOM_FOR = 60
 
 @pytest.fixture(scope="module", params=[EMMA, LLAVA], ids=["emma", "llava"])
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
-    tiny: Tiny = request.param
+    tiny: TinyCheckpoint = request.param
     return load_model(str(tiny.write(tmp_path_factory.mktemp("sharing"))), device="cpu")
 
 

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tests.tiny_checkpoint import POSITIONS, SIDE, TOKENS, WIDTH, Tiny
+from tests.tiny_checkpoint import POSITIONS, SIDE, TOKENS, WIDTH, TinyCheckpoint
 
 
 class Reference:
     """What a checkpoint must compute, in float32."""
 
-    def __init__(self, tiny: Tiny) -> None:
+    def __init__(self, tiny: TinyCheckpoint) -> None:
         self.tiny = tiny
         trained = tiny.unfrozen
         self.clip = (tiny.shard_clip if trained else tiny.clip).float().eval()

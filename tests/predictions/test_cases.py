@@ -74,9 +74,9 @@ def test_thousands_of_digits(answers, capsys):
     path = CASES / "attack/21-digits-in-predictions" / answers
     assert main(["score", "--task", "pope_mini", "--predictions", str(path), "--allow-partial"]) == 2
     error = capsys.readouterr().err
-    told = error.partition("error: ")[2]  # the first use of a mini task is told before
-    assert told.count("\n") == 1
-    assert len(told) < 700
+    message = error.partition("error: ")[2]  # after a line on the first use of a mini task
+    assert message.count("\n") == 1
+    assert len(message) < 700
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "/dev/null"])

@@ -56,11 +56,15 @@ def test_all_of_the_tasks_own_ids_are_no_doubt(tmp_path):
     assert read(tmp_path, rows) == {sample.id: sample.id for sample in SAMPLES}
 
 
-@pytest.mark.parametrize("told", ["category", "prompt"])
-def test_official_ids_of_one_file_are_known_by_what_stands_beside_them(tmp_path, told):
+@pytest.mark.parametrize(("extra_key", "attribute"), [("category", "category"), ("prompt", "question")])
+def test_official_ids_of_one_file_are_known_by_what_stands_beside_them(tmp_path, extra_key, attribute):
     popular = SAMPLES[2:4]
     rows = [
-        {"question_id": s.meta["question_id"], "text": s.id, told: {"category": s.category, "prompt": s.question}[told]}
+        {
+            "question_id": s.meta["question_id"],
+            "text": s.id,
+            extra_key: getattr(s, attribute),
+        }
         for s in popular
     ]
     assert read(tmp_path, rows) == {"2": "2", "3": "3"}
@@ -145,8 +149,8 @@ def test_one_image_and_question_in_two_categories(tmp_path):
     ]
     rows = [{"image": "1.jpg", "question": "Is it?", "response": "yes"}] * 3
     refused(tmp_path, "its image and question are those of the samples '0' and '1'", rows, twice)
-    told = [{"image": "1.jpg", "question": "Is it?", "category": c, "response": c} for c in "ba"]
-    assert read(tmp_path, told, twice) == {"0": "a", "1": "b"}
+    rows = [{"image": "1.jpg", "question": "Is it?", "category": c, "response": c} for c in "ba"]
+    assert read(tmp_path, rows, twice) == {"0": "a", "1": "b"}
 
 
 # the answers' key

@@ -88,7 +88,7 @@ def test_every_benchmark_of_the_registry_has_a_row():
     from emma_eval.tasks.index import task_names
 
     known = {load_task(name).benchmark for name in task_names()}
-    told = {load_task(one.task).benchmark for one in BENCHMARKS}
+    documented = {load_task(one.task).benchmark for one in BENCHMARKS}
     # of one reader and one layout with a benchmark that has a row; easy_vqa's data are a package
     like = {"okvqa", "mmbench_cn", "flickr30k", "easy_vqa"} | {name for name in known if name.endswith("_mini")}
-    assert known - like == told
+    assert known - like == documented

@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
-from tests.fuzzing import for_a_while, quietly
+from tests.fuzzing import fuzz_settings, run_fuzz
 
 LONGEST = 2000  # characters of a message
 
@@ -73,7 +73,7 @@ SAMPLES = {
 
 
 def test_a_file_is_read_or_refused_in_one_line(tmp_path):
-    @quietly
+    @fuzz_settings
     @given(name=NAMES, content=CONTENT, task=st.sampled_from(sorted(SAMPLES)), more=OPTIONS)
     @example(name="a.csv", content=b'id,text\n1,"a\0', task="vqav2", more={})
     @example(name="a.json", content=b"[" * 100_000, task="vqav2", more={})
@@ -83,7 +83,7 @@ def test_a_file_is_read_or_refused_in_one_line(tmp_path):
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") and content[:1] != b"\xff" else content)
         check(path, task, **more)
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)
 
 
 def test_a_workbook_of_any_xml_is_read_or_refused_in_one_line(tmp_path):
@@ -93,7 +93,7 @@ def test_a_workbook_of_any_xml_is_read_or_refused_in_one_line(tmp_path):
     openpyxl.Workbook().save(file)
     path = tmp_path / "book.xlsx"
 
-    @quietly
+    @fuzz_settings
     @given(sheet=TEXTS, strings=TEXTS, task=st.sampled_from(sorted(SAMPLES)))
     def fuzz(sheet, strings, task):
         with zipfile.ZipFile(file) as book, zipfile.ZipFile(path, "w") as made:
@@ -102,16 +102,16 @@ def test_a_workbook_of_any_xml_is_read_or_refused_in_one_line(tmp_path):
                 made.writestr(one, book.read(one) if content is None else content.encode("utf-8", "replace"))
         check(path, task)
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)
 
 
 def check(path, task, **more):
     try:
         predictions = read_predictions(path, SAMPLES[task], load_task(task), **more)
     except UserError as error:
-        told = str(error)
-        assert "\n" not in told
-        assert len(told) < LONGEST
+        message = str(error)
+        assert "\n" not in message
+        assert len(message) < LONGEST
         return
     assert predictions.answers or predictions.failed
     assert all(isinstance(answer.text, str) for answer in predictions.answers.values())

@@ -5,12 +5,12 @@ from hypothesis import event, given
 from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.predictions.reading import missing_answers
-from tests.fuzzing import for_a_while, quietly
+from tests.fuzzing import fuzz_settings, run_fuzz
 from tests.predictions.worlds import World, worlds
 
 
 def test_every_answer_is_its_samples_own_or_the_file_is_refused(tmp_path):
-    @quietly
+    @fuzz_settings
     @given(world=worlds())
     def fuzz(world: World):
         path = tmp_path / world.name
@@ -28,4 +28,4 @@ def test_every_answer_is_its_samples_own_or_the_file_is_refused(tmp_path):
             missing = set(missing_answers(world.given.samples, world.given.task, predictions))
             assert missing == world.given.texts.keys() - world.kept.keys()
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)

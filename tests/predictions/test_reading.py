@@ -1,4 +1,4 @@
-"""Reading answers made anywhere: formats, joins, and mistakes told in one line."""
+"""Read answers of any program: formats, joins, and mistakes reported in one line."""
 
 import gzip
 import json
@@ -115,8 +115,8 @@ def test_of_repeated_rows_the_later_counts_with_a_note(tmp_path):
 def test_foreign_answers_are_counted_and_the_first_is_named(tmp_path):
     rows = [{"question_id": id_, "text": "yes"} for id_ in (1, 77, 78)]
     path = write(tmp_path, rows)
-    told = "2 answers to questions, or passes of questions, that are not in the data, the first, line 2, to '77'"
-    with pytest.raises(UserError, match=told):
+    message = "2 answers to questions, or passes of questions, that are not in the data, the first, line 2, to '77'"
+    with pytest.raises(UserError, match=message):
         read_predictions(path, TWO)
     assert texts(read_predictions(path, TWO, ignore_foreign=True)) == {("1", 0): "yes"}
 

@@ -1,4 +1,4 @@
-"""What is told of the questions themselves: which release they are of, and which cannot be answered rightly."""
+"""Notes on questions: the official release that they are of, and those without a right option."""
 
 import gzip
 import json
@@ -68,7 +68,7 @@ TOLD = ("1 question is asked without the right option, the first is 9",)
 
 
 @pytest.mark.parametrize(
-    ("task", "fields", "told"),
+    ("task", "fields", "note"),
     [
         ("seed", {"options": ("a", "b", "c")}, ()),
         ("seed", {"options": ("a", "b")}, TOLD),
@@ -82,8 +82,8 @@ TOLD = ("1 question is asked without the right option, the first is 9",)
         ("mathvista", {"options": ("C", "D")}, ()),  # the truth is the option's text
     ],
 )
-def test_a_question_asked_without_its_right_option_is_told(task, fields, told):
-    assert asked(task, **fields) == told
+def test_a_question_asked_without_its_right_option_is_noted(task, fields, note):
+    assert asked(task, **fields) == note
 
 
 def test_a_row_of_mmbench_whose_truth_reads_as_missing_is_told(tmp_path):

@@ -1,4 +1,4 @@
-"""Figures for papers: which files, the same each time, and what to do without matplotlib."""
+"""Figures for papers: which files, equal each time, and the error without matplotlib."""
 
 from __future__ import annotations
 

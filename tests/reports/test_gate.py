@@ -1,4 +1,4 @@
-"""The gate's reports: JUnit as CI systems read it, Markdown that nothing in a sample can break."""
+"""The gate's reports: JUnit as CI systems read it, and escaped Markdown."""
 
 from xml.etree import ElementTree
 

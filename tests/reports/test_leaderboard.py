@@ -1,4 +1,4 @@
-"""The leaderboard: who stands beside whom, who is best, and what each footnote says."""
+"""The leaderboard: columns, ranks and footnotes."""
 
 import re
 

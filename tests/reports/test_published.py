@@ -1,4 +1,4 @@
-"""`results/published.yaml` holds the whole collection it was made from, and picks among sources as it says."""
+"""`results/published.yaml` holds the whole collection that it comes from, and chooses among sources as documented."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Markdown, LaTeX and CSV of one small table, and names that try to break them."""
+"""Markdown, LaTeX and CSV of one small table, and names that could break them."""
 
 import csv as csv_module
 import io

@@ -1,4 +1,4 @@
-"""Whatever stands in a record of answers: it is read, taken for a torn last line, or refused in one line."""
+"""Any content of a response log is read, treated as an incomplete last line, or refused in one line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from emma_eval.errors import UserError
 from emma_eval.results.responses import FIELDS, LATER_FIELDS, ResponseLog, from_record, read_responses, to_record
 from emma_eval.types import Response
-from tests.fuzzing import JSON, as_json, for_a_while, quietly
+from tests.fuzzing import JSON_VALUES, as_json, fuzz_settings, run_fuzz
 
 SOUND = to_record(Response("1", 0, "prompt", "instruction", "Yes", 3, 0.5, None, "stop", False))
 KEYS = st.sampled_from([*FIELDS, *LATER_FIELDS]) | st.text(max_size=5)
-ALTERED = st.builds(lambda changes: as_json(SOUND | changes), st.dictionaries(KEYS, JSON, max_size=3))
+ALTERED = st.builds(lambda changes: as_json(SOUND | changes), st.dictionaries(KEYS, JSON_VALUES, max_size=3))
 SHORTER = st.builds(
     lambda left: json.dumps({k: v for k, v in SOUND.items() if k not in left}), st.sets(KEYS, max_size=3)
 )
 LINES = st.lists(
-    (ALTERED | SHORTER | JSON.map(as_json)).map(str.encode)
+    (ALTERED | SHORTER | JSON_VALUES.map(as_json)).map(str.encode)
     | st.binary(max_size=20)
     | st.just(json.dumps(SOUND).encode()),
     max_size=5,
@@ -31,7 +31,7 @@ LINES = st.lists(
 def test_records_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
 
-    @quietly
+    @fuzz_settings
     @given(LINES, st.integers(0, 30))
     def fuzz(lines: list[bytes], cut: int) -> None:
         content = b"".join(line + b"\n" for line in lines)
@@ -46,7 +46,7 @@ def test_records_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
             log.append(from_record(SOUND))
         assert read_responses(path) == [*said, from_record(SOUND)]
 
-    for_a_while(fuzz, tests=2)
+    run_fuzz(fuzz, tests=2)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         prompt_cut=st.sampled_from([None, True, False]),
     )
 
-    @quietly
+    @fuzz_settings
     @given(st.lists(answered, max_size=4))
     def fuzz(responses: list[Response]) -> None:
         path.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
                 log.append(response)
         assert read_responses(path) == responses
 
-    for_a_while(fuzz, tests=2)
+    run_fuzz(fuzz, tests=2)
 
 
 @pytest.mark.parametrize("line", ['{"id": 1e400}', "[" * 100_000, "9" * 5000, '{"id": "\\ud800"}'])

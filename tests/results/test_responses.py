@@ -1,4 +1,4 @@
-"""The record of answers survives whatever ends the process, and is refused when it is not what was written."""
+"""The response log survives any end of the process, and refuses what it did not write."""
 
 import errno
 import json

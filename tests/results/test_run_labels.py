@@ -1,4 +1,4 @@
-"""What a run is called: its name, and where names clash what a person finds on the disk."""
+"""Labels of runs: the name, and where names clash the precision or the folder."""
 
 from pathlib import Path
 

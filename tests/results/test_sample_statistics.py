@@ -1,4 +1,4 @@
-"""What a run leaves for statistics comes back as the scorer gave it, and damage is told in one line."""
+"""Statistics of samples are read back as the scorer gave them; damage is reported in one line."""
 
 import json
 from dataclasses import replace

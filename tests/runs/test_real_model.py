@@ -9,12 +9,12 @@ from emma_eval.models import find_model
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from tests.fakes import REQUESTS, FakeHandle, pope_settings
-from tests.tiny_checkpoint import Tiny
+from tests.tiny_checkpoint import TinyCheckpoint
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Tiny().write(tmp_path_factory.mktemp("model"))
+    return TinyCheckpoint().write(tmp_path_factory.mktemp("model"))
 
 
 def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):

@@ -178,9 +178,9 @@ class TestRefusing:
 
     def test_a_changed_task(self, data, folder, monkeypatch):
         from emma_eval.tasks.loading import load_task
-        from emma_eval.tasks.sections import GenerationConfig
+        from emma_eval.tasks.sections import DecodingConfig
 
-        changed = load_task("pope").model_copy(update={"generation": GenerationConfig(max_new_tokens=7)})
+        changed = load_task("pope").model_copy(update={"generation": DecodingConfig(max_new_tokens=7)})
         monkeypatch.setattr("emma_eval.tasks.loading.load_task", lambda name: changed)
         with pytest.raises(UserError, match="the task file of pope has changed"):
             run_pope(data, folder)

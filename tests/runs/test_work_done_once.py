@@ -13,8 +13,8 @@ from emma_eval.cli.main import main
 from tests.fakes import FakeEngine, FakeHandle, run_pope
 
 COUNTED = {
-    "emma_eval.runs.response_store.read_recorded": "responses file parsed",
-    "emma_eval.results.responses.read_recorded": "responses file parsed",
+    "emma_eval.runs.response_store.read_log": "responses file parsed",
+    "emma_eval.results.responses.read_log": "responses file parsed",
     "emma_eval.data.location.locate_data": "data located",
     "emma_eval.data.loading.read_samples": "samples read",
     "emma_eval.runs.runner.load_published": "published scores parsed",

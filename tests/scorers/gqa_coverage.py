@@ -15,7 +15,7 @@ from tests.fakes import sample
 
 # images, questions on each, times, groups of answers, most answers of a group
 SIMULATED = [(12, 5, 1000, 10, 20), (80, 5, 1000, 10, 20), (200, 1, 1000, 10, 20), (398, 32, 300, 60, 60)]
-DRAWS = 4000  # whose mean is the truth
+DRAWS = 4000  # whose mean is the true value
 
 
 class World:
@@ -31,14 +31,14 @@ class World:
             scene, hardness = scenes[rng.integers(30)], 0.5 * rng.normal()
             rows = []
             for group in rng.integers(0, groups, 1 + rng.poisson(per - 1)):
-                truth = drawn(rng, scene[group])
+                reference = drawn(rng, scene[group])
                 chance = 1 / (1 + np.exp(hardness - np.log(right / (1 - right))))
-                answers = [truth if rng.random() < chance else drawn(rng, habit[group]) for habit in habits]
-                rows.append((group, truth, *answers))
+                answers = [reference if rng.random() < chance else drawn(rng, habit[group]) for habit in habits]
+                rows.append((group, reference, *answers))
             self.images.append(np.array(rows))
 
     def draw(self, rng, images):
-        """Rows (image, group, truth, answers) of so many images."""
+        """Rows (image, group, reference, answers) of so many images."""
         chosen = [self.images[i] for i in rng.integers(0, len(self.images), images)]
         numbers = np.repeat(np.arange(images), [len(rows) for rows in chosen])
         return np.column_stack([numbers, np.concatenate(chosen)])
@@ -46,12 +46,14 @@ class World:
     def value(self, rows, model=0):
         """The distribution by its formula, written with arrays."""
         shape = (self.groups, self.cells)
-        gold = np.zeros(shape)
+        reference_counts = np.zeros(shape)
         given = np.zeros(shape)
-        np.add.at(gold, (rows[:, 1], rows[:, 2]), 1)
+        np.add.at(reference_counts, (rows[:, 1], rows[:, 2]), 1)
         np.add.at(given, (rows[:, 1], rows[:, 3 + model]), 1)
-        squares = np.divide((given - gold) ** 2, gold, out=np.zeros(shape), where=gold > 0).sum(axis=1)
-        return (squares * gold.sum(axis=1)).sum() / gold.sum() / 100
+        squares = np.divide(
+            (given - reference_counts) ** 2, reference_counts, out=np.zeros(shape), where=reference_counts > 0
+        ).sum(axis=1)
+        return (squares * reference_counts.sum(axis=1)).sum() / reference_counts.sum() / 100
 
 
 def drawn(rng, weights):
@@ -61,8 +63,8 @@ def drawn(rng, weights):
 def scored(rows, model=0):
     """The rows as samples and their scores."""
     samples = [
-        sample(str(i), str(truth), groups={"global": str(group)}, image=str(image))
-        for i, (image, group, truth, *_) in enumerate(rows)
+        sample(str(i), str(reference), groups={"global": str(group)}, image=str(image))
+        for i, (image, group, reference, *_) in enumerate(rows)
     ]
     answers = [str(row[3 + model]) for row in rows]
     scores = [
@@ -78,7 +80,7 @@ def scores_of(rows, model=0):
 
 
 def coverage(images, per, times, groups, answers):
-    """Shares of intervals that hold the truth: of one model, and of the difference."""
+    """Shares of intervals that cover the true value: of one model, and of the difference."""
     rng = np.random.default_rng(7)
     world = World(rng, per=per, groups=groups, answers=answers)
     drawn = (world.draw(rng, images) for _ in range(DRAWS))

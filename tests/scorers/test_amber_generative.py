@@ -1,4 +1,4 @@
-"""AMBER's descriptions, from text to measures."""
+"""AMBER's descriptions: from text to metrics."""
 
 import pytest
 

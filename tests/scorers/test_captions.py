@@ -1,4 +1,4 @@
-"""Captions: what stops the tokenizer is taken out, and what is missing is said."""
+"""Captions: line breaks are removed for the tokenizer, and a missing program is reported."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""GQA: what counts, and what cannot be had."""
+"""GQA: which questions count, and which metrics need more data."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from tests.fakes import sample
 from tests.scorers.helpers import answered, names, value
 
 
-def question(id_, truth="cat", structural="query", **meta):
+def question(id_, reference="cat", structural="query", **meta):
     types = {"structural": structural, "semantic": "obj", "detailed": meta.pop("detailed", "what")}
     defaults = {"semantic": (), "groups": {"global": None}, "entailed": (), "is_balanced": True}
-    return sample(id_, truth, types=types, **(defaults | meta))
+    return sample(id_, reference, types=types, **(defaults | meta))
 
 
 def test_answers_must_equal_exactly_unless_llava_converts_them():
@@ -58,7 +58,7 @@ def test_links_out_of_the_file_and_missing_choices_leave_metrics_out_with_a_note
 def test_validity_of_common_questions_has_its_own_three_answers():
     questions = [
         question("1", valid=("cat", "dog"), plausible=("cat",)),
-        question("2", truth="color", valid=("cat",), plausible=("cat",), detailed="twoCommon"),
+        question("2", reference="color", valid=("cat",), plausible=("cat",), detailed="twoCommon"),
     ]
     scores = gqa(questions, answered("dog", "color"))
     assert (value(scores, "validity"), value(scores, "plausibility")) == (100, 50)
@@ -66,7 +66,7 @@ def test_validity_of_common_questions_has_its_own_three_answers():
 
 def test_distribution_is_a_chi_square_weighted_by_group_size():
     group = {"groups": {"global": "animal"}}
-    questions = [question(str(i), truth, **group) for i, truth in enumerate(["cat", "cat", "dog"], 1)]
+    questions = [question(str(i), reference, **group) for i, reference in enumerate(["cat", "cat", "dog"], 1)]
     # cat: (3 - 2)^2 / 2, dog: (0 - 1)^2 / 1; one group, over 100
     assert value(gqa(questions, answered("cat", "cat", "cat")), "distribution") == 1.5 / 100
 

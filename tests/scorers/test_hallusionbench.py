@@ -8,11 +8,11 @@ from tests.scorers.helpers import answered, value
 
 
 @pytest.mark.parametrize(
-    ("text", "read_as"),
+    ("text", "parsed"),
     [("Yes.", "yes"), ("no", "no"), ("NO, it isn't", "no"), ("yes and no", ""), ("not sure", ""), ("", "")],
 )
-def test_yes_and_no_are_words_of_their_own(text, read_as):
-    assert parse_answer(text) == read_as
+def test_yes_and_no_are_words_of_their_own(text, parsed):
+    assert parse_answer(text) == parsed
 
 
 def test_figures_and_pairs_count_whole():

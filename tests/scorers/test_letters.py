@@ -1,4 +1,4 @@
-"""Letters read out of answers, in the four ways that published numbers were made; pairs count only whole."""
+"""Letters parsed in the four ways behind published numbers; pairs count only together."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The edit distance that picks an option: exact, and quick whatever the model wrote."""
+"""The edit distance that selects an option: exact, and fast for long answers."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""METEOR's counts to what each caption adds: by hand, from lines of the program."""
+"""METEOR: from the program's counts to the ratios of each caption, checked by hand."""
 
 from __future__ import annotations
 

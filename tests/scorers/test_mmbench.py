@@ -1,4 +1,4 @@
-"""MMBench: VLMEvalKit's reading of an answer, and the circular groups."""
+"""MMBench: VLMEvalKit's parser, and circular evaluation."""
 
 import pytest
 from hypothesis import given
@@ -78,9 +78,9 @@ def test_options_and_letter_rotate_left_a_place_a_pass():
 @given(st.integers(1, 4), st.data())
 def test_the_letter_always_points_at_the_same_option(count, data):
     options = tuple("wxyz"[:count])
-    gold = data.draw(st.sampled_from("ABCD"[:count]))
-    passes = circular_passes(sample("1", gold, options=options, **META))
-    assert {choices[letter] for choices, letter in passes} == {options["ABCD".index(gold)]}
+    reference = data.draw(st.sampled_from("ABCD"[:count]))
+    passes = circular_passes(sample("1", reference, options=options, **META))
+    assert {choices[letter] for choices, letter in passes} == {options["ABCD".index(reference)]}
     assert len(passes) == count
 
 

@@ -1,4 +1,4 @@
-"""MME: how an answer is read, and what becomes of one that is neither yes nor no."""
+"""MME: parsing of answers, and answers that are neither yes nor no."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.scorers.helpers import answered, names, value
 
 
 @pytest.mark.parametrize(
-    ("text", "read_as"),
+    ("text", "parsed"),
     [
         ("Yes", "yes"),
         ("a yes", "other"),  # not within 4 characters
@@ -22,12 +22,12 @@ from tests.scorers.helpers import answered, names, value
         (" no", "no"),
     ],
 )
-def test_the_first_four_characters_are_searched(text, read_as):
-    assert parse_answer(text) == read_as
+def test_the_first_four_characters_are_searched(text, parsed):
+    assert parse_answer(text) == parsed
 
 
 def pair(subtask, *ids):
-    return [sample(id_, truth, category=subtask, pair=0) for id_, truth in zip(ids, ("Yes", "No"), strict=True)]
+    return [sample(id_, reference, category=subtask, pair=0) for id_, reference in zip(ids, ("Yes", "No"), strict=True)]
 
 
 def test_score_is_100_acc_plus_100_acc_plus():

@@ -1,4 +1,4 @@
-"""What the official normalisation does to an answer, flaws included; values from the official tools."""
+"""The official answer normalisation, errors included; values come from the official tools."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_vizwiz_has_curly_apostrophes_but_for_a_few():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("king's cup", "king 's cup"),  # so it no longer matches the truth on the server
+        ("king's cup", "king 's cup"),  # so it no longer matches the reference on the server
         ("1,000?", "1000"),
         ("Yes, it is", "yes it is"),
         ("one two", "1 2"),

@@ -1,4 +1,4 @@
-"""Nouns as a description has them: in order, repeated, in the singular."""
+"""Nouns of a description: in order, with repetitions, in the singular."""
 
 import pytest
 

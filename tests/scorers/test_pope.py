@@ -1,4 +1,4 @@
-"""POPE: how an answer is read, and the two divisions by zero."""
+"""POPE: parsing of answers, and the two divisions by zero."""
 
 import pytest
 
@@ -35,6 +35,6 @@ def test_all_no_is_zero_with_a_note():
     assert "random" in scores.notes[0]
 
 
-@pytest.mark.parametrize("truth", ["yes", "no"])
-def test_a_missing_answer_is_wrong_whatever_the_truth(truth):
-    assert value(pope([sample("1", truth, category="random")], {})) == 0
+@pytest.mark.parametrize("reference", ["yes", "no"])
+def test_a_missing_answer_is_wrong_whatever_the_reference(reference):
+    assert value(pope([sample("1", reference, category="random")], {})) == 0

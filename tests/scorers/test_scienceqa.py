@@ -1,4 +1,4 @@
-"""ScienceQA: LLaVA's reading of an answer, and what counts as IMG."""
+"""ScienceQA: LLaVA's parser, and what counts as IMG."""
 
 import pytest
 

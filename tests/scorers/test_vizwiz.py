@@ -7,8 +7,8 @@ from tests.fakes import sample
 from tests.scorers.helpers import answered, names, value
 
 
-def score(truths, prediction, **options):
-    return vizwiz([sample("1", tuple(truths))], answered(prediction), **options).samples[0].score
+def score(references, prediction, **options):
+    return vizwiz([sample("1", tuple(references))], answered(prediction), **options).samples[0].score
 
 
 def test_the_truth_is_never_normalised_and_the_prediction_always():

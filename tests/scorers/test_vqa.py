@@ -12,17 +12,17 @@ from tests.scorers.helpers import answered, value
 KINDS = {"answer_type": "other", "question_type": "what"}
 
 
-def score(truths, prediction, **meta):
-    return vqa([sample("1", tuple(truths), **KINDS, **meta)], answered(prediction)).samples[0]
+def score(references, prediction, **meta):
+    return vqa([sample("1", tuple(references), **KINDS, **meta)], answered(prediction)).samples[0]
 
 
 @pytest.mark.parametrize(
-    ("agreeing", "credit"),
+    ("agreeing", "expected_score"),
     [(0, 0.0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1.0), (10, 1.0)],
 )
-def test_credit_is_the_mean_over_annotators_of_a_third_for_each_agreeing_other(agreeing, credit):
-    truths = ["cat"] * agreeing + [f"thing {i}" for i in range(10 - agreeing)]
-    assert score(truths, "cat").score == pytest.approx(credit)
+def test_credit_is_the_mean_over_annotators_of_a_third_for_each_agreeing_other(agreeing, expected_score):
+    references = ["cat"] * agreeing + [f"thing {i}" for i in range(10 - agreeing)]
+    assert score(references, "cat").score == pytest.approx(expected_score)
 
 
 def test_when_all_truths_agree_nothing_is_normalised():
@@ -42,20 +42,20 @@ def test_a_question_standing_twice_is_normalised_twice_and_scored_by_its_last_tr
     first = sample("1", ("dog",) * 10, **KINDS)
     last = sample("1", ("Cat",) * 9 + ("cat",), **KINDS)
     scores = vqa([first, last], answered("CAT"))
-    # visit 1 normalises; visit 2 finds all truths equal, so that the answer is not normalised any more
+    # visit 1 normalises; visit 2 finds all references equal, so that the answer is not normalised any more
     assert [one.score for one in scores.samples] == [1.0, 0.0]
 
 
 def test_llavas_processor_goes_first():
-    truths = ("king's cup",) * 9 + ("cup",)
-    samples = [sample("1", truths, **KINDS)]
+    references = ("king's cup",) * 9 + ("cup",)
+    samples = [sample("1", references, **KINDS)]
     assert vqa(samples, answered("king's cup")).samples[0].score == 1
     assert vqa(samples, answered("king's cup"), processor="llava").samples[0].score == 0
 
 
 def test_a_missing_answer_is_wrong_even_where_nothing_is_the_truth():
-    truths = ("a",) * 9 + ("the",)  # all normalise to nothing
-    samples = [sample("1", truths, **KINDS)]
+    references = ("a",) * 9 + ("the",)  # all normalise to nothing
+    samples = [sample("1", references, **KINDS)]
     assert vqa(samples, answered("")).samples[0].score == 1
     missing = vqa(samples, {}).samples[0]
     assert (missing.score, missing.status) == (0.0, "missing")
@@ -89,9 +89,9 @@ words = st.sampled_from(["a", "b", "c"])
 def test_counting_gives_what_comparing_all_pairs_gives(records, prediction, with_ids):
     """The official tool's two loops over dictionaries, against one count."""
     dicts = [{"answer": text, "confidence": n} | ({"id": i} if with_ids else {}) for i, (text, n) in enumerate(records)]
-    credit = 0.0
+    expected_score = 0.0
     for one in dicts:
         others = [other for other in dicts if other != one]
-        credit += min(1, len([other for other in others if other["answer"] == prediction]) / 3)
+        expected_score += min(1, len([other for other in others if other["answer"] == prediction]) / 3)
     keys = None if with_ids else [n for _, n in records]
-    assert consensus(prediction, [text for text, _ in records], keys) == credit / len(dicts)
+    assert consensus(prediction, [text for text, _ in records], keys) == expected_score / len(dicts)

@@ -1,4 +1,4 @@
-"""Scores made of numbers alone."""
+"""Scores of given numbers."""
 
 from collections.abc import Sequence
 

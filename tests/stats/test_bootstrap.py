@@ -1,4 +1,4 @@
-"""Intervals against exact ones, against a resampling loop written out, and against the truth in simulated data."""
+"""Intervals against exact ones, against an explicit resampling loop, and their coverage in simulations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Paired comparisons: which test, its p value, its interval, and how often it is wrong when nothing differs."""
+"""Paired comparisons: choice of test, p value, interval, and rate of false positives."""
 
 from dataclasses import replace
 

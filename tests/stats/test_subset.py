@@ -1,4 +1,4 @@
-"""A part of the samples has the metrics that a scorer would give for it alone."""
+"""Scores restricted to some samples equal those that the scorer gives for them."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.fakes import sample
 
 
 def questions():
-    truths = ["yes", "no", "yes", "no", "yes", "no", "yes", "no"]
-    return [sample(str(i), t, category=("random", "popular")[i % 4 // 2]) for i, t in enumerate(truths)]
+    references = ["yes", "no", "yes", "no", "yes", "no", "yes", "no"]
+    return [sample(str(i), t, category=("random", "popular")[i % 4 // 2]) for i, t in enumerate(references)]
 
 
 ANSWERS = {(str(i), 0): Answer(text) for i, text in enumerate(["yes", "yes", "no", "no", "yes", "no", "yes", "yes"])}

@@ -1,4 +1,4 @@
-"""A metric has changed when the test says so and the change is large enough to matter."""
+"""A verdict needs both a significant test and a large enough effect."""
 
 from dataclasses import replace
 

@@ -20,7 +20,7 @@ from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.index import tasks_folder
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
-from tests.fuzzing import JSON, ODD, for_a_while, quietly
+from tests.fuzzing import JSON_VALUES, ODD_VALUES, fuzz_settings, run_fuzz
 
 TABLE = {
     "title": "A task",
@@ -86,14 +86,16 @@ def changed_files(draw):
             holder = holder[step]
         match draw(st.sampled_from(["value", "value", "gone", "more", "extends"])):
             case "value":
-                value = draw(ODD | JSON | st.sampled_from(SHIPPED) | st.sampled_from(KEYS))
+                value = draw(ODD_VALUES | JSON_VALUES | st.sampled_from(SHIPPED) | st.sampled_from(KEYS))
                 holder[key] = copy.deepcopy(value)  # or a later change would change the drawn one too
             case "gone":
                 del holder[key]
             case "more":
-                holder[draw(st.sampled_from(KEYS) | st.text(max_size=5))] = copy.deepcopy(draw(ODD | JSON))
+                holder[draw(st.sampled_from(KEYS) | st.text(max_size=5))] = copy.deepcopy(
+                    draw(ODD_VALUES | JSON_VALUES)
+                )
             case "extends":
-                content["extends"] = copy.deepcopy(draw(st.sampled_from(SHIPPED) | JSON))
+                content["extends"] = copy.deepcopy(draw(st.sampled_from(SHIPPED) | JSON_VALUES))
     return content
 
 
@@ -133,16 +135,16 @@ def test_a_good_file_is_taken(tmp_path):
 
 
 def test_changed_task_files():
-    @quietly
+    @fuzz_settings
     @given(changed_files())
     def fuzz(content):
         with_file(yaml.safe_dump(content, allow_unicode=True))
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)
 
 
 def test_files_that_are_hardly_yaml():
-    @quietly
+    @fuzz_settings
     @given(st.lists(YAML_PIECES | st.text(max_size=4), max_size=12).map("".join))
     @example("extends: &a {b: *a}\n")
     @example("prompt: &a {prompt: *a}\nwordings: {llava: *a}\n")
@@ -150,13 +152,13 @@ def test_files_that_are_hardly_yaml():
     def fuzz(text):
         with_file(text)
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)
 
 
 def test_any_bytes():
-    @quietly
+    @fuzz_settings
     @given(st.binary(max_size=40))
     def fuzz(content):
         with_file(content)
 
-    for_a_while(fuzz, tests=3)
+    run_fuzz(fuzz, tests=3)

@@ -1,4 +1,4 @@
-"""A task may hold a wording for each model family; a model is asked in its own unless told otherwise."""
+"""A task may hold a wording for each model family; a model is asked in its own unless another is requested."""
 
 import json
 
@@ -56,7 +56,7 @@ wordings:
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes", "told"),
+    ("was", "becomes", "message"),
     [
         ("suffix", "sufix", "unknown key 'wordings.llava.prompt.sufix'"),
         ("  llava", "  emma", "'emma' is the wording of `prompt` itself"),
@@ -64,9 +64,9 @@ wordings:
         ("{prompt: {suffix: Which?}}", "3", "wordings.llava"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path, was, becomes, told):
+def test_mistakes_are_one_line(tmp_path, was, becomes, message):
     (tmp_path / "mine.yaml").write_text(GOOD.replace("extends: qbench\n", NO_BASE).replace(was, becomes))
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         load_task("mine", tmp_path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.data.hub.arrow_cache import image_columns, load_arrow_cache, save_arrow_cache
-from emma_eval.data.hub.snapshot import ARROW_FOLDER, HUB_FOLDER, Split, repository_folder, snapshot_splits, split_path
+from emma_eval.data.hub.snapshot import ARROW_FOLDER, HUB_FOLDER, Split, repository_folder, split_path
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.tasks.reader import Row
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 1000  # converted to Python objects at a time
 
 
-def hub_rows(hub: HubConfig, root: Path | None = None) -> Iterable[Row]:
+def hub_rows(hub: HubConfig, root: Path | None = None, snapshot: Sequence[Split] = ()) -> Iterable[Row]:
     """The rows of a split, each image column as an ImageSource, a list of them, or None; a HubTable if possible.
 
-    They come from the snapshot below the data root `root`, else from the hub or its cache. Raises UserError, one line,
-    when the data set cannot be loaded.
+    They come from the snapshot below the data root `root`, if there is one, else from the hub or its cache. Raises
+    UserError, one line, when the data set cannot be loaded.
     """
-    splits = {split.config: split for split in snapshot_splits(root, hub)}
+    splits = {split.config: split for split in snapshot}
 
     def table_of(config: str | None) -> HubTable:
         name = hub.id if config is None else f"{hub.id} ({config})"

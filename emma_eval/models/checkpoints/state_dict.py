@@ -135,6 +135,11 @@ def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
+def equal_up_to_rounding(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape and differ by no more than half precision rounds."""
+    return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=2**-7, atol=1e-6)
+
+
 class SkipInitialization(TorchFunctionMode):
     """Within, modules are built without initial values, for a checkpoint's tensors to be assigned to them.
 

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import weight_files
-from emma_eval.models.checkpoints.state_dict import SkipInitialization, concatenated, parts_of_parameters, read_tensors
+from emma_eval.models.checkpoints.state_dict import (
+    SkipInitialization,
+    concatenated,
+    equal_up_to_rounding,
+    parts_of_parameters,
+    read_tensors,
+)
 from emma_eval.models.checkpoints.unused_tensors import is_clip_tensor, refuse_unused
 from emma_eval.models.clip.config import read_clip_config
 from emma_eval.models.clip.model import ClipTowers
@@ -76,8 +82,7 @@ def first_difference(towers: ClipTowers, copy: Mapping[str, Tensor]) -> str | No
         names = _stored_names(name)
         if any(part not in copy for part in names):
             continue
-        other = concatenated([copy[part] for part in names]).float()
-        if other.shape != own.shape or not torch.allclose(other, own, rtol=2**-7, atol=1e-6):
+        if not equal_up_to_rounding(concatenated([copy[part] for part in names]), own):
             return names[0]
     return None
 

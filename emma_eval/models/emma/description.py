@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.state_dict import read_tensors, strip_prefix
+from emma_eval.models.checkpoints.state_dict import equal_up_to_rounding, read_tensors, strip_prefix
 from emma_eval.models.checkpoints.unused_tensors import TOWER_PREFIX, is_tower_tensor, refuse_unused
 from emma_eval.models.clip.model import ClipTowers, Towers
 from emma_eval.models.clip.weights import first_difference
@@ -73,11 +73,7 @@ def unused_differences(
         return
     if frozen:
         own, copy = alignment.state_dict(), strip_prefix(shards, TOWER_PREFIX)
-        if any(name in copy and not _is_close(copy[name], value) for name, value in own.items()):
+        if any(name in copy and not equal_up_to_rounding(copy[name], value) for name, value in own.items()):
             yield f"NOTE: the shards hold an alignment module unlike vision_tower.bin's, {mend}"
     if alignment.learnable_tokens is None and LEARNABLE in tower_file and bool(tower_file[LEARNABLE].any()):
         yield "NOTE: vision_tower.bin holds learnable_tokens, which encoder_version v1 does not use"
-
-
-def _is_close(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=2**-7, atol=1e-6)

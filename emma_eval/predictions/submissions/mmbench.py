@@ -22,7 +22,7 @@ from emma_eval.tasks.circular import INDEX_STEP, pass_choices
 COLUMNS = ("index", "question", *LETTERS, "prediction")
 LONGEST_CELL = 32_767  # characters, as Excel has it
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")  # what no Excel file may hold
-Row = tuple[int | str, ...]
+SheetRow = tuple[int | str, ...]
 
 
 def require_table(output: Path) -> None:
@@ -40,7 +40,7 @@ def mmbench(task: AnsweredTask) -> str | bytes:
     return write([COLUMNS, *_rows(task)])
 
 
-def _rows(task: AnsweredTask) -> Iterator[Row]:
+def _rows(task: AnsweredTask) -> Iterator[SheetRow]:
     for sample in task.samples:
         for pass_index, choices in enumerate(pass_choices(sample, circular=True)):
             text = _UNPRINTABLE.sub("", task.text(sample, pass_index))
@@ -52,13 +52,13 @@ def _rows(task: AnsweredTask) -> Iterator[Row]:
             yield (index, sample.question, *(choices.get(letter, "") for letter in LETTERS), text)
 
 
-def _tsv(rows: list[Row]) -> str:
+def _tsv(rows: list[SheetRow]) -> str:
     file = io.StringIO()
     csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)
     return file.getvalue()
 
 
-def _excel(rows: list[Row]) -> bytes:
+def _excel(rows: list[SheetRow]) -> bytes:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
 

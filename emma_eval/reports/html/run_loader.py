@@ -12,7 +12,7 @@ from typing import Any, get_args
 from emma_eval.errors import UserError
 from emma_eval.results import scores as scores_file
 from emma_eval.results.manifest import Manifest, read_manifest
-from emma_eval.results.responses import Fields, read_responses, record_path, require_fields
+from emma_eval.results.responses import Fields, log_path, read_responses, require_fields
 from emma_eval.results.run_labels import labels
 from emma_eval.results.sample_statistics import HOW_TO_REWRITE, TaskStatistics, read_task_statistics
 from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
@@ -102,7 +102,7 @@ def _manifest(folder: Path) -> Manifest:
 
 
 def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
-    return {response.key: response for response in read_responses(record_path(folder, task))}
+    return {response.key: response for response in read_responses(log_path(folder, task))}
 
 
 def _samples(path: Path) -> Mapping[str, SampleScore]:

@@ -3,7 +3,7 @@
 from PIL.Image import Image
 
 from emma_eval.tasks.sections import HubConfig, HubImages
-from tests.tiny_datasets import Tiny
+from tests.tiny_datasets import TinyDataset
 
 GQA = """\
 extends: gqa
@@ -41,7 +41,7 @@ def image_feature(cells):
     return datasets.List(datasets.Image()) if isinstance(cells[0], list) else datasets.Image()
 
 
-def write_hub_folder(folder, tiny: Tiny) -> HubConfig:
+def write_hub_folder(folder, tiny: TinyDataset) -> HubConfig:
     """A local folder as `load_dataset` takes it, columns and Image features as on the hub."""
     import datasets
 

@@ -17,7 +17,7 @@ from emma_eval.utils.json_io import read_json_rows
 from emma_eval.utils.table_io import read_table
 from emma_eval.utils.yaml_io import read_yaml
 from tests import tiny_datasets as tiny
-from tests.fuzzing import fuzzed
+from tests.fuzzing import fuzz_test
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("9" * 5000),
@@ -41,7 +41,7 @@ def reads_or_refuses(read, *args, **options):
         return None
 
 
-@fuzzed(
+@fuzz_test(
     st.tuples(st.sampled_from((".json", ".jsonl", ".csv", ".tsv", ".yaml", ".txt")), st.binary(max_size=200)), tests=4
 )
 def test_any_bytes_as_any_file(drawn):
@@ -63,7 +63,7 @@ def test_any_bytes_as_any_file(drawn):
         reads_or_refuses(ImageBytes("row", lambda: content).open)
 
 
-@fuzzed(st.text(st.sampled_from(list("a:-[]{}&*!|>?%@#'\"\n 1.eE_<")) | st.characters(), max_size=80), tests=4)
+@fuzz_test(st.text(st.sampled_from(list("a:-[]{}&*!|>?%@#'\"\n 1.eE_<")) | st.characters(), max_size=80), tests=4)
 def test_any_text_as_yaml(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.yaml")
@@ -71,7 +71,7 @@ def test_any_text_as_yaml(text):
         reads_or_refuses(read_yaml, path)
 
 
-@fuzzed(
+@fuzz_test(
     st.lists(st.lists(st.text(st.sampled_from(list('a,"\t\n\r\0;= ')) | st.characters(), max_size=6), max_size=4)),
     tests=4,
 )
@@ -84,14 +84,14 @@ def test_any_cells_as_a_table(lines):
         assert rows is None or all(len(row) == len(rows[0]) for row in rows)
 
 
-@fuzzed(st.tuples(st.sampled_from(TASKS), st.integers(0, 2**32), VALUES), tests=4)
+@fuzz_test(st.tuples(st.sampled_from(TASKS), st.integers(0, 2**32), VALUES), tests=4)
 def test_official_files_with_one_value_changed(drawn):
     """Of a whole small copy of a benchmark, one value is another, or one line is cut, doubled or gone."""
     name, seed, value = drawn
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for write in tiny.TINY:
+        for write in tiny.TINY_DATASETS:
             write(root)
         files = sorted(path for path in root.rglob("*") if path.suffix in (".json", ".jsonl", ".tsv", ".txt"))
         path = rng.choice(files)

@@ -27,7 +27,7 @@ def complaint(name, root, **options):
 
 @pytest.fixture
 def root(tmp_path):
-    for write in tiny.TINY:
+    for write in tiny.TINY_DATASETS:
         write(tmp_path)
     return tmp_path
 

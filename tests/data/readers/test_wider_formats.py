@@ -149,11 +149,11 @@ def test_mathvistas_query_is_put_together_where_the_file_lacks_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "precision", "told"), [("flt", 1.0, "flt"), ("float", 3.0, "float3"), ("float", None, "float")]
+    ("kind", "precision", "message"), [("flt", 1.0, "flt"), ("float", 3.0, "float3"), ("float", None, "float")]
 )
-def test_a_mathvista_query_for_an_unknown_kind_of_answer(kind, precision, told):
+def test_a_mathvista_query_for_an_unknown_kind_of_answer(kind, precision, message):
     problem = {"question_type": "free_form", "answer_type": kind, "precision": precision}
-    with pytest.raises(ValueError, match=f"answer_type and precision make '{told}', and there are integer, float1"):
+    with pytest.raises(ValueError, match=f"answer_type and precision make '{message}', and there are integer, float1"):
         query(problem)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, model_folder, weights_fingerprint
 from tests.models.damaged_checkpoints import configure, edit, fails
-from tests.tiny_checkpoint import EMMA, LLAVA, Tiny
+from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
 Tensors = dict[str, Tensor]
 
@@ -31,7 +31,7 @@ def shards(folder: Path, change: Callable[[Tensors], Any]) -> None:
     save_file(tensors, path)
 
 
-def changed(root: Path, change: Callable[[Tensors], Any], tiny: Tiny = EMMA) -> Path:
+def changed(root: Path, change: Callable[[Tensors], Any], tiny: TinyCheckpoint = EMMA) -> Path:
     folder = tiny.write(root)
     shards(folder, change)
     return folder
@@ -169,7 +169,7 @@ def test_plain_llava_is_described_as_such(tmp_path: Path) -> None:
         (replace(EMMA, learnable_tokens=True), "vision_tower.bin holds learnable_tokens"),
     ],
 )
-def test_tensors_that_differ_and_are_not_used_are_noted(tiny: Tiny, fragment: str, tmp_path: Path) -> None:
+def test_tensors_that_differ_and_are_not_used_are_noted(tiny: TinyCheckpoint, fragment: str, tmp_path: Path) -> None:
     assert f"NOTE: {fragment}" in built(tiny.write(tmp_path))
 
 

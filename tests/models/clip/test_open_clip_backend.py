@@ -14,7 +14,7 @@ from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
 from emma_eval.types import Request
 from tests.fakes import PROMPT, QUESTION, LoadedImage, make_image
-from tests.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, Tiny
+from tests.tiny_checkpoint import EMMA, PATCH, SIDE, TEXT_WIDTH, WIDTH, TinyCheckpoint
 
 pytest.importorskip("open_clip")
 
@@ -78,7 +78,7 @@ def as_open_clip(clip: Any) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in converted.items()}
 
 
-def write(tiny: Tiny, root: Path, tower: str = f"open_clip:{ARCHITECTURE}/tiny-open-clip.pt") -> Path:
+def write(tiny: TinyCheckpoint, root: Path, tower: str = f"open_clip:{ARCHITECTURE}/tiny-open-clip.pt") -> Path:
     folder = tiny.write(root)
     torch.save(as_open_clip(tiny.clip), root / "tiny-open-clip.pt")
     config = json.loads((folder / "config.json").read_text())

@@ -19,7 +19,7 @@ from emma_eval.models.emma.config import AlignmentConfig, LlavaConfig, read_conf
 from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, WITHOUT_EFFECT
 from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from tests.fakes import make_image
-from tests.fuzzing import JSON, as_json, for_a_while, quietly
+from tests.fuzzing import JSON_VALUES, as_json, fuzz_settings, run_fuzz
 from tests.models.damaged_checkpoints import configure, fails
 from tests.tiny_checkpoint import EMMA
 
@@ -45,7 +45,7 @@ PARTS = st.dictionaries(
     st.sampled_from(["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "image_size",
                      "patch_size", "num_channels", "layer_norm_eps", "hidden_act", "vocab_size", "type", "rope_type",
                      "factor", "rope_theta", "shortest_edge", "height", "content", "420", "max_position_embeddings"]),
-    JSON,
+    JSON_VALUES,
     max_size=4,
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ PARTS = st.dictionaries(
 def changes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A file, and the keys and values that are put into it."""
     name = draw(st.sampled_from(list(KEYS)))
-    return name, draw(st.dictionaries(st.sampled_from(KEYS[name]), JSON | PARTS, min_size=1, max_size=3))
+    return name, draw(st.dictionaries(st.sampled_from(KEYS[name]), JSON_VALUES | PARTS, min_size=1, max_size=3))
 
 
 def read_all(root: Path) -> None:
@@ -73,7 +73,7 @@ def test_configurations_are_understood_or_refused_in_one_line(tmp_path: Path) ->
     EMMA.write(tmp_path)
     before = {name: path.read_bytes() for name in KEYS if (path := tmp_path / name).exists()}
 
-    @quietly
+    @fuzz_settings
     @given(changes())
     def fuzz(change: tuple[str, dict[str, Any]]) -> None:
         name, values = change
@@ -92,7 +92,7 @@ def test_configurations_are_understood_or_refused_in_one_line(tmp_path: Path) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        for_a_while(fuzz)
+        run_fuzz(fuzz)
 
 
 @pytest.mark.parametrize("key", ["rms_norm_eps", "rope_theta"])

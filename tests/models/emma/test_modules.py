@@ -16,7 +16,7 @@ from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.types import Request
 from tests.fakes import PROMPT, QUESTION, LoadedImage, first_token_logits, make_image
 from tests.models.tiny_reference import Reference
-from tests.tiny_checkpoint import EMMA, Tiny
+from tests.tiny_checkpoint import EMMA, TinyCheckpoint
 
 LLAMA_PROJECTIONS = ("q_proj", "kv_proj", "o_proj", "gate_up_proj", "down_proj")
 CLIP_PROJECTIONS = ("qkv_proj", "out_proj", "fc1", "fc2")
@@ -75,7 +75,7 @@ def test_a_hook_sees_true_values_of_every_module_after_the_answer_too(tmp_path: 
             torch.testing.assert_close(output, runner.model.get_submodule(name)(x), rtol=0, atol=0, msg=name)
 
 
-def scaled_llama(tiny: Tiny, name: str, factor: float) -> None:
+def scaled_llama(tiny: TinyCheckpoint, name: str, factor: float) -> None:
     """The same change in transformers' weights."""
     if name == "lm_head":
         tiny.llama.lm_head.weight.mul_(factor)
@@ -107,7 +107,7 @@ def scaled_clip(tower: nn.Module, name: str, factor: float) -> None:
 
 
 @torch.inference_mode()
-def answers_agree(tiny: Tiny, runner: object, unchanged: Tensor) -> None:
+def answers_agree(tiny: TinyCheckpoint, runner: object, unchanged: Tensor) -> None:
     """The runner's logits and answer are those of the reference, and not what they were."""
     request, truth = requests()[0], Reference(tiny)
     vision = truth.vision(truth.pixels(request.images[0].open()))

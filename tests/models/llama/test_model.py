@@ -14,7 +14,7 @@ from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.weights import has_rotary_rows, interleave_rotary_pairs, load_llama, stored_names
-from tests.tiny_checkpoint import scatter
+from tests.tiny_checkpoint import randomize
 
 SHAPE = {
     "vocab_size": 90,
@@ -29,7 +29,7 @@ def both(**settings: Any) -> tuple[Llama, transformers.LlamaForCausalLM]:
     """Ours and transformers', with the same random weights and settings of config.json."""
     raw = SHAPE | settings
     torch.manual_seed(0)
-    theirs = scatter(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
+    theirs = randomize(transformers.LlamaForCausalLM(transformers.LlamaConfig.from_dict(dict(raw))), 0.3).eval()
     config = parse_config(LlamaConfig, raw, Path("config.json"))
     return load_llama(config, theirs.state_dict(), Path("shards"), config.vocab_size, torch.empty(0)), theirs
 

@@ -1,4 +1,4 @@
-"""The files for servers that keep the truth, read back and held against each server's rules."""
+"""The files for servers that keep the references, read back and compared with each server's rules."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Finished runs to report on: GQA's layout, questions and answers as a test wants them, written by the real run."""
+"""Finished runs to report on, in GQA's layout, with the questions and answers that a test wants."""
 
 from __future__ import annotations
 

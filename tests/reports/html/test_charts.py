@@ -1,4 +1,4 @@
-"""The plots' arithmetic: axes, histograms, and what stands in the SVG."""
+"""The plots: axes, histograms, and the content of the SVG."""
 
 from __future__ import annotations
 

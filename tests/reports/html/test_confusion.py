@@ -1,4 +1,4 @@
-"""Given against true answers: which questions are counted, and where an odd answer goes."""
+"""References against given answers: which questions are counted, and where other answers go."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from emma_eval.stats.exact import holm, mcnemar, sign_test
+from emma_eval.stats.exact_tests import holm, mcnemar, sign_test
 
 COUNTS = [(0, 0), (1, 0), (5, 0), (0, 5), (3, 3), (4, 5), (30, 3), (60, 40), (150, 100), (700, 650), (20_000, 21_000)]
 
