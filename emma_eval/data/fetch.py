@@ -17,6 +17,7 @@ from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
 from emma_eval.utils.files import locked_file, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
+from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
 from emma_eval.utils.text import format_bytes, pluralize
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 def _download_missing(name: str, folder: Path, splits: Sequence[Split]) -> None:
     missing = [(split, file) for split in splits for file in split.missing_files(folder)]
     total = sum(file.size - downloaded_bytes(folder, file) for _, file in missing)
-    with (_bar if sys.stderr.isatty() else _lines)(name, len(missing), total) as (begin_file, add_bytes):
+    with (_bar if can_draw_bars() else _lines)(name, len(missing), total) as (begin_file, add_bytes):
         for number, (split, file) in enumerate(missing, 1):
             begin_file(number, file.path)
             download(split, file, folder, add_bytes)
@@ -115,11 +116,9 @@ def _download_missing(name: str, folder: Path, splits: Sequence[Split]) -> None:
 @contextmanager
 def _bar(name: str, files: int, total: int) -> Iterator[tuple[BeginFile, AddBytes]]:
     """A progress bar on standard error, gone at the end; `total` in bytes."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import DownloadColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bars(DownloadColumn(), TransferSpeedColumn(), transient=True) as progress:
         bar = progress.add_task(name, total=total)
 
         def begin_file(number: int, path: str) -> None:
