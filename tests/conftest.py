@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import write_pope
 from tests.shared import WANT
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -27,6 +28,20 @@ def _results_stay_as_they_are():
     before = modification_times()
     yield
     assert modification_times() == before
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data root with the tiny POPE."""
+    root = tmp_path / "data"
+    write_pope(root)
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run folder that does not exist yet."""
+    return tmp_path / "run"
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model
+from tests.tiny_checkpoint import EMMA, TinyCheckpoint
+
+Tensors = dict[str, Tensor]
 
 
 def fails(folder: Path, *fragments: str) -> None:
@@ -32,3 +37,28 @@ def edit(path: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
     tensors = torch.load(path, weights_only=True)
     change(tensors)
     torch.save(tensors, path)
+
+
+def edit_shards(folder: Path, change: Callable[[Tensors], Any]) -> None:
+    path = folder / "model.safetensors"
+    tensors = {name: value.clone() for name, value in load_file(path).items()}
+    change(tensors)
+    save_file(tensors, path)
+
+
+def write_changed(root: Path, change: Callable[[Tensors], Any], tiny: TinyCheckpoint = EMMA) -> Path:
+    folder = tiny.write(root)
+    edit_shards(folder, change)
+    return folder
+
+
+def loaded_summary(folder: Path) -> str:
+    return load_model(str(folder), device="cpu").summary
+
+
+def add(name: str, *shape: int, dtype: torch.dtype = torch.float16) -> Callable[[Tensors], None]:
+    return lambda tensors: tensors.update({name: torch.ones(shape or (4,)).to(dtype)})
+
+
+def cast(name: str, dtype: torch.dtype) -> Callable[[Tensors], None]:
+    return lambda tensors: tensors.update({name: tensors[name].to(dtype)})

@@ -291,25 +291,7 @@ class TestTheLimit:
         assert not read_scores(folder).tasks[0].complete
 
 
-def test_an_unreadable_manifest_is_named(data, folder):
-    run_pope(data, folder)
-    (folder / "manifest.json").write_text('{"model": 3}')
-    with pytest.raises(UserError, match=r"manifest\.json has no schema_version.*begin another run"):
-        run_pope(data, folder)
-
-
 def test_data_that_lack_samples_are_refused_before_the_model_loads(data, folder):
     with pytest.raises(UserError, match=r"12 samples .*9,000"):
         run_pope(data, folder, allow_partial=False)
     assert not folder.exists()
-
-
-def test_only_what_decides_the_answers_decides_the_folder(data):
-    from emma_eval.runs.settings import default_folder
-
-    base = default_folder(pope_settings(data))
-    assert base.name.startswith("fake-pope-")
-    assert base.parent.parts[-2:] == ("results", "runs")
-    assert default_folder(pope_settings(data, batch_size=3, retry_failed=True, max_errors=ErrorLimit(1))) == base
-    assert default_folder(pope_settings(data, limit=3)) != base
-    assert default_folder(pope_settings(data, protocols={"pope": "other"})) != base
