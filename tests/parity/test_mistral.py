@@ -48,8 +48,8 @@ CASES = find_cases()
 
 
 @cache
-def model_of(folder: Path, reading: str = "reference") -> ModelRunner:
-    return load_model(str(folder), device="cpu", dtype="float32", options={"sliding_window": reading})
+def model_of(folder: Path, reading: str, dtype: str = "float32") -> ModelRunner:
+    return load_model(str(folder), device="cpu", dtype=dtype, options={"sliding_window": reading})
 
 
 def request_of(index: Path, facts: dict[str, Any], question: str = "") -> Request:
@@ -119,6 +119,18 @@ def test_several_questions_on_one_image_are_answered_as_one_at_a_time(index: Pat
     assert runner.ask(requests[::-1])[::-1] == alone
     assert with_shared_prefix(runner, requests) == alone
     assert len({answer.token_ids for answer in alone}) > 1
+
+
+@pytest.mark.parametrize(("index", "facts", "reading"), CASES)
+@torch.inference_mode()
+def test_half_precision_follows_the_references_half_precision(index: Path, facts: Any, reading: str) -> None:
+    arrays = arrays_of(index, facts, reading)
+    if reading == "paper" or "first_logits_fp16" not in arrays:
+        pytest.skip("no half-precision numbers")
+    logits, _ = first_token_logits(
+        model_of(index.parent / facts["checkpoint"], reading, "float16"), [request_of(index, facts)]
+    )
+    np.testing.assert_allclose(logits[0].float(), arrays["first_logits_fp16"], rtol=0, atol=0.05)
 
 
 def with_shared_prefix(runner: ModelRunner, requests: list[Request]) -> list[Generation]:
