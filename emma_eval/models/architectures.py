@@ -5,14 +5,18 @@ Imports no torch until a model is loaded.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
+from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
+from emma_eval.utils.json_io import read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,18 +30,25 @@ class EmmaLoader:
     """Loads EMMA v1, v3 and plain LLaVA-1.5; `spec.source` is the checkpoint folder."""
 
     options: ClassVar[Mapping[str, str]] = {
-        "fast_preprocess": "true: resize images by PyTorch instead of Pillow, up to one grey level off the reference"
+        "fast_preprocess": "true: resize images by PyTorch instead of Pillow, up to one grey level off the reference",
+        "template": f"the conversation template that the model was trained with: {', '.join(TEMPLATES)}",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
-        """SHA-256 over weights, tokenizer, configuration and vision tower."""
-        return weights_fingerprint(spec.source)
+        """SHA-256 over weights, tokenizer, configuration, vision tower, and options that change what is computed."""
+        weights, default = weights_fingerprint(spec.source), choose_template(None, _model_type(spec)).name
+        template = self.template(spec).name
+        return weights if template == default else hashlib.sha256(f"{weights} {template}".encode()).hexdigest()
+
+    def template(self, spec: ModelSpec) -> TemplateChoice:
+        """The conversation template. Raises UserError for an unknown one."""
+        return choose_template(spec.options.get("template"), _model_type(spec))
 
     def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
         """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
         set_openmp_wait_policy()
         set_malloc_thresholds()
-        fast_preprocess = spec.flag("fast_preprocess")
+        fast_preprocess, template = spec.flag("fast_preprocess"), self.template(spec)
         import torch
 
         from emma_eval.models.emma.loading import load_emma
@@ -45,7 +56,54 @@ class EmmaLoader:
         if "OMP_NUM_THREADS" not in os.environ:  # torch counts the machine's processors, not those granted to us
             torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
         torch.manual_seed(spec.seed)
-        return load_emma(Path(spec.source), device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
+        runner = load_emma(Path(spec.source), device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
+        runner.template = template.name
+        runner.summary = f"{runner.summary}; {template}"
+        return runner
+
+
+@dataclass(frozen=True, slots=True)
+class MistralLoader:
+    """Loads LLaVA with a Mistral language model.
+
+    By LLaVA's own call the sliding window is without effect (transformers 4.37's sdpa attention makes its mask without
+    it), in training and evaluation; `sliding_window=paper` applies it.
+    """
+
+    options: ClassVar[Mapping[str, str]] = {
+        **EmmaLoader.options,
+        "sliding_window": "paper: a token sees as many tokens as config.json's sliding_window says, itself included; "
+        "reference (the default): all before it, as LLaVA's own code computes",
+    }
+
+    def fingerprint(self, spec: ModelSpec) -> str:
+        """As of EmmaLoader, and of the window's reading."""
+        common = EMMA.fingerprint(spec)
+        return hashlib.sha256(f"{common} window".encode()).hexdigest() if _applies_window(spec) else common
+
+    def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
+        """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
+        applies_window = _applies_window(spec)
+        runner = EMMA(spec)
+        llama = runner.model.llama
+        if (window := getattr(llama.config, "sliding_window", None)) is not None:
+            llama.sliding_window = window if applies_window else None
+            how = "applied" if applies_window else "ignored, as in LLaVA's own code"
+            runner.summary = f"{runner.summary}; sliding window of {window:,} tokens {how}"
+        return runner
+
+
+def _model_type(spec: ModelSpec) -> object:
+    return read_json_object(Path(spec.source) / "config.json").get("model_type")
+
+
+def _applies_window(spec: ModelSpec) -> bool:
+    """Whether the sliding window is applied. Raises UserError for an unknown reading."""
+    reading = spec.options.get("sliding_window", "reference")
+    if reading not in ("reference", "paper"):
+        raise UserError(f"--model-option sliding_window={reading}: reference or paper is expected")
+    return reading == "paper"
 
 
 EMMA = EmmaLoader()
+MISTRAL = MistralLoader()

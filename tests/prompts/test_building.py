@@ -15,6 +15,7 @@ CASES = [
     pytest.param(case, id=f"{index.parent.name}/{case['id']}")
     for index in sorted(shared("parity").glob("**/index*.json"))
     for case in json.loads(index.read_text(encoding="utf-8"))["cases"]
+    if case.get("conversation_template", "vicuna_v1") == "vicuna_v1"
 ]
 
 

@@ -11,8 +11,8 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Array, HFConfig, LayerIndex, parse_config, read_config_file
-from emma_eval.models.emma.supported import refuse_unsupported
-from emma_eval.models.llama.config import LlamaConfig
+from emma_eval.models.emma.supported import is_mistral, refuse_unsupported
+from emma_eval.models.llama.config import LlamaConfig, MistralConfig
 from emma_eval.utils.json_io import read_json_object
 
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
@@ -103,7 +103,7 @@ def read_config(folder: Path) -> EmmaConfig:
         path=path,
         llava=llava,
         alignment=parse_config(AlignmentConfig, content, path) if is_emma else None,
-        llama=parse_config(LlamaConfig, content, path),
+        llama=parse_config(MistralConfig if is_mistral(content) else LlamaConfig, content, path),
         eos_ids=_eos_ids(folder, content),
     )
 

@@ -25,7 +25,7 @@ def describe_model(config: EmmaConfig, tower: str, dtype: torch.dtype, device: t
     name = f"EMMA {alignment.encoder_version}" if alignment else "LLaVA-1.5 (no alignment module)"
     text_tower = f", text tower layer {alignment.mm_text_select_layer}" if alignment else ""
     return (
-        f"{name}: LLaMA of {llama.num_hidden_layers} layers x {llama.hidden_size}, "
+        f"{name}: {llama.family} of {llama.num_hidden_layers} layers x {llama.hidden_size}, "
         f"projector {llava.mm_projector_type}, vision tower {tower} layer {llava.mm_vision_select_layer}{text_tower}, "
         f"images {'padded to a square' if llava.pads_to_square else 'not padded'}, "
         f"{str(dtype).removeprefix('torch.')} on {device}"

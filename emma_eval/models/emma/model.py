@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.config import EmmaConfig
+from emma_eval.models.llama.attention_mask import window_mask
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.models.ops.outputs import TransformerOutput
@@ -89,7 +90,10 @@ class EmmaModel(nn.Module):
         tokens = self.llama.embed_tokens(input_ids.masked_fill(is_image, 0)).split(1)  # (1, D) each
         parts = [next(images) if image else token for image, token in zip(is_image.tolist(), tokens, strict=True)]
         embeds = torch.cat(parts)[None]  # (1, L, D)
-        inputs = ForwardInputs(embeds, torch.arange(embeds.shape[1], device=embeds.device)[None])
+        positions = torch.arange(embeds.shape[1], device=embeds.device)[None]  # (1, L)
+        window = self.llama.sliding_window
+        mask = None if window is None else window_mask(positions, window, self.llama.dtype)
+        inputs = ForwardInputs(embeds, positions, mask)
         output: TransformerOutput = self.llama(
             inputs, output_hidden_states=output_hidden_states, output_attentions=output_attentions
         )

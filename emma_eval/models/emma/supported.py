@@ -13,8 +13,9 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 
-MODEL_TYPES = ("llava_llama", "llava")
-ARCHITECTURES = ("LlavaLlamaForCausalLM", "LlamaForCausalLM")  # the latter as some trainers leave it
+LLAMA_CLASSES = ("LlavaLlamaForCausalLM", "LlamaForCausalLM")  # the latter as some trainers leave it
+MISTRAL_CLASSES = ("LlavaMistralForCausalLM", "MistralForCausalLM")
+ARCHITECTURES = {"llava_llama": LLAMA_CLASSES, "llava": LLAMA_CLASSES, "llava_mistral": MISTRAL_CLASSES}
 CONVERTED = ("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration")  # transformers' own layout
 OFFICIAL = "take the official layout instead (liuhaotian/llava-v1.5-7b, say), not transformers' conversion of it"
 
@@ -64,12 +65,18 @@ def refuse_unsupported(content: Mapping[str, Any], path: Path, known: Collection
         value = content.get(key)
         if value is not None and (value != only or isinstance(value, bool) != isinstance(only, bool)):
             raise UserError(f"{path}: {key} {value!r:.60} is not supported ({only!r} is)")
-    if (window := content.get("sliding_window")) is not None and content.get("use_sliding_window") is not False:
+    window, is_off = content.get("sliding_window"), content.get("use_sliding_window") is False
+    if window is not None and not is_off and not is_mistral(content):
         raise UserError(f"{path}: sliding_window {window!r:.60} is not supported (null is)")
     known = {*known, *WITHOUT_EFFECT, *MUST_BE}
     for key, value in content.items():
         if key.startswith(MULTIMODAL_PREFIXES) and key not in known and value not in (None, False):
             raise UserError(f"{path}: {key} {value!r:.60} is not supported: it is of another model's settings")
+
+
+def is_mistral(content: Mapping[str, Any]) -> bool:
+    """Whether a config.json's language model is Mistral, which has a sliding window and defaults of its own."""
+    return content.get("model_type") == "llava_mistral"
 
 
 def _refuse_other_models(content: Mapping[str, Any], path: Path) -> None:
@@ -79,7 +86,9 @@ def _refuse_other_models(content: Mapping[str, Any], path: Path) -> None:
         raise UserError(f"{path}: a checkpoint converted for transformers (llava-hf); {OFFICIAL}")
     if kind is None and not names:
         raise UserError(f"{path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
-    if kind is not None and kind not in MODEL_TYPES:
-        raise UserError(f"{path}: model_type {kind!r:.60} is not supported ({', '.join(MODEL_TYPES)})")
-    if other := [name for name in names if name not in ARCHITECTURES]:
-        raise UserError(f"{path}: architectures {other[0]!r:.60} is not supported ({', '.join(ARCHITECTURES)})")
+    if kind is not None and kind not in ARCHITECTURES:
+        raise UserError(f"{path}: model_type {kind!r:.60} is not supported ({', '.join(ARCHITECTURES)})")
+    classes = ARCHITECTURES[kind or "llava_llama"]
+    if other := [name for name in names if name not in classes]:
+        of_type = f" with model_type {kind}" if kind else ""
+        raise UserError(f"{path}: architectures {other[0]!r:.60} is not supported{of_type} ({', '.join(classes)})")

@@ -24,6 +24,7 @@ class TrieBatch:
 
     tries: Sequence[PrefixTrie]
     prefix_length: int  # S
+    sliding_window: int | None = None  # a token sees those at most so many positions before it, itself counted
 
     @property
     def length(self) -> int:
@@ -33,6 +34,8 @@ class TrieBatch:
     @property
     def is_causal(self) -> bool:
         """Whether every token sees all slots before its own, so that attention needs no mask."""
+        if self.sliding_window is not None and self.sliding_window < self.prefix_length + self.length:
+            return False
         return all(len(trie.segments) == 1 and trie.prefix_length == self.prefix_length for trie in self.tries)
 
     def prompt_rows(self) -> NDArray[np.int64]:
@@ -50,6 +53,11 @@ class TrieBatch:
             row[: trie.size] = trie.positions()
         return positions
 
+    def key_positions(self) -> NDArray[np.int64]:
+        """(B, K): the position of each slot, those of the prefix included."""
+        prefix = np.broadcast_to(np.arange(self.prefix_length), (len(self.tries), self.prefix_length))
+        return np.concatenate([prefix, self.positions()], axis=1)
+
     def visibility(self, query_slots: Tensor) -> Tensor:
         """Which slots the tokens at `query_slots` (B, Q) see: (B, Q, K) bool, on the device of `query_slots`.
 
@@ -64,7 +72,8 @@ class TrieBatch:
                 e  x x . x x .
                 f  . . . . . x      f continues from the root
 
-        A row's padding is one more segment, which sees itself: a softmax over no slot at all would be 0 / 0.
+        A row's padding is one more segment, which sees itself: a softmax over no slot at all would be 0 / 0. With a
+        sliding window of W the slots whose position is W or more before the token's own are not seen.
         """
         device = query_slots.device
         segments, visible_until = (torch.from_numpy(array).to(device) for array in self._segments)  # (B, L), (B, N, N)
@@ -75,7 +84,12 @@ class TrieBatch:
         in_trie = (key_slots < until_at_slot) & (key_slots <= query_slots[:, :, None])  # (B, Q, L)
         has_prefix = torch.tensor([trie.prefix_length > 0 for trie in self.tries], device=device)
         in_prefix = has_prefix[:, None, None].expand(*query_slots.shape, self.prefix_length)  # (B, Q, S)
-        return torch.cat([in_prefix, in_trie], dim=2)
+        visible = torch.cat([in_prefix, in_trie], dim=2)
+        if self.sliding_window is None:
+            return visible
+        key_positions = torch.from_numpy(self.key_positions()).to(device)  # (B, K)
+        query_positions = key_positions[:, self.prefix_length :].gather(1, query_slots)  # (B, Q)
+        return visible & (query_positions[:, :, None] - key_positions[:, None] < self.sliding_window)
 
     @cached_property
     def _segments(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -123,3 +137,9 @@ class RowIndex:
 def additive_mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
     """What attention adds to its scores: 0 for slots that are seen, else -inf. (B, L, K) bool -> (B, 1, L, K)."""
     return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, -torch.inf)[:, None]
+
+
+def window_mask(positions: Tensor, sliding_window: int, dtype: torch.dtype) -> Tensor:
+    """The additive mask (B, 1, L, L) of single prompts whose tokens see W positions, their own the last; (B, L)."""
+    distance = positions[:, :, None] - positions[:, None]  # (B, L, L), of query and key
+    return additive_mask((distance >= 0) & (distance < sliding_window), dtype)

@@ -1,8 +1,9 @@
-"""The language model's part of config.json. Imports no torch."""
+"""The language model's part of config.json: LLaMA, or Mistral. Imports no torch."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
@@ -32,6 +33,8 @@ class RopeScaling(HFConfig):
 
 class LlamaConfig(HFConfig):
     """LLaMA's shape and constants, with the names and defaults of transformers' LlamaConfig."""
+
+    family: ClassVar[str] = "LLaMA"
 
     vocab_size: Size = 32_000
     hidden_size: Size = 4096
@@ -73,3 +76,22 @@ class LlamaConfig(HFConfig):
         if self.head_dim % 2 or ("head_dim" not in self.model_fields_set and self.hidden_size % heads):
             raise ValueError(f"hidden_size {self.hidden_size} does not split into {heads} heads of an even width")
         return self
+
+
+class MistralConfig(LlamaConfig):
+    """Mistral: LLaMA with grouped keys and other defaults, those of transformers' MistralConfig, and a window."""
+
+    family: ClassVar[str] = "Mistral"
+
+    intermediate_size: Size = 14_336
+    num_key_value_heads: Size = 8
+    sliding_window: Size | None = 4096  # tokens that a token sees, itself included; None: all before it
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_missing(cls, content: Any) -> Any:
+        """Not of the window: null says that there is none, a missing key that it is the default."""
+        if not isinstance(content, Mapping):
+            return content
+        kept = {key: value for key, value in content.items() if value is not None and value != {}}
+        return {**kept, "sliding_window": None} if content.get("sliding_window", 0) is None else kept

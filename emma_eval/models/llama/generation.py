@@ -36,12 +36,14 @@ class DecodeState:
     row_index: RowIndex  # the answers' places in a (B, Q) array
     visible: Tensor  # (P, K) bool: the slots on each answer's path to the root
     lengths: Tensor  # (P,) tokens on that path, which is the next token's position
+    positions: Tensor | None = None  # (P, K) the positions of these slots; kept for a sliding window alone
     graphs: DecodeGraphs | None = None  # for the caller to set, on CUDA
 
     def select(self, answers: Sequence[int]) -> None:
         """Keep these answers. Rows without an open one leave the batch once they are half of it."""
         index = torch.tensor(answers, device=self.visible.device)
         self.visible, self.lengths = self.visible[index], self.lengths[index]
+        self.positions = None if self.positions is None else self.positions[index]
         rows = self.row_index.rows[list(answers)]
         open_rows, renumbered = np.unique(rows, return_inverse=True)
         if 2 * len(open_rows) <= self.kv_cache.num_rows:
@@ -55,6 +57,14 @@ class DecodeState:
         if cache.length + slots > cache.num_slots:
             cache.grow(cache.num_slots + max(2 * slots, cache.num_slots // 4))
             self.visible = pad(self.visible, (0, cache.num_slots - self.visible.shape[1]))
+            if self.positions is not None:
+                self.positions = pad(self.positions, (0, cache.num_slots - self.positions.shape[1]))
+
+    def slide_window(self, sliding_window: int, new_slots: slice) -> None:
+        """Hide for good what the tokens that come into `new_slots` no longer see, W or more positions before them."""
+        assert self.positions is not None
+        self.positions[:, new_slots] = self.lengths[:, None]
+        self.visible &= self.lengths[:, None] - self.positions < sliding_window
 
 
 def prefill(
@@ -66,7 +76,7 @@ def prefill(
     `prefix_length` leave out; the other tries do not see them.
     """
     device = embeds[0].device
-    batch = TrieBatch(tries, prefix[0][0].shape[2] if prefix else 0)
+    batch = TrieBatch(tries, prefix[0][0].shape[2] if prefix else 0, llama.sliding_window)
     rows, last_slots, positions = batch.prompt_rows(), batch.last_slots(), batch.positions()
     row_index = RowIndex(rows, len(tries), device)
 
@@ -88,12 +98,15 @@ def prefill(
         last_mask=additive_mask(visible_at_end, llama.dtype),
     )
     hidden = llama(inputs, kv_cache).last_hidden_state  # (B, Q, D)
+    free_slots = (0, kv_cache.num_slots - kv_cache.length)
     state = DecodeState(
         kv_cache=kv_cache,
         row_index=row_index,
-        visible=pad(row_index.gather(visible_at_end), (0, kv_cache.num_slots - kv_cache.length)),
+        visible=pad(row_index.gather(visible_at_end), free_slots),
         lengths=torch.from_numpy(positions[rows, last_slots] + 1).to(device),
     )
+    if llama.sliding_window is not None:
+        state.positions = pad(torch.from_numpy(batch.key_positions()[rows]).to(device), free_slots)
     return cast(Tensor, llama.lm_head(row_index.gather(hidden))), state
 
 
@@ -108,6 +121,8 @@ def decode_step(llama: Llama, state: DecodeState, tokens: Tensor) -> Tensor:
     new_slots = slice(cache.length, cache.length + width)  # of a row: one for each of its columns
     itself = torch.eye(width, dtype=torch.bool, device=tokens.device)  # (Q, Q) column -> the slot that it fills
     state.visible[:, new_slots] |= itself[row_index.columns]
+    if llama.sliding_window is not None:
+        state.slide_window(llama.sliding_window, new_slots)
 
     batch = row_index.scatter(tokens)  # (B, Q)
     positions = row_index.scatter(state.lengths)  # (B, Q)

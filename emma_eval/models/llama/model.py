@@ -32,7 +32,12 @@ class ForwardInputs:
 
 
 class Llama(nn.Module):
-    """Token embeddings, layers, final norm; `lm_head` is for the caller, who needs logits at few positions."""
+    """Token embeddings, layers, final norm; `lm_head` is for the caller, who needs logits at few positions.
+
+    What a token sees is the caller's mask: `sliding_window` is for the caller, too.
+    """
+
+    sliding_window: int | None = None  # how many tokens a token sees, itself included; None: all before it
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()

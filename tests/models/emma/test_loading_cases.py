@@ -29,9 +29,7 @@ REFUSED = {
     "01-lora-folder/llava-lora-bin": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
     "01-lora-folder/emma-lora": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
     "03-llava-hf-folder/llava-1.5-7b-hf": ["config.json", "converted", "llava-hf", "liuhaotian/llava-v1.5-7b"],
-    "04-mistral-template/llava-v1.6-mistral-7b": ["config.json", "model_type 'llava_mistral'", "llava_llama"],
-    "04-mistral-template/llava-mistral-pad": ["model_type 'llava_mistral'"],
-    "04-mistral-template/llava-sliding-16": ["model_type 'llava_mistral'"],
+    "04-mistral-template/llava-v1.6-mistral-7b": ["config.json", "mm_patch_merge_type 'spatial_unpad'"],
     "05-anyres-max/anyres_max_9": ["config.json", "mm_patch_merge_type 'spatial_unpad'"],
     "05-anyres-max/crop_split": ["image_aspect_ratio 'crop_split'", "pad"],
     "05-anyres-max/highres": ["image_aspect_ratio 'highres'", "square"],
@@ -58,7 +56,9 @@ REFUSED = {
     "12-no-eos/eos-float": ["eos_token_id", "eos_token_id[0] 2.0"],
 }
 LOADED = {
-    "04-mistral-template/llava-llama-2-13b-chat-pad": "LLaVA-1.5",
+    "04-mistral-template/llava-llama-2-13b-chat-pad": "conversation template vicuna_v1 (the default)",
+    "04-mistral-template/llava-mistral-pad": "conversation template mistral_instruct (of model_type llava_mistral)",
+    "04-mistral-template/llava-sliding-16": "sliding window of 16 tokens ignored, as in LLaVA's own code",
     "05-anyres-max/square": "images not padded",
     "11-tuned-tower-ignored/tuned-tower-no-flag": "NOTE: the shards hold a vision tower that differs",
     "11-tuned-tower-ignored/tuned-tower-with-flag": "vision tower the shards",
