@@ -66,7 +66,7 @@ def vision_tower_folder(name: str, checkpoint: Path, base: Path | None = None) -
     mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
     if not name.strip():
         raise UserError(f"{setting} names no folder and no hub repository; {mend}")
-    places = [*_candidates(name, checkpoint), *(_candidates(name, base) if base else ())]
+    places = _candidates(name, checkpoint) + (_candidates(name, base) if base else [])
     folders = [path for path in places if _exists(is_folder, path)]
     if found := next((folder for folder in folders if _exists(is_regular_file, folder / "config.json")), None):
         return found

@@ -97,3 +97,26 @@ def test_adapter_and_base_are_in_the_fingerprint(part: str, tmp_path: Path) -> N
     with (tmp_path / part).open("ab") as file:
         file.write(b" ")
     assert weights_fingerprint(folder) != before
+
+
+def test_a_quantised_base_or_adapter_is_refused(tmp_path: Path) -> None:
+    folder = write_lora(tmp_path / "1", {}, {f"{QUERY}.lora_A.weight": torch.ones(4, 32, dtype=torch.int8)})
+    with pytest.raises(UserError, match="int8: quantised weights"):
+        load_model(str(folder), device="cpu")
+    folder = write_lora(tmp_path / "2", {QUERY: 4})
+    path = tmp_path / "2" / "tiny-emma" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq"}}))
+    with pytest.raises(UserError, match="a quantised base"):
+        load_model(str(folder), device="cpu")
+
+
+def test_options_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    folder = write_lora(tmp_path, {QUERY: 4})
+    cases = {"base": str(folder), "alignment": "base"}
+    with pytest.raises(UserError, match="an adapter itself"):
+        load_model(str(folder), device="cpu", options={"base": cases["base"]})
+    with pytest.raises(UserError, match="no alignment module"):
+        load_model(str(folder), device="cpu", options={"alignment": "base"})
+    for option, value in cases.items():
+        with pytest.raises(UserError, match="is no LoRA folder"):
+            load_model(str(tmp_path / "tiny-emma"), device="cpu", options={option: value})
