@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
+from emma_eval.models.checkpoints.adapters import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
@@ -32,11 +33,14 @@ class EmmaLoader:
     options: ClassVar[Mapping[str, str]] = {
         "fast_preprocess": "true: resize images by PyTorch instead of Pillow, up to one grey level off the reference",
         "template": f"the conversation template that the model was trained with: {', '.join(TEMPLATES)}",
+        "base": "of a LoRA folder: the base's folder or hub name; without it the folder that the adapter names",
+        "alignment": "of an EMMA LoRA folder: own, what was trained with it; base, the base's, as the reference has it",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
-        """SHA-256 over weights, tokenizer, configuration, vision tower, and options that change what is computed."""
-        weights, default = weights_fingerprint(spec.source), choose_template(None, _model_type(spec)).name
+        """SHA-256 over all files that are read, a LoRA's base included, and options that change what is computed."""
+        weights = weights_fingerprint(spec.source, spec.options.get("base"), spec.options.get("alignment"))
+        default = choose_template(None, _model_type(spec)).name
         template = self.template(spec).name
         return weights if template == default else hashlib.sha256(f"{weights} {template}".encode()).hexdigest()
 
@@ -49,6 +53,7 @@ class EmmaLoader:
         set_openmp_wait_policy()
         set_malloc_thresholds()
         fast_preprocess, template = spec.flag("fast_preprocess"), self.template(spec)
+        parts = find_parts(Path(spec.source), spec.options.get("base"), spec.options.get("alignment"))
         import torch
 
         from emma_eval.models.emma.loading import load_emma
@@ -56,7 +61,7 @@ class EmmaLoader:
         if "OMP_NUM_THREADS" not in os.environ:  # torch counts the machine's processors, not those granted to us
             torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
         torch.manual_seed(spec.seed)
-        runner = load_emma(Path(spec.source), device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
+        runner = load_emma(parts, device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
         runner.template = template.name
         runner.summary = f"{runner.summary}; {template}"
         return runner

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from emma_eval.models.checkpoints.adapters import find_parts
 from emma_eval.models.checkpoints.folders import (
     OPEN_CLIP_PREFIX,
     model_folder,
@@ -13,6 +14,7 @@ from emma_eval.models.checkpoints.folders import (
     vision_tower_folder,
     weight_files,
 )
+from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, NON_LORA
 from emma_eval.models.emma.config import read_config
 from emma_eval.utils.cache import cached_sha256
 
@@ -23,15 +25,23 @@ CHECKPOINT_FILES = (
 TOWER_FILES = ("config.json", "preprocessor_config.json")
 
 
-def weights_fingerprint(name_or_path: str | Path) -> str:
-    """The hex SHA-256 over a checkpoint's files and its vision tower's, wherever they are.
+def weights_fingerprint(name_or_path: str | Path, base: str | None = None, alignment: str | None = None) -> str:
+    """The hex SHA-256 over a checkpoint's files, its base's and its vision tower's, wherever they are.
+
+    `base` and `alignment` are the model options of a LoRA folder.
 
     Raises UserError for a missing file, like `load_model`.
     """
     folder = model_folder(str(name_or_path))
-    tower = read_config(folder).llava.mm_vision_tower  # refuses unsupported models before gigabytes are read
+    parts = find_parts(folder, base, alignment)
+    # This refuses unsupported models before gigabytes are read.
+    tower = read_config(folder, parts.base).llava.mm_vision_tower
     total = hashlib.sha256()
-    _add(total, "checkpoint", _existing_files(folder, CHECKPOINT_FILES) + weight_files(folder))
+    if parts.adapter:
+        total.update(b"alignment=base" if parts.base_alignment else b"")
+        files = _existing_files(folder, ("config.json", "vision_tower.bin", ADAPTER_CONFIG, NON_LORA))
+        _add(total, "adapter", [*files, parts.adapter.weights])
+    _add(total, "checkpoint", _existing_files(parts.base, CHECKPOINT_FILES) + weight_files(parts.base))
     if tower.startswith(OPEN_CLIP_PREFIX):
         architecture, pretrained = open_clip_names(tower, folder)
         if Path(pretrained).is_file():
@@ -40,7 +50,7 @@ def weights_fingerprint(name_or_path: str | Path) -> str:
         else:
             total.update(tower.encode())  # open_clip's tag always means the same weights
     else:
-        tower_path = vision_tower_folder(tower, folder)
+        tower_path = vision_tower_folder(tower, folder, parts.base)
         _add(total, "tower", _existing_files(tower_path, TOWER_FILES) + weight_files(tower_path))
     return total.hexdigest()
 

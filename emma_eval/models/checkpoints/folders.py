@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import expand_user, is_folder, is_regular_file, shorten_path
-from emma_eval.models.checkpoints.unsupported import describe_folder_without_weights, refuse_adapter
+from emma_eval.models.checkpoints.unsupported import describe_folder_without_weights, refuse_doubtful_adapter
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import did_you_mean
@@ -23,7 +23,10 @@ EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the
 
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-HUB_FILES = ["*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model"]
+HUB_FILES = [
+    "*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model",
+    "adapter_model.bin", "non_lora_trainables.bin",
+]  # fmt: skip
 
 
 def model_folder(name_or_path: str) -> Path:
@@ -46,17 +49,25 @@ def model_folder(name_or_path: str) -> Path:
     )
 
 
-def vision_tower_folder(name: str, checkpoint: Path) -> Path:
+def existing_folder(name: str, checkpoint: Path) -> Path | None:
+    """The folder with a config.json that a checkpoint names, looked up like a vision tower but not on the hub."""
+    places = (path for path in _candidates(name, checkpoint) if path.resolve() != checkpoint.resolve())
+    return next((path for path in places if _exists(is_regular_file, path / "config.json")), None)
+
+
+def vision_tower_folder(name: str, checkpoint: Path, base: Path | None = None) -> Path:
     """The folder of the CLIP model that a checkpoint's `mm_vision_tower` names.
 
     Looked up next to the checkpoint's folder, in the working directory, and inside the checkpoint's folder, by its
-    whole name and by the last part of it; then on the hub. Raises UserError if it is nowhere.
+    whole name and by the last part of it; likewise from the base of a LoRA folder; then on the hub. Raises UserError
+    if it is nowhere.
     """
     setting = f"{checkpoint / 'config.json'}: mm_vision_tower {name!r:.200}"
     mend = f"put CLIP's folder there, or change mm_vision_tower in {checkpoint / 'config.json'}"
     if not name.strip():
         raise UserError(f"{setting} names no folder and no hub repository; {mend}")
-    folders = [path for path in _candidates(name, checkpoint) if _exists(is_folder, path)]
+    places = _candidates(name, checkpoint) + (_candidates(name, base) if base else [])
+    folders = [path for path in places if _exists(is_folder, path)]
     if found := next((folder for folder in folders if _exists(is_regular_file, folder / "config.json")), None):
         return found
     if folders:
@@ -119,7 +130,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _require_checkpoint(folder: Path) -> Path:
     """The folder. Raises UserError unless it holds a whole model."""
-    refuse_adapter(folder)
+    refuse_doubtful_adapter(folder)
     if not is_regular_file(folder / "config.json"):
         inner = next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None)
         hint = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""

@@ -11,7 +11,9 @@ from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.utils.json_io import read_json_object
 
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin", "non_lora_trainables.bin")
+ADAPTER_CONFIG, NON_LORA = "adapter_config.json", "non_lora_trainables.bin"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+WHOLE_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 PROJECTOR_FILE = "mm_projector.bin"
 OTHER_LAYOUTS = {
     "*.gguf": "a GGUF file (llama.cpp's)",
@@ -24,17 +26,20 @@ OTHER_LAYOUTS = {
 }
 
 
-def refuse_adapter(folder: Path) -> None:
-    """Raise UserError for a LoRA adapter; also for one beside weights, where either could be meant."""
-    found = next((name for name in ADAPTER_FILES if is_regular_file(folder / name)), None)
+def refuse_doubtful_adapter(folder: Path) -> None:
+    """Raise UserError for a LoRA adapter beside whole weights, where either could be meant, and for a part of one."""
+    files = (ADAPTER_CONFIG, *ADAPTER_WEIGHTS, NON_LORA)
+    found = next((name for name in files if is_regular_file(folder / name)), None)
     if found is None:
         return
-    base = _base_model(folder / found) if found == ADAPTER_FILES[0] else "its base model"
-    raise UserError(
-        f"{folder} holds a LoRA adapter of {base} ({found}), which is not loaded here: merge it into the base "
-        "first (LLaVA's scripts/merge_lora_weights.py --model-path THIS --model-base BASE --save-model-path NEW), and "
-        "give the merged folder"
-    )
+    if weights := next((path for pattern in WHOLE_WEIGHTS for path in sorted(folder.glob(pattern))), None):
+        of = f" of {base_model_name(folder / found) or 'a base model'}" if found == ADAPTER_CONFIG else ""
+        raise UserError(
+            f"{folder} holds a LoRA adapter{of} ({found}) beside whole weights ({weights.name}): which of them is "
+            "meant is in doubt; put the adapter into a folder of its own"
+        )
+    if found != ADAPTER_CONFIG:
+        raise UserError(f"{folder} holds a part of a LoRA adapter ({found}), but no {ADAPTER_CONFIG}")
 
 
 def describe_folder_without_weights(folder: Path) -> str:
@@ -50,6 +55,7 @@ def describe_folder_without_weights(folder: Path) -> str:
     return f"{folder}: no weights here (model*.safetensors or pytorch_model*.bin)"
 
 
-def _base_model(adapter_config: Path) -> str:
+def base_model_name(adapter_config: Path) -> str:
+    """The base model that adapter_config.json names; empty if it names none."""
     name = read_json_object(adapter_config).get("base_model_name_or_path")
-    return name if isinstance(name, str) and name else "a base model that it does not name"
+    return name if isinstance(name, str) else ""

@@ -87,8 +87,11 @@ class EmmaConfig:
     eos_ids: frozenset[int]
 
 
-def read_config(folder: Path) -> EmmaConfig:
-    """Read config.json and generation_config.json. Raises UserError naming the file and the key at fault."""
+def read_config(folder: Path, base: Path | None = None) -> EmmaConfig:
+    """Read config.json, and generation_config.json: that of the base, for a LoRA folder.
+
+    Raises UserError naming the file and the key at fault.
+    """
     path = folder / "config.json"
     content = read_json_object(path)
     refuse_unsupported(content, path, known={*LlavaConfig.model_fields, *AlignmentConfig.model_fields})
@@ -104,14 +107,14 @@ def read_config(folder: Path) -> EmmaConfig:
         llava=llava,
         alignment=parse_config(AlignmentConfig, content, path) if is_emma else None,
         llama=parse_config(MistralConfig if is_mistral(content) else LlamaConfig, content, path),
-        eos_ids=_eos_ids(folder, content),
+        eos_ids=_eos_ids(base or folder, content, path),
     )
 
 
-def _eos_ids(folder: Path, content: Mapping[str, Any]) -> frozenset[int]:
+def _eos_ids(folder: Path, content: Mapping[str, Any], path: Path) -> frozenset[int]:
     """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
     generation = read_config_file(GenerationConfig, folder / "generation_config.json")
-    ids = generation.eos_token_id or parse_config(GenerationConfig, content, folder / "config.json").eos_token_id
+    ids = generation.eos_token_id or parse_config(GenerationConfig, content, path).eos_token_id
     return frozenset(ids or (2,))
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.adapters import CheckpointParts
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
 from emma_eval.models.checkpoints.unused_tensors import (
@@ -23,6 +24,7 @@ from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.clip.weights import load_towers
+from emma_eval.models.emma.adapted import PROJECTOR_PREFIX, AdaptedTensors, adapt
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
 from emma_eval.models.emma.description import clip_tensors, describe_model, read_tower_file, unused_differences
@@ -32,41 +34,43 @@ from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names,
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.utils.text import first_error_line
 
-PROJECTOR_PREFIX = "model.mm_projector."
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 MAX_NEW_TOKENS_IN_VOCABULARY = 4  # trainers add <im_patch> and a pad token, never many
 
 
 def load_emma(
-    folder: Path, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
+    parts: CheckpointParts, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
 ) -> ModelRunner[EmmaModel]:
-    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder; the options are those of `load_model`.
+    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder, or from a LoRA folder and its base.
 
-    Raises UserError for a missing file, a missing or misshapen tensor, an unsupported setting, an unknown tower.
+    The options are those of `load_model`. Raises UserError for a missing file, a missing or misshapen
+    tensor, an unsupported setting, an unknown tower.
     """
-    config = read_config(folder)
+    config = read_config(parts.folder, parts.base)
     torch_device = _device(device)
     _prepare_device(torch_device)
     torch_dtype = _dtype(dtype, torch_device, config.llava.torch_dtype)
-    tokenizer = LlamaTokenizer(folder)
+    tokenizer = LlamaTokenizer(parts.base)
     if config.llava.mm_use_im_patch_token:
         tokenizer.add_special(IMAGE_PATCH)
-    files = weight_files(folder)
-    shards = read_tensors(files)
-    source = files[0] if len(files) == 1 else folder
-    refuse_quantised(shards, source)
-    towers, processor, towers_origin = _load_towers(config, folder, shards)
-    alignment = _load_alignment(config, folder, shards, towers)
+    files = weight_files(parts.base)
+    stored = read_tensors(files)
+    source = files[0] if len(files) == 1 else parts.base
+    refuse_quantised(stored, source)
+    adapted = adapt(stored, source, parts, config, torch_dtype)
+    shards = adapted.tensors
+    towers, processor, towers_origin = _load_towers(config, parts, shards)
+    alignment = _load_alignment(config, parts, adapted, towers)
     _require_embeddings(tokenizer, shards, source)
     require_in_vocabulary(config, len(tokenizer))
     like = torch.empty(0, dtype=torch_dtype, device=torch_device)
     llama = load_llama(config.llama, shards, source, len(tokenizer), like)
     projector = build_projector(config.llava.mm_projector_type, towers.vision_width, config.llama.hidden_size)
-    load_parameters(projector, shards, source, PROJECTOR_PREFIX)
+    load_parameters(projector, shards, adapted.projector_source, PROJECTOR_PREFIX)
     used = all_stored_names(llama) | {PROJECTOR_PREFIX + name for name in projector.state_dict()} | {LM_HEAD}
     refuse_unused((name for name in shards if name not in used and not is_tower_copy(name)), source)
-    notes = unused_differences(config, folder, shards, towers, alignment)
-    summary = "; ".join([describe_model(config, towers_origin, torch_dtype, torch_device), *notes])
+    notes = [adapted.note, *unused_differences(config, parts.alignment_folder, shards, towers, alignment)]
+    summary = "; ".join(filter(None, [describe_model(config, towers_origin, torch_dtype, torch_device), *notes]))
     if torch_dtype is torch.float32:
         torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     model = EmmaModel(config, towers, alignment, projector, llama)
@@ -82,7 +86,9 @@ def load_emma(
     )
 
 
-def _load_towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor]) -> tuple[Towers, ImageProcessor, str]:
+def _load_towers(
+    config: EmmaConfig, parts: CheckpointParts, shards: Mapping[str, Tensor]
+) -> tuple[Towers, ImageProcessor, str]:
     """The towers, what prepares their images, and where they are from, for the description."""
     llava = config.llava
     text_layer = config.alignment.mm_text_select_layer if config.alignment else None
@@ -93,13 +99,13 @@ def _load_towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor])
 
         towers, processor = load_open_clip_towers(
             llava.mm_vision_tower,
-            folder,
+            parts.folder,
             llava.mm_vision_select_layer,
             text_layer,
             pad_to_square=llava.pads_to_square,
         )
         return towers, processor, llava.mm_vision_tower
-    tower = vision_tower_folder(llava.mm_vision_tower, folder)
+    tower = vision_tower_folder(llava.mm_vision_tower, parts.folder, parts.base)
     trained = clip_tensors(shards) if llava.unfreeze_mm_vision_tower else {}
     if llava.unfreeze_mm_vision_tower and not any(name.startswith("vision_model.") for name in trained):
         raise UserError(
@@ -107,7 +113,7 @@ def _load_towers(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor])
             f"({TOWER_PREFIX}vision_tower.*); set it to false if CLIP was not trained"
         )
     clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained)
-    location = f"{tower.name} beside the checkpoint" if tower.parent == folder.absolute().parent else str(tower)
+    location = f"{tower.name} beside the checkpoint" if tower.parent == parts.folder.absolute().parent else str(tower)
     origin = f"the shards (trained; configured as {location})" if trained else location
     return clip, read_processor(tower, clip.image_size, llava.pads_to_square), origin
 
@@ -123,21 +129,23 @@ def _require_embeddings(tokenizer: LlamaTokenizer, shards: Mapping[str, Tensor],
         )
 
 
-def _load_alignment(config: EmmaConfig, folder: Path, shards: Mapping[str, Tensor], towers: Towers) -> Alignment | None:
+def _load_alignment(
+    config: EmmaConfig, parts: CheckpointParts, adapted: AdaptedTensors, towers: Towers
+) -> Alignment | None:
     """The alignment from vision_tower.bin, its keys bare or prefixed; from the shards if the tower was trained."""
-    path = folder / "vision_tower.bin"
+    path, shards = parts.alignment_folder / "vision_tower.bin", adapted.tensors
     if config.alignment is None:
         if any(ALIGNMENT.fullmatch(name) for name in strip_prefix(shards, TOWER_PREFIX)):
             raise UserError(f"{path} is missing: the shards say that this is an EMMA checkpoint")
         return None
-    stored = strip_prefix(shards, TOWER_PREFIX) if config.llava.unfreeze_mm_vision_tower else {}
+    stored = strip_prefix(shards, TOWER_PREFIX) if config.llava.unfreeze_mm_vision_tower else adapted.alignment
     if "image_text_infusion.weight" not in stored or path.is_file():
-        stored = read_tower_file(path) | stored
+        stored = {**read_tower_file(path), **stored}
     positions, version = config.alignment.text_positions, config.alignment.encoder_version
     text_tokens = positions.stop - positions.start
     alignment = Alignment(towers.num_patches, text_tokens, towers.vision_width, towers.text_width, version)
     if alignment.learnable_tokens is not None:  # v3 may be stored before they were trained: they start at zero
-        stored = {"learnable_tokens": alignment.learnable_tokens.detach()} | stored
+        stored = {"learnable_tokens": alignment.learnable_tokens.detach(), **stored}
     return load_parameters(alignment, stored, path)
 
 
