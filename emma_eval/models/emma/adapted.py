@@ -56,6 +56,11 @@ def adapt(
         own = {}
     _refuse_two_alignments(parts, own)
     projector = {name for name in trained if name.startswith(PROJECTOR_PREFIX)}
+    if not projector and adapter.non_lora is None:
+        raise UserError(
+            f"{adapter.folder / NON_LORA} is missing: training writes it, with the projector, beside the adapter; "
+            "complete the folder"
+        )
     tensors = {name: value for name, value in shards.items() if not (projector and name.startswith(PROJECTOR_PREFIX))}
     new = projector | {name for name in trained if is_tower_copy(name)}
     replace_tensors(tensors, trained, new, adapter.non_lora or adapter.weights)

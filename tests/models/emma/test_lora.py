@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from emma_eval.errors import UserError
 from emma_eval.models import load_model, weights_fingerprint
@@ -35,6 +35,9 @@ def write_lora(root: Path, ranks: dict[str, int], whole: dict[str, torch.Tensor]
     save_file(
         {f"base_model.model.{name}": value for name, value in tensors.items()}, folder / "adapter_model.safetensors"
     )
+    shards = load_file(base / "model.safetensors")
+    projector = {f"base_model.model.{name}": value for name, value in shards.items() if "mm_projector" in name}
+    torch.save(projector, folder / "non_lora_trainables.bin")
     return folder
 
 
@@ -63,7 +66,7 @@ def test_whole_modules_replace_the_bases(tmp_path: Path) -> None:
     folder = write_lora(tmp_path, {QUERY: 4}, {"lm_head.weight": head}, modules_to_save=["lm_head"])
     loaded = load_model(str(folder), device="cpu", dtype="float32")
     torch.testing.assert_close(loaded.model.llama.lm_head.weight, head)
-    assert "projector of the base" in loaded.summary
+    assert "projector of the LoRA folder" in loaded.summary
 
 
 @pytest.mark.parametrize(
@@ -120,3 +123,10 @@ def test_options_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     for option, value in cases.items():
         with pytest.raises(UserError, match="is no LoRA folder"):
             load_model(str(tmp_path / "tiny-emma"), device="cpu", options={option: value})
+
+
+def test_a_folder_without_what_was_trained_beside_the_adapter_is_refused(tmp_path: Path) -> None:
+    folder = write_lora(tmp_path, {QUERY: 4})
+    (folder / "non_lora_trainables.bin").unlink()
+    with pytest.raises(UserError, match=r"non_lora_trainables\.bin is missing"):
+        load_model(str(folder), device="cpu")
