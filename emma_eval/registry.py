@@ -65,6 +65,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
     },
     "models": {
         "emma-mini": "emma_eval.models.checkpoints.folders:EMMA_MINI",  # a Path: a checkpoint folder
+        "hf": "emma_eval.models.architectures:TRANSFORMERS",
         "llava-mini": "emma_eval.models.checkpoints.folders:LLAVA_MINI",
     },
     "architectures": {  # by the model_type of a checkpoint's config.json

@@ -18,7 +18,7 @@ LAYERS = (
     ("types", "utils"),
     ("registry", "images", "stats"),
     ("tasks", "results", "models.checkpoints", "models.ops"),
-    ("models.clip", "models.llama", "data.hub"),
+    ("models.clip", "models.llama", "models.transformers", "data.hub"),
     ("models.multimodal", "data.readers"),
     ("models.emma",),
     ("models", "data", "scorers", "prompts", "analysis"),

@@ -30,7 +30,7 @@ class EngineDescription:
         template = getattr(model, "template", OWN_TEMPLATE)
         return cls(
             template=template,
-            template_digest=template_digest(template),
+            template_digest=getattr(model, "template_digest", "") or template_digest(template),
             family=getattr(model, "family", None),
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),

@@ -28,6 +28,7 @@ from emma_eval.utils.text import did_you_mean
 
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
+SHIPPED_MODELS = BUILT_IN | {"hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name"}
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
 
@@ -113,7 +114,7 @@ def load_model(
 
 def list_models() -> dict[str, str]:
     """Built-in and registered models, name -> one line of description. Any folder or hub name works besides."""
-    return {name: BUILT_IN.get(name, f"of another package: {place}") for name, place in entries("models").items()}
+    return {name: SHIPPED_MODELS.get(name, f"of another package: {place}") for name, place in entries("models").items()}
 
 
 def _architecture(folder: Path) -> ModelLoader:

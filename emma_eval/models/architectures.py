@@ -1,4 +1,4 @@
-"""The architectures that ship: each a loader of checkpoint folders, registered by the model_type of their config.json.
+"""The loaders that ship: of architectures, registered by the model_type of their config.json, and of `hf:PATH`.
 
 Imports no torch until a model is loaded.
 """
@@ -16,6 +16,7 @@ from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.adapters import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import weights_fingerprint
+from emma_eval.models.transformers.folder import read_chat_template, transformers_fingerprint, transformers_folder
 from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
 from emma_eval.utils.json_io import read_json_object
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from emma_eval.models.emma.model import EmmaModel
     from emma_eval.models.multimodal.runner import ModelRunner
+    from emma_eval.models.transformers.model import TransformersModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,11 @@ class EmmaLoader:
 
     def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
         """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
-        set_openmp_wait_policy()
-        set_malloc_thresholds()
         fast_preprocess, template = spec.flag("fast_preprocess"), self.template(spec)
         parts = find_parts(Path(spec.source), spec.options.get("base"), spec.options.get("alignment"))
-        import torch
-
+        _prepare_torch(spec.seed)
         from emma_eval.models.emma.loading import load_emma
 
-        if "OMP_NUM_THREADS" not in os.environ:  # torch counts the machine's processors, not those granted to us
-            torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
-        torch.manual_seed(spec.seed)
         runner = load_emma(parts, device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
         runner.template = template.name
         runner.summary = f"{runner.summary}; {template}"
@@ -108,6 +104,39 @@ def _applies_window(spec: ModelSpec) -> bool:
     if reading not in ("reference", "paper"):
         raise UserError(f"--model-option sliding_window={reading}: reference or paper is expected")
     return reading == "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class TransformersLoader:
+    """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "chat_template": "a file with the Jinja chat template to use instead of the model's own"
+    }
+
+    def fingerprint(self, spec: ModelSpec) -> str:
+        """SHA-256 over weights and settings, and the chat template that replaces the model's own."""
+        return transformers_fingerprint(spec.source, spec.options.get("chat_template"))
+
+    def __call__(self, spec: ModelSpec) -> TransformersModel:
+        """The model, ready to answer. Raises UserError for what cannot be loaded."""
+        folder = transformers_folder(spec.source)
+        template = read_chat_template(spec.options.get("chat_template"))
+        _prepare_torch(spec.seed)
+        from emma_eval.models.transformers.loading import load_transformers
+
+        return load_transformers(folder, spec.device, spec.dtype, template)
+
+
+def _prepare_torch(seed: int) -> None:
+    """Import torch with threads and memory as they suit this machine."""
+    set_openmp_wait_policy()
+    set_malloc_thresholds()
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:  # torch counts the machine's processors, not those granted to us
+        torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
+    torch.manual_seed(seed)
 
 
 EMMA = EmmaLoader()

@@ -24,7 +24,7 @@ EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = [
-    "*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model",
+    "*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model", "*.jinja", "*.txt",
     "adapter_model.bin", "non_lora_trainables.bin",
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.adapters import CheckpointParts
+from emma_eval.models.checkpoints.devices import choose_device, choose_dtype
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
 from emma_eval.models.checkpoints.unused_tensors import (
@@ -32,9 +33,7 @@ from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
-from emma_eval.utils.text import first_error_line
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 MAX_NEW_TOKENS_IN_VOCABULARY = 4  # trainers add <im_patch> and a pad token, never many
 
 
@@ -47,9 +46,9 @@ def load_emma(
     tensor, an unsupported setting, an unknown tower.
     """
     config = read_config(parts.folder, parts.base)
-    torch_device = _device(device)
+    torch_device = choose_device(device)
     _prepare_device(torch_device)
-    torch_dtype = _dtype(dtype, torch_device, config.llava.torch_dtype)
+    torch_dtype = choose_dtype(dtype, torch_device, config.llava.torch_dtype)
     tokenizer = LlamaTokenizer(parts.base)
     if config.llava.mm_use_im_patch_token:
         tokenizer.add_special(IMAGE_PATCH)
@@ -149,31 +148,9 @@ def _load_alignment(
     return load_parameters(alignment, stored, path)
 
 
-def _device(name: str | None) -> torch.device:
-    if name in (None, "auto"):
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(str(name))
-        torch.empty(0, device=device).cpu()  # fails for `meta` too, whose tensors hold nothing
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
-    return device
-
-
 def _prepare_device(device: torch.device) -> None:
     """Make a GPU the current one, whose streams and graphs are used. cuDNN's attention prepares for every new shape."""
     if device.type == "cuda":
         if device.index is not None:
             torch.cuda.set_device(device)
         torch.backends.cuda.enable_cudnn_sdp(False)
-
-
-def _dtype(name: str | None, device: torch.device, stored: str) -> torch.dtype:
-    """What `--dtype` names; by default float32 on a CPU and half precision, the stored one if it is, on a GPU."""
-    if name in (None, "auto"):
-        if device.type == "cpu":
-            return torch.float32
-        return torch.float16 if stored == "float16" else torch.bfloat16
-    if name not in DTYPES:
-        raise UserError(f"unknown dtype {name!r}; known: auto, {', '.join(DTYPES)}")
-    return DTYPES[str(name)]

@@ -1,0 +1,36 @@
+"""The device and the precision that a model is loaded in, by the options `--device` and `--dtype`."""
+
+from __future__ import annotations
+
+import torch
+
+from emma_eval.errors import UserError
+from emma_eval.utils.text import first_error_line
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of this name; for None or `auto` a GPU if there is one. Raises UserError if it is not to be had."""
+    if name in (None, "auto"):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(str(name))
+        torch.empty(0, device=device).cpu()  # fails for `meta` too, whose tensors hold nothing
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
+    return device
+
+
+def choose_dtype(name: str | None, device: torch.device, stored: str) -> torch.dtype:
+    """What `--dtype` names; by default float32 on a CPU and half precision, the stored one if it is, on a GPU.
+
+    Raises UserError for an unknown name.
+    """
+    if name in (None, "auto"):
+        if device.type == "cpu":
+            return torch.float32
+        return torch.float16 if stored == "float16" else torch.bfloat16
+    if name not in DTYPES:
+        raise UserError(f"unknown dtype {name!r}; known: auto, {', '.join(DTYPES)}")
+    return DTYPES[str(name)]

@@ -1,0 +1,146 @@
+"""What is read of a folder, what is recorded, and what is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from emma_eval.errors import UserError
+from emma_eval.inference.loading import load_engine
+from emma_eval.models import ModelHandle, find_model, list_models, load_model
+from emma_eval.models.base import ModelSpec
+from tests.models.transformers import tiny_models
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: Any) -> Path:
+    return tiny_models.write("llava", tmp_path_factory.mktemp("transformers") / "llava")
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "llava"))
+
+
+def change(path: Path, **values: Any) -> None:
+    content = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+
+def handle(folder: Path, **options: str) -> ModelHandle:
+    return find_model(ModelSpec(f"hf:{folder}", "cpu", options=options))
+
+
+def test_the_description_says_what_was_loaded(folder: Path) -> None:
+    description = load_engine(handle(folder)).describe()
+    assert (description.template, description.dtype, description.device) == ("own", "float32", "cpu")
+    assert len(description.template_digest) == 64
+    assert description.summary.startswith("LlavaForConditionalGeneration of transformers ")
+    assert description.summary.endswith(", chat template its own, float32 on cpu")
+    assert load_model(f"hf:{folder}", device="cpu", dtype="bfloat16").dtype is torch.bfloat16
+
+
+def test_the_models_own_generation_settings_but_sampling_are_kept(folder: Path) -> None:
+    path = folder / "generation_config.json"
+    change(path, do_sample=True, temperature=0.7, top_k=5, num_beams=3, repetition_penalty=1.05, eos_token_id=[2, 7])
+    model = load_model(f"hf:{folder}", device="cpu")
+    settings = model.generation
+    assert (settings.do_sample, settings.num_beams, settings.temperature) == (False, 1, None)
+    assert (settings.repetition_penalty, model._eos_ids) == (1.05, {2, 7})
+    assert "repetition_penalty 1.05 of its generation_config.json" in model.summary
+
+
+def test_a_chat_template_of_a_file(folder: Path, tmp_path: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match=r"llava has no chat template; give one by --model-option chat_template=FILE"):
+        handle(folder).load()
+    file = tmp_path / "mine.jinja"
+    file.write_text("{% for m in messages %}Q: {% for c in m.content %}{{ c.text }}{% endfor %} A:{% endfor %}")
+    model = handle(folder, chat_template=str(file)).load()
+    assert model.render_prompt("Well?") == "Q: Well? A:"
+    assert "chat template of --model-option chat_template" in model.summary
+    before = handle(folder, chat_template=str(file)).fingerprint()
+    assert before != handle(folder).fingerprint()
+    file.write_text("other")
+    assert before != handle(folder, chat_template=str(file)).fingerprint()
+    with pytest.raises(UserError, match=r"none\.jinja"):
+        handle(folder, chat_template=str(tmp_path / "none.jinja")).load()
+
+
+def test_a_template_that_refuses_fails_the_message(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('no images here') }}")
+    assert load_model(f"hf:{folder}", device="cpu").render_prompt("Well?") == "Well?"
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja"])
+def test_the_fingerprint_is_over_all_files_that_matter(folder: Path, name: str) -> None:
+    before = handle(folder).fingerprint()
+    (folder / "README.md").write_text("words")
+    assert handle(folder).fingerprint() == before
+    (folder / name).write_text((folder / name).read_text() + " ")
+    assert handle(folder).fingerprint() != before
+
+
+def test_pickled_weights_are_refused(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    torch.save(load_file(weights), folder / "pytorch_model.bin")
+    weights.unlink()
+    for use in (ModelHandle.load, ModelHandle.fingerprint):
+        with pytest.raises(UserError, match=r"pytorch_model\.bin holds pickled weights, and hf: reads safetensors"):
+            use(handle(folder))
+
+
+def test_weights_that_are_missing_are_not_invented(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    tensors = load_file(weights)
+    name = next(name for name in sorted(tensors) if "multi_modal_projector" in name)
+    rest = {other: tensor for other, tensor in tensors.items() if other != name}
+    save_file(rest, weights, {"format": "pt"})
+    with pytest.raises(UserError, match=r"tensor .*multi_modal_projector.* is missing from the weights"):
+        handle(folder).load()
+    save_file(rest | {name: tensors[name][:3]}, weights, {"format": "pt"})
+    with pytest.raises(UserError, match=r"tensor .*multi_modal_projector.* has another shape"):
+        handle(folder).load()
+    save_file(tensors | {"another": torch.ones(2)}, weights, {"format": "pt"})
+    assert "1 tensor not used (another" in handle(folder).load().summary
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model_type": "clip"}, "model_type 'clip' is no image-text-to-text model of transformers"),
+        ({"model_type": None}, "has no model_type"),
+        ({"model_type": "odd", "auto_map": {"AutoConfig": "x.Y"}}, r"code that comes with a checkpoint .* is not run"),
+        ({"is_encoder_decoder": True}, "encoder-decoder models are not supported"),
+        ({"quantization_config": {"quant_method": "awq"}}, "quantised weights are not supported"),
+        ({"text_config": 3}, "transformers cannot load it"),
+    ],
+)
+def test_other_models_are_refused(folder: Path, values: dict[str, Any], message: str) -> None:
+    change(folder / "config.json", **values)
+    with pytest.raises(UserError, match=message):
+        handle(folder).load()
+
+
+def test_names_and_options_are_checked(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"hf:PATH names the folder"):
+        load_model("hf")
+    with pytest.raises(UserError, match="no model"):
+        load_model(f"hf:{tmp_path / 'none'}")
+    with pytest.raises(UserError, match="did you mean 'chat_template'"):
+        handle(folder, chat_templat="x")
+    (folder / "preprocessor_config.json").unlink(missing_ok=True)
+    (folder / "processor_config.json").unlink(missing_ok=True)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"transformers cannot load it|no processor"):
+        handle(folder).load()
+
+
+def test_it_is_listed() -> None:
+    assert list_models()["hf"].startswith("hf:PATH, any image-text-to-text model of transformers")
