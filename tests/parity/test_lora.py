@@ -1,9 +1,11 @@
-"""LoRA folders of LLaVA and EMMA against the reference's numbers (`../shared/parity_checkpoints`)."""
+"""LoRA folders of LLaVA and EMMA against the reference, for every index that names a base (EMMA_PARITY_DIR)."""
 
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,40 +18,45 @@ from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_message
 from emma_eval.types import Request
 from tests.fakes import first_token_logits
-from tests.shared import needs_shared, shared
+from tests.shared import reason, shared
 
-ROOT = shared("parity_checkpoints")
-SETS = [("llava_lora", None, ""), ("emma_lora", "base", ""), ("emma_lora", None, "_trained")]
-CASES = [(*one, case) for one in SETS for case in ("wide_short", "tall_choice", "rgba_unicode", "text_only")]
+ROOT = shared("parity" if "EMMA_PARITY_DIR" in os.environ else "parity_checkpoints")
+TRAINED = "_trained"  # of arrays by the alignment that was trained with the adapter; plain ones are by the base's
 
-pytestmark = needs_shared("parity_checkpoints")
+
+def find_cases() -> list[Any]:
+    """(index file, case, alignment option): EMMA's with either alignment."""
+    found = []
+    for index in sorted(ROOT.rglob("index*.json")):
+        content = json.loads(index.read_text())
+        alignments = ("base", "own") if content.get("model") == "emma" else ("",)
+        found += [
+            pytest.param(index, facts, alignment, id=f"{index.parent.relative_to(ROOT)}-{facts['id']}-{alignment}")
+            for facts in (content.get("cases", ()) if content.get("base") else ())
+            for alignment in alignments
+        ]
+    return found or [pytest.param(None, None, "", marks=pytest.mark.skip(reason("parity_checkpoints")))]
 
 
 @cache
-def index_of(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((ROOT / "visible" / name / "index.json").read_text())
-    return content
+def model_of(index: Path, alignment: str) -> ModelRunner:
+    content = json.loads(index.read_text())
+    options = {"base": str(index.parent / content["base"])} | ({"alignment": alignment} if alignment else {})
+    return load_model(str(index.parent / content["checkpoint"]), device="cpu", dtype="float32", options=options)
 
 
-@cache
-def model_of(name: str, alignment: str | None) -> ModelRunner:
-    folder, index = ROOT / "visible" / name, index_of(name)
-    options = {"base": str(folder / index["base"])} | ({"alignment": alignment} if alignment else {})
-    return load_model(str(folder / index["checkpoint"]), device="cpu", dtype="float32", options=options)
-
-
-@pytest.mark.parametrize(("name", "alignment", "suffix", "case"), CASES)
+@pytest.mark.parametrize(("index", "facts", "alignment"), find_cases())
 @torch.inference_mode()
-def test_a_lora_folder_answers_as_in_the_reference(name: str, alignment: str | None, suffix: str, case: str) -> None:
-    facts = next(facts for facts in index_of(name)["cases"] if facts["id"] == case)
-    folder, runner = ROOT / "visible" / name, model_of(name, alignment)
-    with np.load(folder / facts["arrays"]) as stored:
+def test_a_lora_folder_answers_as_in_the_reference(index: Path, facts: dict[str, Any], alignment: str) -> None:
+    runner = model_of(index, alignment)
+    with np.load(index.parent / facts["arrays"]) as stored:
         arrays = dict(stored)
-    arrays |= {key.removesuffix(suffix): value for key, value in arrays.items() if suffix and key.endswith(suffix)}
-    images = (ImageFile(folder, facts["image"]),) if facts["image"] else ()
+    if alignment == "own":
+        arrays |= {key.removesuffix(TRAINED): value for key, value in arrays.items() if key.endswith(TRAINED)}
+    images = (ImageFile(index.parent, facts["image"]),) if facts["image"] else ()
     message = build_message(facts["question"], facts["suffix"], images=len(images))
-    instruction = facts.get("instruction_text") or ""
-    request = Request(case, 0, message, instruction, images, index_of(name)["max_new_tokens"])
+    max_new_tokens = json.loads(index.read_text())["max_new_tokens"]
+    request = Request(facts["id"], 0, message, facts.get("instruction_text") or "", images, max_new_tokens)
     if images:
         features = runner.model.encode_images(torch.from_numpy(arrays["pixel_values"]))
         if runner.model.alignment:
