@@ -141,3 +141,4 @@ def _prepare_torch(seed: int) -> None:
 
 EMMA = EmmaLoader()
 MISTRAL = MistralLoader()
+TRANSFORMERS = TransformersLoader()
