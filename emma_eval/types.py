@@ -68,6 +68,8 @@ class Request:
     instruction: str  # what EMMA's CLIP text encoder reads; other models ignore it
     images: tuple[ImageSource, ...] = ()  # in the order of the markers
     max_new_tokens: int = 128
+    min_new_tokens: int = 0  # end ids are barred before so many new tokens
+    is_raw: bool = False  # `message` is the whole prompt: no conversation template is put around it
 
     @property
     def key(self) -> Key:
