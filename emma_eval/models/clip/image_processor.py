@@ -52,7 +52,7 @@ class ImageProcessor:
         EXIF orientation is ignored, as in the reference. Raises ValueError for an image so long and thin that a square
         around it would fill the memory.
         """
-        image = image.convert("RGB")
+        image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
         if self.pad_to_square:
             image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
         size, resample = shortest_edge_size(image.size, self.size), Image.Resampling(self.resample)
