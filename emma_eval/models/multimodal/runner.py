@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import UnpaddedImage
+from emma_eval.images.sources import UnpaddedImage, naming
+from emma_eval.models.checkpoints.devices import CPU_BATCH_TOKENS
 from emma_eval.models.checkpoints.templates import DEFAULT_TEMPLATE, render_prompt
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.llama.cuda_graphs import DecodeGraphs
@@ -35,7 +36,6 @@ InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
-CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
 VISION_BATCH = 64  # images that go through the vision tower at a time
 
 NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
@@ -153,14 +153,10 @@ class ModelRunner(Generic[ModelT]):
 
     def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
-        try:
-            is_padded = not isinstance(image, UnpaddedImage)
-            processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+        is_padded = not isinstance(image, UnpaddedImage)
+        processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+        with naming(image):
             return processor.pixels_uint8(image.open())
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-            raise SampleError(f"{image.label}: unreadable image: {error}") from error
-        except MemoryError as error:
-            raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
     def shared_prefix(self, prompts: Sequence[MultimodalPrompt]) -> tuple[int, ...]:
         """The ids that all prompts begin with, whose keys and values are computed once: the system text."""
