@@ -55,6 +55,14 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     return total.hexdigest()
 
 
+def folder_fingerprint(folder: Path, *more_files: str, notes: Iterable[str] = ()) -> str:
+    """The hex SHA-256 over the files of a checkpoint that is all in one folder, and over `notes`."""
+    total = hashlib.sha256()
+    _add(total, "checkpoint", _existing_files(folder, (*CHECKPOINT_FILES, *more_files)) + weight_files(folder))
+    total.update(" ".join(notes).encode())
+    return total.hexdigest()
+
+
 def _existing_files(folder: Path, names: Iterable[str]) -> list[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
