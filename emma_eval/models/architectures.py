@@ -157,7 +157,8 @@ class TransformersLoader:
     """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
 
     options: ClassVar[Mapping[str, str]] = {
-        "chat_template": "a file with the Jinja chat template to use instead of the model's own"
+        "chat_template": "a file with the Jinja chat template to use instead of the model's own",
+        "device_map": "auto: spread the model over all GPUs of this machine (accelerate, which the extra hf installs)",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
@@ -171,7 +172,7 @@ class TransformersLoader:
         _prepare_torch(spec.seed)
         from emma_eval.models.transformers.loading import load_transformers
 
-        return load_transformers(folder, spec.device, spec.dtype, template)
+        return load_transformers(folder, spec.device, spec.dtype, template, spec.options.get("device_map"))
 
 
 def _prepare_torch(seed: int) -> None:
