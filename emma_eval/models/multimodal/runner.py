@@ -140,7 +140,7 @@ class ModelRunner(Generic[ModelT]):
 
     def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
-        ids = self.tokenizer.encode_prompt(self.render_prompt(request.message))
+        ids = self.tokenizer.encode_prompt(request.prompt(self.render_prompt))
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
