@@ -70,7 +70,6 @@ class Request:
     max_new_tokens: int = 128
     min_new_tokens: int = 0  # end ids are barred before so many new tokens
     is_raw: bool = False  # `message` is the whole prompt: no conversation template is put around it
-    answer_prefix: str = ""  # what the prompt has behind the template, as the answer's beginning
 
     @property
     def key(self) -> Key:
@@ -79,7 +78,7 @@ class Request:
 
     def prompt(self, render: Callable[[str], str]) -> str:
         """The whole prompt: `render` puts the model's conversation template around a message that is not raw."""
-        return self.message if self.is_raw else render(self.message) + self.answer_prefix
+        return self.message if self.is_raw else render(self.message)
 
 
 @dataclass(frozen=True, slots=True)

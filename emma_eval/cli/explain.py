@@ -111,8 +111,6 @@ def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
         )
     if task.circular:
         yield "It is asked once per rotation of the options."
-    if prompt.answer_prefix:
-        yield f"Behind the model's conversation template the prompt ends in {prompt.answer_prefix!r}."
     yield INSTRUCTION[prompt.instruction]
     least = f"at least {task.generation.min_new_tokens}, " if task.generation.min_new_tokens else ""
     yield f"Answers are decoded greedily, {least}up to {task.generation.max_new_tokens} new tokens."

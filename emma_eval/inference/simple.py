@@ -134,14 +134,7 @@ def _message(request: Request, futures: ImageFutures) -> Message:
     images = tuple(futures[image].result() for image in request.images)
     if request.is_raw:
         raise SampleError("the model takes no complete prompt: it puts its own conversation template around a message")
-    return Message(
-        request.message,
-        images,
-        request.max_new_tokens,
-        request.instruction,
-        request.min_new_tokens,
-        request.answer_prefix,
-    )
+    return Message(request.message, images, request.max_new_tokens, request.instruction, request.min_new_tokens)
 
 
 def _reason(error: Exception) -> str:

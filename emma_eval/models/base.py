@@ -56,7 +56,6 @@ class Message:
     max_new_tokens: int = 128
     instruction: str = ""  # the question alone, which EMMA's text encoder reads
     min_new_tokens: int = 0  # the answer should not end before it has so many
-    answer_prefix: str = ""  # what the prompt should have behind the conversation template, where that is possible
 
     @property
     def parts(self) -> list[str | Image]:

@@ -64,7 +64,6 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Requ
                 images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
                 min_new_tokens=task.generation.min_new_tokens,
-                answer_prefix=prompt.answer_prefix,
             )
 
 

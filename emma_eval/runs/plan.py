@@ -120,8 +120,8 @@ def _hashed(request: Request) -> Iterator[str]:
     """What later versions added is hashed where it is set alone."""
     yield from (request.sample_id, str(request.pass_index), render_prompt(request.message), request.instruction)
     yield str(request.max_new_tokens)
-    if request.min_new_tokens or request.answer_prefix:
-        yield from (str(request.min_new_tokens), request.answer_prefix)
+    if request.min_new_tokens:
+        yield str(request.min_new_tokens)
 
 
 def _wording_note(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HASHED_KEYS = {"benchmark", "split", "reader", "columns", "select", "prompt", "generation", "circular", "metric"}
 # Keys that came after digests were first kept: hashed only where a task sets them.
 LATER_KEYS: Mapping[str, Set[str]] = {
-    "prompt": {"image_separator", "suffix_separator", "missing_hint", "keep_blanks", "answer_prefix"},
+    "prompt": {"image_separator", "suffix_separator", "missing_hint", "keep_blanks"},
     "generation": {"min_new_tokens"},
 }
 

@@ -48,9 +48,6 @@ class PromptConfig(Strict):
     padding: Literal["model", "none"] = Field(
         default="model", description="whether images are padded to a square: as the model's config says, or never"
     )
-    answer_prefix: str = Field(
-        default="", description="what ends the prompt, behind the model's conversation template: the answer's beginning"
-    )
 
     @property
     def hints(self) -> tuple[str, str]:
