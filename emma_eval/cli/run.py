@@ -15,6 +15,7 @@ from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
+    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit
 
@@ -118,15 +119,24 @@ def print_result(result: RunResult) -> None:
 
     for table in result.leaderboard.tables(measured_only=True):
         print_table(table)
+    for note, names in tasks_by_note(result.scores.tasks).items():
+        print(printable(f"{', '.join(names)}: {note}"))
     for task in result.scores.tasks:
-        for note in task.notes:
-            print(printable(f"{task.name}: {note}"))
         for sample in task.failed[:MAX_LISTED]:
             reason = one_line(sample.reason)
             print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")
+
+
+def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
+    """Each note once, with the names of the tasks that have it."""
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        for note in task.notes:
+            names.setdefault(note, []).append(task.name)
+    return names
 
 
 def run_name(text: str) -> str:

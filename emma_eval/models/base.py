@@ -55,6 +55,7 @@ class Message:
     images: tuple[Image, ...] = ()  # decoded, RGB, in the order of the markers
     max_new_tokens: int = 128
     instruction: str = ""  # the question alone, which EMMA's text encoder reads
+    min_new_tokens: int = 0  # the answer should not end before it has so many
 
     @property
     def parts(self) -> list[str | Image]:
