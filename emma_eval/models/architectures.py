@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
-from emma_eval.models.checkpoints.adapters import find_parts
+from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.models.transformers.folder import read_chat_template, transformers_fingerprint, transformers_folder
