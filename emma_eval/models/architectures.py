@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
-from emma_eval.models.checkpoints.adapters import find_parts
+from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import folder_fingerprint, weights_fingerprint
 from emma_eval.models.mplug_owl2.config import MODEL_TYPE, read_config
