@@ -1,8 +1,8 @@
 """Replicas as actors of a Ray cluster, on as many machines as it has.
 
 Every machine needs this package, and data and model at the same paths; images in tables travel with the requests. Ray
-starts a dead actor again, elsewhere if its machine is lost. An actor's own error tells of its death after a second; that
-its machine is dead Ray knows half a minute later, so that is not waited for.
+starts a dead actor again, elsewhere if its machine is lost. An actor's own error tells of its death after a second or
+two; that its machine is dead Ray knows half a minute later, so that is not waited for.
 """
 
 from __future__ import annotations
@@ -178,15 +178,13 @@ class RayFleet:
 def connect(address: str) -> Any:
     """Ray's module, connected to the cluster. Raises UserError if there is none, MissingToolError without Ray."""
     if address.startswith("ray://"):
-        raise UserError(
-            f"--ray {address}: Ray Client is not supported; run this on a machine of the cluster, with auto"
-        )
+        raise UserError(f"--ray {address}: Ray Client is not supported; run on a machine of the cluster, with auto")
     try:
         import ray
     except ModuleNotFoundError as error:
         raise MissingToolError("--ray needs Ray: pip install 'emma-eval[ray]'") from error
     local = address == "local"
-    more = {"num_cpus": usable_cpus(), "include_dashboard": False} if local else {}
+    more: dict[str, Any] = {"num_cpus": usable_cpus(), "include_dashboard": False} if local else {}
     if local and sys.platform == "linux":
         more["_node_ip_address"] = LOOPBACK
     handler = signal.getsignal(signal.SIGTERM)
