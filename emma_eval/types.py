@@ -7,7 +7,7 @@ It imports nothing heavy, so that `score` and `list` start fast.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -75,6 +75,10 @@ class Request:
     def key(self) -> Key:
         """Identifies the request within its task; its response and answer have the same key."""
         return self.sample_id, self.pass_index
+
+    def prompt(self, render: Callable[[str], str]) -> str:
+        """The whole prompt: `render` puts the model's conversation template around a message that is not raw."""
+        return self.message if self.is_raw else render(self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ file or the row holds instead of an image.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -164,6 +165,23 @@ class UnpaddedImage:
     def open(self) -> Image:
         """The decoded image. Raises SampleError if it cannot be read."""
         return self.image.open()
+
+
+def open_rgb(image: ImageSource) -> Image:
+    """The decoded image, in RGB. Raises SampleError if it cannot be read."""
+    with naming(image):
+        return image.open().convert("RGB")
+
+
+@contextmanager
+def naming(image: ImageSource) -> Iterator[None]:
+    """Whatever Pillow raises as a broken or huge image is opened and prepared becomes SampleError, with its label."""
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError) as error:
+        raise SampleError(f"{image.label}: unreadable image: {error}") from error
+    except MemoryError as error:
+        raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
 
 def _decode(data: bytes, label: str) -> Image:

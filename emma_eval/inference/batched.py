@@ -151,13 +151,13 @@ class BatchedEngine:
     def _finished(self, pending: PendingRequest, generation: Generation, seconds: float) -> Generation:
         return replace(
             generation,
-            prompt=self.model.render_prompt(pending.request.message),
+            prompt=pending.request.prompt(self.model.render_prompt),
             seconds=pending.seconds + seconds,
             prompt_cut=_is_cut(pending),
         )
 
     def _failure(self, pending: PendingRequest, reason: str, seconds: float = 0.0) -> Failure:
-        prompt = self.model.render_prompt(pending.request.message)
+        prompt = pending.request.prompt(self.model.render_prompt)
         return Failure(reason, prompt, pending.seconds + seconds, _is_cut(pending))
 
 

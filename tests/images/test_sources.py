@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, naming, open_rgb
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -61,3 +61,21 @@ def test_a_missing_part_fails_with_its_name(tmp_path):
     assert not pasted.exists()
     with pytest.raises(SampleError, match=r"b\.png: no such image file"):
         pasted.open()
+
+
+def test_what_models_read_is_rgb(tmp_path):
+    Image.new("P", (4, 3)).save(tmp_path / "a.png")
+    assert open_rgb(ImageFile(tmp_path, "a.png")).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("broken data stream"), "unreadable image: broken data stream"),
+        (ValueError("bad value"), "unreadable image: bad value"),
+        (MemoryError(), "no memory to decode the image in"),
+    ],
+)
+def test_an_error_while_an_image_is_prepared_names_it(error, reason, tmp_path):
+    with pytest.raises(SampleError, match=rf"a\.png: {reason}"), naming(ImageFile(tmp_path, "a.png")):
+        raise error

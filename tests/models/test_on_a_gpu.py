@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from benchmarks import random_model
-from emma_eval.models.emma import loading
 from emma_eval.models.llama import cuda_graphs
 from emma_eval.models.llama.memory import max_batch_tokens
 from emma_eval.models.multimodal.batching import TrieRow
@@ -55,16 +54,6 @@ def test_every_operand_is_on_the_gpu(aligned: bool, images: int, questions: int)
             answer(runner, rows)
         assert runner.decode_graphs is not None
         assert len(runner.decode_graphs)
-
-
-def test_a_gpu_of_several_is_made_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or steps would be captured on the first one's stream, and replay nothing."""
-    chosen: list[torch.device] = []
-    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    with fake_gpu():
-        loading._prepare_device(torch.device("cuda", 3))
-    assert chosen == [torch.device("cuda", 3)]
-    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_a_tensor_left_on_the_host_is_found() -> None:

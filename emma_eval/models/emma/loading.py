@@ -11,7 +11,7 @@ from torch import Tensor
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.adapters import CheckpointParts
-from emma_eval.models.checkpoints.devices import choose_device, choose_dtype
+from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
 from emma_eval.models.checkpoints.unused_tensors import (
@@ -47,8 +47,8 @@ def load_emma(
     """
     config = read_config(parts.folder, parts.base)
     torch_device = choose_device(device)
-    _prepare_device(torch_device)
     torch_dtype = choose_dtype(dtype, torch_device, config.llava.torch_dtype)
+    prepare_device(torch_device, torch_dtype)
     tokenizer = LlamaTokenizer(parts.base)
     if config.llava.mm_use_im_patch_token:
         tokenizer.add_special(IMAGE_PATCH)
@@ -70,8 +70,6 @@ def load_emma(
     refuse_unused((name for name in shards if name not in used and not is_tower_copy(name)), source)
     notes = [adapted.note, *unused_differences(config, parts.alignment_folder, shards, towers, alignment)]
     summary = "; ".join(filter(None, [describe_model(config, towers_origin, torch_dtype, torch_device), *notes]))
-    if torch_dtype is torch.float32:
-        torch.backends.cudnn.allow_tf32 = False  # or CLIP's patch embedding keeps 10 bits of its 23 on a GPU
     model = EmmaModel(config, towers, alignment, projector, llama)
     return ModelRunner(
         model=model.to(torch_device, torch_dtype).eval().requires_grad_(False),
@@ -146,11 +144,3 @@ def _load_alignment(
     if alignment.learnable_tokens is not None:  # v3 may be stored before they were trained: they start at zero
         stored = {"learnable_tokens": alignment.learnable_tokens.detach(), **stored}
     return load_parameters(alignment, stored, path)
-
-
-def _prepare_device(device: torch.device) -> None:
-    """Make a GPU the current one, whose streams and graphs are used. cuDNN's attention prepares for every new shape."""
-    if device.type == "cuda":
-        if device.index is not None:
-            torch.cuda.set_device(device)
-        torch.backends.cuda.enable_cudnn_sdp(False)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import UnpaddedImage
+from emma_eval.images.sources import UnpaddedImage, naming
+from emma_eval.models.checkpoints.devices import CPU_BATCH_TOKENS
 from emma_eval.models.checkpoints.templates import DEFAULT_TEMPLATE, render_prompt
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.llama.cuda_graphs import DecodeGraphs
-from emma_eval.models.llama.generation import Continuation, DecodeState, greedy, prefill
+from emma_eval.models.llama.generation import Continuation, DecodeState, Limits, greedy, prefill
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
 from emma_eval.models.llama.memory import max_batch_tokens
 from emma_eval.models.llama.model import Llama
@@ -35,7 +36,6 @@ InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
-CPU_BATCH_TOKENS = 8192  # more was not faster on 2 cores
 VISION_BATCH = 64  # images that go through the vision tower at a time
 
 NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
@@ -140,7 +140,7 @@ class ModelRunner(Generic[ModelT]):
 
     def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
-        ids = self.tokenizer.encode_prompt(self.render_prompt(request.message))
+        ids = self.tokenizer.encode_prompt(request.prompt(self.render_prompt))
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
@@ -148,20 +148,15 @@ class ModelRunner(Generic[ModelT]):
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
         max_length = self.max_length if request.images else None  # the reference truncates no text without images
         kept = list(batching.truncate(items, max_length))
-        return MultimodalPrompt(
-            tuple(ids), instruction, request.images, tuple(kept), request.max_new_tokens, truncated=kept != items
-        )
+        limits = Limits(request.max_new_tokens, request.min_new_tokens)
+        return MultimodalPrompt(tuple(ids), instruction, request.images, tuple(kept), limits, truncated=kept != items)
 
     def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
-        try:
-            is_padded = not isinstance(image, UnpaddedImage)
-            processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+        is_padded = not isinstance(image, UnpaddedImage)
+        processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+        with naming(image):
             return processor.pixels_uint8(image.open())
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-            raise SampleError(f"{image.label}: unreadable image: {error}") from error
-        except MemoryError as error:
-            raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
     def shared_prefix(self, prompts: Sequence[MultimodalPrompt]) -> tuple[int, ...]:
         """The ids that all prompts begin with, whose keys and values are computed once: the system text."""
@@ -175,8 +170,8 @@ class ModelRunner(Generic[ModelT]):
     def generate(self, rows: Sequence[TrieRow], pixels: Pixels) -> list[list[Generation]]:
         """Each row's answers, in the order of its `indices`, decoded greedily; `pixels` holds all their images."""
         logits, state = self.prefill(rows, pixels)
-        max_new_tokens = [limit for row in rows for limit in row.max_new_tokens]
-        answers = iter(greedy(self.model.llama, logits, state, max_new_tokens, self.eos_ids))
+        limits = [limit for row in rows for limit in row.limits]
+        answers = iter(greedy(self.model.llama, logits, state, limits, self.eos_ids))
         return [[self._generation(next(answers)) for _ in row.indices] for row in rows]
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:

@@ -12,7 +12,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.devices import choose_device, choose_dtype
+from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.transformers.chat_template import ChatTemplate
 from emma_eval.models.transformers.model import TransformersModel
 from emma_eval.utils.json_io import read_json_object
@@ -43,11 +43,6 @@ def load_transformers(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model, notes = _load_weights(folder, torch_device, dtype)
-    if torch_device.type == "cuda":
-        if torch_device.index is not None:
-            torch.cuda.set_device(torch_device)
-        if model.dtype is torch.float32:
-            torch.backends.cudnn.allow_tf32 = False  # or convolutions keep 10 bits of their 23
     generation = _greedy(model.generation_config, tokenizer)
     if penalty := generation.repetition_penalty not in (None, 1.0) and generation.repetition_penalty:
         notes.append(f"repetition_penalty {penalty} of its generation_config.json")
@@ -77,6 +72,7 @@ def _load_weights(folder: Path, device: torch.device, dtype: str | None) -> tupl
         raise UserError(f"{folder / 'config.json'}: quantised weights are not supported; take the unquantised model")
     stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
     torch_dtype = choose_dtype(dtype, device, str(stored).removeprefix("torch."))
+    prepare_device(device, torch_dtype)
     model, loaded = _call(
         folder,
         lambda: AutoModelForImageTextToText.from_pretrained(

@@ -13,6 +13,8 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor
 
 from emma_eval.errors import SampleError, UserError
+from emma_eval.images.sources import open_rgb
+from emma_eval.models.checkpoints.devices import CPU_BATCH_TOKENS
 from emma_eval.models.transformers.chat_template import ChatTemplate
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 MEMORY_FRACTION = 0.4  # of a GPU's free memory; the rest is for new tokens, vision tower and what `generate` copies
 MAX_TOKENS = 65_536  # of a batch on a GPU
-CPU_BATCH_TOKENS = 8192
 NOT_NUMBERS = "the model's logits are not numbers; try --dtype bfloat16 or float32"
 SIZE_CACHE = 4096  # images whose size is remembered
 
@@ -131,12 +132,7 @@ class TransformersModel:
 
     def preprocess_image(self, image: ImageSource) -> Image:
         """Decode an image, RGB; the processor does the rest. Raises SampleError if it is unreadable."""
-        try:
-            return image.open().convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-            raise SampleError(f"{image.label}: unreadable image: {error}") from error
-        except MemoryError as error:
-            raise SampleError(f"{image.label}: no memory to decode the image in") from error
+        return open_rgb(image)
 
     def shared_prefix(self, prompts: Sequence[ChatPrompt]) -> tuple[int, ...]:
         """Nothing: `generate` computes every prompt whole."""
