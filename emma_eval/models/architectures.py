@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
-from emma_eval.models.checkpoints.adapters import find_parts
+from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
 from emma_eval.models.fingerprint import folder_fingerprint, weights_fingerprint
 from emma_eval.models.mplug_owl2.config import MODEL_TYPE, read_config
@@ -157,7 +157,8 @@ class TransformersLoader:
     """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
 
     options: ClassVar[Mapping[str, str]] = {
-        "chat_template": "a file with the Jinja chat template to use instead of the model's own"
+        "chat_template": "a file with the Jinja chat template to use instead of the model's own",
+        "device_map": "auto: spread the model over all GPUs of this machine (accelerate, which the extra hf installs)",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
@@ -171,7 +172,7 @@ class TransformersLoader:
         _prepare_torch(spec.seed)
         from emma_eval.models.transformers.loading import load_transformers
 
-        return load_transformers(folder, spec.device, spec.dtype, template)
+        return load_transformers(folder, spec.device, spec.dtype, template, spec.options.get("device_map"))
 
 
 def _prepare_torch(seed: int) -> None:

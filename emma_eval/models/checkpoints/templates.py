@@ -75,6 +75,11 @@ def render_prompt(message: str, template: str = DEFAULT_TEMPLATE) -> str:
     return TEMPLATES[template].replace(place, message)
 
 
+def family_template(family: str) -> str:
+    """The template that models of a family mostly have, for prompts that are shown without a model."""
+    return family if family in TEMPLATES else DEFAULT_TEMPLATE
+
+
 def template_digest(template: str) -> str:
     """SHA-256 of a template's text, by which a later session notices that it changed; empty for an unknown name."""
     return hashlib.sha256(TEMPLATES[template].encode()).hexdigest() if template in TEMPLATES else ""

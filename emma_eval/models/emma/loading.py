@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.adapters import CheckpointParts
 from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
 from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
+from emma_eval.models.checkpoints.names import PROJECTOR_PREFIX
+from emma_eval.models.checkpoints.parts import CheckpointParts
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
 from emma_eval.models.checkpoints.unused_tensors import (
     ALIGNMENT,
@@ -26,7 +27,7 @@ from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.clip.weights import load_towers
-from emma_eval.models.emma.adapted import PROJECTOR_PREFIX, AdaptedTensors, adapt
+from emma_eval.models.emma.adapted import AdaptedTensors, adapt
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import EmmaConfig, read_config
 from emma_eval.models.emma.description import clip_tensors, describe_model, read_tower_file, unused_differences
@@ -110,7 +111,8 @@ def _load_towers(
             f"{config.path}: unfreeze_mm_vision_tower: true, but the shards hold no vision tower "
             f"({TOWER_PREFIX}vision_tower.*); set it to false if CLIP was not trained"
         )
-    clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained)
+    partial = parts.adapter is not None  # beside an adapter the trained tensors alone are stored
+    clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained, partial=partial)
     location = f"{tower.name} beside the checkpoint" if tower.parent == parts.folder.absolute().parent else str(tower)
     origin = f"the shards (trained; configured as {location})" if trained else location
     return clip, read_processor(tower, clip.image_size, llava.squaring), origin
