@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from emma_eval.cli.main import main
+from emma_eval.inference.simple import SimpleEngine
+from emma_eval.models.base import Message
 from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.utils.text import pluralize
 from tests.fakes import make_image
-from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
+from tests.tiny_checkpoint import EMMA, LLAVA, TOKENS, TinyCheckpoint
 
 QUESTION = "Hint: look left.\nWhich is larger?\nA. cat\nB. dog"
 
@@ -31,7 +35,12 @@ def ask(capsys: pytest.CaptureFixture[str], tiny: TinyCheckpoint, root: Path, *a
 def test_json_holds_prompt_ids_and_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path) -> None:
     options = ["--image", str(image), "--suffix", "Answer with the letter.", "--json", "--dtype", "float32"]
     facts = json.loads(ask(capsys, EMMA, tmp_path / "m", *options, QUESTION))
-    assert list(facts) == ["input_ids", "instruction_ids", "generated_ids", "prompt", "instruction", "text"]
+    assert facts["finish_reason"] in ("stop", "length")
+    assert facts["template"] == "vicuna_v1"
+    assert facts["model"].startswith("EMMA v1")
+    assert (facts["images"], facts["max_new_tokens"], facts["min_new_tokens"]) == (1, 5, 0)
+    assert facts["prompt_tokens"] == len(facts["input_ids"]) - 1 + TOKENS
+    assert facts["new_tokens"] == len(facts["generated_ids"])
     assert facts["prompt"].endswith(f"USER: <image>\n{QUESTION}\nAnswer with the letter. ASSISTANT:")
     assert facts["instruction"] == "Hint: look left."
     assert facts["input_ids"][0] == 1
@@ -78,3 +87,91 @@ def test_an_unknown_model_is_named_beside_the_known_ones(capsys: pytest.CaptureF
     (line,) = capsys.readouterr().err.splitlines()
     assert "emma-nano" in line
     assert "emma-mini" in line
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The last line of what `ask` says of arguments that it refuses."""
+    assert main(["ask", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()[-1]
+
+
+def test_a_complete_prompt_is_sent_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path) -> None:
+    options = ["--image", str(image), "--json", "--dtype", "float32"]
+    asked = json.loads(ask(capsys, LLAVA, tmp_path / "a", *options, QUESTION))
+    sent = json.loads(ask(capsys, LLAVA, tmp_path / "b", *options, "--raw-prompt", asked["prompt"]))
+    assert {**sent, "instruction": asked["instruction"]} == asked
+    bare = json.loads(ask(capsys, LLAVA, tmp_path / "c", *options, "--raw-prompt", "Why <image>"))
+    assert bare["prompt"] == "Why <image>"
+    assert bare["input_ids"][0] == 1
+    assert bare["input_ids"][-1] == IMAGE_ID
+
+
+def test_several_images_stand_before_the_question(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
+) -> None:
+    two = ["--image", str(image), "--image", str(image)]
+    facts = json.loads(ask(capsys, LLAVA, tmp_path / "m", *two, "--json", "Which is larger?"))
+    assert facts["prompt"].endswith("USER: <image>\n<image>\nWhich is larger? ASSISTANT:")
+    assert facts["input_ids"].count(IMAGE_ID) == facts["images"] == 2
+
+
+def test_an_answer_does_not_end_before_it_has_the_least_new_tokens(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    first = json.loads(ask(capsys, LLAVA, tmp_path / "m", "--json", "Why?"))["generated_ids"][0]
+    folder = tmp_path / "m" / "tiny-emma"
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": first}))
+    command = ["ask", "--model", str(folder), "--json", "--max-new-tokens", "5"]
+    lengths = {}
+    for least in ("0", "3"):
+        assert main([*command, "--min-new-tokens", least, "Why?"]) == 0
+        lengths[least] = json.loads(capsys.readouterr().out)["new_tokens"]
+    assert lengths["0"] == 1
+    assert lengths["3"] > 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "either QUESTION or --raw-prompt TEXT is expected"),
+        (("Why?", "--raw-prompt", "USER: Why?"), "either QUESTION or --raw-prompt TEXT is expected"),
+        (("--raw-prompt", ""), "--raw-prompt is empty"),
+        (("--raw-prompt", "Why?", "--suffix", "Briefly."), "--suffix: a complete prompt"),
+        (("Why?", "--min-new-tokens", "9", "--max-new-tokens", "8"), "--min-new-tokens 9 is above --max-new-tokens 8"),
+        (("Why?", "--min-new-tokens", "-1"), "'-1' is not a whole number of 0 or more"),
+        (("Why?", "--image", "none.png"), "no image none.png"),
+        (("--raw-prompt", "Why?"), "the model emma-mini takes no complete prompt; give it a QUESTION"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(
+    arguments: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert line in refused(capsys, "--model", "emma-mini", *arguments)
+
+
+@pytest.mark.parametrize(("prompt", "shown"), [("Why?", 1), ("<image> or <image>?", 1), ("Is it <image>?", 0)])
+def test_markers_without_their_image_are_one_line(
+    prompt: str, shown: int, capsys: pytest.CaptureFixture[str], image: Path
+) -> None:
+    images = ["--image", str(image)] * shown
+    line = refused(capsys, "--model", "llava-mini", "--raw-prompt", prompt, *images)
+    markers = pluralize(prompt.count("<image>"), "image marker")
+    assert line.startswith(f"error: the prompt has {markers} for {pluralize(shown, 'image')}")
+
+
+class OneMethod:
+    """A model that frames messages itself."""
+
+    def generate(self, messages: Sequence[Message]) -> list[str]:
+        return [f"{len(message.images)} images" for message in messages]
+
+
+def test_a_model_of_one_method_takes_no_complete_prompt_but_several_images(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, image: Path
+) -> None:
+    monkeypatch.setattr("emma_eval.inference.loading.load_engine", lambda _: SimpleEngine(OneMethod()))
+    assert "takes no complete prompt" in refused(capsys, "--model", "emma-mini", "--raw-prompt", "Why?")
+    assert main(["ask", "--model", "emma-mini", "--image", str(image), "--image", str(image), "Why?"]) == 0
+    assert capsys.readouterr().out == "2 images\n"

@@ -75,7 +75,12 @@ def render_prompt(message: str, template: str = DEFAULT_TEMPLATE) -> str:
 
 def family_template(family: str) -> str:
     """The template that models of a family mostly have, for prompts that are shown without a model."""
-    return family if family in TEMPLATES else DEFAULT_TEMPLATE
+    return TEMPLATE_BY_MODEL_TYPE.get(family, DEFAULT_TEMPLATE)
+
+
+def image_separator(template: str) -> str:
+    """What a chat has between an image and the text behind it."""
+    return "" if template.startswith("mplug_owl2") else "\n"
 
 
 def template_digest(template: str) -> str:

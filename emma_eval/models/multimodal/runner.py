@@ -125,6 +125,11 @@ class ModelRunner(Generic[ModelT]):
         return self.model.llama.device
 
     @property
+    def takes_raw_prompts(self) -> bool:
+        """Whether a request may be a whole prompt; its question, which an instruction needs, is not told apart."""
+        return self.tokenize_instruction is None
+
+    @property
     def dtype(self) -> torch.dtype:
         """The floating-point type of the model."""
         return self.model.llama.dtype
@@ -142,7 +147,8 @@ class ModelRunner(Generic[ModelT]):
         """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
         ids = self.tokenizer.encode_prompt(request.prompt(self.render_prompt))
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
