@@ -71,7 +71,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     )
     complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts, notes=question_notes(task, samples, complete))
-    _require_ready(plan, scorer, settings.answers_only)
+    _require_ready(plan, scorer, settings.answers_only or settings.shard is not None)
     return plan
 
 

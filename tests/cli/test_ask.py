@@ -12,7 +12,7 @@ import torch
 from emma_eval.cli.main import main
 from emma_eval.inference.simple import SimpleEngine
 from emma_eval.models.base import Message
-from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.models.llama.tokenizer import IMAGE_ID
 from emma_eval.utils.text import pluralize
 from tests.fakes import make_image
 from tests.tiny_checkpoint import EMMA, LLAVA, TOKENS, TinyCheckpoint

@@ -42,7 +42,7 @@ def test_an_unpadded_image_is_cropped_instead(tmp_path):
     Image.new("RGB", (64, 16), "white").save(tmp_path / "a.png")
     model = load_model("llava-mini")
     image = ImageFile(tmp_path, "a.png")
-    assert model.processor.pad_to_square
+    assert model.processor.squaring == "pad"
     assert model.preprocess_image(image).min() < 250
     assert model.preprocess_image(UnpaddedImage(image)).min() > 250
 
