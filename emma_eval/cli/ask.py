@@ -106,7 +106,7 @@ def _check(args: argparse.Namespace) -> None:
 def _request(args: argparse.Namespace, model: EngineDescription) -> Request:
     """What is asked. Raises UserError for a complete prompt to a model that takes none."""
     from emma_eval.images.sources import ImageFile
-    from emma_eval.models.checkpoints.templates import image_separator
+    from emma_eval.models.checkpoints.templates import IMAGE_SEPARATORS
     from emma_eval.prompts.building import build_message, instruction_of
     from emma_eval.types import Request
 
@@ -114,9 +114,9 @@ def _request(args: argparse.Namespace, model: EngineDescription) -> Request:
     if is_raw and not model.takes_raw_prompts:
         raise UserError(
             f"--raw-prompt: the model {args.model} takes no complete prompt; give it a QUESTION. Checkpoints of LLaVA "
-            "and mPLUG-Owl2 take one; EMMA's do not, for their text encoder reads the question by itself"
+            "and mPLUG-Owl2 and hf: models take one; EMMA's do not, for their text encoder reads the question by itself"
         )
-    separator = image_separator(model.template)
+    separator = IMAGE_SEPARATORS.get(model.family or "", "\n")
     message = args.raw_prompt or build_message(args.question, args.suffix, len(args.image), image_separator=separator)
     least = LEAST_OF_RAW_PROMPTS.get(model.family or "", 0) if is_raw else 0
     return Request(

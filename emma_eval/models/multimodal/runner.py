@@ -164,7 +164,8 @@ class ModelRunner(Generic[ModelT]):
             raise SampleError("the prompt is empty")
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
             shown = pluralize(len(request.images), "image")
-            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}")
+            needed = f"one {self.tokenizer.image_marker} is needed for each"
+            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}; {needed}")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
