@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_model_options, positive
+from emma_eval.cli.arguments import add_model_options, named_options, positive
 from emma_eval.errors import UserError
 
 EPILOG = """\
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.image and not args.image.is_file():
         raise UserError(f"no image {args.image}")
-    spec = ModelSpec(args.model, dtype=args.dtype, options=dict(args.model_option))
+    spec = ModelSpec(args.model, dtype=args.dtype, options=named_options(args))
     engine = load_engine(find_model(spec))
     request = Request(
         sample_id="ask",

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 
+SERVER_TEMPLATE = "server"  # of a model behind a server, which frames messages by a template that is not seen
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
 

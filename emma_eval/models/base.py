@@ -38,8 +38,9 @@ class ModelSpec:
 class ModelLoader(Protocol):
     """What an entry point of the group `emma_eval.models` names: a function, or a model's class.
 
-    It may have two attributes besides: `options`, a mapping of the options that it takes to their descriptions, and
-    `fingerprint(spec) -> str`, which differs for a model that would answer differently, such as a hash of weights.
+    It may have attributes besides: `options`, a mapping of the options that it takes to their descriptions,
+    `fingerprint(spec) -> str`, which differs for a model that would answer differently, such as a hash of weights, and
+    `deciding_options(spec)`, those of the options that answers depend on, where others may change between sessions.
     """
 
     def __call__(self, spec: ModelSpec) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.engine import Engine, EngineDescription
+from emma_eval.inference.engine import SERVER_TEMPLATE, Engine, EngineDescription
 from emma_eval.inference.loading import load_engine
 from emma_eval.models import ModelHandle
 from emma_eval.models.checkpoints.templates import template_digest
@@ -37,6 +37,7 @@ class RunSession:
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
         self._engine: Engine | None = None
+        deciding = model.deciding_options
         self.manifest = Manifest(
             name=settings.name,
             model=ModelFacts(
@@ -49,7 +50,7 @@ class RunSession:
                 limit=settings.limit,
                 seed=settings.seed,
                 allow_partial=settings.allow_partial,
-                model_options=dict(settings.model.options),
+                model_options=dict(settings.model.options if deciding is None else deciding),
             ),
             tasks={},
         )
@@ -95,7 +96,9 @@ class RunSession:
         return self._engine
 
     def record_device(self) -> None:
-        """Record the device that generates the answers."""
+        """Record the device that generates the answers, unless it is a server's."""
+        if self.engine().describe().template == SERVER_TEMPLATE:
+            return
         self._update(device_name=environment.device_name(self._device()))
 
     def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:

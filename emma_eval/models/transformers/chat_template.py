@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from emma_eval.errors import SampleError
-from emma_eval.types import IMAGE_MARKER
+from emma_eval.images.markers import message_parts
 from emma_eval.utils.text import error_message
 
 
@@ -47,8 +46,6 @@ def conversation(message: str) -> list[dict[str, Any]]:
 
     Line ends beside an image are left out: what stands between images and texts is the template's.
     """
-    content: list[dict[str, str]] = []
-    for number, text in enumerate(re.split(rf"\n?{re.escape(IMAGE_MARKER)}\n?", message)):
-        content += [{"type": "image"}] * (number > 0)
-        content += [{"type": "text", "text": text}] * bool(text)
+    parts = message_parts(message)
+    content = [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts]
     return [{"role": "user", "content": content}]
