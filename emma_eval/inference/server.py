@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.errors import SampleError
 from emma_eval.images.encoding import encode_image
 from emma_eval.images.markers import message_parts
-from emma_eval.inference.engine import SERVER_TEMPLATE, EngineDescription
+from emma_eval.inference.engine import SERVER_TEMPLATE, EngineDescription, MachineUse
 from emma_eval.servers.asking import ask_all
 from emma_eval.servers.client import ServerClient, require_http
 from emma_eval.servers.endpoint import AskingPolicy, Endpoint
 from emma_eval.types import Failure, Generation, InferenceStats, Request, Served, ServerStats
+from emma_eval.utils import environment
 
 if TYPE_CHECKING:
     from emma_eval.servers.replies import ChatReply
@@ -57,6 +58,10 @@ class ServerEngine:
             "requests at once; the prompt is the server's, and its weights are not seen: the fingerprint is over the "
             "model's name, the host and the options",
         )
+
+    def machine_use(self) -> MachineUse:
+        """The memory of this process; nothing is known of the server's machine."""
+        return MachineUse("a server's", environment.peak_host_memory(), None)
 
     def close(self) -> None:
         """Nothing to release: connections are closed when the answers have come."""

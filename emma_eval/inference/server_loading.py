@@ -25,6 +25,7 @@ DEFAULTS = AskingPolicy()
 class ServerLoader:
     """Loads a model behind an OpenAI-compatible server; `spec.source` is its name there."""
 
+    is_remote: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         "base_url": "the server's address, such as http://127.0.0.1:8000/v1; --base-url is the same",
         "key_env": f"the environment variable that holds the key (the first set of {', '.join(KEY_VARIABLES)})",

@@ -86,6 +86,11 @@ class ModelHandle:
         deciding: Callable[[ModelSpec], Mapping[str, str]] | None = getattr(loader, "deciding_options", None)
         return deciding(spec) if deciding else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the loader says that its model answers on a server, so that copies in this machine add nothing."""
+        return bool(getattr(self._loader[0], "is_remote", False))
+
     def fingerprint(self) -> str:
         """A text that differs for a model that would answer differently; reads all weights of a checkpoint.
 
