@@ -225,7 +225,7 @@ class ServerStats:
     def __str__(self) -> str:
         """One line for people."""
         parts = [f"{self.answers:,} answers, {self.prompt_tokens:,} prompt and {self.new_tokens:,} new tokens"]
-        parts += [f"cost {self.cost:.4f}"] * (self.cost is not None)
+        parts += [] if self.cost is None else [f"cost {self.cost:.4f}"]
         parts += [f"{self.retries:,} retries ({self.overloads:,} of overload)"] * bool(self.retries)
         parts += [f"up to {self.most_at_once} at once"]
         parts += [f"{self.images_recoded:,} images sent as PNG"] * bool(self.images_recoded)

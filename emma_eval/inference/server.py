@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.errors import SampleError
+from emma_eval.errors import SampleError, UserError
 from emma_eval.images.encoding import encode_image
 from emma_eval.images.markers import message_parts
 from emma_eval.inference.engine import SERVER_TEMPLATE, EngineDescription, MachineUse
@@ -69,7 +69,11 @@ class ServerEngine:
     def generate(
         self, requests: Sequence[Request], stats: InferenceStats
     ) -> Generator[tuple[int, Generation | Failure]]:
-        """Yield each request's outcome as its reply comes. `stats.server` is kept meanwhile."""
+        """Yield each request's outcome as its reply comes. `stats.server` is kept meanwhile.
+
+        Raises UserError for requests that no server can be asked.
+        """
+        _require_askable(requests)
         server = stats.server = ServerStats()
         client = ServerClient(self.endpoint, self.policy, server)
         bodies = _BodyMaker(self.settings, stats)
@@ -80,6 +84,15 @@ class ServerEngine:
                 yield index, Failure(str(reply), requests[index].message)
             else:
                 yield index, _generation(reply, requests[index])
+
+
+def _require_askable(requests: Sequence[Request]) -> None:
+    if any(request.is_raw for request in requests):
+        raise UserError("a server makes the prompt itself, so it cannot be sent a whole one")
+    if any(request.min_new_tokens for request in requests):
+        raise UserError(
+            "the wording asks for a least number of new tokens, of which servers know nothing; take another --wording"
+        )
 
 
 def _generation(reply: ChatReply, request: Request) -> Generation:
@@ -101,9 +114,7 @@ class _BodyMaker:
         self._urls: OrderedDict[ImageSource, asyncio.Task[str]] = OrderedDict()
 
     async def body_of(self, request: Request) -> dict[str, Any]:
-        """The chat request. Raises SampleError for an unreadable image, and for what no server can be asked."""
-        if request.is_raw or request.min_new_tokens:
-            raise SampleError("a server takes neither whole prompts nor a least number of new tokens")
+        """The chat request. Raises SampleError for an unreadable image."""
         parts = message_parts(request.message)
         if parts.count(None) != len(request.images):
             raise SampleError(f"{parts.count(None)} image markers in the message for {len(request.images)} images")
