@@ -16,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import SampleError
 from emma_eval.models import load_model, weights_fingerprint
 from tests.fakes import make_image, request
+from tests.models.answers import refused
 from tests.models.damaged_checkpoints import configure, edit, edit_shards
 from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
@@ -51,13 +52,6 @@ def write_lora(
     projector = {f"base_model.model.{name}": value for name, value in shards.items() if "mm_projector" in name}
     torch.save(projector, folder / "non_lora_trainables.bin")
     return folder
-
-
-def refused(folder: Path, **options: str) -> str:
-    with pytest.raises(UserError) as failure:
-        load_model(str(folder), device="cpu", options=options)
-    assert "\n" not in str(failure.value)
-    return str(failure.value)
 
 
 def test_whole_modules_replace_the_bases(tmp_path: Path) -> None:
