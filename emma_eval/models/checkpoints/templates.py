@@ -31,6 +31,7 @@ TEMPLATES = {
     ),
     "mistral_instruct": "[INST] {message} [/INST]",
     "plain": "{message}\n",
+    "llava_hf": "USER: {message} ASSISTANT:",  # the chat template of transformers' conversions
 }
 DEFAULT_TEMPLATE = "vicuna_v1"  # of LLaVA-1.5 and EMMA
 TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct"}

@@ -107,11 +107,11 @@ def read_config(folder: Path, base: Path | None = None) -> EmmaConfig:
         llava=llava,
         alignment=parse_config(AlignmentConfig, content, path) if is_emma else None,
         llama=parse_config(MistralConfig if is_mistral(content) else LlamaConfig, content, path),
-        eos_ids=_eos_ids(base or folder, content, path),
+        eos_ids=read_eos_ids(base or folder, content, path),
     )
 
 
-def _eos_ids(folder: Path, content: Mapping[str, Any], path: Path) -> frozenset[int]:
+def read_eos_ids(folder: Path, content: Mapping[str, Any], path: Path) -> frozenset[int]:
     """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
     generation = read_config_file(GenerationConfig, folder / "generation_config.json")
     ids = generation.eos_token_id or parse_config(GenerationConfig, content, path).eos_token_id
