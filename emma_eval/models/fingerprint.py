@@ -36,13 +36,12 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     Raises UserError for a missing file, like `load_model`, and for unsupported models before gigabytes are read.
     """
     folder = model_folder(str(name_or_path))
-    total = hashlib.sha256()
     if is_conversion(read_json_object(folder / "config.json")):
         read_conversion(folder)
-        _add(total, "conversion", _existing_files(folder, CHECKPOINT_FILES + CONVERSION_FILES) + weight_files(folder))
-        return total.hexdigest()
+        return folder_fingerprint(folder, *CONVERSION_FILES)
     parts = find_parts(folder, base, alignment)
     tower = read_config(folder, parts.base).llava.mm_vision_tower
+    total = hashlib.sha256()
     if parts.base != folder:
         total.update(b"alignment=base" if parts.base_alignment else b"")
         files = _existing_files(folder, ("config.json", "vision_tower.bin", ADAPTER_CONFIG, NON_LORA))
@@ -59,6 +58,14 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     else:
         tower_path = vision_tower_folder(tower, folder, parts.base)
         _add(total, "tower", _existing_files(tower_path, TOWER_FILES) + weight_files(tower_path))
+    return total.hexdigest()
+
+
+def folder_fingerprint(folder: Path, *more_files: str, notes: Iterable[str] = ()) -> str:
+    """The hex SHA-256 over the files of a checkpoint that is all in one folder, and over `notes`."""
+    total = hashlib.sha256()
+    _add(total, "checkpoint", _existing_files(folder, (*CHECKPOINT_FILES, *more_files)) + weight_files(folder))
+    total.update(" ".join(notes).encode())
     return total.hexdigest()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from emma_eval.errors import SampleError, UserError
 from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import weight_files
+from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
 from emma_eval.models.checkpoints.names import PROJECTOR_PREFIX
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors
@@ -21,7 +22,6 @@ from emma_eval.models.checkpoints.unused_tensors import is_clip_tensor, refuse_q
 from emma_eval.models.clip.image_processor import parse_processor
 from emma_eval.models.clip.weights import build_towers, num_layers_up_to
 from emma_eval.models.emma.alignment import build_projector
-from emma_eval.models.emma.config import require_in_vocabulary
 from emma_eval.models.emma.converted_config import Conversion, read_conversion
 from emma_eval.models.emma.description import describe_model, describe_window
 from emma_eval.models.emma.fast_tokenizer import FastTokenizer
@@ -56,12 +56,11 @@ def load_converted(folder: Path, template: TemplateChoice | None, options: LoadO
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, device, config.llava.torch_dtype)
     prepare_device(device, dtype)
-    image_size, pads = conversion.vision.image_size, config.llava.pads_to_square
-    processor = parse_processor(conversion.image_settings, conversion.image_settings_path, image_size, pads)
+    image_size, squaring = conversion.vision.image_size, config.llava.squaring
+    processor = parse_processor(conversion.image_settings, conversion.image_settings_path, image_size, squaring)
     tokenizer = FastTokenizer(folder, conversion.image_token_id)
     template = template or _template_of(folder, tokenizer)
-    vocab_size = config.llama.vocab_size
-    require_in_vocabulary(config, vocab_size)
+    require_in_vocabulary(config.eos_ids, config.llama.vocab_size, config.path)
     files = weight_files(folder)
     source = files[0] if len(files) == 1 else folder
     model = _build(conversion, _read_renamed(files, source), source, torch.empty(0, dtype=dtype, device=device))

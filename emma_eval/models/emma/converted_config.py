@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.generation_config import read_eos_ids
 from emma_eval.models.checkpoints.hf_config import HFConfig, LayerIndex, parse_config
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.clip.config import ClipVisionConfig
-from emma_eval.models.emma.config import EmmaConfig, LlavaConfig, read_eos_ids
+from emma_eval.models.emma.config import EmmaConfig, LlavaConfig
 from emma_eval.models.llama.config import LlamaConfig, MistralConfig
 from emma_eval.utils.json_io import read_json_object
 

@@ -11,7 +11,6 @@ from transformers import AutoTokenizer
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
-from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.text import error_message
 
 
@@ -29,14 +28,13 @@ class FastTokenizer:
             raise UserError(f"{folder}: transformers cannot load its tokenizer: {error_message(error):.300}") from error
         self._backend.no_truncation()  # any thread may encode, so that nothing is set later
         self._backend.no_padding()
-        self.image_token_id, self.image_token = image_token_id, self.tokenizer.convert_ids_to_tokens(image_token_id)
-        if self.image_token is None or self._encode(self.image_token)[-1:] != [image_token_id]:
+        self.image_token_id, self.image_marker = image_token_id, self.tokenizer.convert_ids_to_tokens(image_token_id)
+        if self.image_marker is None or self._encode(self.image_marker)[-1:] != [image_token_id]:
             raise UserError(f"{folder}: image_token_index {image_token_id} of config.json is no token of its tokenizer")
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """A prompt's ids with those that begin one, and IMAGE_ID at each image marker."""
-        ids = self._encode(prompt.replace(IMAGE_MARKER, self.image_token))
-        return [IMAGE_ID if index == self.image_token_id else index for index in ids]
+        return [IMAGE_ID if index == self.image_token_id else index for index in self._encode(prompt)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Ids to text. Special tokens are skipped, and white space at both ends is stripped."""

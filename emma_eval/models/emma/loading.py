@@ -12,6 +12,7 @@ from torch import Tensor
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
+from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
 from emma_eval.models.checkpoints.names import PROJECTOR_PREFIX
 from emma_eval.models.checkpoints.parts import CheckpointParts
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
@@ -29,7 +30,7 @@ from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.clip.weights import load_towers
 from emma_eval.models.emma.adapted import AdaptedTensors, adapt
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
+from emma_eval.models.emma.config import EmmaConfig, read_config
 from emma_eval.models.emma.description import (
     clip_tensors,
     describe_model,
@@ -39,7 +40,7 @@ from emma_eval.models.emma.description import (
 )
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.emma.options import LoadOptions
-from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
+from emma_eval.models.llama.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
 
@@ -67,7 +68,7 @@ def load_emma(parts: CheckpointParts, template: TemplateChoice, options: LoadOpt
     towers, processor, towers_origin = _load_towers(config, parts, shards)
     alignment = _load_alignment(config, parts, adapted, towers)
     _require_embeddings(tokenizer, shards, source)
-    require_in_vocabulary(config, len(tokenizer))
+    require_in_vocabulary(config.eos_ids, len(tokenizer), config.path)
     like = torch.empty(0, dtype=torch_dtype, device=torch_device)
     llama = load_llama(config.llama, shards, source, len(tokenizer), like)
     window = getattr(config.llama, "sliding_window", None)
@@ -109,7 +110,7 @@ def _load_towers(
             parts.folder,
             llava.mm_vision_select_layer,
             text_layer,
-            pad_to_square=llava.pads_to_square,
+            llava.squaring,
         )
         return towers, processor, llava.mm_vision_tower
     tower = vision_tower_folder(llava.mm_vision_tower, parts.folder, parts.base)
@@ -123,7 +124,7 @@ def _load_towers(
     clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained, partial=partial)
     location = f"{tower.name} beside the checkpoint" if tower.parent == parts.folder.absolute().parent else str(tower)
     origin = f"the shards (trained; configured as {location})" if trained else location
-    return clip, read_processor(tower, clip.image_size, llava.pads_to_square), origin
+    return clip, read_processor(tower, clip.image_size, llava.squaring), origin
 
 
 def _require_embeddings(tokenizer: LlamaTokenizer, shards: Mapping[str, Tensor], source: Path) -> None:
