@@ -226,6 +226,16 @@ def test_what_was_trained_of_the_vision_tower_is_used_where_the_configuration_sa
     assert tower["vision.layers.1.fc1.bias"].unique().tolist() == [0.625]
 
 
+def test_an_adapter_of_mistral_goes_on_a_mistral(tmp_path: Path) -> None:
+    folder = write_lora(tmp_path, {QUERY: 4})
+    configure(folder, model_type="llava_mistral")
+    assert "model_type 'llava_llama' is no base of llava_mistral" in refused(folder)
+    configure(tmp_path / "tiny-emma", model_type="mistral")
+    summary = load_model(str(folder), device="cpu").summary
+    assert "Mistral of 2 layers" in summary
+    assert "conversation template mistral_instruct (of model_type llava_mistral)" in summary
+
+
 def test_a_folder_of_a_checkpoint_by_another_name_is_still_a_lora_folder(tmp_path: Path) -> None:
     folder = write_lora(tmp_path, {QUERY: 4})
     shutil.move(folder, tmp_path / "llava-v1.5-7b")
