@@ -20,6 +20,7 @@ from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.tasks.index import extra_task_folders
+from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
 from emma_eval.utils.text import did_you_mean
@@ -153,6 +154,7 @@ def run_command(name: str, argv: list[str]) -> int:
     with (
         redirect_stdout(cast(IO[str], PrintableStream(sys.stdout))) if plain else nullcontext(),
         extra_task_folders(getattr(args, "task_dir", ())),
+        extra_include_paths(getattr(args, "include_path", ())),
         _offline() if getattr(args, "offline", False) else nullcontext(),
     ):
         return command.run(args)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.registry import look_up
+from emma_eval.tasks.sources import find_source
 from emma_eval.types import Sample
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Reader:
     required: tuple[str, ...] = ()  # file keys a task must name
     optional: tuple[str, ...] = ()  # file keys a task may name; a file that is named must exist
     folders: tuple[str, ...] = ()  # image folders; needed to run, not to score
+    digests: Callable[[], dict[str, str]] | None = None  # of data that are no files of the task's
     repeats: bool = False  # whether the official scorer counts one question as often as it is annotated
 
     @property
@@ -45,5 +47,7 @@ def takes_columns(name: str) -> bool:
 
 def get_reader(name: str, columns: Columns | None = None) -> Reader:
     """The reader of a known name, for these columns if it takes any."""
+    if source := find_source(name):
+        return source[0].reader(source[1])
     found: Reader | Callable[[Columns | None], Reader] = look_up("readers", name)
     return found if isinstance(found, Reader) else found(columns)
