@@ -23,7 +23,7 @@ LAYERS = (
     ("models.emma",),
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions"),
-    ("reports",),
+    ("reports", "lmms"),
     ("runs",),
     ("mini",),
     ("cli",),

@@ -41,7 +41,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline; `main.run_command` does the rest."""
+    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline.
+
+    `main.run_command` does the rest.
+    """
     parser.add_argument(
         "--task-dir",
         action="append",

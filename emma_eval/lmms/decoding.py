@@ -40,9 +40,7 @@ def read_decoding(options: Mapping[str, Any] | None, task: str) -> Decoding:
             rest.pop(key, None)
     if temperature or (samples and temperature is None):
         how = f"temperature {temperature}" if temperature else "do_sample: true"
-        raise UserError(
-            f"{task}: generation_kwargs ask for sampling ({how}); models answer greedily here: temperature 0"
-        )
+        raise UserError(f"{task}: generation_kwargs ask for sampling ({how}); models answer greedily: temperature 0")
     if rest:
         key, value = next(iter(rest.items()))
         raise UserError(f"{task}: generation_kwargs have {key}: {value}, which models here do not offer")

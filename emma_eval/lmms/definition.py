@@ -1,4 +1,4 @@
-"""One task of lmms-eval, loaded with its data and checked: what cannot be run here is refused, the cheap reasons first."""
+"""One task of lmms-eval, loaded with its data; what cannot be run here is refused, if possible before its data load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emma_eval.errors import UserError
 from emma_eval.lmms.decoding import Decoding, read_decoding
 from emma_eval.lmms.documents import Documents
 from emma_eval.lmms.installed import leaf_names, lmms_module, lmms_version, task_entry, task_manager
-from emma_eval.lmms.judges import judge_client
+from emma_eval.lmms.judges import client_of, judge_client
 from emma_eval.utils.files import sha256_of_file
 from emma_eval.utils.text import error_message
 
@@ -70,12 +70,6 @@ def load_definition(name: str, folders: tuple[Path, ...]) -> LmmsTask:
     task = _load(manager, name, config)
     loaded = LmmsTask(name, task, _definition(config, Path(entry["yaml_path"])))
     _ = loaded.decoding  # raises
-    scoring = (task.config.process_results, *task.aggregation().values())
-    if client := judge_client(function for function in scoring if callable(function)):
-        raise UserError(
-            f"task lmms:{name} is scored with the help of a judge ({client}), which this does not ask; lmms-eval itself "
-            "does: lmms-eval --model emma"
-        )
     return loaded
 
 
@@ -97,6 +91,8 @@ def _read_config(name: str, path: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = lmms_module("lmms_eval.utils").load_yaml_config(path, mode="full")
     except Exception as error:  # the task's own modules may raise anything
+        if client := client_of(error):
+            raise _judge_error(name, client) from error
         raise UserError(f"task lmms:{name}: {path}: {error_message(error)}") from error
     return config
 
@@ -112,6 +108,16 @@ def _require_possible(name: str, config: Mapping[str, Any]) -> None:
     if (config.get("dataset_kwargs") or {}).get("video"):
         raise UserError(f"task lmms:{name} asks about videos, which models here cannot see")
     read_decoding(config.get("generation_kwargs"), f"task lmms:{name}")
+    metrics = [metric.get("aggregation") for metric in config.get("metric_list") or ()]
+    if client := judge_client(filter(callable, (config.get("process_results"), *metrics))):
+        raise _judge_error(name, client)
+
+
+def _judge_error(name: str, client: str) -> UserError:
+    return UserError(
+        f"task lmms:{name} is scored by a judge (its functions call {client}), which is not asked here; "
+        "lmms-eval itself asks it: `lmms-eval --model emma`"
+    )
 
 
 def _load(manager: Any, name: str, config: Mapping[str, Any]) -> Any:

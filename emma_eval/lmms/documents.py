@@ -126,7 +126,7 @@ class _HeaderOnly:
         def stay(mode: str | None = None, *args: Any, **options: Any) -> Any:
             return image if mode == "RGB" and not args and not options else convert(mode, *args, **options)
 
-        image.convert = stay  # type: ignore[method-assign, assignment]
+        image.convert = stay  # type: ignore[method-assign]
         self.stand_in = image
 
 

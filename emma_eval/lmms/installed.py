@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,11 @@ from emma_eval.utils.text import did_you_mean, error_message
 
 HOW_TO_INSTALL = "pip install 'emma-eval[lmms]', see docs/lmms-eval.md"
 MODEL_NAME = "emma"  # by which tasks choose among wordings for models; most know `default` alone
+
+
+def require_lmms() -> None:
+    """Raise MissingToolError unless lmms-eval is installed."""
+    lmms_version()
 
 
 def lmms_version() -> str:
@@ -47,11 +53,7 @@ def task_manager(folders: tuple[Path, ...]) -> Any:
     tasks = lmms_module("lmms_eval.tasks")
     try:
         manager = tasks.TaskManager("ERROR", include_path=[str(folder) for folder in folders], model_name=MODEL_NAME)
-        own = (
-            tasks.TaskManager("ERROR", include_path=list(map(str, folders)), include_defaults=False)
-            if folders
-            else None
-        )
+        own = tasks.TaskManager("ERROR", include_path=[*map(str, folders)], include_defaults=False) if folders else None
     except Exception as error:  # YAML of any kind
         raise UserError(f"lmms-eval cannot read its task files: {error_message(error)}") from error
     for name, entry in own.task_index.items() if own else ():
@@ -67,9 +69,9 @@ def task_manager(folders: tuple[Path, ...]) -> Any:
 def task_entry(manager: Any, name: str) -> Any:
     """What the index knows of a name. Raises UserError for an unknown one."""
     if name not in manager.task_index:
-        raise UserError(
-            f"lmms-eval has no task {name!r}{did_you_mean(name, manager.all_tasks)}; `lmms-eval tasks list`"
-        )
+        near = get_close_matches(name, manager.all_tasks, 1)  # of thousands
+        hint = did_you_mean(name, near) if near else "; `lmms-eval tasks` lists them, --include-path adds some"
+        raise UserError(f"lmms-eval has no task {name!r}{hint}")
     return manager.task_index[name]
 
 

@@ -27,6 +27,15 @@ def judge_client(functions: Iterable[Callable[..., Any]]) -> str:
     return ""
 
 
+def client_of(error: BaseException | None) -> str:
+    """The client whose own error this is, or the one behind it; empty if there is none."""
+    while error is not None:
+        if client := _client(type(error)):
+            return client
+        error = error.__cause__ or error.__context__
+    return ""
+
+
 def _client(target: Any) -> str:
     """The client that the object belongs to, or that a function imports; empty if there is none."""
     modules = [target.__name__ if isinstance(target, ModuleType) else _module(target)]

@@ -1,4 +1,4 @@
-"""This program's models as a model of lmms-eval: `lmms-eval --model emma --model_args pretrained=PATH`.
+"""The models of this program as a model of lmms-eval: `lmms-eval --model emma --model_args pretrained=PATH`.
 
 lmms-eval finds it by the entry points of the group `lmms_eval.models` that this package has. This module imports
 lmms-eval, so nothing but lmms-eval imports this module.

@@ -17,7 +17,7 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.lmms.definition import LmmsTask
-from emma_eval.lmms.installed import lmms_module, lmms_version
+from emma_eval.lmms.installed import lmms_module, lmms_version, require_lmms
 from emma_eval.registry import needs
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 from emma_eval.utils.text import error_message
@@ -26,7 +26,7 @@ NO_FILTER = "none"  # lmms-eval's name for taking the first response as it is
 Values = Mapping[tuple[str, str], Sequence[Any]]  # (metric, filter) -> what each document adds
 
 
-@needs(lmms_version)
+@needs(require_lmms)
 def lmms(samples: Sequence[Sample], answers: Answers, *, definition: str = "") -> Scores:
     """The task's own metrics, on its own scale. `definition` is the hash of the task that the samples are of.
 
