@@ -20,9 +20,9 @@ from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, tokenize_instru
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig, LlavaConfig
 from emma_eval.models.emma.model import EmmaModel
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 from emma_eval.models.multimodal.runner import ModelRunner
 
 
@@ -68,7 +68,7 @@ def build(
     return ModelRunner(
         model=EmmaModel(config, towers, alignment, projector, llama).eval().requires_grad_(False),
         tokenizer=tokenizer,
-        processor=ImageProcessor(size=shape.image, crop_size=shape.image, pad_to_square=True),
+        processor=ImageProcessor(size=shape.image, crop_size=shape.image, squaring="pad"),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",

@@ -73,6 +73,8 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "llava": "emma_eval.models.architectures:EMMA",
         "llava_llama": "emma_eval.models.architectures:EMMA",
         "llava_mistral": "emma_eval.models.architectures:MISTRAL",
+        "mplug_owl2": "emma_eval.models.architectures:MPLUG_OWL2",
+        "mplug_owl2_1": "emma_eval.models.architectures:MPLUG_OWL2",  # which refuses it by name
     },
     "submissions": {
         "llava_bench": "emma_eval.predictions.submissions.llava_bench:llava_bench",

@@ -20,7 +20,7 @@ LAYERS = (
     ("tasks", "results", "models.checkpoints", "models.ops"),
     ("models.clip", "models.llama", "models.transformers", "data.hub"),
     ("models.multimodal", "data.readers"),
-    ("models.emma",),
+    ("models.emma", "models.mplug_owl2"),
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions"),
     ("reports", "lmms"),

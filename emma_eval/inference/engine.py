@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
+from emma_eval.utils import environment
 
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
@@ -58,3 +59,22 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUse:
+    """Where an engine computes, and the peaks of memory until now."""
+
+    device_name: str  # the product's
+    host_memory: int  # bytes; of all processes together
+    device_memory: int | None  # bytes that tensors took on a GPU, the fullest where there are several; None: no GPU
+
+
+def machine_use(engine: Engine) -> MachineUse:
+    """What the engine says by a method `machine_use`, as one of several processes does; else of this process."""
+    if own := getattr(engine, "machine_use", None):
+        use: MachineUse = own()
+        return use
+    device = engine.describe().device or "cpu"
+    name, memory = environment.device_name(device), environment.peak_device_memory(device)
+    return MachineUse(name, environment.peak_host_memory(), memory)

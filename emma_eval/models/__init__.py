@@ -73,6 +73,11 @@ class ModelHandle:
         if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
             _ = self._loader
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the loader says that its model answers on a server, so that copies in this machine add nothing."""
+        return bool(getattr(self._loader[0], "is_remote", False))
+
     def fingerprint(self) -> str:
         """A text that differs for a model that would answer differently; reads all weights of a checkpoint.
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
-from emma_eval.models.checkpoints.adapters import find_parts
+from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
-from emma_eval.models.fingerprint import weights_fingerprint
+from emma_eval.models.fingerprint import folder_fingerprint, weights_fingerprint
+from emma_eval.models.mplug_owl2.config import MODEL_TYPE, read_config
 from emma_eval.models.transformers.folder import read_chat_template, transformers_fingerprint, transformers_folder
 from emma_eval.utils.cpu import set_malloc_thresholds, set_openmp_wait_policy, usable_cpus
 from emma_eval.utils.json_io import read_json_object
@@ -23,7 +24,9 @@ from emma_eval.utils.json_io import read_json_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emma_eval.models.clip.image_processor import Squaring
     from emma_eval.models.emma.model import EmmaModel
+    from emma_eval.models.mplug_owl2.model import MPlugOwl2Model
     from emma_eval.models.multimodal.runner import ModelRunner
     from emma_eval.models.transformers.model import TransformersModel
 
@@ -107,11 +110,55 @@ def _applies_window(spec: ModelSpec) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class MPlugOwl2Loader:
+    """Loads mPLUG-Owl2; `spec.source` is the checkpoint folder."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "fast_preprocess": EmmaLoader.options["fast_preprocess"],
+        "template": "mplug_owl2_evaluation (the default), with the blank at the end that the authors' evaluation has; "
+        "mplug_owl2, their chat form without it; or another conversation template",
+        "image_aspect_ratio": "resize (the default): images are squashed to a square first, as in the authors' "
+        "evaluation; pad: padded to one; none: cropped to one",
+    }
+
+    def fingerprint(self, spec: ModelSpec) -> str:
+        """SHA-256 over all files that are read, and options that change what is computed."""
+        read_config(Path(spec.source))  # refuses unsupported models before gigabytes are read
+        template, squaring = choose_template(spec.options.get("template"), MODEL_TYPE).name, _squaring(spec)
+        return folder_fingerprint(Path(spec.source), "preprocessor_config.json", notes=(template, squaring))
+
+    def __call__(self, spec: ModelSpec) -> ModelRunner[MPlugOwl2Model]:
+        """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
+        fast_preprocess, squaring = spec.flag("fast_preprocess"), _squaring(spec)
+        template = choose_template(spec.options.get("template"), _model_type(spec))
+        _prepare_torch(spec.seed)
+        from emma_eval.models.mplug_owl2.loading import load_mplug_owl2
+
+        folder = Path(spec.source)
+        runner = load_mplug_owl2(folder, spec.device, spec.dtype, squaring, fast_preprocess=fast_preprocess)
+        runner.template = template.name
+        runner.summary = f"{runner.summary}; {template}"
+        return runner
+
+
+SQUARINGS: Mapping[str, Squaring] = {"resize": "squash", "pad": "pad", "none": "none"}  # by image_aspect_ratio
+
+
+def _squaring(spec: ModelSpec) -> Squaring:
+    """How images become squares. Raises UserError for an unknown way."""
+    ratio = spec.options.get("image_aspect_ratio", "resize")
+    if ratio not in SQUARINGS:
+        raise UserError(f"--model-option image_aspect_ratio={ratio}: {', '.join(SQUARINGS)} is expected")
+    return SQUARINGS[ratio]
+
+
+@dataclass(frozen=True, slots=True)
 class TransformersLoader:
     """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
 
     options: ClassVar[Mapping[str, str]] = {
-        "chat_template": "a file with the Jinja chat template to use instead of the model's own"
+        "chat_template": "a file with the Jinja chat template to use instead of the model's own",
+        "device_map": "auto: spread the model over all GPUs of this machine (accelerate, which the extra hf installs)",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
@@ -125,7 +172,7 @@ class TransformersLoader:
         _prepare_torch(spec.seed)
         from emma_eval.models.transformers.loading import load_transformers
 
-        return load_transformers(folder, spec.device, spec.dtype, template)
+        return load_transformers(folder, spec.device, spec.dtype, template, spec.options.get("device_map"))
 
 
 def _prepare_torch(seed: int) -> None:
@@ -141,4 +188,5 @@ def _prepare_torch(seed: int) -> None:
 
 EMMA = EmmaLoader()
 MISTRAL = MistralLoader()
+MPLUG_OWL2 = MPlugOwl2Loader()
 TRANSFORMERS = TransformersLoader()

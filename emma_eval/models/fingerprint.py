@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from emma_eval.models.checkpoints.adapters import find_parts
 from emma_eval.models.checkpoints.folders import (
     OPEN_CLIP_PREFIX,
     model_folder,
@@ -14,6 +13,7 @@ from emma_eval.models.checkpoints.folders import (
     vision_tower_folder,
     weight_files,
 )
+from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, NON_LORA
 from emma_eval.models.emma.config import read_config
 from emma_eval.utils.cache import cached_sha256
@@ -28,7 +28,7 @@ TOWER_FILES = ("config.json", "preprocessor_config.json")
 def weights_fingerprint(name_or_path: str | Path, base: str | None = None, alignment: str | None = None) -> str:
     """The hex SHA-256 over a checkpoint's files, its base's and its vision tower's, wherever they are.
 
-    `base` and `alignment` are the model options of a LoRA folder.
+    `base` and `alignment` are the model options of a LoRA or projector folder.
 
     Raises UserError for a missing file, like `load_model`.
     """
@@ -37,10 +37,11 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     # This refuses unsupported models before gigabytes are read.
     tower = read_config(folder, parts.base).llava.mm_vision_tower
     total = hashlib.sha256()
-    if parts.adapter:
+    if parts.base != folder:
         total.update(b"alignment=base" if parts.base_alignment else b"")
         files = _existing_files(folder, ("config.json", "vision_tower.bin", ADAPTER_CONFIG, NON_LORA))
-        _add(total, "adapter", [*files, parts.adapter.weights])
+        trained = parts.adapter.weights if parts.adapter else parts.projector
+        _add(total, "adapter", [*files, *filter(None, [trained])])
     _add(total, "checkpoint", _existing_files(parts.base, CHECKPOINT_FILES) + weight_files(parts.base))
     if tower.startswith(OPEN_CLIP_PREFIX):
         architecture, pretrained = open_clip_names(tower, folder)
@@ -52,6 +53,14 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     else:
         tower_path = vision_tower_folder(tower, folder, parts.base)
         _add(total, "tower", _existing_files(tower_path, TOWER_FILES) + weight_files(tower_path))
+    return total.hexdigest()
+
+
+def folder_fingerprint(folder: Path, *more_files: str, notes: Iterable[str] = ()) -> str:
+    """The hex SHA-256 over the files of a checkpoint that is all in one folder, and over `notes`."""
+    total = hashlib.sha256()
+    _add(total, "checkpoint", _existing_files(folder, (*CHECKPOINT_FILES, *more_files)) + weight_files(folder))
+    total.update(" ".join(notes).encode())
     return total.hexdigest()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from emma_eval.cli.main import main
-from emma_eval.models.emma.tokenizer import IMAGE_ID
+from emma_eval.models.llama.tokenizer import IMAGE_ID
 from tests.fakes import make_image
 from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 

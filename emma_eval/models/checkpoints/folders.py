@@ -25,7 +25,7 @@ OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = [
     "*.json", "*.safetensors", "pytorch_model*.bin", "vision_tower.bin", "tokenizer.model", "*.jinja", "*.txt",
-    "adapter_model.bin", "non_lora_trainables.bin",
+    "adapter_model.bin", "non_lora_trainables.bin", "mm_projector.bin",
 ]  # fmt: skip
 
 

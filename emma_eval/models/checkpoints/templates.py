@@ -1,7 +1,7 @@
 """Conversation templates: the frame that a chat model was trained to read a user's message in. Imports no torch.
 
 A template belongs to the model. A Request holds the message alone, and the model renders its prompt. Names and texts
-are those of LLaVA's conversation.py. The begin id is no part of them: the tokenizer adds it.
+are those of LLaVA's and mPLUG-Owl2's conversation.py. The begin id is no part of them: the tokenizer adds it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ TEMPLATES = {
     ),
     "mistral_instruct": "[INST] {message} [/INST]",
     "plain": "{message}\n",
+    "mplug_owl2": "USER: {message} ASSISTANT:",
+    "mplug_owl2_evaluation": "USER: {message} ASSISTANT: ",  # of its evaluation scripts: the blank is a token
 }
 DEFAULT_TEMPLATE = "vicuna_v1"  # of LLaVA-1.5 and EMMA
-TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct"}
+TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct", "mplug_owl2": "mplug_owl2_evaluation"}
 # What of a template an empty message leaves out, as in the reference: `USER:ASSISTANT:` has no blanks either.
 LEFT_OUT_WITH_NOTHING_TO_SAY = {"llava_v0": " {message}###", "llava_llama_2": "{message}", "plain": "{message}\n"}
 
@@ -71,6 +73,11 @@ def render_prompt(message: str, template: str = DEFAULT_TEMPLATE) -> str:
         raise UserError(f"unknown conversation template {template!r}; known: {', '.join(TEMPLATES)}")
     place = "{message}" if message else LEFT_OUT_WITH_NOTHING_TO_SAY.get(template, " {message} ")
     return TEMPLATES[template].replace(place, message)
+
+
+def family_template(family: str) -> str:
+    """The template that models of a family mostly have, for prompts that are shown without a model."""
+    return family if family in TEMPLATES else DEFAULT_TEMPLATE
 
 
 def template_digest(template: str) -> str:

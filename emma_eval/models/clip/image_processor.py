@@ -1,6 +1,7 @@
 """Images to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
 
-The reference pads to a square first (LLaVA's expand2square) where config.json says `image_aspect_ratio: pad`.
+An image may be made a square first: LLaVA pads it (its expand2square) where config.json says `image_aspect_ratio: pad`,
+mPLUG-Owl2's evaluation squashes it.
 Rescaling and normalisation are one table look-up: a channel has only 256 values.
 """
 
@@ -25,6 +26,7 @@ from emma_eval.utils.json_io import read_json_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+Squaring = Literal["none", "pad", "squash"]  # before anything else; the first leaves proportions to the center crop
 TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 
 
@@ -38,7 +40,7 @@ class ImageProcessor:
     image_std: tuple[float, ...] = CLIP_STD
     resample: int = Image.Resampling.BICUBIC
     rescale_factor: float = 1 / 255
-    pad_to_square: bool = False
+    squaring: Squaring = "none"
     fast: bool = False  # downscale by PyTorch: 1.6 times as fast, and pixels differ by at most 1 of 255
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
@@ -53,8 +55,10 @@ class ImageProcessor:
         around it would fill the memory.
         """
         image = image.convert("RGB")
-        if self.pad_to_square:
+        if self.squaring == "pad":
             image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
+        elif self.squaring == "squash":
+            image = squash_to_square(image)
         size, resample = shortest_edge_size(image.size, self.size), Image.Resampling(self.resample)
         _require_drawable(*size)
         fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # upscaled it would differ by 2
@@ -78,6 +82,13 @@ def pad_to_square(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
     canvas = Image.new("RGB", (side, side), color)
     canvas.paste(image, ((side - width) // 2, (side - height) // 2))
     return canvas
+
+
+def squash_to_square(image: Image.Image) -> Image.Image:
+    """The image enlarged to a square of its longer side, its proportions lost."""
+    side = max(image.size)
+    _require_drawable(side, side)
+    return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _require_drawable(width: int, height: int) -> None:
@@ -133,7 +144,7 @@ class PreprocessorConfig(HFConfig):
     rescale_factor: Annotated[float, Field(gt=0, le=1)] = 1 / 255
 
 
-def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
+def read_processor(tower: Path, image_size: int, squaring: Squaring = "none") -> ImageProcessor:
     """The processor that a tower's preprocessor_config.json describes; CLIP's own for its image size if there is none.
 
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
@@ -154,5 +165,5 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
         image_std=config.image_std,
         resample=config.resample,
         rescale_factor=config.rescale_factor,
-        pad_to_square=pad,
+        squaring=squaring,
     )

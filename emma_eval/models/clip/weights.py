@@ -42,11 +42,14 @@ LAYER_MODULES = {
 }
 
 
-def load_towers(folder: Path, vision_layer: int, text_layer: int | None, override: Mapping[str, Tensor]) -> ClipTowers:
+def load_towers(
+    folder: Path, vision_layer: int, text_layer: int | None, override: Mapping[str, Tensor], *, partial: bool = False
+) -> ClipTowers:
     """Load the towers of a CLIP folder, in float32; without the text tower where `text_layer` is None.
 
-    Tensors in `override` (named as in the folder: vision_model.*, text_model.*) replace the folder's. Raises
-    UserError for a missing file or tensor, a tensor of the wrong shape, or a layer that the tower does not have.
+    Tensors in `override` (named as in the folder: vision_model.*, text_model.*) replace the folder's; a whole tower of
+    it unless they are `partial`. Raises UserError for a missing file or tensor, a tensor of the wrong shape, or a layer
+    that the tower does not have.
     """
     vision, text = read_clip_config(folder)
     files = weight_files(folder)
@@ -54,7 +57,7 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
     stored = read_tensors(files)
     depths = vision.num_hidden_layers, text.num_hidden_layers if text else 0
     refuse_unused((name for name in stored if not is_clip_tensor(name, *depths)), source)
-    overridden = tuple({f"{name.partition('.')[0]}." for name in override})  # a tower comes whole from one place
+    overridden = () if partial else tuple({f"{name.partition('.')[0]}." for name in override})
     tensors = {name: value for name, value in stored.items() if not name.startswith(overridden)} | dict(override)
     depth = num_layers_up_to(vision_layer, vision.num_hidden_layers, "mm_vision_select_layer", folder)
     vision = vision.model_copy(update={"num_hidden_layers": depth})

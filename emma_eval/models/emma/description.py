@@ -27,7 +27,7 @@ def describe_model(config: EmmaConfig, tower: str, dtype: torch.dtype, device: t
     return (
         f"{name}: {llama.family} of {llama.num_hidden_layers} layers x {llama.hidden_size}, "
         f"projector {llava.mm_projector_type}, vision tower {tower} layer {llava.mm_vision_select_layer}{text_tower}, "
-        f"images {'padded to a square' if llava.pads_to_square else 'not padded'}, "
+        f"images {'padded to a square' if llava.squaring == 'pad' else 'not padded'}, "
         f"{str(dtype).removeprefix('torch.')} on {device}"
     )
 

@@ -9,13 +9,15 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor
+from PIL.Image import new as new_image
+from transformers import LogitsProcessor
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import open_rgb
 from emma_eval.models.checkpoints.devices import CPU_BATCH_TOKENS
 from emma_eval.models.transformers.chat_template import ChatTemplate
+from emma_eval.models.transformers.generation import EndsBarred, NotFinite
+from emma_eval.models.transformers.placement import context_length, free_memory
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
 from emma_eval.utils.text import error_message
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 MEMORY_FRACTION = 0.4  # of a GPU's free memory; the rest is for new tokens, vision tower and what `generate` copies
 MAX_TOKENS = 65_536  # of a batch on a GPU
-NOT_NUMBERS = "the model's logits are not numbers; try --dtype bfloat16 or float32"
+NOT_FINITE = "the model's logits are not finite; try --dtype bfloat16 or float32"
 SIZE_CACHE = 4096  # images whose size is remembered
 
 
@@ -36,6 +38,7 @@ class ChatPrompt:
     text: str
     images: tuple[ImageSource, ...]
     max_new_tokens: int
+    min_new_tokens: int
     num_tokens: int  # images' tokens included
     truncated: bool = False
 
@@ -54,18 +57,6 @@ class ChatRow:
         return self.prompt.num_tokens
 
 
-class NotANumber(LogitsProcessor):  # type: ignore[misc]  # transformers is not typed
-    """Remembers the rows whose logits were not numbers at any step."""
-
-    def __init__(self) -> None:
-        self.rows: Tensor | bool = False
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """The scores as they are: (B, V)."""
-        self.rows = self.rows | scores.isnan().any(-1)
-        return scores
-
-
 @dataclass
 class TransformersModel:
     """A Model (see `models.base`) around a model and a processor of transformers."""
@@ -73,8 +64,7 @@ class TransformersModel:
     model: Any
     processor: Any
     chat_template: ChatTemplate
-    generation: GenerationConfig
-    summary: str
+    summary: str = ""
     template: str = "own"
     _sizes: LRUCache[ImageSource, tuple[int, int]] = field(default_factory=lambda: LRUCache(SIZE_CACHE))
     _image_tokens: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
@@ -87,7 +77,8 @@ class TransformersModel:
         self.dtype: torch.dtype = self.model.dtype
         parameters = inspect.signature(self.model.forward).parameters
         self._refused = {"token_type_ids"} - parameters.keys()
-        ids = self.generation.eos_token_id
+        self.max_length = context_length(self.model.config.get_text_config())
+        ids = self.model.generation_config.eos_token_id
         self._eos_ids = set(ids) if isinstance(ids, list) else {ids}
 
     @property
@@ -99,8 +90,7 @@ class TransformersModel:
         hidden = config.hidden_size
         activations = 3 * getattr(config, "intermediate_size", 4 * hidden) + 6 * hidden
         bytes_per_token = self.dtype.itemsize * (2 * config.num_hidden_layers * hidden + activations)
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return int(min(MAX_TOKENS, MEMORY_FRACTION * free / bytes_per_token))
+        return int(min(MAX_TOKENS, MEMORY_FRACTION * free_memory(self.model) / bytes_per_token))
 
     def render_prompt(self, message: str) -> str:
         """The prompt by the chat template; the bare message where that refuses it."""
@@ -113,11 +103,10 @@ class TransformersModel:
         """Render a request and find its length.
 
         How many tokens its images take depends on their sizes alone: the processor is asked once for each combination.
-        Raises SampleError for an unreadable image and for a prompt that template or processor refuse.
+        Raises SampleError for an unreadable image, a prompt that template or processor refuse, and one that is longer
+        than the model's context, where answers end too.
         """
-        if (markers := request.message.count(IMAGE_MARKER)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
-        text = self.chat_template.render(request.message)
+        text = self._text(request)
         sizes = tuple(self._sizes.get_or_compute([image], self._measure)[image] for image in request.images)
         with self._lock:
             length = len(self.processor.tokenizer(text, add_special_tokens=self._adds_special(text))["input_ids"])
@@ -128,7 +117,11 @@ class TransformersModel:
             except Exception as error:
                 raise SampleError(_refusal(error)) from error
         length += self._image_tokens.get(sizes, 0)
-        return ChatPrompt(text, request.images, request.max_new_tokens, length)
+        if self.max_length is not None and length > self.max_length:
+            raise SampleError(f"the prompt has {length:,} tokens, and the model reads {self.max_length:,} at most")
+        room = request.max_new_tokens if self.max_length is None else self.max_length - length + 1
+        limit = min(request.max_new_tokens, room)
+        return ChatPrompt(text, request.images, limit, request.min_new_tokens, length)
 
     def preprocess_image(self, image: ImageSource) -> Image:
         """Decode an image, RGB; the processor does the rest. Raises SampleError if it is unreadable."""
@@ -172,14 +165,15 @@ class TransformersModel:
     def _greedy(self, prompts: Sequence[ChatPrompt], images: Sequence[Sequence[Image]]) -> list[Generation]:
         inputs = self._process([prompt.text for prompt in prompts], images).to(self.device, self.dtype)
         length = inputs["input_ids"].shape[1]
-        check = NotANumber()
+        check = NotFinite()
+        processors: list[LogitsProcessor] = [check]
+        if any(least := [prompt.min_new_tokens for prompt in prompts]):
+            processors.append(EndsBarred(least, length, self._eos_ids))
         limit = max(prompt.max_new_tokens for prompt in prompts)
-        output = self.model.generate(
-            **inputs, generation_config=self.generation, max_new_tokens=limit, logits_processor=[check]
-        )
+        output = self.model.generate(**inputs, max_new_tokens=limit, logits_processor=processors)
         failed = torch.as_tensor(check.rows).expand(len(prompts)).tolist()
         return [
-            Generation("", finish_reason="error", error=NOT_NUMBERS)
+            Generation("", finish_reason="error", error=NOT_FINITE)
             if bad
             else self._generation(ids[: prompt.max_new_tokens])
             for prompt, ids, bad in zip(prompts, output[:, length:].tolist(), failed, strict=True)
@@ -204,6 +198,23 @@ class TransformersModel:
         for name in self._refused & inputs.keys():
             del inputs[name]
         return inputs
+
+    def refusal_of_an_image(self) -> str:
+        """Why the processor refuses a rendered prompt with an image; nothing if it does not."""
+        try:
+            self._process([self.chat_template.render(f"{IMAGE_MARKER}\nWhat is it?")], [[new_image("RGB", (224, 224))]])
+        except Exception as error:
+            return _refusal(error)
+        return ""
+
+    def _text(self, request: Request) -> str:
+        """The whole prompt, an image token of the processor's for each image. Raises SampleError where they differ."""
+        marker, message = IMAGE_MARKER, request.message
+        if request.is_raw and (token := getattr(self.processor, "image_token", None)):
+            marker, message = token, message.replace(IMAGE_MARKER, token)
+        if (markers := message.count(marker)) != len(request.images):
+            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+        return message if request.is_raw else self.chat_template.render(message)
 
     def _measure(self, images: Sequence[ImageSource]) -> list[tuple[int, int]]:
         return [self.preprocess_image(image).size for image in images]
