@@ -4,5 +4,5 @@
 scores them by their own functions, and `export` writes a run as lmms-eval's result and sample files, without lmms-eval.
 The package lmms-eval is imported by `installed` and `model` alone, when it is needed.
 
-May import: `inference`, `prompts`, `models`, `data`, `results`, `tasks`, `images`, `registry`, `utils`.
+May import: `inference`, `prompts`, `models`, `data`, `scorers`, `results`, `tasks`, `images`, `registry`, `utils`.
 """

@@ -18,12 +18,10 @@ from emma_eval.errors import UserError
 from emma_eval.inference.loading import load_engine
 from emma_eval.lmms.decoding import Decoding, read_decoding
 from emma_eval.lmms.documents import Documents
+from emma_eval.lmms.placement import place_images
 from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
-from emma_eval.prompts.building import instruction_of
-from emma_eval.prompts.image_placement import place_inline
 from emma_eval.types import Failure, Generation, InferenceStats, Request
-from emma_eval.utils.text import replace_surrogates
 
 AUTO = "auto"
 
@@ -51,6 +49,7 @@ class EmmaModel(lmms):  # type: ignore[misc]
         size = _batch_size(batch_size, max_batch_size)
         self._engine = load_engine(find_model(spec), size)
         description = self._engine.describe()
+        self._family = description.family
         self.device = description.device or "cpu"
         self.batch_size = size
         self._documents: dict[tuple[str, str], Documents] = {}
@@ -96,12 +95,12 @@ class EmmaModel(lmms):  # type: ignore[misc]
             self._documents[task, split] = Documents(self.task_dict[task][split], task)
         decoding = read_decoding(options, f"task {task}")
         images = self._documents[task, split].images(doc_id, doc_to_visual)
-        message, placed = place_inline(context, images)
+        message, instruction, placed = place_images(context, images, self._family)
         request = Request(
             sample_id=f"task {task}, document {doc_id}",
             pass_index=index,
-            message=replace_surrogates(message),
-            instruction=replace_surrogates(instruction_of(context, "first_line")),
+            message=message,
+            instruction=instruction,
             images=placed,
             max_new_tokens=decoding.max_new_tokens,
         )

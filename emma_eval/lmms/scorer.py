@@ -19,6 +19,7 @@ from emma_eval.errors import UserError
 from emma_eval.lmms.definition import LmmsTask
 from emma_eval.lmms.installed import lmms_module, lmms_version, require_lmms
 from emma_eval.registry import needs
+from emma_eval.scorers.common import require_references
 from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores
 from emma_eval.utils.text import error_message
 
@@ -33,6 +34,7 @@ def lmms(samples: Sequence[Sample], answers: Answers, *, definition: str = "") -
     A metric that is the mean of what each document adds has an interval; of others the functions do not tell it.
     Raises UserError where one of the task's functions fails.
     """
+    require_references(samples)
     lmms_task: LmmsTask = samples[0].meta["lmms_task"]
     if definition not in ("", lmms_task.definition):
         raise UserError(f"task lmms:{lmms_task.name} has changed since it was loaded")

@@ -1,7 +1,6 @@
 """Tasks of lmms-eval as tasks of this program, named `lmms:NAME`: prompts, images and references by its own functions.
 
-The message is lmms-eval's context (`description`, few-shot examples, `doc_to_text`) with an image marker a line before
-it, unless the text has markers itself, as its LLaVA-1.5 has it.
+The question is lmms-eval's context: `description`, few-shot examples, `doc_to_text`. See `placement` for its images.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.lmms.definition import LmmsTask, group_members, load_definition
 from emma_eval.lmms.installed import lmms_version
+from emma_eval.lmms.placement import OWN_FAMILIES, OWN_PROMPT, PROMPTS
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.reader import Reader
-from emma_eval.tasks.sections import DecodingConfig, ExpectedConfig, PromptConfig, ScorerConfig
+from emma_eval.tasks.sections import DecodingConfig, ExpectedConfig, ScorerConfig, WordingConfig
 from emma_eval.tasks.sources import include_paths
 from emma_eval.types import Sample
 from emma_eval.utils.text import error_message
@@ -32,6 +32,7 @@ class LmmsSource:
     def load(self, name: str) -> TaskConfig:
         """The task, its data loaded. Its protocol is named by lmms-eval's version, its scorer keeps the definition."""
         lmms_task = load_definition(name, include_paths())
+        decoding = DecodingConfig(max_new_tokens=lmms_task.decoding.max_new_tokens)
         full_name, version = f"{PREFIX}:{name}", f"lmms-eval {lmms_version()}"
         scorer = ScorerConfig.model_validate({"scorer": "lmms", "definition": lmms_task.definition})
         return TaskConfig(
@@ -40,8 +41,13 @@ class LmmsSource:
             benchmark=full_name,
             split=lmms_task.split,
             reader=full_name,
-            prompt=PromptConfig(images="inline"),
-            generation=DecodingConfig(max_new_tokens=lmms_task.decoding.max_new_tokens),
+            prompt=OWN_PROMPT,
+            generation=decoding,
+            wording=OWN_FAMILIES,
+            wordings={
+                family: WordingConfig(prompt=prompt, generation=decoding, published=False, source="lmms-eval's words")
+                for family, prompt in PROMPTS.items()
+            },
             metric=primary_metric(lmms_task),
             protocol=version,
             protocols={version: scorer},

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.registry import look_up
-from emma_eval.tasks.sources import find_source
 from emma_eval.types import Sample
 
 if TYPE_CHECKING:
@@ -47,7 +46,9 @@ def takes_columns(name: str) -> bool:
 
 def get_reader(name: str, columns: Columns | None = None) -> Reader:
     """The reader of a known name, for these columns if it takes any."""
-    if source := find_source(name):
-        return source[0].reader(source[1])
+    prefix, colon, rest = name.partition(":")
+    if colon:  # of a task that another tool defines
+        given: Reader = look_up("task_sources", prefix).reader(rest)
+        return given
     found: Reader | Callable[[Columns | None], Reader] = look_up("readers", name)
     return found if isinstance(found, Reader) else found(columns)
