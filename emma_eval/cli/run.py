@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, positive, positive_or
+from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
+    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
-    from emma_eval.runs.settings import ErrorLimit
+    from emma_eval.runs.settings import ErrorLimit, Shard
 
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
@@ -56,10 +57,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
+    add_scale_options(parser)
+
+
+def add_scale_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how many processes and machines share the work; no answer depends on it. See docs/scale.md."""
+    add = parser.add_argument_group("many GPUs, many machines (docs/scale.md)").add_argument
+    add("--replicas", type=positive, metavar="N", help="N copies of the model, one GPU or share of the CPUs each (1)")
+    add("--shard", type=shard, metavar="I/N", help="ask the I-th of N shares, score none; `merge` joins the N runs")
+    add("--ray", metavar="ADDRESS", help="copies on a Ray cluster, HOST:PORT or auto; local starts one (extra ray)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
+    from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.progress import progress_for_terminal
@@ -88,45 +99,60 @@ def run(args: argparse.Namespace) -> int:
         retry_failed=args.retry_failed,
         answers_only=args.answers_only,
         name=args.name or "",
+        scale=Scale(args.replicas, args.ray),
+        shard=args.shard,
     )
-    folder = args.output or default_folder(settings)
+    model = find_model(settings.model)
+    folder = args.output or default_folder(settings, model.deciding_options)
     try:
-        result = run_evaluation(settings, folder, progress_for_terminal(), find_model(settings.model))
+        result = run_evaluation(settings, folder, progress_for_terminal(), model)
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
-    print_result(result)
+    print_result(result, args.shard)
     return 1 if result.failed else 0
 
 
 def model_options(args: argparse.Namespace) -> dict[str, str]:
     """The options of --model-option, and --fast-preprocess as one of them."""
-    options = dict(args.model_option)
+    options = named_options(args)
     if args.fast_preprocess:
         options["fast_preprocess"] = "true"
     return options
 
 
-def print_result(result: RunResult) -> None:
+def print_result(result: RunResult, shard: Shard | None = None) -> None:
     """Print the tables of measured values, notes, failures, and the run folder."""
     if result.scores is None or result.leaderboard is None:
         failures = f", {result.failed:,} requests failed" if result.failed else ""
-        print(f"nothing is scored yet{failures}; the same command without --answers-only scores the run")
+        then = "the same command without --answers-only scores the run"
+        if shard:
+            then = f"this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
+        print(f"nothing is scored yet{failures}; {then}")
         print(f"run folder: {result.folder}")
         return
     from emma_eval.reports.render import one_line, print_table
 
     for table in result.leaderboard.tables(measured_only=True):
         print_table(table)
+    for note, names in tasks_by_note(result.scores.tasks).items():
+        print(printable(f"{', '.join(names)}: {note}"))
     for task in result.scores.tasks:
-        for note in task.notes:
-            print(printable(f"{task.name}: {note}"))
         for sample in task.failed[:MAX_LISTED]:
             reason = one_line(sample.reason)
             print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")
+
+
+def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
+    """Each note once, with the names of the tasks that have it."""
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        for note in task.notes:
+            names.setdefault(note, []).append(task.name)
+    return names
 
 
 def run_name(text: str) -> str:
@@ -148,6 +174,18 @@ def error_limit(text: str) -> ErrorLimit:
     if not (limit.amount >= 0 and (limit.percent or limit.amount.is_integer())):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of errors (5) nor a share of them (2%)")
     return limit
+
+
+def shard(text: str) -> Shard:
+    """The type of --shard: `3/8`."""
+    from emma_eval.runs.settings import Shard
+
+    number, slash, of = text.partition("/")
+    if not (slash and number.isascii() and of.isascii() and number.isdecimal() and of.isdecimal() and len(of) < 6):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form I/N, as 3/8")
+    if not 1 <= int(number) <= int(of):
+        raise argparse.ArgumentTypeError(f"{text!r}: shards are numbered from 1 to {int(of)}")
+    return Shard(int(number), int(of))
 
 
 def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:

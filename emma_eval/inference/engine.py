@@ -8,7 +8,9 @@ from typing import Any, Protocol, Self
 
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
+from emma_eval.utils import environment
 
+SERVER_TEMPLATE = "server"  # of a model behind a server, which frames messages by a template that is not seen
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
 
@@ -22,6 +24,7 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+    takes_raw_prompts: bool = False  # whether it answers a Request that `is_raw`
 
     @classmethod
     def of_model(cls, model: Any) -> Self:
@@ -35,6 +38,7 @@ class EngineDescription:
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),
             summary=getattr(model, "summary", ""),
+            takes_raw_prompts=getattr(model, "takes_raw_prompts", False),
         )
 
 
@@ -58,3 +62,22 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUse:
+    """Where an engine computes, and the peaks of memory until now."""
+
+    device_name: str  # the product's
+    host_memory: int  # bytes; of all processes together
+    device_memory: int | None  # bytes that tensors took on a GPU, the fullest where there are several; None: no GPU
+
+
+def machine_use(engine: Engine) -> MachineUse:
+    """What the engine says by a method `machine_use`, as one of several processes does; else of this process."""
+    if own := getattr(engine, "machine_use", None):
+        use: MachineUse = own()
+        return use
+    device = engine.describe().device or "cpu"
+    name, memory = environment.device_name(device), environment.peak_device_memory(device)
+    return MachineUse(name, environment.peak_host_memory(), memory)

@@ -137,7 +137,7 @@ class Scheduler:
         try:
             prompt = self.model.tokenize(request)
         except SampleError as error:
-            rendered = self.model.render_prompt(request.message)
+            rendered = request.prompt(self.model.render_prompt)
             return index, Failure(str(error), rendered, time.perf_counter() - start)
         return PendingRequest(index, request, prompt, time.perf_counter() - start)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from emma_eval.errors import SampleError, UserError
+from emma_eval.images.sources import open_rgb
 from emma_eval.inference.batched import MAX_IMAGE_WORKERS, PREFETCH_BATCHES, is_out_of_memory, release_memory
 from emma_eval.inference.engine import EngineDescription
 from emma_eval.inference.prefetch import prefetch, worker_threads
@@ -120,19 +121,14 @@ class SimpleEngine:
 def _open_images(chunks: Sequence[Chunk], workers: Executor) -> Iterator[tuple[Chunk, ImageFutures]]:
     for chunk in chunks:
         images = dict.fromkeys(image for _, request in chunk for image in request.images)
-        yield chunk, {image: workers.submit(_decoded, image) for image in images}
-
-
-def _decoded(image: ImageSource) -> Image:
-    try:
-        return image.open().convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files as it decodes them
-        raise SampleError(f"{image.label}: unreadable image: {error}") from error
+        yield chunk, {image: workers.submit(open_rgb, image) for image in images}
 
 
 def _message(request: Request, futures: ImageFutures) -> Message:
     images = tuple(futures[image].result() for image in request.images)
-    return Message(request.message, images, request.max_new_tokens, request.instruction)
+    if request.is_raw:
+        raise SampleError("the model takes no complete prompt: it puts its own conversation template around a message")
+    return Message(request.message, images, request.max_new_tokens, request.instruction, request.min_new_tokens)
 
 
 def _reason(error: Exception) -> str:

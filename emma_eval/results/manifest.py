@@ -32,7 +32,10 @@ class ModelFacts(Record):
 
     name: str
     source: str = Field(description="the built-in name, path or hub name given")
-    weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
+    weights: str = Field(
+        description="SHA-256 over weights, tokenizer, configuration and vision tower; of a server's "
+        "model, which is not seen, over its name, host and options"
+    )
     config: str = Field(description="SHA-256 of config.json")
     template: str | None = Field(default=None, description="name of the conversation template")
     template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
@@ -56,6 +59,12 @@ class TaskFacts(Record):
     wording: str = Field(default="", description="the model family whose wording is used, of a task with several")
     requests: int = Field(default=0, description="more than samples if the task is circular")
     prompts: str = Field(default="", description="SHA-256 over every prompt, instruction and answer length")
+    shard_requests: int | None = Field(default=None, description="of the requests, those that this shard asks")
+
+    @property
+    def asked(self) -> int:
+        """Requests that this run, or shard, asks; of old records without them the samples."""
+        return self.requests or self.samples if self.shard_requests is None else self.shard_requests
 
 
 class SettingsFacts(Record):
@@ -64,7 +73,8 @@ class SettingsFacts(Record):
     limit: int | None
     seed: int | None
     allow_partial: bool
-    model_options: dict[str, str] = Field(default={}, description="of --model-option, as written")
+    model_options: dict[str, str] = Field(default={}, description="of --model-option: those that answers depend on")
+    shard: str | None = Field(default=None, description="I/N: this run asks one of N shares of the requests")
 
     @model_validator(mode="before")
     @classmethod
@@ -103,9 +113,11 @@ class Session(Record):
     git_dirty: bool | None
     platform: str
     device_name: str | None = None
+    replicas: int = Field(default=1, description="copies of the model that answered")
+    ray: bool = Field(default=False, description="whether they ran on a Ray cluster")
     stats: InferenceStats | None = None
-    host_memory: int | None = Field(default=None, description="the process's peak, bytes")
-    device_memory: int | None = Field(default=None, description="peak of what tensors took on the GPU, bytes")
+    host_memory: int | None = Field(default=None, description="the process's peak, bytes; with replicas the sum of all")
+    device_memory: int | None = Field(default=None, description="peak of what tensors took on the fullest GPU, bytes")
 
 
 class Manifest(Record):
@@ -137,10 +149,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_atomic(folder / MANIFEST_FILE, to_json(manifest))
 
 
+def first_change(before: Manifest, now: Manifest) -> str | None:
+    """In words, one difference by which these are different runs; None if they are the same, as far as is known."""
+    return next(_changes(before, now), None)
+
+
 def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
     """Raise UserError, naming the change, unless both describe the same run. Facts not known yet are not compared."""
-    change = next(_changes(before, now), None)
-    if change:
+    if change := first_change(before, now):
         raise UserError(
             f"{folder} holds a different run: {change}; their answers must not be mixed: restore what was, "
             "or begin another run with --output FOLDER"
@@ -167,7 +183,7 @@ def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def _setting_changes(before: SettingsFacts, now: SettingsFacts) -> Iterator[str]:
-    for option in ("limit", "seed", "allow_partial"):
+    for option in ("limit", "seed", "allow_partial", "shard"):
         then, today = getattr(before, option), getattr(now, option)
         if then != today:
             yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"

@@ -101,7 +101,7 @@ class RunMonitor:
         for name, facts in manifest.tasks.items():
             file = self._files.setdefault(name, _ResponsesFile(log_path(self._folder, name)))
             file.read_new_lines()
-            tasks[name] = RequestCounts(len(file.failed), facts.requests or facts.samples, sum(file.failed.values()))
+            tasks[name] = RequestCounts(len(file.failed), facts.asked, sum(file.failed.values()))
         state = _state(self._folder, manifest)
         done = sum(count.done for count in tasks.values())
         rate = self._rate(done, manifest) if state == "running" else None

@@ -72,7 +72,8 @@ def run_evaluation(
         try:
             store = ResponseStore(folder, settings.tasks)
             generate_missing(session, store, settings, progress, counts)
-            result = _unscored(session, store) if settings.answers_only else _scored(session, store, published)
+            unscored = settings.answers_only or settings.shard is not None
+            result = unscored_result(session, store) if unscored else scored_result(session, store, published)
         except BaseException as error:
             with suppress(OSError):  # on a full disk the error under way tells more
                 outcome: Outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
@@ -127,14 +128,14 @@ def _check_failures(settings: RunSettings, failures: int, requests: int, respons
         )
 
 
-def _unscored(session: RunSession, store: ResponseStore) -> RunResult:
+def unscored_result(session: RunSession, store: ResponseStore) -> RunResult:
     """The result of a session that leaves scoring to another."""
     failed = sum(one.text is None for plan in session.plans for one in store.of(plan.task.name).values())
     return RunResult(session.folder, failed)
 
 
-def _scored(session: RunSession, store: ResponseStore, published: Published) -> RunResult:
-    """Write scores and leaderboard."""
+def scored_result(session: RunSession, store: ResponseStore, published: Published) -> RunResult:
+    """The result of a session that scores all responses; writes scores and leaderboard."""
     scores = score_run(session, store)
     leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
     write_leaderboard(session.folder, leaderboard)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.engine import Engine, EngineDescription
-from emma_eval.inference.loading import load_engine
+from emma_eval.inference.engine import Engine, EngineDescription, machine_use
+from emma_eval.inference.replicas.loading import load_scaled
 from emma_eval.models import ModelHandle
 from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.results.manifest import (
@@ -25,6 +25,7 @@ from emma_eval.results.manifest import (
 from emma_eval.runs.plan import TaskPlan, with_requests
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.runs.sharding import share_of
 from emma_eval.types import InferenceStats
 from emma_eval.utils import environment
 
@@ -37,6 +38,7 @@ class RunSession:
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
         self._engine: Engine | None = None
+        deciding = model.deciding_options
         self.manifest = Manifest(
             name=settings.name,
             model=ModelFacts(
@@ -49,7 +51,8 @@ class RunSession:
                 limit=settings.limit,
                 seed=settings.seed,
                 allow_partial=settings.allow_partial,
-                model_options=dict(settings.model.options),
+                model_options=dict(settings.model.options if deciding is None else deciding),
+                shard=str(settings.shard) if settings.shard else None,
             ),
             tasks={},
         )
@@ -85,7 +88,8 @@ class RunSession:
         if self._engine is None:
             name = self.manifest.model.name
             self._progress.message(f"loading {name}")
-            self._engine = load_engine(self._model, self._settings.batch_size)
+            settings = self._settings
+            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, self._progress.message)
             description = self._engine.describe()
             if description.summary:
                 self._progress.message(f"{name}: {description.summary}")
@@ -95,29 +99,27 @@ class RunSession:
         return self._engine
 
     def record_device(self) -> None:
-        """Record the device that generates the answers."""
-        self._update(device_name=environment.device_name(self._device()))
+        """Record the device that generates the answers, and how many processes do."""
+        engine = self.engine()
+        self._update(device_name=machine_use(engine).device_name, replicas=getattr(engine, "replicas", 1))
 
     def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:
         """Record how this session ended, and its counts, times and peaks of memory."""
+        use = machine_use(self._engine) if self._engine else None
         self._update(
             outcome=outcome,
             finished=_now(),
             answered=answered,
             failed=failed,
             stats=stats if stats.batches else None,
-            host_memory=environment.peak_host_memory(),
-            device_memory=environment.peak_device_memory(self._device()),
+            host_memory=use.host_memory if use else environment.peak_host_memory(),
+            device_memory=use.device_memory if use else None,
         )
 
     def close(self) -> None:
         """Release the engine, if one was loaded."""
         if self._engine is not None:
             self._engine.close()
-
-    def _device(self) -> str:
-        device = self._engine.describe().device if self._engine else None
-        return device or "cpu"
 
     def _set_plans(self, plans: Sequence[TaskPlan]) -> None:
         self.plans = list(plans)
@@ -131,6 +133,8 @@ class RunSession:
                 for plan in self.plans
             ]
         )
+        if self._settings.shard:
+            self._set_plans(share_of(self.plans, self._settings.shard))
 
     def _add_session(self) -> None:
         sessions = (*self.manifest.sessions, _new_session(self._settings))
@@ -178,6 +182,7 @@ def _new_session(settings: RunSettings) -> Session:
         started=_now(),
         command=tuple(sys.argv),
         batch_size=settings.batch_size,
+        ray=settings.scale.ray is not None,
         versions=environment.package_versions(),
         code=environment.code_hash(),
         git_commit=commit,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from emma_eval.inference.replicas.loading import Scale
 from emma_eval.models.base import ModelSpec
 from emma_eval.utils.environment import default_results_folder
 from emma_eval.utils.text import slug
@@ -30,6 +31,17 @@ class ErrorLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several runs that together ask every request once, perhaps on as many machines."""
+
+    number: int  # from 1 on
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """The options of `run`, checked as far as they can be by themselves."""
 
@@ -48,14 +60,17 @@ class RunSettings:
     retry_failed: bool = False
     name: str = ""  # what tables call the run; empty: the model's name
     answers_only: bool = False  # leave scoring to another session, perhaps on another machine
+    scale: Scale = field(default_factory=Scale)  # how many copies of the model answer; answers do not depend on it
+    shard: Shard | None = None  # ask a share of the requests, and leave scoring to `merge`
 
 
-def default_folder(settings: RunSettings) -> Path:
+def default_folder(settings: RunSettings, deciding_options: Mapping[str, str] | None = None) -> Path:
     """`results/runs/<model>-<suite>-<hash>`: the same command finds its folder again, another command gets another.
 
     The hash is over the options that decide answers and scores: not over name, batch size, data folder, error limits.
+    `deciding_options` are those of the model's own that do (`ModelHandle.deciding_options`); None: all of them.
     """
-    options = dict(sorted(settings.model.options.items()))
+    options = dict(sorted((settings.model.options if deciding_options is None else deciding_options).items()))
     hashed: dict[str, object] = {
         "model": settings.model.source,
         "tasks": settings.tasks,
@@ -72,9 +87,9 @@ def default_folder(settings: RunSettings) -> Path:
     if options:
         hashed["model_options"] = options
     digest = hashlib.sha256(json.dumps(hashed).encode()).hexdigest()[:8]
-    return (
-        default_results_folder() / "runs" / f"{slug(model_name(settings.model.source))}-{slug(settings.suite)}-{digest}"
-    )
+    shard = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard else ""
+    name = f"{slug(model_name(settings.model.source))}-{slug(settings.suite)}-{digest}{shard}"
+    return default_results_folder() / "runs" / name
 
 
 def model_name(source: str) -> str:

@@ -69,6 +69,11 @@ def register_data_root(root: Path) -> None:
     _DATA_ROOTS.add(root)
 
 
+def data_roots() -> tuple[Path, ...]:
+    """The folders that were registered, for another process to register."""
+    return tuple(_DATA_ROOTS)
+
+
 def require_inside_data_root(path: Path) -> None:
     """Raise UserError for a path below a data root whose symbolic links lead out of it, OSError for a circle of links.
 

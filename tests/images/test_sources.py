@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, image_size, naming, open_rgb
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -61,3 +61,40 @@ def test_a_missing_part_fails_with_its_name(tmp_path):
     assert not pasted.exists()
     with pytest.raises(SampleError, match=r"b\.png: no such image file"):
         pasted.open()
+
+
+def test_what_models_read_is_rgb(tmp_path):
+    Image.new("P", (4, 3)).save(tmp_path / "a.png")
+    assert open_rgb(ImageFile(tmp_path, "a.png")).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("broken data stream"), "unreadable image: broken data stream"),
+        (ValueError("bad value"), "unreadable image: bad value"),
+        (MemoryError(), "no memory to decode the image in"),
+    ],
+)
+def test_an_error_while_an_image_is_prepared_names_it(error, reason, tmp_path):
+    with pytest.raises(SampleError, match=rf"a\.png: {reason}"), naming(ImageFile(tmp_path, "a.png")):
+        raise error
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_size_is_read_from_an_images_head(kind, tmp_path):
+    path = tmp_path / f"a.{kind}"
+    Image.effect_noise((40, 30), 50).save(path, kind)
+    path.write_bytes(path.read_bytes()[:-200])  # decoding would fail
+    assert image_size(ImageFile(tmp_path, path.name)) == (40, 30)
+    assert image_size(ImageBytes("row 1", path.read_bytes)) == (40, 30)
+
+
+def test_the_size_of_images_side_by_side_and_of_what_is_no_image(tmp_path):
+    Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
+    part = ImageFile(tmp_path, "a.png")
+    assert image_size(ConcatenatedImage((part, part))) == (4, 3)
+    with pytest.raises(SampleError, match="row 1: not a readable image"):
+        image_size(ImageBytes("row 1", lambda: b"nothing"))
+    with pytest.raises(SampleError, match=r"b\.png: no such image file"):
+        image_size(ImageFile(tmp_path, "b.png"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from emma_eval.models.llama.attention_mask import RowIndex, TrieBatch, additive_mask
 from emma_eval.models.llama.cuda_graphs import DecodeGraphs
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
+from emma_eval.models.llama.modality import Modalities
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.prefix_trie import PrefixTrie
 from emma_eval.types import FinishReason
@@ -90,12 +92,19 @@ def prefill(
     if not (batch.is_causal and device.type in CAUSAL_DEVICES):
         every_slot = torch.arange(batch.length, device=device).expand(len(tries), -1)  # (B, L)
         mask = additive_mask(batch.visibility(every_slot), llama.dtype)
+    modalities = last_modalities = None
+    if llama.config.adapts_to_modality:
+        is_image = batch.is_image()
+        modalities = Modalities.of(is_image, device)
+        last_modalities = Modalities.of(row_index.scatter_on_host(is_image[rows, last_slots]), device)
     inputs = ForwardInputs(
         embeds=pad_sequence(list(embeds), batch_first=True),
         positions=torch.from_numpy(positions).to(device),
         mask=mask,
         last_positions=last_positions,
         last_mask=additive_mask(visible_at_end, llama.dtype),
+        modalities=modalities,
+        last_modalities=last_modalities,
     )
     hidden = llama(inputs, kv_cache).last_hidden_state  # (B, Q, D)
     free_slots = (0, kv_cache.num_slots - kv_cache.length)
@@ -146,23 +155,34 @@ class Continuation(NamedTuple):
     finish_reason: FinishReason
 
 
+class Limits(NamedTuple):
+    """How many new ids an answer has: end ids are barred before it has `least`."""
+
+    most: int
+    least: int = 0
+
+
 def greedy(
-    llama: Llama, logits: Tensor, state: DecodeState, max_new_tokens: Sequence[int], eos_ids: Set[int]
+    llama: Llama, logits: Tensor, state: DecodeState, limits: Sequence[Limits], eos_ids: Set[int]
 ) -> list[Continuation]:
     """Decode greedily from prefill's logits and state: for each prompt its new ids, up to its limit or an end id.
 
     Logits that are not finite end an answer, for their argmax means nothing.
     """
-    answers: list[list[int]] = [[] for _ in max_new_tokens]
-    reasons: list[FinishReason | None] = [None] * len(max_new_tokens)
-    open_answers = list(range(len(max_new_tokens)))  # those that `state` holds
-    while True:
-        tokens, not_finite = argmax_tokens(logits)
+    answers: list[list[int]] = [[] for _ in limits]
+    reasons: list[FinishReason | None] = [None] * len(limits)
+    open_answers = list(range(len(limits)))  # those that `state` holds
+    first_free_step = max(one.least for one in limits)
+    for step in count():  # which is how many new ids every open answer has
+        candidates = logits
+        if step < first_free_step:
+            candidates = bar_ends(logits, [step < limits[answer].least for answer in open_answers], eos_ids)
+        tokens, not_finite = argmax_tokens(logits, candidates)
         on_host = torch.stack([tokens, not_finite]).tolist()  # one transfer
         for answer, token, failed in zip(open_answers, *on_host, strict=True):
             if not failed:
                 answers[answer].append(token)
-            limit = max_new_tokens[answer]
+            limit = limits[answer].most
             reasons[answer] = "error" if failed else _finish_reason(answers[answer], limit, eos_ids)
         kept = [index for index, answer in enumerate(open_answers) if reasons[answer] is None]
         if not kept:
@@ -171,15 +191,25 @@ def greedy(
             state.select(kept)
             tokens, open_answers = tokens[kept], [open_answers[index] for index in kept]
         logits = decode_step(llama, state, tokens)
+    raise AssertionError("unreachable: every answer has a limit")
 
 
-def argmax_tokens(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Of logits (P, V) the argmax (P,), and (P,) 1 where one of a prompt's logits is not finite, else 0.
+def bar_ends(logits: Tensor, is_barred: Sequence[bool], eos_ids: Set[int]) -> Tensor:
+    """Logits (P, V) with -inf for the end ids in the rows that `is_barred` (P,) marks."""
+    barred = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
+    barred[list(eos_ids)] = True
+    rows = torch.tensor(is_barred, device=logits.device)
+    return logits.masked_fill(rows[:, None] & barred, -torch.inf)
 
-    A sum of finite numbers is finite in float32; a NaN stays, and infinities do not cancel out. No result is moved to
-    the host.
+
+def argmax_tokens(logits: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The argmax (P,) of logits (P, V), or of `candidates`, and (P,) 1 where one of a prompt's is not finite, else 0.
+
+    `candidates` are the logits with some barred. A sum of finite numbers is finite in float32; a NaN stays, and
+    infinities do not cancel out. No result is moved to the host.
     """
-    tokens, total = logits.argmax(dim=-1), logits.sum(dim=-1, dtype=torch.float32)
+    tokens = (logits if candidates is None else candidates).argmax(dim=-1)
+    total = logits.sum(dim=-1, dtype=torch.float32)
     return tokens, (total - total).ne(0).to(tokens.dtype)  # infinity minus itself is NaN, which is unequal to 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from emma_eval.models.llama.generation import Limits
 from emma_eval.models.llama.prefix_trie import ImageSpan, PrefixTrie, PromptItem, build_trie, num_slots
 from emma_eval.types import ImageSource
 
@@ -17,7 +18,7 @@ class MultimodalPrompt:
     instruction_ids: tuple[int, ...] | None  # CLIP's 77; None for a model without text encoder
     images: tuple[ImageSource, ...]
     items: tuple[PromptItem, ...]  # what the language model reads
-    max_new_tokens: int
+    limits: Limits  # of the answer's length
     truncated: bool = False  # whether the request was longer than the model reads
 
     @property
@@ -33,7 +34,7 @@ class TrieRow:
     indices: tuple[int, ...]  # which of the prompts given to `collate` they are
     trie: PrefixTrie
     prefix: tuple[int, ...]  # ids at their beginning whose keys and values are cached
-    max_new_tokens: tuple[int, ...]  # of each of them
+    limits: tuple[Limits, ...]  # of each answer's length
 
     @property
     def num_tokens(self) -> int:
@@ -69,7 +70,7 @@ def collate(prompts: Sequence[MultimodalPrompt], prefix: tuple[int, ...] = ()) -
             indices=tuple(members),
             trie=build_trie([prompts[index].items for index in members], len(prefix) if has_prefix else 0),
             prefix=prefix if has_prefix else (),
-            max_new_tokens=tuple(prompts[index].max_new_tokens for index in members),
+            limits=tuple(prompts[index].limits for index in members),
         )
         for (_, has_prefix), members in groups.items()
     ]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emma_eval.models.llama.attention_mask import TrieBatch
+from emma_eval.models.llama.generation import Limits
 from emma_eval.models.llama.prefix_trie import (
     ImageSpan,
     PrefixTrie,
@@ -29,7 +30,7 @@ def span(image: LoadedImage, *instruction: int, num_tokens: int = 3) -> ImageSpa
 
 
 def prompt(*items: PromptItem, limit: int = 1) -> MultimodalPrompt:
-    return MultimodalPrompt((), None, (), items, limit)
+    return MultimodalPrompt((), None, (), items, Limits(limit))
 
 
 def visibility(*tries: PrefixTrie, prefix_length: int = 0) -> np.ndarray:
@@ -127,7 +128,7 @@ def test_prompts_share_a_row_where_image_and_instruction_are_the_same() -> None:
     assert [row.indices for row in rows] == [(0, 2), (1,), (3,), (4,), (5,), (6,)]
     assert [row.num_tokens for row in rows] == [5, 4, 4, 1, 1, 5]
     assert [row.prefix for row in rows] == [(1, 2)] * 5 + [()]
-    assert rows[0].max_new_tokens == (1, 4)
+    assert rows[0].limits == (Limits(1), Limits(4))
 
 
 def test_a_prompt_is_truncated_at_the_models_length_within_an_image_too() -> None:

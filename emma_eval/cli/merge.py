@@ -1,0 +1,43 @@
+"""`merge SHARD... --output DIR`: one run folder of the shards of a run, scored."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from emma_eval.cli.arguments import add_task_options
+from emma_eval.cli.run import files_by_task, print_result, run_name
+
+EPILOG = """\
+example:
+  emma-eval run --model M --tasks general --data ROOT --output shards/1 --shard 1/4     and so on up to 4/4, anywhere
+  emma-eval merge shards/* --data ROOT --output merged
+
+Answers and scores are those of one run without --shard. The model is not needed; the data are, for scoring.
+exit codes: 0 all answered, 1 a sample failed, 2 a shard is missing, doubled, unfinished or of another run"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="SHARD", help="the folders of all shards")
+    add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of the whole run; made here")
+    add_task_options(parser, data="the folder that holds the official benchmark files, as for `run`")
+    add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
+    add("--name", type=run_name, help="what tables call the run (the shards' name, or the model's)")
+    add("--answers-only", action="store_true", help="leave scoring to `run` with --output DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Merge, score and print the leaderboard; 1 if a sample failed."""
+    from emma_eval.results.manifest import read_manifest
+    from emma_eval.runs.merge import MergeSettings, merge_shards
+    from emma_eval.runs.progress import progress_for_terminal
+
+    manifest = read_manifest(args.runs[0])
+    files = files_by_task(args.file, list(manifest.tasks) if manifest else [])
+    settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
+    result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
+    print_result(result)
+    return 1 if result.failed else 0

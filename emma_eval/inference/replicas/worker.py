@@ -1,0 +1,123 @@
+"""The process of one replica: loads an engine, answers leases, and ends with the run's process, however that ends.
+
+Started by `processes` with one end of a socket. It ignores Ctrl-C, which a terminal sends to all processes at once: the
+run's process says when to end. When that is gone, even by `kill -9`, the socket is closed, and so ends this one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from queue import Queue
+from threading import Event, Thread
+
+from emma_eval.errors import UserError
+from emma_eval.inference.engine import Engine, machine_use
+from emma_eval.inference.loading import load_engine
+from emma_eval.inference.replicas.fleet import Died, Message, Ready, Refused, ReplicaJob, answer
+from emma_eval.inference.replicas.packing import unpack
+from emma_eval.models import ModelHandle
+from emma_eval.utils.files import register_data_root
+from emma_eval.utils.text import error_message
+
+GRACE_SECONDS = 2.0  # to end by itself when it is told to
+FAULT_EXIT_CODE = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Packed requests; leases are numbered so that a late Cancel does not meet the next one."""
+
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Drop what is left of the lease of this number."""
+
+    number: int
+
+
+Order = ReplicaJob | Lease | Cancel | None  # None: end
+
+
+class Orders:
+    """Reads orders in a thread, so that they arrive while the engine works."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._leases: Queue[Lease | None] = Queue()
+        self._cancelled = 0
+        self._ended = Event()
+        Thread(target=self._read, daemon=True).start()
+
+    def next_lease(self) -> Lease | None:
+        """Wait for a lease; None at the end."""
+        return self._leases.get()
+
+    def is_cancelled(self, number: int) -> bool:
+        """Whether the lease's answers are wanted no longer."""
+        return self._ended.is_set() or self._cancelled >= number
+
+    def _read(self) -> None:
+        try:
+            while (order := self._connection.recv()) is not None:
+                if isinstance(order, Cancel):
+                    self._cancelled = order.number
+                else:
+                    self._leases.put(order)
+        except (EOFError, OSError):  # the run's process is gone
+            pass
+        self._ended.set()
+        self._leases.put(None)
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)  # the engine is in the middle of a batch
+
+
+def load(job: ReplicaJob) -> Engine:
+    """The job's engine, in a process that knows its data roots. Raises UserError if it cannot be loaded."""
+    for root in job.data_roots:
+        register_data_root(root)
+    return load_engine(ModelHandle(job.spec), job.batch_size)
+
+
+def serve(connection: Connection) -> None:
+    """Load the engine and answer leases until told to end. Raises whatever the engine raises."""
+    job: ReplicaJob = connection.recv()
+    orders = Orders(connection)
+    with closing(load(job)) as engine:
+        connection.send(Ready(engine.describe(), machine_use(engine)))
+        while (lease := orders.next_lease()) is not None:
+            for message in answer(engine, unpack(lease.data), partial(orders.is_cancelled, lease.number)):
+                connection.send(message)
+
+
+def main(descriptor: int) -> None:
+    """Serve on the socket of this descriptor. An exception is sent before the process ends with it."""
+    os.set_inheritable(descriptor, False)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a batch system, too, signals all processes at once
+        signal.signal(number, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    try:
+        serve(connection)
+    except (BrokenPipeError, ConnectionResetError, EOFError):  # the run's process is gone
+        os._exit(1)
+    except Exception as error:
+        connection.send(last_words(error))
+        connection.close()
+        sys.exit(FAULT_EXIT_CODE)
+
+
+def last_words(error: Exception) -> Message:
+    """What the run is told of an exception that ends a replica."""
+    if isinstance(error, UserError):
+        return Refused(str(error))
+    return Died(f"{type(error).__name__}: {error_message(error)}", traceback.format_exc())
