@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
 from torch import nn
 
-from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.clip.model import VisionTower
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import InferenceStats
 
@@ -15,7 +16,7 @@ SIDE = 8192  # of the matrices, on a GPU
 REPEATS = 20
 
 
-def operations(runner: ModelRunner[EmmaModel], stats: InferenceStats, requests: int) -> float:
+def operations(runner: ModelRunner[Any], stats: InferenceStats, requests: int) -> float:
     """Floating-point operations of a pass: two per parameter and token, of LLaMA and of CLIP's vision tower.
 
     Tokens are those computed, without shared ones and padding. An answer's first token comes from its prompt; its last
@@ -23,8 +24,9 @@ def operations(runner: ModelRunner[EmmaModel], stats: InferenceStats, requests: 
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = stats.computed_tokens + stats.new_tokens - requests
-    patches = runner.model.towers.num_patches + 1
-    return 2.0 * (parameters(runner.model.llama) * tokens + parameters(_vision(runner)) * patches * stats.images)
+    vision = _vision(runner.model)
+    patches = vision.position_embedding.num_embeddings
+    return 2.0 * (parameters(runner.model.llama) * tokens + parameters(vision) * patches * stats.images)
 
 
 def parameters(module: nn.Module) -> int:
@@ -68,7 +70,8 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _vision(runner: ModelRunner[EmmaModel]) -> nn.Module:
-    tower = getattr(runner.model.towers, "vision", None)
-    assert isinstance(tower, nn.Module), "open_clip's towers are not counted"
+def _vision(model: nn.Module) -> VisionTower:
+    """The model's vision tower; mPLUG-Owl2's has a norm around it."""
+    tower = next((module for module in model.modules() if isinstance(module, VisionTower)), None)
+    assert tower is not None, "open_clip's towers are not counted"
     return tower
