@@ -265,8 +265,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--repeats", type=int, default=1, metavar="N", help="passes, of which the fastest counts (%(default)s)")
     add("--against", choices=("itself", "peers"), help="only these of a CPU's scenarios")
     add("--vllm-python", type=Path, metavar="FILE", help="the interpreter of an environment with vLLM")
-    add("--output", type=Path, help="the JSON file (results/benchmarks/throughput-DEVICE.json)")
+    add("--output", type=Path, help="the JSON file (results/benchmarks/throughput-DEVICE.json, or so)")
     args = parser.parse_args(arguments)
+    if args.vllm_python and not args.vllm_python.is_file():
+        parser.error(f"--vllm-python: there is no file {args.vllm_python}")
     device = torch.device(args.device)
     if device.type == "cuda" or args.small:
         scenarios = iter([generated(device, args.small, args.requests, args.one_by_one or ALONE, args.repeats)])
@@ -276,7 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for scenario in scenarios:
         show(scenario)
         done.append(scenario)
-    output = args.output or RESULTS / f"throughput-{device.type}{'-small' if args.small else ''}.json"
+    kind = "-small" if args.small else "-peers" if args.against == "peers" else ""
+    output = args.output or RESULTS / f"throughput{kind}-{device.type}.json"
     record = {"benchmark": "throughput"} | facts(args.device) | {"threads": torch.get_num_threads()}
     record["command"] = record["command"].replace(str(args.vllm_python), "ENVIRONMENT/bin/python")
     write(record | {"scenarios": [asdict(scenario) | {"passes": scenario.passes} for scenario in done]}, output)
