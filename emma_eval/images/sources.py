@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -56,9 +56,13 @@ class ImageFile:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the file."""
+        return _decode(self.read(), self.label)
+
+    def read(self) -> bytes:
+        """The encoded image. Raises SampleError naming the file."""
         try:
             require_inside_data_root(self.path)
-            data = read_bytes(self.path, MAX_IMAGE_BYTES)
+            return read_bytes(self.path, MAX_IMAGE_BYTES)
         except FileNotFoundError as error:
             raise SampleError(f"{self.label}: no such image file") from error
         except UserError as error:
@@ -67,7 +71,6 @@ class ImageFile:
             raise SampleError(str(error)) from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise SampleError(f"{self.label}: cannot be read: {describe_error(error)}") from error
-        return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,14 @@ class ImageBytes:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the row."""
+        return _decode(self.read(), self.label)
+
+    def read(self) -> bytes:
+        """The encoded image. Raises SampleError naming the row."""
         try:
-            data = self.load()
+            return self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
             raise SampleError(f"{self.label}: the image's data cannot be read: {describe_error(error)}") from error
-        return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,15 @@ class UnpaddedImage:
     def open(self) -> Image:
         """The decoded image. Raises SampleError if it cannot be read."""
         return self.image.open()
+
+
+def image_size(image: ImageSource) -> tuple[int, int]:
+    """Width and height, by an encoded image's head alone. Raises SampleError if it cannot be read."""
+    if isinstance(image, ImageFile | ImageBytes):
+        with suppress(Exception), _pillow().open(BytesIO(image.read())) as opened:
+            width, height = opened.size
+            return width, height
+    return image.open().size
 
 
 def open_rgb(image: ImageSource) -> Image:

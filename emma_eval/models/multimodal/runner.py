@@ -140,6 +140,11 @@ class ModelRunner(Generic[ModelT]):
         return self.model.llama.device
 
     @property
+    def takes_raw_prompts(self) -> bool:
+        """Whether a request may be a whole prompt; its question, which an instruction needs, is not told apart."""
+        return self.tokenize_instruction is None
+
+    @property
     def dtype(self) -> torch.dtype:
         """The floating-point type of the model."""
         return self.model.llama.dtype
@@ -159,7 +164,9 @@ class ModelRunner(Generic[ModelT]):
         if not ids:
             raise SampleError("the prompt is empty")
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            needed = f"one {self.tokenizer.image_marker} is needed for each"
+            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}; {needed}")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
