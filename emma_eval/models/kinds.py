@@ -19,6 +19,7 @@ CHECKPOINTS: Mapping[str, Mapping[str, str]] = {  # by architecture: the section
         "LoRA fine-tunes": "a LoRA fine-tune of either, merged into its base",
     },
     "llava_mistral": {"LLaVA with Mistral": "LLaVA with a Mistral language model, LoRA likewise"},
+    "mplug_owl2": {"mPLUG-Owl2": "mPLUG-Owl2 in its authors' layout, or as transformers saved it"},
 }
 
 
