@@ -17,8 +17,11 @@ CHECKPOINTS: Mapping[str, Mapping[str, str]] = {  # by architecture: the section
         "EMMA": "EMMA v1 or v3 in its authors' layout",
         "LLaVA-1.5": "LLaVA-1.5 in LLaVA's layout: Vicuna, LLaMA, LLaMA-2",
         "LoRA fine-tunes": "a LoRA fine-tune of either, merged into its base",
+        "Projectors alone": "mm_projector.bin of LLaVA's pretraining, with its base",
     },
     "llava_mistral": {"LLaVA with Mistral": "LLaVA with a Mistral language model, LoRA likewise"},
+    "llava_hf": {"LLaVA as transformers converts it": "transformers' conversion of LLaVA-1.5 (llava-hf)"},
+    "mplug_owl2": {"mPLUG-Owl2": "mPLUG-Owl2 in its authors' layout"},
 }
 
 
