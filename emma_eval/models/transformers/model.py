@@ -22,7 +22,7 @@ from emma_eval.models.transformers.generation import EndsBarred, NotFinite
 from emma_eval.models.transformers.placement import context_length, free_memory
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
-from emma_eval.utils.text import error_message
+from emma_eval.utils.text import error_message, pluralize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,6 +80,7 @@ class TransformersModel:
     chat_template: ChatTemplate
     summary: str = ""
     template: str = "own"
+    takes_raw_prompts: bool = True
     _sizes: LRUCache[ImageSource, tuple[int, int]] = field(default_factory=lambda: LRUCache(SIZE_CACHE))
     _image_tokens: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)  # a processor's tokenizer, which pads, must not be used by two threads
@@ -240,7 +241,10 @@ class TransformersModel:
         if request.is_raw and (token := getattr(self.processor, "image_token", None)):
             marker, message = token, message.replace(IMAGE_MARKER, token)
         if (markers := message.count(marker)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            raise SampleError(
+                f"the prompt has {pluralize(markers, 'image marker')} for {shown}; one {marker} is needed for each"
+            )
         return message if request.is_raw else self.chat_template.render(message)
 
     def _adds_special(self, text: str) -> bool:
