@@ -56,7 +56,7 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model-option, whose value is a list of (option, value)."""
+    """Declare --model-option and --base-url; `named_options` gives their values."""
     parser.add_argument(
         "--model-option",
         action="append",
@@ -65,6 +65,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
+    parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")
+
+
+def named_options(args: argparse.Namespace) -> dict[str, str]:
+    """The options of the model's own, name -> value."""
+    return dict(args.model_option) | ({} if args.base_url is None else {"base_url": args.base_url})
 
 
 def _key_value(text: str) -> tuple[str, str]:

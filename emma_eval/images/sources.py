@@ -56,10 +56,10 @@ class ImageFile:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the file."""
-        return _decode(self.read(), self.label)
+        return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The encoded image. Raises SampleError naming the file."""
+        """The file's bytes. Raises SampleError naming it."""
         try:
             require_inside_data_root(self.path)
             return read_bytes(self.path, MAX_IMAGE_BYTES)
@@ -95,10 +95,10 @@ class ImageBytes:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the row."""
-        return _decode(self.read(), self.label)
+        return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The encoded image. Raises SampleError naming the row."""
+        """The row's bytes. Raises SampleError naming it."""
         try:
             return self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
@@ -199,7 +199,8 @@ def naming(image: ImageSource) -> Iterator[None]:
         raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
 
-def _decode(data: bytes, label: str) -> Image:
+def decode(data: bytes, label: str) -> Image:
+    """The image that these bytes encode. Raises SampleError, naming the label, if they encode none."""
     from PIL import UnidentifiedImageError
 
     if not data:
@@ -213,6 +214,13 @@ def _decode(data: bytes, label: str) -> Image:
         raise SampleError(f"{label}: {describe_error(error)}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise SampleError(f"{label}: not a readable image: {error_message(error)}") from error
+
+
+def image_format(data: bytes) -> str | None:
+    """Pillow's name of the format of an image that `decode` takes; None for one of several frames."""
+    with _pillow().open(BytesIO(data)) as image:
+        is_single = image.format == "MPO" or getattr(image, "n_frames", 1) == 1  # of an MPO all readers take the first
+        return str(image.format) if is_single else None
 
 
 def _open_with_pillow(data: bytes) -> Image:
