@@ -60,4 +60,4 @@ def _registered() -> Iterator[ModelKind]:
     for name, line in list_models().items():
         usage = re.match(rf"{re.escape(name)}:\w+", line)  # a name that takes a source says which
         called = usage[0] if usage else name
-        yield ModelKind(called, called, line.removeprefix(called).lstrip(", ") if usage else line, places[name])
+        yield ModelKind(called, called, line.removeprefix(f"{called}, "), places[name])

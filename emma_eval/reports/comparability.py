@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emma_eval.inference.engine import OWN_TEMPLATE
+from emma_eval.inference.engine import OWN_TEMPLATE, SERVER_TEMPLATE
 from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.scores import TaskScores
 from emma_eval.utils.text import pluralize
@@ -77,9 +77,9 @@ def template_notes(asked: Iterable[tuple[str, TaskScores]]) -> tuple[str, ...]:
     for name, task in asked:
         if template := task.setup.template:
             models.setdefault(template, {})[name] = None
-    if len(models) < 2 and OWN_TEMPLATE not in models:
+    if len(models) < 2 and not models.keys() & {OWN_TEMPLATE, SERVER_TEMPLATE}:
         return ()
-    in_words = {OWN_TEMPLATE: "the model's own chat template"}
+    in_words = {OWN_TEMPLATE: "the model's own chat template", SERVER_TEMPLATE: "a server's, which is not seen"}
     groups = [f"{', '.join(names)} in {in_words.get(template, template)}" for template, names in models.items()]
     return (f"Conversation templates: {'; '.join(groups)}.",)
 
