@@ -47,11 +47,13 @@ def model_kinds() -> Iterator[ModelKind]:
     """Built-in checkpoints, checkpoint folders by architecture, other names; those of other packages among them."""
     registered = list(_registered())
     yield from (kind for kind in registered if kind.usage in BUILT_IN)
-    for name, place in entries("architectures").items():
-        for section, line in CHECKPOINTS.get(name, {}).items():
-            yield ModelKind(FOLDER, section, line, place)
-        if name not in SHIPPED["architectures"]:
-            yield ModelKind(FOLDER, name, f"model_type {name}, of another package: {place}", place)
+    architectures = entries("architectures")
+    for name, sections in CHECKPOINTS.items():
+        for section, line in sections.items():
+            yield ModelKind(FOLDER, section, line, architectures[name])
+    for name in sorted(architectures.keys() - SHIPPED["architectures"].keys()):
+        place = architectures[name]
+        yield ModelKind(FOLDER, name, f"model_type {name}, of another package: {place}", place)
     yield from (kind for kind in registered if kind.usage not in BUILT_IN)
 
 

@@ -222,14 +222,8 @@ def test_mplug_owl2_has_its_image_directly_before_a_question(capsys: pytest.Capt
 def test_a_model_of_transformers_takes_a_complete_prompt(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
 ) -> None:
-    command = [
-        "ask",
-        "--model",
-        f"hf:{tiny_transformers.write('llava', tmp_path / 'm')}",
-        "--image",
-        str(image),
-        "--json",
-    ]
+    model = f"hf:{tiny_transformers.write('llava', tmp_path / 'm')}"
+    command = ["ask", "--model", model, "--image", str(image), "--json"]
     command += ["--max-new-tokens", "5", "--device", "cpu"]
     assert main([*command, "What?"]) == 0
     asked = json.loads(capsys.readouterr().out)
