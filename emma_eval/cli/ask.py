@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.cli.arguments import add_model_options, not_negative, positive
+from emma_eval.cli.arguments import add_model_options, named_options, not_negative, positive
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.types import Failure, InferenceStats
 
     _check(args)
-    spec = ModelSpec(args.model, args.device, args.dtype, dict(args.model_option))
+    spec = ModelSpec(args.model, args.device, args.dtype, named_options(args))
     engine = load_engine(find_model(spec))
     description = engine.describe()
     request = _request(args, description)

@@ -10,6 +10,7 @@ from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils import environment
 
+SERVER_TEMPLATE = "server"  # of a model behind a server, which frames messages by a template that is not seen
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
 
