@@ -101,6 +101,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def not_negative(text: str) -> int:
+    """An integer of zero or more."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
 def positive_or(*words: str) -> Callable[[str], int | str]:
     """The type of an option that takes an integer above zero or one of these words."""
 

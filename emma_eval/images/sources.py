@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -59,7 +59,7 @@ class ImageFile:
         return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The file's bytes. Raises SampleError naming it."""
+        """The encoded image. Raises SampleError naming the file."""
         try:
             require_inside_data_root(self.path)
             return read_bytes(self.path, MAX_IMAGE_BYTES)
@@ -98,7 +98,7 @@ class ImageBytes:
         return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The row's bytes. Raises SampleError naming it."""
+        """The encoded image. Raises SampleError naming the row."""
         try:
             return self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
@@ -171,6 +171,15 @@ class UnpaddedImage:
     def open(self) -> Image:
         """The decoded image. Raises SampleError if it cannot be read."""
         return self.image.open()
+
+
+def image_size(image: ImageSource) -> tuple[int, int]:
+    """Width and height, by an encoded image's head alone. Raises SampleError if it cannot be read."""
+    if isinstance(image, ImageFile | ImageBytes):
+        with suppress(Exception), _pillow().open(BytesIO(image.read())) as opened:
+            width, height = opened.size
+            return width, height
+    return image.open().size
 
 
 def open_rgb(image: ImageSource) -> Image:

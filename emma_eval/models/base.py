@@ -106,7 +106,11 @@ class PackedRow(Protocol):
 
 
 class Model(Protocol):
-    """A model that answers requests in batches and may share what they have in common."""
+    """A model that answers requests in batches and may share what they have in common.
+
+    It may have a method `prepare(rows, images)` besides, CPU work on a whole batch that runs in a thread ahead of the
+    device; what it returns is given to `generate` instead of the images.
+    """
 
     @property
     def template(self) -> str:
