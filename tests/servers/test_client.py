@@ -205,9 +205,12 @@ def test_a_wait_longer_than_the_patience_stops_at_once() -> None:
 
 
 def test_a_wrong_address_is_told_early() -> None:
-    policy = replace(QUICK, connect_patience=0.3)
+    """No wait before a retry is longer than what is left of the patience."""
+    policy = replace(QUICK, connect_patience=0.3, first_delay=30.0, longest_delay=60.0)
+    start = time.monotonic()
     asked = Asked(f"http://127.0.0.1:{closed_port()}/v1", ["a"], policy)
     assert "no connection" in str(asked.raised)
+    assert time.monotonic() - start < 10
     with fake_server(lambda body, number: Reply(HTML)) as server:
         asked = Asked(server.url, ["a"], policy)
     assert "the reply is an HTML page, not JSON" in str(asked.raised)
