@@ -20,9 +20,9 @@ from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, tokenize_instru
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import AlignmentConfig, EmmaConfig, LlavaConfig
 from emma_eval.models.emma.model import EmmaModel
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.model import Llama
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 from emma_eval.models.multimodal.runner import ModelRunner
 
 
@@ -58,7 +58,7 @@ def build(
     torch.manual_seed(0)
     config = _config(shape, aligned)
     width = shape.vision[0]
-    with torch.device(device), _default_dtype(dtype):
+    with torch.device(device), default_dtype(dtype):
         towers = ClipTowers(_vision(shape), _text(shape) if aligned else None)
         alignment = Alignment(towers.num_patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
@@ -68,7 +68,7 @@ def build(
     return ModelRunner(
         model=EmmaModel(config, towers, alignment, projector, llama).eval().requires_grad_(False),
         tokenizer=tokenizer,
-        processor=ImageProcessor(size=shape.image, crop_size=shape.image, pad_to_square=True),
+        processor=ImageProcessor(size=shape.image, crop_size=shape.image, squaring="pad"),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if aligned else "llava",
@@ -77,7 +77,7 @@ def build(
 
 
 @contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
     """Create modules in this dtype: in float32 the full size would hardly fit."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)

@@ -30,9 +30,9 @@ from emma_eval.mini import items
 from emma_eval.mini.items import Item
 from emma_eval.mini.suite.drawing import SeededScene, distinct_items, seeded_scenes
 from emma_eval.models.emma.model import EmmaModel
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
 from emma_eval.models.llama.memory import MAX_TOKENS
 from emma_eval.models.llama.prefix_trie import PromptItem, num_slots
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task

@@ -18,7 +18,7 @@ from emma_eval.inference.engine import EngineDescription
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.templates import render_prompt, template_digest
-from emma_eval.reports.column_assignment import shipped_task
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.sample_statistics import TaskStatistics, from_record, to_record
 from emma_eval.results.scores import (
@@ -123,6 +123,10 @@ class FakeHandle(ModelHandle):
     def __init__(self, engine: object, name: str = "fake", weights: str = "w" * 64) -> None:
         super().__init__(ModelSpec(name))
         self.engine, self.weights = engine, weights
+
+    @property
+    def deciding_options(self) -> None:
+        return None
 
     def fingerprint(self) -> str:
         return self.weights

@@ -16,14 +16,14 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "
 LAYERS = (
     ("errors",),
     ("types", "utils"),
-    ("registry", "images", "stats"),
+    ("registry", "images", "stats", "servers"),
     ("tasks", "results", "models.checkpoints", "models.ops"),
     ("models.clip", "models.llama", "models.transformers", "data.hub"),
     ("models.multimodal", "data.readers"),
-    ("models.emma",),
+    ("models.emma", "models.mplug_owl2"),
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions"),
-    ("reports",),
+    ("reports", "lmms"),
     ("runs",),
     ("mini",),
     ("cli",),
@@ -143,7 +143,13 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
     assert not missing, f"{document.name} names {', '.join(sorted(missing))}"
 
 
-TESTS_OF_SEVERAL_ROOMS = {"benchmarks", "golden", "parity", "plugins"}  # scripts, and numbers of reference programs
+TESTS_OF_SEVERAL_ROOMS = {
+    "benchmarks",
+    "golden",
+    "integration",
+    "parity",
+    "plugins",
+}  # scripts, and numbers of reference programs
 
 
 def test_folders_of_tests_are_named_after_rooms() -> None:

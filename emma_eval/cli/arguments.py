@@ -41,7 +41,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir and, with a help text for --data, --data and --offline; `main.run_command` does the rest."""
+    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline.
+
+    `main.run_command` does the rest.
+    """
     parser.add_argument(
         "--task-dir",
         action="append",
@@ -50,13 +53,21 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         metavar="DIR",
         help="a folder with task files of your own, beside the shipped ones; may be repeated",
     )
+    parser.add_argument(
+        "--include-path",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a folder with tasks written for lmms-eval, for names like lmms:my_task; may be repeated",
+    )
     if data:
         parser.add_argument("--data", type=Path, metavar="ROOT", help=data)
         parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model-option, whose value is a list of (option, value)."""
+    """Declare --model-option and --base-url; `named_options` gives their values."""
     parser.add_argument(
         "--model-option",
         action="append",
@@ -65,6 +76,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
+    parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")
+
+
+def named_options(args: argparse.Namespace) -> dict[str, str]:
+    """The options of the model's own, name -> value."""
+    return dict(args.model_option) | ({} if args.base_url is None else {"base_url": args.base_url})
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -92,6 +109,13 @@ def positive(text: str) -> int:
     """An integer above zero."""
     if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def not_negative(text: str) -> int:
+    """An integer of zero or more."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 

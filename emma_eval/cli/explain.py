@@ -16,13 +16,14 @@ from emma_eval.cli.arguments import add_task_options
 if TYPE_CHECKING:
     from emma_eval.reports.published import Published
     from emma_eval.tasks.config import TaskConfig
-    from emma_eval.tasks.sections import ScorerConfig
-    from emma_eval.types import Sample
+    from emma_eval.tasks.sections import PromptConfig, ScorerConfig
+    from emma_eval.types import Request, Sample
 
 WIDTH = 110
 IMAGES = {
-    "first": "Its images come before the question, one a line.",
+    "first": "Its images come before the question",
     "inline": "Its images stand where question and options point at them; those not pointed at come first.",
+    "pointed": "Its images stand where question and options point at them, again at each pointer; others are not sent.",
     "concatenated": "Its images are pasted into one, from left to right, as EMMA's scripts do.",
     "concatenated_inline": "Its images are pasted into one, which is sent where the question points at one.",
     "none": "The model sees no image, unless the question holds a marker for one.",
@@ -69,8 +70,8 @@ def _print(head: str, paragraphs: Iterator[str]) -> None:
 
 
 def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
-    from emma_eval.models.checkpoints.templates import render_prompt
     from emma_eval.prompts.building import build_requests
+    from emma_eval.tasks.wording import describe_wording
 
     yield " ".join(_prompt_in_words(task))
     sample, origin = _example(task, data)
@@ -78,30 +79,57 @@ def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield f"Example ({origin}), the whole prompt" + (
         f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
     )
-    yield from (f"    {line}" for line in render_prompt(requests[0].message).split("\n"))
+    yield from _prompt_lines(requests[0], task.own_wording)
     yield "CLIP instruction:"
     yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
     if task.wordings:
-        yield f"So the scripts of {task.wording} ask. A model of another family is asked as its own do:"
+        yield f"This is {describe_wording(task, task.own_wording)}. Models of other families are asked otherwise:"
     for family in task.wordings:
         worded = task.with_wording(family)
-        yield f"{family}: " + " ".join(_prompt_in_words(worded))
-        yield from (f"    {line}" for line in render_prompt(next(build_requests(worded, [sample])).message).split("\n"))
+        yield f"{family}, in {describe_wording(task, family)}: " + " ".join(_prompt_in_words(worded))
+        yield from _prompt_lines(next(build_requests(worded, [sample])), family)
+
+
+def _prompt_lines(request: Request, family: str) -> Iterator[str]:
+    """The whole prompt as models of the family read it, moved in."""
+    from emma_eval.models.checkpoints.templates import render_for_family
+
+    prompt = request.prompt(lambda message: render_for_family(message, family))
+    yield from (f"    {line}" for line in prompt.split("\n"))
 
 
 def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
     prompt = task.prompt
-    yield IMAGES[prompt.images]
+    yield IMAGES[prompt.images] + (_after_images(prompt.image_separator) if prompt.images == "first" else "")
+    yield from _question_in_words(prompt)
+    if prompt.padding == "none":
+        yield "Its images are not padded to a square, whatever the model's configuration says."
+    if prompt.suffix:
+        after = "" if prompt.suffix_separator == "\n" else f", after {prompt.suffix_separator!r},"
+        yield f"The end{after} is {prompt.suffix!r}" + (
+            "." if prompt.open_ended_suffix is None else f"; of open questions {prompt.open_ended_suffix!r}."
+        )
+    if task.circular:
+        yield "It is asked once per rotation of the options."
+    yield INSTRUCTION[prompt.instruction]
+    least = f"at least {task.generation.min_new_tokens}, " if task.generation.min_new_tokens else ""
+    yield f"Answers are decoded greedily, {least}up to {task.generation.max_new_tokens} new tokens."
+
+
+def _question_in_words(prompt: PromptConfig) -> Iterator[str]:
     if prompt.question:
         yield "Every sample is asked the same question."
     if prompt.strip_text:
-        yield f"{prompt.strip_text!r} is taken out of the question."
+        blanks = ", the blanks around it are not" if prompt.keep_blanks else ""
+        yield f"{prompt.strip_text!r} is taken out of the question{blanks}."
     if prompt.capitalize_first:
         yield "The question's first letter is made large, all others small."
     if prompt.hint:
         yield "A hint, where there is one, comes before the question."
     if prompt.hint_suffix:
         yield "A hint comes after it." if prompt.include_empty_hint else "A hint, where there is one, comes after it."
+    if prompt.missing_hint:
+        yield f"For a hint that is missing stands {prompt.missing_hint!r}."
     if prompt.options_prefix:
         yield f"Before the options stands {prompt.options_prefix!r}."
     if prompt.option:
@@ -110,16 +138,12 @@ def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
         yield f"The first {prompt.max_options} options are shown, no more."
     if prompt.collapse_spaces:
         yield "Of two blanks one is made, and markers and blanks at the ends of the text go."
-    if prompt.padding == "none":
-        yield "Its images are not padded to a square, whatever the model's configuration says."
-    if prompt.suffix:
-        yield f"The end is {prompt.suffix!r}" + (
-            "." if prompt.open_ended_suffix is None else f"; of open questions {prompt.open_ended_suffix!r}."
-        )
-    if task.circular:
-        yield "It is asked once per rotation of the options."
-    yield INSTRUCTION[prompt.instruction]
-    yield f"Answers are decoded greedily, up to {task.generation.max_new_tokens} new tokens."
+
+
+def _after_images(separator: str) -> str:
+    if separator == "\n":
+        return ", one a line."
+    return f", each with {separator!r} behind it." if separator else ", with nothing between."
 
 
 def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:

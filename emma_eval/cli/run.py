@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, positive, positive_or
+from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
+    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit, Shard
 
@@ -101,9 +102,10 @@ def run(args: argparse.Namespace) -> int:
         scale=Scale(args.replicas, args.ray),
         shard=args.shard,
     )
-    folder = args.output or default_folder(settings)
+    model = find_model(settings.model)
+    folder = args.output or default_folder(settings, model.deciding_options)
     try:
-        result = run_evaluation(settings, folder, progress_for_terminal(), find_model(settings.model))
+        result = run_evaluation(settings, folder, progress_for_terminal(), model)
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
@@ -113,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
 
 def model_options(args: argparse.Namespace) -> dict[str, str]:
     """The options of --model-option, and --fast-preprocess as one of them."""
-    options = dict(args.model_option)
+    options = named_options(args)
     if args.fast_preprocess:
         options["fast_preprocess"] = "true"
     return options
@@ -133,15 +135,24 @@ def print_result(result: RunResult, shard: Shard | None = None) -> None:
 
     for table in result.leaderboard.tables(measured_only=True):
         print_table(table)
+    for note, names in tasks_by_note(result.scores.tasks).items():
+        print(printable(f"{', '.join(names)}: {note}"))
     for task in result.scores.tasks:
-        for note in task.notes:
-            print(printable(f"{task.name}: {note}"))
         for sample in task.failed[:MAX_LISTED]:
             reason = one_line(sample.reason)
             print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
         if len(task.failed) > MAX_LISTED:
             print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
     print(f"run folder: {result.folder}")
+
+
+def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
+    """Each note once, with the names of the tasks that have it."""
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        for note in task.notes:
+            names.setdefault(note, []).append(task.name)
+    return names
 
 
 def run_name(text: str) -> str:

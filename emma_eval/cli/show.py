@@ -27,16 +27,17 @@ def run(args: argparse.Namespace) -> int:
     """Print the sample. Raises UserError for an unknown task or sample, or missing data."""
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.loading import load_task
+    from emma_eval.tasks.wording import describe_wording
 
     task = load_task(args.task)
     samples = load_samples(task, args.data, allow_partial=True)
     index = _find(samples, args.sample, task.name)
-    wording = args.wording or task.wording
+    wording = args.wording or task.own_wording
     worded = task.with_wording(wording)
     if task.wordings:
-        others = [name for name in (task.wording, *task.wordings) if name != wording]
-        print(f"wording: {wording} (others: {', '.join(others)})")
-    for label, text in _describe(worded, samples[index], f"{index:,} of {len(samples):,}"):
+        others = [name for name in (*task.wording, *task.wordings) if name != wording]
+        print(f"wording: {wording} (others: {', '.join(others)}): {describe_wording(task, wording)}")
+    for label, text in _describe(worded, wording, samples[index], f"{index:,} of {len(samples):,}"):
         print(f"{label}:\n{_indented(text)}" if "\n" in text else f"{label}: {text}")
     return 0
 
@@ -53,8 +54,8 @@ def _find(samples: Sequence[Sample], name_or_index: str, task: str) -> int:
     )
 
 
-def _describe(task: TaskConfig, sample: Sample, position: str) -> list[tuple[str, str]]:
-    from emma_eval.models.checkpoints.templates import render_prompt
+def _describe(task: TaskConfig, wording: str, sample: Sample, position: str) -> list[tuple[str, str]]:
+    from emma_eval.models.checkpoints.templates import render_for_family
     from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
@@ -64,12 +65,19 @@ def _describe(task: TaskConfig, sample: Sample, position: str) -> list[tuple[str
     for request in requests:
         which = f" of pass {request.pass_index}" if len(requests) > 1 else ""
         lines += [] if same else _images(request, which)
-        lines.append((f"prompt{which}", render_prompt(request.message)))
+        prompt = request.prompt(lambda message: render_for_family(message, wording))
+        lines.append((f"prompt{which}", prompt))
         if request.pass_index == 0:
             lines.append(("instruction", request.instruction))
+    lines.append(("new tokens", _limits(requests[0])))
     lines.append(("expected answer", " | ".join(sample.references) or "held back by the benchmark"))
     lines += [("category", sample.category)] if sample.category else []
     return lines
+
+
+def _limits(request: Request) -> str:
+    least = f"at least {request.min_new_tokens}, " if request.min_new_tokens else ""
+    return f"{least}up to {request.max_new_tokens:,}"
 
 
 def _images(request: Request, which: str = "") -> list[tuple[str, str]]:

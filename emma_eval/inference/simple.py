@@ -126,7 +126,9 @@ def _open_images(chunks: Sequence[Chunk], workers: Executor) -> Iterator[tuple[C
 
 def _message(request: Request, futures: ImageFutures) -> Message:
     images = tuple(futures[image].result() for image in request.images)
-    return Message(request.message, images, request.max_new_tokens, request.instruction)
+    if request.is_raw:
+        raise SampleError("the model takes no complete prompt: it puts its own conversation template around a message")
+    return Message(request.message, images, request.max_new_tokens, request.instruction, request.min_new_tokens)
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,9 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelLoader, ModelSpec
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
+from emma_eval.models.checkpoints.paths import is_regular_file
+from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG
+from emma_eval.models.emma.converted_config import is_conversion
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.registry import entries, import_object
 from emma_eval.utils.files import sha256_of_file
@@ -28,7 +31,11 @@ from emma_eval.utils.text import did_you_mean
 
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
-SHIPPED_MODELS = BUILT_IN | {"hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name"}
+SHIPPED_MODELS = BUILT_IN | {
+    "hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name",
+    "openai": "openai:NAME with --base-url URL, any model behind an OpenAI-compatible server",
+}
+CONVERSION = "llava_hf"  # as the registry has it: no model_type of this name exists
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
 
@@ -72,6 +79,16 @@ class ModelHandle:
         """Raise UserError if there is no such model or option. A hub repository is not downloaded for it."""
         if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
             _ = self._loader
+
+    @cached_property
+    def deciding_options(self) -> Mapping[str, str] | None:
+        """The options that answers depend on, which a run is recognized by; None: all, the loader says nothing else.
+
+        Raises UserError for a value that such a loader does not take.
+        """
+        loader, spec = self._loader
+        deciding: Callable[[ModelSpec], Mapping[str, str]] | None = getattr(loader, "deciding_options", None)
+        return deciding(spec) if deciding else None
 
     @property
     def is_remote(self) -> bool:
@@ -123,9 +140,17 @@ def list_models() -> dict[str, str]:
 
 
 def _architecture(folder: Path) -> ModelLoader:
-    """The loader registered for a checkpoint's model_type."""
+    """The loader registered for a checkpoint's model_type; transformers' LLaVA shares its with older ones."""
     architectures = entries("architectures")
-    kind = read_json_object(folder / "config.json").get("model_type")
+    content = read_json_object(folder / "config.json")
+    kind = content.get("model_type")
+    if is_conversion(content):
+        kind = CONVERSION
+        if is_regular_file(folder / ADAPTER_CONFIG):
+            raise UserError(
+                f"{folder}: a LoRA adapter of a conversion for transformers is not merged here; merge it by peft "
+                "(merge_and_unload) and save the whole model"
+            )
     name = kind if isinstance(kind, str) and kind in architectures else DEFAULT_ARCHITECTURE
     loader: ModelLoader = import_object(architectures[name])
     return loader

@@ -12,7 +12,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from emma_eval.images.sources import UnpaddedImage
-from emma_eval.prompts.image_placement import concatenate, concatenate_inline, image_markers, place_inline
+from emma_eval.prompts.image_placement import (
+    concatenate,
+    concatenate_inline,
+    image_markers,
+    place_inline,
+    place_pointed,
+)
 from emma_eval.tasks.circular import Choices, pass_choices
 from emma_eval.types import IMAGE_MARKER, ImageSource, Request, Sample
 from emma_eval.utils.text import replace_surrogates
@@ -22,13 +28,15 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import InstructionPolicy, PromptConfig
 
 
-def build_message(question: str, suffix: str | None, images: int = 0) -> str:
-    """The message: one image marker a line, the question, the suffix on lines of its own.
+def build_message(
+    question: str, suffix: str | None, images: int = 0, separator: str = "\n", image_separator: str = "\n"
+) -> str:
+    """The message: one image marker a line, the question, and behind the separator the suffix.
 
     `question` already includes options and hint, and image markers where it points at images itself.
     """
-    message = image_markers(images) + question
-    return message + "\n" + suffix.removeprefix("\n") if suffix else message
+    message = image_markers(images, image_separator) + question
+    return message + separator + suffix.removeprefix("\n") if suffix else message
 
 
 def instruction_of(question: str, policy: InstructionPolicy) -> str:
@@ -48,14 +56,16 @@ def build_requests(task: TaskConfig, samples: Iterable[Sample]) -> Iterator[Requ
     prompt = task.prompt
     for sample in samples:
         for pass_index, choices in enumerate(shown_choices(task, sample)):
-            question, message, images = place_images(prompt, sample, choices)
+            question, text, images = place_images(prompt, sample, choices)
+            message = build_message(text, _suffix(prompt, choices), separator=prompt.suffix_separator)
             yield Request(
                 sample_id=sample.id,
                 pass_index=pass_index,
-                message=replace_surrogates(build_message(message, _suffix(prompt, choices))),
+                message=replace_surrogates(message),
                 instruction=replace_surrogates(instruction_of(question, prompt.instruction)),
                 images=tuple(map(UnpaddedImage, images)) if prompt.padding == "none" else images,
                 max_new_tokens=task.generation.max_new_tokens,
+                min_new_tokens=task.generation.min_new_tokens,
             )
 
 
@@ -68,23 +78,27 @@ def place_images(prompt: PromptConfig, sample: Sample, choices: Choices) -> tupl
     question = format_question(prompt, sample, choices)
     if prompt.images in ("none", "concatenated_inline"):  # the text alone decides whether the script sends an image
         return question, question, sample.images if IMAGE_MARKER in question else ()
+    if prompt.images == "pointed":
+        return question, *place_pointed(question, sample.images)
     if prompt.images == "inline":
-        return question, *place_inline(question, sample.images)
-    return question, image_markers(len(sample.images)) + question, sample.images
+        return question, *place_inline(question, sample.images, prompt.image_separator)
+    return question, image_markers(len(sample.images), prompt.image_separator) + question, sample.images
 
 
 def format_question(prompt: PromptConfig, sample: Sample, choices: Choices) -> str:
     """Hint, question and options as one text, before image marker and suffix are added."""
     question = prompt.question or sample.question
     if prompt.strip_text:
-        question = question.replace(prompt.strip_text, "").strip()
+        question = question.replace(prompt.strip_text, "")
+        question = question if prompt.keep_blanks else question.strip()
     if prompt.capitalize_first:
         question = question.capitalize()
     if choices:
         options = [_option(prompt.option, letter, text) for letter, text in choices.items()]
         question += "".join([prompt.options_prefix, *options])
-    if sample.hint or prompt.include_empty_hint:
-        before, after = (layout.replace("{hint}", sample.hint) for layout in prompt.hints)
+    hint = sample.hint or prompt.missing_hint
+    if hint or prompt.include_empty_hint:
+        before, after = (layout.replace("{hint}", hint) for layout in prompt.hints)
         question = before + question + after
     return collapse_spaces(question) if prompt.collapse_spaces else question
 

@@ -15,9 +15,12 @@ from emma_eval.types import IMAGE_MARKER, ImageSource, Sample
 _POINTER = re.compile(r"<image(?: (\d+))?>")
 
 
-def image_markers(count: int) -> str:
-    """So many image markers, one a line."""
-    return f"{IMAGE_MARKER}\n" * count
+LAST_POINTER = 5  # the last that mPLUG-Owl2's MMMU script replaces by a marker
+
+
+def image_markers(count: int, separator: str = "\n") -> str:
+    """So many image markers, each followed by the separator."""
+    return (IMAGE_MARKER + separator) * count
 
 
 def concatenate(images: tuple[ImageSource, ...]) -> tuple[ImageSource, ...]:
@@ -39,10 +42,12 @@ def concatenate_inline(sample: Sample, choices: Mapping[str, str]) -> tuple[Samp
     return replace(sample, question=" ".join(words), images=concatenate(sample.images)), {**choices, **names}
 
 
-def place_inline(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple[ImageSource, ...]]:
+def place_inline(
+    text: str, images: tuple[ImageSource, ...], separator: str = "\n"
+) -> tuple[str, tuple[ImageSource, ...]]:
     """The text with a marker where it first points at an image, and the images in the markers' order.
 
-    Images that the text does not point at come before it, one a line. `<image>` points at the next image,
+    Images that the text does not point at come before it. `<image>` points at the next image,
     `<image 2>` at the second; a pointer to no image, or to one that has its marker already, stays as it is.
     """
     waiting = dict(enumerate(images, 1))
@@ -56,4 +61,26 @@ def place_inline(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple
         return IMAGE_MARKER
 
     marked = _POINTER.sub(place, text)
-    return image_markers(len(waiting)) + marked, (*waiting.values(), *placed)
+    return image_markers(len(waiting), separator) + marked, (*waiting.values(), *placed)
+
+
+def place_pointed(text: str, images: tuple[ImageSource, ...]) -> tuple[str, tuple[ImageSource, ...]]:
+    """The text with a marker at every pointer `<image 2>`, and the images as mPLUG-Owl2's MMMU script orders them.
+
+    An image is sent again where the text points at it again, and not at all where it does not. The script loads
+    what `<image 6>` and `<image 7>` point at but keeps their text, so that the images behind them move up.
+    """
+    pointed: list[ImageSource] = []
+    markers = 0
+
+    def place(pointer: re.Match[str]) -> str:
+        nonlocal markers
+        number = int(pointer[1] or 0)
+        if not 1 <= number <= len(images):
+            return pointer[0]
+        pointed.append(images[number - 1])
+        markers += number <= LAST_POINTER
+        return IMAGE_MARKER if number <= LAST_POINTER else pointer[0]
+
+    marked = _POINTER.sub(place, text)
+    return marked, tuple(pointed[:markers])

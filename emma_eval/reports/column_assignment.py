@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from emma_eval.errors import UserError
+from emma_eval.inference.engine import SERVER_TEMPLATE
 from emma_eval.reports.comparability import (
     HASH_LETTERS,
     ComparabilityKey,
@@ -20,11 +20,10 @@ from emma_eval.reports.comparability import (
 )
 from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, key_of
 from emma_eval.reports.published import MetricSelector, Published, PublishedColumn, TableKey
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.digest import task_digest
-from emma_eval.tasks.index import task_names, tasks_folder
-from emma_eval.tasks.loading import load_task
 from emma_eval.utils.text import pluralize
 
 DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
@@ -77,6 +76,8 @@ def not_comparable(task: TaskScores) -> list[str]:
         reasons.append(f"only {task.counts.samples:,} of the questions were asked")
     if task.setup.wording:
         reasons.append(f"it was asked in the wording of {task.setup.wording}'s scripts, not in the model's own")
+    if task.setup.template == SERVER_TEMPLATE:
+        reasons.append("it was asked through a server, whose prompt is not known")
     shipped = shipped_task(task.name)
     if shipped is None:
         reasons.append(f"the task {task.name} is not the benchmark's own")
@@ -85,13 +86,6 @@ def not_comparable(task: TaskScores) -> list[str]:
     elif task.complete and not shipped.expected.allows(task.counts.samples):
         reasons.append(f"{task.counts.samples:,} samples were asked, the benchmark has {shipped.expected.in_words}")
     return reasons
-
-
-@cache
-def shipped_task(name: str) -> TaskConfig | None:
-    """The shipped task of that name; None for a task of the user's."""
-    folder = tasks_folder()
-    return load_task(name, folder) if name in task_names(folder) else None
 
 
 def is_changed(task: TaskScores, shipped: TaskConfig) -> bool:

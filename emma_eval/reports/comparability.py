@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.scores import TaskScores
 from emma_eval.utils.text import pluralize
 
@@ -56,11 +57,17 @@ def comparability_keys(tasks: Sequence[TaskScores]) -> list[ComparabilityKey]:
     ]
     prompts: dict[tuple[ComparabilityKey, str, str], set[str]] = {}
     for key, task in zip(keys, tasks, strict=True):
-        prompts.setdefault((key, task.setup.template, task.wording), set()).add(task.setup.prompts)
+        prompts.setdefault((key, task.setup.template, _wording(task)), set()).add(task.setup.prompts)
     mixed = {key for (key, _, _), hashes in prompts.items() if len(hashes) > 1}
     return [
         replace(key, prompts=task.setup.prompts) if key in mixed else key for key, task in zip(keys, tasks, strict=True)
     ]
+
+
+def _wording(task: TaskScores) -> str:
+    """The wording; of a record from before the task had several, the task's own."""
+    shipped = shipped_task(task.name)
+    return task.wording or (shipped.own_wording if shipped else "")
 
 
 def distinguishing_details(titles: Mapping[ComparabilityKey, Hashable]) -> dict[ComparabilityKey, str]:

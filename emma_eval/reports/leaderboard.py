@@ -171,7 +171,14 @@ def provenance(value: MeasuredValue) -> str:
     reason = f"set apart: {value.not_comparable}" if value.not_comparable else UNPROVEN
     fast = "; images resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
     task = value.task
-    return f"measured: task {task.name}, protocol {task.protocol}, {sample_counts(task)}{fast}; {reason}"
+    asked = f"protocol {task.protocol}{wording_remark(task)}, {sample_counts(task)}"
+    return f"measured: task {task.name}, {asked}{fast}; {reason}"
+
+
+def wording_remark(task: TaskScores) -> str:
+    """Whose wording the task was asked in, of several; and whether it is not its authors'."""
+    own = "" if task.wording_is_published else " (chosen here, its authors published none)"
+    return f", wording {task.wording}{own}" if task.wording else ""
 
 
 def sample_counts(task: TaskScores) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from emma_eval.reports.column_assignment import shipped_task
 from emma_eval.reports.comparability import ComparabilityKey, comparability_keys, distinguishing_details
 from emma_eval.reports.measured_value import measured_cell
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_value, with_ranks
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun, TaskScores

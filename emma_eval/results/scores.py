@@ -183,6 +183,7 @@ class TaskScores(Record):
     protocol: str = Field(description="the named way of scoring")
     release: str = Field(default="", description="the official release of the data, where several ask differently")
     wording: str = Field(default="", description="the model family in whose wording it was asked, of several")
+    wording_is_published: bool = Field(default=True, description="False where that family's authors published none")
     metric: str = Field(description="the task's primary metric")
     complete: bool = Field(description="False under --limit or --allow-partial: not comparable with anything else")
     setup: EvaluationSetup

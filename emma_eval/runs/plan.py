@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from emma_eval.data.digests import data_digests
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.inference.engine import SERVER_TEMPLATE
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.digest import task_digest
+from emma_eval.tasks.wording import describe_wording, wording_families
 from emma_eval.types import Request, Sample
 from emma_eval.utils.files import sha256_of_lines
 from emma_eval.utils.gc_utils import gc_paused
@@ -95,9 +97,9 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_for(family)
-    wording = wording or own
+    wording = own if wording is None else plan.task.wording_for(wording)
     other = "" if wording == own else wording
-    notes = (*plan.notes, *_wording_note(plan.task, wording, family))
+    notes = (*plan.notes, *_wording_note(plan.task, wording, family), *_template_note(template))
     plan = replace(plan, task=plan.task.with_wording(wording), notes=notes)
     with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples))
@@ -112,15 +114,25 @@ def prompts_digest(requests: Iterable[Request]) -> str:
 
     Messages are hashed within LLaVA-1.5's template, as they were when all models shared it: earlier runs go on.
     """
-    lines = (
-        (r.sample_id, str(r.pass_index), render_prompt(r.message), r.instruction, str(r.max_new_tokens))
-        for r in requests
-    )
-    return sha256_of_lines(map(UNIT_SEPARATOR.join, lines))
+    return sha256_of_lines(UNIT_SEPARATOR.join(_hashed(request)) for request in requests)
+
+
+def _hashed(request: Request) -> Iterator[str]:
+    """What later versions added is hashed where it is set alone."""
+    yield from (request.sample_id, str(request.pass_index), render_prompt(request.message), request.instruction)
+    yield str(request.max_new_tokens)
+    if request.min_new_tokens:
+        yield str(request.min_new_tokens)
+
+
+def _template_note(template: str) -> Iterator[str]:
+    if template == SERVER_TEMPLATE:
+        yield "asked through a server: the prompt is the server's, by a chat template that is not seen here"
 
 
 def _wording_note(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:
-    """A note for tasks that the scripts of several model families word differently."""
-    if task.wordings:
-        own = f"not in that of {family}, the model's own family" if family and family != wording else ""
-        yield f"asked in the wording of {wording}'s scripts" + (f", {own}" if own else "")
+    """A note where the words are not the task's own, or not those of the model's family."""
+    is_foreign = family is not None and family not in wording_families(task, wording)
+    if task.wordings and (is_foreign or wording != task.own_wording):
+        foreign = f", not in that of {family}, the model's own family" if is_foreign else ""
+        yield f"asked in {describe_wording(task, wording)}{foreign}"

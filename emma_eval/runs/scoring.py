@@ -12,6 +12,7 @@ from emma_eval.results.scores import Counts, Endings, EvaluationSetup, FailedSam
 from emma_eval.runs.plan import TaskPlan
 from emma_eval.runs.response_store import Responses
 from emma_eval.scorers.common import references_are_known
+from emma_eval.tasks.wording import is_published
 from emma_eval.types import Answer, Key, SampleScore, Scores
 
 HELD_BACK = (
@@ -21,8 +22,11 @@ HELD_BACK = (
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
     """The task's record for the scores file, and the scorer's own result with each sample's status."""
+    messages = {request.key: request.message for request in plan.requests}  # with markers as no template changes them
     answers = {
-        key: Answer(response.text, response.prompt) for key, response in responses.items() if response.text is not None
+        key: Answer(response.text, messages.get(key, response.prompt))
+        for key, response in responses.items()
+        if response.text is not None
     }
     failed = [
         FailedSample(id=request.sample_id, pass_index=request.pass_index, reason=response.error or "")
@@ -37,7 +41,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         scorer = get_scorer(config.scorer, **config.options)
         scores = scorer(plan.samples, answers)
         if plan.task.suite:
-            prompts = {request.key: Answer("", request.message) for request in plan.requests}
+            prompts = {key: Answer("", message) for key, message in messages.items()}
             baseline = majority_baseline(scorer, plan.samples, prompts, scores)
     ends = endings(plan, responses)
     samples = with_status(plan, scores, answers.keys(), {sample.id for sample in failed})
@@ -50,6 +54,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         protocol=plan.protocol,
         release=plan.facts.release,
         wording=plan.facts.wording,
+        wording_is_published=is_published(plan.task, plan.facts.wording),
         metric=plan.task.primary_metric(plan.protocol),
         complete=plan.complete,
         setup=EvaluationSetup(

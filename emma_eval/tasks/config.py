@@ -24,6 +24,8 @@ from emma_eval.tasks.strict import Strict, as_tuple
 from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.text import did_you_mean
 
+OWN_WORDING = "own"  # names the prompt of a task that no model family's scripts ask so
+
 
 def _as_submission(value: Any) -> Any:
     return {"format": value} if isinstance(value, str) else value
@@ -49,7 +51,9 @@ class TaskConfig(Strict):
     )
     prompt: PromptConfig = PromptConfig()
     generation: DecodingConfig = DecodingConfig()
-    wording: str = Field(default="", description="the model family whose scripts use this prompt")
+    wording: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="the model families whose scripts use this prompt; `own` if none do"
+    )
     wordings: dict[str, WordingConfig] = Field(
         default_factory=dict, description="model family -> what its own scripts have instead: prompt, generation"
     )
@@ -72,26 +76,30 @@ class TaskConfig(Strict):
 
     @model_validator(mode="after")
     def _wordings_have_names(self) -> TaskConfig:
-        if self.wordings and not self.wording:
+        if self.wordings and not all(self.wording or [""]):
             raise ValueError("key 'wording' must say whose wording `prompt` is, beside those of `wordings`")
-        if self.wording in self.wordings:
-            raise ValueError(f"key 'wordings': {self.wording!r} is the wording of `prompt` itself")
+        if twice := [name for name in self.wording if name in self.wordings]:
+            raise ValueError(f"key 'wordings': {twice[0]!r} is the wording of `prompt` itself")
         return self
+
+    @property
+    def own_wording(self) -> str:
+        """What records call the wording of `prompt`: the first of its families; empty where there is no other."""
+        return self.wording[0] if self.wording else ""
 
     def wording_for(self, family: str | None) -> str:
         """The wording for models of this family: its own if the task has it, else the task's."""
-        return family if family in self.wordings and family else self.wording
+        return family if family in self.wordings and family else self.own_wording
 
     def with_wording(self, wording: str) -> TaskConfig:
         """The task with the prompt and generation of that wording. Raises UserError for a wording it does not have."""
-        if wording == self.wording:
+        if wording in self.wording or not (wording or self.wording):
             return self
         if wording not in self.wordings:
-            known = (self.wording, *self.wordings) if self.wording else ()
-            hint = did_you_mean(wording, known) or "; it has but one"
+            hint = did_you_mean(wording, (*self.wording, *self.wordings)) or "; it has but one"
             raise UserError(f"task {self.name}: unknown wording {wording!r}{hint}")
-        own = self.wordings[wording]
-        return self.model_copy(update={"prompt": own.prompt, "generation": own.generation})
+        other = self.wordings[wording]
+        return self.model_copy(update={"prompt": other.prompt, "generation": other.generation})
 
     def scorer_config(self, protocol: str | None = None) -> ScorerConfig:
         """The scorer of a protocol, the default one for None. Raises UserError for an unknown protocol."""

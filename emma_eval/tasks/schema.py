@@ -16,6 +16,7 @@ def json_schema() -> dict[str, Any]:
     properties["reader"]["enum"] = sorted(entries("readers"))
     text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     properties["files"]["additionalProperties"] = text_or_list
+    properties["wording"] = text_or_list | {"description": properties["wording"]["description"]}
     properties["submission"]["anyOf"].append({"type": "string"})
     required = [str(key) for key in schema["required"] if key != "name"]
     schema |= {

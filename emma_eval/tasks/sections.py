@@ -11,7 +11,7 @@ from emma_eval.tasks.strict import Strict, as_tuple
 from emma_eval.utils.files import safe_relative_path
 
 InstructionPolicy = Literal["first_line", "full"]
-ImagePlacement = Literal["first", "inline", "concatenated", "concatenated_inline", "none"]
+ImagePlacement = Literal["first", "inline", "pointed", "concatenated", "concatenated_inline", "none"]
 
 
 class PromptConfig(Strict):
@@ -19,6 +19,7 @@ class PromptConfig(Strict):
 
     question: str = Field(default="", description="asked of every sample in place of its own question")
     suffix: str = Field(default="", description="text on lines of its own at the end; {letters}: those of the options")
+    suffix_separator: str = Field(default="\n", description="what stands before the suffix")
     open_ended_suffix: str | None = Field(
         default=None, description="the suffix of questions without options, if it is another"
     )
@@ -26,10 +27,12 @@ class PromptConfig(Strict):
     hint: str = Field(default="", description="put before the question when there is a hint: 'Context: {hint}\\n'")
     hint_suffix: str = Field(default="", description="put after question and options when there is a hint")
     include_empty_hint: bool = Field(default=False, description="lay a hint out even where it is empty")
+    missing_hint: str = Field(default="", description="stands for the hint where there is none: 'N/A'")
     option: str = Field(default="", description="put after the question for each option: '\\n{letter}. {text}'")
     options_prefix: str = Field(default="", description="put between the question and its options")
     max_options: PositiveInt | None = Field(default=None, description="show so many options at most")
     strip_text: str = Field(default="", description="text taken out of the question, blanks around it included")
+    keep_blanks: bool = Field(default=False, description="leave the blanks around what strip_text takes out")
     capitalize_first: bool = Field(default=False, description="the question's first letter large, all others small")
     collapse_spaces: bool = Field(
         default=False,
@@ -37,9 +40,11 @@ class PromptConfig(Strict):
     )
     images: ImagePlacement = Field(
         default="first",
-        description="images before the question (first), where its text points at them (inline), concatenated into one "
-        "before the question (concatenated) or where its text points (concatenated_inline), or no image (none)",
+        description="images before the question (first), where its text points at them (inline; pointed: again at each "
+        "pointer, and those without one not at all), concatenated into one before the question (concatenated) or where "
+        "its text points (concatenated_inline), or no image (none)",
     )
+    image_separator: str = Field(default="\n", description="what stands after each image before the question")
     padding: Literal["model", "none"] = Field(
         default="model", description="whether images are padded to a square: as the model's config says, or never"
     )
@@ -63,6 +68,15 @@ class DecodingConfig(Strict):
     """Greedy decoding; only its length is set."""
 
     max_new_tokens: int = Field(default=128, gt=0, le=65_536)  # beyond what any model of this kind can write
+    min_new_tokens: int = Field(default=0, ge=0, description="the answer does not end before it has so many tokens")
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> DecodingConfig:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"generation.min_new_tokens, {self.min_new_tokens}, is above max_new_tokens, {self.max_new_tokens}"
+            )
+        return self
 
 
 class HubImages(Strict):
@@ -121,6 +135,10 @@ class WordingConfig(Strict):
 
     prompt: PromptConfig = PromptConfig()
     generation: DecodingConfig = DecodingConfig()
+    published: bool = Field(
+        default=True, description="false where the family's authors published no prompt for this benchmark"
+    )
+    source: str = Field(default="", description="where it was published; else what it follows")
 
 
 class ReleaseConfig(Strict):

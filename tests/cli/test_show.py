@@ -36,9 +36,11 @@ def test_a_wording_of_the_task_is_shown(tmp_path, capsys):
     (folder / "images").mkdir(parents=True)
     row = {"question": "Is it sharp?", "img_path": "a.png", "candidates": ["Yes", "No"], "correct_ans": "No"}
     (folder / "llvisionqa_dev.json").write_text(json.dumps([row]))
-    assert "wording: emma (others: llava)" in shown(capsys, "qbench", "--data", tmp_path)
+    assert "wording: emma (others: mplug_owl2, llava): the wording of emma's scripts" in shown(
+        capsys, "qbench", "--data", tmp_path
+    )
     told = shown(capsys, "qbench", "--data", tmp_path, "--wording", "llava")
-    assert "wording: llava (others: emma)" in told
+    assert "wording: llava (others: emma, mplug_owl2)" in told
     assert "Choose between one of the options as follows:" in told
     assert main(["show", "qbench", "--data", str(tmp_path), "--wording", "lava"]) == 2
     assert "unknown wording 'lava'; did you mean 'llava'?" in capsys.readouterr().err

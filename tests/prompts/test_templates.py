@@ -22,6 +22,8 @@ PROMPTS = {
     "llava_llama_2": f"[INST] <<SYS>>\n{SYSTEM}\n<</SYS>>\n\n{QUESTION} [/INST]",
     "mistral_instruct": f"[INST] {QUESTION} [/INST]",
     "plain": f"{QUESTION}\n",
+    "mplug_owl2": f"USER: {QUESTION} ASSISTANT:",
+    "mplug_owl2_evaluation": f"USER: {QUESTION} ASSISTANT: ",
 }
 WITH_NOTHING_TO_SAY = {
     "vicuna_v1": "USER:ASSISTANT:",
@@ -30,6 +32,8 @@ WITH_NOTHING_TO_SAY = {
     "llava_llama_2": "<</SYS>>\n\n [/INST]",
     "mistral_instruct": "[INST][/INST]",
     "plain": "",
+    "mplug_owl2": "USER:ASSISTANT:",
+    "mplug_owl2_evaluation": "USER:ASSISTANT: ",
 }
 
 
@@ -43,4 +47,5 @@ def test_a_prompt_is_the_message_in_the_models_template(name: str) -> None:
 def test_the_user_decides_then_the_model_type_then_the_default() -> None:
     assert choose_template("plain", "llava_mistral").name == "plain"
     assert choose_template(None, "llava_mistral").name == "mistral_instruct"
+    assert choose_template(None, "mplug_owl2").name == "mplug_owl2_evaluation"
     assert choose_template(None, "llava_llama").name == choose_template(None, None).name == "vicuna_v1"

@@ -161,7 +161,9 @@ class TestRefusing:
             run_evaluation(pope_settings(data), folder, PlainProgress(), FakeHandle(FakeEngine(), weights="x" * 64))
 
     def test_a_changed_prompt(self, data, folder, monkeypatch):
-        monkeypatch.setattr("emma_eval.prompts.building.build_message", lambda question, suffix: f"Please: {question}")
+        monkeypatch.setattr(
+            "emma_eval.prompts.building.build_message", lambda question, suffix, **_: f"Please: {question}"
+        )
         with pytest.raises(UserError, match="the prompts of task pope have changed"):
             run_pope(data, folder)
 

@@ -22,7 +22,7 @@ from emma_eval.mini.train.model import TrainableVLM
 from emma_eval.mini.train.stages import TrainingData, align, learn_language, tune
 from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import blurred
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 
 BLURRED_EVERY = 12
 MODELS = {"emma-mini": True, "llava-mini": False}  # name -> has the alignment module

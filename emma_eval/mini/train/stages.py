@@ -27,7 +27,7 @@ from emma_eval.mini.train.features import TextFeatureCache
 from emma_eval.mini.train.loop import Schedule, StepResult, fit
 from emma_eval.mini.train.model import IGNORE, PADDING, TrainableVLM, TrainingBatch, pad, split_ids
 from emma_eval.mini.world import FIRST_TRAINING_SEED, Scene
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 
 BATCH = 128
 END_ID = 2

@@ -1,14 +1,10 @@
-"""LoRA folders as PEFT and LLaVA's training write them: their settings, their base, their files. Imports no torch.
-
-A LoRA folder holds adapter_config.json, adapter_model.safetensors (or .bin), config.json and, from LLaVA's and EMMA's
-training, non_lora_trainables.bin. Weights, tokenizer and generation_config.json are the base's.
-"""
+"""LoRA adapters as PEFT writes them: settings and files. Imports no torch."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,17 +12,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.folders import existing_folder, model_folder
 from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 from emma_eval.models.checkpoints.paths import is_regular_file
-from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, ADAPTER_WEIGHTS, NON_LORA, base_model_name
+from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, ADAPTER_WEIGHTS, NON_LORA
 from emma_eval.utils.json_io import read_json_object
 
 INITIALISATIONS = (None, True, False, "gaussian", "eva", "orthogonal")  # which leave the base's weights as they are
-NOT_COMPUTED = (
-    "layer_replication", "trainable_token_indices", "target_parameters", "use_qalora", "arrow_config",
-    "alora_invocation_tokens", "megatron_config", "loftq_config", "corda_config", "quantization_config",
-)  # fmt: skip
+# Of training, or of other settings; fan_in_fan_out is of layers that LLaMA does not have, and PEFT ignores it there.
+WITHOUT_EFFECT = frozenset({
+    "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
+    "init_lora_weights", "lora_dropout", "fan_in_fan_out", "eva_config", "megatron_core", "qalora_group_size",
+    "runtime_config", "ensure_weight_tying", "merge_weights", "enable_lora",
+})  # fmt: skip
+ALL_LINEAR = "all-linear"
 
 Rank = Annotated[int, Field(ge=1)]
 
@@ -38,12 +36,15 @@ class AdapterConfig(HFConfig):
     r: Rank = 8
     lora_alpha: float = 8
     use_rslora: bool = False  # scale alpha / sqrt(r) instead of alpha / r
-    use_dora: Literal[False] = False
-    bias: Literal["none"] = "none"
+    use_dora: bool = False  # each row is scaled to a trained length
+    bias: Literal["none", "all", "lora_only"] = "none"  # which biases are trained, too
     lora_bias: Literal[False] = False
     rank_pattern: dict[str, Rank] = Field(default_factory=dict)  # of modules whose names end with the expression
     alpha_pattern: dict[str, float] = Field(default_factory=dict)
     target_modules: Array[str] | str = ()  # ends of modules' names; or one expression for whole names
+    exclude_modules: Array[str] | str = ()
+    layers_to_transform: Array[int] | int | None = None
+    layers_pattern: Array[str] | str = ()  # what the list of layers is called
     modules_to_save: Array[str] = ()  # trained as a whole
 
     def rank(self, module: str) -> int:
@@ -55,6 +56,30 @@ class AdapterConfig(HFConfig):
         rank = self.rank(module)
         alpha = self.alpha_pattern.get(_matching(self.alpha_pattern, module), self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
+
+    def targets(self, module: str) -> bool:
+        """Whether a linear layer of the language model has factors, by PEFT's rules."""
+        if self.leaves_out(module):
+            return False
+        if isinstance(self.target_modules, str):
+            is_all = self.target_modules.lower() == ALL_LINEAR
+            return is_all or _names(self.target_modules, module)
+        return _names(self.target_modules, module) and self._is_in_layers(module)
+
+    def leaves_out(self, module: str) -> bool:
+        """Whether a module has no factors although target_modules may name it."""
+        is_whole = any(f".{name}." in f".{module}." for name in self.modules_to_save)
+        return is_whole or _names(self.exclude_modules, module)
+
+    def _is_in_layers(self, module: str) -> bool:
+        if self.layers_to_transform is None or self.layers_to_transform == ():
+            return True
+        indices = self.layers_to_transform
+        patterns = (self.layers_pattern,) if isinstance(self.layers_pattern, str) else self.layers_pattern
+        for pattern in filter(None, patterns) if any(patterns) else (r"[^.]*",):
+            if match := re.match(rf"(?:^|.*?\.){pattern}\.(?P<index>\d+)\.", module):
+                return int(match["index"]) in (indices if isinstance(indices, tuple) else (indices,))
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,80 +104,32 @@ class Adapter:
         return path if is_regular_file(path) else None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointParts:
-    """Where a checkpoint's parts are: all in one folder, or config.json in a LoRA folder and the rest in a base."""
-
-    folder: Path  # config.json
-    base: Path  # weights, tokenizer, generation_config.json
-    adapter: Adapter | None = None
-    base_alignment: bool = False  # EMMA: the base's alignment instead of the one trained with the adapter
-
-    @property
-    def alignment_folder(self) -> Path:
-        """The folder whose vision_tower.bin holds EMMA's alignment; the base's where the adapter has none."""
-        use_own = not self.base_alignment and is_regular_file(self.folder / "vision_tower.bin")
-        return self.folder if use_own else self.base
-
-
-def find_parts(folder: Path, base: str | None = None, alignment: str | None = None) -> CheckpointParts:
-    """The parts of a checkpoint folder; `base` and `alignment` are the model options of these names.
-
-    Raises UserError for a LoRA folder whose base can't be found, and for options that do not fit the folder.
-    """
-    if alignment not in (None, "own", "base"):
-        raise UserError(f"--model-option alignment={alignment}: own or base is expected")
-    if not is_regular_file(folder / ADAPTER_CONFIG):
-        for option, value in (("base", base), ("alignment", alignment)):
-            if value is not None:
-                raise UserError(f"--model-option {option}={value}: {folder} is no LoRA folder (no {ADAPTER_CONFIG})")
-        return CheckpointParts(folder, folder)
-    adapter = Adapter(folder, read_adapter_config(folder / ADAPTER_CONFIG))
-    return CheckpointParts(folder, _base_folder(folder, base), adapter, base_alignment=alignment == "base")
-
-
-def read_adapter_config(path: Path) -> AdapterConfig:
+def read_adapter_config(folder: Path) -> AdapterConfig:
     """adapter_config.json. Raises UserError naming the key for an adapter that is not merged here."""
+    path = folder / ADAPTER_CONFIG
     content = read_json_object(path)
     config = parse_config(AdapterConfig, content, path)
-    for key in NOT_COMPUTED:
-        if content.get(key):
-            raise UserError(f"{path}: {key} {content[key]!r:.60} is not supported (null is)")
+    for key, value in content.items():
+        if value and key not in AdapterConfig.model_fields and key not in WITHOUT_EFFECT:
+            raise UserError(f"{path}: {key} {value!r:.60} is not supported (null is)")
     if (initialisation := content.get("init_lora_weights")) not in INITIALISATIONS:
         raise UserError(f"{path}: init_lora_weights {initialisation!r:.60} is not supported: it changes the base, too")
-    for pattern in (*config.rank_pattern, *config.alpha_pattern):
+    expressions = [*config.rank_pattern, *config.alpha_pattern]
+    expressions += [value for value in (config.target_modules, config.exclude_modules) if isinstance(value, str)]
+    expressions += [config.layers_pattern] if isinstance(config.layers_pattern, str) else config.layers_pattern
+    for expression in expressions:
         try:
-            re.compile(pattern)
+            re.compile(expression)
         except re.error as error:
-            raise UserError(f"{path}: {pattern!r:.60} is no regular expression: {error}") from None
+            raise UserError(f"{path}: {expression!r:.60} is no regular expression: {error}") from None
     return config
 
 
-def _base_folder(folder: Path, option: str | None) -> Path:
-    """The base that the option names, else the one that the adapter names. Raises UserError unless it is a model."""
-    path = folder / ADAPTER_CONFIG
-    name = base_model_name(path)
-    if option is not None:
-        try:
-            base = model_folder(option)
-        except UserError as error:
-            raise UserError(f"--model-option base={option}: {error}") from error
-    else:
-        found = existing_folder(name, folder) if name else None
-        if found is None:
-            raise UserError(
-                f"{folder} holds a LoRA adapter of {name or 'a base model that it does not name'} ({path.name}), and "
-                "no such folder is found: give --model-option base=FOLDER, or a folder with the merged weights"
-            )
-        base = model_folder(str(found))
-    if is_regular_file(base / ADAPTER_CONFIG):
-        raise UserError(f"{base}: the base of the LoRA adapter in {folder} is an adapter itself; merge that one first")
-    if quantisation := read_json_object(base / "config.json").get("quantization_config"):
-        method = quantisation.get("quant_method", "") if isinstance(quantisation, Mapping) else quantisation
-        raise UserError(
-            f"{base / 'config.json'}: a quantised base ({method!r:.60}) is not supported; take float16 or bfloat16"
-        )
-    return base
+def _names(modules: tuple[str, ...] | str, module: str) -> bool:
+    """Whether a list names a module by the end of its name, or an expression by the whole of it."""
+    if isinstance(modules, str):
+        return bool(modules) and re.fullmatch(modules, module) is not None
+    return any(f".{module}".endswith(f".{name}") for name in modules)
 
 
 def _matching(patterns: Iterable[str], module: str) -> str:

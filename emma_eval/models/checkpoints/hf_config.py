@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.utils.json_io import read_json_object
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -22,6 +21,13 @@ Size = Annotated[int, Field(ge=1, le=2**20)]  # a width, a length or a vocabular
 NumLayers = Annotated[int, Field(ge=1, le=1000)]
 LayerIndex = Annotated[int, Field(ge=-1000, le=1000)]  # of a hidden state; negative ones count from the last
 Epsilon = Annotated[float, Field(gt=0, le=0.1)]  # of a norm
+
+
+def _without_torch(name: Any) -> Any:
+    return name.removeprefix("torch.") if isinstance(name, str) else name
+
+
+TorchDtype = Annotated[Literal["float32", "float16", "bfloat16", "float64"], BeforeValidator(_without_torch)]
 
 T = TypeVar("T")
 Array = Annotated[tuple[T, ...], Field(strict=False)]  # a JSON array, kept as a tuple
@@ -41,11 +47,6 @@ class HFConfig(BaseModel):
 
 
 ConfigT = TypeVar("ConfigT", bound=HFConfig)
-
-
-def read_config_file(kind: type[ConfigT], path: Path) -> ConfigT:
-    """A configuration file, or the defaults if there is none. Raises UserError naming the file and the key at fault."""
-    return parse_config(kind, read_json_object(path) if path.is_file() else {}, path)
 
 
 def parse_config(kind: type[ConfigT], content: Mapping[str, Any], path: Path) -> ConfigT:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.names import with_plain_names
 from emma_eval.utils.files import content_hint, read_head
 
 WEIGHT_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -24,13 +25,14 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def read_tensors(files: Iterable[Path]) -> dict[str, Tensor]:
-    """All tensors of some weight files, on the CPU, in their stored dtypes; .bin files are read `weights_only`.
+    """All tensors of some weight files by their plain names, on the CPU, in their stored dtypes.
 
-    Raises UserError for a file that is missing, truncated or otherwise unreadable, and for a tensor in two files.
+    .bin files are read `weights_only`. Raises UserError for a file that is missing, truncated or otherwise unreadable,
+    and for two tensors of one name.
     """
     tensors: dict[str, Tensor] = {}
     for path in files:
-        shard = _read_shard(path)
+        shard = with_plain_names(_read_shard(path), path)
         if twice := min(tensors.keys() & shard.keys(), default=None):
             raise UserError(f"{path}: tensor {twice} is in another shard too; the shards are not of one save")
         tensors |= shard

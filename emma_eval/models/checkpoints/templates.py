@@ -1,7 +1,7 @@
 """Conversation templates: the frame that a chat model was trained to read a user's message in. Imports no torch.
 
 A template belongs to the model. A Request holds the message alone, and the model renders its prompt. Names and texts
-are those of LLaVA's conversation.py. The begin id is no part of them: the tokenizer adds it.
+are those of LLaVA's and mPLUG-Owl2's conversation.py. The begin id is no part of them: the tokenizer adds it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
+from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.text import did_you_mean
 
 _CURIOUS_HUMAN = (
@@ -31,9 +32,14 @@ TEMPLATES = {
     ),
     "mistral_instruct": "[INST] {message} [/INST]",
     "plain": "{message}\n",
+    "llava_hf": "USER: {message} ASSISTANT:",  # the chat template of transformers' conversions
+    "mplug_owl2": "USER: {message} ASSISTANT:",
+    "mplug_owl2_evaluation": "USER: {message} ASSISTANT: ",  # of its evaluation scripts: the blank is a token
 }
 DEFAULT_TEMPLATE = "vicuna_v1"  # of LLaVA-1.5 and EMMA
-TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct"}
+TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct", "mplug_owl2": "mplug_owl2_evaluation"}
+IMAGE_MARKERS = {"mplug_owl2": "<|image|>"}  # model family -> what marks an image in its prompts, if not IMAGE_MARKER
+IMAGE_SEPARATORS = {"mplug_owl2": ""}  # model family -> what its chat has behind an image, if not a line end
 # What of a template an empty message leaves out, as in the reference: `USER:ASSISTANT:` has no blanks either.
 LEFT_OUT_WITH_NOTHING_TO_SAY = {"llava_v0": " {message}###", "llava_llama_2": "{message}", "plain": "{message}\n"}
 
@@ -71,6 +77,12 @@ def render_prompt(message: str, template: str = DEFAULT_TEMPLATE) -> str:
         raise UserError(f"unknown conversation template {template!r}; known: {', '.join(TEMPLATES)}")
     place = "{message}" if message else LEFT_OUT_WITH_NOTHING_TO_SAY.get(template, " {message} ")
     return TEMPLATES[template].replace(place, message)
+
+
+def render_for_family(message: str, family: str) -> str:
+    """The prompt that models of a family read by default: for prompts that are shown without a model."""
+    marker = IMAGE_MARKERS.get(family, IMAGE_MARKER)
+    return render_prompt(message.replace(IMAGE_MARKER, marker), TEMPLATE_BY_MODEL_TYPE.get(family, DEFAULT_TEMPLATE))
 
 
 def template_digest(template: str) -> str:

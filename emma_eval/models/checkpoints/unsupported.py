@@ -42,13 +42,16 @@ def refuse_doubtful_adapter(folder: Path) -> None:
         raise UserError(f"{folder} holds a part of a LoRA adapter ({found}), but no {ADAPTER_CONFIG}")
 
 
+def holds_projector_alone(folder: Path) -> bool:
+    """Whether a folder is of LLaVA's pretraining, which writes the projector beside config.json and nothing else."""
+    has_weights = any(next(folder.glob(pattern), None) for pattern in WHOLE_WEIGHTS)
+    return is_regular_file(folder / PROJECTOR_FILE) and not has_weights
+
+
 def describe_folder_without_weights(folder: Path) -> str:
     """What a folder without weights holds instead, as one line."""
     if is_regular_file(folder / PROJECTOR_FILE):
-        return (
-            f"{folder} holds a projector alone ({PROJECTOR_FILE}), as LLaVA's pretraining leaves it: a whole "
-            "checkpoint is needed, so give the folder that fine-tuning wrote"
-        )
+        return f"{folder} holds a projector alone ({PROJECTOR_FILE}), as LLaVA's pretraining leaves it, and no weights"
     for pattern, layout in OTHER_LAYOUTS.items():
         if found := next(iter(sorted(folder.glob(pattern))), None):
             return f"{folder}: no weights that are read here, but {found.name}: {layout}"

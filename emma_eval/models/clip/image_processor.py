@@ -1,11 +1,13 @@
 """Images to pixel values, bit for bit as CLIPImageProcessor's Pillow backend makes them, and faster.
 
-The reference pads to a square first (LLaVA's expand2square) where config.json says `image_aspect_ratio: pad`.
+An image may be made a square first: LLaVA pads it (its expand2square) where config.json says `image_aspect_ratio: pad`,
+mPLUG-Owl2's evaluation squashes it.
 Rescaling and normalisation are one table look-up: a channel has only 256 values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from emma_eval.utils.json_io import read_json_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+Squaring = Literal["none", "pad", "squash"]  # before anything else; the first leaves proportions to the center crop
 TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 
 
@@ -38,7 +41,7 @@ class ImageProcessor:
     image_std: tuple[float, ...] = CLIP_STD
     resample: int = Image.Resampling.BICUBIC
     rescale_factor: float = 1 / 255
-    pad_to_square: bool = False
+    squaring: Squaring = "none"
     fast: bool = False  # downscale by PyTorch: 1.6 times as fast, and pixels differ by at most 1 of 255
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
@@ -53,8 +56,10 @@ class ImageProcessor:
         around it would fill the memory.
         """
         image = image.convert("RGB")
-        if self.pad_to_square:
+        if self.squaring == "pad":
             image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
+        elif self.squaring == "squash":
+            image = squash_to_square(image)
         size, resample = shortest_edge_size(image.size, self.size), Image.Resampling(self.resample)
         _require_drawable(*size)
         fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # upscaled it would differ by 2
@@ -78,6 +83,13 @@ def pad_to_square(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
     canvas = Image.new("RGB", (side, side), color)
     canvas.paste(image, ((side - width) // 2, (side - height) // 2))
     return canvas
+
+
+def squash_to_square(image: Image.Image) -> Image.Image:
+    """The image enlarged to a square of its longer side, its proportions lost."""
+    side = max(image.size)
+    _require_drawable(side, side)
+    return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _require_drawable(width: int, height: int) -> None:
@@ -114,7 +126,10 @@ def _entry(key: str, size: Any) -> Any:
     return size[key] if isinstance(size, dict) else size
 
 
-ProcessorType = Literal["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"]
+ProcessorType = Literal[
+    "CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor",
+    "LlavaImageProcessor", "LlavaImageProcessorFast", "LlavaImageProcessorPil",
+]  # fmt: skip
 Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
 Mean = Annotated[float, Field(ge=-1000, le=1000)]  # of values from 0 to 1, or to 255
 Std = Annotated[float, Field(gt=0, le=1000)]
@@ -133,13 +148,17 @@ class PreprocessorConfig(HFConfig):
     rescale_factor: Annotated[float, Field(gt=0, le=1)] = 1 / 255
 
 
-def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
+def read_processor(tower: Path, image_size: int, squaring: Squaring = "none") -> ImageProcessor:
     """The processor that a tower's preprocessor_config.json describes; CLIP's own for its image size if there is none.
 
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    content = read_json_object(path) if path.is_file() else {}
+    return parse_processor(read_json_object(path) if path.is_file() else {}, path, image_size, squaring)
+
+
+def parse_processor(content: Mapping[str, Any], path: Path, image_size: int, squaring: Squaring) -> ImageProcessor:
+    """The processor that the JSON object of a file describes. Raises UserError like `read_processor`."""
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
         if not content.get(step, True):
             raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")
@@ -154,5 +173,5 @@ def read_processor(tower: Path, image_size: int, pad: bool) -> ImageProcessor:
         image_std=config.image_std,
         resample=config.resample,
         rescale_factor=config.rescale_factor,
-        pad_to_square=pad,
+        squaring=squaring,
     )

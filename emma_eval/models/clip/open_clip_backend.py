@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import open_clip_names
-from emma_eval.models.clip.image_processor import ImageProcessor
+from emma_eval.models.clip.image_processor import ImageProcessor, Squaring
 from emma_eval.models.clip.weights import check_text_tower, num_layers_up_to
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly
 
@@ -54,7 +54,7 @@ class OpenClipTowers(nn.Module):
 
 
 def load_open_clip_towers(
-    name: str, checkpoint: Path, vision_layer: int, text_layer: int | None, *, pad_to_square: bool
+    name: str, checkpoint: Path, vision_layer: int, text_layer: int | None, squaring: Squaring
 ) -> tuple[OpenClipTowers, ImageProcessor]:
     """Build the towers of a checkpoint's `open_clip:ARCH/PRETRAINED`, and the preprocessing open_clip has for them.
 
@@ -84,7 +84,7 @@ def load_open_clip_towers(
         crop_size=towers.image_size,
         image_mean=tuple(preprocessing["mean"]),
         image_std=tuple(preprocessing["std"]),
-        pad_to_square=pad_to_square,
+        squaring=squaring,
     )
     return towers, processor
 

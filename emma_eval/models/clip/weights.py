@@ -18,7 +18,7 @@ from emma_eval.models.checkpoints.state_dict import (
     read_tensors,
 )
 from emma_eval.models.checkpoints.unused_tensors import is_clip_tensor, refuse_unused
-from emma_eval.models.clip.config import read_clip_config
+from emma_eval.models.clip.config import ClipTextConfig, ClipVisionConfig, read_clip_config
 from emma_eval.models.clip.model import ClipTowers
 from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCAB_SIZE
 
@@ -42,11 +42,14 @@ LAYER_MODULES = {
 }
 
 
-def load_towers(folder: Path, vision_layer: int, text_layer: int | None, override: Mapping[str, Tensor]) -> ClipTowers:
+def load_towers(
+    folder: Path, vision_layer: int, text_layer: int | None, override: Mapping[str, Tensor], *, partial: bool = False
+) -> ClipTowers:
     """Load the towers of a CLIP folder, in float32; without the text tower where `text_layer` is None.
 
-    Tensors in `override` (named as in the folder: vision_model.*, text_model.*) replace the folder's. Raises
-    UserError for a missing file or tensor, a tensor of the wrong shape, or a layer that the tower does not have.
+    Tensors in `override` (named as in the folder: vision_model.*, text_model.*) replace the folder's; a whole tower of
+    it unless they are `partial`. Raises UserError for a missing file or tensor, a tensor of the wrong shape, or a layer
+    that the tower does not have.
     """
     vision, text = read_clip_config(folder)
     files = weight_files(folder)
@@ -54,7 +57,7 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
     stored = read_tensors(files)
     depths = vision.num_hidden_layers, text.num_hidden_layers if text else 0
     refuse_unused((name for name in stored if not is_clip_tensor(name, *depths)), source)
-    overridden = tuple({f"{name.partition('.')[0]}." for name in override})  # a tower comes whole from one place
+    overridden = () if partial else tuple({f"{name.partition('.')[0]}." for name in override})
     tensors = {name: value for name, value in stored.items() if not name.startswith(overridden)} | dict(override)
     depth = num_layers_up_to(vision_layer, vision.num_hidden_layers, "mm_vision_select_layer", folder)
     vision = vision.model_copy(update={"num_hidden_layers": depth})
@@ -66,6 +69,16 @@ def load_towers(folder: Path, vision_layer: int, text_layer: int | None, overrid
         check_text_tower(text.max_position_embeddings, text.vocab_size, folder / "config.json")
         depth = num_layers_up_to(text_layer, text.num_hidden_layers, "mm_text_select_layer", folder)
         text = text.model_copy(update={"num_hidden_layers": depth})
+    return build_towers(vision, text, tensors, source)
+
+
+def build_towers(
+    vision: ClipVisionConfig, text: ClipTextConfig | None, tensors: Mapping[str, Tensor], source: Path
+) -> ClipTowers:
+    """Towers of so many layers in float32, their tensors named as in a CLIP folder.
+
+    Raises UserError for a tensor that is missing or of the wrong shape.
+    """
     with torch.device("meta"), SkipInitialization():
         towers = ClipTowers(vision, text)
     parts = parts_of_parameters(towers, _stored_names, tensors, source)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, Field
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.hf_config import Array, HFConfig, LayerIndex, parse_config, read_config_file
+from emma_eval.models.checkpoints.generation_config import read_eos_ids
+from emma_eval.models.checkpoints.hf_config import HFConfig, LayerIndex, TorchDtype, parse_config
 from emma_eval.models.emma.supported import is_mistral, refuse_unsupported
 from emma_eval.models.llama.config import LlamaConfig, MistralConfig
 from emma_eval.utils.json_io import read_json_object
 
+if TYPE_CHECKING:
+    from emma_eval.models.clip.image_processor import Squaring
+
 # Which of CLIP's 77 text positions enter the alignment. An unknown or missing value means all of them.
 TEXT_POSITIONS = {"cls_patch": slice(0, 77), "patch": slice(1, 77), "cls": slice(0, 1)}
 EMMA_KEYS = ("encoder_version", "num_learnable_tokens", "mm_text_select_layer", "mm_text_select_feature")
-
-
-def _without_torch(name: Any) -> Any:
-    return name.removeprefix("torch.") if isinstance(name, str) else name
 
 
 class LlavaConfig(HFConfig):
@@ -35,9 +34,7 @@ class LlavaConfig(HFConfig):
     image_aspect_ratio: Literal["pad", "square"] = "square"  # pad: padded to a square, not cropped
     tokenizer_model_max_length: Annotated[int, Field(ge=1)] | None = None  # sequences with images are cut on the right
     unfreeze_mm_vision_tower: bool = False  # the shards' copy of CLIP and alignment is the trained one
-    torch_dtype: Annotated[Literal["float32", "float16", "bfloat16", "float64"], BeforeValidator(_without_torch)] = (
-        Field("float32", validation_alias=AliasChoices("torch_dtype", "dtype"))
-    )
+    torch_dtype: TorchDtype = Field("float32", validation_alias=AliasChoices("torch_dtype", "dtype"))
 
     @property
     def keeps_class_token(self) -> bool:
@@ -45,9 +42,9 @@ class LlavaConfig(HFConfig):
         return self.mm_vision_select_feature == "cls_patch"
 
     @property
-    def pads_to_square(self) -> bool:
-        """Whether images are padded to a square before they are resized."""
-        return self.image_aspect_ratio == "pad"
+    def squaring(self) -> Squaring:
+        """How images are made squares before they are resized."""
+        return "pad" if self.image_aspect_ratio == "pad" else "none"
 
 
 class AlignmentConfig(HFConfig):
@@ -61,19 +58,6 @@ class AlignmentConfig(HFConfig):
     def text_positions(self) -> slice:
         """Which of the 77 text positions enter the alignment."""
         return TEXT_POSITIONS.get(self.mm_text_select_feature, TEXT_POSITIONS["cls_patch"])
-
-
-def _as_list(ids: Any) -> Any:
-    return ids if isinstance(ids, list) else [ids]
-
-
-TokenIds = Annotated[Array[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(_as_list)]
-
-
-class GenerationConfig(HFConfig):
-    """generation_config.json; config.json may have the key, too."""
-
-    eos_token_id: TokenIds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +91,5 @@ def read_config(folder: Path, base: Path | None = None) -> EmmaConfig:
         llava=llava,
         alignment=parse_config(AlignmentConfig, content, path) if is_emma else None,
         llama=parse_config(MistralConfig if is_mistral(content) else LlamaConfig, content, path),
-        eos_ids=_eos_ids(base or folder, content, path),
+        eos_ids=read_eos_ids(base or folder, content, path),
     )
-
-
-def _eos_ids(folder: Path, content: Mapping[str, Any], path: Path) -> frozenset[int]:
-    """The ids that end an answer: generation_config.json's, as in the reference, else config.json's, else 2."""
-    generation = read_config_file(GenerationConfig, folder / "generation_config.json")
-    ids = generation.eos_token_id or parse_config(GenerationConfig, content, path).eos_token_id
-    return frozenset(ids or (2,))
-
-
-def require_in_vocabulary(config: EmmaConfig, vocab_size: int) -> None:
-    """Raise UserError for an end id that the model cannot generate: its answers would never end."""
-    if outside := sorted(index for index in config.eos_ids if index >= vocab_size):
-        path = config.path.with_name("generation_config.json")
-        raise UserError(
-            f"{path if path.is_file() else config.path}: eos_token_id {outside[0]!r:.60} is outside the vocabulary of "
-            f"{vocab_size:,} ids, so answers would never end"
-        )

@@ -27,9 +27,16 @@ def describe_model(config: EmmaConfig, tower: str, dtype: torch.dtype, device: t
     return (
         f"{name}: {llama.family} of {llama.num_hidden_layers} layers x {llama.hidden_size}, "
         f"projector {llava.mm_projector_type}, vision tower {tower} layer {llava.mm_vision_select_layer}{text_tower}, "
-        f"images {'padded to a square' if llava.pads_to_square else 'not padded'}, "
+        f"images {'padded to a square' if llava.squaring == 'pad' else 'not padded'}, "
         f"{str(dtype).removeprefix('torch.')} on {device}"
     )
+
+
+def describe_window(window: int | None, *, applied: bool) -> str:
+    """What becomes of Mistral's sliding window; empty for a model without one."""
+    if window is None:
+        return ""
+    return f"sliding window of {window:,} tokens " + ("applied" if applied else "ignored, as in LLaVA's own code")
 
 
 def clip_tensors(tensors: Mapping[str, Tensor], prefix: str = TOWER_PREFIX) -> dict[str, Tensor]:

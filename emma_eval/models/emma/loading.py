@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.adapters import CheckpointParts
 from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
+from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
+from emma_eval.models.checkpoints.names import PROJECTOR_PREFIX
+from emma_eval.models.checkpoints.parts import CheckpointParts
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
+from emma_eval.models.checkpoints.templates import TemplateChoice
 from emma_eval.models.checkpoints.unused_tensors import (
     ALIGNMENT,
     TOWER_PREFIX,
@@ -25,29 +28,33 @@ from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 from emma_eval.models.clip.weights import load_towers
-from emma_eval.models.emma.adapted import PROJECTOR_PREFIX, AdaptedTensors, adapt
+from emma_eval.models.emma.adapted import AdaptedTensors, adapt
 from emma_eval.models.emma.alignment import Alignment, build_projector
-from emma_eval.models.emma.config import EmmaConfig, read_config, require_in_vocabulary
-from emma_eval.models.emma.description import clip_tensors, describe_model, read_tower_file, unused_differences
+from emma_eval.models.emma.config import EmmaConfig, read_config
+from emma_eval.models.emma.description import (
+    clip_tensors,
+    describe_model,
+    describe_window,
+    read_tower_file,
+    unused_differences,
+)
 from emma_eval.models.emma.model import EmmaModel
-from emma_eval.models.emma.tokenizer import IMAGE_PATCH, LlamaTokenizer
+from emma_eval.models.emma.options import LoadOptions
+from emma_eval.models.llama.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
 
 MAX_NEW_TOKENS_IN_VOCABULARY = 4  # trainers add <im_patch> and a pad token, never many
 
 
-def load_emma(
-    parts: CheckpointParts, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
-) -> ModelRunner[EmmaModel]:
-    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder, or from a LoRA folder and its base.
+def load_emma(parts: CheckpointParts, template: TemplateChoice, options: LoadOptions) -> ModelRunner[EmmaModel]:
+    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder, or from a LoRA or projector folder and its base.
 
-    The options are those of `load_model`. Raises UserError for a missing file, a missing or misshapen
-    tensor, an unsupported setting, an unknown tower.
+    Raises UserError for a missing file, a missing or misshapen tensor, an unsupported setting, an unknown tower.
     """
     config = read_config(parts.folder, parts.base)
-    torch_device = choose_device(device)
-    torch_dtype = choose_dtype(dtype, torch_device, config.llava.torch_dtype)
+    torch_device = choose_device(options.device)
+    torch_dtype = choose_dtype(options.dtype, torch_device, config.llava.torch_dtype)
     prepare_device(torch_device, torch_dtype)
     tokenizer = LlamaTokenizer(parts.base)
     if config.llava.mm_use_im_patch_token:
@@ -61,24 +68,28 @@ def load_emma(
     towers, processor, towers_origin = _load_towers(config, parts, shards)
     alignment = _load_alignment(config, parts, adapted, towers)
     _require_embeddings(tokenizer, shards, source)
-    require_in_vocabulary(config, len(tokenizer))
+    require_in_vocabulary(config.eos_ids, len(tokenizer), config.path)
     like = torch.empty(0, dtype=torch_dtype, device=torch_device)
     llama = load_llama(config.llama, shards, source, len(tokenizer), like)
+    window = getattr(config.llama, "sliding_window", None)
+    llama.sliding_window = window if options.applies_window else None
     projector = build_projector(config.llava.mm_projector_type, towers.vision_width, config.llama.hidden_size)
     load_parameters(projector, shards, adapted.projector_source, PROJECTOR_PREFIX)
     used = all_stored_names(llama) | {PROJECTOR_PREFIX + name for name in projector.state_dict()} | {LM_HEAD}
     refuse_unused((name for name in shards if name not in used and not is_tower_copy(name)), source)
     notes = [adapted.note, *unused_differences(config, parts.alignment_folder, shards, towers, alignment)]
+    notes += [str(template), describe_window(window, applied=options.applies_window)]
     summary = "; ".join(filter(None, [describe_model(config, towers_origin, torch_dtype, torch_device), *notes]))
     model = EmmaModel(config, towers, alignment, projector, llama)
     return ModelRunner(
         model=model.to(torch_device, torch_dtype).eval().requires_grad_(False),
         tokenizer=tokenizer,
-        processor=replace(processor, fast=fast_preprocess),
+        processor=replace(processor, fast=options.fast_preprocess),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if alignment else "llava",
         tokenize_instruction=tokenize_instruction if alignment else None,
+        template=template.name,
         summary=summary,
     )
 
@@ -99,7 +110,7 @@ def _load_towers(
             parts.folder,
             llava.mm_vision_select_layer,
             text_layer,
-            pad_to_square=llava.pads_to_square,
+            llava.squaring,
         )
         return towers, processor, llava.mm_vision_tower
     tower = vision_tower_folder(llava.mm_vision_tower, parts.folder, parts.base)
@@ -109,10 +120,11 @@ def _load_towers(
             f"{config.path}: unfreeze_mm_vision_tower: true, but the shards hold no vision tower "
             f"({TOWER_PREFIX}vision_tower.*); set it to false if CLIP was not trained"
         )
-    clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained)
+    partial = parts.adapter is not None  # beside an adapter the trained tensors alone are stored
+    clip = load_towers(tower, llava.mm_vision_select_layer, text_layer, trained, partial=partial)
     location = f"{tower.name} beside the checkpoint" if tower.parent == parts.folder.absolute().parent else str(tower)
     origin = f"the shards (trained; configured as {location})" if trained else location
-    return clip, read_processor(tower, clip.image_size, llava.pads_to_square), origin
+    return clip, read_processor(tower, clip.image_size, llava.squaring), origin
 
 
 def _require_embeddings(tokenizer: LlamaTokenizer, shards: Mapping[str, Tensor], source: Path) -> None:

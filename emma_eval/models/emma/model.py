@@ -6,18 +6,16 @@ the batch, N the visual tokens of width Dv, T the text tokens of width Dt, D the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from emma_eval.models.clip.model import Towers
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.config import EmmaConfig
-from emma_eval.models.llama.attention_mask import window_mask
-from emma_eval.models.llama.model import ForwardInputs, Llama
-from emma_eval.models.llama.prefix_trie import IMAGE_ID
+from emma_eval.models.llama.model import Llama
+from emma_eval.models.multimodal.plain import forward_prompt
 from emma_eval.models.ops.outputs import TransformerOutput
 
 
@@ -75,26 +73,21 @@ class EmmaModel(nn.Module):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> tuple[Tensor, TransformerOutput]:
-        """One prompt, computed plainly without any cache: logits (1, L, V), and LLaMA's output.
+        """One prompt, computed plainly (see `forward_prompt`): logits (1, L, V), and LLaMA's output.
 
         `input_ids` is (K,) with IMAGE_ID at each image, `pixels` (I, 3, S, S) the images in that order, and
         `instruction_ids` (77,) EMMA's instruction. L counts ids and visual tokens; nothing is truncated.
         """
-        images: Iterator[Tensor] = iter(())
+        images: Sequence[Tensor] = ()
         if pixels is not None:
             text = None
             if instruction_ids is not None:
                 text = self.encode_instructions(instruction_ids[None]).expand(len(pixels), -1, -1)  # (I, T, Dv)
-            images = iter(self.embed_images(self.encode_images(pixels), text))  # (N, D) each
-        is_image = input_ids == IMAGE_ID
-        tokens = self.llama.embed_tokens(input_ids.masked_fill(is_image, 0)).split(1)  # (1, D) each
-        parts = [next(images) if image else token for image, token in zip(is_image.tolist(), tokens, strict=True)]
-        embeds = torch.cat(parts)[None]  # (1, L, D)
-        positions = torch.arange(embeds.shape[1], device=embeds.device)[None]  # (1, L)
-        window = self.llama.sliding_window
-        mask = None if window is None else window_mask(positions, window, self.llama.dtype)
-        inputs = ForwardInputs(embeds, positions, mask)
-        output: TransformerOutput = self.llama(
-            inputs, output_hidden_states=output_hidden_states, output_attentions=output_attentions
+            images = self.embed_images(self.encode_images(pixels), text).unbind()  # (N, D) each
+        return forward_prompt(
+            self.llama,
+            input_ids,
+            images,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
         )
-        return self.llama.lm_head(output.last_hidden_state), output

@@ -53,6 +53,13 @@ class TrieBatch:
             row[: trie.size] = trie.positions()
         return positions
 
+    def is_image(self) -> NDArray[np.bool_]:
+        """(B, L): whether a slot is an image's; not in padding."""
+        is_image = np.zeros((len(self.tries), self.length), np.bool_)
+        for row, trie in zip(is_image, self.tries, strict=True):
+            row[: trie.size] = trie.is_image()
+        return is_image
+
     def key_positions(self) -> NDArray[np.int64]:
         """(B, K): the position of each slot, those of the prefix included."""
         prefix = np.broadcast_to(np.arange(self.prefix_length), (len(self.tries), self.prefix_length))
@@ -117,6 +124,7 @@ class RowIndex:
         columns = np.arange(len(rows)) - np.searchsorted(rows, rows)
         self.rows, self.num_rows = rows, num_rows  # B
         self.width = int(columns.max()) + 1  # Q
+        self._host_columns = columns
         self.columns = torch.from_numpy(columns).to(device)  # (P,)
         self._places = torch.from_numpy(rows).to(device), self.columns
 
@@ -127,6 +135,12 @@ class RowIndex:
     def scatter_into(self, array: Tensor, values: Tensor) -> Tensor:
         """Write values (P, ...) to their places in an array (B, Q, ...), which is returned."""
         array[self._places] = values
+        return array
+
+    def scatter_on_host(self, values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Values (P,) at their places: (B, Q), False elsewhere."""
+        array = np.zeros((self.num_rows, self.width), np.bool_)
+        array[self.rows, self._host_columns] = values
         return array
 
     def gather(self, array: Tensor) -> Tensor:

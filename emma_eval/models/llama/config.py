@@ -35,6 +35,7 @@ class LlamaConfig(HFConfig):
     """LLaMA's shape and constants, with the names and defaults of transformers' LlamaConfig."""
 
     family: ClassVar[str] = "LLaMA"
+    adapts_to_modality: ClassVar[bool] = False  # norms, keys and values have weights of their own for image tokens
 
     vocab_size: Size = 32_000
     hidden_size: Size = 4096

@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from emma_eval.models.llama.attention_mask import RowIndex, TrieBatch, additive_mask
 from emma_eval.models.llama.cuda_graphs import DecodeGraphs
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
+from emma_eval.models.llama.modality import Modalities
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.prefix_trie import PrefixTrie
 from emma_eval.types import FinishReason
@@ -91,12 +92,19 @@ def prefill(
     if not (batch.is_causal and device.type in CAUSAL_DEVICES):
         every_slot = torch.arange(batch.length, device=device).expand(len(tries), -1)  # (B, L)
         mask = additive_mask(batch.visibility(every_slot), llama.dtype)
+    modalities = last_modalities = None
+    if llama.config.adapts_to_modality:
+        is_image = batch.is_image()
+        modalities = Modalities.of(is_image, device)
+        last_modalities = Modalities.of(row_index.scatter_on_host(is_image[rows, last_slots]), device)
     inputs = ForwardInputs(
         embeds=pad_sequence(list(embeds), batch_first=True),
         positions=torch.from_numpy(positions).to(device),
         mask=mask,
         last_positions=last_positions,
         last_mask=additive_mask(visible_at_end, llama.dtype),
+        modalities=modalities,
+        last_modalities=last_modalities,
     )
     hidden = llama(inputs, kv_cache).last_hidden_state  # (B, Q, D)
     free_slots = (0, kv_cache.num_slots - kv_cache.length)

@@ -8,6 +8,7 @@ hooks see true values, and a replaced projection (LoRA, quantised) is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 
 from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
+from emma_eval.models.llama.modality import ByModality, Modalities, by_modality
 from emma_eval.models.ops.attention import attention, attention_weights
+from emma_eval.models.ops.linear import Linear
 from emma_eval.models.ops.outputs import TransformerOutput
 from emma_eval.models.ops.pointwise import apply_rotary_emb, swiglu
 
@@ -29,6 +32,8 @@ class ForwardInputs:
     mask: Tensor | None = None  # (B, 1, L, K), added to the attention scores; None: causal
     last_positions: Tensor | None = None  # (B, Q) which of the L tokens leave the last layer; None: all
     last_mask: Tensor | None = None  # (B, 1, Q, K), the mask of these
+    modalities: Modalities | None = None  # of the L tokens, for a model that adapts to them; None: all are text
+    last_modalities: Modalities | None = None  # of the Q tokens
 
 
 class Llama(nn.Module):
@@ -45,7 +50,7 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(LlamaLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
 
     @property
     def device(self) -> torch.device:
@@ -73,7 +78,7 @@ class Llama(nn.Module):
         """
         x = inputs.embeds  # (B, L, D)
         freqs_cis = self.freqs_cis(inputs.positions)  # (B, L, 1, Dh / 2)
-        every_position = replace(inputs, last_positions=None, last_mask=None)
+        every_position = replace(inputs, last_positions=None, last_mask=None, last_modalities=None)
         hidden_states, attentions, last_layer = [x], [], self.layers[-1]
         for layer in self.layers:
             layer_inputs = inputs if layer is last_layer else every_position
@@ -102,13 +107,15 @@ class LlamaLayer(nn.Module):
         self.index = index
         self.head_dim = config.head_dim
         hidden_size, query_size = config.hidden_size, config.num_attention_heads * config.head_dim
-        self.attention_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
-        self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
-        self.kv_proj = nn.Linear(hidden_size, 2 * config.num_key_value_heads * config.head_dim, bias=False)
-        self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
-        self.mlp_norm = nn.RMSNorm(hidden_size, config.rms_norm_eps)
-        self.gate_up_proj = nn.Linear(hidden_size, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, hidden_size, bias=False)
+        twice = ByModality if config.adapts_to_modality else _once
+        self.attention_norm = twice(lambda: nn.RMSNorm(hidden_size, config.rms_norm_eps))
+        self.q_proj = Linear(hidden_size, query_size, bias=False)
+        kv_size = 2 * config.num_key_value_heads * config.head_dim
+        self.kv_proj = twice(lambda: Linear(hidden_size, kv_size, bias=False))
+        self.o_proj = Linear(query_size, hidden_size, bias=False)
+        self.mlp_norm = twice(lambda: nn.RMSNorm(hidden_size, config.rms_norm_eps))
+        self.gate_up_proj = Linear(hidden_size, 2 * config.intermediate_size, bias=False)
+        self.down_proj = Linear(config.intermediate_size, hidden_size, bias=False)
 
     def forward(
         self,
@@ -122,22 +129,26 @@ class LlamaLayer(nn.Module):
 
         Where `inputs` have `last_positions` (B, Q) both are of these tokens alone: Q in place of L.
         """
-        mask, last_positions = inputs.mask, inputs.last_positions
-        normed = self.attention_norm(x)  # (B, L, D)
-        kv = self._split_heads(self.kv_proj(normed))  # (B, L, 2 Hkv, Dh), keys first
+        mask, last_positions, modalities = inputs.mask, inputs.last_positions, inputs.modalities
+        normed = by_modality(self.attention_norm, x, modalities)  # (B, L, D)
+        kv = self._split_heads(by_modality(self.kv_proj, normed, modalities))  # (B, L, 2 Hkv, Dh), keys first
         keys, values = kv_cache.update(kv, freqs_cis, self.index) if kv_cache else rotated(kv, freqs_cis)
         if last_positions is not None:
-            mask = inputs.last_mask
+            mask, modalities = inputs.last_mask, inputs.last_modalities
             x, normed, freqs_cis = (take_positions(part, last_positions) for part in (x, normed, freqs_cis))
         queries = self._split_heads(self.q_proj(normed))  # (B, L, H, Dh)
         queries = apply_rotary_emb(queries, freqs_cis).transpose(1, 2)  # (B, H, L, Dh)
         x = x + self.o_proj(attention(queries, keys, values, mask, is_causal=True))  # (B, L, D)
-        x = x + self.down_proj(swiglu(self.gate_up_proj(self.mlp_norm(x))))  # (B, L, D)
+        x = x + self.down_proj(swiglu(self.gate_up_proj(by_modality(self.mlp_norm, x, modalities))))  # (B, L, D)
         return x, attention_weights(queries, keys, mask, is_causal=True) if output_attentions else None
 
     def _split_heads(self, x: Tensor) -> Tensor:
         """(B, L, H Dh) -> (B, L, H, Dh)."""
         return x.view(*x.shape[:2], -1, self.head_dim)
+
+
+def _once(build: Callable[[], nn.Module]) -> nn.Module:
+    return build()
 
 
 def rotated(kv: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,6 +72,14 @@ class PrefixTrie:
                 ids[placed.slot] = placed.item
         return ids
 
+    def is_image(self) -> NDArray[np.bool_]:
+        """(size,) whether a slot is an image's."""
+        is_image = np.zeros(self.size, np.bool_)
+        for placed in self.items:
+            if isinstance(placed.item, ImageSpan):
+                is_image[placed.slot : placed.slot + placed.item.num_tokens] = True
+        return is_image
+
     def positions(self) -> NDArray[np.int64]:
         """(size,) the position of each slot in its prompts."""
         positions = np.empty(self.size, np.int64)

@@ -1,6 +1,7 @@
 """LLaMA's weights as the official shards name them, loaded into our module.
 
-K and V are one fused projection, gate and up another. The shards hold the two halves of a head's rotary pairs apart
+K and V are one fused projection, gate and up another. What exists once for text and once for images is `multiway.0`
+and `multiway.1` in the shards. The shards hold the two halves of a head's rotary pairs apart
 (dimensions i and i + Dh / 2); here they are adjacent, as in LLaMA's own publication. Attention scores are sums over a
 head, so nothing else changes.
 """
@@ -31,6 +32,7 @@ LAYER_MODULES = {
     "gate_up_proj": ("mlp.gate_proj", "mlp.up_proj"),
     "down_proj": ("mlp.down_proj",),
 }
+MODALITIES = {"text": ".multiway.0", "image": ".multiway.1"}
 
 
 def load_llama(config: LlamaConfig, shards: Mapping[str, Tensor], source: Path, vocab_size: int, like: Tensor) -> Llama:
@@ -67,8 +69,9 @@ def stored_names(name: str) -> tuple[str, ...]:
     """The shards' tensors that are concatenated in one of our parameters."""
     if name in OUTSIDE_LAYERS:
         return (OUTSIDE_LAYERS[name],)
-    _, index, module, _ = name.split(".")  # layers.3.q_proj.weight
-    return tuple(f"model.layers.{index}.{stored}.weight" for stored in LAYER_MODULES[module])
+    _, index, module, *modality, _ = name.split(".")  # layers.3.q_proj.weight, layers.3.kv_proj.image.weight
+    way = "".join(MODALITIES[one] for one in modality)
+    return tuple(f"model.layers.{index}.{stored}{way}.weight" for stored in LAYER_MODULES[module])
 
 
 def has_rotary_rows(name: str) -> bool:

@@ -24,10 +24,18 @@ from emma_eval.models.llama.generation import Continuation, DecodeState, Limits,
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
 from emma_eval.models.llama.memory import max_batch_tokens
 from emma_eval.models.llama.model import Llama
-from emma_eval.models.llama.prefix_trie import IMAGE_ID, ImageSpan, PrefixTrie, PromptItem, build_trie, shared_prefix
+from emma_eval.models.llama.prefix_trie import (
+    IMAGE_ID,
+    ImageSpan,
+    PrefixTrie,
+    PromptItem,
+    build_trie,
+    num_slots,
+    shared_prefix,
+)
 from emma_eval.models.multimodal import batching
 from emma_eval.models.multimodal.batching import MultimodalPrompt, TrieRow
-from emma_eval.types import Generation, ImageSource, Request
+from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
 from emma_eval.utils.text import pluralize
 
@@ -36,7 +44,8 @@ InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
-VISION_BATCH = 64  # images that go through the vision tower at a time
+VISION_BATCH = 64  # images that go through the vision tower at a time,
+VISION_PIXELS = VISION_BATCH * 336**2  # and how many pixels at most: an image's memory grows with them
 
 NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
     torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
@@ -78,6 +87,11 @@ ModelT = TypeVar("ModelT", bound=MultimodalModel)
 class Tokenizer(Protocol):
     """The language model's tokenizer."""
 
+    @property
+    def image_marker(self) -> str:
+        """What stands in a prompt where an image goes."""
+        ...
+
     def encode_prompt(self, prompt: str) -> list[int]:
         """The ids of a prompt, with IMAGE_ID at each image marker."""
         ...
@@ -101,6 +115,7 @@ class ModelRunner(Generic[ModelT]):
     max_length: int | None  # prompts with images are truncated to so many tokens, on the right
     family: str  # whose evaluation scripts word the questions for this model: `emma`, `llava`
     tokenize_instruction: Callable[[str], InstructionIds] | None = None  # None: the model reads no instruction
+    max_tokens: int | None = None  # which prompt and answer together may have
     template: str = DEFAULT_TEMPLATE  # the name of the conversation template
     summary: str = ""  # in words: architecture, version, towers, type, and what of the checkpoint is not used
 
@@ -125,6 +140,11 @@ class ModelRunner(Generic[ModelT]):
         return self.model.llama.device
 
     @property
+    def takes_raw_prompts(self) -> bool:
+        """Whether a request may be a whole prompt; its question, which an instruction needs, is not told apart."""
+        return self.tokenize_instruction is None
+
+    @property
     def dtype(self) -> torch.dtype:
         """The floating-point type of the model."""
         return self.model.llama.dtype
@@ -136,25 +156,33 @@ class ModelRunner(Generic[ModelT]):
 
     def render_prompt(self, message: str) -> str:
         """The prompt that the language model reads: the message in the model's conversation template."""
-        return render_prompt(message, self.template)
+        return render_prompt(message.replace(IMAGE_MARKER, self.tokenizer.image_marker), self.template)
 
     def tokenize(self, request: Request) -> MultimodalPrompt:
         """Tokenize a request. Raises SampleError unless it has an image marker for each image."""
         ids = self.tokenizer.encode_prompt(request.prompt(self.render_prompt))
+        if not ids:
+            raise SampleError("the prompt is empty")
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            needed = f"one {self.tokenizer.image_marker} is needed for each"
+            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}; {needed}")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
         max_length = self.max_length if request.images else None  # the reference truncates no text without images
         kept = list(batching.truncate(items, max_length))
         limits = Limits(request.max_new_tokens, request.min_new_tokens)
+        length = sum(map(num_slots, kept)) + limits.most - 1  # the last new token is not read
+        if self.max_tokens is not None and length > self.max_tokens:
+            raise SampleError(f"prompt and answer may have {length:,} tokens; the model reads {self.max_tokens:,}")
         return MultimodalPrompt(tuple(ids), instruction, request.images, tuple(kept), limits, truncated=kept != items)
 
     def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
         """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
-        is_padded = not isinstance(image, UnpaddedImage)
-        processor = self.processor if is_padded else replace(self.processor, pad_to_square=False)
+        processor = self.processor
+        if isinstance(image, UnpaddedImage) and processor.squaring == "pad":
+            processor = replace(processor, squaring="none")
         with naming(image):
             return processor.pixels_uint8(image.open())
 
@@ -232,8 +260,9 @@ class ModelRunner(Generic[ModelT]):
 
     def _encode_images(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
         features: list[Tensor] = []
-        for start in range(0, len(images), VISION_BATCH):
-            batch = np.stack([pixels[image] for image in images[start : start + VISION_BATCH]])
+        size = min(VISION_BATCH, max(1, VISION_PIXELS // self.processor.crop_size**2))
+        for start in range(0, len(images), size):
+            batch = np.stack([pixels[image] for image in images[start : start + size]])
             features += self.model.encode_images(self.normalize(torch.from_numpy(batch).to(self.device))).unbind()
         return features
 
@@ -248,5 +277,10 @@ class ModelRunner(Generic[ModelT]):
 
     def _generation(self, answer: Continuation) -> Generation:
         ids, reason = answer
-        error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
-        return Generation(self.tokenizer.decode(ids), tuple(ids), reason, error if reason == "error" else "")
+        if reason == "error":
+            error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
+            return Generation("", tuple(ids), reason, error)
+        try:
+            return Generation(self.tokenizer.decode(ids), tuple(ids), reason)
+        except SampleError as failure:
+            return Generation("", tuple(ids), "error", str(failure))

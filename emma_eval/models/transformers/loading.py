@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import torch
 import transformers
-from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN
 
 from emma_eval.errors import UserError
-from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
-from emma_eval.models.transformers.chat_template import ChatTemplate
+from emma_eval.models.checkpoints.devices import choose_dtype, prepare_device
+from emma_eval.models.transformers.chat_template import choose_dialect
+from emma_eval.models.transformers.generation import greedy_config
 from emma_eval.models.transformers.model import TransformersModel
+from emma_eval.models.transformers.placement import EXTRA, choose_placement, require_on_gpus
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import error_message, pluralize
 
@@ -23,34 +25,41 @@ ResultT = TypeVar("ResultT")
 
 
 def load_transformers(
-    folder: Path, device: str | None = None, dtype: str | None = None, chat_template: str | None = None
+    folder: Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    chat_template: str | None = None,
+    device_map: str | None = None,
 ) -> TransformersModel:
     """Load model, processor and chat template; `chat_template` is a text that replaces the folder's own.
 
-    Raises UserError for an unknown model_type, missing or misshapen tensors, no chat template, and for whatever
-    transformers refuses.
+    `device_map` is `auto` for all GPUs. Raises UserError for an unknown model_type, missing or misshapen tensors, no
+    chat template or one that does not fit the processor, and for whatever transformers refuses.
     """
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     _require_known(folder)
-    torch_device = choose_device(device)
+    torch_device = choose_placement(device, device_map)
     processor = _call(folder, lambda: AutoProcessor.from_pretrained(folder, **SAFE))
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None:
         raise UserError(f"{folder} has no processor of images and text (processor_config.json, tokenizer.json)")
-    template = ChatTemplate(chat_template or _own_template(processor, folder), tokenizer.special_tokens_map)
+    text = chat_template or _own_template(processor, folder)
+    template = choose_dialect(text, tokenizer.special_tokens_map, getattr(processor, "image_token", None))
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model, notes = _load_weights(folder, torch_device, dtype)
-    generation = _greedy(model.generation_config, tokenizer)
-    if penalty := generation.repetition_penalty not in (None, 1.0) and generation.repetition_penalty:
-        notes.append(f"repetition_penalty {penalty} of its generation_config.json")
+    model, notes = _load_weights(folder, torch_device, dtype, device_map)
+    model.generation_config, settings = greedy_config(model.generation_config, tokenizer)
     origin = "of --model-option chat_template" if chat_template else "its own"
     kind = f"{type(model).__name__} of transformers {transformers.__version__}, chat template {origin}"
     dtype_name = str(model.dtype).removeprefix("torch.")
-    summary = "; ".join([f"{kind}, {dtype_name} on {torch_device}", *notes])
-    return TransformersModel(model, processor, template, generation, summary)
+    place = f"{torch.cuda.device_count()} GPUs" if device_map else torch_device
+    loaded = TransformersModel(model, processor, template)
+    loaded.summary = "; ".join([f"{kind}, {dtype_name} on {place}", *notes, *settings])
+    if refusal := loaded.refusal_of_an_image():
+        raise UserError(f"{folder}: processor and chat template do not fit together: {refusal}")
+    return loaded
 
 
 def _require_known(folder: Path) -> None:
@@ -65,7 +74,9 @@ def _require_known(folder: Path) -> None:
         raise UserError(f"{folder / 'config.json'}: encoder-decoder models are not supported")
 
 
-def _load_weights(folder: Path, device: torch.device, dtype: str | None) -> tuple[Any, list[str]]:
+def _load_weights(
+    folder: Path, device: torch.device, dtype: str | None, device_map: str | None
+) -> tuple[Any, list[str]]:
     """The model, and what in the folder was not used."""
     config = _call(folder, lambda: transformers.AutoConfig.from_pretrained(folder, **SAFE))
     if getattr(config, "quantization_config", None):
@@ -79,6 +90,7 @@ def _load_weights(folder: Path, device: torch.device, dtype: str | None) -> tupl
             folder,
             config=config,
             dtype=torch_dtype,
+            device_map=device_map,
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
@@ -91,7 +103,11 @@ def _load_weights(folder: Path, device: torch.device, dtype: str | None) -> tupl
         raise UserError(f"{folder}: tensor {name} has another shape than config.json asks for")
     unused = loaded["unexpected_keys"]
     notes = [f"{pluralize(len(unused), 'tensor')} not used ({min(unused)}, ...)"] if unused else []
-    return model.to(device).eval().requires_grad_(False), notes
+    if device_map:
+        require_on_gpus(model)
+    else:
+        model.to(device)
+    return model.eval().requires_grad_(False), notes
 
 
 def _own_template(processor: Any, folder: Path) -> str:
@@ -105,19 +121,6 @@ def _own_template(processor: Any, folder: Path) -> str:
     raise UserError(f"{folder} has no chat template; give one by --model-option chat_template=FILE (Jinja)")
 
 
-def _greedy(own: GenerationConfig, tokenizer: Any) -> GenerationConfig:
-    """The model's generation config without sampling and beams; the tokenizer's end id where it has none."""
-    settings = own.to_dict()
-    for name in ("temperature", "top_p", "top_k", "min_p", "typical_p", "max_length", "max_new_tokens"):
-        settings[name] = None
-    config = GenerationConfig.from_dict(settings | {"do_sample": False, "num_beams": 1, "num_return_sequences": 1})
-    if config.eos_token_id is None:
-        config.eos_token_id = tokenizer.eos_token_id
-    if config.pad_token_id is None:
-        config.pad_token_id = tokenizer.pad_token_id
-    return config
-
-
 def _call(folder: Path, load: Callable[[], ResultT]) -> ResultT:
     """What transformers loads. Its exceptions are of every kind, its messages long."""
     try:
@@ -125,4 +128,5 @@ def _call(folder: Path, load: Callable[[], ResultT]) -> ResultT:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{folder}: transformers cannot load it: {error_message(error):.400}") from error
+        mend = f"; {EXTRA}" if isinstance(error, ImportError) and "num2words" in str(error) else ""
+        raise UserError(f"{folder}: transformers cannot load it: {error_message(error):.400}{mend}") from error

@@ -19,7 +19,7 @@ from emma_eval.mini.train.vocabulary import learn_tokenizer
 from emma_eval.mini.world import draw
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.templates import render_prompt
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 from emma_eval.prompts.building import build_message
 from emma_eval.types import Request
 from tests.fakes import first_token_logits

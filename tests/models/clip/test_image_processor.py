@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import UserError
-from emma_eval.models.clip.image_processor import ImageProcessor, pad_to_square, read_processor
+from emma_eval.models.clip.image_processor import ImageProcessor, Squaring, pad_to_square, read_processor
 
 reference = pytest.importorskip("transformers.models.clip.image_processing_pil_clip")
 
@@ -55,11 +55,22 @@ def test_padding_is_the_mean_color_with_the_offset_rounded_down() -> None:
     assert [row[0].tolist() for row in padded] == [[122, 116, 104], [255] * 3, [122, 116, 104], [122, 116, 104]]
 
 
-@pytest.mark.parametrize("pad", [True, False])
-def test_an_image_whose_canvas_no_memory_holds_is_refused(pad: bool) -> None:
+def test_squashing_enlarges_to_the_longer_side_before_clips_resize() -> None:
+    """As mPLUG-Owl2's scripts do: two resizes, which one alone does not equal."""
+    image = noise(100, 40)
+    squashed = image.resize((100, 100), Image.Resampling.BICUBIC)
+    ours = ImageProcessor(size=28, crop_size=28, squaring="squash")(image)
+    theirs = reference.CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+    np.testing.assert_array_equal(ours, theirs(squashed, return_tensors="np")["pixel_values"][0])
+    direct = theirs(image.resize((28, 28), Image.Resampling.BICUBIC), return_tensors="np")["pixel_values"][0]
+    assert (ours != direct).any()
+
+
+@pytest.mark.parametrize("squaring", ["none", "pad", "squash"])
+def test_an_image_whose_canvas_no_memory_holds_is_refused(squaring: Squaring) -> None:
     thread = Image.new("RGB", (1, 200_000))  # a square around it would take 160 GB
     with pytest.raises(ValueError, match=r"too long and thin: to prepare it takes [\d,]+ x [\d,]+ pixels"):
-        ImageProcessor(size=224, crop_size=224, pad_to_square=pad)(thread)
+        ImageProcessor(size=224, crop_size=224, squaring=squaring)(thread)
 
 
 def test_orientation_tags_are_ignored() -> None:
@@ -82,7 +93,7 @@ def test_orientation_tags_are_ignored() -> None:
 def test_what_is_not_clips_preprocessing_is_refused(content: dict[str, Any], key: str, tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=key):
-        read_processor(tmp_path, image_size=28, pad=True)
+        read_processor(tmp_path, image_size=28)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (333, 500), (90, 1000), (20, 31)])

@@ -17,7 +17,7 @@ from emma_eval.models.clip.config import read_clip_config
 from emma_eval.models.clip.image_processor import ImageProcessor, read_processor
 from emma_eval.models.emma.config import AlignmentConfig, LlavaConfig, read_config
 from emma_eval.models.emma.supported import MUST_BE, MUST_BE_ABSENT, WITHOUT_EFFECT
-from emma_eval.models.emma.tokenizer import LlamaTokenizer
+from emma_eval.models.llama.tokenizer import LlamaTokenizer
 from tests.fakes import make_image
 from tests.fuzzing import JSON_VALUES, as_json, fuzz_settings, run_fuzz
 from tests.models.damaged_checkpoints import configure, fails
@@ -64,7 +64,7 @@ def read_all(root: Path) -> None:
     assert all(getattr(config, field.name) == getattr(config, field.name) for field in fields(config))  # no NaN
     LlamaTokenizer(folder).encode_prompt("a <image> b")
     vision, _ = read_clip_config(tower)
-    processor = read_processor(tower, vision.image_size, config.llava.pads_to_square)
+    processor = read_processor(tower, vision.image_size, config.llava.squaring)
     if processor.crop_size < 100 > processor.size:
         processor(make_image())
 
@@ -137,7 +137,7 @@ def test_rotary_positions_that_are_not_computed_are_refused(rope: dict[str, Any]
     ("key", "value"),
     [
         ("model_type", "share4v"),
-        ("model_type", "mplug_owl2"),
+        ("model_type", "mplug_owl3"),
         ("model_type", None),
         ("architectures", ["LlavaQwenForCausalLM"]),
         ("architectures", [""]),
@@ -228,4 +228,4 @@ def test_preprocessing_that_is_not_clips_is_refused(values: dict[str, Any], tmp_
 def test_a_processor_is_clips_own_by_default(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (tmp_path / "tiny-clip" / "preprocessor_config.json").write_text('{"resample": 3, "size": 28, "crop_size": 28}')
-    assert load_model(str(folder), device="cpu").processor == ImageProcessor(28, 28, pad_to_square=True)
+    assert load_model(str(folder), device="cpu").processor == ImageProcessor(28, 28, squaring="pad")

@@ -12,15 +12,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from emma_eval.errors import UserError
+from emma_eval.inference.batched import BatchedEngine
 from emma_eval.inference.loading import load_engine
+from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model, list_models, load_model
 from emma_eval.models.base import ModelSpec
-from tests.models.transformers import tiny_models
+from emma_eval.types import Request
+from tests import tiny_transformers
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: Any) -> Path:
-    return tiny_models.write("llava", tmp_path_factory.mktemp("transformers") / "llava")
+    return tiny_transformers.write("llava", tmp_path_factory.mktemp("transformers") / "llava")
 
 
 @pytest.fixture
@@ -49,11 +52,16 @@ def test_the_description_says_what_was_loaded(folder: Path) -> None:
 def test_the_models_own_generation_settings_but_sampling_are_kept(folder: Path) -> None:
     path = folder / "generation_config.json"
     change(path, do_sample=True, temperature=0.7, top_k=5, num_beams=3, repetition_penalty=1.05, eos_token_id=[2, 7])
+    change(path, min_length=9, return_dict_in_generate=True, prompt_lookup_num_tokens=3, use_cache=False)
     model = load_model(f"hf:{folder}", device="cpu")
-    settings = model.generation
+    settings = model.model.generation_config
     assert (settings.do_sample, settings.num_beams, settings.temperature) == (False, 1, None)
+    assert (settings.return_dict_in_generate, settings.prompt_lookup_num_tokens, settings.min_length) == (None,) * 3
     assert (settings.repetition_penalty, model._eos_ids) == (1.05, {2, 7})
     assert "repetition_penalty 1.05 of its generation_config.json" in model.summary
+    assert "min_length of its generation_config.json is not used" in model.summary
+    ((_, response),) = run_requests(BatchedEngine(model), [Request("1", 0, "Well?", "")])
+    assert response.error is None
 
 
 def test_a_chat_template_of_a_file(folder: Path, tmp_path: Path) -> None:
@@ -61,7 +69,7 @@ def test_a_chat_template_of_a_file(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"llava has no chat template; give one by --model-option chat_template=FILE"):
         handle(folder).load()
     file = tmp_path / "mine.jinja"
-    file.write_text("{% for m in messages %}Q: {% for c in m.content %}{{ c.text }}{% endfor %} A:{% endfor %}")
+    file.write_text("Q: {% for c in messages[0].content %}{{ c.text or '<image>' }}{% endfor %} A:")
     model = handle(folder, chat_template=str(file)).load()
     assert model.render_prompt("Well?") == "Q: Well? A:"
     assert "chat template of --model-option chat_template" in model.summary
@@ -73,9 +81,42 @@ def test_a_chat_template_of_a_file(folder: Path, tmp_path: Path) -> None:
         handle(folder, chat_template=str(tmp_path / "none.jinja")).load()
 
 
-def test_a_template_that_refuses_fails_the_message(folder: Path) -> None:
-    (folder / "chat_template.jinja").write_text("{{ raise_exception('no images here') }}")
-    assert load_model(f"hf:{folder}", device="cpu").render_prompt("Well?") == "Well?"
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ raise_exception('not me') }}", "the chat template refuses the message: not me"),
+        ("Hello.", "the chat template leaves out what the user says"),
+        (
+            "{% for m in messages %}{% for c in m.content %}{{ c.text }}{% endfor %}{% endfor %}",
+            "processor and chat template do not fit together: .*number of <image> tokens",
+        ),
+    ],
+)
+def test_a_template_that_does_not_fit_the_processor_is_refused(folder: Path, template: str, message: str) -> None:
+    (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(UserError, match=message):
+        load_model(f"hf:{folder}", device="cpu")
+
+
+def test_a_package_that_a_processor_needs_is_named_with_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = tiny_transformers.write("smolvlm", tmp_path / "smolvlm")
+    monkeypatch.setattr("transformers.models.smolvlm.processing_smolvlm.num2words", None)
+    with pytest.raises(UserError, match=r'smolvlm: .*num2words.*; pip install "emma-eval\[hf\]"$'):
+        load_model(f"hf:{folder}", device="cpu")
+
+
+def test_a_hub_name_is_read_from_the_hubs_cache_without_network(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "hub" / "models--acme--tiny-llava"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(revision)
+    shutil.copytree(folder, repository / "snapshots" / revision)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    found = find_model(ModelSpec("hf:acme/tiny-llava", "cpu"))
+    assert found.fingerprint() == handle(folder).fingerprint()
+    assert found.load().render_prompt("Well?") == "<s>user: Well? assistant:"
+    with pytest.raises(UserError, match=r"'acme/other' is neither a local folder nor to be had from the hub"):
+        find_model(ModelSpec("hf:acme/other", "cpu")).load()
 
 
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja"])

@@ -2,94 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
-from emma_eval.errors import SampleError, UserError
-from emma_eval.inference.batched import BatchedEngine
+from emma_eval.errors import UserError
 from emma_eval.models import load_model
-from emma_eval.models.transformers.chat_template import conversation
-from emma_eval.models.transformers.model import NOT_NUMBERS
-from emma_eval.types import IMAGE_MARKER, Failure, Generation, InferenceStats, Request
-from tests.fakes import make_image
-from tests.models.transformers import tiny_models
+from emma_eval.models.transformers.model import NOT_FINITE
+from emma_eval.types import Failure, Generation, Request
+from tests import tiny_transformers
+from tests.models.transformers.asking import REQUESTS, WIDE, Picture, answer_of_transformers, answers
 
 
-@dataclass(frozen=True)
-class Picture:
-    """Equal pictures are the same image."""
-
-    width: int
-    height: int
-
-    @property
-    def label(self) -> str:
-        return f"{self.width}x{self.height}"
-
-    name = label
-
-    def exists(self) -> bool:
-        return True
-
-    def open(self) -> Image.Image:
-        if not self.height:
-            raise SampleError(f"{self.label}: broken")
-        return make_image(self.width, self.height, self.width)
-
-
-WIDE, TALL, LARGE = Picture(50, 30), Picture(30, 60), Picture(90, 85)
-ASKED = (
-    ("<image>\nWhat is on the left?", (WIDE,)),
-    ("<image>\nIs it a longer question than the first one?", (TALL,)),
-    ("A: <image>\nB: <image>\nWhich?", (WIDE, LARGE)),
-    ("No picture at all?", ()),
-    ("<image>\nShort?", (LARGE,)),
-    ("Text", ()),
-    ("<image>\n<image>\n<image>\nThree?", (WIDE, TALL, LARGE)),
-    ("<image>\nEh?", (TALL,)),
-)
-REQUESTS = [
-    Request(str(number), 0, message, "", images, 6 + number % 3) for number, (message, images) in enumerate(ASKED)
-]
-
-
-@pytest.fixture(scope="session", params=tiny_models.ARCHITECTURES)
+@pytest.fixture(scope="session", params=tiny_transformers.ARCHITECTURES)
 def model(request: Any, tmp_path_factory: Any) -> Any:
-    folder = tiny_models.write(request.param, tmp_path_factory.mktemp("transformers") / request.param)
+    folder = tiny_transformers.write(request.param, tmp_path_factory.mktemp("transformers") / request.param)
     return load_model(f"hf:{folder}", device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="session")
 def llava(tmp_path_factory: Any) -> Any:
-    folder = tiny_models.write("llava", tmp_path_factory.mktemp("transformers") / "alone")
+    folder = tiny_transformers.write("llava", tmp_path_factory.mktemp("transformers") / "alone")
     return load_model(f"hf:{folder}", device="cpu")
 
 
-def answers(model: Any, size: int, requests: list[Request] = REQUESTS) -> tuple[list[Any], InferenceStats]:
-    stats = InferenceStats()
-    outcomes = dict(BatchedEngine(model, size).generate(requests, stats))
-    return [replace(outcomes[index], seconds=0.0) for index in range(len(requests))], stats
-
-
-def answer_of_transformers(model: Any, request: Request) -> list[int]:
-    """By the processor's own `apply_chat_template`, alone."""
-    images = iter(request.images)
-    messages = conversation(request.message)
-    for part in messages[0]["content"]:
-        if part["type"] == "image":
-            part["image"] = next(images).open()
-    inputs = model.processor.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-    )
-    inputs.pop("token_type_ids", None)
-    with torch.inference_mode():
-        ids = model.model.generate(**inputs, do_sample=False, max_new_tokens=request.max_new_tokens)
-    return ids[0, inputs["input_ids"].shape[1] :].tolist()
+@contextmanager
+def ending_at(model: Any, end: int) -> Iterator[None]:
+    """With a second end id."""
+    settings = model.model.generation_config
+    before = model._eos_ids, settings.eos_token_id
+    model._eos_ids, settings.eos_token_id = {2, end}, [2, end]
+    try:
+        yield
+    finally:
+        model._eos_ids, settings.eos_token_id = before
 
 
 def test_batches_of_any_size_answer_as_transformers_does_alone(model: Any) -> None:
@@ -111,26 +62,64 @@ def test_a_prompt_is_as_long_as_the_processor_makes_it(model: Any) -> None:
         assert len(model.collate([prompt, prompt])) == 2
 
 
-def test_images_and_texts_keep_their_order_and_line_ends_beside_images_are_the_templates() -> None:
-    (message,) = conversation("One: <image>\nTwo: <image>\nWhich\nis it?")
-    texts = [part.get("text", IMAGE_MARKER) for part in message["content"]]
-    assert texts == ["One: ", IMAGE_MARKER, "Two: ", IMAGE_MARKER, "Which\nis it?"]
-    assert conversation("")[0]["content"] == []
-
-
 def test_an_answer_ends_at_an_end_id_of_the_generation_config(llava: Any) -> None:
     (whole,), _ = answers(llava, 8, REQUESTS[:1])
     assert whole.finish_reason == "length"
-    before = llava._eos_ids, llava.generation.eos_token_id
     end = whole.token_ids[2]
-    llava._eos_ids, llava.generation.eos_token_id = {2, end}, [2, end]
-    try:
+    with ending_at(llava, end):
         ended, _ = answers(llava, 8)
         assert ended[0].finish_reason == "stop"
         assert ended[0].token_ids == whole.token_ids[: whole.token_ids.index(end) + 1]
         assert ended == answers(llava, 1)[0]
+
+
+def test_an_answer_has_as_many_new_tokens_as_are_asked_for(llava: Any) -> None:
+    """Each of a batch for itself, as `min_new_tokens` of transformers bars end ids in a prompt alone."""
+    (whole,), _ = answers(llava, 8, REQUESTS[:1])
+    leasts = [0, 1, 2, 6, 6, 0, 3, 1]
+    batch = [replace(request, min_new_tokens=least) for request, least in zip(REQUESTS, leasts, strict=True)]
+    with ending_at(llava, whole.token_ids[0]):
+        asked, _ = answers(llava, 8, batch)
+        assert [list(answer.token_ids) for answer in asked] == [answer_of_transformers(llava, one) for one in batch]
+        assert len(answers(llava, 8, REQUESTS[:1])[0][0].token_ids) == 1
+        assert len(answers(llava, 8, [replace(REQUESTS[0], min_new_tokens=1)])[0][0].token_ids) > 1
+
+
+def test_a_raw_prompt_is_sent_as_it_is(llava: Any) -> None:
+    request = REQUESTS[2]
+    rendered = llava.render_prompt(request.message)
+    whole, part = (replace(request, message=text, is_raw=True) for text in (rendered, "<image><image>"))
+    outcomes, _ = answers(llava, 8, [request, whole, part])
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[1].prompt == rendered
+    assert outcomes[2].prompt == "<image><image>"
+    outcomes, _ = answers(llava, 8, [replace(part, images=(WIDE,)), *REQUESTS])
+    assert outcomes[0].reason == "the prompt has 2 image markers for 1 image; one <image> is needed for each"
+
+
+def test_a_raw_prompt_has_the_harnesss_or_the_models_own_image_token(tmp_path: Path) -> None:
+    model = load_model(f"hf:{tiny_transformers.write('qwen2_vl', tmp_path / 'm')}", device="cpu")
+    message = "<s>user: <|vision_start|>{}<|vision_end|>Eh? assistant:"
+    raw = [replace(REQUESTS[7], message=message.format(token), is_raw=True) for token in ("<image>", "<|image_pad|>")]
+    outcomes, _ = answers(model, 8, [REQUESTS[7], *raw])
+    assert outcomes[0].token_ids == outcomes[1].token_ids == outcomes[2].token_ids
+
+
+def test_a_prompt_longer_than_the_models_context_fails_alone_and_answers_end_where_it_ends(llava: Any) -> None:
+    lengths = [llava.tokenize(request).num_tokens for request in REQUESTS]
+    expected, _ = answers(llava, 8)
+    llava.max_length = sorted(lengths)[-2]
+    try:
+        outcomes, _ = answers(llava, 8)
+        longest = lengths.index(max(lengths))
+        limit = llava.max_length
+        assert outcomes[longest].reason == f"the prompt has {max(lengths)} tokens, and the model reads {limit} at most"
+        for length, found, unlimited in zip(lengths, outcomes, expected, strict=True):
+            if isinstance(found, Generation):
+                assert found.token_ids == unlimited.token_ids[: limit - length + 1]
+        assert any(len(found.token_ids) == 1 for found in outcomes if isinstance(found, Generation))
     finally:
-        llava._eos_ids, llava.generation.eos_token_id = before
+        llava.max_length = 4096
 
 
 def test_what_cannot_be_asked_fails_alone(llava: Any) -> None:
@@ -142,7 +131,7 @@ def test_what_cannot_be_asked_fails_alone(llava: Any) -> None:
     outcomes, _ = answers(llava, 8, [*broken, *REQUESTS])
     assert [type(outcome) for outcome in outcomes] == [Failure, Failure, Generation] + [Generation] * 8
     assert outcomes[0].reason == "9x0: broken"
-    assert outcomes[1].reason == "the prompt has 0 image markers for 1 images"
+    assert outcomes[1].reason == "the prompt has 0 image markers for 1 image; one <image> is needed for each"
     assert outcomes[0].prompt == "<s>user: <image>What? assistant:"
     assert outcomes[3:] == answers(llava, 1)[0]
 
@@ -180,23 +169,24 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(llava: Any, monkeypatch
     assert max(sizes) > 2
 
 
-def test_logits_that_are_not_numbers_fail_the_row(llava: Any, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_logits_that_are_not_finite_fail_the_row(value: str, llava: Any, monkeypatch: Any) -> None:
     generate = llava.model.generate
 
     def with_nan(logits_processor: Any, **inputs: Any) -> Any:
         output = generate(logits_processor=logits_processor, **inputs)
         rows = len(output)
-        logits_processor[0](None, torch.tensor([[float("nan")]] + [[0.0]] * (rows - 1)))
+        logits_processor[0](None, torch.tensor([[float(value)]] + [[0.0]] * (rows - 1)))
         return output
 
     monkeypatch.setattr(llava.model, "generate", with_nan)
     outcomes, _ = answers(llava, 8, REQUESTS[:2])
     assert sorted(isinstance(outcome, Failure) for outcome in outcomes) == [False, True]
-    assert next(outcome.reason for outcome in outcomes if isinstance(outcome, Failure)) == NOT_NUMBERS
+    assert next(outcome.reason for outcome in outcomes if isinstance(outcome, Failure)) == NOT_FINITE
 
 
 def test_a_model_that_fails_at_everything_ends_the_run(tmp_path: Path, monkeypatch: Any) -> None:
-    model = load_model(f"hf:{tiny_models.write('llava', tmp_path / 'm')}", device="cpu")
+    model = load_model(f"hf:{tiny_transformers.write('llava', tmp_path / 'm')}", device="cpu")
     monkeypatch.setattr(model.model, "generate", lambda **_: 1 / 0)
     with pytest.raises(UserError, match=r"it fails at every prompt of the first batch: .*ZeroDivisionError"):
         answers(model, 8)

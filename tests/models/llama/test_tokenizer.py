@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.models.emma.tokenizer import IMAGE_ID, LlamaTokenizer
+from emma_eval.models.llama.tokenizer import IMAGE_ID, LlamaTokenizer
 
 DATA = Path(__file__).parents[1] / "data"
 SETTINGS = json.loads((DATA / "slow_llama_tokenizer.json").read_text(encoding="utf-8"))["settings"]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import sentencepiece
 from pydantic import BeforeValidator, Field
 
-from emma_eval.errors import UserError
+from emma_eval.errors import SampleError, UserError
 from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.types import IMAGE_MARKER
@@ -65,6 +65,8 @@ class TokenizerConfig(HFConfig):
 class LlamaTokenizer:
     """Text to ids and back, for a folder with tokenizer.model."""
 
+    image_marker: ClassVar[str] = IMAGE_MARKER  # stands in a prompt where an image goes
+
     def __init__(self, folder: Path) -> None:
         config = _read_config(folder)
         self.legacy = config.legacy
@@ -100,7 +102,7 @@ class LlamaTokenizer:
     def encode_prompt(self, prompt: str) -> list[int]:
         """A prompt's ids: BOS, then the pieces between image markers with IMAGE_ID at each marker."""
         ids = [self.bos_id] if self.bos_id is not None else []
-        for index, text in enumerate(prompt.split(IMAGE_MARKER)):
+        for index, text in enumerate(prompt.split(self.image_marker)):
             ids += ([IMAGE_ID] if index else []) + self.encode(text)
         return ids
 
@@ -116,7 +118,10 @@ class LlamaTokenizer:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Ids to text. Special tokens are skipped, and white space at both ends is stripped."""
+        """Ids to text. Special tokens are skipped, and white space at both ends is stripped.
+
+        Raises SampleError for an id that has no text: some models have more ids than their tokenizer.
+        """
         texts: list[str] = []
         pieces: list[str] = []  # of SentencePiece, since the last added token
         added = {index: token for token, index in self.added_tokens.items()}
@@ -126,8 +131,10 @@ class LlamaTokenizer:
             if index in added:
                 texts += [self._join(pieces), added[index]]
                 pieces = []
-            else:
+            elif self.is_piece(index):
                 pieces.append(self.sentencepiece.id_to_piece(index))
+            else:
+                raise SampleError(f"the answer holds the id {index}, for which the tokenizer has no text")
         texts.append(self._join(pieces))
         return " ".join(text for text in texts if text).strip()
 

@@ -82,6 +82,18 @@ def idefics3() -> tuple[Any, Any]:
     return tf.Idefics3ForConditionalGeneration(config), processor
 
 
+def smolvlm() -> tuple[Any, Any]:
+    config = tf.SmolVLMConfig(
+        vision_config=VISION, text_config={"model_type": "llama", **TEXT}, image_token_id=ID["<image>"], scale_factor=2
+    )
+    size = {"size": {"longest_edge": 56}, "max_image_size": {"longest_edge": 28}}
+    processor = tf.SmolVLMProcessor(
+        tf.SmolVLMImageProcessor(**size), tokenizer(), tf.SmolVLMVideoProcessor(), image_seq_len=1,
+        chat_template=TEMPLATE.replace("IMAGE", "<image>"),
+    )  # fmt: skip
+    return tf.SmolVLMForConditionalGeneration(config), processor
+
+
 ROPE = {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}}
 QWEN = {
     "image_token_id": ID["<|image_pad|>"], "video_token_id": ID["<|video_pad|>"],
@@ -103,11 +115,50 @@ def qwen2_5_vl() -> tuple[Any, Any]:
     return tf.Qwen2_5_VLForConditionalGeneration(config), _qwen(tf.Qwen2_5_VLProcessor)
 
 
-def _qwen(kind: Any) -> Any:
+def _qwen(kind: Any, video: Any = tf.Qwen2VLVideoProcessor) -> Any:
     size = {"shortest_edge": 28 * 28, "longest_edge": 56 * 84}
-    return kind(
-        tf.Qwen2VLImageProcessor(size=size), tokenizer(), tf.Qwen2VLVideoProcessor(), chat_template=QWEN_TEMPLATE
-    )
+    return kind(tf.Qwen2VLImageProcessor(size=size), tokenizer(), video(), chat_template=QWEN_TEMPLATE)
+
+
+def qwen3_vl() -> tuple[Any, Any]:
+    vision = {"depth": 2, "hidden_size": 32, "out_hidden_size": 32, "num_heads": 4, "intermediate_size": 48}
+    vision |= {"deepstack_visual_indexes": [0, 1], "num_position_embeddings": 64, "patch_size": 14}
+    config = tf.Qwen3VLConfig(vision_config=vision, text_config=TEXT | ROPE | {"head_dim": 8}, **QWEN)
+    return tf.Qwen3VLForConditionalGeneration(config), _qwen(tf.Qwen3VLProcessor, tf.Qwen3VLVideoProcessor)
+
+
+def gemma3() -> tuple[Any, Any]:
+    """Image tokens see each other both ways; every other layer slides."""
+    vision = tf.SiglipVisionConfig(**VISION, vision_use_head=False)
+    layers = {"head_dim": 8, "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}
+    named = {"boi_token": "<img>", "eoi_token": "</img>", "image_token": "<IMG_CONTEXT>"}
+    config = tf.Gemma3Config(
+        vision_config=vision, text_config=tf.Gemma3TextConfig(**TEXT | layers), mm_tokens_per_image=1,
+        image_token_index=ID["<IMG_CONTEXT>"], boi_token_index=ID["<img>"], eoi_token_index=ID["</img>"],
+    )  # fmt: skip
+    processor = tf.Gemma3Processor(
+        tf.Gemma3ImageProcessor(size={"height": 28, "width": 28}), tokenizer(**named), image_seq_length=1,
+        chat_template=TEMPLATE.replace("IMAGE", "<img>"),
+    )  # fmt: skip
+    return tf.Gemma3ForConditionalGeneration(config), processor
+
+
+def mllama() -> tuple[Any, Any]:
+    """Texts see images by attention across, with a mask of its own."""
+    shapes = [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]
+    vision = {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_global_layers": 1,
+        "attention_heads": 4, "image_size": 28, "patch_size": 14, "vision_output_dim": 64,
+        "intermediate_layers_indices": [0], "max_num_tiles": 4, "supported_aspect_ratios": shapes,
+    }  # fmt: skip
+    rope = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}
+    text = TEXT | rope | {"num_hidden_layers": 3, "cross_attention_layers": [1]}
+    config = tf.MllamaConfig(vision_config=vision, text_config=text, image_token_index=ID["<image>"])
+    processor = tf.MllamaProcessor(
+        tf.MllamaImageProcessor(size={"height": 28, "width": 28}, max_image_tiles=4), tokenizer(image_token="<image>"),
+        chat_template=TEMPLATE.replace("IMAGE", "<image>"),
+    )  # fmt: skip
+    return tf.MllamaForConditionalGeneration(config), processor
 
 
 def internvl() -> tuple[Any, Any]:
@@ -129,7 +180,8 @@ def internvl() -> tuple[Any, Any]:
 
 
 ARCHITECTURES: dict[str, Callable[[], tuple[Any, Any]]] = {
-    build.__name__: build for build in (llava, llava_next, idefics3, qwen2_vl, qwen2_5_vl, internvl)
+    build.__name__: build
+    for build in (llava, llava_next, idefics3, smolvlm, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl, gemma3, mllama)
 }
 
 
