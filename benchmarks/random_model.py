@@ -58,7 +58,7 @@ def build(
     torch.manual_seed(0)
     config = _config(shape, aligned)
     width = shape.vision[0]
-    with torch.device(device), _default_dtype(dtype):
+    with torch.device(device), default_dtype(dtype):
         towers = ClipTowers(_vision(shape), _text(shape) if aligned else None)
         alignment = Alignment(towers.num_patches, CONTEXT_LENGTH, width, shape.text[0], "v1") if aligned else None
         projector = build_projector("mlp2x_gelu", width, shape.hidden)
@@ -77,7 +77,7 @@ def build(
 
 
 @contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
     """Create modules in this dtype: in float32 the full size would hardly fit."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)

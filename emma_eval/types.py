@@ -82,6 +82,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """What a server says of an answer, beside its text. The prompt that it made is not among it."""
+
+    model: str = ""  # as the server names it; it may differ from the name that was asked for
+    system_fingerprint: str = ""
+    prompt_tokens: int | None = None  # as the server counts them, images included
+    new_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """A model's answer to one Request. A model fills in the first four fields, an engine the others."""
 
@@ -92,6 +102,7 @@ class Generation:
     prompt: str = ""  # as the model read it, its conversation template included
     seconds: float = 0.0  # of tokenizing it, and its equal share of its batch's time
     prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: not known
+    served: Served | None = None  # of a server's answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +129,7 @@ class Response:
     error: str | None = None
     finish_reason: FinishReason | None = None  # None: not known, or a record of an earlier version
     prompt_cut: bool | None = None  # whether the model read less than the whole prompt; None: likewise
+    served: Served | None = None  # of a server's answer
 
     @property
     def key(self) -> Key:
@@ -194,6 +206,36 @@ class Scores:
 
 
 @dataclass(slots=True)
+class ServerStats:
+    """What one session asked a server, and what came back."""
+
+    attempts: int = 0  # HTTP requests
+    answers: int = 0
+    retries: int = 0
+    overloads: int = 0  # attempts that ended in 429, 503, a timeout or without a connection
+    most_at_once: int = 0  # requests under way
+    prompt_tokens: int = 0  # by the server's `usage`
+    new_tokens: int = 0
+    cost: float | None = None  # at the prices that were given; None without prices
+    images_recoded: int = 0  # sent as PNG, because their own format is not one that servers take
+    images_resized: int = 0
+    models: tuple[str, ...] = ()  # the names that the server gave itself
+    system_fingerprints: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line for people."""
+        parts = [f"{self.answers:,} answers, {self.prompt_tokens:,} prompt and {self.new_tokens:,} new tokens"]
+        parts += [] if self.cost is None else [f"cost {self.cost:.4f}"]
+        parts += [f"{self.retries:,} retries ({self.overloads:,} of overload)"] * bool(self.retries)
+        parts += [f"up to {self.most_at_once} at once"]
+        parts += [f"{self.images_recoded:,} images sent as PNG"] * bool(self.images_recoded)
+        parts += [f"{self.images_resized:,} images resized"] * bool(self.images_resized)
+        several = ((self.models, "models"), (self.system_fingerprints, "system fingerprints"))
+        parts += [f"the server named several {what}: {', '.join(names)}" for names, what in several if len(names) > 1]
+        return "; ".join(parts)
+
+
+@dataclass(slots=True)
 class InferenceStats:
     """Counts and times of one session's inference, kept by an engine and recorded in the manifest."""
 
@@ -206,9 +248,12 @@ class InferenceStats:
     computing_seconds: float = 0.0  # the device computes
     idle_seconds: float = 0.0  # the device waits for images and prompts
     oom_retries: int = 0  # batches that did not fit into memory and were halved
+    server: ServerStats | None = None  # of an engine that asks a server
 
     def __str__(self) -> str:
         """One line for people. An engine that counts no tokens shows none."""
+        if self.server is not None:
+            return str(self.server)
         fewer = f" ({self.prompt_tokens / self.computed_tokens:.1f} times fewer)" if self.computed_tokens else ""
         tokens = f"{self.prompt_tokens:,} prompt tokens asked, {self.computed_tokens:,} computed{fewer}; "
         retries = f"; memory ran out {self.oom_retries} times" if self.oom_retries else ""

@@ -124,6 +124,10 @@ class FakeHandle(ModelHandle):
         super().__init__(ModelSpec(name))
         self.engine, self.weights = engine, weights
 
+    @property
+    def deciding_options(self) -> None:
+        return None
+
     def fingerprint(self) -> str:
         return self.weights
 

@@ -16,7 +16,7 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "
 LAYERS = (
     ("errors",),
     ("types", "utils"),
-    ("registry", "images", "stats"),
+    ("registry", "images", "stats", "servers"),
     ("tasks", "results", "models.checkpoints", "models.ops"),
     ("models.clip", "models.llama", "models.transformers", "data.hub"),
     ("models.multimodal", "data.readers"),

@@ -67,7 +67,7 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model-option, whose value is a list of (option, value)."""
+    """Declare --model-option and --base-url; `named_options` gives their values."""
     parser.add_argument(
         "--model-option",
         action="append",
@@ -76,6 +76,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
+    parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")
+
+
+def named_options(args: argparse.Namespace) -> dict[str, str]:
+    """The options of the model's own, name -> value."""
+    return dict(args.model_option) | ({} if args.base_url is None else {"base_url": args.base_url})
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -103,6 +109,13 @@ def positive(text: str) -> int:
     """An integer above zero."""
     if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def not_negative(text: str) -> int:
+    """An integer of zero or more."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 

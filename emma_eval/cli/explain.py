@@ -92,9 +92,9 @@ def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
 
 def _prompt_lines(request: Request, family: str) -> Iterator[str]:
     """The whole prompt as models of the family read it, moved in."""
-    from emma_eval.models.checkpoints.templates import family_template, render_prompt
+    from emma_eval.models.checkpoints.templates import render_for_family
 
-    prompt = request.prompt(lambda message: render_prompt(message, family_template(family)))
+    prompt = request.prompt(lambda message: render_for_family(message, family))
     yield from (f"    {line}" for line in prompt.split("\n"))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
@@ -10,18 +12,26 @@ from emma_eval.cli.arguments import add_task_options
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
+WIDTH = 80
+FOOT = "FOLDER is a checkpoint's folder or a hub name (ORG/NAME); docs/models.md has more."
+HINT = f"{FOOT}\n`list models --long` adds what --model-option takes."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks")
+    parser.add_argument("--long", action="store_true", help="models: with the options that each takes")
     add_task_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one table."""
+    if args.what == "models":
+        _print_models(args.long)
+        return 0
     from tabulate import tabulate
 
-    rows = {"tasks": _tasks, "models": _models, "groups": _groups}[args.what]()
+    rows = {"tasks": _tasks, "groups": _groups}[args.what]()
     print(tabulate(rows, tablefmt="plain", disable_numparse=True))
     return 0
 
@@ -45,10 +55,23 @@ def _data(task: TaskConfig) -> str:
     return ", ".join(task.files) + (f" | hub {task.hub.id}" if task.hub else "")
 
 
-def _models() -> list[tuple[str, ...]]:
-    from emma_eval.models import list_models
+def _print_models(with_options: bool) -> None:
+    """Every kind of model in a line; with its options, which kinds that follow each other may have in common."""
+    from emma_eval.models.kinds import model_kinds
 
-    return [("MODEL", "WHAT IT IS"), *list_models().items()]
+    kinds = list(model_kinds())
+    width = max(len(kind.usage) for kind in kinds) + 2
+    print("MODEL".ljust(width) + "WHAT IT IS")
+    for options, alike in groupby(kinds, lambda kind: kind.options() if with_options else {}):
+        for kind in alike:
+            _print_wrapped(kind.usage.ljust(width), kind.line)
+        for option, meaning in options.items():
+            _print_wrapped(f"    {option}=  ", meaning)
+    print(f"\n{FOOT if with_options else HINT}")
+
+
+def _print_wrapped(start: str, text: str) -> None:
+    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * max(len(start), 6))))
 
 
 def _groups() -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, positive, positive_or
+from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
@@ -102,9 +102,10 @@ def run(args: argparse.Namespace) -> int:
         scale=Scale(args.replicas, args.ray),
         shard=args.shard,
     )
-    folder = args.output or default_folder(settings)
+    model = find_model(settings.model)
+    folder = args.output or default_folder(settings, model.deciding_options)
     try:
-        result = run_evaluation(settings, folder, progress_for_terminal(), find_model(settings.model))
+        result = run_evaluation(settings, folder, progress_for_terminal(), model)
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
@@ -114,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
 
 def model_options(args: argparse.Namespace) -> dict[str, str]:
     """The options of --model-option, and --fast-preprocess as one of them."""
-    options = dict(args.model_option)
+    options = named_options(args)
     if args.fast_preprocess:
         options["fast_preprocess"] = "true"
     return options

@@ -55,7 +55,7 @@ def _find(samples: Sequence[Sample], name_or_index: str, task: str) -> int:
 
 
 def _describe(task: TaskConfig, wording: str, sample: Sample, position: str) -> list[tuple[str, str]]:
-    from emma_eval.models.checkpoints.templates import family_template, render_prompt
+    from emma_eval.models.checkpoints.templates import render_for_family
     from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
@@ -65,7 +65,7 @@ def _describe(task: TaskConfig, wording: str, sample: Sample, position: str) -> 
     for request in requests:
         which = f" of pass {request.pass_index}" if len(requests) > 1 else ""
         lines += [] if same else _images(request, which)
-        prompt = request.prompt(lambda message: render_prompt(message, family_template(wording)))
+        prompt = request.prompt(lambda message: render_for_family(message, wording))
         lines.append((f"prompt{which}", prompt))
         if request.pass_index == 0:
             lines.append(("instruction", request.instruction))

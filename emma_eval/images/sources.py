@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -56,9 +56,13 @@ class ImageFile:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the file."""
+        return decode(self.read(), self.label)
+
+    def read(self) -> bytes:
+        """The file's bytes. Raises SampleError naming it."""
         try:
             require_inside_data_root(self.path)
-            data = read_bytes(self.path, MAX_IMAGE_BYTES)
+            return read_bytes(self.path, MAX_IMAGE_BYTES)
         except FileNotFoundError as error:
             raise SampleError(f"{self.label}: no such image file") from error
         except UserError as error:
@@ -67,7 +71,6 @@ class ImageFile:
             raise SampleError(str(error)) from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise SampleError(f"{self.label}: cannot be read: {describe_error(error)}") from error
-        return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,14 @@ class ImageBytes:
 
     def open(self) -> Image:
         """The decoded image. Raises SampleError naming the row."""
+        return decode(self.read(), self.label)
+
+    def read(self) -> bytes:
+        """The row's bytes. Raises SampleError naming it."""
         try:
-            data = self.load()
+            return self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own
             raise SampleError(f"{self.label}: the image's data cannot be read: {describe_error(error)}") from error
-        return _decode(data, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,15 @@ class UnpaddedImage:
         return self.image.open()
 
 
+def image_size(image: ImageSource) -> tuple[int, int]:
+    """Width and height, by an encoded image's head alone. Raises SampleError if it cannot be read."""
+    if isinstance(image, ImageFile | ImageBytes):
+        with suppress(Exception), _pillow().open(BytesIO(image.read())) as opened:
+            width, height = opened.size
+            return width, height
+    return image.open().size
+
+
 def open_rgb(image: ImageSource) -> Image:
     """The decoded image, in RGB. Raises SampleError if it cannot be read."""
     with naming(image):
@@ -184,7 +199,8 @@ def naming(image: ImageSource) -> Iterator[None]:
         raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
 
-def _decode(data: bytes, label: str) -> Image:
+def decode(data: bytes, label: str) -> Image:
+    """The image that these bytes encode. Raises SampleError, naming the label, if they encode none."""
     from PIL import UnidentifiedImageError
 
     if not data:
@@ -198,6 +214,13 @@ def _decode(data: bytes, label: str) -> Image:
         raise SampleError(f"{label}: {describe_error(error)}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise SampleError(f"{label}: not a readable image: {error_message(error)}") from error
+
+
+def image_format(data: bytes) -> str | None:
+    """Pillow's name of the format of an image that `decode` takes; None for one of several frames."""
+    with _pillow().open(BytesIO(data)) as image:
+        is_single = image.format == "MPO" or getattr(image, "n_frames", 1) == 1  # of an MPO all readers take the first
+        return str(image.format) if is_single else None
 
 
 def _open_with_pillow(data: bytes) -> Image:

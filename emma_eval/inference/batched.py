@@ -56,21 +56,26 @@ class BatchedEngine:
         """Yield each request's outcome as its batch completes."""
         budget = BatchBudget(self.model.max_batch_tokens, None if self.batch_size == "auto" else self.batch_size)
         scheduler = Scheduler(self.model, requests, budget, self.sharing)
-        with worker_threads(min(MAX_IMAGE_WORKERS, usable_cpus())) as image_workers, worker_threads(1) as planner:
+        with (
+            worker_threads(min(MAX_IMAGE_WORKERS, usable_cpus())) as image_workers,
+            worker_threads(1) as preparer,
+            worker_threads(1) as planner,
+        ):
             previous: ImageFutures = {}
             idle_since = time.perf_counter()
-            steps = prefetch(_prefetch_images(self.model, scheduler, image_workers), planner, PREFETCH_BATCHES)
-            for batch, futures in steps:
+            ahead = _work_ahead(self.model, scheduler, image_workers, preparer)
+            for batch, futures, ready in prefetch(ahead, planner, PREFETCH_BATCHES):
                 if isinstance(batch, tuple):  # a request that cannot be tokenized
                     yield batch
                     continue
                 images, unreadable = _wait(futures)
+                prepared = None if ready is None else ready.result()
                 stats.idle_seconds += time.perf_counter() - idle_since
                 stats.images += len(futures.keys() - previous.keys())
                 previous = futures
                 sound, failures = self._without(batch, unreadable) if unreadable else (batch, [])
                 yield from failures
-                yield from self._generate_batch(sound, images, budget, stats)
+                yield from self._generate_batch(sound, images, prepared, budget, stats)
                 idle_since = time.perf_counter()
         stats.computed_tokens += len(scheduler.prefix or ()) if stats.batches else 0
 
@@ -90,15 +95,19 @@ class BatchedEngine:
         return sound, failures
 
     def _generate_batch(
-        self, batch: Batch, images: Images, budget: BatchBudget, stats: InferenceStats
+        self, batch: Batch, images: Images, prepared: Any, budget: BatchBudget, stats: InferenceStats
     ) -> Iterator[Outcome]:
-        """The outcomes of a batch; of its halves, one after the other, where the whole does not fit into memory."""
+        """The outcomes of a batch; of its halves, one after the other, where the whole does not fit into memory.
+
+        `prepared` is what the model prepared of the whole batch; None if it did not.
+        """
         parts: list[Batch] = [batch] if batch else []
         while parts:
             part = parts.pop()
             start = time.perf_counter()
             try:
-                generations = self.model.generate([row.row for row in part], images)
+                given = prepared if part is batch and prepared is not None else _prepare(self.model, part, images)
+                generations = self.model.generate([row.row for row in part], given)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -165,18 +174,36 @@ def _is_cut(pending: PendingRequest) -> bool | None:
     return getattr(pending.prompt, "truncated", None)  # models of other packages need not say
 
 
-def _prefetch_images(
-    model: Model, scheduler: Scheduler, workers: Executor
-) -> Iterator[tuple[Batch | tuple[int, Failure], ImageFutures]]:
-    """Every step of the scheduler, with the futures of its images; those of the batch before are taken over."""
+def _work_ahead(
+    model: Model, scheduler: Scheduler, workers: Executor, preparer: Executor
+) -> Iterator[tuple[Batch | tuple[int, Failure], ImageFutures, Future[Any] | None]]:
+    """Every step of the scheduler, with the futures of its images and of what the model prepares of it, if it does.
+
+    Images of the batch before are taken over.
+    """
     previous: ImageFutures = {}
     for step in scheduler:
         if isinstance(step, tuple):
-            yield step, {}
+            yield step, {}, None
             continue
         images = dict.fromkeys(image for row in step for image in row.images)
         previous = {image: previous.get(image) or workers.submit(model.preprocess_image, image) for image in images}
-        yield step, previous
+        yield step, previous, preparer.submit(_prepare_ahead, model, step, previous) if _prepares(model) else None
+
+
+def _prepares(model: Model) -> bool:
+    return hasattr(model, "prepare")
+
+
+def _prepare(model: Any, batch: Batch, images: Images) -> Any:
+    """What `generate` gets besides the rows: the images, or what the model prepares of all of them."""
+    return model.prepare([row.row for row in batch], images) if _prepares(model) else images
+
+
+def _prepare_ahead(model: Model, batch: Batch, futures: ImageFutures) -> Any:
+    """What the model prepares of a batch; None if an image is unreadable, for the batch will be another."""
+    images, unreadable = _wait(futures)
+    return None if unreadable else _prepare(model, batch, images)
 
 
 def _wait(futures: ImageFutures) -> tuple[Images, dict[ImageSource, str]]:

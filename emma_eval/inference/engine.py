@@ -10,6 +10,7 @@ from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils import environment
 
+SERVER_TEMPLATE = "server"  # of a model behind a server, which frames messages by a template that is not seen
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
 
@@ -23,6 +24,7 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+    takes_raw_prompts: bool = False  # whether it answers a Request that `is_raw`
 
     @classmethod
     def of_model(cls, model: Any) -> Self:
@@ -36,6 +38,7 @@ class EngineDescription:
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),
             summary=getattr(model, "summary", ""),
+            takes_raw_prompts=getattr(model, "takes_raw_prompts", False),
         )
 
 

@@ -31,9 +31,14 @@ def to_response(request: Request, outcome: Generation | Failure) -> Response:
         prompt=outcome.prompt,
         instruction=request.instruction,
         text=generation.text if generation else None,
-        tokens=len(generation.token_ids) if generation else 0,
+        tokens=_new_tokens(generation) if generation else 0,
         seconds=outcome.seconds,
         error=failure.reason if failure else None,
         finish_reason=generation.finish_reason if generation else "error",
         prompt_cut=outcome.prompt_cut,
+        served=generation.served if generation else None,
     )
+
+
+def _new_tokens(generation: Generation) -> int:
+    return (generation.served.new_tokens or 0) if generation.served else len(generation.token_ids)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,10 @@ from emma_eval.utils.text import did_you_mean
 
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
-SHIPPED_MODELS = BUILT_IN | {"hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name"}
+SHIPPED_MODELS = BUILT_IN | {
+    "hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name",
+    "openai": "openai:NAME with --base-url URL, any model behind an OpenAI-compatible server",
+}
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
 
@@ -72,6 +75,16 @@ class ModelHandle:
         """Raise UserError if there is no such model or option. A hub repository is not downloaded for it."""
         if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
             _ = self._loader
+
+    @cached_property
+    def deciding_options(self) -> Mapping[str, str] | None:
+        """The options that answers depend on, which a run is recognized by; None: all, the loader says nothing else.
+
+        Raises UserError for a value that such a loader does not take.
+        """
+        loader, spec = self._loader
+        deciding: Callable[[ModelSpec], Mapping[str, str]] | None = getattr(loader, "deciding_options", None)
+        return deciding(spec) if deciding else None
 
     @property
     def is_remote(self) -> bool:

@@ -40,6 +40,7 @@ class ModelLoader(Protocol):
 
     It may have attributes besides: `options`, a mapping of the options that it takes to their descriptions;
     `fingerprint(spec) -> str`, which differs for a model that would answer differently, such as a hash of weights;
+    `deciding_options(spec)`, those of the options that answers depend on, where others may change between sessions;
     `is_remote`, true for the client of a server, of which --replicas makes no copies.
     """
 
@@ -105,7 +106,11 @@ class PackedRow(Protocol):
 
 
 class Model(Protocol):
-    """A model that answers requests in batches and may share what they have in common."""
+    """A model that answers requests in batches and may share what they have in common.
+
+    It may have a method `prepare(rows, images)` besides, CPU work on a whole batch that runs in a thread ahead of the
+    device; what it returns is given to `generate` instead of the images.
+    """
 
     @property
     def template(self) -> str:

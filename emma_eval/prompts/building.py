@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from emma_eval.tasks.sections import InstructionPolicy, PromptConfig
 
 
-def build_message(question: str, suffix: str | None, images: int = 0, separator: str = "\n") -> str:
+def build_message(
+    question: str, suffix: str | None, images: int = 0, separator: str = "\n", image_separator: str = "\n"
+) -> str:
     """The message: one image marker a line, the question, and behind the separator the suffix.
 
     `question` already includes options and hint, and image markers where it points at images itself.
     """
-    message = image_markers(images) + question
+    message = image_markers(images, image_separator) + question
     return message + separator + suffix.removeprefix("\n") if suffix else message
 
 

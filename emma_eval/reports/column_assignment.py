@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
+from emma_eval.inference.engine import SERVER_TEMPLATE
 from emma_eval.reports.comparability import (
     HASH_LETTERS,
     ComparabilityKey,
@@ -75,6 +76,8 @@ def not_comparable(task: TaskScores) -> list[str]:
         reasons.append(f"only {task.counts.samples:,} of the questions were asked")
     if task.setup.wording:
         reasons.append(f"it was asked in the wording of {task.setup.wording}'s scripts, not in the model's own")
+    if task.setup.template == SERVER_TEMPLATE:
+        reasons.append("it was asked through a server, whose prompt is not known")
     shipped = shipped_task(task.name)
     if shipped is None:
         reasons.append(f"the task {task.name} is not the benchmark's own")

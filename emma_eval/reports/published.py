@@ -40,7 +40,7 @@ class PublishedColumn(Record):
     benchmark: str
     split: str
     metric: str
-    unit: Literal["percent", "points"]
+    unit: Literal["percent", "points", "cider"]
     splits: tuple[str, ...]
     metrics: tuple[str, ...]
     higher_is_better: bool = True

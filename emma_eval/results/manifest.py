@@ -32,7 +32,10 @@ class ModelFacts(Record):
 
     name: str
     source: str = Field(description="the built-in name, path or hub name given")
-    weights: str = Field(description="SHA-256 over weights, tokenizer, configuration and vision tower")
+    weights: str = Field(
+        description="SHA-256 over weights, tokenizer, configuration and vision tower; of a server's "
+        "model, which is not seen, over its name, host and options"
+    )
     config: str = Field(description="SHA-256 of config.json")
     template: str | None = Field(default=None, description="name of the conversation template")
     template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
@@ -70,7 +73,7 @@ class SettingsFacts(Record):
     limit: int | None
     seed: int | None
     allow_partial: bool
-    model_options: dict[str, str] = Field(default={}, description="of --model-option, as written")
+    model_options: dict[str, str] = Field(default={}, description="of --model-option: those that answers depend on")
     shard: str | None = Field(default=None, description="I/N: this run asks one of N shares of the requests")
 
     @model_validator(mode="before")

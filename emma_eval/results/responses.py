@@ -12,12 +12,13 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType, UnionType
 from typing import Any, Self, get_args
 
 from emma_eval.errors import UserError
-from emma_eval.types import FinishReason, Response
+from emma_eval.types import FinishReason, Response, Served
 from emma_eval.utils.files import open_output, read_bytes
 
 Fields = Mapping[str, type | UnionType]
@@ -31,6 +32,12 @@ FIELDS: Fields = {
     "seconds": int | float,
     "error": str | None,
 }
+SERVED_FIELDS: Fields = {  # of a server's answers alone
+    "model": str,
+    "system_fingerprint": str,
+    "prompt_tokens": int | None,
+    "new_tokens": int | None,
+}
 LATER_FIELDS: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: None
 RENAMED = {"round": "pass_index"}  # keys of records written before
 MAX_SECONDS = 1e9
@@ -41,7 +48,8 @@ def to_record(response: Response) -> dict[str, Any]:
     """The JSON object of a response."""
     record: dict[str, Any] = {"id": response.sample_id}
     record |= {name: getattr(response, name) for name in (*FIELDS, *LATER_FIELDS) if name != "id"}
-    return record | {"seconds": round(response.seconds, 6)}
+    record |= {"seconds": round(response.seconds, 6)}
+    return record if response.served is None else record | {"served": asdict(response.served)}
 
 
 def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
@@ -69,7 +77,16 @@ def from_record(record: Any) -> Response:
     if min(record["pass_index"], record["tokens"], record["seconds"]) < 0 or record["seconds"] > MAX_SECONDS:
         raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a plausible size")
     values = {name: record[name] for name in (*FIELDS, *LATER_FIELDS)}
-    return Response(sample_id=values.pop("id"), **values)
+    return Response(sample_id=values.pop("id"), served=_served(record.get("served")), **values)
+
+
+def _served(record: Any) -> Served | None:
+    if record is None:
+        return None
+    if not isinstance(record, dict):
+        raise TypeError("served must be an object")
+    require_fields(record, SERVED_FIELDS)
+    return Served(**{name: record[name] for name in SERVED_FIELDS})
 
 
 def log_path(folder: Path, task: str) -> Path:

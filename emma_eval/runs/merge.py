@@ -126,7 +126,8 @@ def _require_whole(shards: Sequence[_ShardRun]) -> None:
             other = by_number[shard.number].folder
             raise UserError(f"{other} and {shard.folder} are both shard {shard.number}/{shard.of}; give one of them")
     if missing := [str(number) for number in range(1, first.of + 1) if number not in by_number]:
-        raise UserError(f"of {first.of} shards, {', '.join(missing)} are missing; run --shard makes them")
+        verb = "is" if len(missing) == 1 else "are"
+        raise UserError(f"of {first.of} shards, {', '.join(missing)} {verb} missing; run --shard makes them")
     for shard in shards:
         _require_finished(shard)
     for task, facts in first.manifest.tasks.items():
@@ -136,7 +137,7 @@ def _require_whole(shards: Sequence[_ShardRun]) -> None:
 def _require_finished(shard: _ShardRun) -> None:
     """Raise UserError if a request of the shard has no response."""
     for task, facts in shard.manifest.tasks.items():
-        if missing := facts.asked - len(shard.responses.of(task)):
+        if (missing := facts.asked - len(shard.responses.of(task))) > 0:
             raise UserError(
                 f"{shard.folder}: shard {shard.number}/{shard.of} is not finished: "
                 f"{pluralize(missing, 'request')} of task {task} without a response; its command goes on"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emma_eval.data.digests import data_digests
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.inference.engine import SERVER_TEMPLATE
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import TaskFacts
 from emma_eval.runs.settings import RunSettings
@@ -98,7 +99,7 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     own = plan.task.wording_for(family)
     wording = own if wording is None else plan.task.wording_for(wording)
     other = "" if wording == own else wording
-    notes = (*plan.notes, *_wording_note(plan.task, wording, family))
+    notes = (*plan.notes, *_wording_note(plan.task, wording, family), *_template_note(template))
     plan = replace(plan, task=plan.task.with_wording(wording), notes=notes)
     with gc_paused():
         requests = tuple(build_requests(plan.task, plan.samples))
@@ -122,6 +123,11 @@ def _hashed(request: Request) -> Iterator[str]:
     yield str(request.max_new_tokens)
     if request.min_new_tokens:
         yield str(request.min_new_tokens)
+
+
+def _template_note(template: str) -> Iterator[str]:
+    if template == SERVER_TEMPLATE:
+        yield "asked through a server: the prompt is the server's, by a chat template that is not seen here"
 
 
 def _wording_note(task: TaskConfig, wording: str, family: str | None) -> Iterator[str]:

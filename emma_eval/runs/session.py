@@ -38,6 +38,7 @@ class RunSession:
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
         self._engine: Engine | None = None
+        deciding = model.deciding_options
         self.manifest = Manifest(
             name=settings.name,
             model=ModelFacts(
@@ -50,7 +51,7 @@ class RunSession:
                 limit=settings.limit,
                 seed=settings.seed,
                 allow_partial=settings.allow_partial,
-                model_options=dict(settings.model.options),
+                model_options=dict(settings.model.options if deciding is None else deciding),
                 shard=str(settings.shard) if settings.shard else None,
             ),
             tasks={},

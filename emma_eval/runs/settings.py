@@ -64,12 +64,13 @@ class RunSettings:
     shard: Shard | None = None  # ask a share of the requests, and leave scoring to `merge`
 
 
-def default_folder(settings: RunSettings) -> Path:
+def default_folder(settings: RunSettings, deciding_options: Mapping[str, str] | None = None) -> Path:
     """`results/runs/<model>-<suite>-<hash>`: the same command finds its folder again, another command gets another.
 
     The hash is over the options that decide answers and scores: not over name, batch size, data folder, error limits.
+    `deciding_options` are those of the model's own that do (`ModelHandle.deciding_options`); None: all of them.
     """
-    options = dict(sorted(settings.model.options.items()))
+    options = dict(sorted((settings.model.options if deciding_options is None else deciding_options).items()))
     hashed: dict[str, object] = {
         "model": settings.model.source,
         "tasks": settings.tasks,

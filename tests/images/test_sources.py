@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, naming, open_rgb
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, image_size, naming, open_rgb
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -79,3 +79,22 @@ def test_what_models_read_is_rgb(tmp_path):
 def test_an_error_while_an_image_is_prepared_names_it(error, reason, tmp_path):
     with pytest.raises(SampleError, match=rf"a\.png: {reason}"), naming(ImageFile(tmp_path, "a.png")):
         raise error
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_size_is_read_from_an_images_head(kind, tmp_path):
+    path = tmp_path / f"a.{kind}"
+    Image.effect_noise((40, 30), 50).save(path, kind)
+    path.write_bytes(path.read_bytes()[:-200])  # decoding would fail
+    assert image_size(ImageFile(tmp_path, path.name)) == (40, 30)
+    assert image_size(ImageBytes("row 1", path.read_bytes)) == (40, 30)
+
+
+def test_the_size_of_images_side_by_side_and_of_what_is_no_image(tmp_path):
+    Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
+    part = ImageFile(tmp_path, "a.png")
+    assert image_size(ConcatenatedImage((part, part))) == (4, 3)
+    with pytest.raises(SampleError, match="row 1: not a readable image"):
+        image_size(ImageBytes("row 1", lambda: b"nothing"))
+    with pytest.raises(SampleError, match=r"b\.png: no such image file"):
+        image_size(ImageFile(tmp_path, "b.png"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -223,3 +223,37 @@ def test_only_a_few_images_are_held_ahead() -> None:
     next(answers)
     assert len(model.looked) < 20
     answers.close()
+
+
+@dataclass
+class Preparing(Echo):
+    """Prepares whole batches."""
+
+    threads: list[str] = field(default_factory=list)
+
+    def prepare(self, rows: Sequence[Any], images: Mapping[Any, Any]) -> list[str]:
+        self.threads.append(threading.current_thread().name)
+        return [images[Named(row.prompts[0].image)] for row in rows]
+
+    def generate(self, rows: Sequence[Any], images: Any) -> list[list[Generation]]:
+        answers = super().generate(rows, {})
+        return [[replace(answer, text=pixels)] for pixels, (answer,) in zip(images, answers, strict=True)]
+
+
+ANIMALS = about("cat", "aaaa") + about("broken", "bbb") + about("dog", "cc") + about("cow", "d")
+
+
+@pytest.mark.parametrize(
+    ("room", "images"),
+    [(1000, ("cat", "dog", "cow")), (1000, ("cat", "broken", "dog", "cow")), (2, ("cat", "dog", "cow"))],
+    ids=["whole", "without an unreadable image", "in halves"],
+)
+def test_a_model_may_prepare_a_batch_and_gets_what_belongs_to_its_rows(room: int, images: tuple[str, ...]) -> None:
+    model = Preparing(room)
+    asked = [request for request in ANIMALS if request.images[0].label in images]
+    answers = responses(model, asked)
+    assert [answers[request.sample_id].text for request in asked] == [
+        None if image == "broken" else f"pixels of {image}" for image in images
+    ]
+    ahead = [name != threading.main_thread().name for name in model.threads]
+    assert ahead == ([False] if "broken" in images else [True] + [False] * (2 if room == 2 else 0))

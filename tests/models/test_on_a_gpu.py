@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import random_model
+from benchmarks import random_model, random_mplug_owl2
 from emma_eval.models.llama import cuda_graphs
 from emma_eval.models.llama.memory import max_batch_tokens
 from emma_eval.models.multimodal.batching import TrieRow
@@ -21,11 +21,11 @@ GB = 10**9
 TEXT = "A chat between a person and a machine. " * 3
 
 
-def requests(images: int, questions: int) -> list[Request]:
-    """Questions about each of some images."""
+def requests(images: int, questions: int, first: int = 0) -> list[Request]:
+    """Questions about each of some images, the first of this number."""
     return [
         Request(f"{p}-{q}", 0, f"{TEXT}<image>\nIs it {q}? ASSISTANT:", f"Is it {q % 2}?", (image,), 8 - (p + q) % 8)
-        for p in range(images)
+        for p in range(first, first + images)
         for image in [LoadedImage(make_image(8, 8, seed=p))]
         for q in range(questions)
     ]
@@ -37,6 +37,15 @@ def rows_of(runner: ModelRunner, requests: Sequence[Request]) -> list[TrieRow]:
     return runner.collate(prompts, runner.shared_prefix(prompts))
 
 
+def build(kind: str, *, full: bool = False) -> ModelRunner:
+    """A random model on the fake GPU."""
+    if kind == "mplug_owl2":
+        config = random_mplug_owl2.FULL if full else random_mplug_owl2.SMALL
+        return random_mplug_owl2.build(config, "cuda", torch.bfloat16, random_mplug_owl2.tokenizer())
+    shape = random_model.FULL if full else random_model.SMALL
+    return random_model.build(shape, "cuda", torch.bfloat16, random_model.tokenizer(), aligned=kind == "emma")
+
+
 def answer(runner: ModelRunner, rows: Sequence[TrieRow]) -> None:
     """Answer a batch; the images are black."""
     black = np.zeros((3, runner.processor.crop_size, runner.processor.crop_size), np.uint8)
@@ -44,11 +53,11 @@ def answer(runner: ModelRunner, rows: Sequence[TrieRow]) -> None:
     assert [len(of_row) for of_row in answers] == [len(row.indices) for row in rows]
 
 
-@pytest.mark.parametrize("aligned", [True, False], ids=["emma", "llava"])
+@pytest.mark.parametrize("kind", ["emma", "llava", "mplug_owl2"])
 @pytest.mark.parametrize(("images", "questions"), [(1, 1), (9, 1), (3, 4)])
-def test_every_operand_is_on_the_gpu(aligned: bool, images: int, questions: int) -> None:
+def test_every_operand_is_on_the_gpu(kind: str, images: int, questions: int) -> None:
     with fake_gpu():
-        runner = random_model.build(random_model.SMALL, "cuda", torch.bfloat16, random_model.tokenizer(), aligned)
+        runner = build(kind)
         rows = rows_of(runner, requests(images, questions))
         for _ in range(cuda_graphs.CAPTURE_AFTER):  # the first with empty caches, the last with captured graphs
             answer(runner, rows)
@@ -64,17 +73,22 @@ def test_a_tensor_left_on_the_host_is_found() -> None:
             answer(runner, rows_of(runner, requests(2, 1)))
 
 
+@pytest.mark.parametrize(("kind", "gigabytes", "images"), [("emma", 14.3, 120), ("mplug_owl2", 16.4, 700)])
 @pytest.mark.parametrize("free", [8, 24, 64])
-def test_a_batch_within_its_budget_fits_beside_the_full_size_model(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+def test_a_batch_within_its_budget_fits_beside_the_full_size_model(
+    monkeypatch: pytest.MonkeyPatch, kind: str, gigabytes: float, images: int, free: int
+) -> None:
+    """The second, too, whose images are encoded while the first one's keys and values are still there."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * GB, 80 * GB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
     with fake_gpu() as memory:
-        runner = random_model.build(random_model.FULL, "cuda", torch.bfloat16, random_model.tokenizer())
+        runner = build(kind, full=True)
         weights, budget = memory.taken, max_batch_tokens(runner.model.llama)
-        assert weights == pytest.approx(14.3 * GB, rel=0.01)
-        rows = rows_of(runner, requests(120, 1))
-        fitting = rows[: budget // max(len(row.prefix) + row.num_tokens for row in rows)]
-        answer(runner, fitting)
-    assert 0 < len(fitting) < len(rows)
+        assert weights == pytest.approx(gigabytes * GB, rel=0.01)
+        for first in (0, images):
+            rows = rows_of(runner, requests(images, 1, first))
+            fitting = rows[: budget // max(len(row.prefix) + row.num_tokens for row in rows)]
+            answer(runner, fitting)
+            assert 0 < len(fitting) < len(rows)
     assert memory.most - weights < free * GB

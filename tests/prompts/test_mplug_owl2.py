@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.images.sources import ImageFile
+from emma_eval.models.checkpoints.templates import render_for_family
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.image_placement import place_pointed
 from emma_eval.tasks.index import expand_tasks, task_names
@@ -138,9 +139,8 @@ def first_request(name, sample):
 
 
 def whole_prompt(request):
-    """In the template of the authors' evaluation scripts, with their marker."""
     assert request.message.count("<image>") == len(request.images)
-    return f"USER: {request.message.replace('<image>', '<|image|>')} ASSISTANT: "
+    return request.prompt(lambda message: render_for_family(message, "mplug_owl2"))
 
 
 @pytest.mark.parametrize(("name", "sample", "prompt", "most", "least"), [*PUBLISHED, *CHOSEN_HERE])

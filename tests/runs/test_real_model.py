@@ -10,11 +10,13 @@ from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from tests.fakes import REQUESTS, FakeHandle, pope_settings
 from tests.tiny_checkpoint import TinyCheckpoint
+from tests.tiny_mplug_owl2 import TinyMPlugOwl2
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return TinyCheckpoint().write(tmp_path_factory.mktemp("model"))
+@pytest.fixture(scope="module", params=[TinyCheckpoint(), TinyMPlugOwl2(layout="saved")], ids=["emma", "mplug_owl2"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tiny: TinyCheckpoint | TinyMPlugOwl2 = request.param
+    return tiny.write(tmp_path_factory.mktemp("model"))
 
 
 def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):

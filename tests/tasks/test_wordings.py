@@ -1,6 +1,7 @@
 """A task may hold a wording for each model family; a model is asked in its own unless another is requested."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -8,9 +9,21 @@ from PIL import Image
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile, UnpaddedImage
+from emma_eval.inference.engine import EngineDescription
+from emma_eval.models.base import ModelSpec
+from emma_eval.models.checkpoints.templates import render_for_family
 from emma_eval.prompts.building import build_requests
+from emma_eval.reports.column_assignment import not_comparable
+from emma_eval.results.scores import read_scores
+from emma_eval.runs.plan import prompts_digest
+from emma_eval.runs.progress import PlainProgress
+from emma_eval.runs.runner import run_evaluation
+from emma_eval.runs.settings import RunSettings
+from emma_eval.tasks.digest import task_digest
 from emma_eval.tasks.loading import load_task
-from emma_eval.types import Sample
+from emma_eval.types import Request, Sample
+from tests.fakes import FakeEngine, FakeHandle, run_pope, write_pope
+from tests.tiny_datasets import scienceqa
 
 QUESTION = "<image>\nIs it sharp?\nChoose between one of the options as follows:\nA. Yes\nB. No\n"
 
@@ -141,3 +154,84 @@ def test_a_run_says_whose_wording_it_used(six, model, more, wording, note):
 def test_an_unknown_wording_is_told_before_anything_is_done(six, capsys):
     assert run(six, "--wording", "two=lava") == 2
     assert "task two: unknown wording 'lava'; did you mean 'llava'?" in capsys.readouterr().err
+
+
+class Owl(FakeEngine):
+    """A model of the family mplug_owl2, whose prompts mark images in its own way."""
+
+    def describe(self) -> EngineDescription:
+        return EngineDescription(template="mplug_owl2_evaluation", family="mplug_owl2")
+
+    def respond(self, request):
+        prompt = request.prompt(lambda message: render_for_family(message, "mplug_owl2"))
+        return replace(super().respond(request), prompt=prompt)
+
+
+CHOSEN_HERE = "a wording chosen here for mplug_owl2, whose authors published no prompt for this benchmark"
+
+
+def test_a_wording_that_is_not_its_authors_is_named_so_beside_the_score(tmp_path):
+    write_pope(tmp_path / "data")
+    engine = Owl()
+    run_pope(tmp_path / "data", tmp_path / "run", engine)
+    assert {(request.max_new_tokens, request.min_new_tokens) for request in engine.requests} == {(10, 1)}
+    (scores,) = read_scores(tmp_path / "run").tasks
+    assert (scores.wording, scores.wording_is_published, scores.setup.wording) == ("mplug_owl2", False, "")
+    assert scores.notes[0].startswith(f"asked in {CHOSEN_HERE} (as evaluate_mme.py")
+    told = (tmp_path / "run" / "leaderboard.md").read_text().replace("\\", "")
+    assert "protocol official, wording mplug_owl2 (chosen here, its authors published none), 12 questions" in told
+
+
+def test_another_familys_wording_sets_a_value_apart(tmp_path):
+    write_pope(tmp_path / "data")
+    run_pope(tmp_path / "data", tmp_path / "run", Owl(), wordings={"pope": "llava"})
+    (scores,) = read_scores(tmp_path / "run").tasks
+    assert (scores.wording, scores.setup.wording) == ("emma", "emma")
+    own = "asked in the wording of emma's and llava's scripts, not in that of mplug_owl2, the model's own family"
+    assert scores.notes == (own,)
+    assert any("it was asked in the wording of emma's scripts" in reason for reason in not_comparable(scores))
+
+
+def test_one_prompt_of_two_families_is_one_wording(tmp_path):
+    write_pope(tmp_path / "data")
+    run_pope(tmp_path / "data", tmp_path / "run", wordings={"pope": "llava"})
+    (scores,) = read_scores(tmp_path / "run").tasks
+    assert (scores.wording, scores.setup.wording, scores.notes) == ("emma", "", ())
+
+
+def test_what_was_asked_with_an_image_does_not_depend_on_how_a_template_marks_it(tmp_path):
+    """ScienceQA counts as IMG what was asked with an image."""
+    scienceqa(tmp_path / "data")
+    settings = RunSettings(ModelSpec("fake"), ("scienceqa",), "scienceqa", data=tmp_path / "data", allow_partial=True)
+    for name, engine in (("llava", FakeEngine()), ("owl", Owl())):
+        run_evaluation(settings, tmp_path / name, PlainProgress(), FakeHandle(engine))
+        (scores,) = read_scores(tmp_path / name).tasks
+        assert scores.find("img_accuracy").n == 1
+
+
+def test_the_least_number_of_new_tokens_is_part_of_a_runs_prompts_where_it_is_set():
+    request = Request("1", 0, "Why?", "Why?")
+    assert prompts_digest([request]) == prompts_digest([replace(request, min_new_tokens=0)])
+    assert prompts_digest([request]) != prompts_digest([replace(request, min_new_tokens=1)])
+
+
+@pytest.mark.parametrize(
+    ("section", "changed"),
+    [
+        ("prompt", {"image_separator": ""}),
+        ("prompt", {"suffix_separator": " "}),
+        ("prompt", {"missing_hint": "N/A"}),
+        ("prompt", {"keep_blanks": True}),
+        ("generation", {"min_new_tokens": 1}),
+    ],
+)
+def test_later_keys_are_part_of_a_tasks_digest_where_they_are_set(section, changed):
+    task = load_task("mme")
+    other = task.model_copy(update={section: getattr(task, section).model_copy(update=changed)})
+    assert task_digest(other, "official") != task_digest(task, "official")
+
+
+def test_the_least_number_of_new_tokens_is_no_larger_than_the_most(tmp_path):
+    (tmp_path / "mine.yaml").write_text(NO_BASE + "generation: {max_new_tokens: 3, min_new_tokens: 4}\n")
+    with pytest.raises(UserError, match=r"mine.yaml: .*min_new_tokens, 4, is above max_new_tokens, 3"):
+        load_task("mine", tmp_path)

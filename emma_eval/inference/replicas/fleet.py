@@ -13,6 +13,8 @@ from emma_eval.models.base import ModelSpec
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils.files import data_roots
 
+COUNTS = tuple(one.name for one in fields(InferenceStats) if one.name != "server")  # a server has no replicas here
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaJob:
@@ -114,12 +116,11 @@ def answer(engine: Engine, requests: Sequence[Request], is_cancelled: Callable[[
 
 def difference(stats: InferenceStats, before: InferenceStats) -> tuple[InferenceStats, InferenceStats]:
     """What was added to counts since `before`, and a copy of the counts as they are now."""
-    names = [one.name for one in fields(InferenceStats)]
-    now = InferenceStats(**{name: getattr(stats, name) for name in names})
-    return InferenceStats(**{name: getattr(now, name) - getattr(before, name) for name in names}), now
+    now = InferenceStats(**{name: getattr(stats, name) for name in COUNTS})
+    return InferenceStats(**{name: getattr(now, name) - getattr(before, name) for name in COUNTS}), now
 
 
 def add(stats: InferenceStats, added: InferenceStats | None) -> None:
     """Add counts and times to `stats`."""
-    for one in fields(InferenceStats) if added else ():
-        setattr(stats, one.name, getattr(stats, one.name) + getattr(added, one.name))
+    for name in COUNTS if added else ():
+        setattr(stats, name, getattr(stats, name) + getattr(added, name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import ceil
 
 from emma_eval.types import Request
 
@@ -38,10 +39,11 @@ class LeasePlanner:
         self._groups = deque(image_groups(requests))
         self._left = len(requests)
         self._replicas = replicas
+        self._least = min(MIN_LEASE, ceil(len(requests) / replicas))  # of a small run every replica has its part
 
     def take(self) -> Groups:
         """The next lease; empty when nothing is left. A group is never divided, however large it is."""
-        size = min(MAX_LEASE, max(MIN_LEASE, round(self._left / (SHARE * self._replicas))))
+        size = min(MAX_LEASE, max(self._least, round(self._left / (SHARE * self._replicas))))
         lease: Groups = []
         taken = 0
         while self._groups and (not lease or taken + len(self._groups[0]) <= size):

@@ -8,6 +8,7 @@ two; that its machine is dead Ray knows half a minute later, so that is not wait
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -216,4 +217,5 @@ def _shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, di
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error_message(error)}"[:200]
+    """The kind of error and the first clause of Ray's message, which has several lines."""
+    return f"{type(error).__name__}: {re.split(r'[:.] ', error_message(error))[0]:.120}"

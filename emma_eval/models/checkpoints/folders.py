@@ -123,7 +123,7 @@ def weight_files(folder: Path) -> list[Path]:
             return [single]
         if is_regular_file(index):
             return _indexed_shards(folder, index)
-        if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}")):
+        if shards := sorted(folder.glob(f"{stem}-*-of-*.{suffix}"), key=_shard_number):
             return list(_complete_shards(shards))
     raise UserError(describe_folder_without_weights(folder))
 
@@ -164,11 +164,17 @@ def _complete_shards(shards: list[Path]) -> Iterator[Path]:
     for number, shard in enumerate(shards, 1):
         if shard.stem.rpartition("-of-")[2] != total:
             raise UserError(f"{shard.parent}: {shards[0].name} and {shard.name} are of two saves, and no index tells")
-        if not shard.stem.rpartition("-of-")[0].endswith(f"-{number:05}") or not is_regular_file(shard):
+        if _shard_number(shard) != number or not is_regular_file(shard):
             raise UserError(f"{shard.parent}: shard {number} of {total} is missing, and there is no index")
         yield shard
-    if f"{len(shards):05}" != total:
+    if str(len(shards)) != total.lstrip("0"):
         raise UserError(f"{shards[0].parent}: there are {len(shards)} shards of {total}, and no index")
+
+
+def _shard_number(shard: Path) -> int:
+    """5 of `model-00005-of-00033` and of `model-5-of-33`; 0 of other names."""
+    number = shard.stem.rpartition("-of-")[0].rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _indexed_shards(folder: Path, index: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
+from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.text import did_you_mean
 
 _CURIOUS_HUMAN = (
@@ -36,6 +37,8 @@ TEMPLATES = {
 }
 DEFAULT_TEMPLATE = "vicuna_v1"  # of LLaVA-1.5 and EMMA
 TEMPLATE_BY_MODEL_TYPE = {"llava_mistral": "mistral_instruct", "mplug_owl2": "mplug_owl2_evaluation"}
+IMAGE_MARKERS = {"mplug_owl2": "<|image|>"}  # model family -> what marks an image in its prompts, if not IMAGE_MARKER
+IMAGE_SEPARATORS = {"mplug_owl2": ""}  # model family -> what its chat has behind an image, if not a line end
 # What of a template an empty message leaves out, as in the reference: `USER:ASSISTANT:` has no blanks either.
 LEFT_OUT_WITH_NOTHING_TO_SAY = {"llava_v0": " {message}###", "llava_llama_2": "{message}", "plain": "{message}\n"}
 
@@ -75,9 +78,10 @@ def render_prompt(message: str, template: str = DEFAULT_TEMPLATE) -> str:
     return TEMPLATES[template].replace(place, message)
 
 
-def family_template(family: str) -> str:
-    """The template that models of a family mostly have, for prompts that are shown without a model."""
-    return family if family in TEMPLATES else DEFAULT_TEMPLATE
+def render_for_family(message: str, family: str) -> str:
+    """The prompt that models of a family read by default: for prompts that are shown without a model."""
+    marker = IMAGE_MARKERS.get(family, IMAGE_MARKER)
+    return render_prompt(message.replace(IMAGE_MARKER, marker), TEMPLATE_BY_MODEL_TYPE.get(family, DEFAULT_TEMPLATE))
 
 
 def template_digest(template: str) -> str:

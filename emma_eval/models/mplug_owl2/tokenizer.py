@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from emma_eval.models.checkpoints.templates import IMAGE_MARKERS
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.models.llama.tokenizer import LlamaTokenizer
 
@@ -11,7 +12,7 @@ from emma_eval.models.llama.tokenizer import LlamaTokenizer
 class MPlugOwl2Tokenizer(LlamaTokenizer):
     """LLaMA's tokenizer with the marker `<|image|>`, which is no token."""
 
-    image_marker: ClassVar[str] = "<|image|>"
+    image_marker: ClassVar[str] = IMAGE_MARKERS["mplug_owl2"]
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """The begin id, then the pieces between image markers with IMAGE_ID at each marker.

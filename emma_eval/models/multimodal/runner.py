@@ -44,7 +44,8 @@ InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
-VISION_BATCH = 64  # images that go through the vision tower at a time
+VISION_BATCH = 64  # images that go through the vision tower at a time,
+VISION_PIXELS = VISION_BATCH * 336**2  # and how many pixels at most: an image's memory grows with them
 
 NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
     torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
@@ -139,6 +140,11 @@ class ModelRunner(Generic[ModelT]):
         return self.model.llama.device
 
     @property
+    def takes_raw_prompts(self) -> bool:
+        """Whether a request may be a whole prompt; its question, which an instruction needs, is not told apart."""
+        return self.tokenize_instruction is None
+
+    @property
     def dtype(self) -> torch.dtype:
         """The floating-point type of the model."""
         return self.model.llama.dtype
@@ -158,7 +164,9 @@ class ModelRunner(Generic[ModelT]):
         if not ids:
             raise SampleError("the prompt is empty")
         if (markers := ids.count(IMAGE_ID)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            needed = f"one {self.tokenizer.image_marker} is needed for each"
+            raise SampleError(f"the prompt has {pluralize(markers, 'image marker')} for {shown}; {needed}")
         instruction = self.tokenize_instruction(request.instruction) if self.tokenize_instruction else None
         spans = (ImageSpan(image, instruction, self.model.num_image_tokens) for image in request.images)
         items: list[PromptItem] = [next(spans) if token == IMAGE_ID else token for token in ids]
@@ -252,8 +260,9 @@ class ModelRunner(Generic[ModelT]):
 
     def _encode_images(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
         features: list[Tensor] = []
-        for start in range(0, len(images), VISION_BATCH):
-            batch = np.stack([pixels[image] for image in images[start : start + VISION_BATCH]])
+        size = min(VISION_BATCH, max(1, VISION_PIXELS // self.processor.crop_size**2))
+        for start in range(0, len(images), size):
+            batch = np.stack([pixels[image] for image in images[start : start + size]])
             features += self.model.encode_images(self.normalize(torch.from_numpy(batch).to(self.device))).unbind()
         return features
 

@@ -13,6 +13,7 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from emma_eval.errors import SampleError, UserError
+from emma_eval.images.markers import message_parts
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.text import error_message
 
@@ -81,8 +82,6 @@ def conversation(message: str, image_token: str | None = None) -> list[dict[str,
     """
     if image_token is not None:
         return [{"role": "user", "content": message.replace(IMAGE_MARKER, image_token)}]
-    content: list[dict[str, str]] = []
-    for number, text in enumerate(re.split(rf"\n?{re.escape(IMAGE_MARKER)}\n?", message)):
-        content += [{"type": "image"}] * (number > 0)
-        content += [{"type": "text", "text": text}] * bool(text)
+    parts = message_parts(message)
+    content = [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts]
     return [{"role": "user", "content": content}]

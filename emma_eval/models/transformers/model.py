@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,14 +15,14 @@ from PIL.Image import new as new_image
 from transformers import LogitsProcessor
 
 from emma_eval.errors import SampleError, UserError
-from emma_eval.images.sources import open_rgb
+from emma_eval.images.sources import image_size, open_rgb
 from emma_eval.models.checkpoints.devices import CPU_BATCH_TOKENS
 from emma_eval.models.transformers.chat_template import ChatTemplate
 from emma_eval.models.transformers.generation import EndsBarred, NotFinite
 from emma_eval.models.transformers.placement import context_length, free_memory
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
-from emma_eval.utils.text import error_message
+from emma_eval.utils.text import error_message, pluralize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,6 +59,18 @@ class ChatRow:
         return self.prompt.num_tokens
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPart:
+    """Rows of a batch that are computed together."""
+
+    indices: tuple[int, ...]  # in the batch
+    images: Sequence[Sequence[Image]]  # of each
+    inputs: Any  # what the processor makes of them: ids, mask, pixels; None if it refused
+
+
+PreparedBatch = tuple[PreparedPart, ...]
+
+
 @dataclass
 class TransformersModel:
     """A Model (see `models.base`) around a model and a processor of transformers."""
@@ -66,12 +80,14 @@ class TransformersModel:
     chat_template: ChatTemplate
     summary: str = ""
     template: str = "own"
+    takes_raw_prompts: bool = True
     _sizes: LRUCache[ImageSource, tuple[int, int]] = field(default_factory=lambda: LRUCache(SIZE_CACHE))
     _image_tokens: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)  # a fast tokenizer that pads must not be used by two threads
+    _lock: Lock = field(default_factory=Lock)  # a processor's tokenizer, which pads, must not be used by two threads
     _answered: bool = False  # whether anything was
 
     def __post_init__(self) -> None:
+        self._tokenizer = deepcopy(self.processor.tokenizer)  # this one does not pad
         self.template_digest = self.chat_template.digest
         self.device: torch.device = self.model.device
         self.dtype: torch.dtype = self.model.dtype
@@ -107,13 +123,12 @@ class TransformersModel:
         than the model's context, where answers end too.
         """
         text = self._text(request)
-        sizes = tuple(self._sizes.get_or_compute([image], self._measure)[image] for image in request.images)
-        with self._lock:
-            length = len(self.processor.tokenizer(text, add_special_tokens=self._adds_special(text))["input_ids"])
+        sizes = tuple(self._sizes.get_or_compute([image], _measure)[image] for image in request.images)
+        length = len(self._tokenizer(text, add_special_tokens=self._adds_special(text))["input_ids"])
         if sizes and sizes not in self._image_tokens:
-            images = [self.preprocess_image(image) for image in request.images]
+            blank = [new_image("RGB", size) for size in sizes]
             try:
-                self._image_tokens[sizes] = self._process([text], [images])["input_ids"].shape[1] - length
+                self._image_tokens[sizes] = self._process([text], [blank])["input_ids"].shape[1] - length
             except Exception as error:
                 raise SampleError(_refusal(error)) from error
         length += self._image_tokens.get(sizes, 0)
@@ -135,35 +150,49 @@ class TransformersModel:
         """Each prompt as a row."""
         return [ChatRow(prompt, (index,)) for index, prompt in enumerate(prompts)]
 
-    def generate(self, rows: Sequence[ChatRow], images: Mapping[ImageSource, Image]) -> list[list[Generation]]:
-        """Each row's answer. Prompts with images and those without are computed apart, as some processors ask.
+    def prepare(self, rows: Sequence[ChatRow], images: Mapping[ImageSource, Image]) -> PreparedBatch:
+        """A batch in two parts, prompts with images and those without, as some processors ask."""
+        parts = []
+        for with_images in (True, False):
+            if chosen := [index for index, row in enumerate(rows) if bool(row.prompt.images) is with_images]:
+                shown = [[images[image] for image in rows[index].prompt.images] for index in chosen]
+                inputs = None
+                with suppress(Exception):  # of one prompt, which is found when they are answered one by one
+                    inputs = self._process([rows[index].prompt.text for index in chosen], shown)
+                parts.append(PreparedPart(tuple(chosen), shown, inputs))
+        return tuple(parts)
+
+    def generate(self, rows: Sequence[ChatRow], prepared: PreparedBatch) -> list[list[Generation]]:
+        """Each row's answer.
 
         Raises UserError if every prompt of the first batch fails, and torch's error when a GPU's memory runs out.
         """
         answers: dict[int, Generation] = {}
-        for with_images in (True, False):
-            part = [index for index, row in enumerate(rows) if bool(row.prompt.images) is with_images]
-            if part:
-                answers |= zip(part, self._answers([rows[index].prompt for index in part], images), strict=True)
+        for part in prepared:
+            prompts = [rows[index].prompt for index in part.indices]
+            answers |= zip(part.indices, self._answers(prompts, part.images, part.inputs), strict=True)
         if not self._answered and all(answer.finish_reason == "error" for answer in answers.values()):
             raise UserError(f"{self.summary}: it fails at every prompt of the first batch: {answers[0].error}")
         self._answered = True
         return [[answers[index]] for index in range(len(rows))]
 
-    def _answers(self, prompts: Sequence[ChatPrompt], images: Mapping[ImageSource, Image]) -> list[Generation]:
-        """The answers of one batch; if it raises, of each prompt alone."""
+    def _answers(
+        self, prompts: Sequence[ChatPrompt], images: Sequence[Sequence[Image]], inputs: Any = None
+    ) -> list[Generation]:
+        """The answers of one batch; if it raises, of each prompt alone. `inputs` is what the processor made of them."""
         try:
-            return self._greedy(prompts, [[images[image] for image in prompt.images] for prompt in prompts])
+            return self._greedy(prompts, inputs or self._process([prompt.text for prompt in prompts], images))
         except (torch.OutOfMemoryError, torch.AcceleratorError):  # smaller batches help, or nothing does any more
             raise
         except Exception as error:
             if len(prompts) == 1:
                 return [Generation("", finish_reason="error", error=_refusal(error))]
-            return [answer for prompt in prompts for answer in self._answers([prompt], images)]
+            alone = zip(prompts, images, strict=True)
+            return [answer for prompt, shown in alone for answer in self._answers([prompt], [shown])]
 
     @torch.inference_mode()
-    def _greedy(self, prompts: Sequence[ChatPrompt], images: Sequence[Sequence[Image]]) -> list[Generation]:
-        inputs = self._process([prompt.text for prompt in prompts], images).to(self.device, self.dtype)
+    def _greedy(self, prompts: Sequence[ChatPrompt], inputs: Any) -> list[Generation]:
+        inputs = inputs.to(self.device, self.dtype)
         length = inputs["input_ids"].shape[1]
         check = NotFinite()
         processors: list[LogitsProcessor] = [check]
@@ -183,8 +212,7 @@ class TransformersModel:
         """The answer of new ids, of which those behind an end id are padding."""
         end = next((place for place, token in enumerate(ids) if token in self._eos_ids), None)
         kept = ids if end is None else ids[: end + 1]
-        with self._lock:
-            text = self.processor.tokenizer.decode(kept, skip_special_tokens=True)
+        text = self._tokenizer.decode(kept, skip_special_tokens=True)
         return Generation(text.strip(), tuple(kept), "length" if end is None else "stop")
 
     def _process(self, texts: list[str], images: Sequence[Sequence[Image]]) -> Any:
@@ -213,15 +241,19 @@ class TransformersModel:
         if request.is_raw and (token := getattr(self.processor, "image_token", None)):
             marker, message = token, message.replace(IMAGE_MARKER, token)
         if (markers := message.count(marker)) != len(request.images):
-            raise SampleError(f"the prompt has {markers} image markers for {len(request.images)} images")
+            shown = pluralize(len(request.images), "image")
+            raise SampleError(
+                f"the prompt has {pluralize(markers, 'image marker')} for {shown}; one {marker} is needed for each"
+            )
         return message if request.is_raw else self.chat_template.render(message)
-
-    def _measure(self, images: Sequence[ImageSource]) -> list[tuple[int, int]]:
-        return [self.preprocess_image(image).size for image in images]
 
     def _adds_special(self, text: str) -> bool:
         bos = self.processor.tokenizer.bos_token
         return not (bos and text.startswith(bos))
+
+
+def _measure(images: Sequence[ImageSource]) -> list[tuple[int, int]]:
+    return [image_size(image) for image in images]
 
 
 def _refusal(error: Exception) -> str:

@@ -94,7 +94,7 @@ def test_a_raw_prompt_is_sent_as_it_is(llava: Any) -> None:
     assert outcomes[1].prompt == rendered
     assert outcomes[2].prompt == "<image><image>"
     outcomes, _ = answers(llava, 8, [replace(part, images=(WIDE,)), *REQUESTS])
-    assert outcomes[0].reason == "the prompt has 2 image markers for 1 images"
+    assert outcomes[0].reason == "the prompt has 2 image markers for 1 image; one <image> is needed for each"
 
 
 def test_a_raw_prompt_has_the_harnesss_or_the_models_own_image_token(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_cannot_be_asked_fails_alone(llava: Any) -> None:
     outcomes, _ = answers(llava, 8, [*broken, *REQUESTS])
     assert [type(outcome) for outcome in outcomes] == [Failure, Failure, Generation] + [Generation] * 8
     assert outcomes[0].reason == "9x0: broken"
-    assert outcomes[1].reason == "the prompt has 0 image markers for 1 images"
+    assert outcomes[1].reason == "the prompt has 0 image markers for 1 image; one <image> is needed for each"
     assert outcomes[0].prompt == "<s>user: <image>What? assistant:"
     assert outcomes[3:] == answers(llava, 1)[0]
 
