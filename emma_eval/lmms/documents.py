@@ -33,6 +33,14 @@ class DocumentImage:
     label: str = field(compare=False)
     load: Callable[[], Any] = field(repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is its pixels, or the reason why there are none."""
+        try:
+            load: Callable[[], Any] = _Pixels(_as_png(self.open()))
+        except SampleError as error:
+            load = _Unreadable(str(error))
+        return DocumentImage, (self.name, self.label, load)
+
     def exists(self) -> bool:
         """Whether it can be opened."""
         try:
@@ -46,10 +54,34 @@ class DocumentImage:
         try:
             image = self.load()
             image.load()
+        except SampleError:
+            raise
         except Exception as error:  # a task's own functions may raise anything
             raise SampleError(f"{self.label}: not a readable image: {error_message(error)}") from error
         opened: Image = image
         return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """An image as PNG; called, it gives the image."""
+
+    png: bytes
+
+    def __call__(self) -> Any:
+        from PIL import Image
+
+        return Image.open(BytesIO(self.png))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Why there is no image; called, it says so."""
+
+    reason: str
+
+    def __call__(self) -> Any:
+        raise SampleError(self.reason)
 
 
 class Documents:
@@ -128,6 +160,13 @@ class _HeaderOnly:
 
         image.convert = stay  # type: ignore[method-assign]
         self.stand_in = image
+
+
+def _as_png(image: Image) -> bytes:
+    """The pixels as models see them, packed without loss and quickly."""
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def flatten(visuals: Any) -> list[Any]:

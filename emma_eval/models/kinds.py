@@ -21,7 +21,7 @@ CHECKPOINTS: Mapping[str, Mapping[str, str]] = {  # by architecture: the section
     },
     "llava_mistral": {"LLaVA with Mistral": "LLaVA with a Mistral language model, LoRA likewise"},
     "llava_hf": {"LLaVA as transformers converts it": "transformers' conversion of LLaVA-1.5 (llava-hf)"},
-    "mplug_owl2": {"mPLUG-Owl2": "mPLUG-Owl2 in its authors' layout"},
+    "mplug_owl2": {"mPLUG-Owl2": "mPLUG-Owl2 in its authors' layout, or as transformers saved it"},
 }
 
 

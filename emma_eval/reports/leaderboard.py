@@ -13,8 +13,10 @@ from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, heading_o
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.model_rows import ModelRow, model_rows
 from emma_eval.reports.published import ChosenScore, Published, PublishedScore
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
 from emma_eval.results.scores import ScoredRun, TaskScores
+from emma_eval.tasks.wording import wording_families
 from emma_eval.utils.text import pluralize
 
 TITLES = {
@@ -181,8 +183,12 @@ def provenance(value: MeasuredValue) -> str:
 
 def wording_remark(task: TaskScores) -> str:
     """Whose wording the task was asked in, of several; and whether it is not its authors'."""
+    if not task.wording:
+        return ""
+    shipped = shipped_task(task.name)
+    families = wording_families(shipped, task.wording) if shipped else (task.wording,)
     own = "" if task.wording_is_published else " (chosen here, its authors published none)"
-    return f", wording {task.wording}{own}" if task.wording else ""
+    return f", wording {' and '.join(families)}{own}"
 
 
 def sample_counts(task: TaskScores) -> str:

@@ -55,7 +55,7 @@ class ImageProcessor:
         EXIF orientation is ignored, as in the reference. Raises ValueError for an image so long and thin that a square
         around it would fill the memory.
         """
-        image = image.convert("RGB")
+        image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
         if self.squaring == "pad":
             image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
         elif self.squaring == "squash":
