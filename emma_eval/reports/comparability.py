@@ -71,11 +71,14 @@ def _wording(task: TaskScores) -> str:
     return task.wording or (shipped.own_wording if shipped else "")
 
 
-def template_notes(asked: Iterable[tuple[str, TaskScores]]) -> tuple[str, ...]:
-    """Which conversation templates models were asked in, where it is not one of those named here for all of them."""
+def template_notes(asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Which conversation templates models were asked in, where it is not one and the same that has a name here.
+
+    `asked` are names of models and of their templates, empty where a record does not say.
+    """
     models: dict[str, dict[str, None]] = {}
-    for name, task in asked:
-        if template := task.setup.template:
+    for name, template in asked:
+        if template:
             models.setdefault(template, {})[name] = None
     if len(models) < 2 and not models.keys() & {OWN_TEMPLATE, SERVER_TEMPLATE}:
         return ()

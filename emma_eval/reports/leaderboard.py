@@ -144,7 +144,9 @@ class _TableBuilder:
 
     def _notes(self) -> tuple[str, ...]:
         """Templates, and the published values in no column: with `measured_only` their number, else each of them."""
-        asked = template_notes((row.label, value.task) for row in self.rows for value in row.values.values())
+        asked = template_notes(
+            (row.label, value.task.setup.template) for row in self.rows for value in row.values.values()
+        )
         hidden = {at: chosen for at, chosen in self.chosen.items() if at[1] not in self.columns}
         if self.measured_only:
             values = pluralize(len(hidden), "published value")

@@ -71,7 +71,8 @@ def _scores_table(suite: _Suite) -> Table:
         for title, *more in (suite.title(key),)
     )
     footnotes = Footnotes()
-    asked = ((name, task) for name, tasks in zip(suite.names, suite.tasks, strict=True) for task in tasks.values())
+    of_runs = zip(suite.names, suite.tasks, strict=True)
+    asked = ((name, task.setup.template) for name, tasks in of_runs for task in tasks.values())
     rows = [
         TableRow(name, tuple(_score_cell(suite, name, key, tasks.get(key), footnotes) for key in suite.columns))
         for name, tasks in zip(suite.names, suite.tasks, strict=True)
