@@ -37,6 +37,19 @@ SMALL = configuration(
     ),
 )  # fmt: skip
 
+MINI = configuration(  # of llava-mini's sizes
+    VisionConfig(
+        hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4, image_size=96, patch_size=16
+    ),
+    AbstractorConfig(
+        hidden_size=128, encoder_hidden_size=128, intermediate_size=352, num_hidden_layers=2, num_attention_heads=4,
+        num_learnable_queries=35, grid_size=6,
+    ),
+    DecoderConfig(
+        vocab_size=640, hidden_size=192, intermediate_size=512, num_hidden_layers=5, num_attention_heads=4
+    ),
+)  # fmt: skip
+
 
 def tokenizer(folder: Path | None = None) -> MPlugOwl2Tokenizer:
     """The tokenizer in a checkpoint's folder; emma-mini's without one."""

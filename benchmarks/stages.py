@@ -17,6 +17,7 @@ import torch
 from emma_eval.images.sources import ImageBytes, ImageFile
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.mplug_owl2.model import MPlugOwl2Model
 from emma_eval.models.multimodal.runner import ModelRunner
 
 PREFETCH = (
@@ -26,6 +27,7 @@ PREFETCH = (
 )
 ON_DEVICE = (
     ("vision", EmmaModel, "encode_images"),
+    ("vision", MPlugOwl2Model, "encode_images"),
     ("prefill", ModelRunner, "prefill"),
     ("generate", ModelRunner, "generate"),
 )

@@ -1,9 +1,10 @@
-"""Speed of the engine: beside batch size 1, beside a plain transformers loop, and as a share of the GPU's peak.
+"""Speed of the engine: beside batch size 1, transformers, vLLM and a plain loop, and as a share of the GPU's peak.
 
-On a CPU the shipped models answer the mini suite; on a GPU an EMMA-7B with random weights answers 2,000 questions about
-640x480 JPEGs, image decoding and detokenization included. Prints tables and writes JSON.
+On a CPU the shipped models answer the mini suite, image decoding and detokenization included; vLLM joins where an
+environment with it is named. On a GPU an EMMA-7B with random weights answers 2,000 questions about 640x480 JPEGs.
+Prints tables and writes JSON.
 
-    python benchmarks/throughput.py [--device cuda] [--output FILE]
+    python benchmarks/throughput.py [--vllm-python ENVIRONMENT/bin/python] [--device cuda] [--output FILE]
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import benchmarks  # noqa: F401 - sets OpenMP's wait policy, which torch reads when it is imported
@@ -24,15 +24,16 @@ import benchmarks  # noqa: F401 - sets OpenMP's wait policy, which torch reads w
 # isort: split
 import torch
 
-from benchmarks import random_model, stages, vqa_load
+from benchmarks import random_model, random_mplug_owl2, stages, vqa_load
+from benchmarks.peers import plain_owl2
+from benchmarks.peers.batched_generate import llama_in_batches, llava_in_batches
+from benchmarks.peers.vllm_process import vllm
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
-from benchmarks.work import matrix_rate, operations, synchronize
+from benchmarks.variants import Variant, engine, in_this_process
+from benchmarks.work import matrix_rate, operations
 from emma_eval.data.loading import load_samples
-from emma_eval.inference.batched import BatchedEngine
-from emma_eval.inference.runner import run_requests
 from emma_eval.models import load_model
-from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.index import expand_tasks
@@ -40,19 +41,7 @@ from emma_eval.tasks.loading import load_task
 from emma_eval.types import InferenceStats, Request
 
 REQUESTS, ALONE = 2000, 100  # on a GPU: in batches, and one by one
-WARM_UP = 128
-
-Answer = Callable[[ModelRunner[EmmaModel], Sequence[Request], InferenceStats], Mapping[int, str | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One of the compared ways to answer; a slow one may answer an evenly spaced part of the requests."""
-
-    name: str
-    answer: Answer
-    max_requests: int | None = None
-    min_speedup: float | None = None  # bar: how many times faster the first variant must be
+OWL2_ALONE = 191  # of the mini suite, on a CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ class BenchmarkCase:
 
     name: str
     description: str
-    model: ModelRunner[EmmaModel]
+    model: ModelRunner[Any]
     requests: Sequence[Request]
     ways: Sequence[Variant]
     matrix_rate: float | None = None  # FLOP/s of the device's matrix product
@@ -105,30 +94,39 @@ class Scenario:
         return share >= (self.peak_bar or 0.0) and all(one.first_is_faster >= (one.bar or 0.0) for one in self.measured)
 
 
-def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> Answer:
-    """Our engine."""
-
-    def answer(
-        model: ModelRunner[EmmaModel], requests: Sequence[Request], stats: InferenceStats
-    ) -> Mapping[int, str | None]:
-        answers = run_requests(BatchedEngine(model, batch_size, sharing=sharing), requests, stats)
-        return {index: response.text for index, response in answers}
-
-    return answer
-
-
 def against_one_by_one(max_requests: int | None, bars: tuple[float | None, float | None]) -> tuple[Variant, ...]:
     """The engine, the engine at batch size 1, and the plain transformers loop."""
     return (
-        Variant("engine", engine()),
-        Variant("engine, batch size 1", engine(1), max_requests, bars[0]),
-        Variant("transformers generate", generate_one_by_one, max_requests, bars[1]),
+        Variant("engine", in_this_process(engine())),
+        Variant("engine, batch size 1", in_this_process(engine(1)), max_requests, bars[0]),
+        Variant("transformers generate", in_this_process(generate_one_by_one), max_requests, bars[1]),
     )
 
 
 def with_and_without_sharing(bar: float) -> tuple[Variant, ...]:
     """The engine with and without prefix sharing."""
-    return Variant("engine, sharing", engine()), Variant("engine, no sharing", engine(sharing=False), None, bar)
+    without = in_this_process(engine(sharing=False))
+    return Variant("engine, sharing", in_this_process(engine())), Variant("engine, no sharing", without, None, bar)
+
+
+def against_peers(is_llava: bool, vllm_python: Path | None) -> tuple[Variant, ...]:
+    """The engine, transformers in batches, and vLLM where there is an environment with it; see `benchmarks.peers`."""
+    embedded = Variant("transformers generate, batches of 32, from our embeddings", llama_in_batches)
+    variants = [Variant("engine", in_this_process(engine()))]
+    variants += [Variant("transformers generate, batches of 32", llava_in_batches, None, 2.8) if is_llava else embedded]
+    if vllm_python and is_llava:
+        variants.append(Variant("vLLM, its own LLaVA", vllm(vllm_python, embedded=False), None, 2.0))
+    if vllm_python:
+        bar = None if is_llava else 1.8
+        variants.append(Variant("vLLM, from our embeddings", vllm(vllm_python, embedded=True), None, bar))
+    return tuple(variants)
+
+
+def against_plain_owl2() -> tuple[Variant, ...]:
+    """The engine, itself at batch size 1, and a loop as mPLUG-Owl2's reference runs, which answers a tenth."""
+    loop = Variant("plain loop", in_this_process(plain_owl2.generate_one_by_one), OWL2_ALONE, 2.0)
+    alone = Variant("engine, batch size 1", in_this_process(engine(1)), OWL2_ALONE)
+    return Variant("engine", in_this_process(engine())), loop, alone
 
 
 def measure(case: BenchmarkCase) -> Scenario:
@@ -138,8 +136,8 @@ def measure(case: BenchmarkCase) -> Scenario:
     for way in case.ways:
         indices = _evenly(len(case.requests), way.max_requests)
         requests = [case.requests[index] for index in indices]
-        passes = (_time(way, case.model, requests) for _ in range(case.repeats))
-        answers, stats, seconds = min(passes, key=itemgetter(2))
+        fastest = min(way.passes(case.model, requests, case.repeats), key=attrgetter("seconds"))
+        answers, stats, seconds = fastest.answers, fastest.stats, fastest.seconds
         texts = texts or dict(answers)
         speed = operations(case.model, stats, len(requests)) / seconds
         one = Measurement(
@@ -165,23 +163,10 @@ def measure(case: BenchmarkCase) -> Scenario:
     return Scenario(case.name, case.description, case.matrix_rate, case.peak_bar, tuple(measured), _stages(case))
 
 
-def _time(
-    way: Variant, model: ModelRunner[EmmaModel], requests: Sequence[Request]
-) -> tuple[Mapping[int, str | None], InferenceStats, float]:
-    """Answers, statistics and seconds after a warm-up; `replace` makes a runner with empty caches."""
-    way.answer(replace(model), requests[:WARM_UP], InferenceStats())
-    stats, fresh = InferenceStats(), replace(model)
-    synchronize(model.device)
-    start = time.perf_counter()
-    answers = way.answer(fresh, requests, stats)
-    synchronize(model.device)
-    return answers, stats, time.perf_counter() - start
-
-
 def _stages(case: BenchmarkCase) -> dict[str, dict[str, float]]:
     def work() -> float:
         stats = InferenceStats()
-        case.ways[0].answer(replace(case.model), case.requests, stats)
+        engine()(replace(case.model), case.requests, stats)
         return stats.idle_seconds
 
     return stages.shares(work, case.model.device)
@@ -193,19 +178,25 @@ def _evenly(count: int, max_requests: int | None) -> list[int]:
     return [index * count // max_requests for index in range(max_requests)]
 
 
-def mini(limit: int | None, one_by_one: int | None, repeats: int) -> Iterator[Scenario]:
+def mini(args: argparse.Namespace) -> Iterator[Scenario]:
     """The shipped models over the shipped suite on the CPU."""
-    one_by_one_too = against_one_by_one(one_by_one, (6.0, None))
-    for tasks, name, dtype, ways in (
-        ("mini", "emma-mini", "float32", one_by_one_too),
-        ("mini", "emma-mini", "bfloat16", one_by_one_too),
-        ("pope_mini", "llava-mini", "float32", with_and_without_sharing(1.5)),
-        ("mmbench_mini", "emma-mini", "float32", with_and_without_sharing(1.3)),
-    ):
-        model = load_model(name, device="cpu", dtype=dtype)
-        yield measure(
-            BenchmarkCase(tasks, f"{name}, {dtype}", model, _suite_requests(tasks, limit), ways, repeats=repeats)
-        )
+    one_by_one_too = against_one_by_one(args.one_by_one, (6.0, None))
+    scenarios = (
+        ("peers", "mini", "llava-mini", "float32", against_peers(True, args.vllm_python)),
+        ("peers", "mini", "emma-mini", "float32", against_peers(False, args.vllm_python)),
+        ("itself", "mini", "emma-mini", "float32", one_by_one_too),
+        ("itself", "mini", "emma-mini", "bfloat16", one_by_one_too),
+        ("itself", "pope_mini", "llava-mini", "float32", with_and_without_sharing(1.5)),
+        ("itself", "mmbench_mini", "emma-mini", "float32", with_and_without_sharing(1.3)),
+    )
+    for against, tasks, name, dtype, ways in scenarios:
+        if args.against in (None, against):
+            model, requests = load_model(name, device="cpu", dtype=dtype), _suite_requests(tasks, args.limit)
+            yield measure(BenchmarkCase(tasks, f"{name}, {dtype}", model, requests, ways, repeats=args.repeats))
+    if args.against in (None, "peers"):
+        owl2 = random_mplug_owl2.build(random_mplug_owl2.MINI, "cpu", torch.float32, random_mplug_owl2.tokenizer())
+        name, requests = "mPLUG-Owl2 of llava-mini's size, random, float32", _suite_requests("mini", args.limit)
+        yield measure(BenchmarkCase("mini", name, owl2, requests, against_plain_owl2(), repeats=args.repeats))
 
 
 def _suite_requests(tasks: str, limit: int | None) -> list[Request]:
@@ -272,19 +263,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--one-by-one", type=int, help=f"requests that the slow ways answer (GPU: {ALONE}; CPU: all)")
     add("--limit", type=int, metavar="N", help="only the first N samples of each mini task")
     add("--repeats", type=int, default=1, metavar="N", help="passes, of which the fastest counts (%(default)s)")
+    add("--against", choices=("itself", "peers"), help="only these of a CPU's scenarios")
+    add("--vllm-python", type=Path, metavar="FILE", help="the interpreter of an environment with vLLM")
     add("--output", type=Path, help="the JSON file (results/benchmarks/throughput-DEVICE.json)")
     args = parser.parse_args(arguments)
     device = torch.device(args.device)
     if device.type == "cuda" or args.small:
         scenarios = iter([generated(device, args.small, args.requests, args.one_by_one or ALONE, args.repeats)])
     else:
-        scenarios = mini(args.limit, args.one_by_one, args.repeats)
+        scenarios = mini(args)
     done = []
     for scenario in scenarios:
         show(scenario)
         done.append(scenario)
     output = args.output or RESULTS / f"throughput-{device.type}{'-small' if args.small else ''}.json"
     record = {"benchmark": "throughput"} | facts(args.device) | {"threads": torch.get_num_threads()}
+    record["command"] = record["command"].replace(str(args.vllm_python), "ENVIRONMENT/bin/python")
     write(record | {"scenarios": [asdict(scenario) | {"passes": scenario.passes} for scenario in done]}, output)
     return int(not all(scenario.passes for scenario in done))
 
