@@ -38,6 +38,7 @@ COMMANDS = {
     "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
+    "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
