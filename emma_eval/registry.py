@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.utils.text import error_message
 
-Kind = Literal["readers", "scorers", "models", "architectures", "submissions", "suites"]
+Kind = Literal["readers", "scorers", "models", "architectures", "submissions", "suites", "task_sources"]
 PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models", "architectures")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -52,6 +52,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "hallusionbench": "emma_eval.scorers.hallusionbench:hallusionbench",
         "judged": "emma_eval.scorers.judged:judged",
         "letters": "emma_eval.scorers.letters:letters",
+        "lmms": "emma_eval.lmms.scorer:lmms",
         "mathvista": "emma_eval.scorers.mathvista:mathvista",
         "mmbench": "emma_eval.scorers.mmbench:mmbench",
         "mme": "emma_eval.scorers.mme:mme",
@@ -71,6 +72,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
     },
     "architectures": {  # by the model_type of a checkpoint's config.json
         "llava": "emma_eval.models.architectures:EMMA",
+        "llava_hf": "emma_eval.models.architectures:CONVERTED",  # of model_type llava, told by its other files
         "llava_llama": "emma_eval.models.architectures:EMMA",
         "llava_mistral": "emma_eval.models.architectures:MISTRAL",
         "mplug_owl2": "emma_eval.models.architectures:MPLUG_OWL2",
@@ -86,6 +88,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "vqav2": "emma_eval.predictions.submissions.vqav2:vqav2",
     },
     "suites": {"mini": "emma_eval.mini.suite:suite_folder"},  # each writes its data set at the first call
+    "task_sources": {"lmms": "emma_eval.lmms.source:SOURCE"},  # tasks of other tools, by the prefix of their names
 }
 
 

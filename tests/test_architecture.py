@@ -23,7 +23,7 @@ LAYERS = (
     ("models.emma", "models.mplug_owl2"),
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions", "judges"),
-    ("reports",),
+    ("reports", "lmms"),
     ("runs",),
     ("mini",),
     ("cli",),
@@ -143,7 +143,13 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
     assert not missing, f"{document.name} names {', '.join(sorted(missing))}"
 
 
-TESTS_OF_SEVERAL_ROOMS = {"benchmarks", "golden", "parity", "plugins"}  # scripts, and numbers of reference programs
+TESTS_OF_SEVERAL_ROOMS = {
+    "benchmarks",
+    "golden",
+    "integration",
+    "parity",
+    "plugins",
+}  # scripts, and numbers of reference programs
 
 
 def test_folders_of_tests_are_named_after_rooms() -> None:

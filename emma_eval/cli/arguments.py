@@ -41,7 +41,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir and, with a help text for --data, --data and --offline; `main.run_command` does the rest."""
+    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline.
+
+    `main.run_command` does the rest.
+    """
     parser.add_argument(
         "--task-dir",
         action="append",
@@ -49,6 +52,14 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         type=Path,
         metavar="DIR",
         help="a folder with task files of your own, beside the shipped ones; may be repeated",
+    )
+    parser.add_argument(
+        "--include-path",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a folder with tasks written for lmms-eval, for names like lmms:my_task; may be repeated",
     )
     if data:
         parser.add_argument("--data", type=Path, metavar="ROOT", help=data)

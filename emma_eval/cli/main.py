@@ -20,6 +20,7 @@ from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.tasks.index import extra_task_folders
+from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
 from emma_eval.utils.text import did_you_mean
@@ -39,6 +40,7 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
+    "export": ("emma_eval.cli.export", "write a run as the result and sample files of lmms-eval"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
@@ -155,6 +157,7 @@ def run_command(name: str, argv: list[str]) -> int:
     with (
         redirect_stdout(cast(IO[str], PrintableStream(sys.stdout))) if plain else nullcontext(),
         extra_task_folders(getattr(args, "task_dir", ())),
+        extra_include_paths(getattr(args, "include_path", ())),
         _offline() if getattr(args, "offline", False) else nullcontext(),
     ):
         return command.run(args)

@@ -14,6 +14,8 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
 
 def data_digests(location: DataLocation) -> dict[str, str]:
     """File key -> SHA-256 of the official files; for data of the hub, `hub` -> data set and commit."""
+    if digests := location.reader.digests:
+        return digests()
     if location.snapshot:
         split = location.snapshot[0]
         return {"hub": f"{split.id} at commit {split.revision}"}

@@ -12,6 +12,8 @@ from emma_eval.predictions.answer_row import ID_KEYS, AnswerRow
 from emma_eval.utils.json_io import parse_json
 
 ROW_KEYS = frozenset((*ID_KEYS, *ANSWER_KEYS))  # an object with any of them is a row, not a mapping of ids to rows
+# Of a sample file of lmms-eval; `question_id` and `pass_index` are there if this program's `export` wrote it.
+LMMS_EVAL_KEYS = ("question_id", "pass_index", "doc_id", "input", "filtered_resps", "resps")
 LISTS = ("correct", "incorrect")  # of the output file of LLaVA's eval_science_qa.py
 
 
@@ -70,7 +72,7 @@ def _row(path: Path, location: str, row: Any) -> AnswerRow:
 
 def _lmms_eval_row(location: str, row: Mapping[str, Any]) -> AnswerRow:
     """A row with the answer and the benchmark's own row; the file's other keys are scores and hashes."""
-    cells = {key: row[key] for key in ("doc_id", "input", "filtered_resps", "resps") if key in row}
+    cells = {key: row[key] for key in LMMS_EVAL_KEYS if key in row}
     doc = row.get("doc")
     return AnswerRow(location, cells, doc if isinstance(doc, dict) else {})
 

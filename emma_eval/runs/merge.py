@@ -57,6 +57,7 @@ class RecordedModel(ModelHandle):
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(ModelSpec(manifest.model.source, options=manifest.settings.model_options))
         self._facts = manifest.model
+        self.deciding_options = manifest.settings.model_options
 
     def fingerprint(self) -> str:
         """As recorded."""
@@ -126,7 +127,8 @@ def _require_whole(shards: Sequence[_ShardRun]) -> None:
             other = by_number[shard.number].folder
             raise UserError(f"{other} and {shard.folder} are both shard {shard.number}/{shard.of}; give one of them")
     if missing := [str(number) for number in range(1, first.of + 1) if number not in by_number]:
-        raise UserError(f"of {first.of} shards, {', '.join(missing)} are missing; run --shard makes them")
+        verb = "is" if len(missing) == 1 else "are"
+        raise UserError(f"of {first.of} shards, {', '.join(missing)} {verb} missing; run --shard makes them")
     for shard in shards:
         _require_finished(shard)
     for task, facts in first.manifest.tasks.items():
@@ -136,7 +138,7 @@ def _require_whole(shards: Sequence[_ShardRun]) -> None:
 def _require_finished(shard: _ShardRun) -> None:
     """Raise UserError if a request of the shard has no response."""
     for task, facts in shard.manifest.tasks.items():
-        if missing := facts.asked - len(shard.responses.of(task)):
+        if (missing := facts.asked - len(shard.responses.of(task))) > 0:
             raise UserError(
                 f"{shard.folder}: shard {shard.number}/{shard.of} is not finished: "
                 f"{pluralize(missing, 'request')} of task {task} without a response; its command goes on"
@@ -204,7 +206,7 @@ def _run_settings(merged: Manifest, settings: MergeSettings) -> RunSettings:
         limit=merged.settings.limit,
         seed=merged.settings.seed,
         protocols={name: facts.protocol for name, facts in merged.tasks.items()},
-        wordings={name: facts.wording for name, facts in merged.tasks.items() if facts.wording},
+        wordings={name: facts.wording for name, facts in merged.tasks.items()},
         allow_partial=merged.settings.allow_partial,
         name=settings.name,
     )

@@ -34,7 +34,7 @@ def get_scorer(name: str, **options: str) -> Scorer:
     for option, value in options.items():
         if option not in values:
             raise UserError(f"scorer {name!r} has no option {option!r}{did_you_mean(option, values)}")
-        if value not in values[option]:
+        if values[option] and value not in values[option]:
             raise UserError(f"scorer {name!r}: {option} cannot be {value!r}{did_you_mean(str(value), values[option])}")
     return _explain_missing_meta(name, functools.partial(scorer, **options))
 
@@ -72,7 +72,7 @@ def require_ready(name: str, options: Mapping[str, str], samples: Sequence[Sampl
 
 
 def _options(scorer: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
-    """Option name -> possible values, from the Literal annotations of the keyword-only parameters."""
+    """Option name -> possible values, from the Literal annotations of the keyword-only parameters; () for any text."""
     hints = get_type_hints(scorer)
     parameters = inspect.signature(scorer).parameters.values()
     return {p.name: get_args(hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}

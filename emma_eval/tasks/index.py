@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.tasks.sources import find_source
 from emma_eval.utils.files import package_data
 from emma_eval.utils.text import did_you_mean
 
@@ -86,9 +87,14 @@ def expand_tasks(names: Sequence[str], folder: Path | None = None) -> list[str]:
     Raises UserError for a name that is neither a task nor a group.
     """
     known = set(task_names(folder))
-    groups = {} if known.issuperset(names) else task_groups(folder)
+    own = [name for name in names if not find_source(name)]
+    groups = {} if known.issuperset(own) else task_groups(folder)
     expanded: dict[str, None] = {}
     for name in names:
+        if source := find_source(name):
+            prefix = name.partition(":")[0]
+            expanded.update((f"{prefix}:{member}", None) for member in source[0].expand(source[1]))
+            continue
         if name not in known and name not in groups:
             raise UserError(f"unknown task or group {name!r}{did_you_mean(name, known | set(groups))}")
         expanded.update(dict.fromkeys([name] if name in known else groups[name]))

@@ -14,12 +14,15 @@ from emma_eval.tasks.aliases import old_names, with_current_names
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.index import task_files, task_groups, task_names
 from emma_eval.tasks.reader import get_reader, takes_columns
+from emma_eval.tasks.sources import find_source
 from emma_eval.utils.text import did_you_mean
 from emma_eval.utils.yaml_io import read_yaml
 
 
 def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     """The task of that name. Raises UserError, one line, for anything wrong with its file."""
+    if source := find_source(name):
+        return source[0].load(source[1])
     known = task_names(folder)
     if name not in known:
         groups = task_groups(folder) if name and not name.startswith("_") else {}

@@ -30,6 +30,7 @@ class Reader:
     required: tuple[str, ...] = ()  # file keys a task must name
     optional: tuple[str, ...] = ()  # file keys a task may name; a file that is named must exist
     folders: tuple[str, ...] = ()  # image folders; needed to run, not to score
+    digests: Callable[[], dict[str, str]] | None = None  # of data that are no files of the task's
     repeats: bool = False  # whether the official scorer counts one question as often as it is annotated
 
     @property
@@ -45,5 +46,9 @@ def takes_columns(name: str) -> bool:
 
 def get_reader(name: str, columns: Columns | None = None) -> Reader:
     """The reader of a known name, for these columns if it takes any."""
+    prefix, colon, rest = name.partition(":")
+    if colon:  # of a task that another tool defines
+        given: Reader = look_up("task_sources", prefix).reader(rest)
+        return given
     found: Reader | Callable[[Columns | None], Reader] = look_up("readers", name)
     return found if isinstance(found, Reader) else found(columns)

@@ -24,6 +24,7 @@ PACKAGES = (
     "pillow",
     "datasets",
     "easy-vqa",
+    "lmms-eval",
 )
 PACKAGE_FOLDER = Path(emma_eval.__file__).parent
 

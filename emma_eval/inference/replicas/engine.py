@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from emma_eval.errors import UserError
 from emma_eval.inference.engine import EngineDescription, MachineUse
@@ -150,12 +150,14 @@ class ReplicatedEngine:
                 f"replica {replica + 1} ({ready.use.device_name}) has other model files than the run's process: "
                 f"fingerprint {ready.fingerprint[:12]} there, {self._fingerprint[:12]} here"
             )
-        others = [one for number, one in self._ready.items() if number != replica]
-        if others and others[0].description != ready.description:
-            raise UserError(
-                f"replica {replica + 1} has loaded the model otherwise than the others: {ready.description} there, "
-                f"{others[0].description} here; let --device and --dtype say what all can do"
-            )
+        for number, other in self._ready.items():
+            for fact in fields(EngineDescription):
+                one, two = getattr(other.description, fact.name), getattr(ready.description, fact.name)
+                if one != two:
+                    raise UserError(
+                        f"replica {replica + 1} has loaded the model with {fact.name} {two}, "
+                        f"replica {number + 1} with {one}; let --device and --dtype say what all can do"
+                    )
 
     def _finish(self, replica: int, message: Finished) -> Groups:
         """The replica waits again; what its engine left without outcome, against its contract, is asked again."""

@@ -1,14 +1,14 @@
 """Which requests a replica answers next: leases by whole images, smaller toward the end so that all finish together.
 
-Requests about one image stay together, for an engine computes what they share once. A lease costs a replica about a
-quarter of a second of a CPU: it plans, starts threads, and its last batches are small. So leases are large while much
-is left.
+Requests about one image stay together, for an engine computes what they share once. A lease costs a replica something:
+it plans, starts threads, and its last batches are small. So leases are large while much is left.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import ceil
 
 from emma_eval.types import Request
 
@@ -38,10 +38,11 @@ class LeasePlanner:
         self._groups = deque(image_groups(requests))
         self._left = len(requests)
         self._replicas = replicas
+        self._least = min(MIN_LEASE, ceil(len(requests) / replicas))  # of a small run every replica has its part
 
     def take(self) -> Groups:
         """The next lease; empty when nothing is left. A group is never divided, however large it is."""
-        size = min(MAX_LEASE, max(MIN_LEASE, round(self._left / (SHARE * self._replicas))))
+        size = min(MAX_LEASE, max(self._least, round(self._left / (SHARE * self._replicas))))
         lease: Groups = []
         taken = 0
         while self._groups and (not lease or taken + len(self._groups[0]) <= size):

@@ -8,6 +8,7 @@ two; that its machine is dead Ray knows half a minute later, so that is not wait
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -88,7 +89,7 @@ class RayFleet:
         self._job = job
         self._ray = connect(address)
         try:
-            self._size, self._resources = _shares(self._ray, replicas, job.spec.device)
+            self._size, self._resources = shares(self._ray, replicas, job.spec.device)
         except BaseException:
             self._ray.shutdown()
             raise
@@ -197,7 +198,7 @@ def connect(address: str) -> Any:
     return ray
 
 
-def _shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, dict[str, float]]:
+def shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, dict[str, float]]:
     """How many replicas, and what each takes of a node. Raises UserError where the cluster has too little."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if device not in (None, "auto", "cpu", "cuda"):
@@ -216,4 +217,5 @@ def _shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, di
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error_message(error)}"[:200]
+    """The kind of error and the first clause of Ray's message, which has several lines."""
+    return f"{type(error).__name__}: {re.split(r'[:.] ', error_message(error))[0]:.120}"

@@ -16,6 +16,7 @@ from torch.nn.functional import gelu
 
 from emma_eval.models.clip.config import ClipTextConfig, ClipTowerConfig, ClipVisionConfig
 from emma_eval.models.ops.attention import attention, attention_weights
+from emma_eval.models.ops.linear import Linear
 from emma_eval.models.ops.outputs import TransformerOutput
 from emma_eval.models.ops.pointwise import quick_gelu
 
@@ -106,11 +107,11 @@ class EncoderLayer(nn.Module):
         self.num_heads, self.is_causal = config.num_attention_heads, is_causal
         self.activation = ACTIVATIONS[config.hidden_act]
         self.attention_norm = nn.LayerNorm(width, config.layer_norm_eps)
-        self.qkv_proj = nn.Linear(width, 3 * width)
-        self.out_proj = nn.Linear(width, width)
+        self.qkv_proj = Linear(width, 3 * width)
+        self.out_proj = Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, config.layer_norm_eps)
-        self.fc1 = nn.Linear(width, config.intermediate_size)
-        self.fc2 = nn.Linear(config.intermediate_size, width)
+        self.fc1 = Linear(width, config.intermediate_size)
+        self.fc2 = Linear(config.intermediate_size, width)
 
     def forward(self, x: Tensor, output_attentions: bool = False) -> tuple[Tensor, Tensor | None]:
         """(B, T, D) -> (B, T, D), and the attention weights (B, H, T, T) if they are asked for."""

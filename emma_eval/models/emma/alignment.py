@@ -12,14 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from emma_eval.models.ops.linear import Linear
+
 
 class Alignment(nn.Module):
     """out = W [V; gelu(X Wp + bp)] + b over tokens, plus learnable tokens in v3. Untrained it is the identity on V."""
 
     def __init__(self, visual_tokens: int, text_tokens: int, width: int, text_width: int, version: str) -> None:
         super().__init__()
-        self.text_projection = nn.Linear(text_width, width)
-        self.image_text_infusion = nn.Linear(visual_tokens + text_tokens, visual_tokens)
+        self.text_projection = Linear(text_width, width)
+        self.image_text_infusion = Linear(visual_tokens + text_tokens, visual_tokens)
         self.learnable_tokens = nn.Parameter(torch.zeros(visual_tokens, width)) if version == "v3" else None
         nn.init.eye_(self.image_text_infusion.weight)  # [I | 0]
         nn.init.zeros_(self.image_text_infusion.bias)
@@ -38,5 +40,5 @@ class Alignment(nn.Module):
 def build_projector(kind: str, width: int, hidden_size: int) -> nn.Module:
     """LLaVA's mm_projector: `linear`, or `mlp2x_gelu` (Linear, exact GELU, Linear; state-dict keys 0 and 2)."""
     if kind == "linear":
-        return nn.Linear(width, hidden_size)
-    return nn.Sequential(nn.Linear(width, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size))
+        return Linear(width, hidden_size)
+    return nn.Sequential(Linear(width, hidden_size), nn.GELU(), Linear(hidden_size, hidden_size))

@@ -18,6 +18,7 @@ from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.kv_cache import KVCache
 from emma_eval.models.llama.modality import ByModality, Modalities, by_modality
 from emma_eval.models.ops.attention import attention, attention_weights
+from emma_eval.models.ops.linear import Linear
 from emma_eval.models.ops.outputs import TransformerOutput
 from emma_eval.models.ops.pointwise import apply_rotary_emb, swiglu
 
@@ -49,7 +50,7 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(LlamaLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
 
     @property
     def device(self) -> torch.device:
@@ -108,13 +109,13 @@ class LlamaLayer(nn.Module):
         hidden_size, query_size = config.hidden_size, config.num_attention_heads * config.head_dim
         twice = ByModality if config.adapts_to_modality else _once
         self.attention_norm = twice(lambda: nn.RMSNorm(hidden_size, config.rms_norm_eps))
-        self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
+        self.q_proj = Linear(hidden_size, query_size, bias=False)
         kv_size = 2 * config.num_key_value_heads * config.head_dim
-        self.kv_proj = twice(lambda: nn.Linear(hidden_size, kv_size, bias=False))
-        self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
+        self.kv_proj = twice(lambda: Linear(hidden_size, kv_size, bias=False))
+        self.o_proj = Linear(query_size, hidden_size, bias=False)
         self.mlp_norm = twice(lambda: nn.RMSNorm(hidden_size, config.rms_norm_eps))
-        self.gate_up_proj = nn.Linear(hidden_size, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, hidden_size, bias=False)
+        self.gate_up_proj = Linear(hidden_size, 2 * config.intermediate_size, bias=False)
+        self.down_proj = Linear(config.intermediate_size, hidden_size, bias=False)
 
     def forward(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from emma_eval.models.mplug_owl2.config import AbstractorConfig
 from emma_eval.models.ops.attention import attention
+from emma_eval.models.ops.linear import Linear
 from emma_eval.models.ops.pointwise import swiglu
 
 NORM_EPS = 1e-5  # of all norms but the one inside the MLP; no setting changes it
@@ -28,7 +29,7 @@ class Abstractor(nn.Module):
         width = config.hidden_size
         self.queries = nn.Parameter(torch.zeros(config.num_learnable_queries, width))
         self.layers = nn.ModuleList(AbstractorLayer(config, num_features) for _ in range(config.num_hidden_layers))
-        self.projection = nn.Linear(width, hidden_size)
+        self.projection = Linear(width, hidden_size)
         self.end_of_image = nn.Parameter(torch.zeros(hidden_size))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -45,19 +46,22 @@ class AbstractorLayer(nn.Module):
     The residual starts at the normed queries. Positions are added to queries and keys, not to values.
     """
 
+    query_positions: Tensor  # (Q, Dv)
+    key_positions: Tensor  # (1 + N, Dv)
+
     def __init__(self, config: AbstractorConfig, num_features: int) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
         self.num_heads = config.num_attention_heads
-        self.query_positions = nn.Parameter(torch.zeros(config.num_learnable_queries, width))
-        self.key_positions = nn.Parameter(torch.zeros(num_features, width))
+        self.register_buffer("query_positions", torch.zeros(config.num_learnable_queries, width))  # never trained
+        self.register_buffer("key_positions", torch.zeros(num_features, width))
         self.query_norm, self.feature_norm = nn.LayerNorm(width, NORM_EPS), nn.LayerNorm(width, NORM_EPS)
-        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, width) for _ in range(3))
-        self.out_proj = nn.Linear(width, width)
+        self.q_proj, self.k_proj, self.v_proj = (Linear(width, width) for _ in range(3))
+        self.out_proj = Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, NORM_EPS)
-        self.gate_up_proj = nn.Linear(width, 2 * inner)
+        self.gate_up_proj = Linear(width, 2 * inner)
         self.inner_norm = nn.LayerNorm(inner, config.layer_norm_eps)
-        self.down_proj = nn.Linear(inner, width)
+        self.down_proj = Linear(inner, width)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """Queries x (B, Q, Dv) and features (B, 1 + N, Dv) -> (B, Q, Dv)."""

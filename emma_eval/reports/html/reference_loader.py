@@ -28,8 +28,9 @@ def benchmark_samples(runs: Sequence[FinishedRun], name: str, data: Path | None)
     from emma_eval.data.loading import load_samples
     from emma_eval.tasks.index import task_names
     from emma_eval.tasks.loading import load_task
+    from emma_eval.tasks.sources import find_source
 
-    if name not in task_names():
+    if name not in task_names() and not find_source(name):
         return BenchmarkSamples(problem=f"no folder known here has the task {name}: name its folder with --task-dir")
     try:
         task = load_task(name).model_copy(update={"hub": None})

@@ -22,7 +22,7 @@ from emma_eval.inference.loading import load_engine
 from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.types import Failure, Generation, InferenceStats, Request
-from tests.models.transformers.tiny_models import write
+from tests.tiny_transformers import write
 
 for package in ("fastapi", "uvicorn", "openai"):
     pytest.importorskip(package, reason="transformers serve needs fastapi, uvicorn and openai, of the extra test")
