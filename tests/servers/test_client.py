@@ -21,7 +21,7 @@ from tests.fake_server import FakeServer, Reply, chat, closed_port, error, fake_
 
 KEY = "sk-a-secret-key-123"
 QUICK = AskingPolicy(
-    concurrency=4, retries=3, first_delay=0.01, longest_delay=0.05, outage=60.0, total_timeout=10.0, read_timeout=10.0
+    concurrency=4, retries=3, first_delay=0.01, longest_delay=0.05, outage=600.0, total_timeout=10.0, read_timeout=10.0
 )
 HTML = b"<!DOCTYPE html><html><body>Welcome</body></html>"
 
@@ -197,6 +197,16 @@ def test_a_server_that_breaks_down_blames_no_question() -> None:
     assert not any(isinstance(one, SampleError) for one in asked.outcomes.values())
 
 
+def test_the_user_is_told_once_why_nothing_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emma_eval.servers.client.NOTICE_SECONDS", 0.1)
+    with fake_server(lambda body, number: error(503, "loading") if number < 20 else chat()) as server:
+        Asked(server.url, ["a", "b"])
+    (line,) = caplog.messages
+    assert line == f"{server.url}: HTTP 503: loading; asking on for up to 10 min 00 s"
+
+
 def test_a_wait_longer_than_the_patience_stops_at_once() -> None:
     with fake_server(lambda body, number: error(429, "tomorrow", {"Retry-After": "86400"})) as server:
         start = time.monotonic()
@@ -266,6 +276,7 @@ def test_tokens_and_cost_are_counted_those_of_useless_answers_too() -> None:
         asked = Asked(server.url, ["a", "bad"], policy)
     assert (asked.stats.prompt_tokens, asked.stats.new_tokens) == (40, 6)
     assert asked.stats.cost == pytest.approx((40 * 2 + 6 * 10) / 1e6)
+    assert (asked.stats.prompt_price, asked.stats.completion_price) == (2.0, 10.0)
     assert asked.stats.models == ("served-name",)
     assert "cost 0.0001" in str(asked.stats)
 
