@@ -78,7 +78,8 @@ def _print_models(with_options: bool) -> None:
 
 
 def _print_wrapped(start: str, text: str) -> None:
-    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * max(len(start), 6))))
+    indent = " " * max(len(start), 6)
+    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)))
 
 
 def _groups() -> list[tuple[str, ...]]:
