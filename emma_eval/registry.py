@@ -72,6 +72,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
     },
     "architectures": {  # by the model_type of a checkpoint's config.json
         "llava": "emma_eval.models.architectures:EMMA",
+        "llava_hf": "emma_eval.models.architectures:CONVERTED",  # of model_type llava, told by its other files
         "llava_llama": "emma_eval.models.architectures:EMMA",
         "llava_mistral": "emma_eval.models.architectures:MISTRAL",
         "mplug_owl2": "emma_eval.models.architectures:MPLUG_OWL2",

@@ -28,6 +28,7 @@ from emma_eval.inference.scheduler import (
 from emma_eval.models.base import Model
 from emma_eval.types import Failure, Generation, ImageSource, InferenceStats, Request
 from emma_eval.utils.cpu import usable_cpus
+from emma_eval.utils.gc_utils import gc_frozen
 
 PREFETCH_BATCHES = 3
 MAX_IMAGE_WORKERS = 8  # threads; one decodes more images than a GPU encodes, but bursts need more
@@ -57,6 +58,7 @@ class BatchedEngine:
         budget = BatchBudget(self.model.max_batch_tokens, None if self.batch_size == "auto" else self.batch_size)
         scheduler = Scheduler(self.model, requests, budget, self.sharing)
         with (
+            gc_frozen(),
             worker_threads(min(MAX_IMAGE_WORKERS, usable_cpus())) as image_workers,
             worker_threads(1) as preparer,
             worker_threads(1) as planner,

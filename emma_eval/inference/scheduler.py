@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from emma_eval.errors import SampleError
 from emma_eval.models.base import Model, PackedRow, TokenizedRequest
@@ -17,6 +18,7 @@ from emma_eval.types import Failure, ImageSource, Request
 ROW_MULTIPLE = 8  # large batches hold a multiple of so many rows: fewer shapes for a GPU to prepare for
 MAX_ROW_TOKENS = 4096  # of a row that several requests share: its attention mask grows with the square
 TOKENIZE_WINDOW = 512  # requests that are tokenized at a time
+READ_AHEAD = 4 * TOKENIZE_WINDOW  # requests that may wait: the more there are, the more alike are a batch's rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class BatchRow:
 
 
 Batch = list[BatchRow]
+WaitingRow = tuple[int, BatchRow]  # with the tokens of its group's longest row
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class Scheduler:
 
     def __iter__(self) -> Iterator[Batch | tuple[int, Failure]]:
         """Batches, and (index, Failure) of requests that cannot be tokenized; every request is in one of them."""
-        waiting: list[BatchRow] = []
+        waiting: list[WaitingRow] = []
         for window in self._windows():
             groups = []
             for indices in window:
@@ -105,6 +108,7 @@ class Scheduler:
                 yield from (outcome for outcome in outcomes if not isinstance(outcome, PendingRequest))
                 groups.append([outcome for outcome in outcomes if isinstance(outcome, PendingRequest)])
             waiting += self._rows_of_window(groups)
+            waiting.sort(key=itemgetter(0), reverse=True)  # stable: the rows of a group stay side by side
             yield from self._full_batches(waiting)
         while waiting:
             yield self._next_batch(waiting)
@@ -137,14 +141,14 @@ class Scheduler:
             return index, Failure(str(error), rendered, time.perf_counter() - start)
         return PendingRequest(index, request, prompt, time.perf_counter() - start)
 
-    def _rows_of_window(self, groups: Sequence[Sequence[PendingRequest]]) -> Iterator[BatchRow]:
-        """The rows of a window, the longest first, those of one group side by side."""
+    def _rows_of_window(self, groups: Sequence[Sequence[PendingRequest]]) -> Iterator[WaitingRow]:
+        """The rows of each group, the longest first."""
         if self.prefix is None:
             prompts = [pending.prompt for group in groups for pending in group]
             self.prefix = self.model.shared_prefix(prompts) if self.sharing else ()
-        rows = [sorted(self._rows(group), key=lambda row: row.num_tokens, reverse=True) for group in groups if group]
-        rows.sort(key=lambda of_group: of_group[0].num_tokens, reverse=True)
-        return (row for of_group in rows for row in of_group)
+        for group in filter(None, groups):
+            rows = sorted(self._rows(group), key=lambda row: row.num_tokens, reverse=True)
+            yield from ((rows[0].num_tokens, row) for row in rows)
 
     def _rows(self, group: Sequence[PendingRequest]) -> Iterator[BatchRow]:
         """The rows of requests on the same images. A row that is too long for a batch is split."""
@@ -157,16 +161,25 @@ class Scheduler:
                 else:
                     yield row
 
-    def _full_batches(self, waiting: list[BatchRow]) -> Iterator[Batch]:
-        """Take batches off `waiting` while more rows wait than one batch may hold."""
-        while self.budget.fit(waiting) < len(waiting):
+    def _full_batches(self, waiting: list[WaitingRow]) -> Iterator[Batch]:
+        """Take batches off `waiting` while more rows wait than one may hold: one, and more down to READ_AHEAD."""
+        is_first = True
+        while (is_first or _num_requests(waiting) > READ_AHEAD) and self._fit(waiting) < len(waiting):
             yield self._next_batch(waiting)
+            is_first = False
 
-    def _next_batch(self, waiting: list[BatchRow]) -> Batch:
-        count = self.budget.fit(waiting)
-        batch = waiting[:count]
+    def _next_batch(self, waiting: list[WaitingRow]) -> Batch:
+        count = self._fit(waiting)
+        batch = [row for _, row in waiting[:count]]
         del waiting[:count]
         return batch
+
+    def _fit(self, waiting: Sequence[WaitingRow]) -> int:
+        return self.budget.fit([row for _, row in waiting])
+
+
+def _num_requests(waiting: Sequence[WaitingRow]) -> int:
+    return sum(len(row.requests) for _, row in waiting)
 
 
 def group_rows(model: Model, requests: Sequence[PendingRequest], prefix: Sequence[int]) -> Batch:

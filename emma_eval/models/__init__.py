@@ -20,6 +20,9 @@ from typing import Any
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelLoader, ModelSpec
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
+from emma_eval.models.checkpoints.paths import is_regular_file
+from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG
+from emma_eval.models.emma.converted_config import is_conversion
 from emma_eval.models.fingerprint import weights_fingerprint
 from emma_eval.registry import entries, import_object
 from emma_eval.utils.files import sha256_of_file
@@ -29,9 +32,10 @@ from emma_eval.utils.text import did_you_mean
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
 SHIPPED_MODELS = BUILT_IN | {
-    "hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name",
-    "openai": "openai:NAME with --base-url URL, any model behind an OpenAI-compatible server",
+    "hf": "hf:PATH, any image-text-to-text model of transformers (folder or hub name)",
+    "openai": "openai:NAME, any model behind an OpenAI-compatible server (--base-url URL)",
 }
+CONVERSION = "llava_hf"  # as the registry has it: no model_type of this name exists
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
 
@@ -136,9 +140,17 @@ def list_models() -> dict[str, str]:
 
 
 def _architecture(folder: Path) -> ModelLoader:
-    """The loader registered for a checkpoint's model_type."""
+    """The loader registered for a checkpoint's model_type; transformers' LLaVA shares its with older ones."""
     architectures = entries("architectures")
-    kind = read_json_object(folder / "config.json").get("model_type")
+    content = read_json_object(folder / "config.json")
+    kind = content.get("model_type")
+    if is_conversion(content):
+        kind = CONVERSION
+        if is_regular_file(folder / ADAPTER_CONFIG):
+            raise UserError(
+                f"{folder}: a LoRA adapter of a conversion for transformers is not merged here; merge it by peft "
+                "(merge_and_unload) and save the whole model"
+            )
     name = kind if isinstance(kind, str) and kind in architectures else DEFAULT_ARCHITECTURE
     loader: ModelLoader = import_object(architectures[name])
     return loader

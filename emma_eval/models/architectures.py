@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.parts import find_parts
-from emma_eval.models.checkpoints.templates import TEMPLATES, TemplateChoice, choose_template
+from emma_eval.models.checkpoints.templates import TEMPLATES, choose_template
+from emma_eval.models.emma.options import LoadOptions
 from emma_eval.models.fingerprint import folder_fingerprint, weights_fingerprint
 from emma_eval.models.mplug_owl2.config import MODEL_TYPE, read_config
 from emma_eval.models.transformers.folder import read_chat_template, transformers_fingerprint, transformers_folder
@@ -38,32 +39,28 @@ class EmmaLoader:
     options: ClassVar[Mapping[str, str]] = {
         "fast_preprocess": "true: resize images by PyTorch instead of Pillow, up to one grey level off the reference",
         "template": f"the conversation template that the model was trained with: {', '.join(TEMPLATES)}",
-        "base": "of a LoRA folder: the base's folder or hub name; without it the folder that the adapter names",
-        "alignment": "of an EMMA LoRA folder: own, what was trained with it; base, the base's, as the reference has it",
+        "base": "of a LoRA or projector folder: the base's folder or hub name; without it the folder that it names",
+        "alignment": "of such a folder of EMMA: own, that trained with it; base, the base's, as the reference has it",
     }
 
     def fingerprint(self, spec: ModelSpec) -> str:
-        """SHA-256 over all files that are read, a LoRA's base included, and options that change what is computed."""
+        """SHA-256 over all files that are read, a base's included, and options that change what is computed."""
         weights = weights_fingerprint(spec.source, spec.options.get("base"), spec.options.get("alignment"))
-        default = choose_template(None, _model_type(spec)).name
-        template = self.template(spec).name
-        return weights if template == default else hashlib.sha256(f"{weights} {template}".encode()).hexdigest()
+        kind = _model_type(spec)
+        template = choose_template(spec.options.get("template"), kind).name
+        is_default = template == choose_template(None, kind).name
+        return weights if is_default else hashlib.sha256(f"{weights} {template}".encode()).hexdigest()
 
-    def template(self, spec: ModelSpec) -> TemplateChoice:
-        """The conversation template. Raises UserError for an unknown one."""
-        return choose_template(spec.options.get("template"), _model_type(spec))
-
-    def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
+    def __call__(self, spec: ModelSpec, *, applies_window: bool = False) -> ModelRunner[EmmaModel]:
         """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
-        fast_preprocess, template = spec.flag("fast_preprocess"), self.template(spec)
+        fast_preprocess = spec.flag("fast_preprocess")
+        template = choose_template(spec.options.get("template"), _model_type(spec))
         parts = find_parts(Path(spec.source), spec.options.get("base"), spec.options.get("alignment"))
         _prepare_torch(spec.seed)
         from emma_eval.models.emma.loading import load_emma
 
-        runner = load_emma(parts, device=spec.device, dtype=spec.dtype, fast_preprocess=fast_preprocess)
-        runner.template = template.name
-        runner.summary = f"{runner.summary}; {template}"
-        return runner
+        options = LoadOptions(spec.device, spec.dtype, fast_preprocess, applies_window=applies_window)
+        return load_emma(parts, template, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +84,32 @@ class MistralLoader:
 
     def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
         """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
-        applies_window = _applies_window(spec)
-        runner = EMMA(spec)
-        llama = runner.model.llama
-        if (window := getattr(llama.config, "sliding_window", None)) is not None:
-            llama.sliding_window = window if applies_window else None
-            how = "applied" if applies_window else "ignored, as in LLaVA's own code"
-            runner.summary = f"{runner.summary}; sliding window of {window:,} tokens {how}"
-        return runner
+        return EMMA(spec, applies_window=_applies_window(spec))
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedLoader:
+    """Loads LLaVA as transformers converts it; `spec.source` is the folder."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "fast_preprocess": EmmaLoader.options["fast_preprocess"],
+        "template": f"{EmmaLoader.options['template']}; without it the folder's chat template tells",
+    }
+
+    def fingerprint(self, spec: ModelSpec) -> str:
+        """SHA-256 over weights and settings, and over the user's template."""
+        weights, template = weights_fingerprint(spec.source), spec.options.get("template")
+        return weights if template is None else hashlib.sha256(f"{weights} {template}".encode()).hexdigest()
+
+    def __call__(self, spec: ModelSpec) -> ModelRunner[EmmaModel]:
+        """The model, ready to answer. Raises UserError for everything that can be wrong with a checkpoint."""
+        options = LoadOptions(spec.device, spec.dtype, spec.flag("fast_preprocess"))
+        name = spec.options.get("template")
+        template = None if name is None else choose_template(name, None)
+        _prepare_torch(spec.seed)
+        from emma_eval.models.emma.converted import load_converted
+
+        return load_converted(Path(spec.source), template, options)
 
 
 def _model_type(spec: ModelSpec) -> object:
@@ -165,6 +180,10 @@ class TransformersLoader:
         """SHA-256 over weights and settings, and the chat template that replaces the model's own."""
         return transformers_fingerprint(spec.source, spec.options.get("chat_template"))
 
+    def deciding_options(self, spec: ModelSpec) -> Mapping[str, str]:
+        """All but where the model is computed."""
+        return {name: value for name, value in spec.options.items() if name != "device_map"}
+
     def __call__(self, spec: ModelSpec) -> TransformersModel:
         """The model, ready to answer. Raises UserError for what cannot be loaded."""
         folder = transformers_folder(spec.source)
@@ -187,6 +206,7 @@ def _prepare_torch(seed: int) -> None:
 
 
 EMMA = EmmaLoader()
+CONVERTED = ConvertedLoader()
 MISTRAL = MistralLoader()
 MPLUG_OWL2 = MPlugOwl2Loader()
 TRANSFORMERS = TransformersLoader()

@@ -16,12 +16,15 @@ from emma_eval.models.checkpoints.folders import (
 from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, NON_LORA
 from emma_eval.models.emma.config import read_config
+from emma_eval.models.emma.converted_config import is_conversion, read_conversion
 from emma_eval.utils.cache import cached_sha256
+from emma_eval.utils.json_io import read_json_object
 
 CHECKPOINT_FILES = (
     "config.json", "generation_config.json", "vision_tower.bin", "tokenizer.model", "tokenizer.json",
     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
+CONVERSION_FILES = ("processor_config.json", "preprocessor_config.json", "chat_template.json", "chat_template.jinja")
 TOWER_FILES = ("config.json", "preprocessor_config.json")
 
 
@@ -30,11 +33,13 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
 
     `base` and `alignment` are the model options of a LoRA or projector folder.
 
-    Raises UserError for a missing file, like `load_model`.
+    Raises UserError for a missing file, like `load_model`, and for unsupported models before gigabytes are read.
     """
     folder = model_folder(str(name_or_path))
+    if is_conversion(read_json_object(folder / "config.json")):
+        read_conversion(folder)
+        return folder_fingerprint(folder, *CONVERSION_FILES)
     parts = find_parts(folder, base, alignment)
-    # This refuses unsupported models before gigabytes are read.
     tower = read_config(folder, parts.base).llava.mm_vision_tower
     total = hashlib.sha256()
     if parts.base != folder:

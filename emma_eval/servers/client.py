@@ -120,9 +120,9 @@ class ServerClient:
                 raise
             except PassingError as error:
                 trial.attempts += 1
-                await self._judge(error, trial)
+                patience = await self._judge(error, trial)
                 trial.last_failure = time.monotonic()
-                wait = backoff(trial.attempts, self.policy.first_delay, self.policy.longest_delay)
+                wait = min(patience, backoff(trial.attempts, self.policy.first_delay, self.policy.longest_delay))
                 if error.wait is not None and error.overload:
                     self.limit.pause(error.wait)  # all others would be turned away likewise
                 self.stats.retries += 1
@@ -191,8 +191,8 @@ class ServerClient:
         text = self.endpoint.redacted(bytes(received)).decode("utf-8", "replace")
         return response.status_code, response.headers, text
 
-    async def _judge(self, error: PassingError, trial: _Trial) -> None:
-        """Return if another attempt is due; else raise SampleError or ServerOutageError.
+    async def _judge(self, error: PassingError, trial: _Trial) -> float:
+        """For how many seconds another attempt is due; else raise SampleError or ServerOutageError.
 
         The server is known to work if it has answered another request between the last two attempts at this one.
         """
@@ -215,6 +215,7 @@ class ServerClient:
         elif trial.attempts > policy.retries and (works or await self._is_well(trial.body)):
             self._count_refusal(error)
             raise SampleError(f"failed {trial.attempts} times: {error}")
+        return patience - failing
 
     async def _is_well(self, body: Body) -> bool:
         """Whether the server answers a request of the same settings that nothing else can be wrong with."""

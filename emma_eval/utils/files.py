@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -82,7 +83,7 @@ def require_inside_data_root(path: Path) -> None:
     if not roots:
         return
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(_allowed_folder(Path(os.path.realpath(root)))) for root in roots):
+    if not any(real.is_relative_to(_allowed_folder(root)) for root in roots):
         raise UserError(
             f"{path}: a symbolic link leads out of the data root, to {real}; put the file or folder itself there "
             "(`cp -rL`, or a bind mount)"
@@ -95,9 +96,11 @@ def require_inside_folder(path: Path, folder: Path) -> None:
         raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
 
 
+@cache
 def _allowed_folder(root: Path) -> Path:
-    """The root. For a snapshot in the Hugging Face cache, whose files are links to `blobs`: the repository's folder."""
-    return root.parent.parent if root.parent.name == "snapshots" else root
+    """The root's real path. For a snapshot in the Hugging Face cache, with its links to `blobs`: the repository's."""
+    real = Path(os.path.realpath(root))
+    return real.parent.parent if real.parent.name == "snapshots" else real
 
 
 def package_data(path: str) -> Path:

@@ -15,8 +15,8 @@ from emma_eval.inference.simple import SimpleEngine
 from emma_eval.models.base import Message
 from emma_eval.models.llama.tokenizer import IMAGE_ID
 from emma_eval.utils.text import pluralize
+from tests import tiny_transformers
 from tests.fakes import make_image
-from tests.models.transformers import tiny_models
 from tests.shared import needs_shared, shared
 from tests.tiny_checkpoint import EMMA, LLAVA, TOKENS, TinyCheckpoint
 
@@ -222,7 +222,8 @@ def test_mplug_owl2_has_its_image_directly_before_a_question(capsys: pytest.Capt
 def test_a_model_of_transformers_takes_a_complete_prompt(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, image: Path
 ) -> None:
-    command = ["ask", "--model", f"hf:{tiny_models.write('llava', tmp_path / 'm')}", "--image", str(image), "--json"]
+    model = f"hf:{tiny_transformers.write('llava', tmp_path / 'm')}"
+    command = ["ask", "--model", model, "--image", str(image), "--json"]
     command += ["--max-new-tokens", "5", "--device", "cpu"]
     assert main([*command, "What?"]) == 0
     asked = json.loads(capsys.readouterr().out)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from emma_eval.errors import SampleError
+from emma_eval.inference import scheduler
 from emma_eval.inference.batched import BatchedEngine
 from emma_eval.inference.runner import run_requests
-from emma_eval.inference.scheduler import BatchBudget, BatchRow
+from emma_eval.inference.scheduler import BatchBudget, BatchRow, Scheduler
 from emma_eval.types import Generation, InferenceStats, Request, Response
 
 
@@ -122,6 +123,15 @@ def test_batches_hold_requests_of_similar_length_the_longest_first() -> None:
     model = Echo()
     responses(model, requests("aaaa", "b", "ccc", "dd", "eeeee"), 2)
     assert model.batches == [["eeeee", "aaaa"], ["ccc", "dd"], ["b"]]
+
+
+def test_rows_that_wait_are_joined_by_those_of_later_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "TOKENIZE_WINDOW", 24)  # four rows of 13 tokens and four of 9
+    long, short = ("y" * 9, "x", "x", "x", "x"), ("y" * 9,)
+    asked = [request for image in range(16) for request in about(f"{image}", *(short if image % 2 else long))]
+    batches = list(Scheduler(Echo(), asked, BatchBudget(max_tokens=39, max_requests=None)))  # three of the longer ones
+    lengths = [[row.num_tokens for row in batch] for batch in batches]
+    assert lengths == [[13, 13, 13], [13, 13, 13], [13, 13, 9], [9, 9, 9, 9], [9, 9, 9]]
 
 
 def test_a_batch_holds_no_more_tokens_than_it_may_padding_included() -> None:

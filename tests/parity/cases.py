@@ -81,7 +81,7 @@ class Case:
 
     @property
     def max_new_tokens(self) -> int:
-        return int(self.set["max_new_tokens"])
+        return int(self.facts.get("max_new_tokens", self.set["max_new_tokens"]))
 
     @property
     def id(self) -> str:

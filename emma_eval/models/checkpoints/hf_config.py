@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.utils.json_io import read_json_object
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -48,11 +47,6 @@ class HFConfig(BaseModel):
 
 
 ConfigT = TypeVar("ConfigT", bound=HFConfig)
-
-
-def read_config_file(kind: type[ConfigT], path: Path) -> ConfigT:
-    """A configuration file, or the defaults if there is none. Raises UserError naming the file and the key at fault."""
-    return parse_config(kind, read_json_object(path) if path.is_file() else {}, path)
 
 
 def parse_config(kind: type[ConfigT], content: Mapping[str, Any], path: Path) -> ConfigT:

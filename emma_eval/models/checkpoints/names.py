@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -14,19 +15,24 @@ WRAPPERS = frozenset({"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_m
 PEFT_PREFIX = "base_model.model."
 PROJECTOR_PREFIX = "model.mm_projector."
 
+# CLIP's vision tower as transformers 5 names it, in a folder of its own or in LLaVA.
+BARE_TOWER = re.compile(r"(^|(?<=vision_tower\.))(?=(embeddings|encoder|pre_layrnorm|post_layernorm)\.)")
+
 T = TypeVar("T")
 
 
 def plain_name(name: str) -> str:
     """A tensor's name without wrappers, wherever they stand in it, and without PEFT's prefix.
 
-    LLaVA's own loader drops one of two `model.` as well, and knows `mm_projector.` without one.
+    LLaVA's own loader drops one of two `model.` as well, and knows `mm_projector.` without one. CLIP's vision tower is
+    below `vision_model.`, as it was before transformers 5.
     """
     plain = ".".join(part for part in name.split(".") if part not in WRAPPERS)
     while plain.startswith(PEFT_PREFIX):
         plain = plain.removeprefix(PEFT_PREFIX)
     while plain.startswith("model.model."):
         plain = plain.removeprefix("model.")
+    plain = BARE_TOWER.sub("vision_model.", plain)
     return f"model.{plain}" if f"model.{plain}".startswith(PROJECTOR_PREFIX) else plain
 
 

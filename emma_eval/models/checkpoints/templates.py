@@ -32,6 +32,7 @@ TEMPLATES = {
     ),
     "mistral_instruct": "[INST] {message} [/INST]",
     "plain": "{message}\n",
+    "llava_hf": "USER: {message} ASSISTANT:",  # the chat template of transformers' conversions
     "mplug_owl2": "USER: {message} ASSISTANT:",
     "mplug_owl2_evaluation": "USER: {message} ASSISTANT: ",  # of its evaluation scripts: the blank is a token
 }

@@ -7,6 +7,7 @@ Rescaling and normalisation are one table look-up: a channel has only 256 values
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,7 +55,7 @@ class ImageProcessor:
         EXIF orientation is ignored, as in the reference. Raises ValueError for an image so long and thin that a square
         around it would fill the memory.
         """
-        image = image.convert("RGB")
+        image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
         if self.squaring == "pad":
             image = pad_to_square(image, tuple(int(value * 255) for value in self.image_mean))
         elif self.squaring == "squash":
@@ -125,7 +126,10 @@ def _entry(key: str, size: Any) -> Any:
     return size[key] if isinstance(size, dict) else size
 
 
-ProcessorType = Literal["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"]
+ProcessorType = Literal[
+    "CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor",
+    "LlavaImageProcessor", "LlavaImageProcessorFast", "LlavaImageProcessorPil",
+]  # fmt: skip
 Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
 Mean = Annotated[float, Field(ge=-1000, le=1000)]  # of values from 0 to 1, or to 255
 Std = Annotated[float, Field(gt=0, le=1000)]
@@ -150,7 +154,11 @@ def read_processor(tower: Path, image_size: int, squaring: Squaring = "none") ->
     Raises UserError for a file that does not describe CLIP's preprocessing, or crops to another size than the tower's.
     """
     path = tower / "preprocessor_config.json"
-    content = read_json_object(path) if path.is_file() else {}
+    return parse_processor(read_json_object(path) if path.is_file() else {}, path, image_size, squaring)
+
+
+def parse_processor(content: Mapping[str, Any], path: Path, image_size: int, squaring: Squaring) -> ImageProcessor:
+    """The processor that the JSON object of a file describes. Raises UserError like `read_processor`."""
     for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
         if not content.get(step, True):
             raise UserError(f"{path}: {step}: false is not CLIP's preprocessing")

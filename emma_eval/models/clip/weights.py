@@ -18,7 +18,7 @@ from emma_eval.models.checkpoints.state_dict import (
     read_tensors,
 )
 from emma_eval.models.checkpoints.unused_tensors import is_clip_tensor, refuse_unused
-from emma_eval.models.clip.config import read_clip_config
+from emma_eval.models.clip.config import ClipTextConfig, ClipVisionConfig, read_clip_config
 from emma_eval.models.clip.model import ClipTowers
 from emma_eval.models.clip.text_tokenizer import CONTEXT_LENGTH, VOCAB_SIZE
 
@@ -69,6 +69,16 @@ def load_towers(
         check_text_tower(text.max_position_embeddings, text.vocab_size, folder / "config.json")
         depth = num_layers_up_to(text_layer, text.num_hidden_layers, "mm_text_select_layer", folder)
         text = text.model_copy(update={"num_hidden_layers": depth})
+    return build_towers(vision, text, tensors, source)
+
+
+def build_towers(
+    vision: ClipVisionConfig, text: ClipTextConfig | None, tensors: Mapping[str, Tensor], source: Path
+) -> ClipTowers:
+    """Towers of so many layers in float32, their tensors named as in a CLIP folder.
+
+    Raises UserError for a tensor that is missing or of the wrong shape.
+    """
     with torch.device("meta"), SkipInitialization():
         towers = ClipTowers(vision, text)
     parts = parts_of_parameters(towers, _stored_names, tensors, source)

@@ -32,6 +32,13 @@ def describe_model(config: EmmaConfig, tower: str, dtype: torch.dtype, device: t
     )
 
 
+def describe_window(window: int | None, *, applied: bool) -> str:
+    """What becomes of Mistral's sliding window; empty for a model without one."""
+    if window is None:
+        return ""
+    return f"sliding window of {window:,} tokens " + ("applied" if applied else "ignored, as in LLaVA's own code")
+
+
 def clip_tensors(tensors: Mapping[str, Tensor], prefix: str = TOWER_PREFIX) -> dict[str, Tensor]:
     """CLIP's tensors below a prefix, named as in a CLIP folder."""
     return strip_prefix(tensors, prefix + "vision_tower.") | strip_prefix(tensors, prefix + "text_encoder.")

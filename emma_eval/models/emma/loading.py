@@ -16,6 +16,7 @@ from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
 from emma_eval.models.checkpoints.names import PROJECTOR_PREFIX
 from emma_eval.models.checkpoints.parts import CheckpointParts
 from emma_eval.models.checkpoints.state_dict import load_parameters, read_tensors, strip_prefix
+from emma_eval.models.checkpoints.templates import TemplateChoice
 from emma_eval.models.checkpoints.unused_tensors import (
     ALIGNMENT,
     TOWER_PREFIX,
@@ -30,8 +31,15 @@ from emma_eval.models.clip.weights import load_towers
 from emma_eval.models.emma.adapted import AdaptedTensors, adapt
 from emma_eval.models.emma.alignment import Alignment, build_projector
 from emma_eval.models.emma.config import EmmaConfig, read_config
-from emma_eval.models.emma.description import clip_tensors, describe_model, read_tower_file, unused_differences
+from emma_eval.models.emma.description import (
+    clip_tensors,
+    describe_model,
+    describe_window,
+    read_tower_file,
+    unused_differences,
+)
 from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.emma.options import LoadOptions
 from emma_eval.models.llama.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -39,17 +47,14 @@ from emma_eval.models.multimodal.runner import ModelRunner
 MAX_NEW_TOKENS_IN_VOCABULARY = 4  # trainers add <im_patch> and a pad token, never many
 
 
-def load_emma(
-    parts: CheckpointParts, device: str | None = None, dtype: str | None = None, *, fast_preprocess: bool = False
-) -> ModelRunner[EmmaModel]:
-    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder, or from a LoRA folder and its base.
+def load_emma(parts: CheckpointParts, template: TemplateChoice, options: LoadOptions) -> ModelRunner[EmmaModel]:
+    """Load EMMA v1, v3 or plain LLaVA-1.5 from its folder, or from a LoRA or projector folder and its base.
 
-    The options are those of `load_model`. Raises UserError for a missing file, a missing or misshapen
-    tensor, an unsupported setting, an unknown tower.
+    Raises UserError for a missing file, a missing or misshapen tensor, an unsupported setting, an unknown tower.
     """
     config = read_config(parts.folder, parts.base)
-    torch_device = choose_device(device)
-    torch_dtype = choose_dtype(dtype, torch_device, config.llava.torch_dtype)
+    torch_device = choose_device(options.device)
+    torch_dtype = choose_dtype(options.dtype, torch_device, config.llava.torch_dtype)
     prepare_device(torch_device, torch_dtype)
     tokenizer = LlamaTokenizer(parts.base)
     if config.llava.mm_use_im_patch_token:
@@ -66,21 +71,25 @@ def load_emma(
     require_in_vocabulary(config.eos_ids, len(tokenizer), config.path)
     like = torch.empty(0, dtype=torch_dtype, device=torch_device)
     llama = load_llama(config.llama, shards, source, len(tokenizer), like)
+    window = getattr(config.llama, "sliding_window", None)
+    llama.sliding_window = window if options.applies_window else None
     projector = build_projector(config.llava.mm_projector_type, towers.vision_width, config.llama.hidden_size)
     load_parameters(projector, shards, adapted.projector_source, PROJECTOR_PREFIX)
     used = all_stored_names(llama) | {PROJECTOR_PREFIX + name for name in projector.state_dict()} | {LM_HEAD}
     refuse_unused((name for name in shards if name not in used and not is_tower_copy(name)), source)
     notes = [adapted.note, *unused_differences(config, parts.alignment_folder, shards, towers, alignment)]
+    notes += [str(template), describe_window(window, applied=options.applies_window)]
     summary = "; ".join(filter(None, [describe_model(config, towers_origin, torch_dtype, torch_device), *notes]))
     model = EmmaModel(config, towers, alignment, projector, llama)
     return ModelRunner(
         model=model.to(torch_device, torch_dtype).eval().requires_grad_(False),
         tokenizer=tokenizer,
-        processor=replace(processor, fast=fast_preprocess),
+        processor=replace(processor, fast=options.fast_preprocess),
         eos_ids=config.eos_ids,
         max_length=config.llava.tokenizer_model_max_length,
         family="emma" if alignment else "llava",
         tokenize_instruction=tokenize_instruction if alignment else None,
+        template=template.name,
         summary=summary,
     )
 

@@ -16,8 +16,6 @@ from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 LLAMA_CLASSES = ("LlavaLlamaForCausalLM", "LlamaForCausalLM")  # the latter as some trainers leave it
 MISTRAL_CLASSES = ("LlavaMistralForCausalLM", "MistralForCausalLM")
 ARCHITECTURES = {"llava_llama": LLAMA_CLASSES, "llava": LLAMA_CLASSES, "llava_mistral": MISTRAL_CLASSES}
-CONVERTED = ("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration")  # transformers' own layout
-OFFICIAL = "take the official layout instead (liuhaotian/llava-v1.5-7b, say), not transformers' conversion of it"
 
 MUST_BE = {  # besides null: the one value that changes nothing
     "mm_patch_merge_type": "flat",
@@ -82,12 +80,18 @@ def is_mistral(content: Mapping[str, Any]) -> bool:
 def _refuse_other_models(content: Mapping[str, Any], path: Path) -> None:
     model = parse_config(ModelIdentity, content, path)
     kind, names = model.model_type, model.architectures
-    if any(name in CONVERTED for name in names) or ((kind or "").startswith("llava") and "text_config" in content):
-        raise UserError(f"{path}: a checkpoint converted for transformers (llava-hf); {OFFICIAL}")
+    if any(name.endswith("ForConditionalGeneration") for name in names) or "text_config" in content:
+        raise UserError(
+            f"{path}: model_type {kind!r:.60} is not supported; it is a model of transformers', which --model "
+            f"hf:{path.parent} runs"
+        )
     if kind is None and not names:
         raise UserError(f"{path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
     if kind is not None and kind not in ARCHITECTURES:
-        raise UserError(f"{path}: model_type {kind!r:.60} is not supported ({', '.join(ARCHITECTURES)})")
+        raise UserError(
+            f"{path}: model_type {kind!r:.60} is not supported ({', '.join(ARCHITECTURES)}); "
+            "--model hf:FOLDER runs image-text-to-text models of transformers"
+        )
     classes = ARCHITECTURES[kind or "llava_llama"]
     if other := [name for name in names if name not in classes]:
         of_type = f" with model_type {kind}" if kind else ""

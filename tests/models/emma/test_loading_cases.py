@@ -28,7 +28,7 @@ REFUSED = {
     ],
     "01-lora-folder/llava-lora-bin": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
     "01-lora-folder/emma-lora": ["a LoRA adapter of lmsys/vicuna-7b-v1.5", "merge"],
-    "03-llava-hf-folder/llava-1.5-7b-hf": ["config.json", "converted", "llava-hf", "liuhaotian/llava-v1.5-7b"],
+    "03-llava-hf-folder/llava-1.5-7b-hf": ["llava-1.5-7b-hf", "tokenizer.json is missing"],
     "04-mistral-template/llava-v1.6-mistral-7b": ["config.json", "mm_patch_merge_type 'spatial_unpad'"],
     "05-anyres-max/anyres_max_9": ["config.json", "mm_patch_merge_type 'spatial_unpad'"],
     "05-anyres-max/crop_split": ["image_aspect_ratio 'crop_split'", "pad"],

@@ -16,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import SampleError
 from emma_eval.models import load_model, weights_fingerprint
 from tests.fakes import make_image, request
+from tests.models.answers import refused
 from tests.models.damaged_checkpoints import configure, edit, edit_shards
 from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
@@ -51,13 +52,6 @@ def write_lora(
     projector = {f"base_model.model.{name}": value for name, value in shards.items() if "mm_projector" in name}
     torch.save(projector, folder / "non_lora_trainables.bin")
     return folder
-
-
-def refused(folder: Path, **options: str) -> str:
-    with pytest.raises(UserError) as failure:
-        load_model(str(folder), device="cpu", options=options)
-    assert "\n" not in str(failure.value)
-    return str(failure.value)
 
 
 def test_whole_modules_replace_the_bases(tmp_path: Path) -> None:
@@ -230,6 +224,16 @@ def test_what_was_trained_of_the_vision_tower_is_used_where_the_configuration_sa
     changed = {key for key, value in frozen.model.towers.state_dict().items() if not torch.equal(value, tower[key])}
     assert changed == {"vision.layers.1.fc1.bias"}
     assert tower["vision.layers.1.fc1.bias"].unique().tolist() == [0.625]
+
+
+def test_an_adapter_of_mistral_goes_on_a_mistral(tmp_path: Path) -> None:
+    folder = write_lora(tmp_path, {QUERY: 4})
+    configure(folder, model_type="llava_mistral")
+    assert "model_type 'llava_llama' is no base of llava_mistral" in refused(folder)
+    configure(tmp_path / "tiny-emma", model_type="mistral")
+    summary = load_model(str(folder), device="cpu").summary
+    assert "Mistral of 2 layers" in summary
+    assert "conversation template mistral_instruct (of model_type llava_mistral)" in summary
 
 
 def test_a_folder_of_a_checkpoint_by_another_name_is_still_a_lora_folder(tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model, list_models, load_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.types import Request
-from tests.models.transformers import tiny_models
+from tests import tiny_transformers
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: Any) -> Path:
-    return tiny_models.write("llava", tmp_path_factory.mktemp("transformers") / "llava")
+    return tiny_transformers.write("llava", tmp_path_factory.mktemp("transformers") / "llava")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_template_that_does_not_fit_the_processor_is_refused(folder: Path, tem
 
 
 def test_a_package_that_a_processor_needs_is_named_with_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
-    folder = tiny_models.write("smolvlm", tmp_path / "smolvlm")
+    folder = tiny_transformers.write("smolvlm", tmp_path / "smolvlm")
     monkeypatch.setattr("transformers.models.smolvlm.processing_smolvlm.num2words", None)
     with pytest.raises(UserError, match=r'smolvlm: .*num2words.*; pip install "emma-eval\[hf\]"$'):
         load_model(f"hf:{folder}", device="cpu")

@@ -15,19 +15,19 @@ from emma_eval.errors import UserError
 from emma_eval.models import load_model
 from emma_eval.models.transformers.model import NOT_FINITE
 from emma_eval.types import Failure, Generation, Request
-from tests.models.transformers import tiny_models
+from tests import tiny_transformers
 from tests.models.transformers.asking import REQUESTS, WIDE, Picture, answer_of_transformers, answers
 
 
-@pytest.fixture(scope="session", params=tiny_models.ARCHITECTURES)
+@pytest.fixture(scope="session", params=tiny_transformers.ARCHITECTURES)
 def model(request: Any, tmp_path_factory: Any) -> Any:
-    folder = tiny_models.write(request.param, tmp_path_factory.mktemp("transformers") / request.param)
+    folder = tiny_transformers.write(request.param, tmp_path_factory.mktemp("transformers") / request.param)
     return load_model(f"hf:{folder}", device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="session")
 def llava(tmp_path_factory: Any) -> Any:
-    folder = tiny_models.write("llava", tmp_path_factory.mktemp("transformers") / "alone")
+    folder = tiny_transformers.write("llava", tmp_path_factory.mktemp("transformers") / "alone")
     return load_model(f"hf:{folder}", device="cpu")
 
 
@@ -86,6 +86,7 @@ def test_an_answer_has_as_many_new_tokens_as_are_asked_for(llava: Any) -> None:
 
 
 def test_a_raw_prompt_is_sent_as_it_is(llava: Any) -> None:
+    assert llava.takes_raw_prompts
     request = REQUESTS[2]
     rendered = llava.render_prompt(request.message)
     whole, part = (replace(request, message=text, is_raw=True) for text in (rendered, "<image><image>"))
@@ -98,7 +99,7 @@ def test_a_raw_prompt_is_sent_as_it_is(llava: Any) -> None:
 
 
 def test_a_raw_prompt_has_the_harnesss_or_the_models_own_image_token(tmp_path: Path) -> None:
-    model = load_model(f"hf:{tiny_models.write('qwen2_vl', tmp_path / 'm')}", device="cpu")
+    model = load_model(f"hf:{tiny_transformers.write('qwen2_vl', tmp_path / 'm')}", device="cpu")
     message = "<s>user: <|vision_start|>{}<|vision_end|>Eh? assistant:"
     raw = [replace(REQUESTS[7], message=message.format(token), is_raw=True) for token in ("<image>", "<|image_pad|>")]
     outcomes, _ = answers(model, 8, [REQUESTS[7], *raw])
@@ -186,7 +187,7 @@ def test_logits_that_are_not_finite_fail_the_row(value: str, llava: Any, monkeyp
 
 
 def test_a_model_that_fails_at_everything_ends_the_run(tmp_path: Path, monkeypatch: Any) -> None:
-    model = load_model(f"hf:{tiny_models.write('llava', tmp_path / 'm')}", device="cpu")
+    model = load_model(f"hf:{tiny_transformers.write('llava', tmp_path / 'm')}", device="cpu")
     monkeypatch.setattr(model.model, "generate", lambda **_: 1 / 0)
     with pytest.raises(UserError, match=r"it fails at every prompt of the first batch: .*ZeroDivisionError"):
         answers(model, 8)

@@ -15,7 +15,7 @@ from emma_eval.models import find_model, load_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.transformers import placement
 from emma_eval.models.transformers.placement import choose_placement, context_length, free_memory, require_on_gpus
-from tests.models.transformers import tiny_models
+from tests import tiny_transformers
 from tests.models.transformers.asking import answers
 
 
@@ -50,9 +50,16 @@ def test_without_a_device_map_the_device_is_chosen_as_for_all_models() -> None:
 
 
 def test_the_option_is_checked_as_the_model_is_loaded(tmp_path: Path) -> None:
-    folder = tiny_models.write("llava", tmp_path / "llava")
+    folder = tiny_transformers.write("llava", tmp_path / "llava")
     with pytest.raises(UserError, match=r"device_map=all: auto is expected"):
         find_model(ModelSpec(f"hf:{folder}", options={"device_map": "all"})).load()
+
+
+def test_answers_do_not_depend_on_where_they_are_computed(tmp_path: Path) -> None:
+    """So a run on two GPUs may be continued on one."""
+    folder = tiny_transformers.write("llava", tmp_path / "llava")
+    model = find_model(ModelSpec(f"hf:{folder}", options={"device_map": "auto", "chat_template": "mine.jinja"}))
+    assert model.deciding_options == {"chat_template": "mine.jinja"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,7 @@ def test_a_model_that_the_gpus_cannot_hold_is_refused(devices: Any, message: str
 @pytest.mark.parametrize("name", ["llava", "qwen2_5_vl", "idefics3"])
 def test_a_model_that_accelerate_has_spread_answers_alike(name: str, tmp_path: Path) -> None:
     """By its hooks, with the language model's weights on the disk: two GPUs are not to be had in a test."""
-    model = load_model(f"hf:{tiny_models.write(name, tmp_path / name)}", device="cpu")
+    model = load_model(f"hf:{tiny_transformers.write(name, tmp_path / name)}", device="cpu")
     expected, _ = answers(model, 8)
     language = "model.text_model" if name == "idefics3" else "model.language_model"
     parts = [f"model.{part}" for part, _ in model.model.model.named_children() if f"model.{part}" != language]
