@@ -104,12 +104,19 @@ class Documents:
             for name in self._columns:
                 row[name] = self._stand_in(row[name], index, name, stand_ins, keep)
             visuals = flatten(doc_to_visual(row))
-        except Exception:
-            visuals = [None]
+        except Exception:  # a task's own function may need more than stand-ins, or the row is broken
+            visuals = self._decoded_visuals(index, doc_to_visual)
         return tuple(
             stand_ins.get(id(visual)) or self._made(visual, index, place, doc_to_visual)
             for place, visual in enumerate(visuals)
         )
+
+    def _decoded_visuals(self, index: int, doc_to_visual: DocToVisual) -> list[Any]:
+        """What the function gives for the decoded row; [None] where that fails too."""
+        try:
+            return flatten(doc_to_visual(self.rows[index]))
+        except Exception:  # as it will again when the image is opened, whose sample then fails with the reason
+            return [None]
 
     def _row(self, index: int) -> dict[str, Any]:
         """A row as it is stored: images encoded."""

@@ -103,6 +103,16 @@ def test_video_and_audio_are_refused(visual):
         documents(cell(make_image())).images(0, lambda doc: [visual])
 
 
+def test_a_function_that_needs_decoded_pixels_gets_them():
+    def make(doc):
+        assert type(doc["image"]).__name__ == "PngImageFile"
+        assert "convert" not in vars(doc["image"])
+        return [doc["image"].convert("RGB").rotate(90)]
+
+    (image,) = documents(cell(make_image())).images(0, make)
+    assert (pixels(image) == np.asarray(make_image().rotate(90))).all()
+
+
 def test_the_path_of_an_image_file_is_opened(tmp_path):
     path = tmp_path / "a.png"
     make_image(seed=4).save(path)

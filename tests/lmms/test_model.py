@@ -1,9 +1,13 @@
 """Our models in lmms-eval: the constructor as lmms-eval calls it, and one call for the requests of all tasks."""
 
+import tomllib
+from pathlib import Path
+
 import datasets
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.registry import import_object
 from emma_eval.types import Failure, Generation
 from tests.fakes import FakeEngine, FakeHandle
 from tests.lmms.quiz import png
@@ -37,8 +41,8 @@ def make(monkeypatch):
 
 
 def test_its_entry_point_gives_both_names():
-    from emma_eval.lmms.model import manifests
-
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    manifests = import_object(project["entry-points"]["lmms_eval.models"]["emma"])
     assert [(manifest.model_id, manifest.simple_class_path) for manifest in manifests()] == [
         ("emma", "emma_eval.lmms.model.EmmaModel"),
         ("owl2", "emma_eval.lmms.model.EmmaModel"),

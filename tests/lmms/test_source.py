@@ -209,3 +209,11 @@ def test_without_lmms_eval_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(metadata, "version", version)
     with pytest.raises(MissingToolError, match=r"need the package lmms-eval: pip install 'emma-eval\[lmms\]'"):
         load_task("lmms:pope")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("command", ["show", "check", "explain"])
+def test_commands_about_tasks_know_them(write_task, capsys, command):
+    printed = command_output(capsys, [command, "lmms:quiz", "--include-path", str(write_task())], 0)
+    assert "lmms:quiz" in printed
+    assert "4" in printed
