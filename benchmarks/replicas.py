@@ -50,7 +50,7 @@ class Pass:
     answers: dict[str, str]
 
 
-def answer(variant: Variant) -> Pass:
+def answer(variant: Variant, limit: int | None = None) -> Pass:
     """In a process of the variant's own: load, warm up, answer."""
     from emma_eval.data.loading import load_samples
     from emma_eval.inference.replicas.loading import Scale, load_scaled
@@ -64,7 +64,7 @@ def answer(variant: Variant) -> Pass:
 
     def requests_of(names: Sequence[str]) -> list[tuple[str, Request]]:
         tasks = [load_task(name) for name in names]
-        return [(task.name, one) for task in tasks for one in build_requests(task, load_samples(task))]
+        return [(task.name, one) for task in tasks for one in build_requests(task, load_samples(task, limit=limit))]
 
     counted = requests_of([name for name in expand_tasks(["mini"]) if name != WARM_UP])
     model = find_model(ModelSpec("emma-mini", device="cpu", dtype="float32"))
@@ -80,9 +80,10 @@ def answer(variant: Variant) -> Pass:
     return Pass(seconds, len(counted), answers)
 
 
-def measure(variant: Variant) -> Pass:
+def measure(variant: Variant, limit: int | None) -> Pass:
     """One pass in a fresh process. Raises CalledProcessError if it fails."""
     command = [sys.executable, __file__, "--one", f"{variant.replicas},{variant.threads}"]
+    command += [] if limit is None else ["--limit", str(limit)]
     environment = os.environ | {"OMP_NUM_THREADS": str(variant.threads)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, cwd=ROOT)
     return Pass(**json.loads(done.stdout))
@@ -92,16 +93,17 @@ def main() -> int:
     """Measure, print and write; 1 if a bar is missed or an answer differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help="passes (%(default)s)")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N samples of each task alone")
     parser.add_argument("--output", type=Path, help="JSON (default results/benchmarks/replicas.json)")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(asdict(answer(Variant(*map(int, args.one.split(",")))))))
+        print(json.dumps(asdict(answer(Variant(*map(int, args.one.split(","))), args.limit))))
         return 0
     passes: dict[Variant, list[Pass]] = {variant: [] for variant in VARIANTS}
     for _ in range(args.repeats):
         for variant in VARIANTS:
-            passes[variant].append(measure(variant))
+            passes[variant].append(measure(variant, args.limit))
     best = {variant: min(of_variant, key=lambda one: one.seconds) for variant, of_variant in passes.items()}
     first = best[VARIANTS[0]]
     rows, records = [], []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import torch
 from torch import nn
 
-from emma_eval.models.clip.model import VisionTower
+from emma_eval.models.emma.model import EmmaModel
+from emma_eval.models.llama.modality import ByModality
+from emma_eval.models.llama.model import Llama
+from emma_eval.models.mplug_owl2.model import MPlugOwl2Model
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import InferenceStats
 
@@ -16,17 +18,19 @@ SIDE = 8192  # of the matrices, on a GPU
 REPEATS = 20
 
 
-def operations(runner: ModelRunner[Any], stats: InferenceStats, requests: int) -> float:
-    """Floating-point operations of a pass: two per parameter and token, of LLaMA and of CLIP's vision tower.
+def operations(
+    runner: ModelRunner[EmmaModel] | ModelRunner[MPlugOwl2Model], stats: InferenceStats, requests: int
+) -> float:
+    """Floating-point operations of a pass: two per parameter and token, of LLaMA and of what encodes images.
 
     Tokens are those computed, without shared ones and padding. An answer's first token comes from its prompt; its last
     is no input. Every parameter counts, as is usual: so do the embedding (2%), the
     output (2%) and most of the last layer (2.5%), which few tokens pass; attention's own products (1%) do not.
     """
     tokens = stats.computed_tokens + stats.new_tokens - requests
-    vision = _vision(runner.model)
-    patches = vision.position_embedding.num_embeddings
-    return 2.0 * (parameters(runner.model.llama) * tokens + parameters(vision) * patches * stats.images)
+    model = runner.model
+    an_image = _abstracted(model) if isinstance(model, MPlugOwl2Model) else _encoded(model)
+    return 2.0 * (_a_token(model.llama) * tokens + an_image * stats.images)
 
 
 def parameters(module: nn.Module) -> int:
@@ -70,8 +74,21 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _vision(model: nn.Module) -> VisionTower:
-    """The model's vision tower; mPLUG-Owl2's has a norm around it."""
-    tower = next((module for module in model.modules() if isinstance(module, VisionTower)), None)
-    assert tower is not None, "open_clip's towers are not counted"
-    return tower
+def _a_token(llama: Llama) -> int:
+    """The parameters that a token passes: of those that exist for text and for images, one."""
+    return parameters(llama) - sum(parameters(part.image) for part in llama.modules() if isinstance(part, ByModality))
+
+
+def _encoded(model: EmmaModel) -> int:
+    """Parameters times rows of an image in CLIP's vision tower."""
+    tower = getattr(model.towers, "vision", None)
+    assert isinstance(tower, nn.Module), "open_clip's towers are not counted"
+    return parameters(tower) * (model.towers.num_patches + 1)
+
+
+def _abstracted(model: MPlugOwl2Model) -> int:
+    """Parameters times rows of an image in vision model and abstractor, whose keys and values are of all rows."""
+    features, queries = model.config.vision.num_patches + 1, model.config.abstractor.num_learnable_queries
+    of_all = sum(parameters(layer.k_proj) + parameters(layer.v_proj) for layer in model.abstractor.layers)
+    of_queries = parameters(model.abstractor) - of_all
+    return parameters(model.vision) * features + of_all * (features + queries) + of_queries * queries

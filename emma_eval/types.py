@@ -216,7 +216,9 @@ class ServerStats:
     most_at_once: int = 0  # requests under way
     prompt_tokens: int = 0  # by the server's `usage`
     new_tokens: int = 0
-    cost: float | None = None  # at the prices that were given; None without prices
+    prompt_price: float | None = None  # per million tokens, as given
+    completion_price: float | None = None
+    cost: float | None = None  # at these prices; None without any
     images_recoded: int = 0  # sent as PNG, because their own format is not one that servers take
     images_resized: int = 0
     models: tuple[str, ...] = ()  # the names that the server gave itself

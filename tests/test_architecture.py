@@ -22,7 +22,7 @@ LAYERS = (
     ("models.multimodal", "data.readers"),
     ("models.emma", "models.mplug_owl2"),
     ("models", "data", "scorers", "prompts", "analysis"),
-    ("inference", "predictions"),
+    ("inference", "predictions", "judges"),
     ("reports", "lmms"),
     ("runs",),
     ("mini",),

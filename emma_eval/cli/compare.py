@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from emma_eval.analysis.compare import compare_runs, holm_over_tasks
+    from emma_eval.reports.comparability import template_notes
     from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
     from emma_eval.reports.render import one_line, print_table
     from emma_eval.results.baseline import read_run_or_baseline
@@ -50,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
         content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
         write_atomic(args.json, content + "\n")
     print_table(comparison_table(comparisons, corrected, names))
+    asked = ((name, task.record.template) for name, tasks in zip(names, (first, second), strict=True) for task in tasks)
+    for note in template_notes(asked):
+        print(one_line(note))
     compared = {comparison.task for comparison in comparisons}
     not_shared = [task.task for task in (*first, *second) if task.task not in compared]
     if not_shared and not args.task:

@@ -155,7 +155,8 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
     if data is not None or task.suite is not None:
         return load_samples(task, data, limit=1)[0], "the first sample"
     several = task.prompt.images in ("inline", "concatenated", "concatenated_inline")
-    question = "Which is larger, <image> or <image>?" if several else "What color is the bus?"
+    pointers = ("<image 1>", "<image 2>") if task.prompt.images == "inline" else ("<image>", "<image>")
+    question = "Which is larger, {} or {}?".format(*pointers) if several else "What color is the bus?"
     images = tuple(ImageFile(Path(), f"{name}.jpg") for name in "ab"[: 1 + several])
     options = ("red", "green", "blue") if task.prompt.option else ()
     hint = "a hint" if task.prompt.hint or task.prompt.hint_suffix else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
 WIDTH = 80
-FOOT = "FOLDER is a checkpoint's folder or a hub name (ORG/NAME); docs/models.md has more."
+FOOT = "FOLDER: a checkpoint's folder or hub name (ORG/NAME); see docs/models.md"
 HINT = f"{FOOT}\n`list models --long` adds what --model-option takes."
 
 
@@ -62,16 +63,23 @@ def _print_models(with_options: bool) -> None:
     kinds = list(model_kinds())
     width = max(len(kind.usage) for kind in kinds) + 2
     print("MODEL".ljust(width) + "WHAT IT IS")
+    before: Mapping[str, str] = {}
     for options, alike in groupby(kinds, lambda kind: kind.options() if with_options else {}):
         for kind in alike:
             _print_wrapped(kind.usage.ljust(width), kind.line)
+        more = before and before.items() <= options.items()
+        if more:
+            print("    the above, and")
         for option, meaning in options.items():
-            _print_wrapped(f"    {option}=  ", meaning)
+            if not more or option not in before:
+                _print_wrapped(f"    {option}=  ", meaning)
+        before = options
     print(f"\n{FOOT if with_options else HINT}")
 
 
 def _print_wrapped(start: str, text: str) -> None:
-    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * max(len(start), 6))))
+    indent = " " * max(len(start), 6)
+    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)))
 
 
 def _groups() -> list[tuple[str, ...]]:

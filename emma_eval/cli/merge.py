@@ -39,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
     files = files_by_task(args.file, list(manifest.tasks) if manifest else [])
     settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
     result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
-    print_result(result)
+    print_result(result, f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it")
     return 1 if result.failed else 0

@@ -24,6 +24,9 @@ DEFAULT_TASKS = "mini"
 MAX_NAME_LENGTH = 80
 MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
+SCORING = "the same command without --answers-only scores the run"
+SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
+
 EPILOG = """\
 examples:
   emma-eval                                                   the shipped model on the shipped suite
@@ -109,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
     except TooManyFailuresError as stop:
         print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
         return 1
-    print_result(result, args.shard)
+    then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
+    print_result(result, then)
     return 1 if result.failed else 0
 
 
@@ -121,13 +125,10 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
     return options
 
 
-def print_result(result: RunResult, shard: Shard | None = None) -> None:
-    """Print the tables of measured values, notes, failures, and the run folder."""
+def print_result(result: RunResult, then: str) -> None:
+    """Print the tables of measured values, notes, failures, and the run folder; `then`: what scores an unscored run."""
     if result.scores is None or result.leaderboard is None:
         failures = f", {result.failed:,} requests failed" if result.failed else ""
-        then = "the same command without --answers-only scores the run"
-        if shard:
-            then = f"this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
         print(f"nothing is scored yet{failures}; {then}")
         print(f"run folder: {result.folder}")
         return

@@ -59,7 +59,7 @@ class ImageFile:
         return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The file's bytes. Raises SampleError naming it."""
+        """The encoded image. Raises SampleError naming the file."""
         try:
             require_inside_data_root(self.path)
             return read_bytes(self.path, MAX_IMAGE_BYTES)
@@ -98,7 +98,7 @@ class ImageBytes:
         return decode(self.read(), self.label)
 
     def read(self) -> bytes:
-        """The row's bytes. Raises SampleError naming it."""
+        """The encoded image. Raises SampleError naming the row."""
         try:
             return self.load()
         except Exception as error:  # a cell may hold anything, and Arrow has errors of its own

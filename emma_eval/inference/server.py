@@ -76,8 +76,8 @@ class ServerEngine:
         _require_askable(requests)
         server = stats.server = ServerStats()
         client = ServerClient(self.endpoint, self.policy, server)
-        bodies = _BodyMaker(self.settings, stats)
-        for index, reply in ask_all(client, requests, bodies.body_of):
+        asking = _Asking(self.settings, stats)
+        for index, reply in ask_all(client, requests, asking.ask):
             stats.batches += 1
             stats.prompt_tokens, stats.new_tokens = server.prompt_tokens, server.new_tokens
             if isinstance(reply, SampleError):
@@ -98,7 +98,7 @@ def _require_askable(requests: Sequence[Request]) -> None:
 def _generation(reply: ChatReply, request: Request) -> Generation:
     served = Served(reply.model, reply.system_fingerprint, reply.prompt_tokens, reply.completion_tokens)
     return Generation(
-        text=reply.text or "",
+        text=(reply.text or "").strip(),
         finish_reason=reply.finish_reason,
         prompt=request.message,
         seconds=reply.seconds,
@@ -106,14 +106,18 @@ def _generation(reply: ChatReply, request: Request) -> Generation:
     )
 
 
-class _BodyMaker:
-    """Makes the bodies of chat requests; an image that several of them show is encoded once."""
+class _Asking:
+    """Makes chat requests and sends them; an image that several of them show is encoded once."""
 
     def __init__(self, settings: ChatSettings, stats: InferenceStats) -> None:
         self._settings, self._stats = settings, stats
         self._urls: OrderedDict[ImageSource, asyncio.Task[str]] = OrderedDict()
 
-    async def body_of(self, request: Request) -> dict[str, Any]:
+    async def ask(self, client: ServerClient, request: Request) -> ChatReply:
+        """The reply to a request. Raises as `ServerClient.chat` does."""
+        return await client.chat(await self._body_of(request))
+
+    async def _body_of(self, request: Request) -> dict[str, Any]:
         """The chat request. Raises SampleError for an unreadable image."""
         parts = message_parts(request.message)
         if parts.count(None) != len(request.images):

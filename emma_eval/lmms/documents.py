@@ -33,6 +33,14 @@ class DocumentImage:
     label: str = field(compare=False)
     load: Callable[[], Any] = field(repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is its pixels, or the reason why there are none."""
+        try:
+            load: Callable[[], Any] = _Pixels(_as_png(self.open()))
+        except SampleError as error:
+            load = _Unreadable(str(error))
+        return DocumentImage, (self.name, self.label, load)
+
     def exists(self) -> bool:
         """Whether it can be opened."""
         try:
@@ -46,10 +54,34 @@ class DocumentImage:
         try:
             image = self.load()
             image.load()
+        except SampleError:
+            raise
         except Exception as error:  # a task's own functions may raise anything
             raise SampleError(f"{self.label}: not a readable image: {error_message(error)}") from error
         opened: Image = image
         return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """An image as PNG; called, it gives the image."""
+
+    png: bytes
+
+    def __call__(self) -> Any:
+        from PIL import Image
+
+        return Image.open(BytesIO(self.png))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Why there is no image; called, it says so."""
+
+    reason: str
+
+    def __call__(self) -> Any:
+        raise SampleError(self.reason)
 
 
 class Documents:
@@ -72,12 +104,19 @@ class Documents:
             for name in self._columns:
                 row[name] = self._stand_in(row[name], index, name, stand_ins, keep)
             visuals = flatten(doc_to_visual(row))
-        except Exception:
-            visuals = [None]
+        except Exception:  # a task's own function may need more than stand-ins, or the row is broken
+            visuals = self._decoded_visuals(index, doc_to_visual)
         return tuple(
             stand_ins.get(id(visual)) or self._made(visual, index, place, doc_to_visual)
             for place, visual in enumerate(visuals)
         )
+
+    def _decoded_visuals(self, index: int, doc_to_visual: DocToVisual) -> list[Any]:
+        """What the function gives for the decoded row; [None] where that fails too."""
+        try:
+            return flatten(doc_to_visual(self.rows[index]))
+        except Exception:  # as it will again when the image is opened, whose sample then fails with the reason
+            return [None]
 
     def _row(self, index: int) -> dict[str, Any]:
         """A row as it is stored: images encoded."""
@@ -128,6 +167,13 @@ class _HeaderOnly:
 
         image.convert = stay  # type: ignore[method-assign]
         self.stand_in = image
+
+
+def _as_png(image: Image) -> bytes:
+    """The pixels as models see them, packed without loss and quickly."""
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def flatten(visuals: Any) -> list[Any]:

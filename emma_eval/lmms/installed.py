@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.tasks.sources import include_paths
 from emma_eval.utils.text import did_you_mean, error_message
 
 HOW_TO_INSTALL = "pip install 'emma-eval[lmms]', see docs/lmms-eval.md"
@@ -70,8 +71,8 @@ def task_entry(manager: Any, name: str) -> Any:
     """What the index knows of a name. Raises UserError for an unknown one."""
     if name not in manager.task_index:
         near = get_close_matches(name, manager.all_tasks, 1)  # of thousands
-        hint = did_you_mean(name, near) if near else "; `lmms-eval tasks` lists them, --include-path adds some"
-        raise UserError(f"lmms-eval has no task {name!r}{hint}")
+        where = "" if include_paths() else " (--include-path DIR adds tasks of your own)"
+        raise UserError(f"lmms-eval has no task {name!r}{did_you_mean(name, near)}{where}")
     return manager.task_index[name]
 
 

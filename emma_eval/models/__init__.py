@@ -32,8 +32,8 @@ from emma_eval.utils.text import did_you_mean
 __all__ = ["ModelHandle", "find_model", "list_models", "load_model", "model_folder", "weights_fingerprint"]
 
 SHIPPED_MODELS = BUILT_IN | {
-    "hf": "hf:PATH, any image-text-to-text model of transformers, a folder or a hub name",
-    "openai": "openai:NAME with --base-url URL, any model behind an OpenAI-compatible server",
+    "hf": "hf:PATH, any image-text-to-text model of transformers (folder or hub name)",
+    "openai": "openai:NAME, any model behind an OpenAI-compatible server (--base-url URL)",
 }
 CONVERSION = "llava_hf"  # as the registry has it: no model_type of this name exists
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported

@@ -180,6 +180,10 @@ class TransformersLoader:
         """SHA-256 over weights and settings, and the chat template that replaces the model's own."""
         return transformers_fingerprint(spec.source, spec.options.get("chat_template"))
 
+    def deciding_options(self, spec: ModelSpec) -> Mapping[str, str]:
+        """All but where the model is computed."""
+        return {name: value for name, value in spec.options.items() if name != "device_map"}
+
     def __call__(self, spec: ModelSpec) -> TransformersModel:
         """The model, ready to answer. Raises UserError for what cannot be loaded."""
         folder = transformers_folder(spec.source)

@@ -17,8 +17,11 @@ CHECKPOINTS: Mapping[str, Mapping[str, str]] = {  # by architecture: the section
         "EMMA": "EMMA v1 or v3 in its authors' layout",
         "LLaVA-1.5": "LLaVA-1.5 in LLaVA's layout: Vicuna, LLaMA, LLaMA-2",
         "LoRA fine-tunes": "a LoRA fine-tune of either, merged into its base",
+        "Projectors alone": "mm_projector.bin of LLaVA's pretraining, with its base",
     },
     "llava_mistral": {"LLaVA with Mistral": "LLaVA with a Mistral language model, LoRA likewise"},
+    "llava_hf": {"LLaVA as transformers converts it": "transformers' conversion of LLaVA-1.5 (llava-hf)"},
+    "mplug_owl2": {"mPLUG-Owl2": "mPLUG-Owl2 in its authors' layout, or as transformers saved it"},
 }
 
 
@@ -44,11 +47,13 @@ def model_kinds() -> Iterator[ModelKind]:
     """Built-in checkpoints, checkpoint folders by architecture, other names; those of other packages among them."""
     registered = list(_registered())
     yield from (kind for kind in registered if kind.usage in BUILT_IN)
-    for name, place in entries("architectures").items():
-        for section, line in CHECKPOINTS.get(name, {}).items():
-            yield ModelKind(FOLDER, section, line, place)
-        if name not in SHIPPED["architectures"]:
-            yield ModelKind(FOLDER, name, f"model_type {name}, of another package: {place}", place)
+    architectures = entries("architectures")
+    for name, sections in CHECKPOINTS.items():
+        for section, line in sections.items():
+            yield ModelKind(FOLDER, section, line, architectures[name])
+    for name in sorted(architectures.keys() - SHIPPED["architectures"].keys()):
+        place = architectures[name]
+        yield ModelKind(FOLDER, name, f"model_type {name}, of another package: {place}", place)
     yield from (kind for kind in registered if kind.usage not in BUILT_IN)
 
 
@@ -57,4 +62,4 @@ def _registered() -> Iterator[ModelKind]:
     for name, line in list_models().items():
         usage = re.match(rf"{re.escape(name)}:\w+", line)  # a name that takes a source says which
         called = usage[0] if usage else name
-        yield ModelKind(called, called, line.removeprefix(called).lstrip(", ") if usage else line, places[name])
+        yield ModelKind(called, called, line.removeprefix(f"{called}, "), places[name])

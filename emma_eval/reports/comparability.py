@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from emma_eval.inference.engine import OWN_TEMPLATE, SERVER_TEMPLATE
 from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.scores import TaskScores
 from emma_eval.utils.text import pluralize
@@ -68,6 +69,22 @@ def _wording(task: TaskScores) -> str:
     """The wording; of a record from before the task had several, the task's own."""
     shipped = shipped_task(task.name)
     return task.wording or (shipped.own_wording if shipped else "")
+
+
+def template_notes(asked: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Which conversation templates models were asked in, where it is not one and the same that has a name here.
+
+    `asked` are names of models and of their templates, empty where a record does not say.
+    """
+    models: dict[str, dict[str, None]] = {}
+    for name, template in asked:
+        if template:
+            models.setdefault(template, {})[name] = None
+    if len(models) < 2 and not models.keys() & {OWN_TEMPLATE, SERVER_TEMPLATE}:
+        return ()
+    in_words = {OWN_TEMPLATE: "the model's own chat template", SERVER_TEMPLATE: "a server's, which is not seen"}
+    groups = [f"{', '.join(names)} in {in_words.get(template, template)}" for template, names in models.items()]
+    return (f"Conversation templates: {'; '.join(groups)}.",)
 
 
 def distinguishing_details(titles: Mapping[ComparabilityKey, Hashable]) -> dict[ComparabilityKey, str]:

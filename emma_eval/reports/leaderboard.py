@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from emma_eval.reports.comparability import template_notes
 from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, heading_of, key_of, measured_cell
 from emma_eval.reports.mini_tables import mini_tables
 from emma_eval.reports.model_rows import ModelRow, model_rows
 from emma_eval.reports.published import ChosenScore, Published, PublishedScore
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
 from emma_eval.results.scores import ScoredRun, TaskScores
+from emma_eval.tasks.wording import wording_families
 from emma_eval.utils.text import pluralize
 
 TITLES = {
@@ -140,12 +143,15 @@ class _TableBuilder:
         return {"table": self.key, "benchmark": column.benchmark, "split": column.split, "metric": column.metric}
 
     def _notes(self) -> tuple[str, ...]:
-        """The published values that stand in no column: with `measured_only` their number, else each of them."""
+        """Templates, and the published values in no column: with `measured_only` their number, else each of them."""
+        asked = template_notes(
+            (row.label, value.task.setup.template) for row in self.rows for value in row.values.values()
+        )
         hidden = {at: chosen for at, chosen in self.chosen.items() if at[1] not in self.columns}
         if self.measured_only:
             values = pluralize(len(hidden), "published value")
-            return (f"Columns without a measured value, with {values}, are left out.",) if hidden else ()
-        return tuple(
+            return (*asked, *([f"Columns without a measured value, with {values}, are left out."] if hidden else ()))
+        return asked + tuple(
             f"Published, with nothing to compare it with: {self.published.name_of(model)}: {column.benchmark}, "
             f"{column.split}, {column.metric} {format_value(chosen.score.value, chosen.score.unit)} "
             f"({cite(chosen.score, self.published, column.metric)})."
@@ -177,8 +183,12 @@ def provenance(value: MeasuredValue) -> str:
 
 def wording_remark(task: TaskScores) -> str:
     """Whose wording the task was asked in, of several; and whether it is not its authors'."""
+    if not task.wording:
+        return ""
+    shipped = shipped_task(task.name)
+    families = wording_families(shipped, task.wording) if shipped else (task.wording,)
     own = "" if task.wording_is_published else " (chosen here, its authors published none)"
-    return f", wording {task.wording}{own}" if task.wording else ""
+    return f", wording {' and '.join(families)}{own}"
 
 
 def sample_counts(task: TaskScores) -> str:

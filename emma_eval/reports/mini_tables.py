@@ -10,7 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from emma_eval.reports.comparability import ComparabilityKey, comparability_keys, distinguishing_details
+from emma_eval.reports.comparability import (
+    ComparabilityKey,
+    comparability_keys,
+    distinguishing_details,
+    template_notes,
+)
 from emma_eval.reports.measured_value import measured_cell
 from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_value, with_ranks
@@ -66,6 +71,8 @@ def _scores_table(suite: _Suite) -> Table:
         for title, *more in (suite.title(key),)
     )
     footnotes = Footnotes()
+    of_runs = zip(suite.names, suite.tasks, strict=True)
+    asked = ((name, task.setup.template) for name, tasks in of_runs for task in tasks.values())
     rows = [
         TableRow(name, tuple(_score_cell(suite, name, key, tasks.get(key), footnotes) for key in suite.columns))
         for name, tasks in zip(suite.names, suite.tasks, strict=True)
@@ -77,7 +84,7 @@ def _scores_table(suite: _Suite) -> Table:
         headings=headings,
         rows=with_ranks(headings, rows),
         footnotes=footnotes.listed(),
-        notes=(NOT_COMPARABLE,),
+        notes=(NOT_COMPARABLE, *template_notes(asked)),
     )
 
 

@@ -166,7 +166,9 @@ def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
 def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
     old, new = before.model, now.model
     if old.weights != new.weights:
-        part = "configuration" if old.config != new.config else "weights or tokenizer, or one of its options"
+        part = "weights or tokenizer, or one of its options"
+        if old.config != new.config:  # a loader that has one fingerprint for all of it gives it as both
+            part = "configuration" if new.config != new.weights else f"{part}, or configuration"
         then, today = old.weights[:12], new.weights[:12]
         yield f"the model {new.source} has changed ({part}; fingerprint {then} then, {today} now)"
     for fact in ("template", "dtype", "device"):

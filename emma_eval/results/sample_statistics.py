@@ -92,6 +92,7 @@ class TaskStatisticsRecord(Record):
     primary: str  # the task's primary metric
     reference_digest: str  # SHA-256 over sample ids and references
     config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
+    template: str = ""  # the model's conversation template; likewise
     cluster_unit: str
     samples: SampleColumns
     sample_indices: tuple[tuple[NonNegativeInt, ...], ...]  # each different choice of samples
@@ -208,6 +209,7 @@ def to_record(task: TaskScores, facts: TaskFacts, scores: Scores) -> TaskStatist
         primary=task.metric,
         reference_digest=facts.reference_digest,
         config=facts.config,
+        template=task.setup.template,
         cluster_unit=scores.cluster_unit,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),

@@ -57,6 +57,7 @@ class RecordedModel(ModelHandle):
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(ModelSpec(manifest.model.source, options=manifest.settings.model_options))
         self._facts = manifest.model
+        self.deciding_options = manifest.settings.model_options
 
     def fingerprint(self) -> str:
         """As recorded."""
@@ -205,7 +206,7 @@ def _run_settings(merged: Manifest, settings: MergeSettings) -> RunSettings:
         limit=merged.settings.limit,
         seed=merged.settings.seed,
         protocols={name: facts.protocol for name, facts in merged.tasks.items()},
-        wordings={name: facts.wording for name, facts in merged.tasks.items() if facts.wording},
+        wordings={name: facts.wording for name, facts in merged.tasks.items()},
         allow_partial=merged.settings.allow_partial,
         name=settings.name,
     )

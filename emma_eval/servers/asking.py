@@ -1,4 +1,4 @@
-"""Many chat requests at once: an event loop in a thread of its own, its outcomes as a plain generator."""
+"""Many jobs at once, of one chat request or several: an event loop in a thread, its outcomes as a plain generator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from threading import Thread
 from typing import TypeVar
 
 from emma_eval.errors import SampleError
-from emma_eval.servers.client import Body, ServerClient
-from emma_eval.servers.replies import ChatReply
+from emma_eval.servers.client import ServerClient
 
 JobT = TypeVar("JobT")
-Item = tuple[int, ChatReply | SampleError] | BaseException | None  # None: the end
+ResultT = TypeVar("ResultT")
+Item = tuple[int, ResultT | SampleError] | BaseException | None  # None: the end
 
 LAST_SECONDS = 20.0  # what is under way when the run has to end may take so long
 
@@ -22,17 +22,17 @@ LAST_SECONDS = 20.0  # what is under way when the run has to end may take so lon
 def ask_all(
     client: ServerClient,
     jobs: Sequence[JobT],
-    make_body: Callable[[JobT], Awaitable[Body]],
-) -> Generator[tuple[int, ChatReply | SampleError]]:
-    """Yield (index of the job, its reply or why there is none) once for every job, as soon as it is known.
+    ask: Callable[[ServerClient, JobT], Awaitable[ResultT]],
+) -> Generator[tuple[int, ResultT | SampleError]]:
+    """Yield (index of the job, its result or why there is none) once for every job, as soon as it is known.
 
-    The client is entered and left here, once.
-    `make_body` gives a job's chat request, when its turn comes; it may raise SampleError. Raises UserError as
-    `ServerClient.chat` does, after all outcomes that were known by then. Closing the generator ends what is under way.
+    The client is entered and left here, once. `ask` does a job when its turn comes; it may raise SampleError. Raises
+    UserError as `ServerClient.chat` does, after all outcomes that were known by then. Closing the generator ends what
+    is under way.
     """
-    outcomes: SimpleQueue[Item] = SimpleQueue()
+    outcomes: SimpleQueue[Item[ResultT]] = SimpleQueue()
     loop = asyncio.new_event_loop()
-    work = loop.create_task(_ask(client, jobs, make_body, outcomes))
+    work = loop.create_task(_ask(client, jobs, ask, outcomes))
 
     def run() -> None:
         try:
@@ -60,14 +60,14 @@ def ask_all(
 async def _ask(
     client: ServerClient,
     jobs: Sequence[JobT],
-    make_body: Callable[[JobT], Awaitable[Body]],
-    outcomes: SimpleQueue[Item],
+    ask: Callable[[ServerClient, JobT], Awaitable[ResultT]],
+    outcomes: SimpleQueue[Item[ResultT]],
 ) -> None:
     """Ask all jobs by as many workers as requests may be under way. Raises the first error that is not a job's own."""
     queue = iter(enumerate(jobs))
     async with client:
         count = min(client.policy.concurrency, len(jobs))
-        workers = [asyncio.create_task(_work(client, queue, make_body, outcomes)) for _ in range(count)]
+        workers = [asyncio.create_task(_work(client, queue, ask, outcomes)) for _ in range(count)]
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
             error = next((error for worker in workers if worker.done() and (error := worker.exception())), None)
@@ -83,11 +83,11 @@ async def _ask(
 async def _work(
     client: ServerClient,
     queue: Iterator[tuple[int, JobT]],
-    make_body: Callable[[JobT], Awaitable[Body]],
-    outcomes: SimpleQueue[Item],
+    ask: Callable[[ServerClient, JobT], Awaitable[ResultT]],
+    outcomes: SimpleQueue[Item[ResultT]],
 ) -> None:
     for index, job in queue:
         try:
-            outcomes.put((index, await client.chat(await make_body(job))))
+            outcomes.put((index, await ask(client, job)))
         except SampleError as error:
             outcomes.put((index, error))

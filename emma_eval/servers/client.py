@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Body = Mapping[str, Any]  # of a chat request
 
+LOGGER = logging.getLogger(__name__)
+NOTICE_SECONDS = 15.0  # without any answer, before the user is told what the matter is
 MAX_REPLY_BYTES = 2**25
 FIRST_REFUSALS = 8  # so many requests at fault and not one answered: it is no fault of theirs
 NEEDED_FIELDS = {"model", "messages"}  # of a chat request
@@ -54,10 +57,11 @@ class _Health:
     last_answer: float | None = None  # monotonic seconds
     failing_since: float | None = None
     is_there: bool = False
+    has_been_told: bool = False  # that it only fails
     refusals: int = 0  # requests that were at fault themselves
 
     def shown(self) -> None:
-        self.failing_since, self.is_there = None, True
+        self.failing_since, self.is_there, self.has_been_told = None, True, False
 
     def answered(self) -> None:
         self.shown()
@@ -82,6 +86,7 @@ class ServerClient:
 
     def __init__(self, endpoint: Endpoint, policy: AskingPolicy, stats: ServerStats) -> None:
         self.endpoint, self.policy, self.stats = endpoint, policy, stats
+        stats.prompt_price, stats.completion_price = policy.prompt_price, policy.completion_price
         self.limit = AdaptiveLimit(policy.concurrency)
         self._pace = Pace(policy.requests_per_minute, policy.tokens_per_minute)
         self._health = _Health()
@@ -120,9 +125,9 @@ class ServerClient:
                 raise
             except PassingError as error:
                 trial.attempts += 1
-                await self._judge(error, trial)
+                patience = await self._judge(error, trial)
                 trial.last_failure = time.monotonic()
-                wait = backoff(trial.attempts, self.policy.first_delay, self.policy.longest_delay)
+                wait = min(patience, backoff(trial.attempts, self.policy.first_delay, self.policy.longest_delay))
                 if error.wait is not None and error.overload:
                     self.limit.pause(error.wait)  # all others would be turned away likewise
                 self.stats.retries += 1
@@ -191,8 +196,8 @@ class ServerClient:
         text = self.endpoint.redacted(bytes(received)).decode("utf-8", "replace")
         return response.status_code, response.headers, text
 
-    async def _judge(self, error: PassingError, trial: _Trial) -> None:
-        """Return if another attempt is due; else raise SampleError or ServerOutageError.
+    async def _judge(self, error: PassingError, trial: _Trial) -> float:
+        """For how many seconds another attempt is due; else raise SampleError or ServerOutageError.
 
         The server is known to work if it has answered another request between the last two attempts at this one.
         """
@@ -209,12 +214,16 @@ class ServerClient:
                 f"{self.endpoint.base_url} has answered nothing for {format_duration(failing)}{asks}: {error}; "
                 "what was answered is kept, and the same command goes on where it stopped"
             )
+        if not health.has_been_told and max(failing, error.wait or 0.0) >= NOTICE_SECONDS:
+            health.has_been_told = True
+            LOGGER.warning("%s: %s; asking on for up to %s", self.endpoint.base_url, error, format_duration(patience))
         if error.blame == "server":
             if own >= policy.outage and works:
                 raise SampleError(f"turned away for {format_duration(own)} while others were answered: {error}")
         elif trial.attempts > policy.retries and (works or await self._is_well(trial.body)):
             self._count_refusal(error)
             raise SampleError(f"failed {trial.attempts} times: {error}")
+        return patience - failing
 
     async def _is_well(self, body: Body) -> bool:
         """Whether the server answers a request of the same settings that nothing else can be wrong with."""

@@ -56,7 +56,7 @@ class PassingError(Exception):
 class ChatReply:
     """The answer to one chat request."""
 
-    text: str | None  # stripped; None: see `fault`
+    text: str | None  # None: see `fault`
     finish_reason: FinishReason | None  # None: the server does not say, or in a word of its own
     prompt_tokens: int | None  # as the server counts them
     completion_tokens: int | None
@@ -90,7 +90,7 @@ def parse_reply(body: str) -> ChatReply:
     text = _text(message)
     fault = _fault(message, text, str(reason))
     return ChatReply(
-        text=None if fault or text is None else replace_surrogates(text).strip(),
+        text=None if fault or text is None else replace_surrogates(text),
         finish_reason=FINISH_REASONS.get(reason) if isinstance(reason, str) else None,
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),

@@ -44,6 +44,8 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
 
 def renamed_keys(name: str, folder: Path | None = None) -> list[str]:
     """A line for each old name that a task's own file uses, those that it extends left out."""
+    if find_source(name):  # which is no file here
+        return []
     return [
         f"{old} is an old name, still read; today's is {new}"
         for old, new in old_names(read_yaml(task_files(folder)[name]))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import random_model, vqa_load
+from benchmarks import random_model, random_mplug_owl2, vqa_load
 from benchmarks.throughput import Measurement, Scenario, main
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.work import operations, parameters
@@ -82,6 +82,21 @@ def test_the_full_model_has_the_published_number_of_parameters():
     assert parameters(model.model.llama) == 6_738_415_616
     assert parameters(model.model.projector) == 20_979_712
     assert parameters(model.model.alignment) == 1_164_160
+
+
+def test_the_full_mplug_owl2_has_the_published_number_of_parameters():
+    model = random_mplug_owl2.build(random_mplug_owl2.FULL, "meta", torch.bfloat16, random_mplug_owl2.tokenizer()).model
+    assert parameters(model.vision) == 303_966_208
+    assert parameters(model.abstractor) == 81_473_536
+    assert parameters(model.llama) == 7_812_419_584  # 1,074,003,968 of them for images
+    assert parameters(model) == 8_197_859_328
+
+
+def test_a_token_of_mplug_owl2_costs_what_one_of_llama_does():
+    model = random_mplug_owl2.build(random_mplug_owl2.FULL, "meta", torch.bfloat16, random_mplug_owl2.tokenizer())
+    assert operations(model, InferenceStats(computed_tokens=1), requests=0) == 2 * 6_738_415_616
+    an_image = operations(model, InferenceStats(images=1), requests=0)
+    assert an_image == pytest.approx(2 * (304e6 * 1025 + 12.6e6 * 1089 + 69e6 * 64), rel=0.01)
 
 
 def test_a_sample_costs_nine_teraflop():

@@ -50,6 +50,16 @@ def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
     assert (f1["name"], f1["first"], f1["second"], f1["difference"]) == ("f1", 0.0, 1.0, 1.0)
 
 
+def test_compare_says_where_models_were_asked_in_different_conversation_templates(runs, capsys):
+    assert call("compare", runs / "bad", runs / "good") == 0
+    assert "Conversation templates" not in capsys.readouterr().out
+    record = runs / "bad" / "statistics" / "pope.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"template": "own"}))
+    assert call("compare", runs / "bad", runs / "good") == 0
+    said = "Conversation templates: fake, bad in the model's own chat template; fake, good in vicuna_v1."
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_runs_on_other_samples_are_refused_in_one_line(runs, capsys):
     run_pope(runs / "data", runs / "part", Told(rightly=False), limit=5)
     capsys.readouterr()

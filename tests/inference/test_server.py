@@ -132,8 +132,8 @@ def test_what_no_server_can_be_asked_is_one_line() -> None:
     assert not server.bodies
 
 
-def test_an_answer_cut_at_its_length_is_an_answer_that_says_so() -> None:
-    with fake_server(lambda body, number: chat("a long", "length")) as server:
+def test_an_answer_is_stripped_and_one_cut_at_its_length_says_so() -> None:
+    with fake_server(lambda body, number: chat(" a long\n", "length")) as server:
         (answer,), _ = ask(server.url, Request("1", 0, "?", ""))
     assert isinstance(answer, Generation)
     assert (answer.text, answer.finish_reason) == ("a long", "length")

@@ -1,7 +1,7 @@
 """Tasks written for lmms-eval, over images of the shipped suite, in local parquet files: nothing is downloaded.
 
-`ours_vqa` is `vqav2_mini` as lmms-eval asks it, `ours_pope` is scored by lmms-eval's own POPE, `ours_images` shows what
-`doc_to_visual` may give: rotated by EXIF, cropped, two images, none, one in a text's middle.
+`ours_vqa` is `vqav2_mini` as lmms-eval asks it, `ours_pope` is scored by lmms-eval's own POPE, and `ours_images` shows
+what a `doc_to_visual` may give: an image rotated by EXIF, a crop, two images, none, a grey one.
 """
 
 from io import BytesIO
@@ -30,9 +30,6 @@ def images_of(doc):
     if doc["kind"] == "two":
         return [image.convert("RGB"), image.convert("RGB")]
     return [] if doc["kind"] == "none" else [image.convert("RGB")]
-
-def pope_doc_to_target(doc):
-    return doc["answer"]
 """
 SHORT = "\\nAnswer the question using a single word or phrase."
 YAML = """\

@@ -31,6 +31,7 @@ ALL_FOLDERS = ("parity", "parity_checkpoints", "parity_mplug_owl2")
 FOLDERS = ("parity",) if "EMMA_PARITY_DIR" in os.environ else ALL_FOLDERS
 DEVICE = os.environ.get("EMMA_PARITY_DEVICE", "cpu")
 TOLERANCE = 5e-5 if DEVICE == "cpu" else 1e-4
+COMPANIONS_MATTER_BY = 3e-5  # at most: products of other sizes round otherwise
 KINDS = {
     "llava": "emma",
     "llava_llama": "emma",
@@ -81,7 +82,7 @@ class Case:
 
     @property
     def max_new_tokens(self) -> int:
-        return int(self.set["max_new_tokens"])
+        return int(self.facts.get("max_new_tokens", self.set["max_new_tokens"]))
 
     @property
     def id(self) -> str:
@@ -171,4 +172,4 @@ def check_companions_do_not_matter(runner: ModelRunner[Any], batch: list[Request
     together, _ = first_token_logits(runner, batch)
     for one, logits in zip(batch, together, strict=True):
         single, _ = first_token_logits(runner, [one])
-        torch.testing.assert_close(logits, single[0], rtol=0, atol=TOLERANCE / 5)
+        torch.testing.assert_close(logits, single[0], rtol=0, atol=COMPANIONS_MATTER_BY)

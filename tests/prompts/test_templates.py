@@ -22,6 +22,7 @@ PROMPTS = {
     "llava_llama_2": f"[INST] <<SYS>>\n{SYSTEM}\n<</SYS>>\n\n{QUESTION} [/INST]",
     "mistral_instruct": f"[INST] {QUESTION} [/INST]",
     "plain": f"{QUESTION}\n",
+    "llava_hf": f"USER: {QUESTION} ASSISTANT:",
     "mplug_owl2": f"USER: {QUESTION} ASSISTANT:",
     "mplug_owl2_evaluation": f"USER: {QUESTION} ASSISTANT: ",
 }
@@ -32,6 +33,7 @@ WITH_NOTHING_TO_SAY = {
     "llava_llama_2": "<</SYS>>\n\n [/INST]",
     "mistral_instruct": "[INST][/INST]",
     "plain": "",
+    "llava_hf": "USER:ASSISTANT:",
     "mplug_owl2": "USER:ASSISTANT:",
     "mplug_owl2_evaluation": "USER:ASSISTANT: ",
 }

@@ -153,6 +153,23 @@ class TestAPublishedColumn:
         runs = [scored_run(gqa(60.0, wording="emma"), name="x"), scored_run(other, name="y")]
         assert measured(leaderboard(runs, published)) == {GQA: {"x (measured)": "60.0", "y (measured)": "61.0"}}
 
+    def test_names_the_wording_of_its_values(self, published):
+        families = {"emma": "wording emma and llava", "mplug_owl2": "wording mplug_owl2"}
+        for wording, named in families.items():
+            _, note = apart_published(scored_run(gqa(wording=wording)), published)
+            assert note.startswith(f"measured: task gqa, protocol official, {named}, 12,578 questions; ")
+        _, note = apart_published(scored_run(gqa(wording="mplug_owl2", wording_is_published=False)), published)
+        assert "wording mplug_owl2 (chosen here, its authors published none), 12,578 questions; " in note
+
+    def test_holds_no_two_prompts_in_the_tasks_own_wording(self, published):
+        """A record from before the task had several wordings was asked in its own."""
+        other = gqa(61.0, setup=evaluation_setup("gqa", prompts="ab" * 32))
+        runs = [scored_run(gqa(60.0, wording="emma"), name="x"), scored_run(other, name="y")]
+        assert sorted(measured(leaderboard(runs, published))) == [
+            ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts 99999999"),
+            ("GQA (test-dev balanced)", "testdev-balanced", "accuracy, prompts abababab"),
+        ]
+
     def test_holds_no_two_prompts_for_one_template(self, published):
         other = evaluation_setup("gqa", prompts="ab" * 32)
         runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]

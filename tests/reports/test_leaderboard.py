@@ -177,6 +177,24 @@ class TestRows:
         assert measured == ["my-emma, float16 (measured)", "my-emma, float32 (measured)"]
 
 
+class TestConversationTemplates:
+    def own(self, task):
+        return task.model_copy(update={"setup": task.setup.model_copy(update={"template": "own"})})
+
+    @pytest.mark.parametrize("kind", ["general", "mini"])
+    def test_are_named_where_models_have_different_ones(self, published, kind):
+        scores = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34))
+        scores = mini_scores("gqa_mini", 62.0) if kind == "mini" else scores
+        theirs = scored_run(self.own(scores), name="hf:Q")
+        named, own = (name if kind == "mini" else f"{name} (measured)" for name in ("L", "hf:Q"))
+        notes = table(leaderboard([scored_run(scores, name="L"), theirs], published), kind).notes
+        assert f"Conversation templates: {named} in vicuna_v1; {own} in the model's own chat template." in notes
+        notes = table(leaderboard([theirs], published), kind).notes
+        assert f"Conversation templates: {own} in the model's own chat template." in notes
+        notes = table(leaderboard([scored_run(scores, name="L")], published), kind).notes
+        assert not any(note.startswith("Conversation") for note in notes)
+
+
 class TestTheMiniSuite:
     def test_stands_in_its_own_table_and_nowhere_else(self, published):
         run = scored_run(

@@ -8,20 +8,31 @@ from emma_eval.inference.batched import BatchedEngine
 from emma_eval.models import find_model
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
+from tests import tiny_transformers
 from tests.fakes import REQUESTS, FakeHandle, pope_settings
 from tests.tiny_checkpoint import TinyCheckpoint
 from tests.tiny_mplug_owl2 import TinyMPlugOwl2
 
 
-@pytest.fixture(scope="module", params=[TinyCheckpoint(), TinyMPlugOwl2(layout="saved")], ids=["emma", "mplug_owl2"])
+@pytest.fixture(
+    scope="module",
+    params=[TinyCheckpoint(), TinyMPlugOwl2(layout="saved"), "qwen2_5_vl"],
+    ids=["emma", "mplug_owl2", "transformers"],
+)
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tiny: TinyCheckpoint | TinyMPlugOwl2 = request.param
-    return tiny.write(tmp_path_factory.mktemp("model"))
+    tiny: TinyCheckpoint | TinyMPlugOwl2 | str = request.param
+    folder = tmp_path_factory.mktemp("model")
+    return tiny_transformers.write(tiny, folder / "hf") if isinstance(tiny, str) else tiny.write(folder)
+
+
+def named(checkpoint: Path) -> str:
+    """As `--model` takes it."""
+    return f"hf:{checkpoint}" if checkpoint.name == "hf" else str(checkpoint)
 
 
 def test_interrupted_or_not_answers_and_scores_agree_to_the_byte(data, tmp_path, checkpoint):
     def session(folder, batch_size, stop_after=REQUESTS + 1):
-        chosen = pope_settings(data, str(checkpoint), batch_size=batch_size, limit=8)
+        chosen = pope_settings(data, named(checkpoint), batch_size=batch_size, limit=8)
 
         class Stopping(BatchedEngine):
             def generate(self, requests, stats):
@@ -56,7 +67,7 @@ def test_changed_weights_are_refused(data, tmp_path, checkpoint):
 
     shutil.copytree(checkpoint.parent, tmp_path / "model")
     copy = tmp_path / "model" / checkpoint.name
-    chosen = pope_settings(data, str(copy), limit=1)
+    chosen = pope_settings(data, named(copy), limit=1)
     run_evaluation(chosen, tmp_path / "run", PlainProgress())
     other = next(copy.glob("*.safetensors"))
     content = bytearray(other.read_bytes())

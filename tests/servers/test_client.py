@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,63 +11,10 @@ from typing import Any
 import pytest
 
 from emma_eval.errors import SampleError, UserError
-from emma_eval.servers.asking import ask_all
-from emma_eval.servers.client import FIRST_REFUSALS, MAX_REPLY_BYTES, ServerClient, ServerOutageError
-from emma_eval.servers.endpoint import AskingPolicy, Endpoint
+from emma_eval.servers.client import FIRST_REFUSALS, MAX_REPLY_BYTES, ServerOutageError
 from emma_eval.servers.replies import ChatReply
-from emma_eval.types import ServerStats
-from tests.fake_server import FakeServer, Reply, chat, closed_port, error, fake_server, text_of
-
-KEY = "sk-a-secret-key-123"
-QUICK = AskingPolicy(
-    concurrency=4, retries=3, first_delay=0.01, longest_delay=0.05, outage=60.0, total_timeout=10.0, read_timeout=10.0
-)
-HTML = b"<!DOCTYPE html><html><body>Welcome</body></html>"
-
-
-class Asked:
-    """The outcomes of many questions: each of them once, in whatever order they came."""
-
-    def __init__(self, url: str, texts: list[str], policy: AskingPolicy = QUICK, key: str = "") -> None:
-        self.stats = ServerStats()
-        endpoint = Endpoint(url, "127.0.0.1", key, "EMMA_EVAL_API_KEY" if key else "")
-        self.outcomes: dict[int, ChatReply | SampleError] = {}
-
-        async def body(text: str) -> dict[str, Any]:
-            return {"model": "m", "messages": [{"role": "user", "content": text}], "seed": 0, "max_tokens": 8}
-
-        self.raised: UserError | None = None
-        try:
-            for index, outcome in ask_all(ServerClient(endpoint, policy, self.stats), texts, body):
-                assert index not in self.outcomes, "answered twice"
-                self.outcomes[index] = outcome
-        except UserError as stop:
-            self.raised = stop
-        else:
-            assert sorted(self.outcomes) == list(range(len(texts)))
-
-    @property
-    def said(self) -> list[str]:
-        found = sorted(self.outcomes.items())
-        return [str(one) if isinstance(one, SampleError) else one.text or "" for _, one in found]
-
-
-def at_first(fault: Reply, times: int = 1) -> Callable[[dict[str, Any], int], Reply | dict[str, Any]]:
-    """A server that fails at each question so many times, then echoes it."""
-    seen: dict[str, int] = {}
-
-    def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
-        text = text_of(body)
-        seen[text] = seen.get(text, 0) + 1
-        return fault if seen[text] <= times else chat(f" {text.upper()}\n")
-
-    return behave
-
-
-def only(bad: str, fault: Reply) -> Callable[[dict[str, Any], int], Reply | dict[str, Any]]:
-    """A server that fails at one question alone, always."""
-    return lambda body, number: fault if text_of(body) == bad else chat(text_of(body).upper())
-
+from tests.fake_server import Reply, chat, closed_port, error, fake_server, text_of
+from tests.servers.asked import HTML, KEY, QUICK, Asked, at_first, only
 
 PASSING = {
     "too many requests": error(429, "slow down"),
@@ -196,6 +142,16 @@ def test_a_server_that_breaks_down_blames_no_question() -> None:
     assert not any(isinstance(one, SampleError) for one in asked.outcomes.values())
 
 
+def test_the_user_is_told_once_why_nothing_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emma_eval.servers.client.NOTICE_SECONDS", 0.1)
+    with fake_server(lambda body, number: error(503, "loading") if number < 20 else chat()) as server:
+        Asked(server.url, ["a", "b"])
+    (line,) = caplog.messages
+    assert line == f"{server.url}: HTTP 503: loading; asking on for up to 10 min 00 s"
+
+
 def test_a_wait_longer_than_the_patience_stops_at_once() -> None:
     with fake_server(lambda body, number: error(429, "tomorrow", {"Retry-After": "86400"})) as server:
         start = time.monotonic()
@@ -205,9 +161,12 @@ def test_a_wait_longer_than_the_patience_stops_at_once() -> None:
 
 
 def test_a_wrong_address_is_told_early() -> None:
-    policy = replace(QUICK, connect_patience=0.3)
+    """No wait before a retry is longer than what is left of the patience."""
+    policy = replace(QUICK, connect_patience=0.3, first_delay=30.0, longest_delay=60.0)
+    start = time.monotonic()
     asked = Asked(f"http://127.0.0.1:{closed_port()}/v1", ["a"], policy)
     assert "no connection" in str(asked.raised)
+    assert time.monotonic() - start < 10
     with fake_server(lambda body, number: Reply(HTML)) as server:
         asked = Asked(server.url, ["a"], policy)
     assert "the reply is an HTML page, not JSON" in str(asked.raised)
@@ -236,12 +195,12 @@ def test_retry_after_is_honoured_by_all_that_would_ask(form: str) -> None:
     assert min(others) - first >= 0.9
 
 
-def test_texts_are_stripped_and_may_be_of_any_letters() -> None:
+def test_texts_may_be_of_any_letters() -> None:
     parts = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
     texts = iter(["  Größe 漢字 🪁\n", "half \ud83d", parts, ""])
     with fake_server(lambda body, number: chat(next(texts))) as server:
         asked = Asked(server.url, list("abcd"), replace(QUICK, concurrency=1))
-    assert asked.said == ["Größe 漢字 🪁", "half \N{REPLACEMENT CHARACTER}", "in parts", ""]
+    assert asked.said == ["  Größe 漢字 🪁\n", "half \N{REPLACEMENT CHARACTER}", "in parts", ""]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +221,7 @@ def test_tokens_and_cost_are_counted_those_of_useless_answers_too() -> None:
         asked = Asked(server.url, ["a", "bad"], policy)
     assert (asked.stats.prompt_tokens, asked.stats.new_tokens) == (40, 6)
     assert asked.stats.cost == pytest.approx((40 * 2 + 6 * 10) / 1e6)
+    assert (asked.stats.prompt_price, asked.stats.completion_price) == (2.0, 10.0)
     assert asked.stats.models == ("served-name",)
     assert "cost 0.0001" in str(asked.stats)
 
@@ -278,49 +238,3 @@ def test_a_key_that_the_server_repeats_is_in_no_message_and_no_answer() -> None:
     assert asked.said[0] == "the key is [key]"
     assert KEY not in asked.said[1]
     assert "Bearer [key] is odd" in asked.said[1]
-
-
-def test_concurrency_grows_to_the_ceiling_of_a_server_that_bears_it() -> None:
-    with fake_server(lambda body, number: Reply(chat(), delay=0.02)) as server:
-        asked = Asked(server.url, [str(number) for number in range(120)], replace(QUICK, concurrency=16))
-    assert asked.stats.most_at_once == 16
-    assert asked.stats.retries == 0
-
-
-def test_concurrency_settles_where_the_server_can_follow() -> None:
-    """It takes three at once. Sixteen at once without end would be turned away thirteen times of sixteen."""
-    server: FakeServer
-
-    def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
-        return error(429, "three at once") if server.in_flight > 3 else Reply(chat(), delay=0.02)
-
-    with fake_server(behave) as server:
-        asked = Asked(server.url, [str(number) for number in range(150)], replace(QUICK, concurrency=16))
-    assert asked.stats.answers == 150
-    assert 0 < asked.stats.overloads < 75
-
-
-def test_requests_a_minute_are_spaced() -> None:
-    with fake_server() as server:
-        Asked(server.url, list("abcde"), replace(QUICK, requests_per_minute=600))
-    assert server.times[-1] - server.times[0] >= 0.35
-
-
-def test_tokens_a_minute_are_spaced() -> None:
-    """23 tokens a reply, of 2,760 a minute: half a second."""
-    with fake_server() as server:
-        Asked(server.url, list("abc"), replace(QUICK, tokens_per_minute=2760, concurrency=1))
-    assert server.times[-1] - server.times[0] >= 0.9
-
-
-def test_closing_the_outcomes_ends_what_is_under_way() -> None:
-    async def body(text: str) -> dict[str, Any]:
-        return {"model": "m", "messages": [{"role": "user", "content": text}]}
-
-    with fake_server(lambda body, number: chat() if number == 0 else Reply(chat(), delay=3.0)) as server:
-        client = ServerClient(Endpoint(server.url, "127.0.0.1"), QUICK, ServerStats())
-        outcomes = ask_all(client, list("abcdefgh"), body)
-        next(outcomes)
-        start = time.monotonic()
-        outcomes.close()
-        assert time.monotonic() - start < 2

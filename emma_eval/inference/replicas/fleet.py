@@ -115,7 +115,7 @@ def answer(engine: Engine, requests: Sequence[Request], is_cancelled: Callable[[
 
 
 def difference(stats: InferenceStats, before: InferenceStats) -> tuple[InferenceStats, InferenceStats]:
-    """What was added to counts since `before`, and a copy of the counts as they are now."""
+    """What was added to counts and times since `before`, and a copy of them as they are now."""
     now = InferenceStats(**{name: getattr(stats, name) for name in COUNTS})
     return InferenceStats(**{name: getattr(now, name) - getattr(before, name) for name in COUNTS}), now
 

@@ -1,8 +1,7 @@
 """Which requests a replica answers next: leases by whole images, smaller toward the end so that all finish together.
 
-Requests about one image stay together, for an engine computes what they share once. A lease costs a replica about a
-quarter of a second of a CPU: it plans, starts threads, and its last batches are small. So leases are large while much
-is left.
+Requests about one image stay together, for an engine computes what they share once. A lease costs a replica something:
+it plans, starts threads, and its last batches are small. So leases are large while much is left.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class ProcessFleet:
         paths = json.dumps([path or str(Path.cwd()) for path in sys.path])
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - this interpreter, fixed code
-                [sys.executable, "-c", START, str(theirs.fileno()), paths],
+                [sys.executable, "-u", "-c", START, str(theirs.fileno()), paths],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | self._environments[replica],
                 stdin=subprocess.DEVNULL,

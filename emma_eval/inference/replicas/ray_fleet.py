@@ -89,7 +89,7 @@ class RayFleet:
         self._job = job
         self._ray = connect(address)
         try:
-            self._size, self._resources = _shares(self._ray, replicas, job.spec.device)
+            self._size, self._resources = shares(self._ray, replicas, job.spec.device)
         except BaseException:
             self._ray.shutdown()
             raise
@@ -198,7 +198,7 @@ def connect(address: str) -> Any:
     return ray
 
 
-def _shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, dict[str, float]]:
+def shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, dict[str, float]]:
     """How many replicas, and what each takes of a node. Raises UserError where the cluster has too little."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if device not in (None, "auto", "cpu", "cuda"):

@@ -22,7 +22,7 @@ INITIALISATIONS = (None, True, False, "gaussian", "eva", "orthogonal")  # which 
 WITHOUT_EFFECT = frozenset({
     "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
     "init_lora_weights", "lora_dropout", "fan_in_fan_out", "eva_config", "megatron_core", "qalora_group_size",
-    "runtime_config", "ensure_weight_tying", "merge_weights", "enable_lora",
+    "runtime_config", "ensure_weight_tying", "lora_dtype", "lorap_lr_ratio", "lorap_emb_lr",
 })  # fmt: skip
 ALL_LINEAR = "all-linear"
 

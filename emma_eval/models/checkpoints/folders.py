@@ -9,7 +9,12 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.paths import expand_user, is_folder, is_regular_file, shorten_path
-from emma_eval.models.checkpoints.unsupported import describe_folder_without_weights, refuse_doubtful_adapter
+from emma_eval.models.checkpoints.unsupported import (
+    ADAPTER_CONFIG,
+    PROJECTOR_FILE,
+    describe_folder_without_weights,
+    refuse_doubtful_adapter,
+)
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import did_you_mean
@@ -132,10 +137,19 @@ def _require_checkpoint(folder: Path) -> Path:
     """The folder. Raises UserError unless it holds a whole model."""
     refuse_doubtful_adapter(folder)
     if not is_regular_file(folder / "config.json"):
-        inner = next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None)
-        hint = f"; give a folder of training's inside it, {inner.parent.name} say" if inner else ""
-        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{hint}")
+        raise UserError(f"{folder} is no checkpoint folder: it has no config.json{_hint_of_training(folder)}")
     return folder
+
+
+def _hint_of_training(folder: Path) -> str:
+    """What to do about a folder without config.json that a training left; empty for others."""
+    if inner := next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None):
+        return f"; give a folder of training's inside it, {inner.parent.name} say"
+    if is_regular_file(folder / ADAPTER_CONFIG):
+        return "; training writes it, and non_lora_trainables.bin, beside the adapter when it ends: give that folder"
+    if projector := next(iter(sorted(folder.glob("checkpoint-*.bin"))), None):
+        return f"; put {projector.name} beside the training's config.json, as {PROJECTOR_FILE}"
+    return ""
 
 
 def _candidates(name: str, checkpoint: Path) -> list[Path]:

@@ -88,7 +88,10 @@ def _refuse_other_models(content: Mapping[str, Any], path: Path) -> None:
     if kind is None and not names:
         raise UserError(f"{path}: no model_type; it must say which model this is (LLaVA-1.5: llava_llama)")
     if kind is not None and kind not in ARCHITECTURES:
-        raise UserError(f"{path}: model_type {kind!r:.60} is not supported ({', '.join(ARCHITECTURES)})")
+        raise UserError(
+            f"{path}: model_type {kind!r:.60} is not supported ({', '.join(ARCHITECTURES)}); "
+            "--model hf:FOLDER runs image-text-to-text models of transformers"
+        )
     classes = ARCHITECTURES[kind or "llava_llama"]
     if other := [name for name in names if name not in classes]:
         of_type = f" with model_type {kind}" if kind else ""

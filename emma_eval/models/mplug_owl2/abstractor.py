@@ -46,12 +46,15 @@ class AbstractorLayer(nn.Module):
     The residual starts at the normed queries. Positions are added to queries and keys, not to values.
     """
 
+    query_positions: Tensor  # (Q, Dv)
+    key_positions: Tensor  # (1 + N, Dv)
+
     def __init__(self, config: AbstractorConfig, num_features: int) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
         self.num_heads = config.num_attention_heads
-        self.query_positions = nn.Parameter(torch.zeros(config.num_learnable_queries, width))
-        self.key_positions = nn.Parameter(torch.zeros(num_features, width))
+        self.register_buffer("query_positions", torch.zeros(config.num_learnable_queries, width))  # never trained
+        self.register_buffer("key_positions", torch.zeros(num_features, width))
         self.query_norm, self.feature_norm = nn.LayerNorm(width, NORM_EPS), nn.LayerNorm(width, NORM_EPS)
         self.q_proj, self.k_proj, self.v_proj = (Linear(width, width) for _ in range(3))
         self.out_proj = Linear(width, width)

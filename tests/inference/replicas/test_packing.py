@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL.Image import Image
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, UnpaddedImage
@@ -73,9 +74,35 @@ def test_a_lease_of_large_images_is_cut_between_groups(png: Path, monkeypatch: p
     assert [one.sample_id for one in unpack(data)] == [str(number) for number in range(count) for _ in range(2)]
 
 
-def test_an_image_that_cannot_be_sent_is_refused_in_words() -> None:
+class Made:
+    """An image of a reader's own, which only its own process can make."""
+
+    def __init__(self, name: str, error: str = "") -> None:
+        self.name, self.label, self.error = name, f"image {name}", error
+        self.make = lambda: make_image(5, 3)
+
+    def exists(self) -> bool:
+        return not self.error
+
+    def open(self) -> Image:
+        if self.error:
+            raise SampleError(self.error)
+        return self.make()
+
+
+def test_an_image_that_only_this_process_can_open_comes_opened() -> None:
+    image = Made("a")
+    first, second, broken = unpack(pack([[of(image), of(image), of(Made("b", "image b: too dark"))]])[0])
+    assert first.images == second.images != broken.images
+    assert first.images[0].label == "image a"
+    assert first.images[0].open().tobytes() == make_image(5, 3).tobytes()
+    with pytest.raises(SampleError, match=r"^image b: too dark$"):
+        broken.images[0].open()
+
+
+def test_what_cannot_be_sent_at_all_is_refused_in_words() -> None:
     class Local:
-        name = label = "x"
+        name = "x"
 
     with pytest.raises(UserError, match=r"sample 7: its images cannot be sent.*--replicas"):
         pack([[of(Local())]])  # type: ignore[arg-type]

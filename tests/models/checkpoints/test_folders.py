@@ -94,6 +94,18 @@ def test_a_training_folder_names_the_checkpoint_inside_it(tmp_path: Path) -> Non
     fails(tmp_path / "outputs", "no config.json", "checkpoint-500")
 
 
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        ("adapter_config.json", "and non_lora_trainables.bin, beside the adapter when it ends: give that folder"),
+        ("checkpoint-24000.bin", "put checkpoint-24000.bin beside the training's config.json, as mm_projector.bin"),
+    ],
+)
+def test_what_training_leaves_half_way_is_recognised(file: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text("{}")
+    fails(tmp_path, "no config.json", hint)
+
+
 @pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.bin", "non_lora_trainables.bin"])
 def test_each_file_of_an_adapter_is_recognised(file: str, tmp_path: Path) -> None:
     folder = LLAVA.write(tmp_path)

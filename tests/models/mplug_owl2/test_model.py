@@ -17,7 +17,7 @@ from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
 from tests.fakes import LoadedImage, first_token_logits, make_image
 from tests.models.mplug_owl2.reference import Reference
-from tests.tiny_mplug_owl2 import MPLUG_OWL2, TinyMPlugOwl2
+from tests.tiny_mplug_owl2 import ABSTRACTOR, MPLUG_OWL2, TinyMPlugOwl2
 
 VARIANTS = {
     "as converted": MPLUG_OWL2,
@@ -79,6 +79,25 @@ def test_answers_are_those_of_the_equations(tiny: TinyMPlugOwl2, tmp_path: Path)
     ]
     assert [list(answer.token_ids) for answer in runner.ask(requests)] == expected
     assert len(set(map(tuple, expected))) > 1
+
+
+def test_position_tables_are_the_folders_layer_by_layer(tmp_path: Path) -> None:
+    """Those that it does not hold are computed."""
+    tiny = replace(MPLUG_OWL2, tables=True)
+    for name in [name for name in tiny.tensors if "layers.1." in name and name.endswith("pos_embed")]:
+        del tiny.tensors[name]
+    runner, reference, image = load(tmp_path, tiny), Reference(tiny), make_image()
+    assert "positions partly of the folder" in runner.summary
+    request = Request("1", 0, "<image>what", "", (LoadedImage(image),), 9)
+    ids = list(runner.tokenize(request).input_ids)
+    assert list(runner.ask([request])[0].token_ids) == reference.answer(ids, [image], 9)
+    features = reference.vision(reference.pixels(image))
+    ours = runner.model.abstract(features[None])[0].detach()
+    torch.testing.assert_close(ours, reference.abstract(features), rtol=1e-5, atol=1e-5)
+    computed = Reference(replace(tiny, tables=False)).positions("")
+    assert not torch.allclose(
+        tiny.tensors[f"{ABSTRACTOR}encoder.layers.0.crossattention.attention.q_pos_embed"], computed[0]
+    )
 
 
 @torch.inference_mode()

@@ -86,6 +86,7 @@ def test_an_answer_has_as_many_new_tokens_as_are_asked_for(llava: Any) -> None:
 
 
 def test_a_raw_prompt_is_sent_as_it_is(llava: Any) -> None:
+    assert llava.takes_raw_prompts
     request = REQUESTS[2]
     rendered = llava.render_prompt(request.message)
     whole, part = (replace(request, message=text, is_raw=True) for text in (rendered, "<image><image>"))

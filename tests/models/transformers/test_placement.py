@@ -55,6 +55,13 @@ def test_the_option_is_checked_as_the_model_is_loaded(tmp_path: Path) -> None:
         find_model(ModelSpec(f"hf:{folder}", options={"device_map": "all"})).load()
 
 
+def test_answers_do_not_depend_on_where_they_are_computed(tmp_path: Path) -> None:
+    """So a run on two GPUs may be continued on one."""
+    folder = tiny_transformers.write("llava", tmp_path / "llava")
+    model = find_model(ModelSpec(f"hf:{folder}", options={"device_map": "auto", "chat_template": "mine.jinja"}))
+    assert model.deciding_options == {"chat_template": "mine.jinja"}
+
+
 @pytest.mark.parametrize(
     ("devices", "message"),
     [
