@@ -131,6 +131,7 @@ def by_run(folder: Path, questions: int) -> MemoryPeaks:
             return "none"
 
         config_digest = fingerprint
+        deciding_options = None
 
         def load(self) -> Watched:
             return Watched(model)

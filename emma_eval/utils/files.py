@@ -10,7 +10,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -61,12 +60,12 @@ def safe_relative_path(name: str) -> str:
     return name
 
 
-_DATA_ROOTS: set[Path] = set()
+_DATA_ROOTS: dict[Path, Path] = {}  # a root as it was given -> the folder that holds whatever links may lead to
 
 
 def register_data_root(root: Path) -> None:
     """Make `require_inside_data_root` refuse links that lead from below this folder to outside of it."""
-    _DATA_ROOTS.add(root)
+    _DATA_ROOTS[root] = _allowed_folder(root)
 
 
 def data_roots() -> tuple[Path, ...]:
@@ -79,11 +78,11 @@ def require_inside_data_root(path: Path) -> None:
 
     Otherwise a downloaded data set could have any file of this machine sent to a model and shown in a report.
     """
-    roots = [root for root in _DATA_ROOTS if path.is_relative_to(root)]
-    if not roots:
+    allowed = [folder for root, folder in _DATA_ROOTS.items() if path.is_relative_to(root)]
+    if not allowed:
         return
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(_allowed_folder(root)) for root in roots):
+    if not any(real.is_relative_to(folder) for folder in allowed):
         raise UserError(
             f"{path}: a symbolic link leads out of the data root, to {real}; put the file or folder itself there "
             "(`cp -rL`, or a bind mount)"
@@ -96,7 +95,6 @@ def require_inside_folder(path: Path, folder: Path) -> None:
         raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
 
 
-@cache
 def _allowed_folder(root: Path) -> Path:
     """The root's real path. For a snapshot in the Hugging Face cache, with its links to `blobs`: the repository's."""
     real = Path(os.path.realpath(root))
