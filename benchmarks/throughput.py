@@ -30,7 +30,7 @@ from benchmarks.peers.batched_generate import llama_in_batches, llava_in_batches
 from benchmarks.peers.vllm_process import vllm
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
-from benchmarks.variants import Variant, engine, in_this_process
+from benchmarks.variants import Variant, engine, engine_on_prepared_inputs, in_this_process
 from benchmarks.work import matrix_rate, operations
 from emma_eval.data.loading import load_samples
 from emma_eval.models import load_model
@@ -112,7 +112,10 @@ def with_and_without_sharing(bar: float) -> tuple[Variant, ...]:
 def against_peers(is_llava: bool, vllm_python: Path | None) -> tuple[Variant, ...]:
     """The engine, transformers in batches, and vLLM where there is an environment with it; see `benchmarks.peers`."""
     embedded = Variant("transformers generate, batches of 32, from our embeddings", llama_in_batches)
-    variants = [Variant("engine", in_this_process(engine()))]
+    variants = [
+        Variant("engine", in_this_process(engine())),
+        Variant("engine, given what the others are given", engine_on_prepared_inputs),
+    ]
     variants += [Variant("transformers generate, batches of 32", llava_in_batches, None, 2.8) if is_llava else embedded]
     if vllm_python and is_llava:
         variants.append(Variant("vLLM, its own LLaVA", vllm(vllm_python, embedded=False), None, 2.0))
