@@ -22,6 +22,7 @@ from emma_eval.inference.replicas.worker import GRACE_SECONDS, Cancel, Lease, Or
 # script, which may have no `if __name__ == "__main__"`, is not imported.
 START = """
 import json, sys
+sys.stdout.reconfigure(line_buffering=True)  # whole lines, or those of several processes would mix
 sys.path[:] = json.loads(sys.argv[2])
 from emma_eval.inference.replicas.worker import main
 main(int(sys.argv[1]))
@@ -61,7 +62,7 @@ class ProcessFleet:
         paths = json.dumps([path or str(Path.cwd()) for path in sys.path])
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - this interpreter, fixed code
-                [sys.executable, "-u", "-c", START, str(theirs.fileno()), paths],
+                [sys.executable, "-c", START, str(theirs.fileno()), paths],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | self._environments[replica],
                 stdin=subprocess.DEVNULL,
