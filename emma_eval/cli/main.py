@@ -40,6 +40,7 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
+    "log": ("emma_eval.cli.log", "log a run to Weights & Biases, TensorBoard or MLflow"),
     "export": ("emma_eval.cli.export", "write a run as the result and sample files of lmms-eval"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
+from emma_eval.cli.log import add_log_options, log_finished, log_targets
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.text import did_you_mean
 
@@ -25,6 +26,7 @@ MAX_NAME_LENGTH = 80
 MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 SCORING = "the same command without --answers-only scores the run"
+UNSCORED = "--answers-only and --shard leave scoring to another command; it takes --log, too"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
 
 EPILOG = """\
@@ -61,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
     add_scale_options(parser)
+    add_log_options(parser)
 
 
 def add_scale_options(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     if not names:
         raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
     tasks = tuple(expand_tasks(names))
+    targets = log_targets(args, UNSCORED if args.answers_only or args.shard else "")
     settings = RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),
         tasks=tasks,
@@ -114,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
     print_result(result, then)
+    log_finished(result.folder, targets, result.samples, args.log_samples)
     return 1 if result.failed else 0
 
 

@@ -7,6 +7,7 @@ however that one ended. Scores are computed from all recorded responses, those o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from emma_eval.runs.response_store import ResponseStore
 from emma_eval.runs.scoring import score_task
 from emma_eval.runs.session import RunSession, open_session
 from emma_eval.runs.settings import RunSettings
-from emma_eval.types import InferenceStats, Response
+from emma_eval.types import InferenceStats, Response, Sample
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
 
@@ -43,6 +44,7 @@ class RunResult:
     failed: int  # samples without an answer; requests, where nothing was scored
     scores: ScoresFile | None = None  # None: answers only
     leaderboard: Leaderboard | None = None  # likewise
+    samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)  # of each scored task, in its order
 
 
 @dataclass(slots=True)
@@ -140,7 +142,8 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
     leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
     write_leaderboard(session.folder, leaderboard)
     failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
-    return RunResult(session.folder, failed, scores, leaderboard)
+    samples = {plan.task.name: plan.samples for plan in session.plans}
+    return RunResult(session.folder, failed, scores, leaderboard, samples)
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
