@@ -29,7 +29,7 @@ PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"
 
 COMMANDS = {
-    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
+    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, write the leaderboard"),
     "merge": ("emma_eval.cli.merge", "join the shards of a run, made by run --shard, and score them"),
     "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
     "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),

@@ -1,4 +1,4 @@
-"""`run`, the default command: answer benchmarks with a model, score the answers, print the leaderboard."""
+"""`run`, the default command: answer benchmarks with a model, score the answers, write the leaderboard."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
-from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.text import did_you_mean, pluralize
 
 if TYPE_CHECKING:
-    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit, Shard
 
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
 MAX_NAME_LENGTH = 80
-MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 SCORING = "the same command without --answers-only scores the run"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
@@ -72,7 +71,7 @@ def add_scale_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
+    """Run the evaluation and print its scores; 1 if a sample failed or --max-errors was passed."""
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
@@ -126,34 +125,18 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
 
 
 def print_result(result: RunResult, then: str) -> None:
-    """Print the tables of measured values, notes, failures, and the run folder; `then`: what scores an unscored run."""
-    if result.scores is None or result.leaderboard is None:
-        failures = f", {result.failed:,} requests failed" if result.failed else ""
-        print(f"nothing is scored yet{failures}; {then}")
+    """Print scores, failures and where the files are, in a few lines; `then`: what scores an unscored run."""
+    if result.scores is None:
+        failures = f", {pluralize(result.failed, 'request')} failed" if result.failed else ""
+        again = "; --retry-failed asks them again" if result.failed else ""
+        print("\n".join(paragraph(f"nothing is scored yet{failures}{again}; {then}", terminal_width())))
         print(f"run folder: {result.folder}")
         return
-    from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.run_summary import run_summary
 
-    for table in result.leaderboard.tables(measured_only=True):
-        print_table(table)
-    for note, names in tasks_by_note(result.scores.tasks).items():
-        print(printable(f"{', '.join(names)}: {note}"))
-    for task in result.scores.tasks:
-        for sample in task.failed[:MAX_LISTED]:
-            reason = one_line(sample.reason)
-            print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
-        if len(task.failed) > MAX_LISTED:
-            print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
-    print(f"run folder: {result.folder}")
-
-
-def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
-    """Each note once, with the names of the tasks that have it."""
-    names: dict[str, list[str]] = {}
-    for task in tasks:
-        for note in task.notes:
-            names.setdefault(note, []).append(task.name)
-    return names
+    print()
+    for line in run_summary(result.scores, result.folder, terminal_width()):
+        print(printable(line))
 
 
 def run_name(text: str) -> str:

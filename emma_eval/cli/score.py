@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from emma_eval.reports.score_report import ScoreReport
-    from emma_eval.results.scores import MetricRecord
     from emma_eval.types import Key, Sample, SampleStatus, Scores
 
 EPILOG = """\
@@ -25,8 +24,6 @@ examples:
 answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "pass_index" for circular passes;
 the official result formats, VLMEvalKit's sheets and lmms-eval's sample files are read too: docs/predictions.md
 exit codes: 0 scored, 1 samples that failed, 2 usage error"""
-
-DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add_task_options(parser, data="folder of the official data files, for those not given by --file")
+    add("--all", action="store_true", help="print every breakdown too, such as MME's subtasks")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
     add("--limit", type=positive, metavar="N", help="score only the first N questions")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
@@ -46,9 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
+    from emma_eval.reports.score_lines import score_lines
+    from emma_eval.utils.terminal import terminal_width
+
     require_place("--json", args.json)
     report = score(args)
-    print(format_report(report))
+    print(*score_lines(report, terminal_width(), everything=args.all), sep="\n")
     if args.json:
         from emma_eval.utils.files import write_atomic
         from emma_eval.utils.records import to_json
@@ -136,38 +137,4 @@ def missing_answers_error(path: Path, missing: Sequence[Key], samples: Sequence[
     return UserError(
         f"{path}: {questions:,} of {len(samples):,} questions have no answer{passes}, the first is {which}; "
         "complete the file, or pass --allow-partial to count them as wrong"
-    )
-
-
-def format_report(report: ScoreReport) -> str:
-    """The report as text: task, counts, the table of metrics, notes."""
-    from tabulate import tabulate
-
-    counts = report.counts
-    head = [
-        f"{report.task}, split {report.split}, protocol {report.protocol}"
-        + ("" if report.complete else " (partial: not comparable)"),
-        f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
-    ]
-    rows = [
-        [m.name, m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}"] for m in report.metrics
-    ]
-    columns = ("metric", "by", "category", "value", "95% interval", "n")
-    alignment = ("left", "left", "left", "right", "right", "right")
-    table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
-    return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
-
-
-def format_metric(metric: MetricRecord, value: float) -> str:
-    """A value of the metric as benchmarks print it: percent with 2 decimals, fractions with 4."""
-    return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
-
-
-def format_interval(metric: MetricRecord) -> str:
-    """The interval, or why there is none."""
-    interval = metric.interval
-    return (
-        f"{format_metric(metric, interval.low)} to {format_metric(metric, interval.high)}"
-        if interval
-        else f"none: {metric.no_interval}"
     )
