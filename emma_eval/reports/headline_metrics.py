@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from emma_eval.results.scores import MetricRecord
 from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.results.scores import MetricRecord
 
 BESIDE = {  # primary metric -> those that papers print beside it, in this order, where the scorer gives them
     "f1": ("accuracy", "yes_ratio"),  # POPE, AMBER

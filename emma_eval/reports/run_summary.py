@@ -47,9 +47,7 @@ def _head(scores: ScoresFile, width: int) -> list[str]:
     partial = [task.name for task in scores.tasks if not task.complete]
     if partial:
         which = "" if len(partial) == len(counts) else f"{', '.join(partial)}: "
-        lines += paragraph(
-            f"{which}only a part of the questions: not comparable with other scores", width, rest="    "
-        )
+        lines += paragraph(f"{which}only a part of the questions: not comparable with other scores", width, rest="    ")
     return lines
 
 
@@ -112,7 +110,8 @@ def _constant_answers(tasks: Sequence[TaskScores]) -> Iterator[str]:
     if compared:
         ahead = len(compared) - len(behind)
         but = f", not on {', '.join(behind)}" if behind else ""
-        yield f"better than the best constant answer on {ahead} of {pluralize(len(compared), 'task')}{but} (sign test, 5%)"
+        tasks_ahead = f"{ahead} of {pluralize(len(compared), 'task')}{but}"
+        yield f"better than the best constant answer on {tasks_ahead} (sign test, 5%)"
 
 
 def _missing_intervals(tasks: Sequence[TaskScores]) -> Iterator[str]:
@@ -145,7 +144,9 @@ def _failures(tasks: Sequence[TaskScores], width: int) -> list[str]:
         return []
     first = failed[0].failed[0]
     counts = ", ".join(f"{len({sample.id for sample in task.failed}):,} of {task.name}" for task in failed)
-    told = paragraph(f"failed: {counts}; the first, {failed[0].name} sample {first.id}: {first.reason}", width, rest="    ")
+    told = paragraph(
+        f"failed: {counts}; the first, {failed[0].name} sample {first.id}: {first.reason}", width, rest="    "
+    )
     if len(told) > MAX_FAILURE_LINES:
         told = [*told[: MAX_FAILURE_LINES - 1], "    and so on: leaderboard.md, scores.json"]
     return [*told, *paragraph("ask them again: the same command with --retry-failed", width)]

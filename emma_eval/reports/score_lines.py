@@ -26,16 +26,18 @@ def score_lines(report: ScoreReport, width: int, *, everything: bool) -> list[st
     counts = report.counts
     partial = "" if report.complete else " (partial: not comparable)"
     head = f"{report.task}, split {report.split}, protocol {report.protocol}{partial}"
-    answered = f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing"
+    answered = (
+        f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing"
+    )
     categories = headlines(report.metrics, report.metric).categories
     shown = [metric for metric in report.metrics if everything or not metric.group or metric in categories]
-    rows = [
-        (name_of(m), m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}") for m in shown
-    ]
+    rows = [(name_of(m), m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}") for m in shown]
     lines = [*paragraph(head, width, rest="    "), *paragraph(answered, width), "", *table_lines(COLUMNS, rows, width)]
     more = len(report.metrics) - len(shown)
     if more:
-        lines += paragraph(f"{pluralize(more, 'value')} of breakdowns more: --all prints them, --json writes them", width)
+        lines += paragraph(
+            f"{pluralize(more, 'value')} of breakdowns more: --all prints them, --json writes them", width
+        )
     for text in (*_missing_intervals(shown), *(f"note: {note}" for note in report.notes)):
         lines += paragraph(text, width, rest="    ")
     return lines

@@ -11,8 +11,9 @@ import re
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import IO
 
 from emma_eval.errors import one_line
@@ -22,7 +23,7 @@ NARROWEST, WIDEST_PROSE = 40, 110
 GAP = "  "
 _UNBREAKABLE = re.compile(r"\[[-+\d.]+, [-+\d.]+\]|\b\w+ [-+]?\d[\d.]*(?=[,;%]|$)")  # `[1.5, 2.5]`, `p 0.05,`
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-LEAST_TO_WRAP = 24  # columns that a wrapped column must have; with fewer, rows become paragraphs
+LEAST_TO_WRAP = 14  # columns that a column with words must keep; with fewer, rows become paragraphs
 
 
 def known_width(stream: IO[str] | None = None) -> int | None:
@@ -95,47 +96,53 @@ class Column:
     head: str
     right: bool = False  # aligned so, as numbers are
     drop: int = 0  # 0: never dropped; of the others the highest goes first
-    wraps: bool = False  # may be broken between words; of the last column alone
+    wraps: bool = False  # may be broken between words, down to LEAST_TO_WRAP
 
 
-def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, indent: str = "") -> list[str]:
+def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """A table within the width, its head first; without rows, nothing. Empty columns are left out."""
     cells = [[one_line(text) for text in row] for row in rows]
     kept = [index for index in range(len(columns)) if any(row[index] for row in cells)]
-    if not kept:
-        return []
-    room = width - len(indent)
-    while _least_width(columns, kept, cells) > room and any(columns[index].drop for index in kept):
+    while True:
+        shown = [columns[index] for index in kept]
+        texts = [[row[index] for index in kept] for row in cells]
+        widths = _widths(shown, texts, width)
+        if widths is not None or not any(column.drop for column in shown):
+            break
         kept.remove(max(kept, key=lambda index: columns[index].drop))
-    if _least_width(columns, kept, cells) > room:
-        return [line for row in cells for line in _block(columns, kept, row, width, indent)]
-    return _grid([columns[index] for index in kept], [[row[index] for index in kept] for row in cells], room, indent)
+    if widths is None:
+        return [line for row in texts for line in _block(shown, row, width)]
+    heads = [column.head for column in shown]
+    return [line for row in (heads, *texts) for line in _row(shown, row, widths)] if kept else []
 
 
-def _widths(columns: Sequence[Column], kept: Sequence[int], cells: Sequence[Sequence[str]]) -> list[int]:
-    return [max(text_width(text) for text in (columns[i].head, *(row[i] for row in cells))) for i in kept]
+def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """The columns' widths, the widest of those that wrap made narrower as needed; None if the table is too wide."""
+    widths = [
+        max(text_width(text) for text in (column.head, *(row[index] for row in cells)))
+        for index, column in enumerate(columns)
+    ]
+    least = {
+        index: max([LEAST_TO_WRAP, *(text_width(word) for row in cells for word in row[index].split())])
+        for index, column in enumerate(columns)
+        if column.wraps
+    }
+    for _ in range(max(sum(widths) + len(GAP) * (len(widths) - 1) - width, 0)):
+        narrowable = [index for index in least if widths[index] > least[index]]
+        if not narrowable:
+            return None
+        widths[max(narrowable, key=lambda index: widths[index])] -= 1
+    return widths
 
 
-def _least_width(columns: Sequence[Column], kept: Sequence[int], cells: Sequence[Sequence[str]]) -> int:
-    """What the table needs, its wrapped column made as narrow as it may be."""
-    *widths, last = _widths(columns, kept, cells)
-    last = min(last, LEAST_TO_WRAP) if columns[kept[-1]].wraps else last
-    return sum(widths) + last + len(GAP) * len(widths)
-
-
-def _grid(columns: Sequence[Column], cells: Sequence[Sequence[str]], room: int, indent: str) -> list[str]:
-    *widths, last = _widths(columns, range(len(columns)), cells)
-    used = sum(widths) + len(GAP) * len(widths)
-    last = min(last, room - used) if columns[-1].wraps else last
-    lines = []
-    for row in ([column.head for column in columns], *cells):
-        *firsts, end = row
-        ends = paragraph(end, last) if columns[-1].wraps else [end]
-        for number, part in enumerate(ends or [""]):
-            texts = [*firsts, part] if number == 0 else [*[""] * len(firsts), part]
-            padded = map(_padded, columns, texts, [*widths, last])
-            lines.append((indent + GAP.join(padded)).rstrip())
-    return lines
+def _row(columns: Sequence[Column], row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """The lines of one row: as many as its longest cell, wrapped, has."""
+    parts = [
+        paragraph(text, width) if column.wraps else [text]
+        for column, text, width in zip(columns, row, widths, strict=True)
+    ]
+    for line in zip_longest(*parts, fillvalue=""):
+        yield GAP.join(map(_padded, columns, line, widths)).rstrip()
 
 
 def _padded(column: Column, text: str, width: int) -> str:
@@ -143,8 +150,8 @@ def _padded(column: Column, text: str, width: int) -> str:
     return blanks + text if column.right else text + blanks
 
 
-def _block(columns: Sequence[Column], kept: Sequence[int], row: Sequence[str], width: int, indent: str) -> list[str]:
-    """One row as a paragraph: what the first column says, then `head value` of the others."""
-    first, *others = kept
-    parts = [f"{columns[index].head} {row[index]}".strip() for index in others if row[index]]
-    return paragraph(f"{row[first]}: {', '.join(parts)}", width, indent, f"{indent}    ")
+def _block(columns: Sequence[Column], row: Sequence[str], width: int) -> list[str]:
+    """One row as a paragraph: what its first cell says, then `head value` of the others."""
+    first, *others = row
+    parts = [f"{column.head} {text}" for column, text in zip(columns[1:], others, strict=True) if text]
+    return paragraph(f"{first}: {', '.join(parts)}" if first else ", ".join(parts), width, "" if first else GAP, "    ")
