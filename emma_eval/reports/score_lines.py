@@ -11,6 +11,7 @@ from emma_eval.utils.terminal import Column, paragraph, table_lines
 from emma_eval.utils.text import pluralize
 
 DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
+FEW = 20  # metrics that are printed all
 COLUMNS = (
     Column("metric"),
     Column("by", drop=2),
@@ -22,7 +23,7 @@ COLUMNS = (
 
 
 def score_lines(report: ScoreReport, width: int, *, everything: bool) -> list[str]:
-    """Task, counts, metrics and notes. Breakdowns only with `everything`, but for those that papers print."""
+    """Task, counts, metrics and notes. Of many, breakdowns only with `everything`, but for those that papers print."""
     counts = report.counts
     partial = "" if report.complete else " (partial: not comparable)"
     head = f"{report.task}, split {report.split}, protocol {report.protocol}{partial}"
@@ -30,6 +31,7 @@ def score_lines(report: ScoreReport, width: int, *, everything: bool) -> list[st
         f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing"
     )
     categories = headlines(report.metrics, report.metric).categories
+    everything = everything or len(report.metrics) <= FEW
     shown = [metric for metric in report.metrics if everything or not metric.group or metric in categories]
     rows = [(name_of(m), m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}") for m in shown]
     lines = [*paragraph(head, width, rest="    "), *paragraph(answered, width), "", *table_lines(COLUMNS, rows, width)]
