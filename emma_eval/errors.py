@@ -23,6 +23,10 @@ class UserError(EmmaEvalError):
     """
 
 
+class EmmaEvalWarning(UserWarning):
+    """What a Python program should know of, and may silence: data that are gone, a run that cannot be resumed."""
+
+
 class SampleError(EmmaEvalError):
     """One sample cannot be answered (an unreadable image, say). The run records the reason and goes on."""
 
