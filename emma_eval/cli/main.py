@@ -40,7 +40,10 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
-    "export": ("emma_eval.cli.export", "write a run as the result and sample files of lmms-eval"),
+    "export": (
+        "emma_eval.cli.export",
+        "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
+    ),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),

@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.terminal import paragraph, terminal_width
-from emma_eval.utils.text import did_you_mean, pluralize
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit, Shard
 
+T = TypeVar("T")
+
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
-MAX_NAME_LENGTH = 80
 
 SCORING = "the same command without --answers-only scores the run"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
@@ -77,13 +78,11 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.progress import progress_for_terminal
     from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
-    from emma_eval.runs.settings import RunSettings, default_folder
+    from emma_eval.runs.settings import RunSettings, default_folder, split_names
     from emma_eval.tasks.index import expand_tasks
 
     signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
-    names = [name for part in args.tasks.split(",") if (name := part.strip())]
-    if not names:
-        raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
+    names = split_names(args.tasks)
     tasks = tuple(expand_tasks(names))
     settings = RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),
@@ -140,40 +139,37 @@ def print_result(result: RunResult, then: str) -> None:
 
 
 def run_name(text: str) -> str:
-    """The type of --name: printable, in one line, short enough for a table."""
-    name = " ".join(text.split())
-    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of 1 to {MAX_NAME_LENGTH} printable characters")
-    return name
+    """The type of --name."""
+    from emma_eval.runs.settings import run_name
+
+    return _parsed(run_name, text)
 
 
 def error_limit(text: str) -> ErrorLimit:
     """The type of --max-errors: `5` or `2.5%`."""
     from emma_eval.runs.settings import ErrorLimit
 
-    try:
-        limit = ErrorLimit(float(text.removesuffix("%")), percent=text.endswith("%"))
-    except ValueError:
-        limit = ErrorLimit(-1)
-    if not (limit.amount >= 0 and (limit.percent or limit.amount.is_integer())):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of errors (5) nor a share of them (2%)")
-    return limit
+    return _parsed(ErrorLimit.parse, text)
 
 
 def shard(text: str) -> Shard:
     """The type of --shard: `3/8`."""
     from emma_eval.runs.settings import Shard
 
-    number, slash, of = text.partition("/")
-    if not (slash and number.isascii() and of.isascii() and number.isdecimal() and of.isdecimal() and len(of) < 6):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form I/N, as 3/8")
-    if not 1 <= int(number) <= int(of):
-        raise argparse.ArgumentTypeError(f"{text!r}: shards are numbered from 1 to {int(of)}")
-    return Shard(int(number), int(of))
+    return _parsed(Shard.parse, text)
+
+
+def _parsed(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
     """`T=VALUE` arguments as a mapping. Raises UserError for another form or a task that is not run."""
+    from emma_eval.runs.settings import require_run
+
     values = {}
     for text in arguments:
         task, equals, value = text.partition("=")
@@ -186,6 +182,8 @@ def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> 
 
 def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
     """`T.KEY=PATH` arguments as task -> key -> path. Raises UserError for another form or a task that is not run."""
+    from emma_eval.runs.settings import require_run
+
     files: dict[str, dict[str, Path]] = {}
     for text in arguments:
         name, equals, path = text.partition("=")
@@ -195,9 +193,3 @@ def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str
         require_run(task, tasks, f"--file {text}")
         files.setdefault(task, {})[key] = Path(path)
     return files
-
-
-def require_run(task: str, tasks: Sequence[str], argument: str) -> None:
-    """Raise UserError if the argument is about a task that is not run."""
-    if task not in tasks:
-        raise UserError(f"{argument}: task {task!r} is not among those run{did_you_mean(task, tasks)}")

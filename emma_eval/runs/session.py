@@ -180,7 +180,7 @@ def _new_session(settings: RunSettings) -> Session:
     commit, dirty = environment.git_state()
     return Session(
         started=_now(),
-        command=tuple(sys.argv),
+        command=settings.command or tuple(sys.argv),
         batch_size=settings.batch_size,
         ray=settings.scale.ray is not None,
         versions=environment.package_versions(),

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emma_eval.reports.html.run_loader import STATUSES, TaskResults
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.reports.html.thumbnails import thumbnails
+from emma_eval.results.sample_scores import STATUSES
 from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
 

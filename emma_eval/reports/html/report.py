@@ -8,10 +8,10 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from emma_eval.data.run_samples import find_run_samples
 from emma_eval.reports.html.browser import Limit, SampleBrowser
 from emma_eval.reports.html.confusion import confusion_tables
 from emma_eval.reports.html.page import TaskDetails, render, task_details
-from emma_eval.reports.html.reference_loader import benchmark_samples
 from emma_eval.reports.html.run_loader import FinishedRun, load_task_results, read_runs, task_names
 from emma_eval.reports.html.safe_embed import embedded_json
 from emma_eval.utils.files import make_output_folder, write_atomic
@@ -43,9 +43,10 @@ def write_report(
 def _add_task(browser: SampleBrowser, runs: Sequence[FinishedRun], name: str, data: Path | None) -> TaskDetails:
     """Add a task's samples to the browser and return its details."""
     records = load_task_results(runs, name)
-    references = benchmark_samples([runs[record.run] for record in records], name, data)
-    browser.add(records[0].scores, records, references.by_id)
-    tables = [table for record in records for table in confusion_tables(record, references.by_id)]
+    references = find_run_samples([runs[record.run].manifest for record in records], name, data)
+    by_id = references.by_id
+    browser.add(records[0].scores, records, by_id)
+    tables = [table for record in records for table in confusion_tables(record, by_id)]
     return task_details(runs, records, references.problem, tables)
 
 

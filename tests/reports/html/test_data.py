@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emma_eval.data.run_samples import RunSamples, find_run_samples
 from emma_eval.errors import UserError
 from emma_eval.reports.html import report
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
-from emma_eval.reports.html.reference_loader import benchmark_samples
 from emma_eval.reports.html.report import write_report
-from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
+from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.types import Sample
@@ -36,6 +36,10 @@ def test_the_policy_names_scripts_by_their_hash():
     assert "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI=' 'strict-dynamic'" in policy
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
+
+
+def benchmark_samples(runs: list[FinishedRun], name: str, data: Path) -> RunSamples:
+    return find_run_samples([run.manifest for run in runs], name, data)
 
 
 def test_samples_are_chosen_at_even_distances():
