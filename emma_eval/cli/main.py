@@ -50,6 +50,7 @@ COMMANDS = {
     "explain": ("emma_eval.cli.explain", "explain how a task is asked and scored, and what published numbers used"),
     "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, list what is there"),
     "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
+    "completion": ("emma_eval.cli.completion", "print a script that completes commands and names in your shell"),
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 

@@ -1,4 +1,4 @@
-"""`report RUN...`: writes a page about finished runs and their samples, and figures for papers."""
+"""`report RUN...`: writes a page about finished runs and their samples, figures for papers, a model card's scores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ examples:
   emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
   emma-eval report RUN --data /data/benchmarks --samples all
   emma-eval report RUN --figures figures                 PNG and SVG alone
+  emma-eval report RUN --model-card README.md            scores into a model card of the hub
 
 The page opens from disk and loads nothing from the network. Questions, expected answers and images are read from the
 benchmarks' files below --data (the shipped suite needs none); without them the page shows prompts and answers."""
@@ -43,12 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--figures",
         type=Path,
         metavar="DIR",
-        help="folder for the plots as PNG and SVG; without --output nothing else is written",
+        help="folder for the plots as PNG and SVG; without --output no page is written",
+    )
+    add(
+        "--model-card",
+        type=Path,
+        metavar="FILE",
+        help="write the scores into this model card of the hub, new or existing; without --output no page is written",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write page or figures, print their paths. Raises UserError without a finished run, or if --data is missing."""
+    """Write page, figures, model card, print their paths. Raises UserError without a finished run or without --data."""
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     if args.figures:
@@ -56,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
 
         for path in write_figures(args.runs, args.figures):
             print(path)
-    if args.output or not args.figures:
+    if args.model_card:
+        from emma_eval.reports.model_card import write_model_card
+
+        print(write_model_card(args.runs, args.model_card))
+    if args.output or not (args.figures or args.model_card):
         from emma_eval.reports.html.report import write_report
         from emma_eval.utils.environment import default_results_folder
 
