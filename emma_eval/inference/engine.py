@@ -64,6 +64,12 @@ class Engine(Protocol):
         ...
 
 
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """What the engine says of itself by a method `facts`: another program's version and settings, for the manifest."""
+    facts: dict[str, Any] = own() if (own := getattr(engine, "facts", None)) else {}
+    return facts
+
+
 @dataclass(frozen=True, slots=True)
 class MachineUse:
     """Where an engine computes, and the peaks of memory until now."""

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
@@ -64,6 +65,7 @@ def run_evaluation(
     call goes on from there.
     """
     model = find_model(settings.model) if model is None else model
+    require_fit(model, settings.scale, settings.engine)
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
