@@ -58,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
     add("--engine", choices=get_args(EngineName), default="built-in", help="vllm: docs/vllm.md (%(default)s)")
-    add(
-        "--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of that engine's"
-    )
+    add("--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of the engine")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from emma_eval.inference.engine import prepare_engine
 from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
@@ -98,6 +99,7 @@ def generate_missing(
         return
     engine = session.engine()
     session.record_device()
+    prepare_engine(engine, [request for _, request in queue], progress.message)
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
     retried = {(task, request.key) for task, request in queue}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from warnings import catch_warnings
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ class LanguageModel:
         return int(self._engine.vllm_config.model_config.max_model_len)
 
     def add(self, index: int, embeds: Tensor, limits: Limits) -> None:
-        """Queue a prompt of embeddings (L, D)."""
+        """Queue a prompt of embeddings (L, D), on the CPU."""
         from vllm import SamplingParams
 
         sampling = SamplingParams(
@@ -76,7 +77,7 @@ class LanguageModel:
             detokenize=False,
         )
         with _failures(FAILED):
-            self._engine.add_request(str(index), {"prompt_embeds": embeds.cpu()}, sampling)
+            self._engine.add_request(str(index), {"prompt_embeds": embeds}, sampling)
 
     def step(self) -> list[Completion]:
         """Compute one step of all that is queued; the answers that have ended by it."""
@@ -88,9 +89,11 @@ class LanguageModel:
         """Forget these requests."""
         self._engine.abort_request([str(index) for index in indices])
 
-    def reset_prefix_cache(self) -> None:
-        """Forget the keys and values of earlier prompts."""
-        self._engine.reset_prefix_cache()
+    def clear(self) -> None:
+        """Forget the keys and values of earlier prompts; their memory is zero afterwards. Nothing may be queued."""
+        with _failures(FAILED):
+            self._engine.reset_prefix_cache()
+            self._llm.collective_rpc(_zero_kv_caches)
 
     def close(self) -> None:
         """End it and free its memory."""
@@ -115,8 +118,9 @@ def start_vllm(llama: Llama, eos_ids: Set[int], max_length: int, settings: VllmS
     version = vllm_version()
     device = llama.device.type
     with _failures(f"{version} did not start"), TemporaryDirectory(prefix="emma-eval-vllm-") as folder:
-        from vllm import LLM
-        from vllm.platforms import current_platform
+        with catch_warnings(action="ignore", category=FutureWarning):  # of what it imports
+            from vllm import LLM
+            from vllm.platforms import current_platform
 
         if current_platform.device_type != device:
             raise UserError(
@@ -174,6 +178,11 @@ def hand_over(llama: Llama) -> Iterator[tuple[str, Tensor]]:
         yield from official_tensors(name, parameter.detach(), llama.config.head_dim)
         if name != EMBEDDING:
             parameter.data = parameter.new_empty(0)
+
+
+def _zero_kv_caches(worker: Any) -> None:
+    for cache in worker.model_runner.kv_caches:
+        cache.zero_()
 
 
 def _register_loader(llama: Llama) -> None:
