@@ -7,11 +7,20 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
+from emma_eval.cli.arguments import (
+    add_model_options,
+    add_task_options,
+    integer,
+    key_value,
+    named_options,
+    positive,
+    positive_or,
+)
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
+from emma_eval.types import EngineName
 from emma_eval.utils.terminal import paragraph, terminal_width
 from emma_eval.utils.text import pluralize
 
@@ -48,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    add("--engine", choices=get_args(EngineName), default="built-in", help="vllm: docs/vllm.md (%(default)s)")
+    add("--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of the engine")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
@@ -73,6 +84,7 @@ def add_scale_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the evaluation and print its scores; 1 if a sample failed or --max-errors was passed."""
+    from emma_eval.inference.loading import EngineChoice
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
@@ -101,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         answers_only=args.answers_only,
         name=args.name or "",
         scale=Scale(args.replicas, args.ray),
+        engine=EngineChoice(args.engine, dict(args.engine_option)),
         shard=args.shard,
     )
     model = find_model(settings.model)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.types import InferenceStats
+from emma_eval.types import EngineName, InferenceStats
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import Record, read_record, to_json
 
@@ -75,6 +75,9 @@ class SettingsFacts(Record):
     allow_partial: bool
     model_options: dict[str, str] = Field(default={}, description="of --model-option: those that answers depend on")
     shard: str | None = Field(default=None, description="I/N: this run asks one of N shares of the requests")
+    engine: EngineName = Field(
+        default="built-in", description="what computes the answers: built-in, or another program"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +118,7 @@ class Session(Record):
     device_name: str | None = None
     replicas: int = Field(default=1, description="copies of the model that answered")
     ray: bool = Field(default=False, description="whether they ran on a Ray cluster")
+    engine: dict[str, Any] = Field(default={}, description="of another program that computed: version and settings")
     stats: InferenceStats | None = None
     host_memory: int | None = Field(default=None, description="the process's peak, bytes; with replicas the sum of all")
     device_memory: int | None = Field(default=None, description="peak of what tensors took on the fullest GPU, bytes")
@@ -185,7 +189,7 @@ def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def _setting_changes(before: SettingsFacts, now: SettingsFacts) -> Iterator[str]:
-    for option in ("limit", "seed", "allow_partial", "shard"):
+    for option in ("limit", "seed", "allow_partial", "shard", "engine"):
         then, today = getattr(before, option), getattr(now, option)
         if then != today:
             yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emma_eval.errors import EmmaEvalError
+from emma_eval.inference.engine import prepare_engine
+from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
@@ -65,6 +67,7 @@ def run_evaluation(
     call goes on from there.
     """
     model = find_model(settings.model) if model is None else model
+    require_fit(model, settings.scale, settings.engine)
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
@@ -97,6 +100,7 @@ def generate_missing(
         return
     engine = session.engine()
     session.record_device()
+    prepare_engine(engine, [request for _, request in queue], progress.message)
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
     retried = {(task, request.key) for task, request in queue}

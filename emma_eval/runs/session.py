@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.engine import Engine, EngineDescription, machine_use
+from emma_eval.inference.engine import Engine, EngineDescription, engine_facts, machine_use
 from emma_eval.inference.replicas.loading import load_scaled
 from emma_eval.models import ModelHandle
 from emma_eval.models.checkpoints.templates import template_digest
@@ -53,6 +53,7 @@ class RunSession:
                 allow_partial=settings.allow_partial,
                 model_options=dict(settings.model.options if deciding is None else deciding),
                 shard=str(settings.shard) if settings.shard else None,
+                engine=settings.engine.name,
             ),
             tasks={},
         )
@@ -89,7 +90,8 @@ class RunSession:
             name = self.manifest.model.name
             self._progress.message(f"loading {name}")
             settings = self._settings
-            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, self._progress.message)
+            report = self._progress.message
+            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, report, settings.engine)
             description = self._engine.describe()
             if description.summary:
                 self._progress.message(f"{name}: {description.summary}")
@@ -107,6 +109,7 @@ class RunSession:
         """Record how this session ended, and its counts, times and peaks of memory."""
         use = machine_use(self._engine) if self._engine else None
         self._update(
+            engine=engine_facts(self._engine) if self._engine else {},
             outcome=outcome,
             finished=_now(),
             answered=answered,
