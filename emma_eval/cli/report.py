@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples shown of each task (%(default)s)",
     )
     add(
+        "--full-images",
+        action="store_true",
+        help="keep all images in full resolution, beside the page; else only if they fit in it",
+    )
+    add(
         "--figures",
         type=Path,
         metavar="DIR",
@@ -61,5 +66,5 @@ def run(args: argparse.Namespace) -> int:
         from emma_eval.utils.environment import default_results_folder
 
         output = args.output or default_results_folder() / "report"
-        print(write_report(args.runs, output, data=args.data, limit=args.samples))
+        print(write_report(args.runs, output, data=args.data, limit=args.samples, keep_images=args.full_images))
     return 0

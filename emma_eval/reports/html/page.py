@@ -33,7 +33,16 @@ from emma_eval.results.scores import Endings
 from emma_eval.utils.text import format_duration
 
 TEMPLATE = Path(__file__).parent / "template"
-SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
+SCRIPTS = (
+    "theme.js",
+    "store.js",
+    "filters.js",
+    "sorting.js",
+    "state.js",
+    "enlarge.js",
+    "cards.js",
+    "browse.js",
+)  # one script, in this order
 ENDINGS = ("ended by the model", "cut off", "empty", "prompts cut")
 MAX_REASONS = 12  # reasons of failure listed for a task
 
@@ -91,9 +100,9 @@ def _ending_counts(endings: Endings | None) -> tuple[str, ...]:
 
 
 def render(
-    runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
+    runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, embedded: Mapping[str, Markup]
 ) -> str:
-    """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they are in files beside it."""
+    """The whole page. `index` is the sample browser's data, `embedded` what its script loads from the page by name."""
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
     script = _script()
     statistics, problems = statistics_by_run(runs)
@@ -118,7 +127,7 @@ def render(
         "failures": _failures(runs),
         "manifests": [_manifest(run) for run in runs],
         "index": index,
-        "chunks": chunks,
+        "embedded": embedded,
     }
     return _environment().get_template("page.html").render(context)
 
