@@ -70,7 +70,7 @@ def nice_axis(
 
 
 def grid(axis: Axis, tracks: Sequence[tuple[float, float]], bottom: float) -> list[Xml.Element]:
-    """Vertical lines at the ticks behind the tracks (top, bottom), not through the words between them; numbers below."""
+    """Vertical lines at the ticks behind the tracks (top, bottom), not through the words between; numbers below."""
     drawn = []
     for tick in axis.ticks:
         x = axis.at(tick)
