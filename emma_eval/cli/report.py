@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from emma_eval.cli.arguments import add_task_options, positive_or
@@ -13,6 +14,7 @@ examples:
   emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
   emma-eval report RUN --data /data/benchmarks --samples all
   emma-eval report RUN --figures figures                 PNG and SVG alone
+  emma-eval report results/runs --index                  all runs in one table, newest first
 
 The page opens from disk and loads nothing from the network. Questions, expected answers and images are read from the
 benchmarks' files below --data (the shipped suite needs none); without them the page shows prompts and answers."""
@@ -28,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="RUN",
         help="folders of finished runs; the others are compared with the first",
+    )
+    add(
+        "--index",
+        action="store_true",
+        help="an index of all runs below the one folder given, finished or not; its index.html is written there, "
+        "or to --output",
     )
     add("--output", "-o", type=Path, metavar="DIR", help="folder for index.html (results/report)")
     add_task_options(parser)
@@ -54,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write page or figures, print their paths. Raises UserError without a finished run, or if --data is missing."""
+    if args.index:
+        return _write_index(args)
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     if args.figures:
@@ -67,4 +77,17 @@ def run(args: argparse.Namespace) -> int:
 
         output = args.output or default_results_folder() / "report"
         print(write_report(args.runs, output, data=args.data, limit=args.samples, keep_images=args.full_images))
+    return 0
+
+
+def _write_index(args: argparse.Namespace) -> int:
+    from emma_eval.reports.html.run_index import write_index
+    from emma_eval.utils.text import pluralize
+
+    if len(args.runs) != 1 or args.figures:
+        raise UserError("--index takes one folder, with runs below it, and --output alone")
+    page, number, problems = write_index(args.runs[0], args.output)
+    print(page)
+    unread = f"; {pluralize(len(problems), 'folder')} could not be read, the page says why" if problems else ""
+    print(f"{pluralize(number, 'run')}{unread}", file=sys.stderr)
     return 0

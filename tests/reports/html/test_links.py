@@ -9,8 +9,8 @@ import pytest
 
 from emma_eval.reports.html import parts
 from emma_eval.reports.html.report import write_report
+from tests.reports.html.browsing import choose, find, found, is_right, until
 from tests.reports.html.fake_runs import COUNT, alpha, beta, category, question, reference
-from tests.reports.html.test_browsing import choose, find, found, is_right, until
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
 Keys = webdriver.Keys
