@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from emma_eval.errors import UserError
-from emma_eval.results.lock import read_lock_holder
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path
+from emma_eval.results.run_state import RunState, run_state
 from emma_eval.runs.rate import can_estimate
 from emma_eval.types import Key
 
 RATE_WINDOW = 60.0  # seconds that the rate is taken over
-
-RunState = Literal["running", "finished", "interrupted", "stopped", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ class RunMonitor:
             file = self._files.setdefault(name, _ResponsesFile(log_path(self._folder, name)))
             file.read_new_lines()
             tasks[name] = RequestCounts(len(file.failed), facts.asked, sum(file.failed.values()))
-        state = _state(self._folder, manifest)
+        state = run_state(self._folder, manifest)
         done = sum(count.done for count in tasks.values())
         session = _session(done, manifest)
         rate = self._rate(done, session) if state == "running" else None
@@ -131,19 +126,3 @@ def _session(done: int, manifest: Manifest) -> tuple[int, float] | None:
         return None
     elapsed = (datetime.now(UTC) - datetime.fromisoformat(current.started)).total_seconds()
     return done - sum(session.answered for session in earlier), elapsed
-
-
-def _state(folder: Path, manifest: Manifest) -> RunState:
-    """The manifest's status; `killed` where it says `running` but its process, on this machine, has ended."""
-    if manifest.status != "running":
-        return manifest.status
-    holder = read_lock_holder(folder)
-    if holder is None or holder.host != socket.gethostname():
-        return "running"
-    try:
-        os.kill(holder.process_id, 0)
-    except ProcessLookupError:
-        return "killed"
-    except PermissionError:  # it runs, as another user
-        pass
-    return "running"
