@@ -193,12 +193,20 @@ def overview() -> str:
     )
 
 
+FULL = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EFBIG: ("a file is larger than is allowed", "see `ulimit -f`"),
+}
+
+
 def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
+    if full := FULL.get(error.errno or 0):
+        what, mend = full
+        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command == "run" else ""
         where = f": {error.filename}" if error.filename else ""
-        return f"the disk is full{where}{kept}"
+        return f"{what}{where}{kept}"
     return describe_os_error(error)
 
 

@@ -19,7 +19,7 @@ from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Outcome
+from emma_eval.results.manifest import Outcome, served_in_all
 from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
@@ -119,8 +119,11 @@ def generate_missing(
             counts.answered += 1
             counts.failed += failed
             progress.advance(task, failed)
+            session.record_progress(counts.answered, counts.failed, counts.stats)
             _check_failures(settings, earlier_failures + counts.failed, sum(totals.values()), response)
     progress.message(str(counts.stats))
+    if counts.stats.server and (before := served_in_all(session.earlier)):
+        progress.message(f"in all sessions: {before + counts.stats.server}")
 
 
 def _check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:

@@ -25,6 +25,7 @@ from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
 from emma_eval.reports.leaderboard import leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table
+from emma_eval.results.manifest import served_in_all
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import Endings
 from emma_eval.utils.text import format_duration
@@ -183,6 +184,7 @@ def _manifest(run: FinishedRun) -> dict[str, Any]:
         "Begun": sessions[0].started if sessions else None,
         "Ended": last and last.finished,
         "Device at work": _computing(run),
+        "Server": str(served_in_all(sessions) or ""),
         "Commit": last and last.git_commit and last.git_commit[:12] + (" with changes" if last.git_dirty else ""),
         "Python": last and last.versions.get("python"),
         "PyTorch": last and last.versions.get("torch"),
