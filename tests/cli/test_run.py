@@ -38,7 +38,7 @@ def call(data, folder, *more):
 def test_prints_the_leaderboard_and_the_folder_and_ends_with_0(data, tmp_path, answering, capsys):
     assert call(data, tmp_path / "run") == 0
     shown = capsys.readouterr()
-    assert "Hallucination benchmarks" in shown.out
+    assert "Measured, and not comparable with published values" in shown.out
     assert "fake (measured)" in shown.out
     assert shown.out.splitlines()[-1] == f"run folder: {tmp_path / 'run'}"
     assert f"pope {REQUESTS}/{REQUESTS}" in shown.err
