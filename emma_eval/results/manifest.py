@@ -43,6 +43,7 @@ class ModelFacts(Record):
     template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
     summary: str | None = Field(default=None, description="what was built of which files, in words")
     family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
+    parameters: int | None = Field(default=None, description="of what was loaded: only what answers depend on")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 

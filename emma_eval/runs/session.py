@@ -189,6 +189,7 @@ def _loaded(facts: ModelFacts, description: EngineDescription) -> ModelFacts:
             "template_digest": description.template_digest or None,
             "summary": description.summary or None,
             "family": description.family,
+            "parameters": description.parameters,
             "dtype": description.dtype,
             "device": description.device.split(":")[0] if description.device else None,
         }

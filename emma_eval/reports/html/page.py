@@ -22,9 +22,9 @@ from emma_eval.reports.html.panels import category_panels, full_ranges, profiles
 from emma_eval.reports.html.run_loader import FinishedRun, TaskResults, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
-from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.tables import Table
+from emma_eval.reports.tables import Table, footnotes_of
 from emma_eval.results.manifest import served_in_all
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import Endings
@@ -104,6 +104,7 @@ def render(
     script = script_of(SCRIPTS)
     statistics, problems = statistics_by_run(runs)
     comparisons, refused = _comparisons(runs, statistics)
+    tables = Leaderboard([run.as_scored for run in runs], load_published()).tables(measured_only=True)
     context: dict[str, Any] = {
         "policy": content_policy([script], [style]),
         "style": Markup(style),  # noqa: S704 (our own files)
@@ -111,7 +112,8 @@ def render(
         "title": " · ".join(run.label for run in runs),
         "runs": runs,
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
-        "leaderboard": leaderboard([run.as_scored for run in runs], load_published(), measured_only=True),
+        "leaderboard": tables,
+        "leaderboard_notes": footnotes_of(tables),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
         "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(statistics)) if panel.rows],
         "comparisons": comparisons,
