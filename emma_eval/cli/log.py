@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, not_negative
 from emma_eval.errors import UserError, one_line, printable
+from emma_eval.utils.text import error_message
 
 if TYPE_CHECKING:
     from emma_eval.loggers.base import Target
-    from emma_eval.loggers.log_run import SampleSource
-    from emma_eval.types import Sample
+    from emma_eval.loggers.samples import SampleSource
+
+Files = Mapping[str, Mapping[str, Path]]
 
 DEFAULT_SAMPLES = 100
 KINDS = "wandb:PROJECT, tensorboard:DIR or mlflow:EXPERIMENT"
@@ -60,7 +62,7 @@ def _add_samples(group: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace) -> int:
     """Log the run; 1 if a target failed. Raises UserError without a finished run, or for a target that is not ready."""
     from emma_eval.loggers.base import open_targets
-    from emma_eval.loggers.log_run import SampleSource
+    from emma_eval.loggers.samples import SampleSource
 
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
@@ -82,16 +84,20 @@ def log_targets(args: argparse.Namespace, unscored: str = "") -> list[Target]:
     return open_targets(args.log, "--log")
 
 
-def log_finished(folder: Path, targets: Sequence[Target], samples: Mapping[str, Sequence[Sample]], limit: int) -> None:
-    """Log a run that has just been scored. Whatever fails is one line: the run is finished all the same."""
+def log_finished(args: argparse.Namespace, folder: Path, targets: Sequence[Target], files: Files) -> None:
+    """Log a run that has just been scored with these files of tasks (task -> key -> path) and --data.
+
+    Whatever fails is one line: the run is finished all the same.
+    """
     if not targets:
         return
-    from emma_eval.loggers.log_run import SampleSource, known_samples
+    from emma_eval.loggers.samples import SampleSource
 
     try:
-        _log(folder, targets, SampleSource(known_samples(samples), limit=limit))
-    except (UserError, OSError) as error:
-        print(printable(f"not logged: {one_line(str(error))}"), file=sys.stderr)
+        _log(folder, targets, SampleSource(args.data, files, args.log_samples))
+    except Exception as error:
+        again = _command(folder, [target.text for target in targets])
+        print(printable(f"not logged: {one_line(error_message(error))}; {again} tries again"), file=sys.stderr)
 
 
 def _log(folder: Path, targets: Sequence[Target], source: SampleSource) -> bool:
@@ -102,10 +108,14 @@ def _log(folder: Path, targets: Sequence[Target], source: SampleSource) -> bool:
     succeeded = True
     for outcome in log_run(folder, targets, source):
         if outcome.problem:
-            again = f"`emma-eval log {quote(str(folder))} --to {quote(outcome.target)}` tries again"
+            again = f"{_command(folder, [outcome.target])} tries again"
             print(printable(f"not logged to {outcome.target}: {outcome.problem}; {again}"), file=sys.stderr)
             succeeded = False
         else:
             already = "" if outcome.is_new else "already "
             print(printable(f"{already}logged to {outcome.target}: {outcome.link}"))
     return succeeded
+
+
+def _command(folder: Path, targets: Sequence[str]) -> str:
+    return f"`emma-eval log {quote(str(folder))} {' '.join(f'--to {quote(target)}' for target in targets)}`"

@@ -43,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
     settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
     result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
     print_result(result, f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it")
-    log_finished(result.folder, targets, result.samples, args.log_samples)
+    log_finished(args, result.folder, targets, files)
     return 1 if result.failed else 0

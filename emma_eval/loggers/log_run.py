@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -13,22 +13,12 @@ from emma_eval.errors import UserError, one_line
 from emma_eval.loggers.base import MAX_REASON, Target, without_credentials
 from emma_eval.loggers.content import FILES, LoggedRun, run_config, run_numbers, score_rows
 from emma_eval.loggers.record import LogEntry, LogRecord, read_log_record, write_log_record
-from emma_eval.loggers.samples import SamplesOf, logged_samples, samples_from_data
+from emma_eval.loggers.samples import SampleSource, logged_samples
 from emma_eval.reports.html.run_loader import FinishedRun, read_runs
 from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.scores import SCORES_FILE
-from emma_eval.types import Sample
 from emma_eval.utils.files import read_bytes
 from emma_eval.utils.text import error_message
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSource:
-    """Where the logged samples come from, and how many of each task are logged."""
-
-    samples_of: SamplesOf | None = None  # None: they are read below `data`
-    data: Path | None = None  # the root of the benchmarks' files
-    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +29,6 @@ class LogOutcome:
     link: str = ""
     is_new: bool = True  # False: this content was there already
     problem: str = ""  # why it is not logged; empty if it is
-
-
-def known_samples(samples: Mapping[str, Sequence[Sample]]) -> SamplesOf:
-    """Gives the samples that a run has just been scored with."""
-    return lambda task: {sample.id: sample for sample in samples.get(task, ())}
 
 
 def log_run(folder: Path, targets: Sequence[Target], source: SampleSource) -> Iterator[LogOutcome]:
@@ -86,7 +71,6 @@ def _problem(error: Exception) -> str:
 
 
 def _logged_run(run: FinishedRun, record: LogRecord, source: SampleSource) -> LoggedRun:
-    samples_of = source.samples_of or samples_from_data(run, source.data)
     return LoggedRun(
         key=record.key,
         name=run.label,
@@ -95,11 +79,12 @@ def _logged_run(run: FinishedRun, record: LogRecord, source: SampleSource) -> Lo
         config=run_config(run),
         numbers=run_numbers(run),
         scores=[row for task in run.scores.tasks for row in score_rows(task)],
-        samples=partial(logged_samples, run, samples_of, source.limit),
+        samples=partial(logged_samples, run, source),
     )
 
 
 def _digest(run: FinishedRun, source: SampleSource) -> str:
     """SHA-256 over what decides the logged content."""
-    samples = [source.limit, source.samples_of is not None, str(source.data)]
-    return sha256(json.dumps(samples).encode() + read_bytes(run.folder / SCORES_FILE)).hexdigest()
+    files = {task: {key: str(path) for key, path in paths.items()} for task, paths in source.files.items()}
+    chosen = json.dumps([source.limit, str(source.data), files], sort_keys=True)
+    return sha256(chosen.encode() + read_bytes(run.folder / SCORES_FILE)).hexdigest()

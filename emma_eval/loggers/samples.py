@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emma_eval.data.run_samples import find_run_samples
 from emma_eval.images.sources import ConcatenatedImage
 from emma_eval.reports.html.browser import MAX_IMAGES, ShownSample, evenly, joined_answers, passes_by_sample
-from emma_eval.reports.html.reference_loader import benchmark_samples
 from emma_eval.reports.html.run_loader import FinishedRun, load_task_results
 from emma_eval.reports.html.thumbnails import small_image
-from emma_eval.types import Sample, SampleScore
+from emma_eval.types import SampleScore
 from emma_eval.utils.cpu import usable_cpus
 
 if TYPE_CHECKING:
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 IMAGE_SIDE = 512  # pixels of the longer side
 RIGHT = 0.5  # a sample of this score or more is right
 
-SamplesOf = Callable[[str], Mapping[str, Sample]]  # task -> its samples by id; empty where the data are not at hand
+
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """Where the logged samples come from, and how many of each task are logged."""
+
+    data: Path | None = None  # the root of the benchmarks' files
+    files: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)  # task -> file key -> path, in their place
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +51,15 @@ class LoggedSample:
 COLUMNS = ("task", "id", "category", "image", "question", "answer", "parsed_answer", "reference", "score", "status")
 
 
-def samples_from_data(run: FinishedRun, data: Path | None) -> SamplesOf:
-    """Reads a task's samples from the data root `data` or the shipped suite, as `report` does."""
-    return lambda task: benchmark_samples([run], task, data).by_id
-
-
-def logged_samples(run: FinishedRun, samples_of: SamplesOf, limit: int) -> Iterator[tuple[str, list[LoggedSample]]]:
-    """Each task with `limit` of its samples, read when the task's turn comes."""
-    for task in run.scores.tasks if limit else ():
+def logged_samples(run: FinishedRun, source: SampleSource) -> Iterator[tuple[str, list[LoggedSample]]]:
+    """Each task with a part of its samples, read when the task's turn comes."""
+    for task in run.scores.tasks if source.limit else ():
         (results,) = load_task_results([run], task.name)
-        references, passes = samples_of(task.name), passes_by_sample(results.responses)
+        references = find_run_samples([run.manifest], task.name, source.data, source.files.get(task.name)).by_id
+        passes = passes_by_sample(results.responses)
         chosen = [
             ShownSample(name, references.get(name), (results.samples[name],), (tuple(passes.get(name, ())),))
-            for name in choose(results.samples, limit)
+            for name in choose(results.samples, source.limit)
         ]
         with ThreadPoolExecutor(usable_cpus()) as pool:
             images = pool.map(_image, chosen)

@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.loggers.base import import_package
 from emma_eval.loggers.content import LoggedRun, ScoreRow
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
-from emma_eval.reports.render import escape_markdown
+from emma_eval.reports.markdown import escape_markdown
 from emma_eval.utils.file_errors import describe_os_error
 
 TEXT_COLUMNS = [column for column in COLUMNS if column not in ("task", "image")]
