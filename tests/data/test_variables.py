@@ -29,8 +29,7 @@ def test_hf_home_holds_the_snapshot_and_the_arrow_files_and_hf_token_is_sent(sho
     assert not (tmp_path / "home").exists()
     assert "Bearer hf_ours" in hub.authorizations
     hub.log.clear()
-    for switch in ({"HF_HUB_OFFLINE": "1"}, {"HF_DATASETS_OFFLINE": "true"}):
-        assert show(HF_HOME=tmp_path / "elsewhere", **switch) == shown
+    assert show(HF_HOME=tmp_path / "elsewhere", HF_DATASETS_OFFLINE="true") == shown
     assert hub.log == []  # read from there, and nothing asked
 
 
@@ -42,11 +41,22 @@ def test_both_caches_have_a_variable_of_their_own(show, tmp_path):
     assert not list((tmp_path / "hf").rglob("*.arrow"))
 
 
+def test_without_them_all_caches_are_below_xdg_cache_home(show, tmp_path):
+    unset = dict.fromkeys(("HF_HOME", "EMMA_CACHE"))
+    show(XDG_CACHE_HOME=tmp_path / "xdg", HOME=tmp_path / "home", **unset)
+    assert (tmp_path / "xdg" / "huggingface" / "hub" / SNAPSHOT).exists()
+    assert (tmp_path / "xdg" / "huggingface" / "datasets" / ARROW).exists()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_switch_of_data_sets_alone_is_named(show, hub):
+    says = "cannot be had: HF_DATASETS_OFFLINE keeps from the hub, and it is not in the cache on this machine"
+    assert says in show(code=2, HF_DATASETS_OFFLINE="ON")
+    assert hub.log == []
+
+
 @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"])
-def test_a_switch_equals_the_option_and_is_named(variable, command, show, hub):
-    given = "HF_HUB_OFFLINE (or --offline)" if variable == "HF_HUB_OFFLINE" else variable
-    says = f"cannot be had: {given} keeps from the hub, and it is not in the cache on this machine"
-    assert says in show(code=2, **{variable: "ON"})
+def test_nothing_is_fetched_where_a_switch_is_on(variable, command, hub):
     fetched = command("data", "fetch", "my_gqa", **{variable: "1"})
     named = "--offline (or HF_HUB_OFFLINE)" if variable == "HF_HUB_OFFLINE" else variable
     assert fetched.stdout.startswith(f"my_gqa: PROBLEM: {named} keeps from the hub, and this is not on this machine")
