@@ -12,10 +12,11 @@ from emma_eval.errors import UserError
 from emma_eval.registry import entries
 from emma_eval.tasks.aliases import old_names, with_current_names
 from emma_eval.tasks.config import TaskConfig
-from emma_eval.tasks.index import task_files, task_groups, task_names
+from emma_eval.tasks.index import LISTING, task_files, task_groups, task_names
 from emma_eval.tasks.reader import get_reader, takes_columns
 from emma_eval.tasks.sources import find_source
 from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.validation import violation_in_words
 from emma_eval.utils.yaml_io import read_yaml
 
 
@@ -28,7 +29,7 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
         groups = task_groups(folder) if name and not name.startswith("_") else {}
         if name in groups:
             raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
-        raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
+        raise UserError(f"unknown task {name!r}{did_you_mean(name, known) or f'; {LISTING}'}")
     files = task_files(folder)
     path = files[name]
     content = _read_merged(path, files, ())
@@ -106,7 +107,8 @@ def _describe_violation(error: ValidationError) -> str:
     elif first["type"] == "missing":
         text = f"key {location!r} is missing"
     else:
-        text = f"key {location!r}: {first['msg'].removeprefix('Value error, ')}" if location else first["msg"]
+        what = violation_in_words(first)
+        text = f"key {location!r}: {what}" if location else what
     return text + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
 
 

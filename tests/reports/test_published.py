@@ -103,7 +103,7 @@ def test_measured_columns_name_metrics_of_shipped_tasks(published):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a: [", "line 2, column 1"), ("rows: 3", "about: Field required"), ("[]", "a mapping of keys")],
+    [("a: [", "line 2, column 1"), ("rows: 3", "about is missing"), ("[]", "a mapping of keys")],
 )
 def test_a_broken_file_is_named(tmp_path, text, words):
     path = tmp_path / "published.yaml"
