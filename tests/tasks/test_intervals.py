@@ -11,16 +11,7 @@ from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.tasks.index import task_names
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Answer
-from tests.scorer_samples import answers_to, questions
-
-NEEDS = {"captions": "pycocoevalcap", "amber_generative": "textblob"}
-WAYS = sorted(
-    {
-        (protocol.scorer, tuple(sorted(protocol.options.items())))
-        for name in task_names()
-        for protocol in load_task(name).protocols.values()
-    }
-)
+from tests.scorer_samples import NEEDS, WAYS, answers_to, questions
 
 
 def records(scorer, options, samples, answers):
