@@ -40,6 +40,7 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
+    "log": ("emma_eval.cli.log", "log a run to Weights & Biases, TensorBoard or MLflow"),
     "export": (
         "emma_eval.cli.export",
         "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
