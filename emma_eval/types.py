@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]  # (sample id, pass index)
 FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
+EngineName = Literal["built-in", "vllm"]  # what computes the answers of a checkpoint
 IMAGE_MARKER = "<image>"  # stands in a message where an image goes
 
 

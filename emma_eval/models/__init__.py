@@ -101,6 +101,11 @@ class ModelHandle:
         """Whether the loader says that its model answers on a server, so that copies in this machine add nothing."""
         return bool(getattr(self._loader[0], "is_remote", False))
 
+    @property
+    def gives_embeddings(self) -> bool:
+        """Whether the loader says that its model is one whose language model another program may compute."""
+        return bool(getattr(self._loader[0], "gives_embeddings", False))
+
     def fingerprint(self) -> str:
         """A text that differs for a model that would answer differently; reads all weights of a checkpoint.
 

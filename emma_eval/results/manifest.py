@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.types import InferenceStats, ServerStats
+from emma_eval.types import EngineName, InferenceStats, ServerStats
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import Record, read_record, to_json
 
@@ -43,6 +43,7 @@ class ModelFacts(Record):
     template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
     summary: str | None = Field(default=None, description="what was built of which files, in words")
     family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
+    parameters: int | None = Field(default=None, description="of what was loaded: only what answers depend on")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 
@@ -77,6 +78,9 @@ class SettingsFacts(Record):
     allow_partial: bool
     model_options: dict[str, str] = Field(default={}, description="of --model-option: those that answers depend on")
     shard: str | None = Field(default=None, pattern=SHARD, description="I/N: one of N shares of the requests is asked")
+    engine: EngineName = Field(
+        default="built-in", description="what computes the answers: built-in, or another program"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -117,6 +121,7 @@ class Session(Record):
     device_name: str | None = None
     replicas: int = Field(default=1, description="copies of the model that answered")
     ray: bool = Field(default=False, description="whether they ran on a Ray cluster")
+    engine: dict[str, Any] = Field(default={}, description="of another program that computed: version and settings")
     stats: InferenceStats | None = None
     host_memory: int | None = Field(default=None, description="the process's peak, bytes; with replicas the sum of all")
     device_memory: int | None = Field(default=None, description="peak of what tensors took on the fullest GPU, bytes")
@@ -198,7 +203,7 @@ def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def _setting_changes(before: SettingsFacts, now: SettingsFacts) -> Iterator[str]:
-    for option in ("limit", "seed", "allow_partial", "shard"):
+    for option in ("limit", "seed", "allow_partial", "shard", "engine"):
         then, today = getattr(before, option), getattr(now, option)
         if then != today:
             yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"

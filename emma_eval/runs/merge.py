@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from emma_eval.errors import UserError
+from emma_eval.inference.loading import EngineChoice
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.reports.published import load_published
@@ -218,5 +219,6 @@ def _run_settings(merged: Manifest, settings: MergeSettings) -> RunSettings:
         protocols={name: facts.protocol for name, facts in merged.tasks.items()},
         wordings={name: facts.wording for name, facts in merged.tasks.items()},
         allow_partial=merged.settings.allow_partial,
+        engine=EngineChoice(merged.settings.engine),
         name=settings.name,
     )

@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.engine import Engine, EngineDescription, machine_use
+from emma_eval.inference.engine import Engine, EngineDescription, engine_facts, machine_use
 from emma_eval.inference.replicas.loading import load_scaled
 from emma_eval.models import ModelHandle
 from emma_eval.models.checkpoints.templates import template_digest
@@ -58,6 +58,7 @@ class RunSession:
                 allow_partial=settings.allow_partial,
                 model_options=dict(settings.model.options if deciding is None else deciding),
                 shard=str(settings.shard) if settings.shard else None,
+                engine=settings.engine.name,
             ),
             tasks={},
         )
@@ -99,7 +100,8 @@ class RunSession:
             name = self.manifest.model.name
             self._progress.message(f"loading {name}")
             settings = self._settings
-            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, self._progress.message)
+            report = self._progress.message
+            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, report, settings.engine)
             description = self._engine.describe()
             if description.summary:
                 self._progress.message(f"{name}: {description.summary}")
@@ -123,6 +125,7 @@ class RunSession:
         """Record how this session ended, and its counts, times and peaks of memory."""
         use = machine_use(self._engine) if self._engine else None
         self._update(
+            engine=engine_facts(self._engine) if self._engine else {},
             outcome=outcome,
             finished=_now(),
             answered=answered,
@@ -186,6 +189,7 @@ def _loaded(facts: ModelFacts, description: EngineDescription) -> ModelFacts:
             "template_digest": description.template_digest or None,
             "summary": description.summary or None,
             "family": description.family,
+            "parameters": description.parameters,
             "dtype": description.dtype,
             "device": description.device.split(":")[0] if description.device else None,
         }
@@ -196,7 +200,7 @@ def _new_session(settings: RunSettings) -> Session:
     commit, dirty = environment.git_state()
     return Session(
         started=_now(),
-        command=tuple(sys.argv),
+        command=settings.command or tuple(sys.argv),
         batch_size=settings.batch_size,
         ray=settings.scale.ray is not None,
         versions=environment.package_versions(),
