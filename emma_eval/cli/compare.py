@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from emma_eval.cli.arguments import positive, require_place
+from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
     add("--intersect", action="store_true", help="where samples, splits or protocols differ, compare shared samples")
     add("--flips", type=positive, metavar="N", help="list up to N samples won and N lost for each task")
+    add("--noise", type=Path, metavar="FILE", help="what the command noise wrote: named in the last sentence")
     add("--json", type=Path, metavar="OUT", help="write every metric and every flipped sample to this file")
 
 
@@ -35,13 +37,15 @@ def run(args: argparse.Namespace) -> int:
 
     from emma_eval.analysis.compare import compare_runs, holm_over_tasks
     from emma_eval.reports.comparability import template_notes
-    from emma_eval.reports.comparison import as_json, comparison_lines, flip_lines
+    from emma_eval.reports.comparison import as_json, comparison_lines, flip_lines, in_words, short_names
     from emma_eval.results.baseline import read_run_or_baseline
+    from emma_eval.results.noise import read_noise
     from emma_eval.results.run_labels import labels
     from emma_eval.utils.files import write_atomic
     from emma_eval.utils.terminal import paragraph, terminal_width
 
     require_place("--json", args.json)
+    noise = read_noise(args.noise) if args.noise else None
     (first_run, first), (second_run, second) = read_run_or_baseline(args.first), read_run_or_baseline(args.second)
     first_name, second_name = labels([first_run, second_run])
     names = first_name, second_name
@@ -50,9 +54,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
         write_atomic(args.json, content + "\n")
+    if noise and not any(noise.of(comparison.task) for comparison in comparisons):
+        asked = ", ".join(one.task for one in noise.tasks)
+        raise UserError(f"--noise {args.noise}: it is of {asked}, which are not compared")
     width = terminal_width()
-    asked = ((name, task.record.template) for name, tasks in zip(names, (first, second), strict=True) for task in tasks)
-    notes = list(template_notes(asked))
+    templates = ((name, one.record.template) for name, run in zip(names, (first, second), strict=True) for one in run)
+    notes = list(template_notes(templates))
+    if noise and noise.model.name not in (first_run.name, second_run.name):
+        notes.append(f"--noise {args.noise} was measured on {noise.model.name}")
     compared = {comparison.task for comparison in comparisons}
     not_shared = [task.task for task in (*first, *second) if task.task not in compared]
     if not_shared and not args.task:
@@ -62,4 +71,5 @@ def run(args: argparse.Namespace) -> int:
     print(*comparison_lines(comparisons, corrected, names, width), sep="\n")
     for note in notes:
         print(*paragraph(note, width, rest="    "), sep="\n")
+    print(*paragraph(in_words(comparisons, corrected, short_names(names), noise), width), sep="\n")
     return 0

@@ -35,6 +35,8 @@ COMMANDS = {
     "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),
     "watch": ("emma_eval.cli.watch", "show how far a run is, from another terminal"),
     "compare": ("emma_eval.cli.compare", "test whether one run is better than another, on the same samples"),
+    "plan": ("emma_eval.cli.plan", "how many samples it takes to tell two models apart"),
+    "noise": ("emma_eval.cli.noise", "ask a model twice, batched in another way: how many answers change"),
     "baseline": ("emma_eval.cli.baseline", "keep a run's scores, sample by sample, for the regression gate"),
     "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
