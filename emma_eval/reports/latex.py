@@ -114,10 +114,10 @@ def _width(table: Table, index: int, notes: Notes) -> float:
 
 def _points(text: str, size: float = SMALL) -> float:
     """An upper bound of a text's width in points, as printed; bold is a little wider."""
-    printed = "".join(map(_letter, one_line(text)))
+    printed = "".join(letter if letter in SPECIALS else _letter(letter) for letter in one_line(text))
     wide = sum(letter in "MW@%" for letter in printed)
     broad = sum(letter.isupper() or letter in "mw" for letter in printed)
-    return size * (len(printed) * 5.2 + broad * 2.5 + wide * 1.5)
+    return size * (len(printed) * 4.9 + broad * 2.5 + wide * 1.5)
 
 
 def _head_lines(heading: Heading) -> list[str]:
