@@ -12,7 +12,7 @@ EPILOG = """\
 examples:
   emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
   emma-eval report RUN --data /data/benchmarks --samples all
-  emma-eval report RUN --figures figures                 PNG and SVG alone
+  emma-eval report RUN --figures figures                 PNG, SVG and PDF alone
 
 The page opens from disk and loads nothing from the network. Questions, expected answers and images are read from the
 benchmarks' files below --data (the shipped suite needs none); without them the page shows prompts and answers."""
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--figures",
         type=Path,
         metavar="DIR",
-        help="folder for the plots as PNG and SVG; without --output nothing else is written",
+        help="folder for the plots as PNG, SVG and PDF; without --output nothing else is written",
     )
 
 
