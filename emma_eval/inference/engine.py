@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -64,6 +65,20 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
+
+
+def prepare_engine(engine: Engine, requests: Sequence[Request], report: Callable[[str], None]) -> None:
+    """Let an engine with a method `prepare` get ready for these requests, before they are timed."""
+    if prepare := getattr(engine, "prepare", None):
+        start = time.perf_counter()
+        prepare(requests)
+        report(f"ready after {time.perf_counter() - start:.0f} s")
+
+
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """What the engine says of itself by a method `facts`: another program's version and settings, for the manifest."""
+    facts: dict[str, Any] = own() if (own := getattr(engine, "facts", None)) else {}
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

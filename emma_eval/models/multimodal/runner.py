@@ -209,7 +209,7 @@ class ModelRunner(Generic[ModelT]):
         logits, state = self.prefill(rows, pixels)
         limits = [limit for row in rows for limit in row.limits]
         answers = iter(greedy(self.model.llama, logits, state, limits, self.eos_ids))
-        return [[self._generation(next(answers)) for _ in row.indices] for row in rows]
+        return [[self.to_generation(next(answers)) for _ in row.indices] for row in rows]
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests as one batch, in order. Raises SampleError if one cannot be answered."""
@@ -284,7 +284,8 @@ class ModelRunner(Generic[ModelT]):
         prefill(self.model.llama, self.kv_cache, [trie], self.embed([trie], {}))
         return self.kv_cache.copy()
 
-    def _generation(self, answer: Continuation) -> Generation:
+    def to_generation(self, answer: Continuation) -> Generation:
+        """An answer with its text, or the reason why there is none."""
         ids, reason = answer
         if reason == "error":
             error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
