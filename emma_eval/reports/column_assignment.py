@@ -178,11 +178,16 @@ def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
 
 def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
     """Tasks that several runs could put in published columns, though they were asked differently."""
+    tasks = [_however_scored(candidate.task) for candidate in candidates if candidate.matches]
     variants: dict[str, set[ComparabilityKey]] = {}
-    for candidate in candidates:
-        if candidate.matches:
-            variants.setdefault(candidate.task.name, set()).add(candidate.key)
+    for task, key in zip(tasks, comparability_keys(tasks), strict=True):
+        variants.setdefault(task.name, set()).add(key)
     return {task for task, keys in variants.items() if len(keys) > 1}
+
+
+def _however_scored(task: TaskScores) -> TaskScores:
+    """The task without its protocol: answers to the same prompts, scored otherwise, contradict no one."""
+    return task.model_copy(update={"protocol": "", "setup": task.setup.model_copy(update={"config": ""})})
 
 
 def _own_columns(candidates: Sequence[_Candidate], layout: Layout) -> dict[ComparabilityKey, ColumnKey]:
