@@ -98,7 +98,7 @@ class Run:
     @property
     def samples(self) -> pd.DataFrame:
         """A row a sample of all tasks; see `samples_of`."""
-        return self.samples_of()
+        return self._samples(None)
 
     def samples_of(self, tasks: Tasks = None) -> pd.DataFrame:
         """A row a sample: question, references, answer, parsed answer, score, category, images, status, ...
@@ -106,10 +106,12 @@ class Run:
         The columns are those of `SampleRow`. Question, references, options, category and images are read from the
         task's data; a warning says where they are not found. Of a run that is not scored, `score` is empty.
         """
-        every = list(self.rows(tasks))
-        for one in every:
-            for problem in one.problems:
-                warnings.warn(problem, EmmaEvalWarning, stacklevel=2)
+        return self._samples(tasks)
+
+    def _samples(self, tasks: Tasks) -> pd.DataFrame:
+        every = self.rows(tasks)
+        for problem in (problem for one in every for problem in one.problems):
+            warnings.warn(problem, EmmaEvalWarning, stacklevel=3)  # where the frame was asked for
         return frames.samples_frame(row for one in every for row in one.rows)
 
     def rows(self, tasks: Tasks = None) -> list[TaskRows]:

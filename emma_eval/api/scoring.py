@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.api.answers import answer_rows
+from emma_eval.api.answers import GivenAnswers, given_answers
 from emma_eval.api.places import Folders, PathText, Places, as_paths
 from emma_eval.data.loading import read_samples
 from emma_eval.data.location import locate_data
@@ -54,14 +54,19 @@ def score_answers(task_name: str, predictions: Any, options: ScoreOptions, *, ha
     every = read_samples(location, allow_partial=partial)
     path = predictions if isinstance(predictions, Path) else IN_MEMORY
     samples = every[: options.limit]
+    if predictions is path:
+        given = GivenAnswers(read_answer_rows(path))
+    else:
+        given = given_answers(predictions, every, options.limit, task, partial=options.allow_partial)
     answers = join_answers(
         path,
-        read_answer_rows(path) if predictions is path else answer_rows(predictions, samples, task.name),
+        given.rows,
         every,
         task,
         protocol=options.protocol,
         answer_key=options.answer_key,
         ignore_foreign=options.allow_partial,
+        keys=given.keys,
     )
     missing = list(missing_answers(samples, task, answers))
     if missing and not options.allow_partial:
