@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from emma_eval.api.frames import frame
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
+from emma_eval.reports.markdown import markdown_section
 from emma_eval.reports.published import load_published
-from emma_eval.reports.render import CSV_FIELDS, markdown_section
+from emma_eval.reports.render import CSV_FIELDS
 from emma_eval.reports.tables import Table
 from emma_eval.results.scores import read_runs
 

@@ -1,4 +1,4 @@
-"""`run`, the default command: answer benchmarks with a model, score the answers, print the leaderboard."""
+"""`run`, the default command: answer benchmarks with a model, score the answers, write the leaderboard."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
+from emma_eval.cli.arguments import (
+    add_model_options,
+    add_task_options,
+    integer,
+    key_value,
+    named_options,
+    positive,
+    positive_or,
+)
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError, one_line, printable
+from emma_eval.types import EngineName
+from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
-    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit, Shard
 
@@ -22,7 +32,6 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
-MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 SCORING = "the same command without --answers-only scores the run"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
@@ -48,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    add("--engine", choices=get_args(EngineName), default="built-in", help="vllm: docs/vllm.md (%(default)s)")
+    add("--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of the engine")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
@@ -72,7 +83,8 @@ def add_scale_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
+    """Run the evaluation and print its scores; 1 if a sample failed or --max-errors was passed."""
+    from emma_eval.inference.loading import EngineChoice
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
@@ -101,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         answers_only=args.answers_only,
         name=args.name or "",
         scale=Scale(args.replicas, args.ray),
+        engine=EngineChoice(args.engine, dict(args.engine_option)),
         shard=args.shard,
     )
     model = find_model(settings.model)
@@ -124,34 +137,18 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
 
 
 def print_result(result: RunResult, then: str) -> None:
-    """Print the tables of measured values, notes, failures, and the run folder; `then`: what scores an unscored run."""
-    if result.scores is None or result.leaderboard is None:
-        failures = f", {result.failed:,} requests failed" if result.failed else ""
-        print(f"nothing is scored yet{failures}; {then}")
+    """Print scores, failures and where the files are, in a few lines; `then`: what scores an unscored run."""
+    if result.scores is None:
+        failures = f", {pluralize(result.failed, 'request')} failed" if result.failed else ""
+        again = "; --retry-failed asks them again" if result.failed else ""
+        print("\n".join(paragraph(f"nothing is scored yet{failures}{again}; {then}", terminal_width())))
         print(f"run folder: {result.folder}")
         return
-    from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.run_summary import run_summary
 
-    for table in result.leaderboard.tables(measured_only=True):
-        print_table(table)
-    for note, names in tasks_by_note(result.scores.tasks).items():
-        print(printable(f"{', '.join(names)}: {note}"))
-    for task in result.scores.tasks:
-        for sample in task.failed[:MAX_LISTED]:
-            reason = one_line(sample.reason)
-            print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
-        if len(task.failed) > MAX_LISTED:
-            print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
-    print(f"run folder: {result.folder}")
-
-
-def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
-    """Each note once, with the names of the tasks that have it."""
-    names: dict[str, list[str]] = {}
-    for task in tasks:
-        for note in task.notes:
-            names.setdefault(note, []).append(task.name)
-    return names
+    print()
+    for line in run_summary(result.scores, result.folder, terminal_width()):
+        print(printable(line))
 
 
 def run_name(text: str) -> str:

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add_task_options(parser, data="folder of the official data files, for those not given by --file")
+    add("--all", action="store_true", help="print every breakdown too, such as MME's subtasks")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
     add("--limit", type=positive, metavar="N", help="score only the first N questions")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
@@ -41,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
-    require_place("--json", args.json)
-    from emma_eval.reports.score_report import format_report
+    from emma_eval.reports.score_lines import score_lines
+    from emma_eval.utils.terminal import terminal_width
 
+    require_place("--json", args.json)
     report = score(args)
-    print(format_report(report))
+    print(*score_lines(report, terminal_width(), everything=args.all), sep="\n")
     if args.json:
         from emma_eval.utils.files import write_atomic
         from emma_eval.utils.records import to_json

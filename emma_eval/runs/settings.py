@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from emma_eval.errors import UserError
+from emma_eval.inference.loading import BUILT_IN, EngineChoice
 from emma_eval.inference.replicas.loading import Scale
 from emma_eval.models.base import ModelSpec
 from emma_eval.utils.environment import default_results_folder
@@ -85,6 +86,7 @@ class RunSettings:
     name: str = ""  # what tables call the run; empty: the model's name
     answers_only: bool = False  # leave scoring to another session, perhaps on another machine
     scale: Scale = field(default_factory=Scale)  # how many copies of the model answer; answers do not depend on it
+    engine: EngineChoice = BUILT_IN
     shard: Shard | None = None  # ask a share of the requests, and leave scoring to `merge`
     command: tuple[str, ...] = ()  # what started it, for the record; empty: the process's own command line
 
@@ -138,6 +140,8 @@ def default_folder(
         hashed["wordings"] = dict(sorted(settings.wordings.items()))
     if options:
         hashed["model_options"] = options
+    if settings.engine.name != BUILT_IN.name:
+        hashed["engine"] = settings.engine.name
     digest = hashlib.sha256(json.dumps(hashed).encode()).hexdigest()[:8]
     shard = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard else ""
     name = f"{slug(model_name(settings.model.source))}-{slug(settings.suite)}-{digest}{shard}"

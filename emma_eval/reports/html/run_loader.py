@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emma_eval.errors import UserError
@@ -43,11 +43,18 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     """The runs, with distinct labels. Raises UserError for a folder without a finished run."""
     runs = scores_file.read_runs(folders)
     names = labels([run.label_parts for run in runs])
+    return with_distinct_titles(
+        [
+            FinishedRun(run.folder, name, run.scores, _manifest(run.folder), run)
+            for run, name in zip(runs, names, strict=True)
+        ]
+    )
+
+
+def with_distinct_titles(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """The runs, with a title for each task's name that no other name has."""
     titles = _titles([task for run in runs for task in run.scores.tasks])
-    return [
-        FinishedRun(run.folder, name, _with_titles(run.scores, titles), _manifest(run.folder), run)
-        for run, name in zip(runs, names, strict=True)
-    ]
+    return [replace(run, scores=_with_titles(run.scores, titles)) for run in runs]
 
 
 def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
