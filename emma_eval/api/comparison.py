@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.analysis.compare import TaskComparison, compare_runs, holm_over_tasks
-from emma_eval.api import views
 from emma_eval.api.frames import frame
+from emma_eval.api.views import html_table
 from emma_eval.reports.comparability import template_notes
-from emma_eval.reports.comparison import comparison_table, pair_record
-from emma_eval.reports.tables import Table
+from emma_eval.reports.comparison import comparison_lines, comparison_table, in_words, pair_record
 from emma_eval.results.baseline import read_run_or_baseline
 from emma_eval.results.run_labels import labels
+from emma_eval.utils.terminal import Column, paragraph, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,20 +79,22 @@ class Comparison:
         record = pair_record(pair)
         return record | {"task": task, "metric": record["name"]}
 
-    def _shown(self) -> tuple[Table, list[str], list[list[str]], list[str]]:
-        table = comparison_table(self.tasks, self.p_holm, self.names)
-        heads = [table.corner, *(" ".join(heading.lines) for heading in table.headings)]
-        rows = [[row.label, *(" ".join(filter(None, (c.text, c.interval))) for c in row.cells)] for row in table.rows]
-        return table, heads, rows, ["left", "left", *["right"] * (len(heads) - 2)]
+    def lines(self, width: int) -> list[str]:
+        """What the command `compare` prints on a terminal of that width."""
+        notes = [line for note in self.notes for line in paragraph(note, width, rest="    ")]
+        return [*comparison_lines(self.tasks, self.p_holm, self.names, width), *notes]
 
     def __repr__(self) -> str:
-        table, heads, rows, alignment = self._shown()
-        return "\n".join([table.title, views.text_table(heads, rows, alignment), *table.notes, *self.notes])
+        return "\n".join(self.lines(terminal_width()))
 
     def _repr_html_(self) -> str:
-        table, heads, rows, alignment = self._shown()
-        notes = "".join(f"<p>{escape(note)}</p>" for note in (*table.notes, *self.notes))
-        return f"<p>{escape(table.title)}</p>{views.html_table(heads, rows, alignment)}{notes}"
+        table = comparison_table(self.tasks, self.p_holm, self.names)
+        columns = [Column(table.corner), Column("metric")]
+        columns += [Column(" ".join(heading.lines), right=True) for heading in table.headings[1:]]
+        rows = [[row.label, *(" ".join(filter(None, (c.text, c.interval))) for c in row.cells)] for row in table.rows]
+        told = [*table.notes, in_words(self.tasks, self.p_holm, self.names), *self.notes]
+        notes = "".join(f"<p>{escape(note)}</p>" for note in told)
+        return f"<p>{escape(table.title)}</p>{html_table(columns, rows)}{notes}"
 
 
 def compare(first: Path, second: Path, tasks: Sequence[str], *, intersect: bool) -> Comparison:

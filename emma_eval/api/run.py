@@ -11,8 +11,9 @@ from emma_eval.api import frames
 from emma_eval.api.places import Folders, PathText, Places, as_paths
 from emma_eval.api.sample_rows import TaskRows, run_rows
 from emma_eval.errors import EmmaEvalWarning, UserError
-from emma_eval.results.manifest import Manifest, Outcome, read_manifest
+from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path, read_responses
+from emma_eval.results.run_state import RunState, run_state
 from emma_eval.results.scores import SCORES_FILE, ScoresFile, TaskScores, read_scores, run_folder
 from emma_eval.utils.text import did_you_mean
 
@@ -50,9 +51,9 @@ class Run:
         return manifest.name or manifest.model.name
 
     @property
-    def status(self) -> Outcome:
-        """How its last session ended: finished, interrupted, stopped; running also if it was killed."""
-        return self.manifest.status
+    def status(self) -> RunState:
+        """How its last session ended: finished, interrupted, stopped, killed; or running."""
+        return run_state(self.path, self.manifest)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -198,12 +199,12 @@ class Run:
     def __repr__(self) -> str:
         from emma_eval.api.views import run_text
 
-        return run_text(str(self.path), self.manifest, self._scores())
+        return run_text(str(self.path), self.manifest, self.status, self._scores())
 
     def _repr_html_(self) -> str:
         from emma_eval.api.views import run_html
 
-        return run_html(str(self.path), self.manifest, self._scores())
+        return run_html(str(self.path), self.manifest, self.status, self._scores())
 
     def _scores(self) -> ScoresFile | None:
         return read_scores(self.path) if self.is_scored else None

@@ -16,11 +16,12 @@ from emma_eval.errors import UserError
 from emma_eval.predictions.formats import read_answer_rows
 from emma_eval.predictions.reading import join_answers, missing_answers
 from emma_eval.prompts.question_notes import find_release, question_notes
-from emma_eval.reports.score_report import InputFile, ScoreReport, format_report
+from emma_eval.reports.score_report import InputFile, ScoreReport
 from emma_eval.results.scores import Counts, MetricRecord
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Sample, SampleStatus, Scores
+from emma_eval.utils.terminal import terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,9 @@ class ScoredAnswers:
         return frame(map(asdict, self.report.samples), ("id", "score", "parsed_answer", "status", "cluster"))
 
     def __repr__(self) -> str:
-        return format_report(self.report)
+        from emma_eval.reports.score_lines import score_lines
+
+        return "\n".join(score_lines(self.report, terminal_width(), everything=False))
 
 
 def score(  # noqa: PLR0913 (named choices, each of its own)

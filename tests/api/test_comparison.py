@@ -42,7 +42,8 @@ def test_prints_the_commands_table(runs):
     first, second = runs
     text = repr(first.compare(second))
     assert text.splitlines()[0] == "no against yes"
-    assert "6 : 6 : 0" in text
+    assert "6:6:0" in text
+    assert "no significant difference on 1 task" in text
     assert "6 : 6 : 0" in first.compare(second)._repr_html_()
 
 

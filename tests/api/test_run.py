@@ -88,7 +88,7 @@ class TestAFinishedRun:
                 read("popes")
 
     def test_prints_a_line_a_task(self, run):
-        head, _, _, line = repr(run).splitlines()
+        head, _, line = repr(run).splitlines()
         assert head == f"fake: finished ({run.path})"
         assert re.match(r"pope +f1 +\d+\.\d +\[.*\] +12 \(partial\)$", line.strip())
 
