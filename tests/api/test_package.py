@@ -34,10 +34,14 @@ def test_a_name_is_there_and_has_a_docstring(name):
 
 def test_type_checkers_see_the_same_names():
     tree = ast.parse(Path(emma_eval.__file__).read_text())
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name: node.module for node in block.body for alias in node.names}  # type: ignore[attr-defined]
     assert seen == emma_eval._PLACES
     assert set(emma_eval.__all__) == {*seen, "__version__"}
+
+
+def test_the_package_says_that_it_is_typed():
+    assert Path(emma_eval.__file__).with_name("py.typed").is_file()
 
 
 def test_an_unknown_name_is_an_attribute_error():
