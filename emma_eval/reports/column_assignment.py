@@ -42,6 +42,11 @@ class _Candidate:
     release: str  # how the primary metric's questions differ from those of published values; mostly empty
 
     @property
+    def line(self) -> tuple[str, str]:
+        """The task, and the judge if there is one: what several runs may have been asked differently in."""
+        return self.task.name, self.task.judge.label if self.task.judge else ""
+
+    @property
     def needs_own_column(self) -> bool:
         """Whether its primary metric stands in no published column."""
         return not self.matches or bool(self.release)
@@ -56,14 +61,14 @@ def assign_columns(runs: Sequence[ScoredRun], published: Published) -> list[list
         for (run, task), key in zip(tasks, keys, strict=True)
     ]
     disputed = _disputed_tasks(candidates)
-    apart = [one for one in candidates if one.needs_own_column or one.task.name in disputed]
+    apart = [one for one in candidates if one.needs_own_column or one.line in disputed]
     own_columns = _own_columns(apart, published)
     return [
         [
             value
             for candidate in candidates
             if candidate.run is run
-            for value in _values(candidate, own_columns, candidate.task.name in disputed)
+            for value in _values(candidate, own_columns, candidate.line in disputed)
         ]
         for run in runs
     ]
@@ -91,7 +96,7 @@ def not_comparable(task: TaskScores) -> list[str]:
 def is_changed(task: TaskScores, shipped: TaskConfig) -> bool:
     """Whether the task was asked or scored by another file than the shipped one of today."""
     try:
-        return task.setup.config != task_digest(shipped, task.protocol)
+        return task.setup.config != task_digest(shipped, shipped.protocol if task.judge else task.protocol)
     except UserError:  # a protocol that the file no longer has
         return True
 
@@ -107,7 +112,11 @@ def _matches(task: TaskScores, published: Published) -> Iterator[PublishedMatch]
 
 
 def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
-    return (task.benchmark, task.split, task.protocol) == (selector.benchmark, selector.split, selector.protocol)
+    if (task.benchmark, task.split) != (selector.benchmark, selector.split):
+        return False
+    if task.judge is not None:
+        return task.judge.server_names == (selector.judge,)
+    return not selector.judge and task.protocol == selector.protocol
 
 
 def _release(task: TaskScores, published: Published) -> str:
@@ -120,12 +129,12 @@ def _release(task: TaskScores, published: Published) -> str:
     return ""
 
 
-def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
+def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[tuple[str, str]]:
     """Tasks that several runs could put in published columns, though they were asked differently."""
-    variants: dict[str, set[ComparabilityKey]] = {}
+    variants: dict[tuple[str, str], set[ComparabilityKey]] = {}
     for candidate in candidates:
         if candidate.matches:
-            variants.setdefault(candidate.task.name, set()).add(candidate.key)
+            variants.setdefault(candidate.line, set()).add(candidate.key)
     return {task for task, keys in variants.items() if len(keys) > 1}
 
 
@@ -154,7 +163,7 @@ def _head(candidate: _Candidate, published: Published) -> ColumnKey:
             break
     metric = [
         task.metric.replace("_", " "),
-        "" if task.protocol == "official" else f"protocol {task.protocol}",
+        task.judge.label if task.judge else "" if task.protocol == "official" else f"protocol {task.protocol}",
         f"task {task.name}" if shipped is None else "",
         f"task file {task.setup.config[:HASH_LETTERS]}" if shipped and is_changed(task, shipped) else "",
     ]
@@ -180,6 +189,8 @@ def _reason(candidate: _Candidate, disputed: bool) -> str:
     reasons = [DISPUTED] if disputed else not_comparable(task) or list(filter(None, [candidate.release]))
     if reasons:
         return f"{'; '.join(reasons)}, so it is not comparable with published values"
+    if task.judge is not None:
+        return "a judge's scores compare with those of the same judge and prompt alone"
     if task.protocol != "official":
         return f"scored by the protocol {task.protocol}, so it is not comparable with official scores"
     return "no published value has this benchmark, split and metric"

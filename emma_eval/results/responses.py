@@ -46,7 +46,7 @@ def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
     """Raise KeyError or TypeError unless the record has these fields, of these types, numbers finite."""
     for name, kind in fields.items():
         value = record[name]
-        is_other = isinstance(value, bool) and kind in (int, int | float)  # in Python a bool is an integer
+        is_other = isinstance(value, bool) and bool not in (get_args(kind) or (kind,))  # in Python a bool is an integer
         if not isinstance(value, kind) or is_other or (isinstance(value, float) and not math.isfinite(value)):
             raise TypeError(f"{name} is {value!r:.40}")
 

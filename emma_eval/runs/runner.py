@@ -6,9 +6,8 @@ however that one ended. Scores are computed from all recorded responses, those o
 
 from __future__ import annotations
 
-import json
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emma_eval.inference.runner import run_requests
@@ -18,6 +17,7 @@ from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.manifest import Outcome
+from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
 from emma_eval.runs.plan import plan_task
@@ -146,13 +146,10 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
     """Score every task from all its responses; write `scores.json`, `samples/` and `evidence/`."""
     tasks = []
-    samples_folder = session.folder / "samples"
-    samples_folder.mkdir(exist_ok=True)
     for plan in session.plans:
         task_scores, scores = score_task(plan, store.of(plan.task.name))
         tasks.append(task_scores)
-        lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
-        write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
+        write_sample_scores(session.folder, plan.task.name, scores.samples)
         write_task_statistics(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(

@@ -11,9 +11,11 @@ from typing import Any, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.results import scores as scores_file
+from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import Fields, log_path, read_responses, require_fields
 from emma_eval.results.run_labels import labels
+from emma_eval.results.sample_scores import sample_scores_path
 from emma_eval.results.sample_statistics import HOW_TO_REWRITE, TaskStatistics, read_task_statistics
 from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
 from emma_eval.types import Key, Response, SampleScore, SampleStatus
@@ -51,7 +53,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     names = labels([run.label_parts for run in runs])
     titles = _titles([task for run in runs for task in run.scores.tasks])
     return [
-        FinishedRun(run.folder, name, _with_titles(run.scores, titles), _manifest(run.folder), run)
+        FinishedRun(run.folder, name, _with_titles(run.scores, titles), _manifest(answered_run(run.folder)), run)
         for run, name in zip(runs, names, strict=True)
     ]
 
@@ -76,7 +78,12 @@ def task_names(runs: Sequence[FinishedRun]) -> list[str]:
 def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResults]:
     """The task's results in each run that has it. Raises UserError for a file that can't be read."""
     return [
-        TaskResults(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
+        TaskResults(
+            number,
+            task,
+            _responses(answered_run(run.folder), name),
+            _samples(sample_scores_path(run.folder, name)),
+        )
         for number, run in enumerate(runs)
         for task in run.scores.tasks
         if task.name == name
