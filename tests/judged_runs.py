@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.cli.main import main
-from emma_eval.results.manifest import read_manifest, write_manifest
-from emma_eval.utils.files import sha256_of_file
 from tests.fake_server import Reply, chat, fake_server, text_of
 from tests.tiny_datasets import save_image, write_json
 from tests.tiny_datasets_wider import write_lines
@@ -52,7 +50,7 @@ def llava_bench(root: Path) -> None:
 
 
 def finish_run(root: Path, task: str, answers: Mapping[str, str] | Sequence[str], folder: Path, *more: str) -> None:
-    """A finished run below `folder`. `answers` are texts by what the question holds, or one for every request in turn."""
+    """A finished run in `folder`. `answers` are texts by what the question holds, or one for each request in turn."""
 
     def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
         if not isinstance(answers, Mapping):

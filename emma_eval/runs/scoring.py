@@ -83,8 +83,8 @@ def unscored_note(task: TaskConfig) -> str:
     if task.judge is None:
         return HELD_BACK
     return (
-        f"no score yet, a judge model gives it: `judge {task.name} RUN --judge openai:NAME --base-url URL`; or `submit` "
-        "writes the file for other programs"
+        f"no score yet, a judge model gives it: `judge {task.name} RUN --judge openai:NAME --base-url URL`; or "
+        "`submit` writes the file for other programs"
     )
 
 

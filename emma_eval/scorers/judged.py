@@ -13,6 +13,6 @@ def judged(samples: Sequence[Sample], answers: Answers) -> Scores:
     if not samples:
         raise UserError("there are no samples to score")
     raise UserError(
-        f"{len(answers):,} answers to {len(samples):,} questions: rules cannot score them, a judge model can: `run` the "
-        "task, then `judge TASK RUN --judge openai:NAME --base-url URL`; or `submit` writes the file for other programs"
+        f"{len(answers):,} answers to {len(samples):,} questions: rules cannot score them, a judge model can: `run` "
+        "the task, then `judge TASK RUN --judge openai:NAME --base-url URL`; or `submit` writes a file for other tools"
     )

@@ -29,7 +29,7 @@ def judged_task(folder: Path, captions: object = "Sky.") -> JudgedTask:
 
 
 def test_the_rule_is_the_official_one() -> None:
-    """The SHA-256 was taken of each of the three rules of llava/eval/table/rule.json of haotian-liu/LLaVA at c121f04."""
+    """The SHA-256 was taken of each of the three rules of llava/eval/table/rule.json, haotian-liu/LLaVA at c121f04."""
     official = "2ce22b562d6008864970ea863ac8a4d385ea6f2e64ab1313a23f825202a9529d"
     assert hashlib.sha256(RULE.encode()).hexdigest() == official
 
@@ -56,8 +56,8 @@ def test_of_a_caption_that_is_one_text_each_letter_is_a_line_as_in_the_official_
     [
         ("8 9", (8, 9)), ("8,9\nwell", (8, 9)), ("8.5 7\r\nso", (8.5, 7)), ("-1 3", (-1, 3)),
         ("8, 9\nwell", None),  # two blanks, at which the official tool splits twice
-        (" 8 9", None), ("8 9 ", None), ("8  9", None), ("8", None), ("8 9 10", None), ("", None), ("Scores: 8 9", None),
-        ("8/10 9/10", None), ("nan 8", None),
+        (" 8 9", None), ("8 9 ", None), ("8  9", None), ("8", None), ("8 9 10", None), ("", None),
+        ("Scores: 8 9", None), ("8/10 9/10", None), ("nan 8", None),
     ],
 )  # fmt: skip
 def test_a_review_begins_with_two_scores(review: str, scores: tuple[float, float] | None) -> None:
@@ -87,7 +87,7 @@ def test_scores_are_quotients_of_means(tmp_path: Path) -> None:
 
 
 def test_means_are_rounded_to_three_places_first(tmp_path: Path) -> None:
-    """Of three of four questions: 22 / 3 = 7.333, 25 / 3 = 8.333; their quotient prints 88.0 as that of 22 / 25 does."""
+    """Of three questions: 22 / 3 is 7.333 and 25 / 3 is 8.333."""
     task = judged_task(tmp_path)
     task = JudgedTask(task.name, task.samples[:3], task.answers, task.files)
     assert found(task, "9 8", "8 7", "8 7")["score", ""].value == 7.333 / 8.333 * 100

@@ -81,7 +81,7 @@ def test_of_several_runs_there_are_the_mean_and_the_standard_deviation_of_the_to
 def test_a_question_that_the_official_file_lacks_is_named(tmp_path: Path) -> None:
     task = judged_task(tmp_path)
     task = JudgedTask(task.name, [*task.samples, Sample("9", "?")], task.answers, task.files)
-    with pytest.raises(UserError, match="mm-vet.json has no question v1_9"):
+    with pytest.raises(UserError, match=r"mm-vet.json has no question v1_9"):
         JUDGE.inquiries(task, {})
 
 
