@@ -7,7 +7,7 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +175,13 @@ def _scoring(task: TaskConfig) -> Iterator[str]:
         if not same:
             yield from (f"    {line}" for line in _scorer_in_words(config))
         explained.setdefault(config.scorer, name)
+    if task.judge is not None:
+        from emma_eval.registry import look_up
+
+        judge = look_up("judges", task.judge.format)
+        yield f"by a judge model: judge {task.name} RUN --judge openai:NAME --base-url URL"
+        yield from (f"    {line}" for line in _in_words([inspect.getdoc(inspect.getmodule(judge.scores)) or ""]))
+        yield f"    Source: {judge.source}; the judge that it asks by default is {judge.judge}."
 
 
 def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
@@ -183,8 +190,12 @@ def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
 
     module, function = entries("scorers")[config.scorer].split(":")
     scorer = importlib.import_module(module)
-    texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
-    paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]
+    yield from _in_words([inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""])
+
+
+def _in_words(docstrings: Sequence[str]) -> Iterator[str]:
+    """The paragraphs of docstrings, wrapped."""
+    paragraphs = [paragraph for text in docstrings for paragraph in re.split(r"\n\s*\n", text)]
     for paragraph in paragraphs:
         if not paragraph.startswith("Reads of"):
             yield from textwrap.wrap(_RAISES.sub("", paragraph).replace("`", ""), WIDTH - 6)

@@ -32,7 +32,7 @@ leaderboard, report, compare and regress take them from RUN. See docs/judges.md"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
-    parser.add_argument("task", metavar="TASK", help="one that has a judge: `list tasks` names them")
+    parser.add_argument("task", metavar="TASK", help="one that has a judge: mmvet, llava_bench, hallusionbench, ...")
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     parser.add_argument("--judge", required=True, metavar="openai:NAME", help="the model that judges")
     parser.add_argument(
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     task = load_task(args.task)
     if task.judge is None:
-        raise UserError(f"task {task.name} has no judge: it is scored by rules, see `explain {task.name}`")
+        raise UserError(f"task {task.name} has no judge; see `explain {task.name}` for how it is scored")
     judge = look_up("judges", task.judge.format)
     if args.repeats > 1 and not judge.takes_repeats:
         raise UserError(f"--repeats: the official tool of {task.name} asks for one verdict on each answer")
@@ -145,7 +145,7 @@ def _print_estimate(court: Court, task: JudgedTask, engine: ServerEngine) -> Non
         + f"; {pluralize(estimate.known, 'verdict')} on record"
     )
     if estimate.calls:
-        print("a call more for each reply that is not understood; nothing was asked")
+        print("replies that are not understood, or that decide nothing yet, bring further calls; nothing was asked")
 
 
 def _print_scores(scores: TaskScores) -> None:

@@ -229,7 +229,15 @@ def _bias(samples: Sequence[Sample], right: Sequence[float]) -> list[Metric]:
     should_be_no = [one * (1.0 - yes) for one, yes in zip(wrong, expected, strict=True)]
     count = int(sum(wrong))
     return [
-        Metric("yes_bias", difference, len(right), "fraction", higher_is_better=None, ratios=(Ratio(excess),)),
+        Metric(
+            "yes_bias",
+            difference,
+            len(right),
+            "fraction",
+            higher_is_better=None,
+            ratios=(Ratio(excess),),
+            value_is_bounded=False,  # it may be negative
+        ),
         Metric(
             "false_positive_ratio",
             ratio(sum(should_be_no), count),

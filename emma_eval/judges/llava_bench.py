@@ -124,7 +124,9 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
     metrics += [_relative(category, indices, pairs) for category, indices in groups.items() if indices]
     for place, name in ((1, "mean_score"), (0, "reference_mean_score")):
         column = [pair[place] for pair in pairs]
-        metrics.append(Metric(name, mean(column), len(pairs), "number", ratios=(Ratio(column),)))
+        metrics.append(
+            Metric(name, mean(column), len(pairs), "number", ratios=(Ratio(column),), value_is_bounded=False)
+        )
     samples = tuple(
         SampleScore(
             sample.id, min(max(pair[1], 0.0), BEST) / BEST, f"{pair[0]:g} {pair[1]:g}", cluster=image_of(sample)

@@ -271,7 +271,7 @@ def test_verdicts_of_another_judge_and_damaged_ones_are_refused(call, folder, ca
     ("change", "message"),
     [
         ({"judge": "emma-mini"}, "model option base_url"),
-        ({"task": "pope"}, "task pope has no judge: it is scored by rules"),
+        ({"task": "pope"}, "task pope has no judge; see `explain pope`"),
         ({"task": "llava_bench"}, "has no answers to the task llava_bench; known: mmvet"),
         ({"run": "data"}, "is no run folder: a judge judges the answers of a finished run"),
         ({"more": ["--model-option", 'parameters={"temperature": 1}']}, "asked with the official temperature"),
