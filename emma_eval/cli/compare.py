@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
 
     from emma_eval.analysis.compare import compare_runs, holm_over_tasks
     from emma_eval.reports.comparability import template_notes
-    from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
-    from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.comparison import as_json, comparison_lines, flip_lines
     from emma_eval.results.baseline import read_run_or_baseline
     from emma_eval.results.run_labels import labels
     from emma_eval.utils.files import write_atomic
+    from emma_eval.utils.terminal import paragraph, terminal_width
 
     require_place("--json", args.json)
     (first_run, first), (second_run, second) = read_run_or_baseline(args.first), read_run_or_baseline(args.second)
@@ -50,15 +50,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
         write_atomic(args.json, content + "\n")
-    print_table(comparison_table(comparisons, corrected, names))
+    width = terminal_width()
     asked = ((name, task.record.template) for name, tasks in zip(names, (first, second), strict=True) for task in tasks)
-    for note in template_notes(asked):
-        print(one_line(note))
+    notes = list(template_notes(asked))
     compared = {comparison.task for comparison in comparisons}
     not_shared = [task.task for task in (*first, *second) if task.task not in compared]
     if not_shared and not args.task:
-        print(f"in one run only: {', '.join(not_shared)}")
+        notes.append(f"in one run only: {', '.join(not_shared)}")
     if args.flips:
-        for line in (line for comparison in comparisons for line in flip_lines(comparison, args.flips)):
-            print(one_line(line))
+        notes += [line for comparison in comparisons for line in flip_lines(comparison, args.flips)]
+    print(*comparison_lines(comparisons, corrected, names, width), sep="\n")
+    for note in notes:
+        print(*paragraph(note, width, rest="    "), sep="\n")
     return 0

@@ -85,17 +85,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     """The model behind its server. Raises UserError for any other model, and for options that change what is asked."""
-    from emma_eval.inference.server import ServerEngine
     from emma_eval.inference.server_loading import request_parameters
     from emma_eval.judges.asking import JudgeModel
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
 
+    if not args.judge.startswith("openai:"):
+        raise UserError(f"--judge {args.judge}: openai:NAME is expected, a model behind a server")
     options = named_options(args)
     handle = find_model(ModelSpec(args.judge, options=options))
-    engine = handle.load() if handle.is_remote else None
-    if not isinstance(engine, ServerEngine):
-        raise UserError(f"--judge {args.judge}: openai:NAME is expected, a model behind a server")
+    engine: ServerEngine = handle.load()
     settings, parameters = engine.settings, request_parameters(options.get("parameters"))
     if official := parameters.keys() & {"temperature", settings.max_tokens_field}:
         raise UserError(f"--model-option parameters: a judge is asked with the official {min(map(str, official))}")
@@ -149,16 +148,10 @@ def _print_estimate(court: Court, task: JudgedTask, engine: ServerEngine) -> Non
 
 
 def _print_scores(scores: TaskScores) -> None:
-    from tabulate import tabulate
+    from emma_eval.reports.score_lines import metric_lines
+    from emma_eval.utils.terminal import paragraph, terminal_width
 
-    from emma_eval.cli.score import format_interval, format_metric
-
-    print(f"{scores.name}, {scores.protocol}; not comparable with scores of another judge")
-    rows = [
-        [m.name, m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}"] for m in scores.metrics
-    ]
-    columns = ("metric", "by", "category", "value", "95% interval", "n")
-    alignment = ("left", "left", "left", "right", "right", "right")
-    print(tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True))
-    for note in scores.notes:
-        print(f"note: {note}")
+    width = terminal_width()
+    head = f"{scores.name}, {scores.protocol}; not comparable with scores of another judge"
+    others = "of breakdowns more are in scores.json"
+    print(*paragraph(head, width, rest="    "), *metric_lines(scores, width, everything=False, others=others), sep="\n")

@@ -29,7 +29,7 @@ PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"
 
 COMMANDS = {
-    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
+    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, write the leaderboard"),
     "merge": ("emma_eval.cli.merge", "join the shards of a run, made by run --shard, and score them"),
     "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
     "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),
@@ -40,13 +40,17 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
-    "export": ("emma_eval.cli.export", "write a run as the result and sample files of lmms-eval"),
+    "export": (
+        "emma_eval.cli.export",
+        "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
+    ),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
     "explain": ("emma_eval.cli.explain", "explain how a task is asked and scored, and what published numbers used"),
     "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, list what is there"),
     "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
+    "completion": ("emma_eval.cli.completion", "print a script that completes commands and names in your shell"),
     "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
 }
 
@@ -189,12 +193,20 @@ def overview() -> str:
     )
 
 
+FULL = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EFBIG: ("a file is larger than is allowed", "see `ulimit -f`"),
+}
+
+
 def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
+    if full := FULL.get(error.errno or 0):
+        what, mend = full
+        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command == "run" else ""
         where = f": {error.filename}" if error.filename else ""
-        return f"the disk is full{where}{kept}"
+        return f"{what}{where}{kept}"
     return describe_os_error(error)
 
 

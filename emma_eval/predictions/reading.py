@@ -51,6 +51,23 @@ def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
     """
     with gc_paused():
         rows = read_answer_rows(path)
+    return join_answers(
+        path, rows, samples, task, protocol=protocol, answer_key=answer_key, ignore_foreign=ignore_foreign
+    )
+
+
+def join_answers(  # noqa: PLR0913 (as above)
+    path: Path,
+    rows: Sequence[AnswerRow],
+    samples: Sequence[Sample],
+    task: TaskConfig | None = None,
+    *,
+    protocol: str | None = None,
+    answer_key: str | None = None,
+    ignore_foreign: bool = False,
+) -> Predictions:
+    """The same for rows that are read already; `path` is what messages call them."""
+    with gc_paused():
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
         extracted = bool(task and task.scorer_config(protocol).options.get("extraction") == "done")

@@ -9,8 +9,12 @@ from emma_eval.analysis.compare import TaskComparison
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_interval, format_value
 from emma_eval.results.scores import MetricFields
 from emma_eval.stats.paired import MCNEMAR, Flip, MetricComparison
+from emma_eval.stats.verdict import gain
+from emma_eval.utils.terminal import Column, paragraph, table_lines
+from emma_eval.utils.text import pluralize
 
 SIGNIFICANT = 0.05
+LONGEST_HEAD = 12  # a longer name of a run is a letter in the terminal's table
 
 
 def comparison_table(
@@ -47,6 +51,46 @@ def comparison_table(
         rows=tuple(rows),
         notes=tuple(notes),
     )
+
+
+def comparison_lines(
+    comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str], width: int
+) -> list[str]:
+    """The table for a terminal of that width, its notes, and what the tests say in one sentence."""
+    first, second = names if max(map(len, names)) <= LONGEST_HEAD else ("A", "B")
+    title = f"{names[1]} against {names[0]}" if (first, second) == names else f"B: {names[1]}, against A: {names[0]}"
+    columns = (
+        Column("task"),
+        Column("metric"),
+        Column(first, right=True),
+        Column(second, right=True),
+        Column("difference", right=True),
+        Column("p", right=True, drop=3),
+        Column("p (Holm)", right=True),
+        Column("won:lost:tied", right=True, drop=2),
+        Column("test", drop=4),
+    )
+    table = comparison_table(comparisons, corrected, names)
+    rows = [
+        (row.label, *(f"{cell.text} {cell.interval}".strip().replace(" : ", ":") for cell in row.cells))
+        for row in table.rows
+    ]
+    notes = [line for note in table.notes for line in paragraph(note, width, rest="    ")]
+    said = paragraph(in_words(comparisons, corrected, (first, second)), width)
+    return [*paragraph(title, width, rest="    "), "", *table_lines(columns, rows, width), *notes, *said]
+
+
+def in_words(comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]) -> str:
+    """'B is better on gqa and worse on pope than A; no significant difference on 3 tasks (5% level, ...)'."""
+    tested = list(zip(comparisons, corrected, strict=True))
+    significant = [(comparison.task, gain(comparison.primary)) for comparison, p in tested if p < SIGNIFICANT]
+    better = [task for task, effect in significant if effect > 0]
+    worse = [task for task, effect in significant if effect < 0]
+    undecided = len(tested) - len(better) - len(worse)
+    parts = [f"{word} on {', '.join(tasks)}" for word, tasks in (("better", better), ("worse", worse)) if tasks]
+    found = [f"{names[1]} is {' and '.join(parts)} than {names[0]}"] if parts else []
+    chance = [f"no significant difference on {pluralize(undecided, 'task')}"] if undecided else []
+    return f"{'; '.join([*found, *chance])} (5% level, corrected for {pluralize(len(tested), 'test')} by Holm)"
 
 
 def _test_name(comparison: TaskComparison) -> str:

@@ -76,8 +76,11 @@ class LineLog:
         self._synced = time.monotonic()
 
     def _write(self, data: bytes) -> None:
-        while data:  # an unbuffered write may take only a part
-            data = data[self._file.write(data) :]
+        try:
+            while data:  # an unbuffered write may take only a part
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from error
 
     def __enter__(self) -> Self:
         return self

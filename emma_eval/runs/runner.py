@@ -10,13 +10,16 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emma_eval.errors import EmmaEvalError
+from emma_eval.inference.engine import prepare_engine
+from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Outcome
+from emma_eval.results.manifest import Outcome, served_in_all
 from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
@@ -31,7 +34,7 @@ from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
 
 
-class TooManyFailuresError(Exception):
+class TooManyFailuresError(EmmaEvalError):
     """More requests failed than --max-errors allows. All responses are kept."""
 
 
@@ -64,6 +67,7 @@ def run_evaluation(
     call goes on from there.
     """
     model = find_model(settings.model) if model is None else model
+    require_fit(model, settings.scale, settings.engine)
     plans = [plan_task(name, settings) for name in settings.tasks]
     published = load_published()
     make_output_folder(folder)
@@ -96,6 +100,7 @@ def generate_missing(
         return
     engine = session.engine()
     session.record_device()
+    prepare_engine(engine, [request for _, request in queue], progress.message)
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
     retried = {(task, request.key) for task, request in queue}
@@ -114,8 +119,11 @@ def generate_missing(
             counts.answered += 1
             counts.failed += failed
             progress.advance(task, failed)
+            session.record_progress(counts.answered, counts.failed, counts.stats)
             _check_failures(settings, earlier_failures + counts.failed, sum(totals.values()), response)
     progress.message(str(counts.stats))
+    if counts.stats.server and (before := served_in_all(session.earlier)):
+        progress.message(f"in all sessions: {before + counts.stats.server}")
 
 
 def _check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
@@ -144,7 +152,7 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
-    """Score every task from all its responses; write `scores.json`, `samples/` and `evidence/`."""
+    """Score every task from all its responses; write `scores.json`, `samples/` and `statistics/`."""
     tasks = []
     for plan in session.plans:
         task_scores, scores = score_task(plan, store.of(plan.task.name))

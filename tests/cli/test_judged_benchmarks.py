@@ -87,6 +87,6 @@ def test_mmbench(judge, tmp_path) -> None:
 @pytest.mark.parametrize("task", ["mmvet", "llava_bench", "hallusionbench", "mathvista", "mmbench_cn"])
 def test_explain_names_the_command_and_the_official_tool(task, capsys) -> None:
     assert main(["explain", task]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert f"by a judge model: judge {task} RUN --judge openai:NAME --base-url URL" in shown
     assert "the judge that it asks by default is gpt-" in shown

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.published import Published, load_published
+from emma_eval.reports.view import View
 from emma_eval.results.judged import JudgeRecord
 from emma_eval.results.scores import Counts, ScoredRun
 from tests.fakes import evaluation_setup, metric, scored_run, task_scores
@@ -37,9 +38,9 @@ def judged_run(served: tuple[str, ...], name: str = "gpt-4", fingerprint: str = 
     return scored_run(task, **model)
 
 
-def heads(*runs: ScoredRun, published: Published) -> dict[tuple[str, ...], list[str]]:
+def heads(*runs: ScoredRun, published: Published, strict: bool = True) -> dict[tuple[str, ...], list[str]]:
     """Head of each column with a measured value -> the texts in it, published ones first."""
-    tables = leaderboard(list(runs), published, measured_only=True)
+    tables = Leaderboard(list(runs), published).tables(View(strict=strict), measured_only=True)
     return {
         heading.lines: [text for row in table.rows if (text := row.cells[column].text)]
         for table in tables

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emma_eval.reports.html.run_loader import STATUSES, TaskResults
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.reports.html.thumbnails import thumbnails
+from emma_eval.results.sample_scores import STATUSES
 from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
 
@@ -60,6 +61,7 @@ class SampleBrowser:
     limit: Limit
     tasks: list[dict[str, Any]] = field(default_factory=list)
     shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (index of the task, sample)
+    images: dict[ImageSource, int] = field(default_factory=dict)  # those of the chunks given so far -> their number
 
     def add(self, task: TaskScores, results: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
         """Add a task's samples, `limit` of them at even distances so that every category is represented."""
@@ -108,7 +110,31 @@ class SampleBrowser:
     def chunks(self) -> Iterator[dict[str, Any]]:
         """The chunks in order. Texts and images that samples of a chunk share are in it once."""
         for start in range(0, len(self.shown), CHUNK):
-            yield _chunk([sample for _, sample in self.shown[start : start + CHUNK]])
+            yield self._chunk([sample for _, sample in self.shown[start : start + CHUNK]])
+
+    def _chunk(self, samples: Sequence[ShownSample]) -> dict[str, Any]:
+        images = {
+            image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
+        }
+        numbers = [self.images.setdefault(image, len(self.images)) for image in images]
+        small = thumbnails(images)
+        texts: dict[str, int] = {}
+
+        def text_index(text: str) -> int:
+            return texts.setdefault(text, len(texts))
+
+        def asked(r: Response) -> list[Any]:
+            return [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
+
+        entries = [
+            {
+                "images": [images[image] for image in _images(sample)],
+                "passes": [[asked(response) for response in responses] for responses in sample.passes],
+            }
+            for sample in samples
+        ]
+        thumbnails_and_numbers = [(small[image], number) for image, number in zip(images, numbers, strict=True)]
+        return {"images": thumbnails_and_numbers, "entries": entries, "texts": list(texts)}
 
 
 def evenly(items: Sequence[str], limit: int) -> list[str]:
@@ -116,32 +142,6 @@ def evenly(items: Sequence[str], limit: int) -> list[str]:
     if len(items) <= limit:
         return list(items)
     return [items[index * len(items) // limit] for index in range(limit)]
-
-
-def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
-    images = {
-        image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
-    }
-    small = thumbnails(images)
-    texts: dict[str, int] = {}
-
-    def text_index(text: str) -> int:
-        return texts.setdefault(text, len(texts))
-
-    entries = [
-        {
-            "images": [images[image] for image in _images(sample)],
-            "passes": [
-                [
-                    [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
-                    for r in responses
-                ]
-                for responses in sample.passes
-            ],
-        }
-        for sample in samples
-    ]
-    return {"images": [small[image] for image in images], "entries": entries, "texts": list(texts)}
 
 
 def _images(shown: ShownSample) -> Sequence[ImageSource]:

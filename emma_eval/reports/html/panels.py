@@ -73,6 +73,7 @@ class TaskGroup:
         """Metric, split, and protocol and extent if they are not the usual ones."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
+        protocol = task.judge.label if task.judge else protocol
         extent = "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
         return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
 
