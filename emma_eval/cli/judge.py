@@ -66,12 +66,14 @@ def run(args: argparse.Namespace) -> int:
     judged = read_judged_task(answered, task, args.data)
     name = f"{task.name}-{slug(model.name)}-{model.fingerprint(judge)[:HASH_LETTERS]}"
     folder = answered.folder / JUDGED_FOLDER / name
-    court = Court(judge, model, folder / VERDICTS_FILE, args.repeats)
     if args.dry_run:
-        _print_estimate(court, judged, engine)
+        _print_estimate(Court(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
         return 0
     make_output_folder(folder)
     with lock_run_folder(folder):
+        court = Court(
+            judge, model, folder / VERDICTS_FILE, args.repeats
+        )  # within the lock: it appends to what it reads
         hearing = _hear(court, judged, engine)
         if not hearing.failures:
             scores = write_judged_scores(folder, answered, judged, court, hearing)

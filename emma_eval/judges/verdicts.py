@@ -68,12 +68,14 @@ def to_record(verdict: Verdict) -> dict[str, Any]:
 
 
 def _from_record(record: Any) -> Verdict:
-    """The verdict of a JSON object. Raises KeyError or TypeError for anything else."""
+    """The verdict of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
     if not isinstance(record, dict):
         raise TypeError("a JSON object is expected")
     require_fields(record, FIELDS)
     replies: Sequence[Any] = record["replies"]
     if not replies or not all(isinstance(reply, str) for reply in replies):
         raise TypeError("replies must be a list of texts")
+    if min(record["pass_index"], record["repeat"], record["prompt_tokens"], record["new_tokens"]) < 0:
+        raise ValueError("counts must be numbers from 0 on")
     values = {name: record[name] for name in FIELDS} | {"replies": tuple(replies)}
     return Verdict(**values)

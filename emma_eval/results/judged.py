@@ -62,7 +62,8 @@ def judged_folders(run: Path, scores_file: str) -> Iterator[Path]:
 
 def answered_run(folder: Path) -> Path:
     """The folder of the run whose answers the scores in `folder` are of: itself, but for that of a judge."""
-    return folder.parent.parent if folder.absolute().parent.name == JUDGED_FOLDER else folder
+    above = folder.absolute().parent
+    return above.parent if above.name == JUDGED_FOLDER else folder
 
 
 def require_same_answers(folder: Path, task: str, judge: JudgeRecord) -> None:

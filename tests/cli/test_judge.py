@@ -264,10 +264,16 @@ def test_verdicts_of_another_judge_and_damaged_ones_are_refused(call, folder, ca
         path = verdicts(folder)
         text = path.read_text()
         first = json.loads(text.splitlines()[0])
-        for change in ({"judge": "0" * 64}, {"replies": []}, {"prompt_tokens": "20"}, {"cost": True}):
+        for change in (
+            {"judge": "0" * 64},
+            {"replies": []},
+            {"prompt_tokens": "20"},
+            {"cost": True},
+            {"new_tokens": -3},
+        ):
             path.write_text(text.replace(json.dumps(first), json.dumps(first | change)))
             assert call(server.url) == 2
-    other, *damaged = capsys.readouterr().err.splitlines()[-4:]
+    other, *damaged = capsys.readouterr().err.splitlines()[-5:]
     assert "line 1: a verdict of another judge, prompt or server (fingerprint 00000000, not " in other
     assert all("line 1 is damaged" in line for line in damaged)
 
@@ -314,3 +320,14 @@ def test_a_run_says_what_command_comes_next(folder, capsys) -> None:
         "no score yet, a judge model gives it: `judge mmvet RUN --judge openai:NAME --base-url URL`; or `submit` "
         "writes the file for other programs",
     ]
+
+
+def test_a_run_of_some_questions_is_judged_on_those(folder, capsys) -> None:
+    limited = ["--limit", "3", "--seed", "1"]
+    judged_runs.finish_run(folder / "data", "mmvet", [f"answer {n}" for n in range(3)], folder / "few", *limited)
+    with fake_server(by_parity) as server:
+        where = ["--base-url", server.url, "--data", str(folder / "data")]
+        assert main(["judge", "mmvet", str(folder / "few"), "--judge", "openai:judge", *where]) == 0
+        assert len(server.bodies) == 3
+    assert main(["leaderboard", str(folder / "few"), "--output", str(folder)]) == 0
+    assert "3 questions only" in (folder / "leaderboard.csv").read_text()
