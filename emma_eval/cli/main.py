@@ -58,6 +58,7 @@ COMMANDS = {
 }
 
 
+RESUMABLE = {"run", "judge"}  # keep what they have, and go on where they stopped
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
@@ -127,7 +128,7 @@ def user_message(error: Exception, command: str) -> str | None:
 
 def interrupted(command: str) -> int:
     """Print one line on how to continue, and return the exit code."""
-    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
+    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command in RESUMABLE else ""
     print(f"\ninterrupted{goes_on}", file=sys.stderr)
     return 130
 
@@ -207,7 +208,7 @@ def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
     if full := FULL.get(error.errno or 0):
         what, mend = full
-        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command == "run" else ""
+        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command in RESUMABLE else ""
         where = f": {error.filename}" if error.filename else ""
         return f"{what}{where}{kept}"
     return describe_os_error(error)

@@ -31,6 +31,7 @@ class MetricSelector(Record):
     category: str = ""
     protocol: str = "official"
     n: int | None = None  # only if computed over so many questions; for benchmarks of several releases
+    judge: str = ""  # only if judged by the model that its server names so
 
 
 class PublishedColumn(Record):
