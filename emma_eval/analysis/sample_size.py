@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emma_eval.stats.bootstrap import Integers
     from emma_eval.types import Metric
 
-DEFAULT_DISAGREEMENT = 0.15  # of two models of which nothing is known; LLaVA-like models differ on a tenth to a fifth
+DEFAULT_DISAGREEMENT = 0.15  # an assumption: half of what two unrelated models at 80% or so would have
 LEAST_DISAGREEMENT = 0.01
 EFFECTS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # percent of the metric's full range
 

@@ -12,7 +12,7 @@ from emma_eval.analysis.compare import TaskComparison, compare_runs, holm_over_t
 from emma_eval.api import views
 from emma_eval.api.frames import frame
 from emma_eval.reports.comparability import template_notes
-from emma_eval.reports.comparison import comparison_table, pair_record
+from emma_eval.reports.comparison import comparison_table, in_words, pair_record
 from emma_eval.reports.tables import Table
 from emma_eval.results.baseline import read_run_or_baseline
 from emma_eval.results.run_labels import labels
@@ -73,6 +73,11 @@ class Comparison:
             for flip in flips
         ]
         return frame(rows, FLIP_COLUMNS)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, and how small a difference could have been, as the command `compare` says it."""
+        return in_words(self.tasks, self.p_holm, self.names)
 
     @staticmethod
     def _metric_row(task: str, pair: Any) -> dict[str, Any]:
