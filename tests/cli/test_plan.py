@@ -42,6 +42,8 @@ def test_without_anything_known_15_percent_are_assumed(plan):
     assert needed(shown, "1") == pytest.approx(FACTOR * 0.15 / 0.01**2, rel=0.02)
     assert "the whole task (9,000 samples) tells 1.2 points" in shown
     assert "the whole task (8,910 samples)" in shown
+    assert "The task's own metric is f1, of which a run tells more: --runs RUN" in shown
+    assert "own metric" not in plan("scienceqa")
 
 
 def test_power_and_level(plan):
