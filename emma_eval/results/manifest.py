@@ -165,7 +165,9 @@ def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
 
 def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
     old, new = before.model, now.model
-    if old.weights != new.weights:
+    if old.weights != new.weights and old.source != new.source:
+        yield f"its answers are those of the model {old.source}, and {new.source} is given now"
+    elif old.weights != new.weights:
         part = "weights or tokenizer, or one of its options"
         if old.config != new.config:  # a loader that has one fingerprint for all of it gives it as both
             part = "configuration" if new.config != new.weights else f"{part}, or configuration"

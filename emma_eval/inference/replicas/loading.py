@@ -23,6 +23,11 @@ class Scale:
     replicas: int | None = None  # None: one; on Ray, one for each GPU, or for each node without GPUs
     ray: str | None = None  # the address of a Ray cluster; `local` starts one; None: this machine, without Ray
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether other processes than this one answer."""
+        return self.ray is not None or self.replicas not in (None, 1)
+
 
 def load_scaled(
     model: ModelHandle, batch_size: int | Literal["auto"], scale: Scale, report: Callable[[str], None]
@@ -31,7 +36,7 @@ def load_scaled(
 
     Raises UserError if the model cannot be loaded, or not so often.
     """
-    if scale.ray is None and scale.replicas in (None, 1):
+    if not scale.is_elsewhere:
         return load_engine(model, batch_size)
     if model.is_remote:
         raise UserError(
