@@ -94,7 +94,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--model-option",
         action="append",
         default=[],
-        type=_key_value,
+        type=key_value,
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
@@ -106,7 +106,8 @@ def named_options(args: argparse.Namespace) -> dict[str, str]:
     return dict(args.model_option) | ({} if args.base_url is None else {"base_url": args.base_url})
 
 
-def _key_value(text: str) -> tuple[str, str]:
+def key_value(text: str) -> tuple[str, str]:
+    """The type of an option that takes OPTION=VALUE."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE")

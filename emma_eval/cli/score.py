@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,9 @@ from emma_eval.cli.arguments import add_task_options, positive, require_place
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from emma_eval.reports.score_report import ScoreReport
-    from emma_eval.types import Key, Sample, SampleStatus, Scores
 
 EPILOG = """\
 examples:
@@ -60,53 +58,11 @@ def run(args: argparse.Namespace) -> int:
 
 def score(args: argparse.Namespace) -> ScoreReport:
     """The scores of the predictions. Raises UserError for anything missing or unreadable."""
-    from emma_eval.data.loading import read_samples
-    from emma_eval.data.location import locate_data
-    from emma_eval.predictions import read_predictions
-    from emma_eval.predictions.reading import missing_answers
-    from emma_eval.prompts.question_notes import find_release, question_notes
-    from emma_eval.reports.score_report import InputFile, ScoreReport
-    from emma_eval.results.scores import Counts, MetricRecord
-    from emma_eval.scorers import get_scorer
-    from emma_eval.tasks.loading import load_task
+    from emma_eval.api.scoring import ScoreOptions, score_answers
 
-    task = load_task(args.task)
-    config = task.scorer_config(args.protocol)
-    scorer = get_scorer(config.scorer, **config.options)
-    location = locate_data(task, args.data, parse_file_arguments(args.file))
-    partial = args.allow_partial or args.limit is not None
-    # All of the data, of which --limit scores a part: rows find their sample among all of them.
-    all_samples = read_samples(location, allow_partial=partial)
-    predictions = read_predictions(
-        args.predictions,
-        all_samples,
-        task,
-        protocol=args.protocol,
-        answer_key=args.answer_key,
-        ignore_foreign=args.allow_partial,
-    )
-    samples = all_samples[: args.limit]
-    missing = list(missing_answers(samples, task, predictions))
-    if missing and not args.allow_partial:
-        raise missing_answers_error(args.predictions, missing, samples)
-    scores = add_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
-    return ScoreReport(
-        task=task.name,
-        benchmark=task.benchmark,
-        split=task.split,
-        metric=task.primary_metric(args.protocol),
-        protocol=args.protocol or task.protocol,
-        release=find_release(task, samples),
-        scorer=config.scorer,
-        options=config.options,
-        complete=not partial,
-        predictions=InputFile.of(args.predictions) if args.json else InputFile(name=args.predictions.name, sha256=None),
-        data={key: InputFile.of(path) for key, path in location.files.items()} if args.json else {},
-        counts=Counts.of(scores.samples),
-        metrics=MetricRecord.all_of(scores),
-        notes=(*predictions.notes, *question_notes(task, samples, complete=not partial), *scores.notes),
-        samples=scores.samples,
-    )
+    files = parse_file_arguments(args.file)
+    options = ScoreOptions(args.data, files, args.protocol, args.answer_key, args.limit, args.allow_partial)
+    return score_answers(args.task, args.predictions, options, hashes=args.json is not None)
 
 
 def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
@@ -118,23 +74,3 @@ def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"--file {pair!r}: KEY=PATH is expected, as in --file questions=questions.json")
         files[key] = Path(path)
     return files
-
-
-def add_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
-    """The scores with each sample's status: failed or missing as soon as one of its passes is."""
-    statuses: dict[str, SampleStatus] = {sample_id: "missing" for sample_id, _ in missing}
-    statuses |= {sample_id: "failed" for sample_id, _ in failed}
-    samples = tuple(replace(sample, status=statuses.get(sample.id, "answered")) for sample in scores.samples)
-    return replace(scores, samples=samples)
-
-
-def missing_answers_error(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> UserError:
-    """The error for a file without an answer to some questions, or to passes of circular ones."""
-    questions = len({sample_id for sample_id, _ in missing})
-    first, pass_index = missing[0]
-    which = f"{first}, pass {pass_index}" if pass_index else first
-    passes = f" ({len(missing):,} passes)" if len(missing) > questions else ""
-    return UserError(
-        f"{path}: {questions:,} of {len(samples):,} questions have no answer{passes}, the first is {which}; "
-        "complete the file, or pass --allow-partial to count them as wrong"
-    )

@@ -36,6 +36,7 @@ SHIPPED_MODELS = BUILT_IN | {
     "hf": "hf:PATH, any image-text-to-text model of transformers (folder or hub name)",
     "openai": "openai:NAME, any model behind an OpenAI-compatible server (--base-url URL)",
 }
+ADDRESS_OPTION = "base_url"  # of the models behind a server alone
 CONVERSION = "llava_hf"  # as the registry has it: no model_type of this name exists
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
@@ -70,6 +71,11 @@ class ModelHandle:
             loader, source = self._registered
         options = getattr(loader, "options", {})
         for option in self.spec.options:
+            if option not in options and option == ADDRESS_OPTION:
+                raise UserError(
+                    f"--base-url is the address of a model behind a server, --model openai:NAME; {self.spec.source} "
+                    "is none: its files are loaded here"
+                )
             if option not in options:
                 takes = f"it takes {', '.join(options)}" if options else "it takes none"
                 hint = did_you_mean(option, options) or f"; {takes}"
@@ -108,6 +114,11 @@ class ModelHandle:
     def is_remote(self) -> bool:
         """Whether the loader says that its model answers on a server, so that copies in this machine add nothing."""
         return bool(getattr(self._loader[0], "is_remote", False))
+
+    @property
+    def gives_embeddings(self) -> bool:
+        """Whether the loader says that its model is one whose language model another program may compute."""
+        return bool(getattr(self._loader[0], "gives_embeddings", False))
 
     def fingerprint(self) -> str:
         """A text that differs for a model that would answer differently; reads all weights of a checkpoint.

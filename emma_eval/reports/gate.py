@@ -6,7 +6,8 @@ from xml.etree import ElementTree as Xml
 
 from emma_eval.analysis.regression_gate import GateResult, MetricVerdict
 from emma_eval.reports.comparison import difference_cell, flip_line
-from emma_eval.reports.render import escape_markdown, markdown_section, one_line
+from emma_eval.reports.markdown import escape_markdown, markdown_section
+from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.utils.terminal import Column, paragraph, table_lines

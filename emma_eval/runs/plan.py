@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     scorer = task.scorer_config(protocol)
     location = locate_data(task, settings.data, settings.files.get(name, {}))
     with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter, so another core does it
-        data = background.submit(data_digests, location)
+        data = background.submit(copy_context().run, data_digests, location)  # the user's folders are the context's
         samples: Sequence[Sample] = read_samples(
             location, allow_partial=settings.allow_partial or settings.limit is not None, need_images=True
         )

@@ -6,18 +6,21 @@ however that one ended. Scores are computed from all recorded responses, those o
 
 from __future__ import annotations
 
-import json
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from emma_eval.errors import EmmaEvalError
+from emma_eval.inference.engine import prepare_engine
+from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Outcome, read_manifest
+from emma_eval.results.manifest import Outcome, read_manifest, served_in_all
+from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
 from emma_eval.runs.plan import plan_tasks
@@ -32,7 +35,7 @@ from emma_eval.utils.records import to_json
 from emma_eval.utils.text import pluralize
 
 
-class TooManyFailuresError(Exception):
+class TooManyFailuresError(EmmaEvalError):
     """More requests failed than --max-errors allows. All responses are kept."""
 
 
@@ -66,7 +69,8 @@ def run_evaluation(
     """
     model = find_model(settings.model) if model is None else model
     if read_manifest(folder) is None:  # a run that is complete is scored on any machine
-        model.check_place(device_too=not settings.scale.is_elsewhere)
+        model.check_place(device_too=settings.scale.is_one_here)
+    require_fit(model, settings.scale, settings.engine)
     plans = plan_tasks(settings)
     published = load_published()
     make_output_folder(folder)
@@ -99,6 +103,7 @@ def generate_missing(
         return
     engine = session.engine()
     session.record_device()
+    prepare_engine(engine, [request for _, request in queue], progress.message)
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
     retried = {(task, request.key) for task, request in queue}
@@ -117,8 +122,11 @@ def generate_missing(
             counts.answered += 1
             counts.failed += failed
             progress.advance(task, failed)
+            session.record_progress(counts.answered, counts.failed, counts.stats)
             _check_failures(settings, earlier_failures + counts.failed, sum(totals.values()), response)
     progress.message(str(counts.stats))
+    if counts.stats.server and (before := served_in_all(session.earlier)):
+        progress.message(f"in all sessions: {before + counts.stats.server}")
 
 
 def _failures(session: RunSession, store: ResponseStore) -> str:
@@ -154,15 +162,12 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
-    """Score every task from all its responses; write `scores.json`, `samples/` and `evidence/`."""
+    """Score every task from all its responses; write `scores.json`, `samples/` and `statistics/`."""
     tasks = []
-    samples_folder = session.folder / "samples"
-    samples_folder.mkdir(exist_ok=True)
     for plan in session.plans:
         task_scores, scores = score_task(plan, store.of(plan.task.name))
         tasks.append(task_scores)
-        lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
-        write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
+        write_sample_scores(session.folder, plan.task.name, scores.samples)
         write_task_statistics(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(

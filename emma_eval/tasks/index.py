@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from emma_eval.errors import UserError
@@ -18,7 +19,7 @@ from emma_eval.utils.text import closest, did_you_mean
 GROUPS_FILE = "groups.yaml"
 LISTING = "`emma-eval list tasks` and `list groups` show all"
 
-_extra_folders: tuple[Path, ...] = ()  # the user's, while a command runs
+_extra_folders: ContextVar[tuple[Path, ...]] = ContextVar("_extra_folders", default=())  # the user's, of this thread
 
 
 @contextmanager
@@ -27,17 +28,16 @@ def extra_task_folders(folders: Sequence[Path]) -> Iterator[None]:
 
     Raises UserError for a path that is no folder, and for a name that exists already.
     """
-    global _extra_folders  # noqa: PLW0603 (as sys.path: what is known to the whole process)
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"--task-dir {folder}: no such folder")
-    before, _extra_folders = _extra_folders, tuple(dict.fromkeys(folder.resolve() for folder in folders))
+    token = _extra_folders.set(tuple(dict.fromkeys(folder.resolve() for folder in folders)))
     try:
-        if _extra_folders:
+        if folders:
             task_groups()
         yield
     finally:
-        _extra_folders = before
+        _extra_folders.reset(token)
 
 
 def tasks_folder() -> Path:
@@ -113,7 +113,7 @@ def _unknown(names: Sequence[str], known: Iterable[str]) -> str:
 
 
 def _folders(folder: Path | None) -> tuple[Path, ...]:
-    return (folder,) if folder else (tasks_folder(), *_extra_folders)
+    return (folder,) if folder else (tasks_folder(), *_extra_folders.get())
 
 
 def _groups_in(path: Path, known: Sequence[str]) -> dict[str, list[str]]:

@@ -126,7 +126,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
 
 def _check_names(task: TaskConfig, path: Path) -> None:
     """Check names that are registered elsewhere: reader, its files, scorers, suite, submission format, protocol."""
-    readers, scorers, suites, formats = (entries(kind) for kind in ("readers", "scorers", "suites", "submissions"))
+    readers, scorers, suites = (entries(kind) for kind in ("readers", "scorers", "suites"))
     if task.reader not in readers:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
     if task.suite is not None and task.suite not in suites:
@@ -140,9 +140,13 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         if protocol.scorer not in scorers:
             hint = did_you_mean(protocol.scorer, scorers)
             raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
-    if task.submission is not None and task.submission.format not in formats:
-        name = task.submission.format
-        raise UserError(f"{path}: key 'submission': unknown format {name!r}{did_you_mean(name, formats)}")
+    for key, section, formats in (
+        ("submission", task.submission, entries("submissions")),
+        ("judge", task.judge, entries("judges")),
+    ):
+        if section is not None and section.format not in formats:
+            hint = did_you_mean(section.format, formats)
+            raise UserError(f"{path}: key {key!r}: unknown format {section.format!r}{hint}")
     if task.protocol not in task.protocols:
         hint = did_you_mean(task.protocol, task.protocols)
         raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")

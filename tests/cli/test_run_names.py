@@ -73,7 +73,7 @@ def test_a_name_is_used_by_every_command_and_may_be_changed(place, capsys):
     assert main(["watch", "first", "--once"]) == 0
     assert "baseline: finished" in capsys.readouterr().out
     assert main(["baseline", "first"]) == 0
-    assert capsys.readouterr().out == "results/baselines/baseline.json\n"
+    assert capsys.readouterr().out == "results/baselines/baseline.json.xz\n"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\x1b[31mb", "a\x00b", "x" * 81])
