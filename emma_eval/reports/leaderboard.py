@@ -13,8 +13,8 @@ from emma_eval.reports.other_table import other_table
 from emma_eval.reports.paper_columns import paper_key, paper_layout
 from emma_eval.reports.paper_tables import PaperTables
 from emma_eval.reports.published import PaperColumn, Published
+from emma_eval.reports.published_beside import PublishedBeside, published_beside
 from emma_eval.reports.strict_tables import strict_tables
-from emma_eval.reports.summary_table import summary_table
 from emma_eval.reports.tables import Footnotes, Table
 from emma_eval.reports.view import Selection, View, require_models, require_sort, select, select_rows
 from emma_eval.results.scores import ScoredRun
@@ -73,9 +73,9 @@ class Leaderboard:
             else ""
         )
 
-    def summary(self) -> Table:
-        """One row a task: score, interval, and beside it the same model's published value or a constant answer's."""
-        return summary_table(self.runs, self._rows, self._matches, self._published)
+    def published_beside(self) -> PublishedBeside | None:
+        """The published values of the model that the runs' is; None if it is none."""
+        return published_beside(self._rows, self._matches, self._published)
 
 
 def _notes_once(tables: Sequence[Table]) -> list[Table]:

@@ -1,14 +1,12 @@
 """Tables on the terminal and as CSV. `markdown` and `latex` write the other formats.
 
-At the end of a run, `print_summary(leaderboard)` prints what it found, a line a task; `print_leaderboard(tables)`
-prints a whole leaderboard. Nothing is wider than the terminal, and no number is cut.
+Nothing is wider than the terminal, and no number is cut. What a run prints at its end is in `run_summary`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import (
@@ -25,8 +23,6 @@ from emma_eval.utils.text import pluralize
 if TYPE_CHECKING:
     import rich.console
     import rich.table
-
-    from emma_eval.reports.leaderboard import Leaderboard
 
 CSV_FIELDS = (
     "table",
@@ -57,17 +53,6 @@ def one_line(text: str) -> str:
 def csv(tables: Sequence[Table]) -> str:
     """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
     return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
-
-
-def print_summary(leaderboard: Leaderboard, max_tasks: int = 20) -> None:
-    """Print what the runs found: a line a task with score, interval and published value or constant answer.
-
-    For the end of a run: two lines of head and one a task, at most `max_tasks`; how many more there are is said.
-    """
-    table = leaderboard.summary()
-    more = len(table.rows) - max_tasks
-    notes = [*table.notes, *([f"{pluralize(more, 'more task')}: leaderboard.md"] if more > 0 else [])]
-    print_table(replace(table, rows=table.rows[:max_tasks], notes=tuple(notes)))
 
 
 def print_leaderboard(tables: Sequence[Table], *, sources: bool = False) -> None:

@@ -15,7 +15,7 @@ from emma_eval.reports.published import Published, load_published
 from emma_eval.reports.render import csv
 from emma_eval.reports.tables import Cell, Table, footnotes_of
 from emma_eval.reports.view import View
-from emma_eval.results.scores import Counts, Interval, ScoredRun
+from emma_eval.results.scores import Counts, ScoredRun
 from tests.fakes import evaluation_setup, metric, mini_scores, scored_run, task_scores
 
 PUBLISHED = load_published()
@@ -329,22 +329,6 @@ class TestViews:
         with pytest.raises(UserError) as caught:
             self.board(**view)
         assert str(caught.value).startswith(message)
-
-
-def test_a_summary_has_a_row_a_task_with_the_same_models_published_value():
-    accuracy = metric("accuracy", 62.34).model_copy(update={"interval": Interval(low=61.5, high=63.2)})
-    run = scored_run(
-        task_scores("gqa", "testdev-balanced", accuracy, title="GQA (test-dev balanced)"), mini_scores("gqa_mini", 70.0)
-    )
-    table = Leaderboard([run], PUBLISHED, {"my-emma": "emma-7b"}).summary()
-    assert [heading.lines[0] for heading in table.headings] == [
-        "metric", "score", "95% interval", "EMMA-7B", "difference", "best constant",
-    ]  # fmt: skip
-    assert [(row.label, [one.text for one in row.cells]) for row in table.rows] == [
-        ("GQA (test-dev balanced)", ["accuracy", "62.3", "[61.5, 63.2]", "56.0", "+6.3", ""]),
-        ("GQA_MINI", ["accuracy", "70.0", "", "", "", "50.0"]),
-    ]
-    assert table.rows[0].cells[4].differs
 
 
 def test_the_file_names_each_model_once(tmp_path):
