@@ -53,17 +53,25 @@ class Leaderboard:
     def _paper(self, selection: Selection, view: View, footnotes: Footnotes) -> list[Table]:
         rows = [row.with_tasks(selection.keeps) for row in self._rows]
         rows = [row for row in rows if row.values]
-        columns = [one for one in selection.columns if not view.measured_only or self._is_measured(one)]
+        columns = [one for one in selection.columns if self._is_shown(one, view)]
         require_sort(view, columns)
         paper = PaperTables(rows, self._matches, self._published, view, footnotes)
         return [*paper.tables(columns), *other_table(rows, footnotes)]
+
+    def _is_shown(self, column: PaperColumn, view: View) -> bool:
+        """Whether a column has a value, or a measured one where only those are wanted."""
+        if self._is_measured(column):
+            return True
+        rows = self._published.paper.rows
+        return not view.measured_only and any(self._published.choose_for_paper(row, column) for row in rows)
 
     def _is_measured(self, column: PaperColumn) -> bool:
         return any(paper_key(column) in row.values for row in self._rows)
 
     def left_out(self) -> str:
         """One line on the benchmarks that `measured_only` leaves out; empty if there are none."""
-        hidden = [column for column in self._published.paper.columns if not self._is_measured(column)]
+        columns = self._published.paper.columns
+        hidden = [one for one in columns if self._is_shown(one, EVERYTHING) and not self._is_measured(one)]
         rows = [row for row in self._published.paper.rows if not row.only_matched]
         values = sum(bool(self._published.choose_for_paper(row, column)) for row in rows for column in hidden)
         return (

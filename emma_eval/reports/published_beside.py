@@ -10,7 +10,7 @@ from emma_eval.reports.model_rows import ModelRow
 from emma_eval.reports.paper_columns import paper_key
 from emma_eval.reports.paper_differences import difference, signed
 from emma_eval.reports.published import Published
-from emma_eval.reports.tables import format_value
+from emma_eval.reports.tables import format_published
 from emma_eval.results.scores import MetricRecord
 
 MetricKey = tuple[str, str, str, str]  # task, name, group, category
@@ -51,6 +51,6 @@ def published_beside(
             value, chosen = row.values.get(paper_key(column)), published.choose_for_paper(same, column)
             if value and chosen:
                 found = difference(value, chosen, same, column, published)
-                texts = format_value(chosen.score.value, chosen.score.unit), signed(found.value)
+                texts = format_published(chosen.score.value), signed(found.value)
                 values[metric_key(value.task.name, value.metric)] = texts[0], texts[1] + ("*" if found.reasons else "")
     return PublishedBeside(same.name, values) if values else None

@@ -25,9 +25,9 @@ def test_they_are_found_by_metric():
     assert beside is not None
     gqa, science, mini = made.scores.tasks
     assert beside.name == "EMMA-7B"
-    assert beside.of("gqa", gqa.metrics[0]) == ("56.0", "+6.3*")
+    assert beside.of("gqa", gqa.metrics[0]) == ("56.01", "+6.3*")
     assert beside.of("scienceqa", science.metrics[0]) == ("", "")
-    assert beside.of("scienceqa", science.metrics[1]) == ("73.1", "-1.1*")
+    assert beside.of("scienceqa", science.metrics[1]) == ("73.14", "-1.1*")
     assert beside.of("gqa_mini", mini.metrics[0]) == ("", "")
 
 
@@ -42,9 +42,9 @@ def test_a_run_ends_with_them_beside_its_scores():
     assert max(map(len, lines)) <= 80
     head, gqa, science, image, mini = (line.split() for line in lines[2:7])
     assert head[-2:] == ["EMMA-7B", "diff."]
-    assert gqa == ["gqa", "accuracy", "62.3", "[61.5,", "63.2]", "100", "56.0", "+6.3*"]
+    assert gqa == ["gqa", "accuracy", "62.3", "[61.5,", "63.2]", "100", "56.01", "+6.3*"]
     assert science == ["scienceqa", "accuracy", "70.0", "none", "100"]
-    assert image == ["img", "accuracy", "72.0", "none", "100", "73.1", "-1.1*"]
+    assert image == ["img", "accuracy", "72.0", "none", "100", "73.14", "-1.1*"]
     assert mini == ["gqa_mini", "accuracy", "70.0", "none", "100"]
     assert "`emma-eval leaderboard folder --sources` says why" in " ".join(" ".join(lines).split())
 
