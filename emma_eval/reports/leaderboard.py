@@ -42,7 +42,8 @@ class Leaderboard:
         selection = select(self.runs, view, self._published)
         runs = [run for run in map(selection.of_run, self.runs) if run.scores.tasks]
         if view.strict:
-            tables = strict_tables(runs, self._published, measured_only=view.measured_only, footnotes=footnotes)
+            only = view.measured_only
+            tables = strict_tables(runs, self._published, selection, measured_only=only, footnotes=footnotes)
         else:
             tables = self._paper(selection, view, footnotes)
         tables += mini_tables(runs, footnotes)

@@ -55,8 +55,11 @@ def csv(tables: Sequence[Table]) -> str:
     return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
 
 
-def print_leaderboard(tables: Sequence[Table], *, sources: bool = False) -> None:
-    """Print all tables. With `sources` the numbered notes too; else how many there are, and stars in their place."""
+def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing: str = "") -> None:
+    """Print all tables. With `sources` the numbered notes too; else how many there are, and stars in their place.
+
+    `closing` is a last line.
+    """
     footnotes = footnotes_of(tables)
     for table in tables:
         print_table(table, marks=sources)
@@ -66,6 +69,7 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False) -> None
         starred = any(cell.differs for table in tables for row in table.rows for cell in row.cells)
         count = f"{pluralize(len(footnotes), 'note')} and sources: --sources"
         _print_lines([f"{DIFFERS}; {count}" if starred else count])
+    _print_lines([closing] if closing else [])
 
 
 def print_table(table: Table, *, marks: bool = False) -> None:

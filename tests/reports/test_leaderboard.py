@@ -282,6 +282,11 @@ class TestViews:
         assert [table.key for table in self.board(tasks=("mini",))] == ["mini", "mini-baseline"]
         assert [table.key for table in self.board(tasks=("general",))] == ["general"]
 
+    def test_tasks_of_the_strict_view(self):
+        (hallucination,) = self.board(tasks=("pope",), strict=True)
+        assert {heading.lines[0] for heading in hallucination.headings} == {"POPE"}
+        assert {heading.lines[1] for heading in hallucination.headings} >= {"random", "popular", "adversarial"}
+
     def test_models(self):
         tables = self.board(models=("emma-7b", "MY-EMMA"), tasks=("gqa",))
         assert [labels(table) for table in tables] == [["EMMA-7B", "my-emma (measured)"]]
