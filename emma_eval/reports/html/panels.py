@@ -79,6 +79,7 @@ class TaskGroup:
         """Protocol and extent; empty if they are the usual ones."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
+        protocol = task.judge.label if task.judge else protocol
         return protocol, "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
 
 
