@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
     add("--intersect", action="store_true", help="where samples, splits or protocols differ, compare shared samples")
     add("--flips", type=positive, metavar="N", help="list up to N samples won and N lost for each task")
+    add("--noise", type=Path, metavar="FILE", help="what the command noise wrote: named in the last sentence")
     add("--json", type=Path, metavar="OUT", help="write every metric and every flipped sample to this file")
 
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.utils.terminal import paragraph, terminal_width
 
     require_place("--json", args.json)
-    comparison = compare(args.first, args.second, args.task, intersect=args.intersect)
+    comparison = compare(args.first, args.second, args.task, intersect=args.intersect, noise=args.noise)
     if args.json:
         content = as_json(comparison.tasks, comparison.p_holm, comparison.names)
         write_atomic(args.json, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
@@ -47,4 +48,5 @@ def run(args: argparse.Namespace) -> int:
     print(*comparison.lines(width), sep="\n")
     for line in (line for task in comparison.tasks if args.flips for line in flip_lines(task, args.flips)):
         print(*paragraph(line, width, rest="    "), sep="\n")
+    print(*paragraph(comparison.sentence, width), sep="\n")
     return 0

@@ -43,7 +43,7 @@ def test_prints_the_commands_table(runs):
     text = repr(first.compare(second))
     assert text.splitlines()[0] == "no against yes"
     assert "6:6:0" in text
-    assert "no significant difference on 1 task" in text
+    assert "no significant difference between yes and no on pope: -66.7 points" in text
     assert "6 : 6 : 0" in first.compare(second)._repr_html_()
 
 
