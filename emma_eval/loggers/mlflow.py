@@ -143,8 +143,7 @@ def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> st
 
 def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write JSON as pandas' orientation `split` has it."""
-    text = json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False)
-    path.write_text(replace_surrogates(text), encoding="utf-8")
+    path.write_text(json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False), encoding="utf-8")
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -15,6 +15,7 @@ from emma_eval.reports.html.run_loader import FinishedRun, load_task_results
 from emma_eval.reports.html.thumbnails import small_image
 from emma_eval.types import SampleScore
 from emma_eval.utils.cpu import usable_cpus
+from emma_eval.utils.text import replace_surrogates
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,15 +79,16 @@ def choose(samples: Mapping[str, SampleScore], limit: int) -> list[str]:
 def _row(task: str, shown: ShownSample, image: Image | None) -> LoggedSample:
     (score,), (responses,) = shown.scores, shown.passes
     assert score is not None
+    clean = replace_surrogates  # no service takes what UTF-8 cannot hold
     return LoggedSample(
         task=task,
-        id=shown.id,
-        category=shown.sample.category if shown.sample else "",
+        id=clean(shown.id),
+        category=clean(shown.sample.category) if shown.sample else "",
         image=image,
-        question=question_with_options(shown),
-        answer=joined_answers(responses) or "",
-        parsed_answer=score.parsed_answer,
-        reference=shown.reference,
+        question=clean(question_with_options(shown)),
+        answer=clean(joined_answers(responses) or ""),
+        parsed_answer=clean(score.parsed_answer),
+        reference=clean(shown.reference),
         score=score.score,
         status=score.status,
     )
