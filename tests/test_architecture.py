@@ -24,7 +24,7 @@ LAYERS = (
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions", "judges"),
     ("reports", "lmms"),
-    ("runs",),
+    ("runs", "loggers"),
     ("api", "mini"),
     ("cli",),
 )

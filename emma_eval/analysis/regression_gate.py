@@ -29,7 +29,8 @@ from emma_eval.stats.paired import Flip, MetricComparison, compare_metrics, flip
 from emma_eval.stats.verdict import FAILING, Verdict, verdict
 from emma_eval.types import Metric
 from emma_eval.utils.records import Record
-from emma_eval.utils.text import did_you_mean, first_validation_error
+from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.validation import first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 RESAMPLES = 10_000  # the smallest bootstrap p value must survive the correction over many metrics

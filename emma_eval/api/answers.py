@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.predictions.answer_row import ID_KEYS, AnswerRow
-from emma_eval.types import Sample
+from emma_eval.predictions.join_strategies import PassCounts
+from emma_eval.tasks.config import TaskConfig
+from emma_eval.types import Key, Sample
 from emma_eval.utils.text import pluralize
 
 EXPECTED = "a path, a mapping of ids to texts, a DataFrame, a list of rows or of a text for each sample is expected"
 
 
-def answer_rows(predictions: Any, samples: Sequence[Sample], task: str) -> list[AnswerRow]:
+@dataclass(frozen=True, slots=True)
+class GivenAnswers:
+    """Rows of answers, with the keys of the requests that they answer where these are known without joining."""
+
+    rows: list[AnswerRow]
+    keys: list[Key | None] | None = None
+
+
+def given_answers(
+    predictions: Any, every: Sequence[Sample], limit: int | None, task: TaskConfig, *, partial: bool
+) -> GivenAnswers:
     """The rows of answers in memory. Raises UserError for what are none.
 
-    A mapping has an id, or (id, pass index), as its key and a text, None for a failure, or a row as its value. A list
-    has rows, or a text for each sample in their order.
+    A list has rows, or a text for each of the first `limit` samples in their order. A mapping has a sample's id, or
+    (id, pass index), as its key and a text, None for a failure, or a row as its value. As every sample must have an
+    answer, the keys can be the task's own ids alone; with `partial` they might be others, of which `join_rows` knows.
     """
     if hasattr(predictions, "to_dict") and hasattr(predictions, "columns"):
-        return _numbered(_frame_rows(predictions))
+        return GivenAnswers(_numbered(_frame_rows(predictions)))
     if isinstance(predictions, Mapping):
-        return _numbered(_mapped_row(key, value) for key, value in predictions.items())
+        rows = _numbered(_mapped_row(key, value) for key, value in predictions.items())
+        has_rows = any(isinstance(value, Mapping) for value in predictions.values())
+        return GivenAnswers(rows, None if partial or has_rows else _own_keys(predictions, every, task))
     if isinstance(predictions, str | bytes) or not isinstance(predictions, Iterable):
         raise UserError(f"predictions of type {type(predictions).__name__}: {EXPECTED}")
-    rows = list(predictions)
-    if all(isinstance(row, Mapping) for row in rows):
-        return _numbered(rows)
-    if not all(row is None or isinstance(row, str) for row in rows):
-        odd = next(row for row in rows if not (row is None or isinstance(row, str)))
+    answers = list(predictions)
+    if all(isinstance(row, Mapping) for row in answers):
+        return GivenAnswers(_numbered(answers))
+    if not all(row is None or isinstance(row, str) for row in answers):
+        odd = next(row for row in answers if not (row is None or isinstance(row, str)))
         raise UserError(f"predictions: a list of texts, or of rows, is expected; one of its items is {odd!r:.60}")
-    if len(rows) != len(samples):
+    samples = every[:limit]
+    if len(answers) != len(samples):
         raise UserError(
-            f"predictions: {pluralize(len(rows), 'text')} for the {len(samples):,} samples of task {task}; give one "
-            "for each, in their order, or a mapping of ids to texts"
+            f"predictions: {pluralize(len(answers), 'text')} for the {len(samples):,} samples of task {task.name}; "
+            "give one for each, in their order, or a mapping of ids to texts"
         )
-    return _numbered({"question_id": sample.id, "text": text} for sample, text in zip(samples, rows, strict=True))
+    return GivenAnswers(_numbered({"text": text} for text in answers), [(sample.id, 0) for sample in samples])
+
+
+def _own_keys(predictions: Mapping[Any, Any], samples: Sequence[Sample], task: TaskConfig) -> list[Key | None]:
+    """The key of each answer's request; None for an id or a pass that the task does not have."""
+    passes = PassCounts(samples, task)
+    known = {sample.id for sample in samples}
+
+    def own(key: Any) -> Key | None:
+        sample_id, index = key if isinstance(key, tuple) and len(key) == 2 else (key, 0)
+        sample_id = str(sample_id)
+        return (sample_id, int(index)) if sample_id in known and index in range(passes.count(sample_id)) else None
+
+    return [own(key) for key in predictions]
 
 
 def _frame_rows(frame: Any) -> Iterable[Mapping[str, Any]]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.analysis.compare import TaskComparison, compare_runs, holm_over_tasks
-from emma_eval.api import views
 from emma_eval.api.frames import frame
+from emma_eval.api.views import html_table
+from emma_eval.errors import UserError
 from emma_eval.reports.comparability import template_notes
-from emma_eval.reports.comparison import comparison_table, in_words, pair_record
-from emma_eval.reports.tables import Table
+from emma_eval.reports.comparison import comparison_lines, comparison_table, in_words, pair_record, short_names
 from emma_eval.results.baseline import read_run_or_baseline
+from emma_eval.results.noise import Noise, read_noise
 from emma_eval.results.run_labels import labels
+from emma_eval.utils.terminal import Column, paragraph, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,12 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     p_holm: tuple[float, ...]  # of the primary metrics, corrected for the number of tasks
     notes: tuple[str, ...]
+    noise: Noise | None = None  # what another batching or precision changes by itself
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence."""
+        return in_words(self.tasks, self.p_holm, short_names(self.names), self.noise)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -74,41 +82,48 @@ class Comparison:
         ]
         return frame(rows, FLIP_COLUMNS)
 
-    @property
-    def sentence(self) -> str:
-        """What was found, and how small a difference could have been, as the command `compare` says it."""
-        return in_words(self.tasks, self.p_holm, self.names)
-
     @staticmethod
     def _metric_row(task: str, pair: Any) -> dict[str, Any]:
         record = pair_record(pair)
         return record | {"task": task, "metric": record["name"]}
 
-    def _shown(self) -> tuple[Table, list[str], list[list[str]], list[str]]:
-        table = comparison_table(self.tasks, self.p_holm, self.names)
-        heads = [table.corner, *(" ".join(heading.lines) for heading in table.headings)]
-        rows = [[row.label, *(" ".join(filter(None, (c.text, c.interval))) for c in row.cells)] for row in table.rows]
-        return table, heads, rows, ["left", "left", *["right"] * (len(heads) - 2)]
+    def lines(self, width: int) -> list[str]:
+        """What the command `compare` prints on a terminal of that width, but for its last sentence."""
+        notes = [line for note in self.notes for line in paragraph(note, width, rest="    ")]
+        return [*comparison_lines(self.tasks, self.p_holm, self.names, width), *notes]
 
     def __repr__(self) -> str:
-        table, heads, rows, alignment = self._shown()
-        return "\n".join([table.title, views.text_table(heads, rows, alignment), *table.notes, *self.notes])
+        width = terminal_width()
+        return "\n".join([*self.lines(width), *paragraph(self.sentence, width)])
 
     def _repr_html_(self) -> str:
-        table, heads, rows, alignment = self._shown()
-        notes = "".join(f"<p>{escape(note)}</p>" for note in (*table.notes, *self.notes))
-        return f"<p>{escape(table.title)}</p>{views.html_table(heads, rows, alignment)}{notes}"
+        table = comparison_table(self.tasks, self.p_holm, self.names)
+        columns = [Column(table.corner), Column("metric")]
+        columns += [Column(" ".join(heading.lines), right=True) for heading in table.headings[1:]]
+        rows = [[row.label, *(" ".join(filter(None, (c.text, c.interval))) for c in row.cells)] for row in table.rows]
+        told = [*table.notes, self.sentence, *self.notes]
+        notes = "".join(f"<p>{escape(note)}</p>" for note in told)
+        return f"<p>{escape(table.title)}</p>{html_table(columns, rows)}{notes}"
 
 
-def compare(first: Path, second: Path, tasks: Sequence[str], *, intersect: bool) -> Comparison:
-    """Compare two runs or baselines. Raises UserError as `compare_runs` does."""
+def compare(
+    first: Path, second: Path, tasks: Sequence[str], *, intersect: bool, noise: Path | None = None
+) -> Comparison:
+    """Compare two runs or baselines; `noise` is a file of the command `noise`. Raises UserError."""
+    measured = read_noise(noise) if noise else None
     (first_label, ours), (second_label, theirs) = read_run_or_baseline(first), read_run_or_baseline(second)
     names = labels([first_label, second_label])
     comparisons = compare_runs(ours, theirs, tasks, intersect=intersect)
     asked = ((name, task.record.template) for name, of in zip(names, (ours, theirs), strict=True) for task in of)
     notes = [*template_notes(asked)]
     compared = {one.task for one in comparisons}
+    if measured:
+        if not any(measured.of(name) for name in compared):
+            found = ", ".join(one.task for one in measured.tasks)
+            raise UserError(f"--noise {noise}: it is of {found}, which are not compared")
+        if measured.model.name not in (first_label.name, second_label.name):
+            notes.append(f"--noise {noise} was measured on {measured.model.name}")
     if (alone := [task.task for task in (*ours, *theirs) if task.task not in compared]) and not tasks:
         notes.append(f"in one run only: {', '.join(alone)}")
     corrected = tuple(holm_over_tasks(comparisons))
-    return Comparison((names[0], names[1]), tuple(comparisons), corrected, tuple(notes))
+    return Comparison((names[0], names[1]), tuple(comparisons), corrected, tuple(notes), measured)

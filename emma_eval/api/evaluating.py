@@ -22,6 +22,7 @@ from emma_eval.runs.settings import default_folder
 
 if TYPE_CHECKING:
     from emma_eval.runs.progress import RunProgress
+    from emma_eval.types import EngineName
 
 
 RECOGNISED_BY = "give it, or evaluate(), a `fingerprint`, a text that differs whenever it would answer otherwise"
@@ -36,6 +37,8 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
     name: str | None = None,
     limit: int | None = None,
     seed: int | None = None,
+    engine: EngineName = "built-in",
+    engine_option: Mapping[str, Any] | None = None,
     batch_size: int | Literal["auto"] = "auto",
     device: str | None = None,
     dtype: str | None = None,
@@ -62,8 +65,8 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
 
     `model` is what --model takes, an object with a method `generate(messages)`, a function from a Message to a text, or
     a model of `load_model`. The other options are those of the command `run`, by their names; `protocol` and `wording`
-    map a task to its choice, `file` TASK.KEY to a path, `model_option` an option to its value. Of an object,
-    `fingerprint` is a text that differs when it would answer otherwise: without it its run cannot be resumed.
+    map a task to its choice, `file` TASK.KEY to a path, `model_option` and `engine_option` an option to its value. Of
+    an object, `fingerprint` is a text that differs when it would answer otherwise: without it no run is resumed.
     `progress` is False for silence.
 
     Returns the run, also where samples failed (`run.failed`). Raises EmmaEvalError with a message of one line:
@@ -92,7 +95,7 @@ def _handle(model: Any, options: EvaluationOptions, fingerprint: str | None) -> 
         if fingerprint is not None:
             raise UserError("fingerprint: that of a named model is computed; give one for an object alone")
         return find_model(options.spec(str(model)))
-    loading = ("device", "dtype", "model_option", "base_url", "fast_preprocess", "replicas", "ray")
+    loading = ("device", "dtype", "model_option", "base_url", "fast_preprocess", "engine_option", "replicas", "ray")
     for option in loading:
         if getattr(options, option):
             raise UserError(f"{option}: the model is an object, loaded already; {option} is for models given by name")

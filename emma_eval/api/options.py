@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from emma_eval.errors import UserError
+from emma_eval.inference.loading import EngineChoice
 from emma_eval.inference.replicas.loading import Scale
 from emma_eval.models.base import ModelSpec
 from emma_eval.runs.settings import ErrorLimit, RunSettings, Shard, require_run, run_name, split_names
 from emma_eval.tasks.index import expand_tasks
+from emma_eval.types import EngineName
 
 
 def _as_int(value: Any) -> Any:
@@ -42,7 +44,7 @@ def _as_paths(value: Any) -> Any:
 
 Count = Annotated[PositiveInt, BeforeValidator(_as_int)]
 Texts = Annotated[dict[str, str], BeforeValidator(_as_dict)]
-ModelOptions = Annotated[dict[str, Annotated[str, BeforeValidator(_as_text)]], BeforeValidator(_as_dict)]
+OwnOptions = Annotated[dict[str, Annotated[str, BeforeValidator(_as_text)]], BeforeValidator(_as_dict)]
 Files = Annotated[dict[str, Path], BeforeValidator(_as_dict)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_paths)]
 
@@ -58,6 +60,8 @@ class EvaluationOptions(BaseModel):
     name: Annotated[str, BeforeValidator(run_name)] | None = None
     limit: Count | None = None
     seed: Annotated[int, BeforeValidator(_as_int), Field(gt=-(10**18), lt=10**18)] | None = None
+    engine: EngineName = "built-in"
+    engine_option: OwnOptions = {}
     batch_size: Count | Literal["auto"] = "auto"
     device: str | None = None
     dtype: str | None = None
@@ -65,7 +69,7 @@ class EvaluationOptions(BaseModel):
     wording: Texts = {}
     file: Files = {}
     allow_partial: bool = False
-    model_option: ModelOptions = {}
+    model_option: OwnOptions = {}
     base_url: str | None = None
     fast_preprocess: bool = False
     max_errors: Annotated[ErrorLimit, BeforeValidator(lambda value: ErrorLimit.parse(str(value)))] | None = None
@@ -111,6 +115,7 @@ class EvaluationOptions(BaseModel):
             name=self.name or "",
             answers_only=self.answers_only,
             scale=Scale(self.replicas, self.ray),
+            engine=EngineChoice(self.engine, self.engine_option),
             shard=self.shard,
             command=command,
         )

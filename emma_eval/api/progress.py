@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import time
+from html import escape
 from types import TracebackType
 from typing import Any, Self
 
-from emma_eval.runs.progress import RunProgress, progress_for_terminal
+from emma_eval.errors import one_line
+from emma_eval.runs.progress import RequestCounter, RunProgress, TaskCounter, progress_for_terminal
 
 DISPLAY_SECONDS = 0.5  # between two changes of a notebook's display
 
@@ -40,11 +41,12 @@ class NoProgress:
 
 
 class NotebookProgress(NoProgress):
-    """The messages, and how far each task is, in one output of the cell."""
+    """The messages, and how far each task and the whole run are, in one output of the cell."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
-        self._tasks: dict[str, list[int]] = {}  # task -> [done, total, failed]
+        self._tasks: dict[str, RequestCounter] = {}
+        self._all = RequestCounter(0, 0)
         self._display: Any = None
         self._shown = 0.0  # when it was changed
 
@@ -60,13 +62,15 @@ class NotebookProgress(NoProgress):
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
         """Begin with task -> (requests, of which already answered)."""
-        self._tasks = {task: [done, total, 0] for task, (total, done) in totals.items()}
+        self._tasks = {task: TaskCounter(total, done) for task, (total, done) in totals.items()}
+        total, done = (sum(numbers) for numbers in zip((0, 0), *totals.values(), strict=True))
+        self._all = RequestCounter(total, done)
         self._show()
 
     def advance(self, task: str, failed: bool) -> None:
         """Count; show it if it is time."""
-        self._tasks[task][0] += 1
-        self._tasks[task][2] += failed
+        self._tasks[task].advance(failed)
+        self._all.advance(failed)
         if time.monotonic() - self._shown >= DISPLAY_SECONDS:
             self._show()
 
@@ -74,7 +78,8 @@ class NotebookProgress(NoProgress):
         from IPython.display import HTML, display
 
         self._shown = time.monotonic()
-        content = HTML("".join([*map(_line, self._messages), *(_bar(task, *n) for task, n in self._tasks.items())]))
+        bars = {**self._tasks, "all": self._all} if self._tasks else {}
+        content = HTML("".join([*map(_line, self._messages), *(_bar(*bar) for bar in bars.items())]))
         if self._display is None:
             self._display = display(content, display_id=True)
         else:
@@ -82,15 +87,12 @@ class NotebookProgress(NoProgress):
 
 
 def _line(text: str) -> str:
-    return f"<div>{html.escape(text)}</div>"
+    return f"<div>{escape(one_line(text))}</div>"
 
 
-def _bar(task: str, done: int, total: int, failed: int) -> str:
-    failures = f", {failed:,} failed" if failed else ""
-    return (
-        f'<div><progress value="{done}" max="{max(total, 1)}"></progress> '
-        f"{html.escape(task)} {done:,}/{total:,}{failures}</div>"
-    )
+def _bar(name: str, counter: RequestCounter) -> str:
+    bar = f'<progress value="{counter.done}" max="{max(counter.total, 1)}"></progress>'
+    return f"<div>{bar} {escape(name)} {escape(counter.line)}</div>"
 
 
 def _in_notebook() -> bool:

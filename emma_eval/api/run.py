@@ -11,8 +11,9 @@ from emma_eval.api import frames
 from emma_eval.api.places import Folders, PathText, Places, as_paths
 from emma_eval.api.sample_rows import TaskRows, run_rows
 from emma_eval.errors import EmmaEvalWarning, UserError
-from emma_eval.results.manifest import Manifest, Outcome, read_manifest
+from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path, read_responses
+from emma_eval.results.run_state import RunState, run_state
 from emma_eval.results.scores import SCORES_FILE, ScoresFile, TaskScores, read_scores, run_folder
 from emma_eval.utils.text import did_you_mean
 
@@ -50,9 +51,9 @@ class Run:
         return manifest.name or manifest.model.name
 
     @property
-    def status(self) -> Outcome:
-        """How its last session ended: finished, interrupted, stopped; running also if it was killed."""
-        return self.manifest.status
+    def status(self) -> RunState:
+        """How its last session ended: finished, interrupted, stopped, killed; or running."""
+        return run_state(self.path, self.manifest)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class Run:
     @property
     def samples(self) -> pd.DataFrame:
         """A row a sample of all tasks; see `samples_of`."""
-        return self.samples_of()
+        return self._samples(None)
 
     def samples_of(self, tasks: Tasks = None) -> pd.DataFrame:
         """A row a sample: question, references, answer, parsed answer, score, category, images, status, ...
@@ -106,10 +107,12 @@ class Run:
         The columns are those of `SampleRow`. Question, references, options, category and images are read from the
         task's data; a warning says where they are not found. Of a run that is not scored, `score` is empty.
         """
-        every = list(self.rows(tasks))
-        for one in every:
-            for problem in one.problems:
-                warnings.warn(problem, EmmaEvalWarning, stacklevel=2)
+        return self._samples(tasks)
+
+    def _samples(self, tasks: Tasks) -> pd.DataFrame:
+        every = self.rows(tasks)
+        for problem in (problem for one in every for problem in one.problems):
+            warnings.warn(problem, EmmaEvalWarning, stacklevel=3)  # where the frame was asked for
         return frames.samples_frame(row for one in every for row in one.rows)
 
     def rows(self, tasks: Tasks = None) -> list[TaskRows]:
@@ -196,12 +199,12 @@ class Run:
     def __repr__(self) -> str:
         from emma_eval.api.views import run_text
 
-        return run_text(str(self.path), self.manifest, self._scores())
+        return run_text(str(self.path), self.manifest, self.status, self._scores())
 
     def _repr_html_(self) -> str:
         from emma_eval.api.views import run_html
 
-        return run_html(str(self.path), self.manifest, self._scores())
+        return run_html(str(self.path), self.manifest, self.status, self._scores())
 
     def _scores(self) -> ScoresFile | None:
         return read_scores(self.path) if self.is_scored else None

@@ -64,7 +64,8 @@ def task_rows(folder: Path, manifest: Manifest, scores: ScoresFile | None, task:
     for _, response in sorted(last.items(), key=lambda item: item[0][1]):
         responses.setdefault(response.sample_id, []).append(response)
     samples = subset_of(manifest, found.samples)
-    problems = [f"{task}: question, references, options and images are empty: {found.problem}"] if found.problem else []
+    problem = found.problem.removeprefix(f"task {task}: ")
+    problems = [f"{task}: question, references, options and images are empty: {problem}"] if problem else []
     scored = next((one for one in scores.tasks if one.name == task), None) if scores else None
     if scored is not None:
         own_scores = read_sample_scores(folder, task)

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.api.answers import answer_rows
+from emma_eval.api.answers import GivenAnswers, given_answers
 from emma_eval.api.places import Folders, PathText, Places, as_paths
 from emma_eval.data.loading import read_samples
 from emma_eval.data.location import locate_data
@@ -16,11 +16,12 @@ from emma_eval.errors import UserError
 from emma_eval.predictions.formats import read_answer_rows
 from emma_eval.predictions.reading import join_answers, missing_answers
 from emma_eval.prompts.question_notes import find_release, question_notes
-from emma_eval.reports.score_report import InputFile, ScoreReport, format_report
+from emma_eval.reports.score_report import InputFile, ScoreReport
 from emma_eval.results.scores import Counts, MetricRecord
 from emma_eval.scorers import get_scorer
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Sample, SampleStatus, Scores
+from emma_eval.utils.terminal import terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +55,19 @@ def score_answers(task_name: str, predictions: Any, options: ScoreOptions, *, ha
     every = read_samples(location, allow_partial=partial)
     path = predictions if isinstance(predictions, Path) else IN_MEMORY
     samples = every[: options.limit]
+    if predictions is path:
+        given = GivenAnswers(read_answer_rows(path))
+    else:
+        given = given_answers(predictions, every, options.limit, task, partial=options.allow_partial)
     answers = join_answers(
         path,
-        read_answer_rows(path) if predictions is path else answer_rows(predictions, samples, task.name),
+        given.rows,
         every,
         task,
         protocol=options.protocol,
         answer_key=options.answer_key,
         ignore_foreign=options.allow_partial,
+        keys=given.keys,
     )
     missing = list(missing_answers(samples, task, answers))
     if missing and not options.allow_partial:
@@ -140,7 +146,9 @@ class ScoredAnswers:
         return frame(map(asdict, self.report.samples), ("id", "score", "parsed_answer", "status", "cluster"))
 
     def __repr__(self) -> str:
-        return format_report(self.report)
+        from emma_eval.reports.score_lines import score_lines
+
+        return "\n".join(score_lines(self.report, terminal_width(), everything=False))
 
 
 def score(  # noqa: PLR0913 (named choices, each of its own)

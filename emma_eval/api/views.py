@@ -4,54 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from emma_eval.errors import printable
 from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.results.manifest import Manifest
 from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores
+from emma_eval.utils.terminal import Column, table_lines, terminal_width
 
-HEADS = ("task", "metric", "value", "95% interval", "samples", "without answer")
-ALIGNMENT = ("left", "left", "right", "right", "right", "right")
+COLUMNS = (
+    Column("task"),
+    Column("metric"),
+    Column("value", right=True),
+    Column("95% interval", right=True),
+    Column("samples", right=True),
+    Column("without answer", right=True),
+)
 
 
-def run_text(path: str, manifest: Manifest, scores: ScoresFile | None) -> str:
+def run_text(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
     """Model, status and folder in a line, then each task's primary metric."""
-    return "\n".join([_headline(path, manifest), *([text_table(HEADS, _rows(scores), ALIGNMENT)] if scores else [])])
+    table = table_lines(COLUMNS, _rows(scores), terminal_width()) if scores else []
+    return printable("\n".join([_headline(path, manifest, status), *table]))
 
 
-def run_html(path: str, manifest: Manifest, scores: ScoresFile | None) -> str:
+def run_html(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
     """The same as HTML."""
-    table = html_table(HEADS, _rows(scores), ALIGNMENT) if scores else ""
-    return f"<p>{escape(_headline(path, manifest))}</p>{table}"
+    table = html_table(COLUMNS, _rows(scores)) if scores else ""
+    return f"<p>{escape(_headline(path, manifest, status))}</p>{table}"
 
 
-def text_table(heads: Sequence[str], rows: Sequence[Sequence[Any]], alignment: Sequence[str]) -> str:
-    """A table in plain text, each cell in one line."""
-    from tabulate import tabulate
-
-    cells = [[one_line(str(cell)) for cell in row] for row in rows]
-    return printable(
-        tabulate(cells, heads, tablefmt="simple", colalign=alignment if cells else None, disable_numparse=True)
-    )
-
-
-def html_table(heads: Sequence[str], rows: Sequence[Sequence[Any]], alignment: Sequence[str]) -> str:
+def html_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A table in HTML, every cell escaped."""
 
-    def line(tag: str, cells: Sequence[Any]) -> str:
-        styled = zip(alignment, cells, strict=True)
-        return "".join(
-            f'<{tag} style="text-align:{side}">{escape(one_line(str(cell)))}</{tag}>' for side, cell in styled
-        )
+    def line(tag: str, cells: Sequence[str]) -> str:
+        sides = ("right" if column.right else "left" for column in columns)
+        aligned = zip(sides, cells, strict=True)
+        return "".join(f'<{tag} style="text-align:{side}">{escape(one_line(cell))}</{tag}>' for side, cell in aligned)
 
+    head = line("th", [column.head for column in columns])
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{line('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _headline(path: str, manifest: Manifest) -> str:
-    name, status = manifest.name or manifest.model.name, manifest.status
+def _headline(path: str, manifest: Manifest, status: str) -> str:
+    name = manifest.name or manifest.model.name
     shard = f"shard {manifest.settings.shard}, " if manifest.settings.shard else ""
     return one_line(f"{name}: {shard}{status} ({path})")
 

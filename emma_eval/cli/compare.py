@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from emma_eval.cli.arguments import positive, require_place
-from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
@@ -35,41 +34,19 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison. Raises UserError for runs that can't be compared."""
     import json
 
-    from emma_eval.analysis.compare import compare_runs, holm_over_tasks
-    from emma_eval.reports.comparability import template_notes
-    from emma_eval.reports.comparison import as_json, comparison_lines, flip_lines, in_words, short_names
-    from emma_eval.results.baseline import read_run_or_baseline
-    from emma_eval.results.noise import read_noise
-    from emma_eval.results.run_labels import labels
+    from emma_eval.api.comparison import compare
+    from emma_eval.reports.comparison import as_json, flip_lines
     from emma_eval.utils.files import write_atomic
     from emma_eval.utils.terminal import paragraph, terminal_width
 
     require_place("--json", args.json)
-    noise = read_noise(args.noise) if args.noise else None
-    (first_run, first), (second_run, second) = read_run_or_baseline(args.first), read_run_or_baseline(args.second)
-    first_name, second_name = labels([first_run, second_run])
-    names = first_name, second_name
-    comparisons = compare_runs(first, second, args.task, intersect=args.intersect)
-    corrected = holm_over_tasks(comparisons)
+    comparison = compare(args.first, args.second, args.task, intersect=args.intersect, noise=args.noise)
     if args.json:
-        content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
-        write_atomic(args.json, content + "\n")
-    if noise and not any(noise.of(comparison.task) for comparison in comparisons):
-        asked = ", ".join(one.task for one in noise.tasks)
-        raise UserError(f"--noise {args.noise}: it is of {asked}, which are not compared")
+        content = as_json(comparison.tasks, comparison.p_holm, comparison.names)
+        write_atomic(args.json, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     width = terminal_width()
-    templates = ((name, one.record.template) for name, run in zip(names, (first, second), strict=True) for one in run)
-    notes = list(template_notes(templates))
-    if noise and noise.model.name not in (first_run.name, second_run.name):
-        notes.append(f"--noise {args.noise} was measured on {noise.model.name}")
-    compared = {comparison.task for comparison in comparisons}
-    not_shared = [task.task for task in (*first, *second) if task.task not in compared]
-    if not_shared and not args.task:
-        notes.append(f"in one run only: {', '.join(not_shared)}")
-    if args.flips:
-        notes += [line for comparison in comparisons for line in flip_lines(comparison, args.flips)]
-    print(*comparison_lines(comparisons, corrected, names, width), sep="\n")
-    for note in notes:
-        print(*paragraph(note, width, rest="    "), sep="\n")
-    print(*paragraph(in_words(comparisons, corrected, short_names(names), noise), width), sep="\n")
+    print(*comparison.lines(width), sep="\n")
+    for line in (line for task in comparison.tasks if args.flips for line in flip_lines(task, args.flips)):
+        print(*paragraph(line, width, rest="    "), sep="\n")
+    print(*paragraph(comparison.sentence, width), sep="\n")
     return 0

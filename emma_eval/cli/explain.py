@@ -182,6 +182,13 @@ def _scoring(task: TaskConfig) -> Iterator[str | Verbatim]:
         if not same:
             yield Verbatim(_scorer_in_words(config))
         explained.setdefault(config.scorer, name)
+    if task.judge is not None:
+        from emma_eval.registry import look_up
+
+        judge = look_up("judges", task.judge.format)
+        yield f"by a judge model: judge {task.name} RUN --judge openai:NAME --base-url URL"
+        source = f"Source: {judge.source}; the judge that it asks by default is {judge.judge}."
+        yield Verbatim(_in_words(inspect.getdoc(inspect.getmodule(judge.scores)) or "", source))
 
 
 def _scorer_in_words(config: ScorerConfig) -> list[str]:
@@ -190,7 +197,11 @@ def _scorer_in_words(config: ScorerConfig) -> list[str]:
 
     module, function = entries("scorers")[config.scorer].split(":")
     scorer = importlib.import_module(module)
-    texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
+    return _in_words(inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or "")
+
+
+def _in_words(*texts: str) -> list[str]:
+    """Docstrings as lines for a terminal."""
     paragraphs = [part for text in texts for part in re.split(r"\n\s*\n", text)]
     kept = (_RAISES.sub("", text).replace("`", "") for text in paragraphs if not text.startswith("Reads of"))
     return [line for text in kept for line in paragraph(text, terminal_width(), PROMPT_INDENT)]

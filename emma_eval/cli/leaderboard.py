@@ -72,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         args.output or default_results_folder() / "leaderboard", leaderboard, view, args.latex_notes
     )
     print_leaderboard(printed, sources=args.sources)
+    if not (args.strict or args.tasks) and (hidden := leaderboard.left_out()):
+        print(hidden)
     print(*written, sep="\n")
     return 0
 

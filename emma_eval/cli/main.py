@@ -42,6 +42,7 @@ COMMANDS = {
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
+    "log": ("emma_eval.cli.log", "log a run to Weights & Biases, TensorBoard or MLflow"),
     "export": (
         "emma_eval.cli.export",
         "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
@@ -57,6 +58,7 @@ COMMANDS = {
 }
 
 
+RESUMABLE = {"run", "judge"}  # keep what they have, and go on where they stopped
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
@@ -126,7 +128,7 @@ def user_message(error: Exception, command: str) -> str | None:
 
 def interrupted(command: str) -> int:
     """Print one line on how to continue, and return the exit code."""
-    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
+    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command in RESUMABLE else ""
     print(f"\ninterrupted{goes_on}", file=sys.stderr)
     return 130
 
@@ -206,7 +208,7 @@ def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
     if full := FULL.get(error.errno or 0):
         what, mend = full
-        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command == "run" else ""
+        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command in RESUMABLE else ""
         where = f": {error.filename}" if error.filename else ""
         return f"{what}{where}{kept}"
     return describe_os_error(error)

@@ -11,7 +11,7 @@ from emma_eval.cli.arguments import require_place
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 EPILOG = """\
 example:
-  emma-eval regress results/runs/emma-mini-mini-* --baseline results/baselines/emma-mini.json --junit regression.xml
+  emma-eval regress results/runs/emma-mini-mini-* --baseline results/baselines/emma-mini.json.xz --junit regression.xml
 
 A metric has regressed when a paired test on the same samples says so (p below alpha, 0.05, after Holm's correction over
 all metrics) and the loss is at least the smallest effect (1% of the metric's full range); --tolerances sets both:

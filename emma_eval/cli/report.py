@@ -13,7 +13,7 @@ EPILOG = """\
 examples:
   emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
   emma-eval report RUN --data /data/benchmarks --samples all
-  emma-eval report RUN --figures figures                 PNG and SVG alone
+  emma-eval report RUN --figures figures                 PNG, SVG and PDF alone
   emma-eval report RUN --model-card README.md            scores into a model card of the hub
   emma-eval report results/runs --index                  all runs in one table, newest first
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--figures",
         type=Path,
         metavar="DIR",
-        help="folder for the plots as PNG and SVG; without --output no page is written",
+        help="folder for the plots as PNG, SVG and PDF; without --output no page is written",
     )
     add(
         "--model-card",

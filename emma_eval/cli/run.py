@@ -19,6 +19,7 @@ from emma_eval.cli.arguments import (
     positive_or,
 )
 from emma_eval.cli.interrupts import interrupt
+from emma_eval.cli.log import add_log_options, log_finished, log_targets
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.types import EngineName
 from emma_eval.utils.terminal import paragraph, terminal_width
@@ -34,6 +35,7 @@ DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
 
 SCORING = "the same command without --answers-only scores the run"
+UNSCORED = "--answers-only and --shard leave scoring to another command; it takes --log, too"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
 
 EPILOG = """\
@@ -72,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
     add_scale_options(parser)
+    add_log_options(parser)
 
 
 def add_scale_options(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
     names = split_names(args.tasks)
     tasks = tuple(expand_tasks(names))
+    targets = log_targets(args, UNSCORED if args.answers_only or args.shard else "")
     settings = RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),
         tasks=tasks,
@@ -125,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
     print_result(result, then)
+    log_finished(args, result.folder, targets, settings.files)
     return 1 if result.failed else 0
 
 

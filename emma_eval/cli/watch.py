@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import not_negative
 from emma_eval.utils.progress_bars import WIDEST, can_draw_bars
 from emma_eval.utils.terminal import terminal_width
 
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0  # between two polls
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
 ROWS_BESIDE = 6  # of a terminal, for what stands around the tasks' bars
+PORT = 8642
 EPILOG = """\
-example:
+examples:
   emma-eval watch results/runs/emma-7b-general-0123abcd
+  emma-eval watch RUN --serve            in a browser; from elsewhere by ssh -L 8642:127.0.0.1:8642
 
 It only reads the folder, so it cannot disturb the run.
 exit codes: 0 the run is finished (with --once: or running), 1 it ended otherwise, 2 usage error"""
@@ -31,11 +36,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
-    parser.add_argument("--once", action="store_true", help="print how far it is now, and end")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--once", action="store_true", help="print how far it is now, and end")
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const=PORT,
+        type=not_negative,
+        metavar="PORT",
+        help=f"show it in a browser too, at http://127.0.0.1:{PORT}/ or another port of this machine (0: any free one)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the run until it ends; 1 if it ended otherwise than finished. Raises UserError if there is no run."""
+    if args.serve is None:
+        return _watch(args)
+    from emma_eval.runs.live_server import serving
+
+    with serving(args.run, args.serve) as address:
+        print(f"{address} shows the run until Ctrl-C", flush=True)
+        exit_code = _watch(args)
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            Event().wait()  # whoever looks at the page may do so after the end
+    return exit_code
+
+
+def _watch(args: argparse.Namespace) -> int:
     from emma_eval.runs.monitor import RunMonitor
 
     monitor = RunMonitor(args.run)

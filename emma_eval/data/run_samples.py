@@ -6,11 +6,11 @@ Nothing is downloaded. Samples are given only if they, and their references, are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from emma_eval.data.loading import read_samples
+from emma_eval.data.loading import read_local_samples, read_samples
 from emma_eval.data.location import DataLocation, locate_data
 from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import UserError
@@ -47,9 +47,7 @@ def find_run_samples(
     if not find_source(name) and name not in task_names():
         return RunSamples(problem=f"no folder known here has the task {name}: name its folder with --task-dir")
     try:
-        location = locate_data(load_task(name), data, files)
-        with _without_network(location):
-            samples = read_samples(location, allow_partial=True)
+        samples = _read(locate_data(load_task(name), data, files))
     except UserError as error:
         return RunSamples(problem=str(error))
     if not all(is_asked(manifest, name, samples) for manifest in manifests):
@@ -68,10 +66,15 @@ def subset_of(manifest: Manifest, samples: Sequence[Sample]) -> Sequence[Sample]
     return select_subset(samples, manifest.settings.limit, manifest.settings.seed)
 
 
-def _without_network(location: DataLocation) -> AbstractContextManager[None]:
-    """A context in which reading downloads nothing."""
-    if location.task.hub is None or location.snapshot or not location.missing:
-        return nullcontext()
-    from emma_eval.utils.hub import offline
+def _read(location: DataLocation) -> Sequence[Sample]:
+    """The samples of official files, or of what the hub has given this machine. Raises UserError without any."""
+    try:
+        return read_local_samples(location, allow_partial=True)
+    except UserError:
+        if location.task.hub is None or location.snapshot or location.files:
+            raise
+        from emma_eval.utils.hub import offline
 
-    return offline()
+        with suppress(UserError), offline():
+            return read_samples(location, allow_partial=True)
+        raise

@@ -98,10 +98,10 @@ def evaluation_mode(model: Any) -> Iterator[None]:
 
 def _answering(model: Any) -> Any:
     """What can be asked of the object. Raises UserError if nothing can."""
-    torch, transformers = sys.modules.get("torch"), sys.modules.get("transformers")
+    torch = sys.modules.get("torch")
     if isinstance(model, type):
         raise UserError(f"{model.__name__} is a class, not a model: give an object of it, {model.__name__}(...)")
-    if transformers is not None and isinstance(model, transformers.PreTrainedModel):
+    if any(base.__name__ == "PreTrainedModel" for base in type(model).__mro__):  # the name, not to import the package
         raise UserError(
             f"the {type(model).__name__} of transformers takes tensors, not messages: save it with its processor and "
             "name the folder as 'hf:PATH', or wrap it in an object with a method generate(messages)"

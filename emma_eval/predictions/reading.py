@@ -65,8 +65,13 @@ def join_answers(  # noqa: PLR0913 (as above)
     protocol: str | None = None,
     answer_key: str | None = None,
     ignore_foreign: bool = False,
+    keys: Sequence[Key | None] | None = None,
 ) -> Predictions:
-    """The same for rows that are read already; `path` is what messages call them."""
+    """The same for rows that are read already; `path` is what messages call them.
+
+    `keys` are those of the requests that the rows answer, None for a question that is not among the samples, where the
+    caller knows them; nothing is joined then.
+    """
     with gc_paused():
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
@@ -74,8 +79,9 @@ def join_answers(  # noqa: PLR0913 (as above)
         questions = {comparable(sample.question) for sample in samples} - {""}
         key = find_answer_key(path, rows, questions, answer_key, extracted)
         texts = [_answer(path, row, key) for row in rows]
-        text_is_question = key != TEXT and repeats_questions(rows, questions)
-        keys = join_rows(path, rows, RowChecker(samples, rows, task, (TEXT,) if text_is_question else ()))
+        if keys is None:
+            text_is_question = key != TEXT and repeats_questions(rows, questions)
+            keys = join_rows(path, rows, RowChecker(samples, rows, task, (TEXT,) if text_is_question else ()))
     return _collect(path, rows, texts, keys, ignore_foreign)
 
 

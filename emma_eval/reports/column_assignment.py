@@ -61,6 +61,11 @@ class _Candidate:
     replaced_by: str = ""  # the task of the same run that stands in its columns
 
     @property
+    def line(self) -> tuple[str, str]:
+        """The task, and the judge if there is one: what several runs may have been asked differently in."""
+        return self.task.name, self.task.judge.label if self.task.judge else ""
+
+    @property
     def needs_own_column(self) -> bool:
         """Whether its primary metric stands in no published column."""
         return not self.matches or bool(self.release)
@@ -79,14 +84,14 @@ def assign_columns(runs: Sequence[ScoredRun], layout: Layout) -> list[list[Measu
         ]
     )
     disputed = _disputed_tasks(candidates)
-    apart = [one for one in candidates if one.needs_own_column or one.task.name in disputed]
+    apart = [one for one in candidates if one.needs_own_column or one.line in disputed]
     own_columns = _own_columns(apart, layout)
     return [
         [
             value
             for candidate in candidates
             if candidate.run is run
-            for value in _values(candidate, own_columns, candidate.task.name in disputed)
+            for value in _values(candidate, own_columns, candidate.line in disputed)
         ]
         for run in runs
     ]
@@ -131,7 +136,7 @@ def not_comparable(task: TaskScores) -> list[str]:
 def is_changed(task: TaskScores, shipped: TaskConfig) -> bool:
     """Whether the task was asked or scored by another file than the shipped one of today."""
     try:
-        return task.setup.config != task_digest(shipped, task.protocol)
+        return task.setup.config != task_digest(shipped, shipped.protocol if task.judge else task.protocol)
     except UserError:  # a protocol that the file no longer has
         return True
 
@@ -173,16 +178,26 @@ def other_release(task: TaskScores, published: Published) -> str:
 
 
 def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
-    return (task.benchmark, task.split, task.protocol) == (selector.benchmark, selector.split, selector.protocol)
+    if (task.benchmark, task.split) != (selector.benchmark, selector.split):
+        return False
+    if task.judge is not None:
+        return task.judge.server_names == (selector.judge,)
+    return not selector.judge and task.protocol == selector.protocol
 
 
-def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
+def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[tuple[str, str]]:
     """Tasks that several runs could put in published columns, though they were asked differently."""
-    variants: dict[str, set[ComparabilityKey]] = {}
-    for candidate in candidates:
-        if candidate.matches:
-            variants.setdefault(candidate.task.name, set()).add(candidate.key)
+    matching = [candidate for candidate in candidates if candidate.matches]
+    variants: dict[tuple[str, str], set[ComparabilityKey]] = {}
+    keys = comparability_keys([_however_scored(candidate.task) for candidate in matching])
+    for candidate, key in zip(matching, keys, strict=True):
+        variants.setdefault(candidate.line, set()).add(key)
     return {task for task, keys in variants.items() if len(keys) > 1}
+
+
+def _however_scored(task: TaskScores) -> TaskScores:
+    """The task without its protocol: answers to the same prompts, scored otherwise, contradict no one."""
+    return task.model_copy(update={"protocol": "", "setup": task.setup.model_copy(update={"config": ""})})
 
 
 def _own_columns(candidates: Sequence[_Candidate], layout: Layout) -> dict[ComparabilityKey, ColumnKey]:
@@ -205,7 +220,7 @@ def _head(candidate: _Candidate, layout: Layout) -> ColumnKey:
     task, shipped = candidate.task, shipped_task(candidate.task.name)
     metric = [
         task.metric.replace("_", " "),
-        "" if task.protocol == "official" else f"protocol {task.protocol}",
+        task.judge.label if task.judge else "" if task.protocol == "official" else f"protocol {task.protocol}",
         f"task {task.name}" if shipped is None else "",
         f"task file {task.setup.config[:HASH_LETTERS]}" if shipped and is_changed(task, shipped) else "",
     ]
@@ -231,6 +246,8 @@ def _reason(candidate: _Candidate, disputed: bool) -> str:
     reasons = [DISPUTED] if disputed else not_comparable(task) or list(filter(None, [candidate.release]))
     if reasons:
         return f"{'; '.join(reasons)}, so it is not comparable with published values"
+    if task.judge is not None:
+        return "a judge's scores compare with those of the same judge and prompt alone"
     if candidate.replaced_by:
         return f"the run's task {candidate.replaced_by} stands in the benchmark's column"
     if task.protocol != "official":

@@ -1,10 +1,11 @@
 r"""Tables as LaTeX: booktabs, `\small`, no wider than a page's text; tables with more columns are set in parts.
 
-The file is to be `\input`; it needs the package booktabs, and fontenc with T1 for names with accents and quotes.
+The file is to be `\input`; it needs the package booktabs alone.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -20,15 +21,15 @@ SPECIALS = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
     "\N{EN DASH}": "--",
     "\N{EM DASH}": "---",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 LAST_LATIN = "\u024f"  # letters up to here are in the usual fonts
 TEXT_WIDTH = 345.0  # points: of the standard class article, the narrowest of the usual ones
-LETTER, SCRIPT, GAP = 4.7, 3.7, 8.0  # points: a character in \small, in \scriptsize; between two columns
-MAX_LABEL = 34  # characters of a row's label on a line
+SMALL, SCRIPT, GAP = 1.0, 0.8, 8.0  # sizes of \small and \scriptsize; points between two columns
+LABEL_WIDTH = 165.0  # points: of the longest label on a line
+HEAD_LETTERS = 20  # of a column's head on a line
 
 
 def escape_latex(text: str) -> str:
@@ -38,7 +39,7 @@ def escape_latex(text: str) -> str:
 
 def latex(tables: Sequence[Table], notes: Notes = "list") -> str:
     """A `table` environment each, then one list of notes and sources; with "none", stars in place of numbers."""
-    head = r"% \usepackage{booktabs} \usepackage[T1]{fontenc}; best in \textbf, second in \underline"
+    head = r"% \usepackage{booktabs}; best in \textbf, second in \underline"
     parts = [head, *(_float(table, notes) for table in tables)]
     if notes == "list" and (footnotes := footnotes_of(tables)):
         parts.append(_note_list(footnotes))
@@ -76,7 +77,7 @@ def _float(table: Table, notes: Notes) -> str:
             r"\begin{table}[tp]",
             r"\centering\small",
             rf"\caption{{{escape_latex(table.title)}}}",
-            rf"\label{{tab:{table.key}}}",
+            rf"\label{{tab:{table.key}}}\par\smallskip",
             "\n\\par\\medskip\n".join(parts),
             *([rf"\par\smallskip\footnotesize {' '.join(under)}"] if under else []),
             r"\end{table}",
@@ -86,7 +87,7 @@ def _float(table: Table, notes: Notes) -> str:
 
 def _parts(table: Table, notes: Notes) -> list[list[int]]:
     """The columns of each part, as many as fit."""
-    label = min(max(len(row.label) for row in table.rows), MAX_LABEL) * LETTER
+    label = min(max(_points(row.label) for row in table.rows) + 9, LABEL_WIDTH)
     parts: list[list[int]] = [[]]
     room = TEXT_WIDTH - label
     for index in range(len(table.headings)):
@@ -102,20 +103,31 @@ def _parts(table: Table, notes: Notes) -> list[list[int]]:
 def _width(table: Table, index: int, notes: Notes) -> float:
     """An upper bound of a column's width in points."""
     cells = [(row.kind, row.cells[index]) for row in table.rows]
-    heads = [len(line) * LETTER for line in table.headings[index].lines]
+    heads = [_points(line) for line in _head_lines(table.headings[index])]
     widths = [
-        len(cell.text) * (SCRIPT if kind == "interval" else LETTER) + len(_mark(cell, notes) + cell.interval) * SCRIPT
+        _points(cell.text, SCRIPT if kind == "interval" else SMALL)
+        + _points(_mark(cell, notes) + cell.interval, SCRIPT)
         for kind, cell in cells
     ]
     return max([*heads, *widths])
 
 
+def _points(text: str, size: float = SMALL) -> float:
+    """An upper bound of a text's width in points, as printed; bold is a little wider."""
+    printed = "".join(letter if letter in SPECIALS else _letter(letter) for letter in one_line(text))
+    wide = sum(letter in "MW@%" for letter in printed)
+    broad = sum(letter.isupper() or letter in "mw" for letter in printed)
+    return size * (len(printed) * 4.9 + broad * 2.5 + wide * 1.5)
+
+
+def _head_lines(heading: Heading) -> list[str]:
+    return [line for whole in heading.lines for line in textwrap.wrap(one_line(whole), HEAD_LETTERS) or [""]]
+
+
 def _tabular(table: Table, notes: Notes) -> str:
-    long = any(len(row.label) > MAX_LABEL for row in table.rows)
-    label = rf"p{{{MAX_LABEL * LETTER:.0f}pt}}" if long else "l"
     lines = [
         rf"\setlength{{\tabcolsep}}{{{GAP / 2:g}pt}}%",
-        rf"\begin{{tabular}}{{@{{}}{label}{'r' * len(table.headings)}@{{}}}}",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.headings)}@{{}}}}",
         r"\toprule",
         *_heads(table.corner, table.headings),
         r"\midrule",
@@ -131,10 +143,11 @@ def _tabular(table: Table, notes: Notes) -> str:
 
 def _heads(corner: str, headings: Sequence[Heading]) -> list[str]:
     """A row for each line of the heads; short heads stand at the bottom."""
-    height = max((len(heading.lines) for heading in headings), default=1)
+    heads = [_head_lines(heading) for heading in headings]
+    height = max(map(len, heads), default=1)
     rows = []
     for line in range(height):
-        texts = [heading.lines[line - height] if line - height >= -len(heading.lines) else "" for heading in headings]
+        texts = [lines[line - height] if line - height >= -len(lines) else "" for lines in heads]
         first = corner if line == height - 1 else ""
         rows.append(" & ".join(map(escape_latex, (first, *texts))) + r" \\")
     return rows
@@ -142,6 +155,8 @@ def _heads(corner: str, headings: Sequence[Heading]) -> list[str]:
 
 def _row(row: TableRow, notes: Notes) -> str:
     label = escape_latex(row.label)
+    if _points(row.label) > LABEL_WIDTH:
+        label = rf"\parbox[t]{{{LABEL_WIDTH:g}pt}}{{\raggedright {label}}}"
     if row.kind in ("interval", "difference"):
         label = rf"\quad {label}"
     styled: Callable[[Cell], str] = _interval_cell if row.kind == "interval" else lambda cell: _cell(cell, notes)
@@ -154,6 +169,7 @@ def _interval_cell(cell: Cell) -> str:
 
 def _cell(cell: Cell, notes: Notes) -> str:
     text = escape_latex(cell.text)
+    text = rf"$-${text[1:]}" if text.startswith("-") else text
     text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.rank]
     if mark := _mark(cell, notes):
         text += rf"\textsuperscript{{{mark}}}"

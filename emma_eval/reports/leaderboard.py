@@ -46,8 +46,6 @@ class Leaderboard:
         else:
             tables = self._paper(selection, view, footnotes)
         tables += mini_tables(runs, footnotes)
-        if view.measured_only and not view.strict and tables:
-            tables[-1] = self._with_count(tables[-1], selection)
         require_models(tables, view)
         shown = [kept for table in tables if (kept := select_rows(table, view)).rows]
         return shown if view.strict else _notes_once(shown)
@@ -63,16 +61,17 @@ class Leaderboard:
     def _is_measured(self, column: PaperColumn) -> bool:
         return any(paper_key(column) in row.values for row in self._rows)
 
-    def _with_count(self, table: Table, selection: Selection) -> Table:
-        """The table with a line on the columns that `measured_only` leaves out."""
-        hidden = [column for column in selection.columns if not self._is_measured(column)]
+    def left_out(self) -> str:
+        """One line on the benchmarks that `measured_only` leaves out; empty if there are none."""
+        hidden = [column for column in self._published.paper.columns if not self._is_measured(column)]
         rows = [row for row in self._published.paper.rows if not row.only_matched]
         values = sum(bool(self._published.choose_for_paper(row, column)) for row in rows for column in hidden)
-        line = (
+        return (
             f"{pluralize(len(hidden), 'benchmark')} without a measured value, with "
-            f"{pluralize(values, 'published value')}, left out: `leaderboard RUN --tasks all` shows them."
+            f"{pluralize(values, 'published value')}, left out: --tasks all shows them"
+            if hidden
+            else ""
         )
-        return replace(table, notes=(*table.notes, line)) if hidden else table
 
     def summary(self) -> Table:
         """One row a task: score, interval, and beside it the same model's published value or a constant answer's."""

@@ -36,6 +36,9 @@ def asks_for(column: PaperColumn, task: TaskConfig) -> bool:
 
 
 def _matches(task: TaskScores, published: Published) -> Iterator[Match]:
+    """None of a judge's scores, which stand beside those of the same judge alone."""
+    if task.judge is not None:
+        return
     for column in published.paper.columns:
         for order, wanted in enumerate(column.measured):
             metric = task.find(wanted.name, wanted.group, wanted.category)

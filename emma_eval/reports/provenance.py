@@ -35,7 +35,8 @@ def provenance(value: MeasuredValue) -> str:
     reason = f"set apart: {value.not_comparable}" if value.not_comparable else UNPROVEN
     fast = "; images resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
     task = value.task
-    asked = f"protocol {task.protocol}{wording_remark(task)}, {sample_counts(task)}"
+    protocol = task.judge.label if task.judge else f"protocol {task.protocol}"
+    asked = f"{protocol}{wording_remark(task)}, {sample_counts(task)}"
     return f"measured: task {task.name}, {asked}{fast}; {reason}"
 
 

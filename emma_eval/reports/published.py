@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from emma_eval.errors import UserError
 from emma_eval.utils.files import package_data
 from emma_eval.utils.records import Record
-from emma_eval.utils.text import first_validation_error
+from emma_eval.utils.validation import first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
@@ -31,6 +31,7 @@ class MetricSelector(Record):
     category: str = ""
     protocol: str = "official"
     n: int | None = None  # only if computed over so many questions; for benchmarks of several releases
+    judge: str = ""  # only if judged by the model that its server names so
 
 
 class PublishedColumn(Record):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from emma_eval.reports.headline_metrics import headlines, name_of
 from emma_eval.reports.score_report import ScoreReport
-from emma_eval.results.scores import MetricRecord
+from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.utils.terminal import Column, paragraph, table_lines
 from emma_eval.utils.text import pluralize
 
@@ -30,16 +30,23 @@ def score_lines(report: ScoreReport, width: int, *, everything: bool) -> list[st
     answered = (
         f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing"
     )
+    lines = [*paragraph(head, width, rest="    "), *paragraph(answered, width), ""]
+    lines += metric_lines(
+        report, width, everything=everything, others="of breakdowns more: --all prints them, --json writes them"
+    )
+    return lines
+
+
+def metric_lines(report: ScoreReport | TaskScores, width: int, *, everything: bool, others: str) -> list[str]:
+    """The metrics as a table, and notes; `others` says where breakdowns are that the table leaves out."""
     categories = headlines(report.metrics, report.metric).categories
     everything = everything or len(report.metrics) <= FEW
     shown = [metric for metric in report.metrics if everything or not metric.group or metric in categories]
     rows = [(name_of(m), m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}") for m in shown]
-    lines = [*paragraph(head, width, rest="    "), *paragraph(answered, width), "", *table_lines(COLUMNS, rows, width)]
+    lines = table_lines(COLUMNS, rows, width)
     more = len(report.metrics) - len(shown)
     if more:
-        lines += paragraph(
-            f"{pluralize(more, 'value')} of breakdowns more: --all prints them, --json writes them", width
-        )
+        lines += paragraph(f"{pluralize(more, 'value')} {others}", width)
     for text in (*_missing_intervals(shown), *(f"note: {note}" for note in report.notes)):
         lines += paragraph(text, width, rest="    ")
     return lines

@@ -1,4 +1,4 @@
-"""What `score` reports, as JSON and as text: metrics, the score of each sample, and how they were computed."""
+"""The JSON file that `score --json` writes: metrics, the score of each sample, and how they were computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from emma_eval.utils.files import sha256_of_file
 from emma_eval.utils.records import Record
 
 SCHEMA_VERSION = 1
-DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
 
 class InputFile(Record):
@@ -46,37 +45,3 @@ class ScoreReport(Record):
     metrics: tuple[MetricRecord, ...]
     notes: tuple[str, ...]
     samples: tuple[SampleScore, ...] = Field(description="in the benchmark's order; scores are in [0, 1]")
-
-
-def format_report(report: ScoreReport) -> str:
-    """The report as text: task, counts, the table of metrics, notes."""
-    from tabulate import tabulate
-
-    counts = report.counts
-    head = [
-        f"{report.task}, split {report.split}, protocol {report.protocol}"
-        + ("" if report.complete else " (partial: not comparable)"),
-        f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
-    ]
-    rows = [
-        [m.name, m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}"] for m in report.metrics
-    ]
-    columns = ("metric", "by", "category", "value", "95% interval", "n")
-    alignment = ("left", "left", "left", "right", "right", "right")
-    table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
-    return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
-
-
-def format_metric(metric: MetricRecord, value: float) -> str:
-    """A value of the metric as benchmarks print it: percent with 2 decimals, fractions with 4."""
-    return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
-
-
-def format_interval(metric: MetricRecord) -> str:
-    """The interval, or why there is none."""
-    interval = metric.interval
-    return (
-        f"{format_metric(metric, interval.low)} to {format_metric(metric, interval.high)}"
-        if interval
-        else f"none: {metric.no_interval}"
-    )

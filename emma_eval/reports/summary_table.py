@@ -10,6 +10,7 @@ from emma_eval.reports.model_rows import ModelRow
 from emma_eval.reports.paper_columns import paper_key
 from emma_eval.reports.paper_differences import difference, signed
 from emma_eval.reports.published import Published
+from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_interval, format_value
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun, TaskScores
@@ -63,8 +64,9 @@ class _Line:
 
     @property
     def title(self) -> str:
+        own = "" if shipped_task(self.task.name) else f", task {self.task.name}"
         extent = "" if self.task.complete else f", {self.task.counts.samples:,} only"
-        return f"{self.task.title}{extent}"
+        return f"{self.task.title}{own}{extent}"
 
     @property
     def metric(self) -> str:

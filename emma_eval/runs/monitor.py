@@ -16,6 +16,7 @@ from emma_eval.results.run_state import RunState, run_state
 from emma_eval.runs.rate import can_estimate
 from emma_eval.types import Key
 
+LATEST = 20  # answers kept, the newest last
 RATE_WINDOW = 60.0  # seconds that the rate is taken over
 
 
@@ -52,11 +53,23 @@ class RunStatus:
         return left / self.rate if self.rate and can_estimate(done, done + left, seconds) else None
 
 
+@dataclass(frozen=True, slots=True)
+class LatestAnswer:
+    """An answer, or the reason why there is none, as it came."""
+
+    task: str
+    sample_id: str
+    text: str | None
+    error: str | None
+
+
 @dataclass(slots=True)
 class _ResponsesFile:
     """A task's responses file, as far as it has been read."""
 
+    task: str
     path: Path
+    latest: deque[LatestAnswer]  # of all tasks
     offset: int = 0
     failed: dict[Key, bool] = field(default_factory=dict)  # of every request that has an answer or a failure
 
@@ -72,9 +85,11 @@ class _ResponsesFile:
                 self.offset += len(line)
                 try:
                     entry = json.loads(line)
-                    self.failed[entry["id"], entry.get("pass_index", entry.get("round", 0))] = (
-                        entry["error"] is not None
+                    answer = LatestAnswer(self.task, entry["id"], entry["text"], entry["error"])
+                    self.failed[answer.sample_id, entry.get("pass_index", entry.get("round", 0))] = (
+                        answer.error is not None
                     )
+                    self.latest.append(answer)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise UserError(
                         f"{self.path} is damaged at byte {self.offset - len(line)}; "
@@ -87,6 +102,7 @@ class RunMonitor:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.latest: deque[LatestAnswer] = deque(maxlen=LATEST)
         self._files: dict[str, _ResponsesFile] = {}
         self._polls: deque[tuple[float, int]] = deque()  # (monotonic seconds, requests done)
 
@@ -97,7 +113,7 @@ class RunMonitor:
             raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
         tasks = {}
         for name, facts in manifest.tasks.items():
-            file = self._files.setdefault(name, _ResponsesFile(log_path(self._folder, name)))
+            file = self._files.setdefault(name, _ResponsesFile(name, log_path(self._folder, name), self.latest))
             file.read_new_lines()
             tasks[name] = RequestCounts(len(file.failed), facts.asked, sum(file.failed.values()))
         state = run_state(self._folder, manifest)

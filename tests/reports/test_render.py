@@ -55,12 +55,12 @@ Not comparable.
 </details>
 """
 
-LATEX = r"""% \usepackage{booktabs} \usepackage[T1]{fontenc}; best in \textbf, second in \underline
+LATEX = r"""% \usepackage{booktabs}; best in \textbf, second in \underline
 
 \begin{table}[tp]
 \centering\small
 \caption{Small \& fine}
-\label{tab:small}
+\label{tab:small}\par\smallskip
 \setlength{\tabcolsep}{4pt}%
 \begin{tabular}{@{}lrr@{}}
 \toprule

@@ -67,7 +67,7 @@ class SampleBrowser:
         """Add a task's samples, `limit` of them at even distances so that every category is represented."""
         ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
-        passes = [_passes(result.responses) for result in results]
+        passes = [passes_by_sample(result.responses) for result in results]
         for sample_id in chosen:
             scores: list[SampleScore | None] = [None] * len(self.runs)
             responses: list[tuple[Response, ...]] = [()] * len(self.runs)
@@ -101,7 +101,7 @@ class SampleBrowser:
             "id": [sample.id for sample in samples],
             "question": [sample.question for sample in samples],
             "reference": [sample.reference for sample in samples],
-            "answer": [[_answer(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
+            "answer": [[joined_answers(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
             "parsed": [[_parsed_answer(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
             "score": [[_score(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
             "status": [[_status(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
@@ -148,7 +148,8 @@ def _images(shown: ShownSample) -> Sequence[ImageSource]:
     return shown.sample.images[:MAX_IMAGES] if shown.sample else ()
 
 
-def _passes(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
+def passes_by_sample(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
+    """Sample id -> its responses, in the order of the passes."""
     found: dict[str, list[Response]] = {}
     for _, response in sorted(responses.items(), key=lambda item: item[0][1]):
         found.setdefault(response.sample_id, []).append(response)
@@ -159,7 +160,7 @@ def _category(sample: Sample | None) -> str:
     return sample.category if sample else ""
 
 
-def _answer(responses: Sequence[Response]) -> str | None:
+def joined_answers(responses: Sequence[Response]) -> str | None:
     """The answers of all passes, joined by bars; the error of a failed one; None if the sample was not asked."""
     return " | ".join(r.text if r.text is not None else r.error or "" for r in responses) if responses else None
 

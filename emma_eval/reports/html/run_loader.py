@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.results import scores as scores_file
+from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.run_labels import labels
@@ -45,7 +46,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     names = labels([run.label_parts for run in runs])
     return with_distinct_titles(
         [
-            FinishedRun(run.folder, name, run.scores, _manifest(run.folder), run)
+            FinishedRun(run.folder, name, run.scores, _manifest(answered_run(run.folder)), run)
             for run, name in zip(runs, names, strict=True)
         ]
     )
@@ -77,7 +78,7 @@ def task_names(runs: Sequence[FinishedRun]) -> list[str]:
 def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResults]:
     """The task's results in each run that has it. Raises UserError for a file that can't be read."""
     return [
-        TaskResults(number, task, _responses(run.folder, name), _samples(run.folder, name))
+        TaskResults(number, task, _responses(answered_run(run.folder), name), _samples(run.folder, name))
         for number, run in enumerate(runs)
         for task in run.scores.tasks
         if task.name == name
