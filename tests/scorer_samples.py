@@ -2,6 +2,8 @@
 
 import random
 
+from emma_eval.tasks.index import task_names
+from emma_eval.tasks.loading import load_task
 from emma_eval.types import Answer, Answers, Key, Sample
 
 YES_NO = ("yes", "no")
@@ -24,6 +26,16 @@ TRUTHS = {
     "scienceqa": LETTERS,
     "seed": LETTERS,
 }
+
+NEEDS = {"captions": "pycocoevalcap", "amber_generative": "textblob"}
+# (scorer, its options) of every protocol of the shipped tasks
+WAYS = sorted(
+    {
+        (protocol.scorer, tuple(sorted(protocol.options.items())))
+        for name in task_names()
+        for protocol in load_task(name).protocols.values()
+    }
+)
 
 
 def questions(scorer: str, number: int = 64) -> list[Sample]:

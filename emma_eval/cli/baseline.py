@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  emma-eval baseline results/runs/emma-mini-mini-*"
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="FILE", help="the file to write (results/baselines/MODEL.json)"
+        "--output", "-o", type=Path, metavar="FILE", help="the file to write (results/baselines/MODEL.json.xz)"
     )
 
 

@@ -25,6 +25,7 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+    parameters: int | None = None  # of what is loaded; layers that no answer depends on are not
     takes_raw_prompts: bool = False  # whether it answers a Request that `is_raw`
 
     @classmethod
@@ -39,6 +40,7 @@ class EngineDescription:
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),
             summary=getattr(model, "summary", ""),
+            parameters=getattr(model, "num_parameters", None),
             takes_raw_prompts=getattr(model, "takes_raw_prompts", False),
         )
 

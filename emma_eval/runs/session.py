@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +31,8 @@ from emma_eval.runs.sharding import share_of
 from emma_eval.types import InferenceStats
 from emma_eval.utils import environment
 
+RECORD_SECONDS = 60.0
+
 
 class RunSession:
     """The run folder's manifest, the plans with their requests, and the engine once something has to be generated."""
@@ -38,6 +42,7 @@ class RunSession:
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
         self._engine: Engine | None = None
+        self._recorded = time.monotonic()
         deciding = model.deciding_options
         self.manifest = Manifest(
             name=settings.name,
@@ -84,6 +89,11 @@ class RunSession:
         require_same(self.folder, recorded, self.manifest)
         self._add_session()
 
+    @property
+    def earlier(self) -> Sequence[Session]:
+        """The sessions before this one."""
+        return self.manifest.sessions[:-1]
+
     def engine(self) -> Engine:
         """The engine; its model is loaded at the first call. Raises UserError if the model is not the recorded one."""
         if self._engine is None:
@@ -104,6 +114,12 @@ class RunSession:
         """Record the device that generates the answers, and how many processes do."""
         engine = self.engine()
         self._update(device_name=machine_use(engine).device_name, replicas=getattr(engine, "replicas", 1))
+
+    def record_progress(self, answered: int, failed: int, stats: InferenceStats) -> None:
+        """Record, every minute, what a session that is killed would leave unknown: counts, tokens and costs."""
+        if time.monotonic() - self._recorded >= RECORD_SECONDS:
+            self._recorded = time.monotonic()
+            self._update(answered=answered, failed=failed, stats=deepcopy(stats))
 
     def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:
         """Record how this session ended, and its counts, times and peaks of memory."""
@@ -173,6 +189,7 @@ def _loaded(facts: ModelFacts, description: EngineDescription) -> ModelFacts:
             "template_digest": description.template_digest or None,
             "summary": description.summary or None,
             "family": description.family,
+            "parameters": description.parameters,
             "dtype": description.dtype,
             "device": description.device.split(":")[0] if description.device else None,
         }
@@ -183,7 +200,7 @@ def _new_session(settings: RunSettings) -> Session:
     commit, dirty = environment.git_state()
     return Session(
         started=_now(),
-        command=tuple(sys.argv),
+        command=settings.command or tuple(sys.argv),
         batch_size=settings.batch_size,
         ray=settings.scale.ray is not None,
         versions=environment.package_versions(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import lzma
 import os
 import stat
 import sys
@@ -16,14 +17,12 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from emma_eval.errors import UserError
+from emma_eval.utils.compression import decompress, is_compressed
 from emma_eval.utils.file_errors import FILE_ERRORS, UnusableFileError, describe_error
 from emma_eval.utils.text import format_bytes
 
 MAX_FILE_BYTES = 2**33  # of a data file: the largest, tables with images in their cells, have a few hundred MB
-_SMALL_BYTES = 2**26  # any gzip file may unpack to this
-_MAX_COMPRESSION_RATIO = 100  # of what a larger one may unpack to: annotations reach 30, a bomb 1,000
 _HEAD_BYTES = 512
-_BLOCK_BYTES = 2**20
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _FILE_TYPES = (
     (stat.S_ISFIFO, "a FIFO (named pipe)"),
@@ -37,6 +36,7 @@ _SIGNATURES = (
     (_LFS_POINTER, "a git-LFS pointer, not the file itself; `git lfs pull` brings it"),
     (b"/annex/objects/", "a git-annex pointer, not the file itself; `git annex get` brings it"),
     (b"\x1f\x8b", "a gzip file; let its name end in .gz"),
+    (b"\xfd7zXZ", "an xz file; let its name end in .xz"),
     (b"PK\x03\x04", "a zip file; unpack it"),
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF file"),
@@ -129,11 +129,13 @@ def _is_utf_16(head: bytes) -> bool:
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """The whole file, decompressed if its name ends in .gz.
+    """The whole file, decompressed if its name ends in .gz or .xz.
 
     Raises UserError naming the file: missing, no regular file, larger than `max_bytes`, a git-LFS pointer.
     """
-    data = _read(path, max_bytes, lambda file: _decompress(file, max_bytes) if path.suffix == ".gz" else file.read())
+    data = _read(
+        path, max_bytes, lambda file: decompress(file, path, max_bytes) if is_compressed(path) else file.read()
+    )
     if len(data) > max_bytes:
         raise UserError(f"{path}: cannot be read: more than {format_bytes(max_bytes)}, which no such file needs")
     if data.startswith(_LFS_POINTER):
@@ -154,25 +156,12 @@ def _read(path: Path, max_bytes: int, read: Callable[[BufferedReader], bytes]) -
         raise UserError(f"{path} is missing") from error
     except gzip.BadGzipFile as error:
         raise UserError(f"{path}: not a gzip file, though its name ends in .gz") from error
+    except lzma.LZMAError as error:
+        raise UserError(f"{path}: not a whole xz file, though its name ends in .xz") from error
     except EOFError as error:
-        raise UserError(f"{path}: the gzip file ends too early; fetch it again") from error
+        raise UserError(f"{path}: the compressed file ends too early; fetch it again") from error
     except (*FILE_ERRORS, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {describe_error(error)}") from error
-
-
-def _decompress(file: BufferedReader, max_bytes: int) -> bytes:
-    """A gzip file's content. Raises UnusableFileError for one that unpacks to as much as only a bomb does."""
-    packed = os.fstat(file.fileno()).st_size
-    allowed = min(max_bytes, max(_SMALL_BYTES, _MAX_COMPRESSION_RATIO * packed))
-    data = bytearray()
-    with gzip.open(file) as unpacked:
-        while block := unpacked.read(_BLOCK_BYTES):
-            data += block
-            if len(data) > allowed:
-                raise UnusableFileError(
-                    f"its {format_bytes(packed)} unpack to more than {format_bytes(allowed)}, as no such file does"
-                )
-    return bytes(data)
 
 
 def open_regular(path: Path, max_bytes: int = MAX_FILE_BYTES) -> BufferedReader:

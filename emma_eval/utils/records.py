@@ -7,7 +7,7 @@ The writer here puts U+FFFD in its place, so that whatever was written can be re
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_bytes
-from emma_eval.utils.text import first_validation_error, replace_surrogates
+from emma_eval.utils.text import replace_surrogates
+from emma_eval.utils.validation import first_validation_error
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -52,8 +53,8 @@ def to_compact_json(record: BaseModel) -> str:
     return replace_surrogates(json.dumps(content, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
 
-def read_record(path: Path, kind: type[RecordT], mend: str) -> RecordT:
-    """Read a record. Its schema must be the default of the field `schema_version`, if `kind` has one.
+def read_record(path: Path, kind: type[RecordT], mend: str, also: Collection[int] = ()) -> RecordT:
+    """Read a record. Its schema must be the default of the field `schema_version`, if `kind` has one, or in `also`.
 
     Raises UserError, with `mend` at its end, for a file that is missing, of another schema, no JSON or no such record.
     """
@@ -61,7 +62,8 @@ def read_record(path: Path, kind: type[RecordT], mend: str) -> RecordT:
     try:
         if version is not None and (found := _Versioned.model_validate_json(content).schema_version) != version:
             has = "no schema_version" if found is None else f"schema {found}"
-            raise UserError(f"{path} has {has}, this program reads {version}; {mend}")
+            if found not in also:
+                raise UserError(f"{path} has {has}, this program reads {version}; {mend}")
         return kind.model_validate_json(content)
     except ValidationError as error:
         raise UserError(f"{path} cannot be read: {first_validation_error(error)}; {mend}") from None

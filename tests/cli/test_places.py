@@ -30,7 +30,7 @@ COMMANDS = [
         "regress",
         "RUN",
         "--baseline",
-        "results/baselines/emma-mini.json",
+        "results/baselines/emma-mini.json.xz",
         "--junit",
         "gate.xml",
         "--markdown",
@@ -121,7 +121,7 @@ def test_results_are_written_below_the_current_folder(workplace):
     assert {
         "results/leaderboard/leaderboard.md",
         "results/report/index.html",
-        "results/baselines/emma-mini.json",
+        "results/baselines/emma-mini.json.xz",
         "gate.xml",
         "gate.md",
         "comparison.json",
@@ -136,15 +136,15 @@ def test_results_are_written_below_the_current_folder(workplace):
 
 def test_a_baseline_is_replaced_only_with_output(workplace, checkout):
     folder, _ = workplace
-    path = folder / "results" / "baselines" / "emma-mini.json"
+    path = folder / "results" / "baselines" / "emma-mini.json.xz"
     before = path.read_bytes(), path.stat().st_mtime_ns
     done = call(checkout, folder, [["baseline", "RUN"]])
     assert (
-        "results/baselines/emma-mini.json is there already; --output results/baselines/emma-mini.json replaces it"
+        "results/baselines/emma-mini.json.xz is there already; --output results/baselines/emma-mini.json.xz replaces it"
         in (done.stderr)
     )
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    done = call(checkout, folder, [["baseline", "RUN", "--output", "results/baselines/emma-mini.json"]])
+    done = call(checkout, folder, [["baseline", "RUN", "--output", "results/baselines/emma-mini.json.xz"]])
     assert path.stat().st_mtime_ns != before[1]
 
 
@@ -156,6 +156,6 @@ def test_run_in_the_checkout_itself_no_shipped_file_changes(checkout, tmp_path):
         path.chmod(0o755 if path.is_dir() else 0o644)
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     done = call(copy, copy, [COMMANDS[0], ["leaderboard", "RUN"], ["report", "RUN"], ["baseline", "RUN"]])
-    assert "results/baselines/emma-mini.json is there already" in done.stderr
+    assert "results/baselines/emma-mini.json.xz is there already" in done.stderr
     assert {path: path.read_bytes() for path in before} == before
     assert (copy / "results" / "leaderboard" / "leaderboard.md").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.results.baseline import Baseline, read_run_or_baseline, write_baseline
+from emma_eval.results.baseline import Baseline, overall, read_run_or_baseline, write_baseline
 from emma_eval.results.sample_statistics import TaskStatisticsRecord, from_record
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.utils.records import read_record, to_compact_json
@@ -37,7 +37,8 @@ def test_a_runs_baseline_holds_the_runs_statistics(data, folder, tmp_path):
     run_pope(data, folder)
     path = write_baseline(folder, tmp_path / "deep" / "baseline.json")
     (name, from_file), (same, from_run) = read_run_or_baseline(path), read_run_or_baseline(folder)
-    assert (name.name, name.dtype, from_file) == (same.name, same.dtype, from_run)
+    assert (name.name, name.dtype) == (same.name, same.dtype)
+    assert [task.record for task in from_file] == [overall(task.record) for task in from_run]
     assert [task.task for task in from_file] == ["pope"]
     assert read_record(path, Baseline, "mend it").model.weights == "w" * 64
 

@@ -11,16 +11,7 @@ from emma_eval.scorers import get_scorer, require_ready
 from emma_eval.tasks.index import task_names
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Answer
-from tests.scorer_samples import answers_to, questions
-
-NEEDS = {"captions": "pycocoevalcap", "amber_generative": "textblob"}
-WAYS = sorted(
-    {
-        (protocol.scorer, tuple(sorted(protocol.options.items())))
-        for name in task_names()
-        for protocol in load_task(name).protocols.values()
-    }
-)
+from tests.scorer_samples import NEEDS, WAYS, answers_to, questions
 
 
 def records(scorer, options, samples, answers):
@@ -48,7 +39,7 @@ def test_every_protocols_primary_metric_is_given_by_its_scorer():
 def test_ordinary_answers_leave_no_metric_without_interval(scorer, options):
     samples = questions(scorer)
     if scorer == "judged":
-        with pytest.raises(UserError, match="a judge model scores them"):
+        with pytest.raises(UserError, match="a judge model can"):
             records(scorer, options, samples, {})
         return
     found = records(scorer, options, samples, answers_to(samples))

@@ -5,7 +5,7 @@ The architecture is an nn.Module that this knows by the few methods of `Multimod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -66,6 +66,10 @@ class MultimodalModel(Protocol):
     @property
     def num_image_tokens(self) -> int:
         """N: how many embeddings an image has."""
+        ...
+
+    def parameters(self) -> Iterator[Tensor]:
+        """All weights, each once."""
         ...
 
     def encode_images(self, pixels: Tensor) -> Tensor:
@@ -148,6 +152,11 @@ class ModelRunner(Generic[ModelT]):
     def dtype(self) -> torch.dtype:
         """The floating-point type of the model."""
         return self.model.llama.dtype
+
+    @property
+    def num_parameters(self) -> int:
+        """How many weights are loaded; layers that no answer depends on are not."""
+        return sum(weight.numel() for weight in self.model.parameters())
 
     @property
     def max_batch_tokens(self) -> int:

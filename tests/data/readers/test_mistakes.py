@@ -116,7 +116,7 @@ def test_truncated_gzip(root):
     path = root / "vizwiz/val.json"
     path.with_name("val.json.gz").write_bytes(gzip.compress(path.read_bytes())[:-20])
     path.unlink()
-    assert f"{path}.gz: the gzip file ends too early" in complaint("vizwiz", root)
+    assert f"{path}.gz: the compressed file ends too early" in complaint("vizwiz", root)
 
 
 def test_a_broken_json_line(root):
