@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emma_eval.data.run_samples import find_run_samples
 from emma_eval.images.sources import ConcatenatedImage
@@ -17,10 +17,8 @@ from emma_eval.types import SampleScore
 from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.text import replace_surrogates
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 IMAGE_SIDE = 512  # pixels of the longer side
+JPEG_QUALITY = 90
 RIGHT = 0.5  # a sample of this score or more is right
 
 
@@ -40,7 +38,7 @@ class LoggedSample:
     task: str
     id: str
     category: str
-    image: Image | None  # RGB; several side by side; None without one, or if it can't be opened
+    image: bytes | None  # JPEG; several side by side; None without one, or if it can't be opened
     question: str  # with its options, a line each; without the benchmark's data the prompt
     answer: str  # of all passes, joined by bars; of a failed one the reason
     parsed_answer: str  # as the scorer read it
@@ -76,7 +74,7 @@ def choose(samples: Mapping[str, SampleScore], limit: int) -> list[str]:
     return [name for name in samples if name in chosen]
 
 
-def _row(task: str, shown: ShownSample, image: Image | None) -> LoggedSample:
+def _row(task: str, shown: ShownSample, image: bytes | None) -> LoggedSample:
     (score,), (responses,) = shown.scores, shown.passes
     assert score is not None
     clean = replace_surrogates  # no service takes what UTF-8 cannot hold
@@ -100,8 +98,13 @@ def question_with_options(shown: ShownSample) -> str:
     return "\n".join([shown.question, *(f"{chr(ord('A') + index)}. {text}" for index, text in enumerate(options))])
 
 
-def _image(shown: ShownSample) -> Image | None:
+def _image(shown: ShownSample) -> bytes | None:
     images = shown.sample.images[:MAX_IMAGES] if shown.sample else ()
     if not images:
         return None
-    return small_image(images[0] if len(images) == 1 else ConcatenatedImage(images), IMAGE_SIDE)
+    small = small_image(images[0] if len(images) == 1 else ConcatenatedImage(images), IMAGE_SIDE)
+    if small is None:
+        return None
+    data = BytesIO()
+    small.save(data, "JPEG", quality=JPEG_QUALITY)
+    return data.getvalue()

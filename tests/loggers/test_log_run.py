@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import Target
@@ -83,7 +85,7 @@ class TestTheSamples:
         assert first.score == (first.answer == "Yes")
         assert first.status == "answered"
         assert first.image is not None
-        assert first.image.getpixel((4, 4))[0] > 200  # red, as write_pope paints
+        assert Image.open(BytesIO(first.image)).getpixel((4, 4))[0] > 200  # red, as write_pope paints
 
     def test_without_the_data_are_prompts_and_answers(self, run, folder, notebook, tmp_path):
         (tmp_path / "empty").mkdir()
