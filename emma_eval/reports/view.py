@@ -57,8 +57,13 @@ class Selection:
         return any((one.benchmark, one.split) == (task.benchmark, task.split) for one in wanted)
 
     def keeps_column(self, column: PublishedColumn) -> bool:
-        """Whether a column of the strict view is of one of these benchmarks."""
-        of = {name for one in self.columns for name in (one.benchmark, *(metric.benchmark for metric in one.measured))}
+        """Whether a column of the strict view is of one of these benchmarks; the paper lacks some of them."""
+        if self.names is None:
+            return True
+        of = {
+            *self.names,
+            *(name for one in self.columns for name in (one.benchmark, *(metric.benchmark for metric in one.measured))),
+        }
         return column.benchmark in of or any(selector.benchmark in of for selector in column.measured)
 
     def of_run(self, run: ScoredRun) -> ScoredRun:
