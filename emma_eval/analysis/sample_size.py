@@ -111,7 +111,7 @@ def _design(metric: Metric, clusters: Integers, rate: float, share: float) -> tu
 
 
 def plan_by_disagreement(task: str, metric: str, disagreement: float | None, sizes: Sequence[int]) -> SamplePlan:
-    """Of right or wrong answers to independent questions, by a disagreement alone; `metric` is the task's primary one."""
+    """Of right or wrong answers to independent questions, by a disagreement; `metric` is the task's primary one."""
     rate = DEFAULT_DISAGREEMENT if disagreement is None else disagreement
     how = "assumed" if disagreement is None else "as stated"
     basis = f"{rate:.1%} of the samples scored differently, {how}; questions taken as independent, right or wrong"

@@ -82,11 +82,6 @@ class Comparison:
         ]
         return frame(rows, FLIP_COLUMNS)
 
-    @property
-    def sentence(self) -> str:
-        """What was found, and how small a difference could have been, as the command `compare` says it."""
-        return in_words(self.tasks, self.p_holm, self.names)
-
     @staticmethod
     def _metric_row(task: str, pair: Any) -> dict[str, Any]:
         record = pair_record(pair)
