@@ -29,7 +29,8 @@ import torch
 from benchmarks import random_model, score_vqav2, vqa_load
 from benchmarks.recording import RESULTS, facts, print_table, write
 from emma_eval.images.sources import ImageFile
-from emma_eval.inference.batched import BatchedEngine, Outcome
+from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.preparation import Outcome
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.llama.memory import MAX_TOKENS

@@ -27,7 +27,7 @@ import torch
 from benchmarks import random_model, random_mplug_owl2, stages, vqa_load
 from benchmarks.peers import plain_owl2
 from benchmarks.peers.batched_generate import llama_in_batches, llava_in_batches
-from benchmarks.peers.vllm_process import vllm
+from benchmarks.peers.vllm_process import vllm_engine, vllm_llava
 from benchmarks.recording import RESULTS, facts, percent, print_table, write
 from benchmarks.transformers_loop import generate_one_by_one
 from benchmarks.variants import Variant, engine, engine_on_prepared_inputs, in_this_process
@@ -109,8 +109,9 @@ def with_and_without_sharing(bar: float) -> tuple[Variant, ...]:
     return Variant("engine, sharing", in_this_process(engine())), Variant("engine, no sharing", without, None, bar)
 
 
-def against_peers(is_llava: bool, vllm_python: Path | None) -> tuple[Variant, ...]:
+def against_peers(model: str, vllm_python: Path | None) -> tuple[Variant, ...]:
     """The engine, transformers in batches, and vLLM where there is an environment with it; see `benchmarks.peers`."""
+    is_llava = model == "llava-mini"
     embedded = Variant("transformers generate, batches of 32, from our embeddings", llama_in_batches)
     variants = [
         Variant("engine", in_this_process(engine())),
@@ -118,10 +119,10 @@ def against_peers(is_llava: bool, vllm_python: Path | None) -> tuple[Variant, ..
     ]
     variants += [Variant("transformers generate, batches of 32", llava_in_batches, None, 2.8) if is_llava else embedded]
     if vllm_python and is_llava:
-        variants.append(Variant("vLLM, its own LLaVA", vllm(vllm_python, embedded=False), None, 2.0))
+        variants.append(Variant("vLLM, its own LLaVA", vllm_llava(vllm_python), None, 2.0))
     if vllm_python:
         bar = None if is_llava else 1.8
-        variants.append(Variant("vLLM, from our embeddings", vllm(vllm_python, embedded=True), None, bar))
+        variants.append(Variant("--engine vllm", vllm_engine(vllm_python, model), None, bar))
     return tuple(variants)
 
 
@@ -185,8 +186,8 @@ def mini(args: argparse.Namespace) -> Iterator[Scenario]:
     """The shipped models over the shipped suite on the CPU."""
     one_by_one_too = against_one_by_one(args.one_by_one, (6.0, None))
     scenarios = (
-        ("peers", "mini", "llava-mini", "float32", against_peers(True, args.vllm_python)),
-        ("peers", "mini", "emma-mini", "float32", against_peers(False, args.vllm_python)),
+        ("peers", "mini", "llava-mini", "float32", against_peers("llava-mini", args.vllm_python)),
+        ("peers", "mini", "emma-mini", "float32", against_peers("emma-mini", args.vllm_python)),
         ("itself", "mini", "emma-mini", "float32", one_by_one_too),
         ("itself", "mini", "emma-mini", "bfloat16", one_by_one_too),
         ("itself", "pope_mini", "llava-mini", "float32", with_and_without_sharing(1.5)),

@@ -6,9 +6,9 @@ weights. It is faster than the reference in two respects: our image processor, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
-from emma_eval.models.llama.weights import has_rotary_rows, stored_names
+from emma_eval.models.llama.weights import official_tensors
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import ImageSource, InferenceStats, Request
 
@@ -92,20 +92,7 @@ def to_transformers(llama: Llama) -> LlamaForCausalLM:
             dtype=llama.dtype,
             attn_implementation="sdpa",
         )
-    theirs.load_state_dict(dict(_unfused_state_dict(llama)))
+    tensors = (official_tensors(name, value, config.head_dim) for name, value in llama.named_parameters())
+    theirs.load_state_dict(dict(chain.from_iterable(tensors)))
     model: LlamaForCausalLM = theirs.eval()
     return model
-
-
-def _unfused_state_dict(llama: Llama) -> Iterator[tuple[str, Tensor]]:
-    for name, value in llama.named_parameters():
-        theirs = stored_names(name)
-        parts = list(value.chunk(len(theirs)))
-        if has_rotary_rows(name):
-            parts[0] = _rotary_halves(parts[0], llama.config.head_dim)
-        yield from zip(theirs, parts, strict=True)
-
-
-def _rotary_halves(rows: Tensor, head_width: int) -> Tensor:
-    """The inverse of `pairs_together`."""
-    return rows.view(-1, head_width // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)

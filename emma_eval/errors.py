@@ -1,4 +1,4 @@
-"""The two kinds of failure that are not bugs: a user's mistake, and a sample that cannot be answered."""
+"""The failures that are not bugs, all EmmaEvalErrors: a user's mistake, a sample that cannot be answered."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-class _OneLineError(Exception):
-    """Its message is one line that is safe to print and the same in every run."""
+class EmmaEvalError(Exception):
+    """What is no fault of this program. Its message is one line, safe to print and the same in every run."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())
 
 
-class UserError(_OneLineError):
+class UserError(EmmaEvalError):
     """A mistake that the user can mend. The command line prints the message alone and exits with 2.
 
     The message is one readable line that names the file, key or sample and says how to mend it.
     """
 
 
-class SampleError(_OneLineError):
+class EmmaEvalWarning(UserWarning):
+    """What a Python program should know of, and may silence: data that are gone, a run that cannot be resumed."""
+
+
+class SampleError(EmmaEvalError):
     """One sample cannot be answered (an unreadable image, say). The run records the reason and goes on."""
 
 

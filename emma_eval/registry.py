@@ -1,7 +1,7 @@
-"""One table from names to code: readers, scorers, models, architectures, submission formats, suites.
+"""One table from names to code: readers, scorers, models, architectures, submission formats, judges, loggers, ...
 
 `SHIPPED` is what comes with this package, name -> `module:attribute`; nothing is imported until it is used. Another
-package adds readers, scorers, models and architectures by entry points in a group of that kind:
+package adds readers, scorers, models, architectures and loggers by entry points in a group of that kind:
 
     [project.entry-points."emma_eval.scorers"]
     my_metric = "my_package.scoring:my_metric"
@@ -17,8 +17,10 @@ from typing import Any, Literal, TypeVar
 from emma_eval.errors import MissingToolError, UserError
 from emma_eval.utils.text import error_message
 
-Kind = Literal["readers", "scorers", "models", "architectures", "submissions", "suites", "task_sources"]
-PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models", "architectures")
+Kind = Literal[
+    "readers", "scorers", "models", "architectures", "submissions", "judges", "suites", "task_sources", "loggers"
+]
+PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models", "architectures", "loggers")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 SHIPPED: Mapping[Kind, Mapping[str, str]] = {
@@ -87,8 +89,20 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "vizwiz": "emma_eval.predictions.submissions.vizwiz:vizwiz",
         "vqav2": "emma_eval.predictions.submissions.vqav2:vqav2",
     },
+    "judges": {  # what a judge model is asked of a benchmark's answers
+        "hallusionbench": "emma_eval.judges.hallusionbench:JUDGE",
+        "llava_bench": "emma_eval.judges.llava_bench:JUDGE",
+        "mathvista": "emma_eval.judges.mathvista:JUDGE",
+        "mmbench": "emma_eval.judges.mmbench:JUDGE",
+        "mmvet": "emma_eval.judges.mmvet:JUDGE",
+    },
     "suites": {"mini": "emma_eval.mini.suite:suite_folder"},  # each writes its data set at the first call
     "task_sources": {"lmms": "emma_eval.lmms.source:SOURCE"},  # tasks of other tools, by the prefix of their names
+    "loggers": {  # of finished runs, by KIND of --log KIND:NAME
+        "mlflow": "emma_eval.loggers.mlflow:MlflowLogger",
+        "tensorboard": "emma_eval.loggers.tensorboard:TensorboardLogger",
+        "wandb": "emma_eval.loggers.wandb:WandbLogger",
+    },
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]  # (sample id, pass index)
 FinishReason = Literal["stop", "length", "error"]  # an end id, the most new tokens, or no answer at all
+EngineName = Literal["built-in", "vllm"]  # what computes the answers of a checkpoint
 IMAGE_MARKER = "<image>"  # stands in a message where an image goes
 
 
@@ -205,6 +206,11 @@ class Scores:
     cluster_unit: str = "question"  # the unit of a cluster, for reports
 
 
+SERVER_COUNTS = (
+    "attempts", "answers", "retries", "overloads", "prompt_tokens", "new_tokens", "images_recoded", "images_resized",
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class ServerStats:
     """What one session asked a server, and what came back."""
@@ -223,6 +229,19 @@ class ServerStats:
     images_resized: int = 0
     models: tuple[str, ...] = ()  # the names that the server gave itself
     system_fingerprints: tuple[str, ...] = ()
+
+    def __add__(self, later: ServerStats) -> ServerStats:
+        """Of both sessions together; the prices are the later one's."""
+        costs = [one.cost for one in (self, later) if one.cost is not None]
+        return ServerStats(
+            **{name: getattr(self, name) + getattr(later, name) for name in SERVER_COUNTS},
+            most_at_once=max(self.most_at_once, later.most_at_once),
+            prompt_price=later.prompt_price,
+            completion_price=later.completion_price,
+            cost=sum(costs) if costs else None,
+            models=tuple(dict.fromkeys(self.models + later.models)),
+            system_fingerprints=tuple(dict.fromkeys(self.system_fingerprints + later.system_fingerprints)),
+        )
 
     def __str__(self) -> str:
         """One line for people."""

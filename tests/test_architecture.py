@@ -24,8 +24,8 @@ LAYERS = (
     ("models", "data", "scorers", "prompts", "analysis"),
     ("inference", "predictions", "judges"),
     ("reports", "lmms"),
-    ("runs",),
-    ("mini",),
+    ("runs", "loggers"),
+    ("api", "mini"),
     ("cli",),
 )
 WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder

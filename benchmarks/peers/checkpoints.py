@@ -1,4 +1,4 @@
-"""Our models as transformers' own: LlavaForConditionalGeneration and LlamaForCausalLM; and as folders for vLLM."""
+"""llava-mini as transformers' own LlavaForConditionalGeneration, and as a folder for vLLM."""
 
 from __future__ import annotations
 
@@ -92,13 +92,6 @@ def save_llava(runner: ModelRunner[EmmaModel], folder: Path) -> None:
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
     ).save_pretrained(folder)
-
-
-def save_llama(runner: ModelRunner[EmmaModel], folder: Path) -> None:
-    """The language model alone as a folder for vLLM."""
-    llama = to_transformers(runner.model.llama)
-    llama.config.eos_token_id = sorted(runner.eos_ids)
-    llama.save_pretrained(folder)
 
 
 def _earlier_name(name: str) -> str:

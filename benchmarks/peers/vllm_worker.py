@@ -1,9 +1,9 @@
-"""Runs in vLLM's own environment: answers the requests of a folder and writes ids and seconds there.
+"""Runs in vLLM's own environment: its own LLaVA answers the requests of a folder; writes ids and seconds there.
 
     ENVIRONMENT/bin/python benchmarks/peers/vllm_worker.py FOLDER
 
-FOLDER holds `model` as transformers saves it, `job.json` (requests, end ids, passes) and a tensor file of embeddings or
-pixels. `out.json` has each pass's seconds, its answers' ids and how many prompt tokens vLLM found in its prefix cache.
+FOLDER holds `model` as transformers saves it, `job.json` (requests, end ids, passes) and a tensor file of pixels.
+`out.json` has each pass's seconds, its answers' ids and how many prompt tokens vLLM found in its prefix cache.
 """
 
 from __future__ import annotations
@@ -38,19 +38,16 @@ def main(folder: Path) -> None:
     """Answer every request in each pass; caches are empty before it."""
     job = json.loads((folder / "job.json").read_text())
     tensors = load_file(folder / "tensors.safetensors")
-    prompts = [_prompt(request, tensors, job["embedded"]) for request in job["requests"]]
+    prompts = [_prompt(request, tensors) for request in job["requests"]]
     limits = [
         SamplingParams(
             temperature=0.0, max_tokens=request["max_new_tokens"], stop_token_ids=job["eos_ids"], detokenize=False
         )
         for request in job["requests"]
     ]
-    if not job["embedded"]:
-        _register_llava()
+    _register_llava()
     llm = LLM(
         str(folder / "model"),
-        skip_tokenizer_init=job["embedded"],
-        enable_prompt_embeds=job["embedded"],
         dtype="float32",
         max_model_len=512,
         enforce_eager=True,
@@ -100,9 +97,7 @@ def _register_llava() -> None:
     ModelRegistry.register_model(Llava.__name__, Llava)
 
 
-def _prompt(request: dict[str, Any], tensors: dict[str, torch.Tensor], embedded: bool) -> dict[str, Any]:
-    if embedded:
-        return {"prompt_embeds": tensors[str(request["index"])]}
+def _prompt(request: dict[str, Any], tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     images = [Image.fromarray(tensors[name].permute(1, 2, 0).numpy()) for name in request["images"]]
     prompt = {"prompt_token_ids": request["ids"]}
     return prompt | ({"multi_modal_data": {"image": images}} if images else {})

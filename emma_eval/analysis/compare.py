@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emma_eval.errors import UserError
@@ -45,14 +45,25 @@ def compare_runs(
     Raises UserError if there is none, and if splits, protocols or samples differ unless `intersect` is given.
     """
     ours, theirs = {statistics.task: statistics for statistics in first}, {other.task: other for other in second}
-    for task in tasks:
-        for run, ordinal in ((ours, "first"), (theirs, "second")):
-            if task not in run:
-                raise UserError(f"the {ordinal} run has no scores of task {task!r}{did_you_mean(task, run)}")
-    shared = tasks or [task for task in ours if task in theirs]
+    wanted = [line for task in tasks for line in _lines_of(task, ours, theirs)]
+    shared = wanted or [line for line in ours if line in theirs]
     if not shared:
         raise UserError(f"the runs share no task: {', '.join(ours)} in the first, {', '.join(theirs)} in the second")
     return [compare_task(ours[task], theirs[task], intersect=intersect) for task in dict.fromkeys(shared)]
+
+
+def _lines_of(task: str, ours: Mapping[str, TaskStatistics], theirs: Mapping[str, TaskStatistics]) -> list[str]:
+    """The lines of a task that both runs have: its own, and that of each judge. Raises UserError if there is none."""
+    lines = []
+    for run, ordinal in ((ours, "first"), (theirs, "second")):
+        lines.append([line for line, statistics in run.items() if task in (line, statistics.record.task)])
+        if not lines[-1]:
+            raise UserError(f"the {ordinal} run has no scores of task {task!r}{did_you_mean(task, run)}")
+    if not (shared := [line for line in lines[0] if line in lines[1]]):
+        raise UserError(
+            f"these do not compare: {'; '.join(lines[0])} in the first, {'; '.join(lines[1])} in the second"
+        )
+    return shared
 
 
 def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bool = False) -> TaskComparison:

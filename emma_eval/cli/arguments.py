@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.text import closest, did_you_mean
+
+ELSEWHERE = {  # options that other programs have, and what is meant by them here
+    "--split": "a split is a task of its own, `emma-eval list tasks` shows them",
+    "--model-args": "options of a model are given as --model-option K=V",
+    "--max-samples": "did you mean --limit?",
+    "--num-samples": "did you mean --limit?",
+    "--gpus": "did you mean --replicas?",
+    "--num-gpus": "did you mean --replicas?",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,9 +44,22 @@ class Parser(argparse.ArgumentParser):
         if unknown and not unknown[0].startswith("-"):
             self.error(f"one argument too many: {unknown[0]!r}")
         if unknown:
-            options = [o for action in self._actions for o in action.option_strings if o.startswith("--")]
-            self.error(f"unknown option {unknown[0]}{did_you_mean(unknown[0].split('=')[0], options)}")
+            self.error(f"unknown option {unknown[0]}{self._hint(unknown[0].split('=')[0])}")
         return args
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Argparse's own, with a hint."""
+        if action.choices is not None and value not in action.choices:
+            hint = did_you_mean(str(value), map(str, action.choices))
+            raise argparse.ArgumentError(action, f"there is no {value!r}{hint}")
+
+    def _hint(self, option: str) -> str:
+        options = [o for action in self._actions for o in action.option_strings if o.startswith("--")]
+        name = option.lower().replace("_", "-")
+        if name in ELSEWHERE:
+            return f"; {ELSEWHERE[name]}"
+        meant = closest(option, options)
+        return f"; did you mean {meant!r}?" if meant else ""
 
 
 def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
@@ -72,7 +94,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--model-option",
         action="append",
         default=[],
-        type=_key_value,
+        type=key_value,
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
@@ -84,7 +106,8 @@ def named_options(args: argparse.Namespace) -> dict[str, str]:
     return dict(args.model_option) | ({} if args.base_url is None else {"base_url": args.base_url})
 
 
-def _key_value(text: str) -> tuple[str, str]:
+def key_value(text: str) -> tuple[str, str]:
+    """The type of an option that takes OPTION=VALUE."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE")

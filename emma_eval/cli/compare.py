@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
     add("--intersect", action="store_true", help="where samples, splits or protocols differ, compare shared samples")
     add("--flips", type=positive, metavar="N", help="list up to N samples won and N lost for each task")
+    add("--noise", type=Path, metavar="FILE", help="what the command noise wrote: named in the last sentence")
     add("--json", type=Path, metavar="OUT", help="write every metric and every flipped sample to this file")
 
 
@@ -33,32 +34,19 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison. Raises UserError for runs that can't be compared."""
     import json
 
-    from emma_eval.analysis.compare import compare_runs, holm_over_tasks
-    from emma_eval.reports.comparability import template_notes
-    from emma_eval.reports.comparison import as_json, comparison_table, flip_lines
-    from emma_eval.reports.render import one_line, print_table
-    from emma_eval.results.baseline import read_run_or_baseline
-    from emma_eval.results.run_labels import labels
+    from emma_eval.api.comparison import compare
+    from emma_eval.reports.comparison import as_json, flip_lines
     from emma_eval.utils.files import write_atomic
+    from emma_eval.utils.terminal import paragraph, terminal_width
 
     require_place("--json", args.json)
-    (first_run, first), (second_run, second) = read_run_or_baseline(args.first), read_run_or_baseline(args.second)
-    first_name, second_name = labels([first_run, second_run])
-    names = first_name, second_name
-    comparisons = compare_runs(first, second, args.task, intersect=args.intersect)
-    corrected = holm_over_tasks(comparisons)
+    comparison = compare(args.first, args.second, args.task, intersect=args.intersect, noise=args.noise)
     if args.json:
-        content = json.dumps(as_json(comparisons, corrected, names), ensure_ascii=False, indent=1)
-        write_atomic(args.json, content + "\n")
-    print_table(comparison_table(comparisons, corrected, names))
-    asked = ((name, task.record.template) for name, tasks in zip(names, (first, second), strict=True) for task in tasks)
-    for note in template_notes(asked):
-        print(one_line(note))
-    compared = {comparison.task for comparison in comparisons}
-    not_shared = [task.task for task in (*first, *second) if task.task not in compared]
-    if not_shared and not args.task:
-        print(f"in one run only: {', '.join(not_shared)}")
-    if args.flips:
-        for line in (line for comparison in comparisons for line in flip_lines(comparison, args.flips)):
-            print(one_line(line))
+        content = as_json(comparison.tasks, comparison.p_holm, comparison.names)
+        write_atomic(args.json, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    width = terminal_width()
+    print(*comparison.lines(width), sep="\n")
+    for line in (line for task in comparison.tasks if args.flips for line in flip_lines(task, args.flips)):
+        print(*paragraph(line, width, rest="    "), sep="\n")
+    print(*paragraph(comparison.sentence, width), sep="\n")
     return 0

@@ -6,20 +6,19 @@ import argparse
 import importlib
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from emma_eval.cli.arguments import add_task_options
+from emma_eval.utils.terminal import paragraph, quoted, terminal_width
 
 if TYPE_CHECKING:
-    from emma_eval.reports.published import Published
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.tasks.sections import PromptConfig, ScorerConfig
     from emma_eval.types import Request, Sample
 
-WIDTH = 110
+PROMPT_INDENT = "      "
 IMAGES = {
     "first": "Its images come before the question",
     "inline": "Its images stand where question and options point at them; those not pointed at come first.",
@@ -39,6 +38,12 @@ examples:
   emma-eval explain pope --data /data/benchmarks      with the first question of the data"""
 
 
+class Verbatim(NamedTuple):
+    """Lines that are printed as they are, between paragraphs."""
+
+    lines: list[str]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task and data root."""
     parser.epilog = EPILOG
@@ -49,27 +54,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the explanation. Raises UserError for an unknown task, or data that are asked for and missing."""
     from emma_eval.reports.published import load_published
+    from emma_eval.reports.published_lines import published_lines
     from emma_eval.tasks.loading import load_task
 
-    task = load_task(args.task)
-    print(f"{task.name}: {task.title}")
+    task, width = load_task(args.task), terminal_width()
+    print(*paragraph(f"{task.name}: {task.title}", width), sep="\n")
     origin = f"; official files: {task.homepage}" if task.homepage else ""
-    print(f"benchmark {task.benchmark}, split {task.split}, {task.expected.in_words} samples{origin}")
-    _print("How it is asked", _prompting(task, args.data))
-    _print("How it is scored", _scoring(task))
-    _print("What the published numbers used", _published(task, load_published()))
+    facts = f"benchmark {task.benchmark}, split {task.split}, {task.expected.in_words} samples{origin}"
+    print(*paragraph(facts, width), sep="\n")
+    _print("How it is asked", _prompting(task, args.data), width)
+    _print("How it is scored", _scoring(task), width)
+    print(
+        "\nWhat the published numbers used", *published_lines(task.benchmark, load_published(), width - 2), sep="\n  "
+    )
     return 0
 
 
-def _print(head: str, paragraphs: Iterator[str]) -> None:
-    """A heading with paragraphs below it; a line that begins with a blank stays as it is."""
+def _print(head: str, texts: Iterator[str | Verbatim], width: int) -> None:
+    """A heading with paragraphs below it, and texts as they are."""
     print(f"\n{head}")
-    for paragraph in paragraphs:
-        lines = [paragraph] if paragraph.startswith(" ") else textwrap.wrap(paragraph, WIDTH - 2)
-        print("\n".join(f"  {line}" for line in lines))
+    for text in texts:
+        print(*(text.lines if isinstance(text, Verbatim) else paragraph(text, width, "  ")), sep="\n")
 
 
-def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
+def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str | Verbatim]:
     from emma_eval.prompts.building import build_requests
     from emma_eval.tasks.wording import describe_wording
 
@@ -79,23 +87,22 @@ def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str]:
     yield f"Example ({origin}), the whole prompt" + (
         f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
     )
-    yield from _prompt_lines(requests[0], task.own_wording)
+    yield _prompt_lines(requests[0], task.own_wording)
     yield "CLIP instruction:"
-    yield from (f"    {line}" for line in requests[0].instruction.split("\n"))
+    yield Verbatim(quoted(requests[0].instruction, PROMPT_INDENT))
     if task.wordings:
         yield f"This is {describe_wording(task, task.own_wording)}. Models of other families are asked otherwise:"
     for family in task.wordings:
         worded = task.with_wording(family)
         yield f"{family}, in {describe_wording(task, family)}: " + " ".join(_prompt_in_words(worded))
-        yield from _prompt_lines(next(build_requests(worded, [sample])), family)
+        yield _prompt_lines(next(build_requests(worded, [sample])), family)
 
 
-def _prompt_lines(request: Request, family: str) -> Iterator[str]:
-    """The whole prompt as models of the family read it, moved in."""
+def _prompt_lines(request: Request, family: str) -> Verbatim:
+    """The whole prompt as models of the family read it."""
     from emma_eval.models.checkpoints.templates import render_for_family
 
-    prompt = request.prompt(lambda message: render_for_family(message, family))
-    yield from (f"    {line}" for line in prompt.split("\n"))
+    return Verbatim(quoted(request.prompt(lambda message: render_for_family(message, family)), PROMPT_INDENT))
 
 
 def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
@@ -163,7 +170,7 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
     return Sample("1", question, images, ("A",), options, hint), "an invented question"
 
 
-def _scoring(task: TaskConfig) -> Iterator[str]:
+def _scoring(task: TaskConfig) -> Iterator[str | Verbatim]:
     yield f"The primary metric is {task.metric}."
     explained: dict[str, str] = {}
     for name, config in task.protocols.items():
@@ -173,41 +180,28 @@ def _scoring(task: TaskConfig) -> Iterator[str]:
         same = f"; as {explained[config.scorer]}, but for that" if config.scorer in explained else ""
         yield f"protocol {name}{default}: scorer {config.scorer}{options}{same}"
         if not same:
-            yield from (f"    {line}" for line in _scorer_in_words(config))
+            yield Verbatim(_scorer_in_words(config))
         explained.setdefault(config.scorer, name)
+    if task.judge is not None:
+        from emma_eval.registry import look_up
+
+        judge = look_up("judges", task.judge.format)
+        yield f"by a judge model: judge {task.name} RUN --judge openai:NAME --base-url URL"
+        source = f"Source: {judge.source}; the judge that it asks by default is {judge.judge}."
+        yield Verbatim(_in_words(inspect.getdoc(inspect.getmodule(judge.scores)) or "", source))
 
 
-def _scorer_in_words(config: ScorerConfig) -> Iterator[str]:
+def _scorer_in_words(config: ScorerConfig) -> list[str]:
     """The docstrings of the scorer's module and function, without the fields that they read of a sample."""
     from emma_eval.registry import entries
 
     module, function = entries("scorers")[config.scorer].split(":")
     scorer = importlib.import_module(module)
-    texts = [inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or ""]
-    paragraphs = [paragraph for text in texts for paragraph in re.split(r"\n\s*\n", text)]
-    for paragraph in paragraphs:
-        if not paragraph.startswith("Reads of"):
-            yield from textwrap.wrap(_RAISES.sub("", paragraph).replace("`", ""), WIDTH - 6)
+    return _in_words(inspect.getdoc(scorer) or "", inspect.getdoc(getattr(scorer, function)) or "")
 
 
-def _published(task: TaskConfig, published: Published) -> Iterator[str]:
-    """The scores of the leaderboard's models, EMMA's first, each with its split and source; then the doubts."""
-    scores = [score for score in published.scores if _letters(score.benchmark).startswith(_letters(task.benchmark))]
-    in_tables = [score for score in scores if score.model in published.rows]
-    if not scores:
-        yield "No published number of this benchmark is known here."
-    for score in sorted(in_tables, key=lambda score: published.rows.index(score.model), reverse=True):
-        note = f"; {score.note}" if score.note else ""
-        yield (
-            f"{published.name_of(score.model)}: {score.value:g} {score.unit}, {score.metric}, split: {score.split} "
-            f"({score.reported_by}: {published.sources[score.source]}, {score.where}){note}"
-        )
-    doubts = {remark.item: remark.reason for score in in_tables for remark in published.remarks_on(score)}
-    yield from (f"Doubt, {item}: {reason}" for item, reason in doubts.items())
-    if len(scores) > len(in_tables):
-        yield f"{len(scores) - len(in_tables)} more of other models stand in results/published.yaml."
-
-
-def _letters(name: str) -> str:
-    """A benchmark's name as it is compared: `OK-VQA` and `okvqa` are one."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def _in_words(*texts: str) -> list[str]:
+    """Docstrings as lines for a terminal."""
+    paragraphs = [part for text in texts for part in re.split(r"\n\s*\n", text)]
+    kept = (_RAISES.sub("", text).replace("`", "") for text in paragraphs if not text.startswith("Reads of"))
+    return [line for text in kept for line in paragraph(text, terminal_width(), PROMPT_INDENT)]

@@ -3,142 +3,157 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, named_options
+from emma_eval.cli.arguments import add_model_options, add_task_options, named_options, positive
 from emma_eval.errors import UserError
-from emma_eval.utils.text import pluralize
+from emma_eval.utils.text import pluralize, slug
 
 if TYPE_CHECKING:
     from emma_eval.inference.server import ServerEngine
-    from emma_eval.judges.mmvet import JudgedQuestion, JudgedScore
-    from emma_eval.judges.verdicts import Verdict
+    from emma_eval.judges.asking import Court, Hearing, JudgeModel
+    from emma_eval.judges.task_judge import JudgedTask
+    from emma_eval.results.scores import TaskScores
 
-TASKS = ("mmvet",)
-QUESTIONS = "mm-vet/mm-vet.json"  # below --data: the official file, which has answers and capabilities
 EVERY = 20  # verdicts between two lines
 
 EPILOG = """\
 examples:
   emma-eval judge mmvet runs/emma-7b --judge openai:gpt-4-0613 --base-url https://api.openai.com/v1 --data /data/eval
+  emma-eval judge llava_bench runs/emma-7b --judge openai:gpt-4-0314 --base-url URL --data /data/eval --dry-run
 
 Every verdict is recorded in RUN/judged as it comes, and asked for once; the same command goes on where it stopped. The
-scores are the judge's: those of another judge stand in files of their own, and the two do not compare."""
+scores are the judge's: those of another judge stand in a folder of their own, and the two do not compare. The commands
+leaderboard, report, compare and regress take them from RUN. See docs/judges.md"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
-    parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    parser.add_argument("task", metavar="TASK", help="one that has a judge: mmvet, llava_bench, hallusionbench, ...")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     parser.add_argument("--judge", required=True, metavar="openai:NAME", help="the model that judges")
-    parser.add_argument("--answer-key", metavar="KEY", help="the answers' key, where several may hold them")
+    parser.add_argument(
+        "--repeats", type=positive, default=1, metavar="N", help="verdicts on each answer, averaged (MM-Vet's paper: 5)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
     add_model_options(parser)
     add_task_options(parser, data="folder of the official data files")
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is not judged, and print the scores; 1 if a verdict is missing. Raises UserError."""
-    from emma_eval.inference.server import ServerEngine
-    from emma_eval.judges.mmvet import mean_scores
-    from emma_eval.judges.verdicts import Judge, judge_answers
-    from emma_eval.models import find_model
-    from emma_eval.models.base import ModelSpec
+    from emma_eval.judges.asking import Court
+    from emma_eval.judges.scoring import write_judged_scores
+    from emma_eval.judges.verdicts import VERDICTS_FILE
+    from emma_eval.registry import look_up
+    from emma_eval.results.judged import HASH_LETTERS, JUDGED_FOLDER
     from emma_eval.results.lock import lock_run_folder
-    from emma_eval.servers.client import ServerClient
-    from emma_eval.types import ServerStats
-    from emma_eval.utils.text import slug
+    from emma_eval.runs.judged_task import read_answered_run, read_judged_task
+    from emma_eval.tasks.loading import load_task
+    from emma_eval.utils.files import make_output_folder
 
-    handle = find_model(ModelSpec(args.judge, options=named_options(args)))
-    engine = handle.load() if handle.is_remote else None
-    if not isinstance(engine, ServerEngine):
-        raise UserError(f"--judge {args.judge}: openai:NAME is expected, a model behind a server")
-    pairs = _answered_questions(args)
-    folder = args.run / "judged"
-    folder.mkdir(exist_ok=True)
-    stem = f"{args.task}-{slug(engine.settings.model)}-{handle.fingerprint()[:8]}"
-    stats = ServerStats()
-    fields = {name: value for name, value in engine.settings.fields.items() if name not in ("temperature", "seed")}
-    judge = Judge(
-        ServerClient(engine.endpoint, engine.policy, stats),
-        {"model": engine.settings.model, **fields},
-        engine.settings.max_tokens_field,
-        sends_temperature="temperature" in engine.settings.fields,
-    )
-
-    def report(done: int) -> None:
-        if done % EVERY == 0 or done == len(pairs):
-            print(f"{args.task} judged {done}/{len(pairs)}", file=sys.stderr)
-
+    task = load_task(args.task)
+    if task.judge is None:
+        raise UserError(f"task {task.name} has no judge; see `explain {task.name}` for how it is scored")
+    judge = look_up("judges", task.judge.format)
+    if args.repeats > 1 and not judge.takes_repeats:
+        raise UserError(f"--repeats: the official tool of {task.name} asks for one verdict on each answer")
+    engine, model = _judge_model(args)
+    answered = read_answered_run(args.run, task)
+    judged = read_judged_task(answered, task, args.data)
+    name = f"{task.name}-{slug(model.name)}-{model.fingerprint(judge)[:HASH_LETTERS]}"
+    folder = answered.folder / JUDGED_FOLDER / name
+    if args.dry_run:
+        _print_estimate(Court(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
+        return 0
+    make_output_folder(folder)
     with lock_run_folder(folder):
-        verdicts, failures = judge_answers(judge, pairs, folder / f"{stem}.jsonl", report)
-    print(stats if stats.attempts else "everything is judged already", file=sys.stderr)
-    for key, reason in failures.items():
-        print(f"{args.task}: {key} has no verdict: {reason}")
-    if failures:
-        print(f"no scores: {pluralize(len(failures), 'verdict')} missing; the same command asks for them again")
-        return 1
-    questions = {question.id: question for question, _ in pairs}
-    scores = mean_scores(questions, {key: verdict.score for key, verdict in verdicts.items()})
-    _write(folder / f"{stem}.json", engine, scores, list(verdicts.values()))
-    _print(args.task, engine.settings.model, scores)
-    print(f"verdicts: {folder / stem}.jsonl")
+        court = Court(
+            judge, model, folder / VERDICTS_FILE, args.repeats
+        )  # within the lock: it appends to what it reads
+        hearing = _hear(court, judged, engine)
+        if not hearing.failures:
+            scores = write_judged_scores(folder, answered, judged, court, hearing)
+    if hearing.failures:
+        return _report_failures(task.name, hearing)
+    _print_scores(scores)
+    print(f"verdicts and scores: {folder}")
+    print(f"beside other scores: leaderboard {answered.folder}")
     return 0
 
 
-def _answered_questions(args: argparse.Namespace) -> list[tuple[JudgedQuestion, str]]:
-    """The official questions with the run's answers, all of which the official tool needs. Raises UserError."""
-    from emma_eval.data.loading import load_samples
-    from emma_eval.judges.mmvet import official_id, read_questions
-    from emma_eval.predictions import read_predictions
-    from emma_eval.tasks.loading import load_task
-    from emma_eval.utils.files import find_file
+def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
+    """The model behind its server. Raises UserError for any other model, and for options that change what is asked."""
+    from emma_eval.inference.server_loading import request_parameters
+    from emma_eval.judges.asking import JudgeModel
+    from emma_eval.models import find_model
+    from emma_eval.models.base import ModelSpec
 
-    if not args.run.is_dir():
-        raise UserError(f"{args.run} is no run folder")
-    official = find_file(args.data / QUESTIONS) if args.data else None
-    if official is None:
-        raise UserError(f"the judge compares with the official {QUESTIONS} below --data ROOT, which is not there")
-    questions = read_questions(official)
-    task = load_task(args.task)
-    samples = load_samples(task, args.data, allow_partial=True)
-    path = args.run / "responses" / f"{task.name}.jsonl"
-    predictions = read_predictions(path, samples, task, answer_key=args.answer_key)
-    answers = {official_id(sample_id): answer.text for (sample_id, _), answer in predictions.answers.items()}
-    missing = [key for key in questions if key not in answers]
-    if missing:
-        raise UserError(
-            f"{len(missing):,} of {len(questions):,} questions have no answer, the first is {missing[0]}; run the task "
-            "to its end before it is judged"
-        )
-    return [(question, answers[key]) for key, question in questions.items()]
-
-
-def _write(path: Path, engine: ServerEngine, scores: list[JudgedScore], verdicts: list[Verdict]) -> None:
-    """The scores with all that they depend on."""
-    import hashlib
-
-    from emma_eval.judges.mmvet import INTRODUCTION, parse_score
-    from emma_eval.utils.files import write_atomic
-
-    content: dict[str, Any] = {
-        "judge": engine.settings.model,
-        "host": engine.endpoint.host,
-        "judge_as_the_server_names_it": sorted({verdict.judge for verdict in verdicts}),
-        "prompt": hashlib.sha256(INTRODUCTION.encode()).hexdigest(),
-        "unparsed": sum(parse_score(verdict.replies[-1]) is None for verdict in verdicts),
-        "scores": [asdict(score) for score in scores],
-    }
-    write_atomic(path, json.dumps(content, indent=2) + "\n")
+    if not args.judge.startswith("openai:"):
+        raise UserError(f"--judge {args.judge}: openai:NAME is expected, a model behind a server")
+    options = named_options(args)
+    handle = find_model(ModelSpec(args.judge, options=options))
+    engine: ServerEngine = handle.load()
+    settings, parameters = engine.settings, request_parameters(options.get("parameters"))
+    if official := parameters.keys() & {"temperature", settings.max_tokens_field}:
+        raise UserError(f"--model-option parameters: a judge is asked with the official {min(map(str, official))}")
+    deciding = dict(handle.deciding_options or {})
+    model = JudgeModel(
+        name=settings.model,
+        host=deciding.pop("host", engine.endpoint.host),
+        options=deciding,
+        fields=parameters,
+        max_tokens_field=settings.max_tokens_field,
+        sends_temperature="temperature" in settings.fields,
+    )
+    return engine, model
 
 
-def _print(task: str, judge: str, scores: list[JudgedScore]) -> None:
-    from tabulate import tabulate
+def _hear(court: Court, task: JudgedTask, engine: ServerEngine) -> Hearing:
+    """Ask the judge, with a line of progress now and then."""
+    from emma_eval.servers.client import ServerClient
+    from emma_eval.types import ServerStats
 
-    print(f"{task}, judged by {judge}; not comparable with scores of another judge")
-    rows = [(score.group, score.name, f"{score.value:.1f}", score.n) for score in scores]
-    print(tabulate(rows, ("", "", "score", "questions"), tablefmt="plain", disable_numparse=True))
+    def report(done: int, wanted: int) -> None:
+        if done % EVERY == 0 or done == wanted:
+            print(f"{task.name} judged {done:,}/{wanted:,}", file=sys.stderr)
+
+    stats = ServerStats()
+    hearing = court.hear(lambda: ServerClient(engine.endpoint, engine.policy, stats), task, report)
+    print(stats if stats.attempts else "everything is judged already", file=sys.stderr)
+    return hearing
+
+
+def _report_failures(task: str, hearing: Hearing) -> int:
+    for (sample_id, pass_index), reason in hearing.failures.items():
+        which = f"{sample_id}, pass {pass_index}" if pass_index else sample_id
+        print(f"{task}: {which} has no verdict: {reason}")
+    missing = pluralize(len(hearing.failures), "verdict")
+    print(f"no scores: {missing} missing; the same command asks for them again")
+    return 1
+
+
+def _print_estimate(court: Court, task: JudgedTask, engine: ServerEngine) -> None:
+    estimate = court.estimate(task)
+    cost = engine.policy.cost(estimate.prompt_tokens, 0)
+    print(
+        f"{task.name}: {pluralize(estimate.calls, 'call')} to {court.model.name} at {engine.endpoint.base_url}, about "
+        f"{estimate.prompt_tokens:,} prompt tokens"
+        + (f", which cost {cost:.2f} without the replies" if cost is not None else "")
+        + f"; {pluralize(estimate.known, 'verdict')} on record"
+    )
+    if estimate.calls:
+        print("replies that are not understood, or that decide nothing yet, bring further calls; nothing was asked")
+
+
+def _print_scores(scores: TaskScores) -> None:
+    from emma_eval.reports.score_lines import metric_lines
+    from emma_eval.utils.terminal import paragraph, terminal_width
+
+    width = terminal_width()
+    head = f"{scores.name}, {scores.protocol}; not comparable with scores of another judge"
+    others = "of breakdowns more are in scores.json"
+    print(*paragraph(head, width, rest="    "), *metric_lines(scores, width, everything=False, others=others), sep="\n")

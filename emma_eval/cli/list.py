@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from itertools import groupby
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
+from emma_eval.utils.terminal import Column, paragraph, table_lines, terminal_width
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
 
-WIDTH = 80
+NO_LIMIT = 10_000  # columns of a file or a pipe
 FOOT = "FOLDER: a checkpoint's folder or hub name (ORG/NAME); see docs/models.md"
 HINT = f"{FOOT}\n`list models --long` adds what --model-option takes."
 
@@ -21,7 +22,7 @@ HINT = f"{FOOT}\n`list models --long` adds what --model-option takes."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks")
-    parser.add_argument("--long", action="store_true", help="models: with the options that each takes")
+    parser.add_argument("--long", action="store_true", help="tasks: all columns; models: with the options of each")
     add_task_options(parser)
 
 
@@ -30,23 +31,34 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "models":
         _print_models(args.long)
         return 0
-    from tabulate import tabulate
-
-    rows = {"tasks": _tasks, "groups": _groups}[args.what]()
-    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    lines = _groups() if args.what == "groups" else _tasks(everything=args.long)
+    print(*lines, sep="\n")
     return 0
 
 
-def _tasks() -> list[tuple[str, ...]]:
+def _tasks(*, everything: bool) -> list[str]:
+    """A line a task; with `everything` split, protocols and data too, as wide as they are."""
     from emma_eval.tasks.index import task_names
     from emma_eval.tasks.loading import load_task
 
-    rows: list[tuple[str, ...]] = [("TASK", "TITLE", "SPLIT", "SAMPLES", "METRIC", "PROTOCOLS", "DATA")]
-    for task in map(load_task, task_names()):
-        default = "*" * (len(task.protocols) > 1)
-        protocols = ", ".join(name + default * (name == task.protocol) for name in task.protocols)
-        rows.append((task.name, task.title, task.split, task.expected.in_words, task.metric, protocols, _data(task)))
-    return rows
+    tasks = [load_task(name) for name in task_names()]
+    if not everything:
+        columns = (Column("TASK"), Column("TITLE"), Column("SAMPLES", right=True, drop=1), Column("METRIC", drop=2))
+        rows = [(task.name, task.title, task.expected.in_words, task.metric) for task in tasks]
+        return table_lines(columns, rows, terminal_width())
+    heads = ("TASK", "TITLE", "SPLIT", "SAMPLES", "METRIC", "PROTOCOLS", "DATA")
+    details = [
+        (task.name, task.title, task.split, task.expected.in_words, task.metric, _protocols(task), _data(task))
+        for task in tasks
+    ]
+    wide = terminal_width() if sys.stdout.isatty() else NO_LIMIT
+    return table_lines([Column(head) for head in heads], details, wide)
+
+
+def _protocols(task: TaskConfig) -> str:
+    """Their names, the default one marked where there are several."""
+    mark = "*" * (len(task.protocols) > 1)
+    return ", ".join(name + mark * (name == task.protocol) for name in task.protocols)
 
 
 def _data(task: TaskConfig) -> str:
@@ -78,11 +90,11 @@ def _print_models(with_options: bool) -> None:
 
 
 def _print_wrapped(start: str, text: str) -> None:
-    indent = " " * max(len(start), 6)
-    print("\n".join(wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)))
+    print(*paragraph(text, terminal_width(), start, " " * max(len(start), 6)), sep="\n")
 
 
-def _groups() -> list[tuple[str, ...]]:
+def _groups() -> list[str]:
     from emma_eval.tasks.index import task_groups
 
-    return [("GROUP", "TASKS"), *((name, ", ".join(members)) for name, members in task_groups().items())]
+    rows = [(name, ", ".join(members)) for name, members in task_groups().items()]
+    return table_lines((Column("GROUP"), Column("TASKS", wraps=True)), rows, terminal_width())

@@ -23,24 +23,31 @@ from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
+from emma_eval.utils.terminal import paragraph, terminal_width
 from emma_eval.utils.text import did_you_mean
 
 PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"
 
 COMMANDS = {
-    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, print the leaderboard"),
+    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, write the leaderboard"),
     "merge": ("emma_eval.cli.merge", "join the shards of a run, made by run --shard, and score them"),
     "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
     "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),
     "watch": ("emma_eval.cli.watch", "show how far a run is, from another terminal"),
     "compare": ("emma_eval.cli.compare", "test whether one run is better than another, on the same samples"),
+    "plan": ("emma_eval.cli.plan", "how many samples it takes to tell two models apart"),
+    "noise": ("emma_eval.cli.noise", "ask a model twice, batched in another way: how many answers change"),
     "baseline": ("emma_eval.cli.baseline", "keep a run's scores, sample by sample, for the regression gate"),
     "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),
     "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
     "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
     "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
-    "export": ("emma_eval.cli.export", "write a run as the result and sample files of lmms-eval"),
+    "log": ("emma_eval.cli.log", "log a run to Weights & Biases, TensorBoard or MLflow"),
+    "export": (
+        "emma_eval.cli.export",
+        "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
+    ),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
@@ -52,6 +59,7 @@ COMMANDS = {
 }
 
 
+RESUMABLE = {"run", "judge"}  # keep what they have, and go on where they stopped
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
@@ -121,7 +129,7 @@ def user_message(error: Exception, command: str) -> str | None:
 
 def interrupted(command: str) -> int:
     """Print one line on how to continue, and return the exit code."""
-    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command == "run" else ""
+    goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command in RESUMABLE else ""
     print(f"\ninterrupted{goes_on}", file=sys.stderr)
     return 130
 
@@ -190,16 +198,27 @@ def overview() -> str:
     )
 
 
+FULL = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EFBIG: ("a file is larger than is allowed", "see `ulimit -f`"),
+}
+
+
 def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        kept = "; nothing answered is lost: free some space, and the same command goes on" if command == "run" else ""
+    if full := FULL.get(error.errno or 0):
+        what, mend = full
+        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command in RESUMABLE else ""
         where = f": {error.filename}" if error.filename else ""
-        return f"the disk is full{where}{kept}"
+        return f"{what}{where}{kept}"
     return describe_os_error(error)
 
 
 def fail(message: str) -> int:
     """Print the message of a usage error and return its exit code."""
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    text = f"error: {one_line(message)}"
+    if sys.stderr.isatty():  # where it would be broken within words; elsewhere it stays one line
+        text = "\n".join(paragraph(text, terminal_width(sys.stderr), rest="    "))
+    print(text, file=sys.stderr)
     return 2

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from emma_eval.cli.arguments import add_task_options
+from emma_eval.cli.log import add_log_options, log_finished, log_targets
 from emma_eval.cli.run import files_by_task, print_result, run_name
 
 EPILOG = """\
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--name", type=run_name, help="what tables call the run (the shards' name, or the model's)")
     add("--answers-only", action="store_true", help="leave scoring to `run` with --output DIR")
+    add_log_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,9 +37,11 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.merge import MergeSettings, merge_shards
     from emma_eval.runs.progress import progress_for_terminal
 
+    targets = log_targets(args, "--answers-only leaves scoring to `run`" if args.answers_only else "")
     manifest = read_manifest(args.runs[0])
     files = files_by_task(args.file, list(manifest.tasks) if manifest else [])
     settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
     result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
     print_result(result, f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it")
+    log_finished(args, result.folder, targets, files)
     return 1 if result.failed else 0

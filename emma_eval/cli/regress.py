@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--baseline", "-b", type=Path, required=True, metavar="FILE", help="what `baseline` wrote")
     add("--task", "-t", action="append", default=[], metavar="T", help="only this task; may be repeated")
     add("--tolerances", type=Path, metavar="YAML", help="alpha and smallest effects, for all or for single tasks")
+    add("--all", "--verbose", action="store_true", help="also a table of every metric, those that passed among them")
     add("--junit", type=Path, metavar="XML", help="write the verdicts as JUnit XML")
     add("--markdown", type=Path, metavar="MD", help=f"write them as Markdown; also appended to ${SUMMARY_VARIABLE}")
 
@@ -42,11 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print and write the verdicts; 1 if the gate fails. Raises UserError for files that can't be read."""
     from emma_eval.analysis.regression_gate import judge, read_tolerances
-    from emma_eval.reports.gate import explanations, gate_markdown, gate_table, junit, summary
-    from emma_eval.reports.render import print_table
+    from emma_eval.reports.gate import gate_lines, gate_markdown, junit
     from emma_eval.results.baseline import read_run_or_baseline
     from emma_eval.results.run_labels import labels
     from emma_eval.utils.files import write_atomic
+    from emma_eval.utils.terminal import terminal_width
 
     require_place("--junit", args.junit)
     require_place("--markdown", args.markdown)
@@ -63,6 +64,5 @@ def run(args: argparse.Namespace) -> int:
     if step_summary:
         with Path(step_summary).open("a", encoding="utf-8") as file:
             file.write(gate_markdown(result, names))
-    print_table(gate_table(result, names))
-    print("\n".join([*explanations(result), f"regression gate {summary(result)}"]))
+    print(*gate_lines(result, names, terminal_width(), everything=args.all), sep="\n")
     return int(result.failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from emma_eval.cli.arguments import add_task_options, positive_or
@@ -12,8 +13,9 @@ EPILOG = """\
 examples:
   emma-eval report results/runs/emma-mini-* results/runs/llava-mini-* --output report
   emma-eval report RUN --data /data/benchmarks --samples all
-  emma-eval report RUN --figures figures                 PNG and SVG alone
+  emma-eval report RUN --figures figures                 PNG, SVG and PDF alone
   emma-eval report RUN --model-card README.md            scores into a model card of the hub
+  emma-eval report results/runs --index                  all runs in one table, newest first
 
 The page opens from disk and loads nothing from the network. Questions, expected answers and images are read from the
 benchmarks' files below --data (the shipped suite needs none); without them the page shows prompts and answers."""
@@ -30,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="folders of finished runs; the others are compared with the first",
     )
+    add(
+        "--index",
+        action="store_true",
+        help="an index of all runs below the one folder given, finished or not; its index.html is written there, "
+        "or to --output",
+    )
     add("--output", "-o", type=Path, metavar="DIR", help="folder for index.html (results/report)")
     add_task_options(parser)
     add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
@@ -41,10 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples shown of each task (%(default)s)",
     )
     add(
+        "--full-images",
+        action="store_true",
+        help="keep all images in full resolution, beside the page; else only if they fit in it",
+    )
+    add(
         "--figures",
         type=Path,
         metavar="DIR",
-        help="folder for the plots as PNG and SVG; without --output no page is written",
+        help="folder for the plots as PNG, SVG and PDF; without --output no page is written",
     )
     add(
         "--model-card",
@@ -56,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write page, figures, model card, print their paths. Raises UserError without a finished run or without --data."""
+    if args.index:
+        return _write_index(args)
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     if args.figures:
@@ -72,5 +87,18 @@ def run(args: argparse.Namespace) -> int:
         from emma_eval.utils.environment import default_results_folder
 
         output = args.output or default_results_folder() / "report"
-        print(write_report(args.runs, output, data=args.data, limit=args.samples))
+        print(write_report(args.runs, output, data=args.data, limit=args.samples, keep_images=args.full_images))
+    return 0
+
+
+def _write_index(args: argparse.Namespace) -> int:
+    from emma_eval.reports.html.run_index import write_index
+    from emma_eval.utils.text import pluralize
+
+    if len(args.runs) != 1 or args.figures:
+        raise UserError("--index takes one folder, with runs below it, and --output alone")
+    page, number, problems = write_index(args.runs[0], args.output)
+    print(page)
+    unread = f"; {pluralize(len(problems), 'folder')} could not be read, the page says why" if problems else ""
+    print(f"{pluralize(number, 'run')}{unread}", file=sys.stderr)
     return 0

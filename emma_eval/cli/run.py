@@ -1,30 +1,41 @@
-"""`run`, the default command: answer benchmarks with a model, score the answers, print the leaderboard."""
+"""`run`, the default command: answer benchmarks with a model, score the answers, write the leaderboard."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
+from emma_eval.cli.arguments import (
+    add_model_options,
+    add_task_options,
+    integer,
+    key_value,
+    named_options,
+    positive,
+    positive_or,
+)
 from emma_eval.cli.interrupts import interrupt
+from emma_eval.cli.log import add_log_options, log_finished, log_targets
 from emma_eval.errors import UserError, one_line, printable
-from emma_eval.utils.text import did_you_mean
+from emma_eval.types import EngineName
+from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
-    from emma_eval.results.scores import TaskScores
     from emma_eval.runs.runner import RunResult
     from emma_eval.runs.settings import ErrorLimit, Shard
 
+T = TypeVar("T")
+
 DEFAULT_MODEL = "emma-mini"
 DEFAULT_TASKS = "mini"
-MAX_NAME_LENGTH = 80
-MAX_LISTED = 5  # failed samples named on the screen; leaderboard.md names more, scores.json all
 
 SCORING = "the same command without --answers-only scores the run"
+UNSCORED = "--answers-only and --shard leave scoring to another command; it takes --log, too"
 SCORING_SHARDS = "this is shard {shard}: `emma-eval merge` joins the folders of all {shard.of} and scores them"
 
 EPILOG = """\
@@ -48,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    add("--engine", choices=get_args(EngineName), default="built-in", help="vllm: docs/vllm.md (%(default)s)")
+    add("--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of the engine")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
@@ -61,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--answers-only", action="store_true", help="leave scoring to the same command without this")
     add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
     add_scale_options(parser)
+    add_log_options(parser)
 
 
 def add_scale_options(parser: argparse.ArgumentParser) -> None:
@@ -72,20 +86,20 @@ def add_scale_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the evaluation and print its leaderboard; 1 if a sample failed or --max-errors was passed."""
+    """Run the evaluation and print its scores; 1 if a sample failed or --max-errors was passed."""
+    from emma_eval.inference.loading import EngineChoice
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.progress import progress_for_terminal
     from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
-    from emma_eval.runs.settings import RunSettings, default_folder
+    from emma_eval.runs.settings import RunSettings, default_folder, split_names
     from emma_eval.tasks.index import expand_tasks
 
     signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
-    names = [name for part in args.tasks.split(",") if (name := part.strip())]
-    if not names:
-        raise UserError("--tasks names no task; `emma-eval list tasks` shows them")
+    names = split_names(args.tasks)
     tasks = tuple(expand_tasks(names))
+    targets = log_targets(args, UNSCORED if args.answers_only or args.shard else "")
     settings = RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),
         tasks=tasks,
@@ -103,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         answers_only=args.answers_only,
         name=args.name or "",
         scale=Scale(args.replicas, args.ray),
+        engine=EngineChoice(args.engine, dict(args.engine_option)),
         shard=args.shard,
     )
     model = find_model(settings.model)
@@ -114,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
     print_result(result, then)
+    log_finished(args, result.folder, targets, settings.files)
     return 1 if result.failed else 0
 
 
@@ -126,71 +142,53 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
 
 
 def print_result(result: RunResult, then: str) -> None:
-    """Print the tables of measured values, notes, failures, and the run folder; `then`: what scores an unscored run."""
-    if result.scores is None or result.leaderboard is None:
-        failures = f", {result.failed:,} requests failed" if result.failed else ""
-        print(f"nothing is scored yet{failures}; {then}")
+    """Print scores, failures and where the files are, in a few lines; `then`: what scores an unscored run."""
+    if result.scores is None:
+        failures = f", {pluralize(result.failed, 'request')} failed" if result.failed else ""
+        again = "; --retry-failed asks them again" if result.failed else ""
+        print("\n".join(paragraph(f"nothing is scored yet{failures}{again}; {then}", terminal_width())))
         print(f"run folder: {result.folder}")
         return
-    from emma_eval.reports.render import one_line, print_table
+    from emma_eval.reports.run_summary import run_summary
 
-    for table in result.leaderboard.tables(measured_only=True):
-        print_table(table)
-    for note, names in tasks_by_note(result.scores.tasks).items():
-        print(printable(f"{', '.join(names)}: {note}"))
-    for task in result.scores.tasks:
-        for sample in task.failed[:MAX_LISTED]:
-            reason = one_line(sample.reason)
-            print(printable(f"{task.name}: sample {sample.id} failed, counted as wrong: {reason}"))
-        if len(task.failed) > MAX_LISTED:
-            print(f"{task.name}: {len(task.failed) - MAX_LISTED} more failed; leaderboard.md and scores.json list them")
-    print(f"run folder: {result.folder}")
-
-
-def tasks_by_note(tasks: Sequence[TaskScores]) -> dict[str, list[str]]:
-    """Each note once, with the names of the tasks that have it."""
-    names: dict[str, list[str]] = {}
-    for task in tasks:
-        for note in task.notes:
-            names.setdefault(note, []).append(task.name)
-    return names
+    print()
+    published = result.leaderboard.published_beside() if result.leaderboard else None
+    for line in run_summary(result.scores, result.folder, terminal_width(), published):
+        print(printable(line))
 
 
 def run_name(text: str) -> str:
-    """The type of --name: printable, in one line, short enough for a table."""
-    name = " ".join(text.split())
-    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of 1 to {MAX_NAME_LENGTH} printable characters")
-    return name
+    """The type of --name."""
+    from emma_eval.runs.settings import run_name
+
+    return _parsed(run_name, text)
 
 
 def error_limit(text: str) -> ErrorLimit:
     """The type of --max-errors: `5` or `2.5%`."""
     from emma_eval.runs.settings import ErrorLimit
 
-    try:
-        limit = ErrorLimit(float(text.removesuffix("%")), percent=text.endswith("%"))
-    except ValueError:
-        limit = ErrorLimit(-1)
-    if not (limit.amount >= 0 and (limit.percent or limit.amount.is_integer())):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of errors (5) nor a share of them (2%)")
-    return limit
+    return _parsed(ErrorLimit.parse, text)
 
 
 def shard(text: str) -> Shard:
     """The type of --shard: `3/8`."""
     from emma_eval.runs.settings import Shard
 
-    number, slash, of = text.partition("/")
-    if not (slash and number.isascii() and of.isascii() and number.isdecimal() and of.isdecimal() and len(of) < 6):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form I/N, as 3/8")
-    if not 1 <= int(number) <= int(of):
-        raise argparse.ArgumentTypeError(f"{text!r}: shards are numbered from 1 to {int(of)}")
-    return Shard(int(number), int(of))
+    return _parsed(Shard.parse, text)
+
+
+def _parsed(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
     """`T=VALUE` arguments as a mapping. Raises UserError for another form or a task that is not run."""
+    from emma_eval.runs.settings import require_run
+
     values = {}
     for text in arguments:
         task, equals, value = text.partition("=")
@@ -203,6 +201,8 @@ def task_values(option: str, arguments: Sequence[str], tasks: Sequence[str]) -> 
 
 def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
     """`T.KEY=PATH` arguments as task -> key -> path. Raises UserError for another form or a task that is not run."""
+    from emma_eval.runs.settings import require_run
+
     files: dict[str, dict[str, Path]] = {}
     for text in arguments:
         name, equals, path = text.partition("=")
@@ -212,9 +212,3 @@ def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str
         require_run(task, tasks, f"--file {text}")
         files.setdefault(task, {})[key] = Path(path)
     return files
-
-
-def require_run(task: str, tasks: Sequence[str], argument: str) -> None:
-    """Raise UserError if the argument is about a task that is not run."""
-    if task not in tasks:
-        raise UserError(f"{argument}: task {task!r} is not among those run{did_you_mean(task, tasks)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,9 @@ from emma_eval.cli.arguments import add_task_options, positive, require_place
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from emma_eval.reports.score_report import ScoreReport
-    from emma_eval.results.scores import MetricRecord
-    from emma_eval.types import Key, Sample, SampleStatus, Scores
 
 EPILOG = """\
 examples:
@@ -25,8 +22,6 @@ examples:
 answers.jsonl has a line {"question_id": ..., "text": "..."} for each question, and "pass_index" for circular passes;
 the official result formats, VLMEvalKit's sheets and lmms-eval's sample files are read too: docs/predictions.md
 exit codes: 0 scored, 1 samples that failed, 2 usage error"""
-
-DECIMALS = {"percent": 2, "fraction": 4, "points": 2, "number": 4, "count": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
     add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add_task_options(parser, data="folder of the official data files, for those not given by --file")
+    add("--all", action="store_true", help="print every breakdown too, such as MME's subtasks")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
     add("--limit", type=positive, metavar="N", help="score only the first N questions")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
@@ -46,9 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the file, print the metrics, write the JSON. Returns 1 if the file records failed samples, else 0."""
+    from emma_eval.reports.score_lines import score_lines
+    from emma_eval.utils.terminal import terminal_width
+
     require_place("--json", args.json)
     report = score(args)
-    print(format_report(report))
+    print(*score_lines(report, terminal_width(), everything=args.all), sep="\n")
     if args.json:
         from emma_eval.utils.files import write_atomic
         from emma_eval.utils.records import to_json
@@ -59,53 +58,11 @@ def run(args: argparse.Namespace) -> int:
 
 def score(args: argparse.Namespace) -> ScoreReport:
     """The scores of the predictions. Raises UserError for anything missing or unreadable."""
-    from emma_eval.data.loading import read_samples
-    from emma_eval.data.location import locate_data
-    from emma_eval.predictions import read_predictions
-    from emma_eval.predictions.reading import missing_answers
-    from emma_eval.prompts.question_notes import find_release, question_notes
-    from emma_eval.reports.score_report import InputFile, ScoreReport
-    from emma_eval.results.scores import Counts, MetricRecord
-    from emma_eval.scorers import get_scorer
-    from emma_eval.tasks.loading import load_task
+    from emma_eval.api.scoring import ScoreOptions, score_answers
 
-    task = load_task(args.task)
-    config = task.scorer_config(args.protocol)
-    scorer = get_scorer(config.scorer, **config.options)
-    location = locate_data(task, args.data, parse_file_arguments(args.file))
-    partial = args.allow_partial or args.limit is not None
-    # All of the data, of which --limit scores a part: rows find their sample among all of them.
-    all_samples = read_samples(location, allow_partial=partial)
-    predictions = read_predictions(
-        args.predictions,
-        all_samples,
-        task,
-        protocol=args.protocol,
-        answer_key=args.answer_key,
-        ignore_foreign=args.allow_partial,
-    )
-    samples = all_samples[: args.limit]
-    missing = list(missing_answers(samples, task, predictions))
-    if missing and not args.allow_partial:
-        raise missing_answers_error(args.predictions, missing, samples)
-    scores = add_statuses(scorer(samples, predictions.answers), predictions.failed, missing)
-    return ScoreReport(
-        task=task.name,
-        benchmark=task.benchmark,
-        split=task.split,
-        metric=task.primary_metric(args.protocol),
-        protocol=args.protocol or task.protocol,
-        release=find_release(task, samples),
-        scorer=config.scorer,
-        options=config.options,
-        complete=not partial,
-        predictions=InputFile.of(args.predictions) if args.json else InputFile(name=args.predictions.name, sha256=None),
-        data={key: InputFile.of(path) for key, path in location.files.items()} if args.json else {},
-        counts=Counts.of(scores.samples),
-        metrics=MetricRecord.all_of(scores),
-        notes=(*predictions.notes, *question_notes(task, samples, complete=not partial), *scores.notes),
-        samples=scores.samples,
-    )
+    files = parse_file_arguments(args.file)
+    options = ScoreOptions(args.data, files, args.protocol, args.answer_key, args.limit, args.allow_partial)
+    return score_answers(args.task, args.predictions, options, hashes=args.json is not None)
 
 
 def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
@@ -117,57 +74,3 @@ def parse_file_arguments(pairs: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"--file {pair!r}: KEY=PATH is expected, as in --file questions=questions.json")
         files[key] = Path(path)
     return files
-
-
-def add_statuses(scores: Scores, failed: Collection[Key], missing: Collection[Key]) -> Scores:
-    """The scores with each sample's status: failed or missing as soon as one of its passes is."""
-    statuses: dict[str, SampleStatus] = {sample_id: "missing" for sample_id, _ in missing}
-    statuses |= {sample_id: "failed" for sample_id, _ in failed}
-    samples = tuple(replace(sample, status=statuses.get(sample.id, "answered")) for sample in scores.samples)
-    return replace(scores, samples=samples)
-
-
-def missing_answers_error(path: Path, missing: Sequence[Key], samples: Sequence[Sample]) -> UserError:
-    """The error for a file without an answer to some questions, or to passes of circular ones."""
-    questions = len({sample_id for sample_id, _ in missing})
-    first, pass_index = missing[0]
-    which = f"{first}, pass {pass_index}" if pass_index else first
-    passes = f" ({len(missing):,} passes)" if len(missing) > questions else ""
-    return UserError(
-        f"{path}: {questions:,} of {len(samples):,} questions have no answer{passes}, the first is {which}; "
-        "complete the file, or pass --allow-partial to count them as wrong"
-    )
-
-
-def format_report(report: ScoreReport) -> str:
-    """The report as text: task, counts, the table of metrics, notes."""
-    from tabulate import tabulate
-
-    counts = report.counts
-    head = [
-        f"{report.task}, split {report.split}, protocol {report.protocol}"
-        + ("" if report.complete else " (partial: not comparable)"),
-        f"{counts.answered:,} of {counts.samples:,} answered, {counts.failed:,} failed, {counts.missing:,} missing",
-    ]
-    rows = [
-        [m.name, m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}"] for m in report.metrics
-    ]
-    columns = ("metric", "by", "category", "value", "95% interval", "n")
-    alignment = ("left", "left", "left", "right", "right", "right")
-    table = tabulate(rows, columns, tablefmt="simple", colalign=alignment, disable_numparse=True)
-    return "\n".join([*head, "", table, *(f"note: {note}" for note in report.notes)])
-
-
-def format_metric(metric: MetricRecord, value: float) -> str:
-    """A value of the metric as benchmarks print it: percent with 2 decimals, fractions with 4."""
-    return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
-
-
-def format_interval(metric: MetricRecord) -> str:
-    """The interval, or why there is none."""
-    interval = metric.interval
-    return (
-        f"{format_metric(metric, interval.low)} to {format_metric(metric, interval.high)}"
-        if interval
-        else f"none: {metric.no_interval}"
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import paragraph, quoted, terminal_width
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -36,9 +37,13 @@ def run(args: argparse.Namespace) -> int:
     worded = task.with_wording(wording)
     if task.wordings:
         others = [name for name in (*task.wording, *task.wordings) if name != wording]
-        print(f"wording: {wording} (others: {', '.join(others)}): {describe_wording(task, wording)}")
+        told = f"wording: {wording} (others: {', '.join(others)}): {describe_wording(task, wording)}"
+        print(*paragraph(told, terminal_width(), rest="    "), sep="\n")
     for label, text in _describe(worded, wording, samples[index], f"{index:,} of {len(samples):,}"):
-        print(f"{label}:\n{_indented(text)}" if "\n" in text else f"{label}: {text}")
+        if "\n" in text:
+            print(f"{label}:", *quoted(text), sep="\n")
+        else:
+            print(*quoted(f"{label}: {text}", ""), sep="\n")
     return 0
 
 
@@ -83,7 +88,3 @@ def _limits(request: Request) -> str:
 def _images(request: Request, which: str = "") -> list[tuple[str, str]]:
     """The images of the request, which need not be all of the sample's."""
     return [(f"image{which}", image.label) for image in request.images] or [(f"image{which}", "none")]
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.split("\n"))

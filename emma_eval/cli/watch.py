@@ -5,19 +5,28 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
+from emma_eval.cli.arguments import not_negative
+from emma_eval.utils.progress_bars import WIDEST, can_draw_bars
+from emma_eval.utils.terminal import terminal_width
+
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, Group
 
     from emma_eval.runs.monitor import RunMonitor, RunStatus
 
 POLL_SECONDS = 1.0  # between two polls
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
+ROWS_BESIDE = 6  # of a terminal, for what stands around the tasks' bars
+PORT = 8642
 EPILOG = """\
-example:
+examples:
   emma-eval watch results/runs/emma-7b-general-0123abcd
+  emma-eval watch RUN --serve            in a browser; from elsewhere by ssh -L 8642:127.0.0.1:8642
 
 It only reads the folder, so it cannot disturb the run.
 exit codes: 0 the run is finished (with --once: or running), 1 it ended otherwise, 2 usage error"""
@@ -27,18 +36,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
-    parser.add_argument("--once", action="store_true", help="print how far it is now, and end")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--once", action="store_true", help="print how far it is now, and end")
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const=PORT,
+        type=not_negative,
+        metavar="PORT",
+        help=f"show it in a browser too, at http://127.0.0.1:{PORT}/ or another port of this machine (0: any free one)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the run until it ends; 1 if it ended otherwise than finished. Raises UserError if there is no run."""
+    if args.serve is None:
+        return _watch(args)
+    from emma_eval.runs.live_server import serving
+
+    with serving(args.run, args.serve) as address:
+        print(f"{address} shows the run until Ctrl-C", flush=True)
+        exit_code = _watch(args)
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            Event().wait()  # whoever looks at the page may do so after the end
+    return exit_code
+
+
+def _watch(args: argparse.Namespace) -> int:
     from emma_eval.runs.monitor import RunMonitor
 
     monitor = RunMonitor(args.run)
     status = monitor.poll()
     if args.once or status.state != "running":
         _print(status)
-    elif sys.stdout.isatty():
+    elif can_draw_bars(sys.stdout):
         status = _draw(monitor, status)
     else:
         status = _print_lines(monitor, status)
@@ -49,14 +81,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(monitor: RunMonitor, status: RunStatus) -> RunStatus:
-    """Bars that move with each poll, until the run ends."""
+    """Bars that move with each poll, until the run ends; then all of them once more."""
     from rich.live import Live
 
-    with Live(render(status), auto_refresh=False) as live:
+    console = _console()
+    rows = max(console.height - ROWS_BESIDE, 1)
+    with Live(render(status, rows), console=console, auto_refresh=False, transient=True) as live:
         while status.state == "running":
             time.sleep(POLL_SECONDS)
             status = monitor.poll()
-            live.update(render(status), refresh=True)
+            live.update(render(status, rows), refresh=True)
+    _print(status)
     return status
 
 
@@ -74,37 +109,54 @@ def _print_lines(monitor: RunMonitor, status: RunStatus) -> RunStatus:
     return status
 
 
-def _print(status: RunStatus) -> None:
+def _console() -> Console:
     from rich.console import Console
 
-    Console().print(render(status))
+    console = Console()
+    console.width = min(terminal_width(), WIDEST)
+    return console
 
 
-def render(status: RunStatus) -> Group:
-    """A bar for each task and one for all, below the run's name and state; the rate and the time left below them."""
+def _print(status: RunStatus) -> None:
+    _console().print(render(status))
+
+
+def render(status: RunStatus, rows: int | None = None) -> Group:
+    """The run's name and state, a bar for each task and one for all, rate and time left.
+
+    Of more than `rows` tasks, those under way alone have a bar.
+    """
     from rich.console import Group
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
     bars = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(24),
+        BarColumn(bar_width=None),
         TextColumn("{task.completed:,}/{task.total:,}"),
-        TextColumn("{task.fields[failed]:,} failed"),
+        TextColumn("{task.fields[failed]}"),
+        expand=True,
     )
-    for name, counts in {**status.tasks, "all": status.overall}.items():
-        bars.add_task(name, total=counts.total, completed=counts.done, failed=counts.failed)
-    rate = [Text(rate_in_words(status))] if status.rate else []
-    return Group(Text(f"{status.model}: {status.state}", "bold"), bars.make_tasks_table(bars.tasks), *rate)
+    tasks = status.tasks
+    if rows is not None and len(tasks) > rows:
+        under_way = [name for name, counts in tasks.items() if 0 < counts.done < counts.total]
+        tasks = {name: tasks[name] for name in under_way[:rows]}
+    for name, counts in {**tasks, "all": status.overall}.items():
+        failed = f"{counts.failed:,} failed" if counts.failed else ""
+        bars.add_task(name, total=counts.total, completed=counts.done, failed=failed)
+    begun = sum(counts.done > 0 for counts in status.tasks.values())
+    hidden = [f"{begun} of {len(status.tasks)} tasks have begun"] if len(tasks) < len(status.tasks) else []
+    lines = [Text(line) for line in (*hidden, rate_in_words(status)) if line]
+    return Group(Text(f"{status.model}: {status.state}", "bold"), bars.make_tasks_table(bars.tasks), *lines)
 
 
 def rate_in_words(status: RunStatus) -> str:
-    """'12.5 samples/s, 3 min 05 s left'; empty where it is not known."""
+    """'12.5 samples/s, 3 min 05 s left'; what is not known is left out."""
     from emma_eval.utils.text import format_duration
 
-    if status.rate is None or status.seconds_left is None:
-        return ""
-    return f"{status.rate:.1f} samples/s, {format_duration(status.seconds_left)} left"
+    rate = f"{status.rate:.1f} samples/s" if status.rate else ""
+    left = f"{format_duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+    return ", ".join(filter(None, (rate, left)))
 
 
 def _line(status: RunStatus) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Container, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Container, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal
 
-from emma_eval.errors import SampleError
 from emma_eval.inference.engine import EngineDescription
-from emma_eval.inference.prefetch import prefetch, worker_threads
+from emma_eval.inference.preparation import Outcome, PreparedBatch, failed, finished, prepare, prepared_batches
 from emma_eval.inference.scheduler import (
     Batch,
     BatchBudget,
@@ -26,16 +25,7 @@ from emma_eval.inference.scheduler import (
     padded_tokens,
 )
 from emma_eval.models.base import Model
-from emma_eval.types import Failure, Generation, ImageSource, InferenceStats, Request
-from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.gc_utils import gc_frozen
-
-PREFETCH_BATCHES = 3
-MAX_IMAGE_WORKERS = 8  # threads; one decodes more images than a GPU encodes, but bursts need more
-
-Outcome = tuple[int, Generation | Failure]  # with the index of its request
-ImageFutures = Mapping[ImageSource, Future[Any]]
-Images = Mapping[ImageSource, Any]  # as the model preprocessed them
+from emma_eval.types import Generation, InferenceStats, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,58 +47,23 @@ class BatchedEngine:
         """Yield each request's outcome as its batch completes."""
         budget = BatchBudget(self.model.max_batch_tokens, None if self.batch_size == "auto" else self.batch_size)
         scheduler = Scheduler(self.model, requests, budget, self.sharing)
-        with (
-            gc_frozen(),
-            worker_threads(min(MAX_IMAGE_WORKERS, usable_cpus())) as image_workers,
-            worker_threads(1) as preparer,
-            worker_threads(1) as planner,
-        ):
-            previous: ImageFutures = {}
-            idle_since = time.perf_counter()
-            ahead = _work_ahead(self.model, scheduler, image_workers, preparer)
-            for batch, futures, ready in prefetch(ahead, planner, PREFETCH_BATCHES):
-                if isinstance(batch, tuple):  # a request that cannot be tokenized
-                    yield batch
-                    continue
-                images, unreadable = _wait(futures)
-                prepared = None if ready is None else ready.result()
-                stats.idle_seconds += time.perf_counter() - idle_since
-                stats.images += len(futures.keys() - previous.keys())
-                previous = futures
-                sound, failures = self._without(batch, unreadable) if unreadable else (batch, [])
-                yield from failures
-                yield from self._generate_batch(sound, images, prepared, budget, stats)
-                idle_since = time.perf_counter()
+        with closing(prepared_batches(self.model, scheduler, stats)) as steps:
+            for step in steps:
+                if isinstance(step, PreparedBatch):
+                    yield from self._generate_batch(step, budget, stats)
+                else:
+                    yield step
         stats.computed_tokens += len(scheduler.prefix or ()) if stats.batches else 0
 
-    def _without(self, batch: Batch, unreadable: Mapping[ImageSource, str]) -> tuple[Batch, list[Outcome]]:
-        """The batch without the requests that show an unreadable image, and their failures."""
-        sound: Batch = []
-        failures: list[Outcome] = []
-        for row in batch:
-            kept = []
-            for pending in row.requests:
-                reason = next((unreadable[image] for image in pending.request.images if image in unreadable), None)
-                if reason is None:
-                    kept.append(pending)
-                else:
-                    failures.append((pending.index, self._failure(pending, reason)))
-            sound += group_rows(self.model, kept, row.row.prefix) if kept else []
-        return sound, failures
-
-    def _generate_batch(
-        self, batch: Batch, images: Images, prepared: Any, budget: BatchBudget, stats: InferenceStats
-    ) -> Iterator[Outcome]:
-        """The outcomes of a batch; of its halves, one after the other, where the whole does not fit into memory.
-
-        `prepared` is what the model prepared of the whole batch; None if it did not.
-        """
+    def _generate_batch(self, ready: PreparedBatch, budget: BatchBudget, stats: InferenceStats) -> Iterator[Outcome]:
+        """The outcomes of a batch; of its halves, one after the other, where the whole does not fit into memory."""
+        batch, images, prepared = ready.batch, ready.images, ready.prepared
         parts: list[Batch] = [batch] if batch else []
         while parts:
             part = parts.pop()
             start = time.perf_counter()
             try:
-                given = prepared if part is batch and prepared is not None else _prepare(self.model, part, images)
+                given = prepared if part is batch and prepared is not None else prepare(self.model, part, images)
                 generations = self.model.generate([row.row for row in part], given)
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -129,7 +84,7 @@ class BatchedEngine:
                 parts += smaller
             else:
                 (pending,) = part[0].requests
-                yield pending.index, self._failure(pending, "out of GPU memory even in a batch of one", seconds)
+                yield failed(self.model, pending, "out of GPU memory even in a batch of one", seconds)
 
     def _split(self, batch: Batch) -> list[Batch]:
         """A batch in two; nothing if it is a single request."""
@@ -155,68 +110,9 @@ class BatchedEngine:
                 if pending in left_out:
                     continue
                 if generation.finish_reason == "error":
-                    yield pending.index, self._failure(pending, generation.error or "the model failed", share)
+                    yield failed(self.model, pending, generation.error or "the model failed", share)
                 else:
-                    yield pending.index, self._finished(pending, generation, share)
-
-    def _finished(self, pending: PendingRequest, generation: Generation, seconds: float) -> Generation:
-        return replace(
-            generation,
-            prompt=pending.request.prompt(self.model.render_prompt),
-            seconds=pending.seconds + seconds,
-            prompt_cut=_is_cut(pending),
-        )
-
-    def _failure(self, pending: PendingRequest, reason: str, seconds: float = 0.0) -> Failure:
-        prompt = pending.request.prompt(self.model.render_prompt)
-        return Failure(reason, prompt, pending.seconds + seconds, _is_cut(pending))
-
-
-def _is_cut(pending: PendingRequest) -> bool | None:
-    return getattr(pending.prompt, "truncated", None)  # models of other packages need not say
-
-
-def _work_ahead(
-    model: Model, scheduler: Scheduler, workers: Executor, preparer: Executor
-) -> Iterator[tuple[Batch | tuple[int, Failure], ImageFutures, Future[Any] | None]]:
-    """Every step of the scheduler, with the futures of its images and of what the model prepares of it, if it does.
-
-    Images of the batch before are taken over.
-    """
-    previous: ImageFutures = {}
-    for step in scheduler:
-        if isinstance(step, tuple):
-            yield step, {}, None
-            continue
-        images = dict.fromkeys(image for row in step for image in row.images)
-        previous = {image: previous.get(image) or workers.submit(model.preprocess_image, image) for image in images}
-        yield step, previous, preparer.submit(_prepare_ahead, model, step, previous) if _prepares(model) else None
-
-
-def _prepares(model: Model) -> bool:
-    return hasattr(model, "prepare")
-
-
-def _prepare(model: Any, batch: Batch, images: Images) -> Any:
-    """What `generate` gets besides the rows: the images, or what the model prepares of all of them."""
-    return model.prepare([row.row for row in batch], images) if _prepares(model) else images
-
-
-def _prepare_ahead(model: Model, batch: Batch, futures: ImageFutures) -> Any:
-    """What the model prepares of a batch; None if an image is unreadable, for the batch will be another."""
-    images, unreadable = _wait(futures)
-    return None if unreadable else _prepare(model, batch, images)
-
-
-def _wait(futures: ImageFutures) -> tuple[Images, dict[ImageSource, str]]:
-    """The preprocessed images, and why the others are unreadable."""
-    images, unreadable = {}, {}
-    for image, future in futures.items():
-        try:
-            images[image] = future.result()
-        except SampleError as error:
-            unreadable[image] = str(error)
-    return images, unreadable
+                    yield finished(self.model, pending, generation, share)
 
 
 def _count(stats: InferenceStats, batch: Batch, generations: Sequence[Sequence[Generation]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -24,6 +25,7 @@ class EngineDescription:
     dtype: str | None = None  # `float32`; None where it means nothing, as with a server
     device: str | None = None  # `cpu`, `cuda:0`; None likewise
     summary: str = ""  # what was built of which files, in one line
+    parameters: int | None = None  # of what is loaded; layers that no answer depends on are not
     takes_raw_prompts: bool = False  # whether it answers a Request that `is_raw`
 
     @classmethod
@@ -38,6 +40,7 @@ class EngineDescription:
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),
             summary=getattr(model, "summary", ""),
+            parameters=getattr(model, "num_parameters", None),
             takes_raw_prompts=getattr(model, "takes_raw_prompts", False),
         )
 
@@ -62,6 +65,20 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds (a process, a connection, memory). It generates nothing afterwards."""
         ...
+
+
+def prepare_engine(engine: Engine, requests: Sequence[Request], report: Callable[[str], None]) -> None:
+    """Let an engine with a method `prepare` get ready for these requests, before they are timed."""
+    if prepare := getattr(engine, "prepare", None):
+        start = time.perf_counter()
+        prepare(requests)
+        report(f"ready after {time.perf_counter() - start:.0f} s")
+
+
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """What the engine says of itself by a method `facts`: another program's version and settings, for the manifest."""
+    facts: dict[str, Any] = own() if (own := getattr(engine, "facts", None)) else {}
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

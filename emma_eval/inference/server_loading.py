@@ -100,7 +100,7 @@ def chat_settings(spec: ModelSpec) -> ChatSettings:
     field = options.get("max_tokens_field", "max_tokens")
     if not FIELD_NAME.fullmatch(field) or field in RESERVED:
         raise UserError(f"--model-option max_tokens_field={field}: the name of a field is expected")
-    fields: dict[str, Any] = {"temperature": 0, "seed": spec.seed} | _parameters(options.get("parameters"))
+    fields: dict[str, Any] = {"temperature": 0, "seed": spec.seed} | request_parameters(options.get("parameters"))
     for name in filter(None, map(str.strip, options.get("omit", "").split(","))):
         if name not in (field, *fields):
             raise UserError(f"--model-option omit={name}: sent are {', '.join([field, *fields])}")
@@ -115,7 +115,8 @@ def chat_settings(spec: ModelSpec) -> ChatSettings:
     )
 
 
-def _parameters(text: str | None) -> dict[str, Any]:
+def request_parameters(text: str | None) -> dict[str, Any]:
+    """The fields of a chat request in the option `parameters`. Raises UserError for what is no JSON object of such."""
     try:
         content = json.loads(text or "{}")
     except (ValueError, RecursionError):

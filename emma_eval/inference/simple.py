@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import open_rgb
-from emma_eval.inference.batched import MAX_IMAGE_WORKERS, PREFETCH_BATCHES, is_out_of_memory, release_memory
+from emma_eval.inference.batched import is_out_of_memory, release_memory
 from emma_eval.inference.engine import EngineDescription
 from emma_eval.inference.prefetch import prefetch, worker_threads
+from emma_eval.inference.preparation import MAX_IMAGE_WORKERS, PREFETCH_BATCHES
 from emma_eval.models.base import Message, TextModel
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils.cpu import usable_cpus

@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import emma_eval
-from emma_eval.data.loading import load_samples
-from emma_eval.data.selection import reference_digest, select_subset
+from emma_eval.data.run_samples import find_run_samples, subset_of
 from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.image_placement import image_markers
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path, read_responses
+from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores, read_scores
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Request, Response, Sample
 from emma_eval.utils.files import make_output_folder, write_atomic
-from emma_eval.utils.json_io import parse_json
 from emma_eval.utils.text import replace_surrogates, slug
 
 NOT_KNOWN = "N/A"  # lmms-eval's word for a standard error that it has not computed
@@ -76,14 +75,14 @@ def export_run(run: Path, output: Path, data: Path | None = None) -> list[Path]:
 
 def _exported(run: Path, scores: TaskScores, manifest: Manifest, data: Path | None) -> ExportedTask:
     task, facts = load_task(scores.name), manifest.tasks[scores.name]
-    every = load_samples(task, data, allow_partial=True)
-    samples = select_subset(every, manifest.settings.limit, manifest.settings.seed)
-    if reference_digest(samples) != facts.reference_digest:
-        raise UserError(f"task {task.name}: the data found are not those that {run} was scored by; see --data")
+    found = find_run_samples([manifest], task.name, data)
+    if found.problem:
+        raise UserError(f"{run}, task {task.name}: {found.problem}; see --data")
+    every, samples = found.samples, subset_of(manifest, found.samples)
     worded = task.with_wording(facts.wording) if facts.wording else task
     responses = {response.key: response for response in read_responses(log_path(run, task.name))}
     numbers = {sample.id: number for number, sample in enumerate(every)}
-    own_scores = _sample_scores(run / "samples" / f"{task.name}.jsonl")
+    own_scores = {sample.id: sample.score for sample in read_sample_scores(run, task.name)}
     rows = []
     for sample in samples:
         for request in build_requests(worded, [sample]):
@@ -190,13 +189,6 @@ def _config(task: ExportedTask) -> dict[str, Any]:
         ],
         "metadata": {"emma_eval_config": task.scores.setup.config, "protocol": task.scores.protocol},
     }
-
-
-def _sample_scores(path: Path) -> dict[str, float]:
-    """Sample id -> score, of a run's `samples` folder."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = (parse_json(line, path, number) for number, line in enumerate(lines, 1))
-    return {str(row["id"]): float(row["score"]) for row in rows}
 
 
 def _seconds(manifest: Manifest) -> float:

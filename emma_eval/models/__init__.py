@@ -19,6 +19,7 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelLoader, ModelSpec
+from emma_eval.models.checkpoints.dtypes import check_dtype
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG
@@ -35,6 +36,7 @@ SHIPPED_MODELS = BUILT_IN | {
     "hf": "hf:PATH, any image-text-to-text model of transformers (folder or hub name)",
     "openai": "openai:NAME, any model behind an OpenAI-compatible server (--base-url URL)",
 }
+ADDRESS_OPTION = "base_url"  # of the models behind a server alone
 CONVERSION = "llava_hf"  # as the registry has it: no model_type of this name exists
 DEFAULT_ARCHITECTURE = "llava_llama"  # its loader explains why a configuration of another model_type is not supported
 
@@ -69,6 +71,11 @@ class ModelHandle:
             loader, source = self._registered
         options = getattr(loader, "options", {})
         for option in self.spec.options:
+            if option not in options and option == ADDRESS_OPTION:
+                raise UserError(
+                    f"--base-url is the address of a model behind a server, --model openai:NAME; {self.spec.source} "
+                    "is none: its files are loaded here"
+                )
             if option not in options:
                 takes = f"it takes {', '.join(options)}" if options else "it takes none"
                 hint = did_you_mean(option, options) or f"; {takes}"
@@ -79,6 +86,19 @@ class ModelHandle:
         """Raise UserError if there is no such model or option. A hub repository is not downloaded for it."""
         if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
             _ = self._loader
+
+    def check_place(self, *, device_too: bool) -> None:
+        """Raise UserError for an unknown precision and, with `device_too`, for a device that is not in this machine.
+
+        For what torch loads, which is imported for another device than the CPU; nothing is read or downloaded.
+        """
+        registered = None if self._registered is None else self._registered[0]
+        if registered is None or isinstance(registered, Path) or getattr(registered, "has_torch_device", False):
+            check_dtype(self.spec.dtype)
+            if device_too and self.spec.device not in (None, "auto", "cpu"):
+                from emma_eval.models.checkpoints.devices import choose_device
+
+                choose_device(self.spec.device)
 
     @cached_property
     def deciding_options(self) -> Mapping[str, str] | None:
@@ -94,6 +114,11 @@ class ModelHandle:
     def is_remote(self) -> bool:
         """Whether the loader says that its model answers on a server, so that copies in this machine add nothing."""
         return bool(getattr(self._loader[0], "is_remote", False))
+
+    @property
+    def gives_embeddings(self) -> bool:
+        """Whether the loader says that its model is one whose language model another program may compute."""
+        return bool(getattr(self._loader[0], "gives_embeddings", False))
 
     def fingerprint(self) -> str:
         """A text that differs for a model that would answer differently; reads all weights of a checkpoint.

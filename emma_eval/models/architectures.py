@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 class EmmaLoader:
     """Loads EMMA v1, v3 and plain LLaVA-1.5; `spec.source` is the checkpoint folder."""
 
+    gives_embeddings: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         "fast_preprocess": "true: resize images by PyTorch instead of Pillow, up to one grey level off the reference",
         "template": f"the conversation template that the model was trained with: {', '.join(TEMPLATES)}",
@@ -71,6 +72,7 @@ class MistralLoader:
     it), in training and evaluation; `sliding_window=paper` applies it.
     """
 
+    gives_embeddings: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         **EmmaLoader.options,
         "sliding_window": "paper: a token sees as many tokens as config.json's sliding_window says, itself included; "
@@ -91,6 +93,7 @@ class MistralLoader:
 class ConvertedLoader:
     """Loads LLaVA as transformers converts it; `spec.source` is the folder."""
 
+    gives_embeddings: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         "fast_preprocess": EmmaLoader.options["fast_preprocess"],
         "template": f"{EmmaLoader.options['template']}; without it the folder's chat template tells",
@@ -171,6 +174,7 @@ def _squaring(spec: ModelSpec) -> Squaring:
 class TransformersLoader:
     """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
 
+    has_torch_device: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         "chat_template": "a file with the Jinja chat template to use instead of the model's own",
         "device_map": "auto: spread the model over all GPUs of this machine (accelerate, which the extra hf installs)",

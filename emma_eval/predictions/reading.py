@@ -51,14 +51,37 @@ def read_predictions(  # noqa: PLR0913 (three named choices, each of its own)
     """
     with gc_paused():
         rows = read_answer_rows(path)
+    return join_answers(
+        path, rows, samples, task, protocol=protocol, answer_key=answer_key, ignore_foreign=ignore_foreign
+    )
+
+
+def join_answers(  # noqa: PLR0913 (as above)
+    path: Path,
+    rows: Sequence[AnswerRow],
+    samples: Sequence[Sample],
+    task: TaskConfig | None = None,
+    *,
+    protocol: str | None = None,
+    answer_key: str | None = None,
+    ignore_foreign: bool = False,
+    keys: Sequence[Key | None] | None = None,
+) -> Predictions:
+    """The same for rows that are read already; `path` is what messages call them.
+
+    `keys` are those of the requests that the rows answer, None for a question that is not among the samples, where the
+    caller knows them; nothing is joined then.
+    """
+    with gc_paused():
         if not rows:
             raise UserError(f"{path}: there are no answers in it")
         extracted = bool(task and task.scorer_config(protocol).options.get("extraction") == "done")
         questions = {comparable(sample.question) for sample in samples} - {""}
         key = find_answer_key(path, rows, questions, answer_key, extracted)
         texts = [_answer(path, row, key) for row in rows]
-        text_is_question = key != TEXT and repeats_questions(rows, questions)
-        keys = join_rows(path, rows, RowChecker(samples, rows, task, (TEXT,) if text_is_question else ()))
+        if keys is None:
+            text_is_question = key != TEXT and repeats_questions(rows, questions)
+            keys = join_rows(path, rows, RowChecker(samples, rows, task, (TEXT,) if text_is_question else ()))
     return _collect(path, rows, texts, keys, ignore_foreign)
 
 

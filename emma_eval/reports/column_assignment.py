@@ -2,12 +2,13 @@
 
 A value may stand beside published ones if its task file is the shipped one of today, no question was left out, and the
 number of samples is the benchmark's. Whether the samples are the benchmark's own can't be proven, as its data are not
-here. So where several runs contradict each other in their samples, none of them stands in a published column.
+here. So where several runs contradict each other in their samples, none of them stands in a published column. What else
+must agree, and which columns there are, is the Layout's matter: the strict one or the paper's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
@@ -19,7 +20,7 @@ from emma_eval.reports.comparability import (
     distinguishing_details,
 )
 from emma_eval.reports.measured_value import ColumnKey, MeasuredValue, key_of
-from emma_eval.reports.published import MetricSelector, Published, PublishedColumn, TableKey
+from emma_eval.reports.published import MetricSelector, Published
 from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 from emma_eval.tasks.config import TaskConfig
@@ -28,7 +29,24 @@ from emma_eval.utils.text import pluralize
 
 DISPUTED = "other runs shown here were asked other samples or prompts, and whose are the benchmark's own is not known"
 
-PublishedMatch = tuple[PublishedColumn, MetricRecord]
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A metric of a task, and the column in which it may stand; of a run's tasks the least `order` does."""
+
+    column: ColumnKey
+    metric: MetricRecord
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The published columns of a view of the leaderboard."""
+
+    matches: Callable[[TaskScores], Sequence[Match]]  # of a task that may stand beside published values
+    release: Callable[[TaskScores], str]  # how its questions differ from those of published values; mostly empty
+    table_of: Callable[[TaskScores], str]  # where a column of its own stands
+    columns: frozenset[ColumnKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +56,14 @@ class _Candidate:
     run: ScoredRun
     task: TaskScores
     key: ComparabilityKey
-    matches: tuple[PublishedMatch, ...]
-    release: str  # how the primary metric's questions differ from those of published values; mostly empty
+    matches: tuple[Match, ...]
+    release: str
+    replaced_by: str = ""  # the task of the same run that stands in its columns
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """The task, and the judge if there is one: what several runs may have been asked differently in."""
+        return self.task.name, self.task.judge.label if self.task.judge else ""
 
     @property
     def needs_own_column(self) -> bool:
@@ -47,26 +71,47 @@ class _Candidate:
         return not self.matches or bool(self.release)
 
 
-def assign_columns(runs: Sequence[ScoredRun], published: Published) -> list[list[MeasuredValue]]:
+def assign_columns(runs: Sequence[ScoredRun], layout: Layout) -> list[list[MeasuredValue]]:
     """The values of each run. The shipped suite's tasks are left out: they have tables of their own."""
     tasks = [(run, task) for run in runs for task in run.scores.tasks if not task.mini]
     keys = comparability_keys([task for _, task in tasks])
-    candidates = [
-        _Candidate(run, task, key, tuple(_matches(task, published)), _release(task, published))
-        for (run, task), key in zip(tasks, keys, strict=True)
-    ]
+    candidates = _one_a_column(
+        [
+            _Candidate(
+                run, task, key, () if not_comparable(task) else tuple(layout.matches(task)), layout.release(task)
+            )
+            for (run, task), key in zip(tasks, keys, strict=True)
+        ]
+    )
     disputed = _disputed_tasks(candidates)
-    apart = [one for one in candidates if one.needs_own_column or one.task.name in disputed]
-    own_columns = _own_columns(apart, published)
+    apart = [one for one in candidates if one.needs_own_column or one.line in disputed]
+    own_columns = _own_columns(apart, layout)
     return [
         [
             value
             for candidate in candidates
             if candidate.run is run
-            for value in _values(candidate, own_columns, candidate.task.name in disputed)
+            for value in _values(candidate, own_columns, candidate.line in disputed)
         ]
         for run in runs
     ]
+
+
+def _one_a_column(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """The candidates without the matches for which another task of the same run comes first."""
+    first: dict[tuple[int, ColumnKey], tuple[int, str]] = {}
+    for candidate in candidates:
+        for match in candidate.matches:
+            at = id(candidate.run), match.column
+            first[at] = min(first.get(at, (match.order, candidate.task.name)), (match.order, candidate.task.name))
+    kept = []
+    for candidate in candidates:
+        name = candidate.task.name
+        holders = {match: first[id(candidate.run), match.column][1] for match in candidate.matches}
+        own = tuple(match for match, holder in holders.items() if holder == name)
+        rival = "" if own else next(iter(holders.values()), "")
+        kept.append(replace(candidate, matches=own, replaced_by=rival))
+    return kept
 
 
 def not_comparable(task: TaskScores) -> list[str]:
@@ -91,26 +136,38 @@ def not_comparable(task: TaskScores) -> list[str]:
 def is_changed(task: TaskScores, shipped: TaskConfig) -> bool:
     """Whether the task was asked or scored by another file than the shipped one of today."""
     try:
-        return task.setup.config != task_digest(shipped, task.protocol)
+        return task.setup.config != task_digest(shipped, shipped.protocol if task.judge else task.protocol)
     except UserError:  # a protocol that the file no longer has
         return True
 
 
-def _matches(task: TaskScores, published: Published) -> Iterator[PublishedMatch]:
-    if not_comparable(task):
-        return
+def strict_layout(published: Published) -> Layout:
+    """Columns of one benchmark, one split and one metric."""
+
+    def table_of(task: TaskScores) -> str:
+        for column in published.columns:
+            if any(selector.benchmark == task.benchmark for selector in column.measured):
+                return column.table
+        return "other"
+
+    return Layout(
+        matches=lambda task: list(strict_matches(task, published)),
+        release=lambda task: other_release(task, published),
+        table_of=table_of,
+        columns=frozenset(map(key_of, published.columns)),
+    )
+
+
+def strict_matches(task: TaskScores, published: Published) -> Iterator[Match]:
+    """The published columns of the task's benchmark, split and metrics."""
     for column in published.columns:
         for selector in column.measured:
             metric = task.find(selector.name, selector.group, selector.category)
             if metric is not None and _is_of(selector, task) and selector.n in (None, metric.n):
-                yield column, metric
+                yield Match(key_of(column), metric)
 
 
-def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
-    return (task.benchmark, task.split, task.protocol) == (selector.benchmark, selector.split, selector.protocol)
-
-
-def _release(task: TaskScores, published: Published) -> str:
+def other_release(task: TaskScores, published: Published) -> str:
     """'of 1,164 questions, published values are of 1,176' if the data are another release; else empty."""
     primary = task.find(task.metric)
     for selector in (selector for column in published.columns for selector in column.measured):
@@ -120,47 +177,56 @@ def _release(task: TaskScores, published: Published) -> str:
     return ""
 
 
-def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[str]:
+def _is_of(selector: MetricSelector, task: TaskScores) -> bool:
+    if (task.benchmark, task.split) != (selector.benchmark, selector.split):
+        return False
+    if task.judge is not None:
+        return task.judge.server_names == (selector.judge,)
+    return not selector.judge and task.protocol == selector.protocol
+
+
+def _disputed_tasks(candidates: Sequence[_Candidate]) -> set[tuple[str, str]]:
     """Tasks that several runs could put in published columns, though they were asked differently."""
-    variants: dict[str, set[ComparabilityKey]] = {}
-    for candidate in candidates:
-        if candidate.matches:
-            variants.setdefault(candidate.task.name, set()).add(candidate.key)
+    matching = [candidate for candidate in candidates if candidate.matches]
+    variants: dict[tuple[str, str], set[ComparabilityKey]] = {}
+    keys = comparability_keys([_however_scored(candidate.task) for candidate in matching])
+    for candidate, key in zip(matching, keys, strict=True):
+        variants.setdefault(candidate.line, set()).add(key)
     return {task for task, keys in variants.items() if len(keys) > 1}
 
 
-def _own_columns(candidates: Sequence[_Candidate], published: Published) -> dict[ComparabilityKey, ColumnKey]:
+def _however_scored(task: TaskScores) -> TaskScores:
+    """The task without its protocol: answers to the same prompts, scored otherwise, contradict no one."""
+    return task.model_copy(update={"protocol": "", "setup": task.setup.model_copy(update={"config": ""})})
+
+
+def _own_columns(candidates: Sequence[_Candidate], layout: Layout) -> dict[ComparabilityKey, ColumnKey]:
     """A column for each key; no two have the same head, and none has that of a published column."""
     heads: dict[ComparabilityKey, ColumnKey] = {}
     for candidate in candidates:
-        heads.setdefault(candidate.key, _head(candidate, published))
-    published_heads = {(column.benchmark, column.split, column.metric) for column in published.columns}
+        heads.setdefault(candidate.key, _head(candidate, layout))
+    published_heads = {replace(column, table="") for column in layout.columns}
     details = distinguishing_details(heads)
     columns = {}
     for key, head in heads.items():
         detail = details[key]
-        if not detail and (head.benchmark, head.split, head.metric) in published_heads:
+        if not detail and replace(head, table="") in published_heads:
             detail = f"task {key.task}"
         columns[key] = replace(head, metric=", ".join(filter(None, (head.metric, detail))))
     return columns
 
 
-def _head(candidate: _Candidate, published: Published) -> ColumnKey:
+def _head(candidate: _Candidate, layout: Layout) -> ColumnKey:
     task, shipped = candidate.task, shipped_task(candidate.task.name)
-    table: TableKey | str = "other"
-    for column in published.columns:
-        if any(selector.benchmark == task.benchmark for selector in column.measured):
-            table = column.table
-            break
     metric = [
         task.metric.replace("_", " "),
-        "" if task.protocol == "official" else f"protocol {task.protocol}",
+        task.judge.label if task.judge else "" if task.protocol == "official" else f"protocol {task.protocol}",
         f"task {task.name}" if shipped is None else "",
         f"task file {task.setup.config[:HASH_LETTERS]}" if shipped and is_changed(task, shipped) else "",
     ]
     release = pluralize(task.counts.samples, "question") if task.complete and candidate.release else ""
     split = ", ".join(filter(None, (task.split, candidate.key.extent, release)))
-    return ColumnKey(table, task.title, split, ", ".join(filter(None, metric)))
+    return ColumnKey(layout.table_of(task), task.title, split, ", ".join(filter(None, metric)))
 
 
 def _values(
@@ -168,8 +234,8 @@ def _values(
 ) -> Iterator[MeasuredValue]:
     task, run = candidate.task, candidate.run
     if candidate.matches and not disputed:
-        for column, metric in candidate.matches:
-            yield MeasuredValue(key_of(column), metric, task, run)
+        for match in candidate.matches:
+            yield MeasuredValue(match.column, match.metric, task, run)
     if (candidate.needs_own_column or disputed) and (primary := task.find(task.metric)):
         yield MeasuredValue(own_columns[candidate.key], primary, task, run, _reason(candidate, disputed))
 
@@ -180,6 +246,10 @@ def _reason(candidate: _Candidate, disputed: bool) -> str:
     reasons = [DISPUTED] if disputed else not_comparable(task) or list(filter(None, [candidate.release]))
     if reasons:
         return f"{'; '.join(reasons)}, so it is not comparable with published values"
+    if task.judge is not None:
+        return "a judge's scores compare with those of the same judge and prompt alone"
+    if candidate.replaced_by:
+        return f"the run's task {candidate.replaced_by} stands in the benchmark's column"
     if task.protocol != "official":
         return f"scored by the protocol {task.protocol}, so it is not comparable with official scores"
     return "no published value has this benchmark, split and metric"

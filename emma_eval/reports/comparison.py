@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from emma_eval.analysis.compare import TaskComparison
+from emma_eval.reports.sample_size import told
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_interval, format_value
+from emma_eval.results.noise import Noise
 from emma_eval.results.scores import MetricFields
+from emma_eval.stats.bootstrap import full_range
 from emma_eval.stats.paired import MCNEMAR, Flip, MetricComparison
+from emma_eval.stats.power import PowerSettings
+from emma_eval.stats.verdict import gain
+from emma_eval.utils.terminal import Column, paragraph, table_lines
+from emma_eval.utils.text import pluralize
 
 SIGNIFICANT = 0.05
+LONGEST_HEAD = 12  # a longer name of a run is a letter in the terminal's table
 
 
 def comparison_table(
@@ -49,6 +57,111 @@ def comparison_table(
     )
 
 
+def comparison_lines(
+    comparisons: Sequence[TaskComparison],
+    corrected: Sequence[float],
+    names: tuple[str, str],
+    width: int,
+) -> list[str]:
+    """The table for a terminal of that width, and its notes."""
+    first, second = short_names(names)
+    title = f"{names[1]} against {names[0]}" if (first, second) == names else f"B: {names[1]}, against A: {names[0]}"
+    columns = (
+        Column("task"),
+        Column("metric"),
+        Column(first, right=True),
+        Column(second, right=True),
+        Column("difference", right=True),
+        Column("p", right=True, drop=3),
+        Column("p (Holm)", right=True),
+        Column("won:lost:tied", right=True, drop=2),
+        Column("test", drop=4),
+    )
+    table = comparison_table(comparisons, corrected, names)
+    rows = [
+        (row.label, *(f"{cell.text} {cell.interval}".strip().replace(" : ", ":") for cell in row.cells))
+        for row in table.rows
+    ]
+    notes = [line for note in table.notes for line in paragraph(note, width, rest="    ")]
+    return [*paragraph(title, width, rest="    "), "", *table_lines(columns, rows, width), *notes]
+
+
+def short_names(names: tuple[str, str]) -> tuple[str, str]:
+    """The names of the runs, or A and B where they are too long for a table's head."""
+    return names if max(map(len, names)) <= LONGEST_HEAD else ("A", "B")
+
+
+def in_words(
+    comparisons: Sequence[TaskComparison],
+    corrected: Sequence[float],
+    names: tuple[str, str],
+    noise: Noise | None = None,
+) -> str:
+    """One sentence: what was found, how small a difference could have been, and what noise changes by itself."""
+    found = _one_task(comparisons[0], names) if len(comparisons) == 1 else _tasks(comparisons, corrected, names)
+    return "; ".join([found, *_could_be_told(comparisons), *_noise(comparisons, noise)])
+
+
+def _one_task(comparison: TaskComparison, names: tuple[str, str]) -> str:
+    """'B is better than A on pope: +1.2 points, p = 0.003'."""
+    pair, (first, second) = comparison.primary, names
+    effect = gain(pair) if pair.p_value < SIGNIFICANT else 0.0
+    if effect:
+        found = f"{second} is {'better' if effect > 0 else 'worse'} than {first} on {comparison.task}"
+    elif pair.p_value < SIGNIFICANT:
+        found = f"{second} and {first} differ on {comparison.task}"
+    else:
+        found = f"no significant difference between {first} and {second} on {comparison.task}"
+    return f"{found}: {_signed(pair)}{_unit(pair)}, p = {pair.p_value:.2g}"
+
+
+def _tasks(comparisons: Sequence[TaskComparison], corrected: Sequence[float], names: tuple[str, str]) -> str:
+    """'B is better on gqa and worse on pope than A; no significant difference on 3 tasks (5% level, ...)'."""
+    tested = list(zip(comparisons, corrected, strict=True))
+    significant = [(comparison.task, gain(comparison.primary)) for comparison, p in tested if p < SIGNIFICANT]
+    better = [task for task, effect in significant if effect > 0]
+    worse = [task for task, effect in significant if effect < 0]
+    undecided = len(tested) - len(better) - len(worse)
+    parts = [f"{word} on {', '.join(tasks)}" for word, tasks in (("better", better), ("worse", worse)) if tasks]
+    found = [f"{names[1]} is {' and '.join(parts)} than {names[0]}"] if parts else []
+    chance = [f"no significant difference on {pluralize(undecided, 'task')}"] if undecided else []
+    return f"{'; '.join([*found, *chance])} (5% level, corrected for {pluralize(len(tested), 'test')} by Holm)"
+
+
+def _could_be_told(comparisons: Sequence[TaskComparison]) -> list[str]:
+    """The smallest difference that such a test finds 8 times in 10; of several tasks the least and the most."""
+    known = [(one, points) for one in comparisons if (points := one.primary.smallest_told(PowerSettings())) is not None]
+    if not known:
+        return []
+    if len(comparisons) == 1:
+        ((one, points),) = known
+        size = told(points * (100 if one.primary.metric.unit == "fraction" else 1))
+        return [f"a difference of {size}{_unit(one.primary)} could be told with these {one.samples:,} samples"]
+    shares = sorted((100 * points / full_range(one.primary.metric), one.task) for one, points in known)
+    least, most = (f"{told(share)}% ({task})" for share, task in (shares[0], shares[-1]))
+    if least == most:
+        return [f"a difference of {least} of the full range could be told"]
+    return [f"differences from {least} to {most} of the full range could be told"]
+
+
+def _noise(comparisons: Sequence[TaskComparison], noise: Noise | None) -> list[str]:
+    """'batching alone changes 0.1% of the answers'; of several tasks all answers together."""
+    found = [one for comparison in comparisons if noise and (one := noise.of(comparison.task))]
+    if noise is None or not found:
+        return []
+    share = sum(one.changed_answers for one in found) / sum(one.answers for one in found)
+    return [f"{noise.cause} alone changes {100 * share:.2g}% of the answers"]
+
+
+def _unit(pair: MetricComparison) -> str:
+    return "" if pair.metric.unit == "number" else " points"
+
+
+def _signed(pair: MetricComparison) -> str:
+    text = format_value(pair.difference, pair.metric.unit)
+    return f"+{text}" if pair.difference > 0 else text
+
+
 def _test_name(comparison: TaskComparison) -> str:
     test = comparison.primary.test
     return test if test == MCNEMAR else f"{test} by {comparison.cluster_unit}"
@@ -56,9 +169,7 @@ def _test_name(comparison: TaskComparison) -> str:
 
 def difference_cell(pair: MetricComparison) -> Cell:
     """`+1.5 [-0.4, 3.4]`."""
-    text = format_value(pair.difference, pair.metric.unit)
-    sign = "+" if pair.difference > 0 else ""
-    return Cell(sign + text, interval=format_interval(*pair.interval, pair.metric.unit))
+    return Cell(_signed(pair), interval=format_interval(*pair.interval, pair.metric.unit))
 
 
 def flip_lines(comparison: TaskComparison, limit: int) -> list[str]:
@@ -91,6 +202,7 @@ def as_json(
                 "cluster_unit": comparison.cluster_unit,
                 "notes": comparison.notes,
                 "p_holm": p,
+                "smallest_told": comparison.primary.smallest_told(PowerSettings()),
                 "won": [flip_record(flip) for flip in comparison.won],
                 "lost": [flip_record(flip) for flip in comparison.lost],
                 "tied": comparison.ties,

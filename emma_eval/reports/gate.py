@@ -6,12 +6,15 @@ from xml.etree import ElementTree as Xml
 
 from emma_eval.analysis.regression_gate import GateResult, MetricVerdict
 from emma_eval.reports.comparison import difference_cell, flip_line
-from emma_eval.reports.render import escape_markdown, markdown_section, one_line
+from emma_eval.reports.markdown import escape_markdown, markdown_section
+from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
+from emma_eval.utils.terminal import Column, paragraph, table_lines
 from emma_eval.utils.text import pluralize
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
+DROPPED = {"smallest effect": 2, "p, Holm": 1}  # where a terminal is narrow, in this order from the highest on
 COUNTED: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
 MAX_LISTED = 10  # lost samples named for each task that regressed
 
@@ -26,6 +29,19 @@ def gate_table(result: GateResult, names: tuple[str, str]) -> Table:
         rows=tuple(TableRow(verdict.task, _cells(verdict)) for verdict in result.verdicts),
         notes=tuple(f"{name}: not in the baseline, not judged" for name in result.new),
     )
+
+
+def gate_lines(result: GateResult, names: tuple[str, str], width: int, *, everything: bool) -> list[str]:
+    """For a terminal: what did not pass and the samples that were lost; with `everything` first a table of all."""
+    table = gate_table(result, names)
+    columns = (Column("task"), *(Column(head, right=head != "metric", drop=DROPPED.get(head, 0)) for head in HEADS))
+    rows = [(row.label, *(f"{cell.text} {cell.interval}".strip() for cell in row.cells)) for row in table.rows]
+    lines = paragraph(table.title, width, rest="    ")
+    lines += ["", *table_lines(columns, rows, width), ""] if everything else []
+    told = [describe(verdict) for verdict in result.verdicts if verdict.outcome == "improved"]
+    for text in (*explanations(result), *told, *table.notes, f"regression gate {summary(result)}"):
+        lines += paragraph(text, width, rest="    ")
+    return lines
 
 
 def _cells(verdict: MetricVerdict) -> tuple[Cell, ...]:

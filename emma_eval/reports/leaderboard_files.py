@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from emma_eval.reports.leaderboard import Leaderboard
-from emma_eval.reports.render import csv, escape_markdown, latex, markdown
+from emma_eval.reports.latex import Notes, latex
+from emma_eval.reports.leaderboard import EVERYTHING, Leaderboard
+from emma_eval.reports.markdown import escape_markdown, markdown
+from emma_eval.reports.render import csv
+from emma_eval.reports.view import View
 from emma_eval.results.run_labels import labels
 from emma_eval.results.scores import ScoredRun
 from emma_eval.utils.files import make_output_folder, write_atomic
@@ -14,11 +17,17 @@ from emma_eval.utils.files import make_output_folder, write_atomic
 MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 
 
-def write_leaderboard(folder: Path, leaderboard: Leaderboard) -> list[Path]:
+def write_leaderboard(
+    folder: Path, leaderboard: Leaderboard, view: View = EVERYTHING, latex_notes: Notes = "list"
+) -> list[Path]:
     """Write `leaderboard.md`, `.csv` and `.tex` and return their paths."""
-    tables = leaderboard.tables()
+    tables = leaderboard.tables(view)
     make_output_folder(folder)
-    contents = {"md": markdown(tables) + failures(leaderboard.runs), "csv": csv(tables), "tex": latex(tables)}
+    contents = {
+        "md": markdown(tables) + failures(leaderboard.runs),
+        "csv": csv(tables),
+        "tex": latex(tables, latex_notes),
+    }
     paths = []
     for suffix, text in contents.items():
         path = folder / f"leaderboard.{suffix}"

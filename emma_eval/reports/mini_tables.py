@@ -40,8 +40,8 @@ class _Suite:
         return *_title(self.columns[key].title, key), *filter(None, [self.details[key]])
 
 
-def mini_tables(runs: Sequence[ScoredRun]) -> list[Table]:
-    """The two tables, or none when no run holds a mini task."""
+def mini_tables(runs: Sequence[ScoredRun], footnotes: Footnotes | None = None) -> list[Table]:
+    """The two tables, or none when no run holds a mini task. Marks are numbered on from `footnotes`."""
     names = labels([run.label_parts for run in runs])
     found = [(name, task) for name, run in zip(names, runs, strict=True) for task in run.scores.tasks if task.mini]
     if not found:
@@ -55,7 +55,7 @@ def mini_tables(runs: Sequence[ScoredRun]) -> list[Table]:
             columns.setdefault(key, task)
     titles = {key: _title(task.title, key) for key, task in columns.items()}
     suite = _Suite(tuple(of_runs), tuple(of_runs.values()), columns, distinguishing_details(titles))
-    return [_scores_table(suite), _baseline_table(suite)]
+    return [_scores_table(suite, Footnotes() if footnotes is None else footnotes), _baseline_table(suite)]
 
 
 def _title(title: str, key: ComparabilityKey) -> tuple[str, ...]:
@@ -64,17 +64,18 @@ def _title(title: str, key: ComparabilityKey) -> tuple[str, ...]:
     return title, *filter(None, (name, protocol, key.extent))
 
 
-def _scores_table(suite: _Suite) -> Table:
+def _scores_table(suite: _Suite, footnotes: Footnotes) -> Table:
     headings = tuple(
         Heading((title, task.metric.replace("_", " "), *more), _higher_is_better(task))
         for key, task in suite.columns.items()
         for title, *more in (suite.title(key),)
     )
-    footnotes = Footnotes()
     of_runs = zip(suite.names, suite.tasks, strict=True)
     asked = ((name, task.setup.template) for name, tasks in of_runs for task in tasks.values())
     rows = [
-        TableRow(name, tuple(_score_cell(suite, name, key, tasks.get(key), footnotes) for key in suite.columns))
+        TableRow(
+            name, tuple(_score_cell(suite, name, key, tasks.get(key), footnotes) for key in suite.columns), "measured"
+        )
         for name, tasks in zip(suite.names, suite.tasks, strict=True)
     ]
     return Table(
@@ -83,7 +84,7 @@ def _scores_table(suite: _Suite) -> Table:
         corner="Model (measured)",
         headings=headings,
         rows=with_ranks(headings, rows),
-        footnotes=footnotes.listed(),
+        footnotes=footnotes.used_by(rows),
         notes=(NOT_COMPARABLE, *template_notes(asked)),
     )
 

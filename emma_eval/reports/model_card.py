@@ -14,8 +14,9 @@ from typing import Any, cast
 import yaml
 
 from emma_eval.errors import UserError
+from emma_eval.reports.markdown import escape_markdown, markdown_section
 from emma_eval.reports.model_card_results import TOOL, eval_results, results_table, versions
-from emma_eval.reports.render import escape_markdown, markdown_section, one_line
+from emma_eval.reports.render import one_line
 from emma_eval.results.scores import ScoredRun, read_runs
 from emma_eval.utils.files import make_output_folder, read_text, write_atomic
 from emma_eval.utils.text import first_error_line

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from emma_eval.errors import UserError
 from emma_eval.utils.files import package_data
 from emma_eval.utils.records import Record
-from emma_eval.utils.text import first_validation_error
+from emma_eval.utils.validation import first_validation_error
 from emma_eval.utils.yaml_io import read_yaml
 
 TableKey = Literal["general", "mllm", "hallucination"]
@@ -31,6 +31,7 @@ class MetricSelector(Record):
     category: str = ""
     protocol: str = "official"
     n: int | None = None  # only if computed over so many questions; for benchmarks of several releases
+    judge: str = ""  # only if judged by the model that its server names so
 
 
 class PublishedColumn(Record):
@@ -45,6 +46,10 @@ class PublishedColumn(Record):
     metrics: tuple[str, ...]
     higher_is_better: bool = True
     measured: tuple[MetricSelector, ...] = ()
+
+    def holds(self, score: PublishedScore) -> bool:
+        """Whether the score is of this benchmark, split and metric."""
+        return score.benchmark == self.benchmark and score.split in self.splits and score.metric in self.metrics
 
 
 class PublishedScore(Record):
@@ -92,6 +97,62 @@ class PublishedModel(Record):
     name: str
 
 
+class PaperMetric(Record):
+    """A metric of a task that may stand in a column of the paper's table, by whatever protocol."""
+
+    benchmark: str
+    split: str
+    name: str
+    group: str = ""
+    category: str = ""
+
+
+class PaperColumn(Record):
+    """One benchmark of the paper's table; splits and protocols may differ within it, and notes say so."""
+
+    table: TableKey
+    head: tuple[str, ...]
+    metric: str
+    benchmark: str
+    takes: tuple[tuple[str, str], ...]  # (split, metric) of published columns
+    measured: tuple[PaperMetric, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The head in one line."""
+        return " ".join(self.head).replace("- ", "")
+
+
+class Fact(Record):
+    """What an optional column says of a model, and its note."""
+
+    text: str = ""
+    note: str
+
+
+class PaperRow(Record):
+    """A model of the paper's table, and how a measured one is recognised as the same."""
+
+    id: str
+    name: str
+    only_matched: bool = False
+    also: tuple[str, ...] = ()
+    family: str = ""
+    checkpoints: tuple[str, ...] = ()
+    parameters: int | None = None
+    params: Fact
+    data: Fact
+    adaptation: Fact
+
+
+class Paper(Record):
+    """The paper's table."""
+
+    prefer: tuple[str, ...]
+    rows: tuple[PaperRow, ...]
+    columns: tuple[PaperColumn, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenScore:
     """The score that stands in a cell, and those of other sources that disagree with it."""
@@ -113,24 +174,46 @@ class Published(Record):
     scores: tuple[PublishedScore, ...]
     remarks: tuple[Remark, ...] = ()
     missing: tuple[str, ...] = Field(default=())
+    paper: Paper
 
     def choose(self, model: str, column: PublishedColumn) -> ChosenScore | None:
         """The model's score for a column, by the order of `reported_by_values`, then of the column's splits."""
         found = sorted(
-            (
-                score
-                for score in self.scores
-                if score.model == model
-                and score.benchmark == column.benchmark
-                and score.split in column.splits
-                and score.metric in column.metrics
-            ),
+            (score for score in self.scores if score.model == model and column.holds(score)),
             key=lambda score: (self.reported_by_values.index(score.reported_by), column.splits.index(score.split)),
         )
         if not found:
             return None
         best, *rest = found
         return ChosenScore(best, tuple(score for score in rest if score.value != best.value))
+
+    def choose_for_paper(self, row: PaperRow, column: PaperColumn) -> ChosenScore | None:
+        """The row's score for a column of the paper's table: of the row's own entry first, then by `prefer`."""
+        found = [
+            (models.index(score.model), self.paper.prefer.index(score.reported_by), position, score)
+            for models in [(row.id, *row.also)]
+            for position, taken in enumerate(self.taken_by(column))
+            for score in self.scores
+            if score.model in models and taken.holds(score)
+        ]
+        if not found:
+            return None
+        # stable: within one source, the earlier column, then the earlier split of it
+        best, *rest = [score for *_, score in sorted(found, key=lambda one: one[:3])]
+        return ChosenScore(best, tuple(score for score in rest if score.value != best.value))
+
+    def taken_by(self, column: PaperColumn) -> list[PublishedColumn]:
+        """The published columns that a column of the paper's table takes its values from."""
+        return [
+            one
+            for split, metric in column.takes
+            for one in self.columns
+            if (one.benchmark, one.split, one.metric) == (column.benchmark, split, metric)
+        ]
+
+    def column_of(self, score: PublishedScore) -> PublishedColumn | None:
+        """The published column in which a score stands."""
+        return next((column for column in self.columns if column.holds(score)), None)
 
     def remarks_on(self, score: PublishedScore) -> tuple[Remark, ...]:
         """The doubts that concern a score."""

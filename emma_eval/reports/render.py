@@ -1,13 +1,24 @@
-"""Tables as Markdown, LaTeX, CSV and terminal text. All text is escaped, so no name or answer can break a table."""
+"""Tables on the terminal and as CSV. `markdown` and `latex` write the other formats.
+
+Nothing is wider than the terminal, and no number is cut. What a run prints at its end is in `run_summary`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from emma_eval.reports.tables import Cell, Heading, Table, transposed
+from emma_eval.reports.tables import (
+    Cell,
+    Table,
+    footnotes_of,
+    transposed,
+    with_columns,
+    with_interval_rows,
+)
 from emma_eval.utils.table_io import to_csv
+from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
     import rich.console
@@ -28,14 +39,10 @@ CSV_FIELDS = (
     "source",
     "remarks",
 )
-LATEX_SPECIALS = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-} | {character: f"\\{character}" for character in "&%$#_{}"}
+PIPE_WIDTH = 200  # where standard output is no terminal, at least
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+DIFFERS = "* not known to be like for like"
+STYLES = ("", "bold", "underline")
 
 
 def one_line(text: str) -> str:
@@ -43,75 +50,91 @@ def one_line(text: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
-def escape_markdown(text: str) -> str:
-    """Escape text for Markdown and the HTML in it, in a table cell or outside."""
-    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def escape_latex(text: str) -> str:
-    """Escape text for LaTeX."""
-    return "".join(LATEX_SPECIALS.get(character, character) for character in one_line(text))
-
-
-def markdown(tables: Sequence[Table]) -> str:
-    """The whole leaderboard: every table with its footnotes."""
-    return "\n\n".join(["# Leaderboard", KEY_MARKDOWN, *map(markdown_section, tables)]) + "\n"
-
-
-KEY_MARKDOWN = (
-    "Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric.\n"
-    "In brackets the 95% interval of a measured value (see docs/statistics.md)."
-)
-
-
-def latex(tables: Sequence[Table]) -> str:
-    """Each table as a `table` environment, followed by its footnotes. Needs the package graphicx."""
-    head = r"% \usepackage{graphicx}; best of a column in \textbf, second in \underline"
-    return "\n\n".join([head, *map(_latex_section, tables)]) + "\n"
-
-
 def csv(tables: Sequence[Table]) -> str:
     """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
     return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
 
 
-def terminal(table: Table, console: rich.console.Console) -> rich.table.Table:
-    """The table for a terminal, transposed if it fits only so. Footnotes are in the files alone."""
-    shown = _terminal_grid(table)
-    return shown if _width(shown, console) <= console.width else _terminal_grid(transposed(table))
+def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing: str = "") -> None:
+    """Print all tables. With `sources` the numbered notes too; else how many there are, and stars in their place.
+
+    `closing` is a last line.
+    """
+    footnotes = footnotes_of(tables)
+    for table in tables:
+        print_table(table, marks=sources)
+    if sources:
+        _print_lines([f"{mark.translate(SUPERSCRIPTS)} {one_line(text)}" for mark, text in footnotes])
+    elif footnotes:
+        starred = any(cell.differs for table in tables for row in table.rows for cell in row.cells)
+        count = f"{pluralize(len(footnotes), 'note')} and sources: --sources"
+        _print_lines([f"{DIFFERS}; {count}" if starred else count])
+    _print_lines([closing] if closing else [])
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table, *, marks: bool = False) -> None:
     """Print a table and its notes. Where standard output is a pipe or a file, no line is folded.
 
-    A table too wide for the terminal is transposed; if it is still too wide, its rows are printed as text. Numbers are
-    never cut.
+    A table too wide for the terminal has its intervals in rows of their own, or rows and columns exchanged, or is cut
+    into blocks of fewer columns; if one column is still too wide, its rows are printed as text. Numbers are never cut.
     """
-    import rich.console
-
-    console = rich.console.Console()
+    console = _console()
     if not console.is_terminal:
-        console.width = max(200, _width(_terminal_grid(table), console))
-    shown = terminal(table, console)
-    if _width(shown, console) <= console.width:
-        console.print(shown)
+        console.width = max(PIPE_WIDTH, _width(_grid(table, marks), console))
+    if table.title:
+        console.print(one_line(table.title), style="bold", markup=False, highlight=False)
+    if blocks := fitting(table, console, marks=marks):
+        for block in blocks:
+            console.print(_grid(block, marks))
     else:
-        for line in as_lines(table):
-            console.print(line, markup=False, highlight=False)
+        _print_lines(as_lines(table))
     for note in table.notes:
         console.print(one_line(note), markup=False, highlight=False)
 
 
+def fitting(table: Table, console: rich.console.Console, *, marks: bool = False) -> list[Table]:
+    """The table as it fits the console: as it is, re-arranged, or in blocks of columns; empty if it can't."""
+
+    def fits(shown: Table) -> bool:
+        return _width(_grid(shown, marks), console) <= console.width
+
+    stacked = with_interval_rows(table)
+    beside_published = any(row.kind == "published" for row in table.rows)
+    whole = [table, stacked, *([] if beside_published else [transposed(table)])]
+    if shown := next((one for one in whole if fits(one)), None):
+        return [shown]
+    blocks: list[list[int]] = []
+    for column in range(len(table.headings)):
+        if not fits(with_columns(stacked, [column])):
+            return []
+        if blocks and fits(with_columns(stacked, [*blocks[-1], column])):
+            blocks[-1].append(column)
+        else:
+            blocks.append([column])
+    return [with_columns(stacked, block) for block in blocks]
+
+
 def as_lines(table: Table) -> list[str]:
-    """The title, then each row as 'label: head value; head value'. Empty cells are left out."""
+    """Each row as 'label: head value; head value'. Empty cells are left out."""
     heads = [" ".join(map(one_line, heading.lines)) for heading in table.headings]
-    lines = [one_line(table.title), ""]
+    lines = []
     for row in table.rows:
         cells = zip(heads, row.cells, strict=True)
         values = (f"{head} {one_line(cell.text)}{_interval(cell)}" for head, cell in cells if cell.text)
         lines += [f"{one_line(row.label)}: {'; '.join(values)}", ""]
     return lines
+
+
+def _console() -> rich.console.Console:
+    import rich.console
+
+    return rich.console.Console()
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    console = _console()
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _width(shown: rich.table.Table, console: rich.console.Console) -> int:
@@ -121,80 +144,36 @@ def _width(shown: rich.table.Table, console: rich.console.Console) -> int:
     return rich.measure.Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
 
 
-def _terminal_grid(table: Table) -> rich.table.Table:
+def _grid(table: Table, marks: bool) -> rich.table.Table:
     import rich.box
     import rich.table
     import rich.text
 
-    styles = ("", "bold", "underline")
-    title = rich.text.Text(one_line(table.title), "bold")
-    shown = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
+    shown = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column(rich.text.Text(table.corner))
     for heading in table.headings:
         shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")
-    for row in table.rows:
+    for above, row in zip((None, *table.rows), table.rows, strict=False):
+        if above and row.kind == "measured" and above.kind == "published":
+            shown.add_section()
+        dim = "dim" if row.kind == "interval" else ""
         cells = [
-            rich.text.Text.assemble((one_line(cell.text), styles[cell.rank]), (_interval(cell), "dim"))
+            rich.text.Text.assemble(
+                (one_line(cell.text), dim or STYLES[cell.rank]), _marks(cell, marks), (_interval(cell), "dim")
+            )
             for cell in row.cells
         ]
-        shown.add_row(rich.text.Text(one_line(row.label)), *cells)
+        indent = "  " if row.kind in ("interval", "difference") else ""
+        shown.add_row(rich.text.Text(indent + one_line(row.label), dim), *cells)
     return shown
+
+
+def _marks(cell: Cell, numbered: bool) -> str:
+    """The numbers of the cell's notes; or a star, if one of them says that it is not of like with like."""
+    if numbered:
+        return "\N{MIDDLE DOT}".join(mark.translate(SUPERSCRIPTS) for mark in cell.footnotes)
+    return "*" if cell.differs else ""
 
 
 def _interval(cell: Cell) -> str:
     return f" {cell.interval}" if cell.interval else ""
-
-
-def _grid(table: Table, escape: Callable[[str], str], cell: Callable[[Cell], str], style: str) -> str:
-    from tabulate import tabulate
-
-    def head(heading: Heading) -> str:
-        lines = [escape(line) for line in heading.lines]
-        return "<br>".join(lines) if style == "pipe" else r"\shortstack{" + r" \\ ".join(lines) + "}"
-
-    return tabulate(
-        [[escape(row.label), *map(cell, row.cells)] for row in table.rows],
-        headers=[escape(table.corner), *map(head, table.headings)],
-        tablefmt=style,
-        colalign=("left", *("right" for _ in table.headings)),
-        disable_numparse=True,
-    )
-
-
-def markdown_section(table: Table) -> str:
-    """One table with its notes and footnotes."""
-
-    def cell(cell: Cell) -> str:
-        text = escape_markdown(cell.text)
-        text = (text, f"**{text}**", f"<u>{text}</u>")[cell.rank]
-        text += f"<sup>{','.join(cell.footnotes)}</sup>" if cell.footnotes else ""
-        return text + (f" <sub>{escape_markdown(cell.interval)}</sub>" if cell.interval else "")
-
-    parts = [f"## {escape_markdown(table.title)}", _grid(table, escape_markdown, cell, "pipe")]
-    parts += [escape_markdown(note) for note in table.notes]
-    if table.footnotes:
-        parts.append("\n".join(f"- <sup>{mark}</sup> {escape_markdown(text)}" for mark, text in table.footnotes))
-    return "\n\n".join(parts)
-
-
-def _latex_section(table: Table) -> str:
-    def cell(cell: Cell) -> str:
-        text = escape_latex(cell.text)
-        text = (text, rf"\textbf{{{text}}}", rf"\underline{{{text}}}")[cell.rank]
-        text += rf"\textsuperscript{{{','.join(cell.footnotes)}}}" if cell.footnotes else ""
-        return text + (rf" {{\scriptsize {escape_latex(cell.interval)}}}" if cell.interval else "")
-
-    lines = [
-        r"\begin{table}[t]",
-        r"\centering",
-        rf"\caption{{{escape_latex(table.title)}}}",
-        rf"\label{{tab:{table.key}}}",
-        r"\resizebox{\textwidth}{!}{%",
-        _grid(table, escape_latex, cell, "latex_raw") + "}",
-        r"\end{table}",
-    ]
-    under = [escape_latex(note) for note in table.notes]
-    under += [rf"\textsuperscript{{{mark}}} {escape_latex(text)}" for mark, text in table.footnotes]
-    if under:
-        lines += [r"{\footnotesize\noindent", " \\\\\n".join(under), r"\par}"]
-    return "\n".join(lines)

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+RowKind = Literal["", "published", "measured", "interval", "difference"]
+INTERVAL = "95% interval"  # the label of a row of intervals
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -25,6 +28,7 @@ class Cell:
     rank: Literal[0, 1, 2] = 0  # 1 the best of its column, 2 the second, 0 all others
     interval: str = ""  # printed after the text
     csv_record: Mapping[str, object] | None = None  # its line of the CSV file; `rank` is added to it
+    differs: bool = False  # whether a footnote says that it is not of like with like
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,12 @@ class TableRow:
 
     label: str
     cells: tuple[Cell, ...]
+    kind: RowKind = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its notes and footnotes."""
+    """A table with its notes, and the footnotes that its marks refer to."""
 
     key: str  # for file names, labels and the CSV
     title: str
@@ -56,31 +61,35 @@ class Table:
 
 @dataclass(slots=True)
 class Footnotes:
-    """Assigns marks (1, 2, ... or a, b, ...) to texts; equal texts share a mark."""
+    """Assigns marks (1, 2, ...) to texts; equal texts share a mark, also those of several tables."""
 
-    alphabetic: bool = False
     _marks: dict[str, str] = field(default_factory=dict)
 
     def mark(self, text: str) -> str:
         """The mark of a text, a new one at its first use."""
-        return self._marks.setdefault(text, self._next())
+        return self._marks.setdefault(text, str(len(self._marks) + 1))
 
-    def listed(self) -> tuple[tuple[str, str], ...]:
-        """(mark, text) in the order of first use."""
-        return tuple((mark, text) for text, mark in self._marks.items())
+    def used_by(self, rows: Sequence[TableRow]) -> tuple[tuple[str, str], ...]:
+        """(mark, text) of the marks that these rows show, in the order of the marks."""
+        shown = {mark for row in rows for cell in row.cells for mark in cell.footnotes}
+        return tuple((mark, text) for text, mark in self._marks.items() if mark in shown)
 
-    def _next(self) -> str:
-        index = len(self._marks)
-        if not self.alphabetic:
-            return str(index + 1)
-        letter = chr(ord("a") + index % 26)
-        return letter * (index // 26 + 1)
+
+def footnotes_of(tables: Sequence[Table]) -> tuple[tuple[str, str], ...]:
+    """The footnotes of tables that share a numbering, each once, in its order."""
+    return tuple(sorted({one for table in tables for one in table.footnotes}, key=lambda one: int(one[0])))
 
 
 def format_value(value: float, unit: str) -> str:
     """One decimal (three for the unit `number`, none for `count`); fractions as percent."""
     decimals = {"count": 0, "number": 3}.get(unit, 1)
     return f"{value * 100 if unit == 'fraction' else value:z.{decimals}f}"
+
+
+def format_published(value: float) -> str:
+    """With the decimals of the source, one at least and two at most: `78.5`, `89.42`."""
+    one, two = f"{value:.1f}", f"{value:.2f}"
+    return one if two == f"{one}0" else two
 
 
 def format_interval(low: float, high: float, unit: str) -> str:
@@ -98,6 +107,30 @@ def with_ranks(headings: Sequence[Heading], rows: Sequence[TableRow]) -> tuple[T
     columns = [[row.cells[i] for row in rows] for i in range(len(headings))]
     ranked = [_ranked(heading.higher_is_better, cells) for heading, cells in zip(headings, columns, strict=True)]
     return tuple(replace(row, cells=tuple(column[i] for column in ranked)) for i, row in enumerate(rows))
+
+
+def with_columns(table: Table, indices: Sequence[int]) -> Table:
+    """The table with these columns alone; rows without a value in them are left out, unless all are."""
+    rows = [replace(row, cells=tuple(row.cells[i] for i in indices)) for row in table.rows]
+    filled = [row for row in rows if any(cell.text or cell.interval for cell in row.cells)]
+    return replace(table, headings=tuple(table.headings[i] for i in indices), rows=tuple(filled or rows))
+
+
+def with_interval_rows(table: Table) -> Table:
+    """Intervals of measured values in rows of their own, below the values: columns become narrower."""
+    rows: list[TableRow] = []
+    for row in table.rows:
+        if row.kind != "measured" or not any(cell.interval for cell in row.cells):
+            rows.append(row)
+        else:
+            rows.append(replace(row, cells=tuple(replace(cell, interval="") for cell in row.cells)))
+            rows.append(TableRow(INTERVAL, tuple(Cell(_from_to(cell.interval)) for cell in row.cells), "interval"))
+    return replace(table, rows=tuple(rows))
+
+
+def _from_to(interval: str) -> str:
+    """`[78.8, 79.2]` with a dash between the bounds, which is narrower; with a negative bound as it is."""
+    return interval if "-" in interval else interval.strip("[]").replace(", ", "\N{EN DASH}")
 
 
 def transposed(table: Table) -> Table:

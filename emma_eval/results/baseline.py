@@ -20,7 +20,7 @@ from emma_eval.results.sample_statistics import (
     TaskStatistics,
     TaskStatisticsRecord,
     from_record,
-    read_task_statistics,
+    read_all_statistics,
 )
 from emma_eval.results.scores import ModelRecord, ScoredRun, read_scores, run_folder
 from emma_eval.utils.compression import compress
@@ -101,7 +101,7 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
     baseline = Baseline(
         model=scores.model,
         name=scores.name,
-        tasks=tuple(_with_steps(overall(task.record)) for task in read_task_statistics(run)),
+        tasks=tuple(_with_steps(overall(task.record)) for task in read_all_statistics(run)),
     )
     path = output or default_results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}{SUFFIX}"
     if output is None and path.exists():
@@ -115,7 +115,7 @@ def read_run_or_baseline(path: Path) -> tuple[LabelParts, list[TaskStatistics]]:
     """Label parts and tasks of a run folder or a baseline file. Raises UserError if it can't be read."""
     path = run_folder(path)
     if path.is_dir():
-        return ScoredRun(path, read_scores(path)).label_parts, read_task_statistics(path)
+        return ScoredRun(path, read_scores(path)).label_parts, read_all_statistics(path)
     if not path.exists():
         raise UserError(f"{path} is missing: {EXPECTED}")
     baseline = read_record(path, Baseline, EXPECTED, EARLIER)

@@ -6,14 +6,14 @@ which they differ is refused. Versions, machine and batch size may change; they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from emma_eval.errors import UserError
-from emma_eval.types import InferenceStats
+from emma_eval.types import EngineName, InferenceStats, ServerStats
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import Record, read_record, to_json
 
@@ -21,6 +21,8 @@ SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 
 RENAMED_STATS = {"pictures": "images", "waiting_seconds": "idle_seconds", "memory_shortages": "oom_retries"}
+
+SHARD = r"^[1-9]\d{0,4}/[1-9]\d{0,4}$"
 
 Outcome = Literal["running", "interrupted", "stopped", "finished"]
 
@@ -41,6 +43,7 @@ class ModelFacts(Record):
     template_digest: str | None = Field(default=None, description="SHA-256 of its text, where the text is known")
     summary: str | None = Field(default=None, description="what was built of which files, in words")
     family: str | None = Field(default=None, description="whose evaluation scripts the model is asked by")
+    parameters: int | None = Field(default=None, description="of what was loaded: only what answers depend on")
     dtype: str | None = None
     device: str | None = Field(default=None, description="the kind of device: cpu, cuda, ...")
 
@@ -74,7 +77,10 @@ class SettingsFacts(Record):
     seed: int | None
     allow_partial: bool
     model_options: dict[str, str] = Field(default={}, description="of --model-option: those that answers depend on")
-    shard: str | None = Field(default=None, description="I/N: this run asks one of N shares of the requests")
+    shard: str | None = Field(default=None, pattern=SHARD, description="I/N: one of N shares of the requests is asked")
+    engine: EngineName = Field(
+        default="built-in", description="what computes the answers: built-in, or another program"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +121,7 @@ class Session(Record):
     device_name: str | None = None
     replicas: int = Field(default=1, description="copies of the model that answered")
     ray: bool = Field(default=False, description="whether they ran on a Ray cluster")
+    engine: dict[str, Any] = Field(default={}, description="of another program that computed: version and settings")
     stats: InferenceStats | None = None
     host_memory: int | None = Field(default=None, description="the process's peak, bytes; with replicas the sum of all")
     device_memory: int | None = Field(default=None, description="peak of what tensors took on the fullest GPU, bytes")
@@ -134,6 +141,15 @@ class Manifest(Record):
     def status(self) -> Outcome:
         """How the last session ended; `running` without a process that holds the lock means that it was killed."""
         return self.sessions[-1].outcome if self.sessions else "running"
+
+
+def served_in_all(sessions: Iterable[Session]) -> ServerStats | None:
+    """What a server was asked in all sessions together; None if none asked one.
+
+    Of a session that was killed, what it recorded last: its last minute is not counted.
+    """
+    asked = [one.stats.server for one in sessions if one.stats and one.stats.server]
+    return sum(asked[1:], asked[0]) if asked else None
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -165,6 +181,8 @@ def require_same(folder: Path, before: Manifest, now: Manifest) -> None:
 
 def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
     old, new = before.model, now.model
+    if old.weights != new.weights and old.name != new.name:
+        yield f"the model was {old.name} and is {new.name} now"
     if old.weights != new.weights:
         part = "weights or tokenizer, or one of its options"
         if old.config != new.config:  # a loader that has one fingerprint for all of it gives it as both
@@ -185,7 +203,7 @@ def _changes(before: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def _setting_changes(before: SettingsFacts, now: SettingsFacts) -> Iterator[str]:
-    for option in ("limit", "seed", "allow_partial", "shard"):
+    for option in ("limit", "seed", "allow_partial", "shard", "engine"):
         then, today = getattr(before, option), getattr(now, option)
         if then != today:
             yield f"--{option.replace('_', '-')} was {_option(then)} and is {_option(today)} now"

@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeInt, field_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.manifest import TaskFacts
-from emma_eval.results.scores import SCORES_FILE, MetricFields, TaskScores, read_scores
+from emma_eval.results.scores import SCORES_FILE, MetricFields, TaskScores, read_scores, with_judged
 from emma_eval.stats.aggregations import AGGREGATIONS
 from emma_eval.types import Metric, Ratio, SampleScore, SampleStatus, Scores
 from emma_eval.utils.files import make_output_folder, write_atomic
@@ -93,6 +93,7 @@ class TaskStatisticsRecord(Record):
     reference_digest: str  # SHA-256 over sample ids and references
     config: str = ""  # SHA-256 over the task file; empty in baselines of earlier versions
     template: str = ""  # the model's conversation template; likewise
+    judged: bool = False  # whether the protocol names a judge, whose scores compare with no other's
     cluster_unit: str
     samples: SampleColumns
     sample_indices: tuple[tuple[NonNegativeInt, ...], ...]  # each different choice of samples
@@ -109,8 +110,8 @@ class TaskStatistics:
 
     @property
     def task(self) -> str:
-        """The task's name."""
-        return self.record.task
+        """What its scores are compared by: the task's name, and the judge where there is one."""
+        return f"{self.record.task}, {self.record.protocol}" if self.record.judged else self.record.task
 
     @property
     def primary(self) -> Metric:
@@ -145,6 +146,13 @@ def read_task_statistics(run: Path) -> list[TaskStatistics]:
         _require_agreement(task, statistics.record, path)
         found.append(statistics)
     return found
+
+
+def read_all_statistics(run: Path) -> list[TaskStatistics]:
+    """The statistics of a run folder, and those of its judged scores. Raises UserError as `read_task_statistics`."""
+    own, *judged = with_judged(run)
+    has_own = not judged or any(task.metrics for task in read_scores(own).tasks)
+    return [task for folder in (own, *judged)[0 if has_own else 1 :] for task in read_task_statistics(folder)]
 
 
 def _record_path(run: Path, task: str) -> Path:
@@ -210,6 +218,7 @@ def to_record(task: TaskScores, facts: TaskFacts, scores: Scores) -> TaskStatist
         reference_digest=facts.reference_digest,
         config=facts.config,
         template=task.setup.template,
+        judged=task.judge is not None,
         cluster_unit=scores.cluster_unit,
         samples=SampleColumns(
             id=tuple(sample.id for sample in samples),

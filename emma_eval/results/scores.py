@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
+from emma_eval.results.judged import JudgeRecord, judged_folders, require_same_answers
 from emma_eval.results.run_labels import LabelParts
 from emma_eval.types import Metric, SampleScore, Scores, Unit
 from emma_eval.utils.records import Record, read_record
@@ -195,6 +196,7 @@ class TaskScores(Record):
     endings: Endings | None = Field(default=None, description="absent from files of earlier versions")
     failed: tuple[FailedSample, ...] = ()
     baseline: BaselineRecord | None = None
+    judge: JudgeRecord | None = Field(default=None, description="the model whose verdicts the scores rest on, if any")
 
     def find(self, name: str, group: str = "", category: str = "") -> MetricRecord | None:
         """The metric of that name and breakdown, if the scorer gave one."""
@@ -246,13 +248,20 @@ def run_folder(path: Path) -> Path:
 
 
 def read_runs(paths: Sequence[Path]) -> list[ScoredRun]:
-    """The runs of these folders (or scores files), each once. Raises UserError as `read_scores` does."""
+    """The runs of these folders (or scores files), each once, and after it the judges' scores of its answers.
+
+    Raises UserError as `read_scores` does.
+    """
     runs: dict[Path, ScoredRun] = {}
     for path in paths:
-        scores = read_scores(path)
-        folder = run_folder(path)
-        runs.setdefault(folder.resolve(), ScoredRun(folder, scores))
+        for folder in with_judged(run_folder(path)):
+            runs.setdefault(folder.resolve(), ScoredRun(folder, read_scores(folder)))
     return list(runs.values())
+
+
+def with_judged(folder: Path) -> list[Path]:
+    """A run's folder, and those of its judged scores."""
+    return [folder, *judged_folders(folder, SCORES_FILE)]
 
 
 def read_scores(run: Path) -> ScoresFile:
@@ -265,4 +274,8 @@ def read_scores(run: Path) -> ScoresFile:
             if unfinished
             else f"{run} is not a run folder: it has no {SCORES_FILE}"
         )
-    return read_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")
+    scores = read_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")
+    for task in scores.tasks:
+        if task.judge is not None:
+            require_same_answers(path.parent, task.name, task.judge)
+    return scores

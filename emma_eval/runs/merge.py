@@ -1,6 +1,7 @@
 """Joins the shards of one run, made by `run --shard I/N` on any machines, into an ordinary run folder.
 
-The folder is made beside its place and moved there whole, so an interrupted merge leaves nothing half.
+The folder is made beside its place and moved there whole, so an interrupted merge leaves nothing half. If
+there is an empty folder already (the current one, a volume), its parts are moved into it, the manifest last.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from emma_eval.errors import UserError
+from emma_eval.inference.loading import EngineChoice
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.reports.published import load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Manifest, first_change, read_manifest, write_manifest
+from emma_eval.results.manifest import MANIFEST_FILE, Manifest, first_change, read_manifest, write_manifest
 from emma_eval.results.responses import ResponseLog, log_path
 from emma_eval.runs.plan import plan_task
 from emma_eval.runs.progress import RunProgress
@@ -86,16 +88,25 @@ def merge_shards(folders: Sequence[Path], output: Path, settings: MergeSettings,
     with ExitStack() as locks:
         shards = sorted((_read(folder, locks) for folder in folders), key=lambda shard: shard.number)
         _require_whole(shards)
-        make_output_folder(output.parent)
-        with TemporaryDirectory(prefix=f".{output.name}-", suffix=".part", dir=output.parent) as place:
+        home = output if output.exists() else output.parent
+        make_output_folder(home)
+        with TemporaryDirectory(prefix=f".{output.name}-", suffix=".part", dir=home) as place:
             draft = Path(place) / "run"
             draft.mkdir()
             merged = _joined(shards, settings.name)
             write_manifest(draft, merged)
             _write_responses(shards, draft)
             result = _scored(merged, draft, settings, progress)
-            draft.rename(output)
+            _move(draft, output)
     return replace(result, folder=output)
+
+
+def _move(draft: Path, output: Path) -> None:
+    if not output.exists():
+        draft.rename(output)
+        return
+    for path in sorted(draft.iterdir(), key=lambda path: path.name == MANIFEST_FILE):
+        path.rename(output / path.name)
 
 
 def _read(folder: Path, locks: ExitStack) -> _ShardRun:
@@ -208,5 +219,6 @@ def _run_settings(merged: Manifest, settings: MergeSettings) -> RunSettings:
         protocols={name: facts.protocol for name, facts in merged.tasks.items()},
         wordings={name: facts.wording for name, facts in merged.tasks.items()},
         allow_partial=merged.settings.allow_partial,
+        engine=EngineChoice(merged.settings.engine),
         name=settings.name,
     )

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from emma_eval.errors import UserError
-from emma_eval.results.lock import read_lock_holder
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path
+from emma_eval.results.run_state import RunState, run_state
+from emma_eval.runs.rate import can_estimate
 from emma_eval.types import Key
 
+LATEST = 20  # answers kept, the newest last
 RATE_WINDOW = 60.0  # seconds that the rate is taken over
-
-RunState = Literal["running", "finished", "interrupted", "stopped", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,7 @@ class RunStatus:
     state: RunState
     tasks: dict[str, RequestCounts]
     rate: float | None  # requests a second; None where it is not known
+    session: tuple[int, float] = (0, 0.0)  # requests that this session has done, and its seconds
 
     @property
     def overall(self) -> RequestCounts:
@@ -49,16 +47,29 @@ class RunStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate."""
-        overall = self.overall
-        return (overall.total - overall.done) / self.rate if self.rate else None
+        """At this rate; None while too little is done to tell."""
+        left = self.overall.total - self.overall.done
+        done, seconds = self.session
+        return left / self.rate if self.rate and can_estimate(done, done + left, seconds) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LatestAnswer:
+    """An answer, or the reason why there is none, as it came."""
+
+    task: str
+    sample_id: str
+    text: str | None
+    error: str | None
 
 
 @dataclass(slots=True)
 class _ResponsesFile:
     """A task's responses file, as far as it has been read."""
 
+    task: str
     path: Path
+    latest: deque[LatestAnswer]  # of all tasks
     offset: int = 0
     failed: dict[Key, bool] = field(default_factory=dict)  # of every request that has an answer or a failure
 
@@ -74,9 +85,11 @@ class _ResponsesFile:
                 self.offset += len(line)
                 try:
                     entry = json.loads(line)
-                    self.failed[entry["id"], entry.get("pass_index", entry.get("round", 0))] = (
-                        entry["error"] is not None
+                    answer = LatestAnswer(self.task, entry["id"], entry["text"], entry["error"])
+                    self.failed[answer.sample_id, entry.get("pass_index", entry.get("round", 0))] = (
+                        answer.error is not None
                     )
+                    self.latest.append(answer)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise UserError(
                         f"{self.path} is damaged at byte {self.offset - len(line)}; "
@@ -89,6 +102,7 @@ class RunMonitor:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.latest: deque[LatestAnswer] = deque(maxlen=LATEST)
         self._files: dict[str, _ResponsesFile] = {}
         self._polls: deque[tuple[float, int]] = deque()  # (monotonic seconds, requests done)
 
@@ -99,15 +113,16 @@ class RunMonitor:
             raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
         tasks = {}
         for name, facts in manifest.tasks.items():
-            file = self._files.setdefault(name, _ResponsesFile(log_path(self._folder, name)))
+            file = self._files.setdefault(name, _ResponsesFile(name, log_path(self._folder, name), self.latest))
             file.read_new_lines()
             tasks[name] = RequestCounts(len(file.failed), facts.asked, sum(file.failed.values()))
-        state = _state(self._folder, manifest)
+        state = run_state(self._folder, manifest)
         done = sum(count.done for count in tasks.values())
-        rate = self._rate(done, manifest) if state == "running" else None
-        return RunStatus(manifest.name or manifest.model.name, state, tasks, rate)
+        session = _session(done, manifest)
+        rate = self._rate(done, session) if state == "running" else None
+        return RunStatus(manifest.name or manifest.model.name, state, tasks, rate, session or (0, 0.0))
 
-    def _rate(self, done: int, manifest: Manifest) -> float | None:
+    def _rate(self, done: int, session: tuple[int, float] | None) -> float | None:
         """Over the last minute of polls; at the first poll over this session, the model's loading included."""
         now = time.monotonic()
         self._polls.append((now, done))
@@ -116,25 +131,14 @@ class RunMonitor:
         since, before = self._polls[0]
         if done > before:
             return (done - before) / (now - since)
-        *earlier, current = manifest.sessions
-        if any(session.outcome == "running" for session in earlier):  # killed: how many it answered is not recorded
-            return None
-        elapsed = (datetime.now(UTC) - datetime.fromisoformat(current.started)).total_seconds()
-        this_session = done - sum(session.answered for session in earlier)
+        this_session, elapsed = session or (0, 0.0)
         return this_session / elapsed if this_session > 0 and elapsed > 0 else None
 
 
-def _state(folder: Path, manifest: Manifest) -> RunState:
-    """The manifest's status; `killed` where it says `running` but its process, on this machine, has ended."""
-    if manifest.status != "running":
-        return manifest.status
-    holder = read_lock_holder(folder)
-    if holder is None or holder.host != socket.gethostname():
-        return "running"
-    try:
-        os.kill(holder.process_id, 0)
-    except ProcessLookupError:
-        return "killed"
-    except PermissionError:  # it runs, as another user
-        pass
-    return "running"
+def _session(done: int, manifest: Manifest) -> tuple[int, float] | None:
+    """The requests that this session has done, and its seconds; None if an earlier one was killed uncounted."""
+    *earlier, current = manifest.sessions
+    if any(session.outcome == "running" for session in earlier):
+        return None
+    elapsed = (datetime.now(UTC) - datetime.fromisoformat(current.started)).total_seconds()
+    return done - sum(session.answered for session in earlier), elapsed

@@ -6,21 +6,24 @@ however that one ended. Scores are computed from all recorded responses, those o
 
 from __future__ import annotations
 
-import json
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from emma_eval.errors import EmmaEvalError
+from emma_eval.inference.engine import prepare_engine
+from emma_eval.inference.replicas.loading import require_fit
 from emma_eval.inference.runner import run_requests
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Outcome
+from emma_eval.results.manifest import Outcome, read_manifest, served_in_all
+from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
-from emma_eval.runs.plan import plan_task
+from emma_eval.runs.plan import plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.response_store import ResponseStore
 from emma_eval.runs.scoring import score_task
@@ -29,9 +32,10 @@ from emma_eval.runs.settings import RunSettings
 from emma_eval.types import InferenceStats, Response
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
+from emma_eval.utils.text import pluralize
 
 
-class TooManyFailuresError(Exception):
+class TooManyFailuresError(EmmaEvalError):
     """More requests failed than --max-errors allows. All responses are kept."""
 
 
@@ -64,7 +68,10 @@ def run_evaluation(
     call goes on from there.
     """
     model = find_model(settings.model) if model is None else model
-    plans = [plan_task(name, settings) for name in settings.tasks]
+    if read_manifest(folder) is None:  # a run that is complete is scored on any machine
+        model.check_place(device_too=settings.scale.is_one_here)
+    require_fit(model, settings.scale, settings.engine)
+    plans = plan_tasks(settings)
     published = load_published()
     make_output_folder(folder)
     with lock_run_folder(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
@@ -92,10 +99,11 @@ def generate_missing(
     }
     queue = [(task, request) for task, requests in missing.items() for request in requests]
     if not queue:
-        progress.message(f"everything is answered already in {session.folder}")
+        progress.message(f"everything is answered already in {session.folder}{_failures(session, store)}")
         return
     engine = session.engine()
     session.record_device()
+    prepare_engine(engine, [request for _, request in queue], progress.message)
     totals = {plan.task.name: len(plan.requests) for plan in session.plans}
     progress.start({task: (total, total - len(missing[task])) for task, total in totals.items()})
     retried = {(task, request.key) for task, request in queue}
@@ -114,8 +122,17 @@ def generate_missing(
             counts.answered += 1
             counts.failed += failed
             progress.advance(task, failed)
+            session.record_progress(counts.answered, counts.failed, counts.stats)
             _check_failures(settings, earlier_failures + counts.failed, sum(totals.values()), response)
     progress.message(str(counts.stats))
+    if counts.stats.server and (before := served_in_all(session.earlier)):
+        progress.message(f"in all sessions: {before + counts.stats.server}")
+
+
+def _failures(session: RunSession, store: ResponseStore) -> str:
+    """How many recorded requests have failed, and what asks them again; empty without any."""
+    failed = sum(response.text is None for plan in session.plans for response in store.of(plan.task.name).values())
+    return f"; {pluralize(failed, 'request')} failed, --retry-failed asks again" if failed else ""
 
 
 def _check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
@@ -124,7 +141,8 @@ def _check_failures(settings: RunSettings, failures: int, requests: int, respons
     if response.text is None and limit and not limit.allows(failures, requests):
         raise TooManyFailuresError(
             f"stopped: {failures} of {requests} requests failed, more than --max-errors {limit} allows; "
-            f"the last one, sample {response.sample_id}: {response.error}"
+            f"the last one, sample {response.sample_id}: {response.error}; the same command goes on, with "
+            "--retry-failed it asks the failed ones again"
         )
 
 
@@ -144,15 +162,12 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
 
 
 def score_run(session: RunSession, store: ResponseStore) -> ScoresFile:
-    """Score every task from all its responses; write `scores.json`, `samples/` and `evidence/`."""
+    """Score every task from all its responses; write `scores.json`, `samples/` and `statistics/`."""
     tasks = []
-    samples_folder = session.folder / "samples"
-    samples_folder.mkdir(exist_ok=True)
     for plan in session.plans:
         task_scores, scores = score_task(plan, store.of(plan.task.name))
         tasks.append(task_scores)
-        lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in scores.samples)
-        write_atomic(samples_folder / f"{plan.task.name}.jsonl", "".join(lines))
+        write_sample_scores(session.folder, plan.task.name, scores.samples)
         write_task_statistics(session.folder, task_scores, plan.facts, scores)
     facts = session.manifest.model
     model = ModelRecord(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from emma_eval.analysis.majority_baseline import majority_baseline
 from emma_eval.results.scores import Counts, Endings, EvaluationSetup, FailedSample, MetricRecord, TaskScores
@@ -15,9 +16,10 @@ from emma_eval.scorers.common import references_are_known
 from emma_eval.tasks.wording import is_published
 from emma_eval.types import Answer, Key, SampleScore, Scores
 
-HELD_BACK = (
-    "expected answers are held back, so nothing is scored here: `submit` writes the file for the server or the judge"
-)
+if TYPE_CHECKING:
+    from emma_eval.tasks.config import TaskConfig
+
+HELD_BACK = "expected answers are held back, so nothing is scored here: `submit` writes the file for the server"
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
@@ -33,7 +35,7 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         for request in plan.requests
         if (response := responses.get(request.key)) and response.text is None
     ]
-    scores, baseline = Scores((), (), (HELD_BACK,)), None
+    scores, baseline = Scores((), (), (unscored_note(plan.task),)), None
     if references_are_known(plan.samples):
         from emma_eval.scorers import get_scorer
 
@@ -74,6 +76,16 @@ def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores
         baseline=baseline,
     )
     return task_scores, replace(scores, samples=samples)
+
+
+def unscored_note(task: TaskConfig) -> str:
+    """Why nothing is scored, and what command comes next."""
+    if task.judge is None:
+        return HELD_BACK
+    return (
+        f"no score yet, a judge model gives it: `judge {task.name} RUN --judge openai:NAME --base-url URL`; or "
+        "`submit` writes the file for other programs"
+    )
 
 
 def endings(plan: TaskPlan, responses: Responses) -> Endings:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emma_eval.inference.engine import Engine, EngineDescription, machine_use
+from emma_eval.inference.engine import Engine, EngineDescription, engine_facts, machine_use
 from emma_eval.inference.replicas.loading import load_scaled
 from emma_eval.models import ModelHandle
 from emma_eval.models.checkpoints.templates import template_digest
@@ -29,6 +31,8 @@ from emma_eval.runs.sharding import share_of
 from emma_eval.types import InferenceStats
 from emma_eval.utils import environment
 
+RECORD_SECONDS = 60.0
+
 
 class RunSession:
     """The run folder's manifest, the plans with their requests, and the engine once something has to be generated."""
@@ -38,6 +42,7 @@ class RunSession:
         self.plans: list[TaskPlan] = []
         self._settings, self._model, self._progress = settings, model, progress
         self._engine: Engine | None = None
+        self._recorded = time.monotonic()
         deciding = model.deciding_options
         self.manifest = Manifest(
             name=settings.name,
@@ -53,6 +58,7 @@ class RunSession:
                 allow_partial=settings.allow_partial,
                 model_options=dict(settings.model.options if deciding is None else deciding),
                 shard=str(settings.shard) if settings.shard else None,
+                engine=settings.engine.name,
             ),
             tasks={},
         )
@@ -83,13 +89,19 @@ class RunSession:
         require_same(self.folder, recorded, self.manifest)
         self._add_session()
 
+    @property
+    def earlier(self) -> Sequence[Session]:
+        """The sessions before this one."""
+        return self.manifest.sessions[:-1]
+
     def engine(self) -> Engine:
         """The engine; its model is loaded at the first call. Raises UserError if the model is not the recorded one."""
         if self._engine is None:
             name = self.manifest.model.name
             self._progress.message(f"loading {name}")
             settings = self._settings
-            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, self._progress.message)
+            report = self._progress.message
+            self._engine = load_scaled(self._model, settings.batch_size, settings.scale, report, settings.engine)
             description = self._engine.describe()
             if description.summary:
                 self._progress.message(f"{name}: {description.summary}")
@@ -103,10 +115,17 @@ class RunSession:
         engine = self.engine()
         self._update(device_name=machine_use(engine).device_name, replicas=getattr(engine, "replicas", 1))
 
+    def record_progress(self, answered: int, failed: int, stats: InferenceStats) -> None:
+        """Record, every minute, what a session that is killed would leave unknown: counts, tokens and costs."""
+        if time.monotonic() - self._recorded >= RECORD_SECONDS:
+            self._recorded = time.monotonic()
+            self._update(answered=answered, failed=failed, stats=deepcopy(stats))
+
     def end(self, outcome: Outcome, answered: int, failed: int, stats: InferenceStats) -> None:
         """Record how this session ended, and its counts, times and peaks of memory."""
         use = machine_use(self._engine) if self._engine else None
         self._update(
+            engine=engine_facts(self._engine) if self._engine else {},
             outcome=outcome,
             finished=_now(),
             answered=answered,
@@ -170,6 +189,7 @@ def _loaded(facts: ModelFacts, description: EngineDescription) -> ModelFacts:
             "template_digest": description.template_digest or None,
             "summary": description.summary or None,
             "family": description.family,
+            "parameters": description.parameters,
             "dtype": description.dtype,
             "device": description.device.split(":")[0] if description.device else None,
         }
@@ -180,7 +200,7 @@ def _new_session(settings: RunSettings) -> Session:
     commit, dirty = environment.git_state()
     return Session(
         started=_now(),
-        command=tuple(sys.argv),
+        command=settings.command or tuple(sys.argv),
         batch_size=settings.batch_size,
         ray=settings.scale.ray is not None,
         versions=environment.package_versions(),

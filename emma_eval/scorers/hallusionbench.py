@@ -1,7 +1,7 @@
 """HallusionBench's three accuracies, with answers parsed by rule.
 
-The official tool has GPT-4 judge each answer. Here an answer is parsed as VLMEvalKit does: yes or no, if exactly one of
-the two words is in it.
+The official tool has GPT-4 judge each answer (see `judges.hallusionbench`). Here an answer is parsed as VLMEvalKit
+does: yes or no, if exactly one of the two words is in it.
 
 Reads of a Sample: `references` ("yes" or "no"), `category` (VD or VS), meta `subcategory`, `set_id`, `figure_id`,
 `question_id`.
@@ -25,6 +25,8 @@ from emma_eval.scorers.common import (
 from emma_eval.scorers.normalization import M4C, process_punctuation
 from emma_eval.types import Answers, Metric, Sample, Scores
 
+CLUSTER_UNIT = "set of figures"
+
 
 def parse_answer(text: str) -> str:
     """`yes` or `no` if exactly one of them is a word of the text, else an empty text."""
@@ -45,35 +47,54 @@ def hallusionbench(samples: Sequence[Sample], answers: Answers) -> Scores:
         parsed = parse_answer(text)
         return float(parsed == sample.references[0]), parsed
 
-    sample_scores = score_samples(samples, answers, grade, _set_of)
+    sample_scores = score_samples(samples, answers, grade, set_of)
     scores = [score.score for score in sample_scores]
-    metrics = [
+    notes = unparsed_note(parsed_answers(sample_scores), YES_OR_NO, "neither yes nor no")
+    metrics = (*overall_metrics(samples, scores), *category_metrics(samples, scores))
+    return Scores(metrics, tuple(sample_scores), notes, cluster_unit=CLUSTER_UNIT)
+
+
+def overall_metrics(samples: Sequence[Sample], scores: Sequence[float]) -> list[Metric]:
+    """The accuracy of questions, of figures and of pairs; scores are 0 or 1, one a sample."""
+    return [
         mean_metric("accuracy", scores, mean_percent),
-        _all_right("figure_accuracy", samples, scores, _figure_of),
-        _all_right("pair_accuracy", samples, scores, _question_of),
+        all_right("figure_accuracy", samples, scores, figure_of),
+        all_right("pair_accuracy", samples, scores, question_of),
+    ]
+
+
+def category_metrics(samples: Sequence[Sample], scores: Sequence[float]) -> list[Metric]:
+    """The accuracy of questions by category and subcategory."""
+    return [
         *accuracy_by("category", (sample.category for sample in samples), scores),
         *accuracy_by("subcategory", (sample.meta["subcategory"] for sample in samples), scores),
     ]
-    notes = unparsed_note(parsed_answers(sample_scores), YES_OR_NO, "neither yes nor no")
-    return Scores(tuple(metrics), tuple(sample_scores), notes, cluster_unit="set of figures")
 
 
-def _all_right(
+def all_right(
     name: str, samples: Sequence[Sample], scores: Sequence[float], group_of: Callable[[Sample], list[str]]
 ) -> Metric:
+    """The share of groups of which all samples are right, in percent; `group_of` gives a sample's groups, or none."""
     groups = group_samples(map(group_of, samples), scores).values()
     all_right = [float(all(group.scores)) for group in groups]
     return mean_metric(name, all_right, mean_percent, indices=[group.indices[0] for group in groups])
 
 
-def _set_of(sample: Sample) -> str:
+def set_of(sample: Sample) -> str:
+    """The set of figures that a sample belongs to."""
     return f"{sample.category}_{sample.meta['subcategory']}_{sample.meta['set_id']}"
 
 
-def _figure_of(sample: Sample) -> list[str]:
-    no_figure = sample.category == "VS" and str(sample.meta["figure_id"]) == "0"
-    return [] if no_figure else [f"{_set_of(sample)}_{sample.meta['figure_id']}"]
+def is_without_figure(sample: Sample) -> bool:
+    """Whether the question is asked without a figure, of which it can then say nothing."""
+    return sample.category == "VS" and str(sample.meta["figure_id"]) == "0"
 
 
-def _question_of(sample: Sample) -> list[str]:
-    return [f"{_set_of(sample)}_{sample.meta['question_id']}"]
+def figure_of(sample: Sample) -> list[str]:
+    """The sample's figure; none for a question without one."""
+    return [] if is_without_figure(sample) else [f"{set_of(sample)}_{sample.meta['figure_id']}"]
+
+
+def question_of(sample: Sample) -> list[str]:
+    """The sample's question, which it shares with those that ask it about other figures of the set."""
+    return [f"{set_of(sample)}_{sample.meta['question_id']}"]

@@ -1,4 +1,4 @@
-"""For benchmarks that a judge model scores: there is no score here, `submit` writes the judge's input file."""
+"""For benchmarks that a judge model scores: there is no score here, but by the command `judge`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def judged(samples: Sequence[Sample], answers: Answers) -> Scores:
     if not samples:
         raise UserError("there are no samples to score")
     raise UserError(
-        f"{len(answers):,} answers to {len(samples):,} questions: a judge model scores them, not this program; the "
-        "command submit writes the file that it takes"
+        f"{len(answers):,} answers to {len(samples):,} questions: rules cannot score them, a judge model can: `run` "
+        "the task, then `judge TASK RUN --judge openai:NAME --base-url URL`; or `submit` writes a file for other tools"
     )

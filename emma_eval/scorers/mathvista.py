@@ -132,5 +132,5 @@ def _notes(unextracted: int, n: int) -> Iterator[str]:
     if unextracted:
         yield (
             f"{unextracted:,} of {n:,} responses are unextracted and count as wrong: the official tool asks a model "
-            "for their answers; extract them elsewhere and score those with the protocol extracted"
+            "for their answers, as `judge` does; what was extracted elsewhere is scored by --protocol extracted"
         )

@@ -128,10 +128,15 @@ def _both_right(subtask: Subtask) -> Ratio:
 
 
 def _notes(by_subtask: Mapping[str, Subtask]) -> list[str]:
+    undecided = [
+        name
+        for name, subtask in by_subtask.items()
+        if not any(score.parsed_answer in DECIDED for score in subtask.sample_scores)
+    ]
     notes = []
-    for name, subtask in by_subtask.items():
-        if not any(score.parsed_answer in DECIDED for score in subtask.sample_scores):
-            notes.append(f"{name}: no answer is yes or no; the official tool stops there, here its score is 0")
+    if undecided:
+        stops = "no answer is yes or no; the official tool stops there, here the score is 0"
+        notes.append(f"{', '.join(undecided)}: {stops}")
     absent = [subtask for subtask in PERCEPTION + COGNITION if subtask not in by_subtask]
     if absent:
         notes.append(f"subtasks not in the data: {', '.join(absent)}; perception and cognition sum over those present")

@@ -90,8 +90,6 @@ def _neither_note(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...
 
 
 def _notes(confusions: dict[str, Confusion]) -> list[str]:
-    return [
-        f"{category}: there is no true positive; where the official tool would divide by zero, 0 is reported"
-        for category, confusion in confusions.items()
-        if confusion.tp == 0
-    ]
+    without = [category for category, confusion in confusions.items() if confusion.tp == 0]
+    reported = "there is no true positive; where the official tool would divide by zero, 0 is reported"
+    return [f"{', '.join(without)}: {reported}"] if without else []

@@ -110,8 +110,8 @@ class ServerClient:
         self.stats.most_at_once = max(self.stats.most_at_once, self.limit.peak)
         await self._http.aclose()
 
-    async def chat(self, body: Body) -> ChatReply:
-        """The reply to a chat request, which has a text.
+    async def chat(self, body: Body, *, needs_text: bool = True) -> ChatReply:
+        """The reply to a chat request, which has a text; without `needs_text` the model may have written none.
 
         Raises SampleError if this request is at fault, ServerOutageError after `policy.outage` without any answer, and
         UserError for what would befall every request: a wrong key, an unknown model, a refused parameter.
@@ -119,7 +119,7 @@ class ServerClient:
         trial = _Trial(body)
         while True:
             try:
-                return self._with_text(await self._in_its_turn(body))
+                return self._answer(await self._in_its_turn(body), needs_text)
             except SampleError as error:
                 self._count_refusal(error)
                 raise
@@ -133,9 +133,9 @@ class ServerClient:
                 self.stats.retries += 1
                 await asyncio.sleep(max(wait, error.wait or 0.0))
 
-    def _with_text(self, reply: ChatReply) -> ChatReply:
-        """The reply, counted as an answer. Raises SampleError if it has no text."""
-        if reply.text is None:
+    def _answer(self, reply: ChatReply, needs_text: bool) -> ChatReply:
+        """The reply, counted as an answer. Raises SampleError if it was withheld, or has no text and needs one."""
+        if reply.text is None and (needs_text or reply.is_withheld):
             raise SampleError(reply.fault)
         self.stats.answers += 1
         return reply
@@ -260,9 +260,8 @@ class ServerClient:
         stats.prompt_tokens += asked
         stats.new_tokens += new
         self._pace.spend(asked + new)
-        if policy.prompt_price is not None or policy.completion_price is not None:
-            price = asked * (policy.prompt_price or 0.0) + new * (policy.completion_price or 0.0)
-            stats.cost = (stats.cost or 0.0) + price / 1e6
+        if (cost := policy.cost(asked, new)) is not None:
+            stats.cost = (stats.cost or 0.0) + cost
         if reply.model and reply.model not in stats.models:
             stats.models += (reply.model,)
         if reply.system_fingerprint and reply.system_fingerprint not in stats.system_fingerprints:

@@ -96,3 +96,9 @@ class AskingPolicy:
     tokens_per_minute: float | None = None
     prompt_price: float | None = None  # per million tokens
     completion_price: float | None = None
+
+    def cost(self, prompt_tokens: int, new_tokens: int) -> float | None:
+        """What so many tokens cost; None without prices."""
+        if self.prompt_price is None and self.completion_price is None:
+            return None
+        return (prompt_tokens * (self.prompt_price or 0.0) + new_tokens * (self.completion_price or 0.0)) / 1e6

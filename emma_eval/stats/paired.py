@@ -16,11 +16,13 @@ from emma_eval.stats.bootstrap import (
     Bounds,
     cluster_indices,
     entry_cluster_indices,
+    full_range,
     num_clusters,
     quantile_levels,
     resample_metrics,
 )
 from emma_eval.stats.exact_tests import mcnemar
+from emma_eval.stats.power import McNemarDesign, NormalDesign, PairedDesign, PowerSettings, smallest_difference
 from emma_eval.stats.subset import covered_indices
 from emma_eval.types import Metric, SampleScore, Scores
 
@@ -41,6 +43,8 @@ class MetricComparison:
     interval: Bounds  # of the difference
     p_value: float
     test: str  # MCNEMAR or BOOTSTRAP
+    design: PairedDesign | None = None  # of the test, by what these runs disagree on; None: nothing to go by
+    units: int = 0  # of the design: answers (of a circular question all passes together), or clusters
 
     @property
     def first(self) -> float:
@@ -51,6 +55,16 @@ class MetricComparison:
     def difference(self) -> float:
         """Second minus first."""
         return self.second - self.metric.value
+
+    def smallest_told(self, settings: PowerSettings) -> float | None:
+        """The smallest difference that the test of so many samples finds as often as wanted, in the metric's unit.
+
+        None where the runs hardly disagree, so that nothing is known of it.
+        """
+        if self.design is None or not self.design.spread:
+            return None
+        told = smallest_difference(self.design, self.units, settings)
+        return None if told is None else told * full_range(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +118,18 @@ def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integ
     known = differences[~np.isnan(differences)]
     low, high = np.quantile(known, quantile_levels(count)) if known.size and count else (0.0, 0.0)
     interval = (float(low), float(high))
-    first, second = _independent_binary_scores(before, clusters), _independent_binary_scores(after, clusters)
+    first, second = independent_binary_scores(before, clusters), independent_binary_scores(after, clusters)
     if first is not None and second is not None and before.ratios[0].sample_indices == after.ratios[0].sample_indices:
         wins = sum(b > a for a, b in zip(first, second, strict=True))
         losses = sum(b < a for a, b in zip(first, second, strict=True))
-        return MetricComparison(before, after.value, interval, mcnemar(wins, losses), MCNEMAR)
-    return MetricComparison(before, after.value, interval, bootstrap_p(known, count), BOOTSTRAP)
+        design: PairedDesign = McNemarDesign((wins + losses) / max(len(first), 1))  # no samples: no disagreement
+        return MetricComparison(before, after.value, interval, mcnemar(wins, losses), MCNEMAR, design, len(first))
+    spread = float(np.std(known)) / full_range(before) if known.size > 1 else 0.0
+    design = NormalDesign(spread * count**0.5)
+    return MetricComparison(before, after.value, interval, bootstrap_p(known, count), BOOTSTRAP, design, count)
 
 
-def _independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[float] | None:
+def independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[float] | None:
     """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric."""
     ratio = metric.ratios[0]
     is_mean = (

@@ -15,6 +15,7 @@ from emma_eval.tasks.sections import (
     DecodingConfig,
     ExpectedConfig,
     HubConfig,
+    JudgeConfig,
     PromptConfig,
     ScorerConfig,
     SubmissionConfig,
@@ -27,7 +28,7 @@ from emma_eval.utils.text import did_you_mean
 OWN_WORDING = "own"  # names the prompt of a task that no model family's scripts ask so
 
 
-def _as_submission(value: Any) -> Any:
+def _as_section(value: Any) -> Any:
     return {"format": value} if isinstance(value, str) else value
 
 
@@ -61,8 +62,11 @@ class TaskConfig(Strict):
     metric: str = Field(description="the primary metric's name")
     protocol: str = Field(default="official", description="the protocol used when none is named")
     protocols: dict[str, ScorerConfig] = Field(min_length=1)
-    submission: Annotated[SubmissionConfig | None, BeforeValidator(_as_submission)] = Field(
+    submission: Annotated[SubmissionConfig | None, BeforeValidator(_as_section)] = Field(
         default=None, description="the file that a judge or a test server takes: a format's name, or its keys"
+    )
+    judge: Annotated[JudgeConfig | None, BeforeValidator(_as_section)] = Field(
+        default=None, description="how the command `judge` has a judge model score it: a format's name, or its keys"
     )
     expected: ExpectedConfig
 

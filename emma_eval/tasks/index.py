@@ -6,18 +6,20 @@ files of one name are an error, so that none hides another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.tasks.sources import find_source
 from emma_eval.utils.files import package_data
-from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.text import closest, did_you_mean
 
 GROUPS_FILE = "groups.yaml"
+LISTING = "`emma-eval list tasks` and `list groups` show all"
 
-_extra_folders: tuple[Path, ...] = ()  # the user's, while a command runs
+_extra_folders: ContextVar[tuple[Path, ...]] = ContextVar("_extra_folders", default=())  # the user's, of this thread
 
 
 @contextmanager
@@ -26,17 +28,16 @@ def extra_task_folders(folders: Sequence[Path]) -> Iterator[None]:
 
     Raises UserError for a path that is no folder, and for a name that exists already.
     """
-    global _extra_folders  # noqa: PLW0603 (as sys.path: what is known to the whole process)
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"--task-dir {folder}: no such folder")
-    before, _extra_folders = _extra_folders, tuple(dict.fromkeys(folder.resolve() for folder in folders))
+    token = _extra_folders.set(tuple(dict.fromkeys(folder.resolve() for folder in folders)))
     try:
-        if _extra_folders:
+        if folders:
             task_groups()
         yield
     finally:
-        _extra_folders = before
+        _extra_folders.reset(token)
 
 
 def tasks_folder() -> Path:
@@ -89,20 +90,30 @@ def expand_tasks(names: Sequence[str], folder: Path | None = None) -> list[str]:
     known = set(task_names(folder))
     own = [name for name in names if not find_source(name)]
     groups = {} if known.issuperset(own) else task_groups(folder)
+    if unknown := [name for name in own if name not in known and name not in groups]:
+        raise UserError(_unknown(unknown, known | set(groups)))
     expanded: dict[str, None] = {}
     for name in names:
         if source := find_source(name):
             prefix = name.partition(":")[0]
             expanded.update((f"{prefix}:{member}", None) for member in source[0].expand(source[1]))
             continue
-        if name not in known and name not in groups:
-            raise UserError(f"unknown task or group {name!r}{did_you_mean(name, known | set(groups))}")
         expanded.update(dict.fromkeys([name] if name in known else groups[name]))
     return list(expanded)
 
 
+def _unknown(names: Sequence[str], known: Iterable[str]) -> str:
+    """All of the unknown names, each with the one that is likely meant."""
+    if len(names) == 1:
+        hint = did_you_mean(names[0], known) or f"; {LISTING}"
+        return f"unknown task or group {names[0]!r}{hint}"
+    hints = {name: closest(name, known) for name in names}
+    told = ", ".join(f"{name!r} (did you mean {hint!r}?)" if hint else repr(name) for name, hint in hints.items())
+    return f"unknown tasks or groups: {told}; {LISTING}"
+
+
 def _folders(folder: Path | None) -> tuple[Path, ...]:
-    return (folder,) if folder else (tasks_folder(), *_extra_folders)
+    return (folder,) if folder else (tasks_folder(), *_extra_folders.get())
 
 
 def _groups_in(path: Path, known: Sequence[str]) -> dict[str, list[str]]:

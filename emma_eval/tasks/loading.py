@@ -12,10 +12,11 @@ from emma_eval.errors import UserError
 from emma_eval.registry import entries
 from emma_eval.tasks.aliases import old_names, with_current_names
 from emma_eval.tasks.config import TaskConfig
-from emma_eval.tasks.index import task_files, task_groups, task_names
+from emma_eval.tasks.index import LISTING, task_files, task_groups, task_names
 from emma_eval.tasks.reader import get_reader, takes_columns
 from emma_eval.tasks.sources import find_source
 from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.validation import violation_in_words
 from emma_eval.utils.yaml_io import read_yaml
 
 
@@ -28,7 +29,7 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
         groups = task_groups(folder) if name and not name.startswith("_") else {}
         if name in groups:
             raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
-        raise UserError(f"unknown task {name!r}{did_you_mean(name, known)}")
+        raise UserError(f"unknown task {name!r}{did_you_mean(name, known) or f'; {LISTING}'}")
     files = task_files(folder)
     path = files[name]
     content = _read_merged(path, files, ())
@@ -106,7 +107,8 @@ def _describe_violation(error: ValidationError) -> str:
     elif first["type"] == "missing":
         text = f"key {location!r} is missing"
     else:
-        text = f"key {location!r}: {first['msg'].removeprefix('Value error, ')}" if location else first["msg"]
+        what = violation_in_words(first)
+        text = f"key {location!r}: {what}" if location else what
     return text + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
 
 
@@ -124,7 +126,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
 
 def _check_names(task: TaskConfig, path: Path) -> None:
     """Check names that are registered elsewhere: reader, its files, scorers, suite, submission format, protocol."""
-    readers, scorers, suites, formats = (entries(kind) for kind in ("readers", "scorers", "suites", "submissions"))
+    readers, scorers, suites = (entries(kind) for kind in ("readers", "scorers", "suites"))
     if task.reader not in readers:
         raise UserError(f"{path}: key 'reader': unknown reader {task.reader!r}{did_you_mean(task.reader, readers)}")
     if task.suite is not None and task.suite not in suites:
@@ -138,9 +140,13 @@ def _check_names(task: TaskConfig, path: Path) -> None:
         if protocol.scorer not in scorers:
             hint = did_you_mean(protocol.scorer, scorers)
             raise UserError(f"{path}: key 'protocols.{name}.scorer': unknown scorer {protocol.scorer!r}{hint}")
-    if task.submission is not None and task.submission.format not in formats:
-        name = task.submission.format
-        raise UserError(f"{path}: key 'submission': unknown format {name!r}{did_you_mean(name, formats)}")
+    for key, section, formats in (
+        ("submission", task.submission, entries("submissions")),
+        ("judge", task.judge, entries("judges")),
+    ):
+        if section is not None and section.format not in formats:
+            hint = did_you_mean(section.format, formats)
+            raise UserError(f"{path}: key {key!r}: unknown format {section.format!r}{hint}")
     if task.protocol not in task.protocols:
         hint = did_you_mean(task.protocol, task.protocols)
         raise UserError(f"{path}: key 'protocol': unknown protocol {task.protocol!r}{hint}")

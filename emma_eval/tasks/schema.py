@@ -17,7 +17,8 @@ def json_schema() -> dict[str, Any]:
     text_or_list = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     properties["files"]["additionalProperties"] = text_or_list
     properties["wording"] = text_or_list | {"description": properties["wording"]["description"]}
-    properties["submission"]["anyOf"].append({"type": "string"})
+    for key in ("submission", "judge"):
+        properties[key]["anyOf"].append({"type": "string"})
     required = [str(key) for key in schema["required"] if key != "name"]
     schema |= {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -167,6 +167,20 @@ class ExpectedConfig(Strict):
         return " or ".join(f"{count:,}" for count in self.samples) or "?"
 
 
+class JudgeConfig(Strict):
+    """What a judge model decides of the answers, and the official files that it needs beside the task's own."""
+
+    format: str
+    files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
+        default_factory=dict, description="paths below the data root: of several the first existing one"
+    )
+
+    @field_validator("files")
+    @classmethod
+    def _files_stay_below_the_root(cls, files: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {key: tuple(map(safe_relative_path, names)) for key, names in files.items()}
+
+
 class SubmissionConfig(Strict):
     """The file for a judge or a test server."""
 

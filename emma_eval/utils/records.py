@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_bytes
-from emma_eval.utils.text import first_validation_error, replace_surrogates
+from emma_eval.utils.text import replace_surrogates
+from emma_eval.utils.validation import first_validation_error
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 

@@ -89,11 +89,18 @@ def to_csv(records: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
     No text in it can act as a formula in a spreadsheet.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    text = _Rows()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({key: escape_formula(cell) for key, cell in record.items()} for record in records)
     return text.getvalue()
+
+
+class _Rows(io.StringIO):
+    r"""Ends rows with `\n`. csv quotes a cell with a lone `\r`, a row's end to readers, only if rows end with one."""
+
+    def write(self, row: str) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
 
 
 def escape_formula(cell: Any) -> Any:

@@ -6,16 +6,14 @@ import json
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emma_eval.errors import one_line
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _PREVIEW_LENGTH = 80  # characters of a value in a message
+CLOSE = 0.65  # of difflib's ratio; `split` and `limit` have 0.6
+MOST_LISTED = 20  # names in a message
 
 
 def replace_surrogates(text: str) -> str:
@@ -44,13 +42,29 @@ def json_type_name(value: Any) -> str:
     return named or {"NoneType": "null", "dict": "an object", "bytes": "bytes"}.get(type(value).__name__, "an image")
 
 
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that is likely meant, whatever its case and punctuation; None where none is close."""
+    known = {_letters(candidate): candidate for candidate in sorted(set(candidates), reverse=True)}
+    name = _letters(name)
+    begun = [other for other in known if len(min(name, other, key=len)) > 2 and _one_begins_the_other(name, other)]
+    found = get_close_matches(name, begun, n=1, cutoff=0.0) or get_close_matches(name, known, n=1, cutoff=CLOSE)
+    return known[found[0]] if found else None
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the closest candidate, or `; known: ...` with all of them when none is close."""
+    """`; did you mean 'x'?` with the closest candidate, or `; known: ...` with all when none is close, if not many."""
     known = sorted(set(candidates))
-    closest = get_close_matches(name, known, n=1, cutoff=0.6)
-    if closest:
-        return f"; did you mean {closest[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
+    if (meant := closest(name, known)) is not None:
+        return f"; did you mean {meant!r}?"
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_LISTED else ""
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _one_begins_the_other(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def format_bytes(size: float) -> str:
@@ -75,12 +89,6 @@ def first_error_line(error: BaseException) -> str:
 def error_message(error: BaseException) -> str:
     """An exception's whole message in one line. The type's name where there is no message."""
     return one_line(" ".join(str(error).split())) or type(error).__name__
-
-
-def first_validation_error(error: ValidationError) -> str:
-    """The first error of a validation as `key: message`; the others often follow from it."""
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def format_duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks import random_mplug_owl2
-from benchmarks.peers import batched_generate, plain_owl2, vllm_process
+from benchmarks.peers import batched_generate, plain_owl2, vllm_engine_worker, vllm_process
 from benchmarks.peers.inputs import expanded, peer_inputs
 from benchmarks.variants import engine, in_this_process
 from emma_eval.data.loading import load_samples
@@ -19,6 +19,7 @@ from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import InferenceStats, Request
+from tests.fake_vllm import install
 
 
 def some_requests(count: int = 4) -> list[Request]:
@@ -84,9 +85,9 @@ def test_the_process_of_vllm_gets_the_requests_and_its_ids_are_decoded(tmp_path:
         "passes = [{'seconds': 1.5, 'ids': ids, 'cached_tokens': 7}] * job['passes']\n"
         "(folder / 'out.json').write_text(json.dumps({'passes': passes}))\n"
     )
-    monkeypatch.setattr(vllm_process, "WORKER", worker)
+    monkeypatch.setattr(vllm_process, "LLAVA_WORKER", worker)
     runner, requests = load_model("llava-mini", device="cpu", dtype="float32"), some_requests(2)
-    passes = list(vllm_process.vllm(Path(sys.executable), embedded=False)(runner, requests, 1))
+    passes = list(vllm_process.vllm_llava(Path(sys.executable))(runner, requests, 1))
     assert len(passes) == 2
     assert passes[0].seconds == 1.5
     expected = {index: runner.tokenizer.decode([300 + index, 2]) for index in range(len(requests))}
@@ -99,7 +100,17 @@ def test_the_process_of_vllm_gets_the_requests_and_its_ids_are_decoded(tmp_path:
 def test_a_process_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     worker = tmp_path / "worker.py"
     worker.write_text("raise SystemExit('no module named vllm')")
-    monkeypatch.setattr(vllm_process, "WORKER", worker)
+    monkeypatch.setattr(vllm_process, "ENGINE_WORKER", worker)
     runner = load_model("emma-mini", device="cpu", dtype="float32")
     with pytest.raises(RuntimeError, match="no module named vllm"):
-        list(vllm_process.vllm(Path(sys.executable), embedded=True)(runner, some_requests(1), 1))
+        list(vllm_process.vllm_engine(Path(sys.executable), "emma-mini")(runner, some_requests(1), 1))
+
+
+def test_the_engine_of_vllm_is_run_on_the_same_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    install(monkeypatch)
+    runner, requests = load_model("emma-mini", device="cpu", dtype="float32"), some_requests(2)
+    (ours,) = in_this_process(engine())(runner, requests, 1)
+    monkeypatch.setattr(vllm_process, "_run_worker", lambda python, worker, folder: vllm_engine_worker.main(folder))
+    first, second = vllm_process.vllm_engine(Path(sys.executable), "emma-mini")(runner, requests, 2)
+    assert first.answers == second.answers == ours.answers
+    assert first.stats.new_tokens == ours.stats.new_tokens and first.seconds > 0

@@ -1,8 +1,14 @@
-"""`judge mmvet RUN`: verdicts are recorded, asked once, and never mixed with those of another judge."""
+"""`judge TASK RUN`: verdicts are recorded, asked once, and their scores are never mixed with those of another judge."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,32 +16,35 @@ from typing import Any
 import pytest
 
 from emma_eval.cli.main import main
+from tests import judged_runs
 from tests.fake_server import Reply, chat, error, fake_server, text_of
+from tests.judged_runs import change_answer, judged_scores, values
 
-QUESTIONS = {
-    f"v1_{number}": {
-        "imagename": f"v1_{number}.png", "question": f"What is {number}?", "answer": str(number),
-        "capability": ["math"] if number % 2 else ["ocr", "math"],
-    }
-    for number in range(6)
-}  # fmt: skip
+ROOT = Path(__file__).parents[2]
 Call = Callable[..., int]
 
 
-@pytest.fixture
-def call(tmp_path: Path) -> Call:
-    """Judge a run whose answers are `answer 0`, `answer 1`, ..."""
-    folder = tmp_path / "data" / "mm-vet"
-    folder.mkdir(parents=True)
-    (folder / "mm-vet.json").write_text(json.dumps(QUESTIONS))
-    responses = tmp_path / "run" / "responses"
-    responses.mkdir(parents=True)
-    rows = [{"id": key, "text": f"answer {number}"} for number, key in enumerate(QUESTIONS)]
-    (responses / "mmvet.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data` and a finished `run` of MM-Vet whose answers are `answer 0`, `answer 1`, ..."""
+    folder = tmp_path_factory.mktemp("mmvet")
+    judged_runs.mmvet(folder / "data")
+    judged_runs.finish_run(folder / "data", "mmvet", [f"answer {n}" for n in range(6)], folder / "run")
+    return folder
 
-    def judge(url: str, *more: str, judge: str = "openai:judge") -> int:
-        where = ["--base-url", url, "--data", str(tmp_path / "data")]
-        return main(["judge", "mmvet", str(tmp_path / "run"), "--judge", judge, *where, *more])
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture
+def call(folder: Path) -> Call:
+    def judge(url: str, *more: str, judge: str = "openai:judge", task: str = "mmvet", run: str = "run") -> int:
+        where = ["--base-url", url, "--data", str(folder / "data")]
+        return main(["judge", task, str(folder / run), "--judge", judge, *where, *more])
 
     return judge
 
@@ -45,64 +54,102 @@ def prediction(body: dict[str, Any]) -> int:
     return int(text_of(body).rsplit(" | ", 2)[1].removeprefix("answer "))
 
 
-def by_parity(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
+def by_parity(body: dict[str, Any], number: int = 0) -> Reply | dict[str, Any]:
     return chat(["0.5", "1.0"][prediction(body) % 2], "length")
 
 
-def records(tmp_path: Path, ending: str) -> list[Path]:
-    return sorted((tmp_path / "run" / "judged").glob(f"*{ending}"))
+def words(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed, wherever lines were broken."""
+    return " ".join(capsys.readouterr().out.split())
 
 
-def test_the_judge_is_asked_as_the_official_tool_asks_and_its_scores_bear_its_name(call, tmp_path, capsys) -> None:
+def verdicts(folder: Path) -> Path:
+    (path,) = (folder / "run" / "judged").glob("*/verdicts.jsonl")
+    return path
+
+
+def test_the_judge_is_asked_as_the_official_tool_asks_and_its_scores_bear_its_name(call, folder, capsys) -> None:
     with fake_server(by_parity) as server:
         assert call(server.url) == 0
     assert [{name: body[name] for name in body if name != "messages"} for body in server.bodies] == [
         {"model": "judge", "max_tokens": 3, "temperature": 0.0}
     ] * 6
-    shown = capsys.readouterr().out
-    assert "mmvet, judged by judge; not comparable with scores of another judge" in shown
-    (path,) = records(tmp_path, ".json")
-    content = json.loads(path.read_text())
-    assert (content["judge"], content["judge_as_the_server_names_it"]) == ("judge", ["served-name"])
-    found = {one["name"]: one["value"] for one in content["scores"] if one["group"] != "integration"}
-    assert found == {"total": 75.0, "math": 75.0, "ocr": 50.0}
-    assert content["unparsed"] == 0
+    shown = words(capsys)
+    assert "mmvet, judged by judge as served-name (" in shown
+    assert "not comparable with scores of another judge" in shown
+    (content,) = judged_scores(folder / "run")
+    (task,) = content["tasks"]
+    assert content["model"]["name"] == "openai:m"
+    assert (task["judge"]["name"], task["judge"]["served_as"], task["judge"]["host"]) == (
+        "judge", ["served-name"], "127.0.0.1",
+    )  # fmt: skip
+    assert (task["judge"]["verdicts"], task["judge"]["unparsed"], task["judge"]["prompt_tokens"]) == (6, 0, 120)
+    found = values(content)
+    assert (found["score", ""], found["score", "capability math"], found["score", "capability ocr"]) == (
+        75.0,
+        75.0,
+        50.0,
+    )
+    assert all(metric["interval"] or metric["no_interval"] for metric in task["metrics"])
 
 
-def test_verdicts_are_asked_once_those_of_changed_answers_again(call, tmp_path, capsys) -> None:
+def test_every_verdict_is_on_record(call, folder) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url, "--model-option", "prompt_price=1000", "--model-option", "completion_price=0") == 0
+    rows = [json.loads(line) for line in verdicts(folder).read_text().splitlines()]
+    assert sorted(row["id"] for row in rows) == [f"v1_{n}" for n in range(6)]
+    assert {len(row["request"]) for row in rows} == {len(row["judge"]) for row in rows} == {64}
+    assert len({row["request"] for row in rows}) == 6
+    assert {(row["model"], row["prompt_tokens"], row["new_tokens"], row["cost"]) for row in rows} == {
+        ("served-name", 20, 3, 0.02)
+    }
+
+
+def test_verdicts_are_asked_once_those_of_changed_answers_again(call, folder, capsys) -> None:
     with fake_server(by_parity) as server:
         assert call(server.url) == call(server.url) == 0
         assert len(server.bodies) == 6
         assert "everything is judged already" in capsys.readouterr().err
-        path = tmp_path / "run" / "responses" / "mmvet.jsonl"
-        path.write_text(path.read_text().replace("answer 3", "answer 33"))
+        change_answer(folder / "run", "mmvet", "answer 3", "answer 34")
+        assert main(["leaderboard", str(folder / "run"), "--output", str(folder)]) == 2
+        assert "have changed since they were judged; judge them again" in capsys.readouterr().err
         assert call(server.url) == 0
-    assert [prediction(body) for body in server.bodies][6:] == [33]
+    assert [prediction(body) for body in server.bodies][6:] == [34]
+    assert values(judged_scores(folder / "run")[0])["score", ""] == pytest.approx(400 / 6)
+    assert main(["leaderboard", str(folder / "run"), "--output", str(folder)]) == 0
 
 
-def test_a_stopped_session_goes_on_where_it_was(call, tmp_path) -> None:
-    with fake_server(lambda body, number: by_parity(body, number) if number < 4 else error(401)) as server:
-        assert call(server.url, "--model-option", "concurrency=1") == 2
-    (path,) = records(tmp_path, ".jsonl")
-    with path.open("a") as file:
-        file.write('{"id": "v1_4", "prom')  # killed while it wrote
+def test_a_killed_judge_goes_on_where_it_was_and_gives_the_same_scores(call, folder, finished, tmp_path) -> None:
+    def hangs(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
+        return by_parity(body) if number < 3 else Reply(delay=20)
+
+    with fake_server(hangs) as server:
+        given = ["--judge", "openai:judge", "--base-url", server.url, "--data", str(folder / "data")]
+        command = [sys.executable, str(ROOT / "run_eval.py"), "judge", "mmvet", str(folder / "run"), *given]
+        with subprocess.Popen(
+            command, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        ) as process:
+            while len(server.bodies) < 5:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL)
+    path = verdicts(folder)
+    assert len(path.read_bytes().splitlines()) == 3
+    with path.open("ab") as file:
+        file.write('{"id": "v1_4", "replies": ["ö'.encode()[:-1])  # killed while it wrote, within a letter
     with fake_server(by_parity) as server:
         assert call(server.url) == 0
-    assert len(server.bodies) == 2
-    assert len({json.loads(line)["id"] for line in path.read_text().splitlines()}) == 6
+        assert len(server.bodies) == 3
+        shutil.copytree(finished / "run", folder / "whole")
+        assert call(server.url, run="whole") == 0
+    assert len(path.read_text().splitlines()) == 6
+    for name in ("scores.json", "samples/mmvet.jsonl", "statistics/mmvet.json"):
+        (again,), (whole,) = ((folder / run / "judged").glob(f"*/{name}") for run in ("run", "whole"))
+        assert again.read_bytes() == whole.read_bytes()
 
 
-def test_two_judges_are_kept_apart(call, tmp_path) -> None:
-    with fake_server(by_parity) as server:
-        assert call(server.url) == 0
-        assert call(server.url, judge="openai:another") == 0
-    assert len(server.bodies) == 12
-    assert len(records(tmp_path, ".json")) == len(records(tmp_path, ".jsonl")) == 2
-
-
-def test_a_judge_that_gives_no_score_is_asked_five_times(call, tmp_path) -> None:
+def test_a_judge_that_gives_no_score_is_asked_five_times(call, folder, capsys) -> None:
     def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
-        return chat("Correct", "length") if "| answer 0 |" in text_of(body) else chat("1.0")
+        return chat(["Correct", None, ""][number % 3], "length") if "| answer 0 |" in text_of(body) else chat("1.0")
 
     with fake_server(behave) as server:
         assert call(server.url) == 0
@@ -110,32 +157,181 @@ def test_a_judge_that_gives_no_score_is_asked_five_times(call, tmp_path) -> None
     assert [body["temperature"] for body in asked] == [0.0, 0.0, 0.5, 1.0, 1.5]
     again = [text_of(body).endswith("\nPredict the correctness of the answer (digit): ") for body in asked]
     assert again == [False, True, True, True, True]
-    content = json.loads(records(tmp_path, ".json")[0].read_text())
-    assert content["unparsed"] == 1
-    assert content["scores"][0]["value"] == pytest.approx(500 / 6)
+    (content,) = judged_scores(folder / "run")
+    assert content["tasks"][0]["judge"]["unparsed"] == 1
+    assert values(content)["score", ""] == pytest.approx(500 / 6)
+    assert "note: 1 of 6 verdicts are not of the form that was asked for" in capsys.readouterr().out
 
 
-def test_a_missing_verdict_leaves_no_score(call, tmp_path, capsys) -> None:
+def test_a_model_that_cannot_judge_has_no_scores(call, folder, capsys) -> None:
+    with fake_server(lambda body, number: chat("Certainly!")) as server:
+        assert call(server.url) == 2
+    assert "of 6 verdicts of judge none is of the form that mm-vet_evaluator.py" in capsys.readouterr().err
+    assert not judged_scores(folder / "run")
+
+
+def test_repeats_are_averaged_and_those_on_record_are_not_asked_again(call, folder, capsys) -> None:
     def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
-        return error(400, "flagged", code="content_filter") if prediction(body) == 2 else chat("1.0")
+        return chat("1.0" if number < 6 else "0.0")
+
+    with fake_server(behave) as server:
+        assert call(server.url) == call(server.url, "--repeats", "2") == 0
+    assert len(server.bodies) == 12
+    (content,) = judged_scores(folder / "run")
+    found = values(content)
+    assert (found["score", ""], found["std", ""], content["tasks"][0]["judge"]["repeats"]) == (50.0, 50.0, 2)
+    assert "note: mean of 2 runs: 100.0, 0.0" in capsys.readouterr().out
+
+
+def test_a_dry_run_asks_nothing(call, folder, capsys) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url, "--dry-run", "--repeats", "5", "--model-option", "prompt_price=30") == 0
+        assert not server.bodies
+        assert call(server.url) == 0
+        assert call(server.url, "--dry-run", "--repeats", "5") == 0
+        assert len(server.bodies) == 6
+    first, _, *_, last, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("mmvet: 30 calls to judge at http://127.0.0.1:")
+    assert "prompt tokens, which cost 0." in first
+    assert last.startswith("mmvet: 24 calls to judge at ")
+    assert last.endswith("; 6 verdicts on record")
+
+
+def test_an_overloaded_judge_is_asked_again_and_a_refusing_one_leaves_no_score(call, folder, capsys) -> None:
+    def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
+        if number == 0:
+            return error(429, headers={"Retry-After": "0"})
+        withheld = {2: error(400, "flagged", code="content_filter"), 4: chat(None, "content_filter")}
+        return withheld.get(prediction(body), chat("1.0"))
 
     with fake_server(behave) as server:
         assert call(server.url) == 1
-    shown = capsys.readouterr().out
-    assert "mmvet: v1_2 has no verdict: the server's content filter" in shown
-    assert "no scores: 1 verdict missing" in shown
-    assert not records(tmp_path, ".json")
+        assert len(server.bodies) == 7
+    shown = words(capsys)
+    assert "mmvet: v1_2 has no verdict: the server's content filter held the request back" in shown
+    assert "mmvet: v1_4 has no verdict: the server's content filter held the answer back" in shown
+    assert "no scores: 2 verdicts missing" in shown
+    assert not judged_scores(folder / "run")
 
 
-def test_mistakes_are_one_line(call, tmp_path, capsys) -> None:
-    assert call("http://127.0.0.1:1/v1", judge="emma-mini") == 2
-    path = tmp_path / "run" / "responses" / "mmvet.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+def test_another_judge_has_columns_and_lines_of_its_own(call, folder, capsys) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url) == call(server.url, judge="openai:another") == 0
+        assert len(server.bodies) == 12
+    assert len(judged_scores(folder / "run")) == 2
+    capsys.readouterr()
+    assert main(["leaderboard", str(folder / "run"), "--output", str(folder)]) == 0
+    table = (folder / "leaderboard.csv").read_text()
+    assert table.count("openai:m (measured)") == 2  # one row, two columns
+    assert "judged by another as served-name" in table
+    assert "judged by judge as served-name" in table
+
+
+def test_runs_are_compared_and_gated_by_the_scores_of_one_judge(call, folder, capsys) -> None:
+    shutil.copytree(folder / "run", folder / "other")
+    change_answer(folder / "other", "mmvet", "answer 0", "answer 11")
+    with fake_server(by_parity) as server:
+        assert call(server.url) == call(server.url, run="other") == 0
+    runs = [str(folder / "run"), str(folder / "other")]
+    capsys.readouterr()
+    assert main(["compare", *runs, "--task", "mmvet", "--flips", "3", "--json", str(folder / "c.json")]) == 0
+    (line,) = json.loads((folder / "c.json").read_text())["tasks"]
+    assert line["task"].startswith("mmvet, judged by judge as served-name (")
+    assert main(["baseline", runs[0], "--output", str(folder / "base.json")]) == 0
+    (folder / "tolerances.yaml").write_text("tasks:\n  mmvet: {smallest_effect: 2}\n")
+    gate = ["--baseline", str(folder / "base.json"), "--tolerances", str(folder / "tolerances.yaml")]
+    assert main(["regress", runs[1], *gate, "--task", "mmvet"]) == 0
+    assert "mmvet, judged by" in capsys.readouterr().out
+    shutil.rmtree(folder / "other" / "judged")
+    with fake_server(by_parity) as server:
+        assert call(server.url, judge="openai:another", run="other") == 0
+    capsys.readouterr()
+    assert main(["compare", *runs]) == main(["compare", *runs, "--task", "mmvet", "--intersect"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "the runs share no task: mmvet, judged by judge" in first
+    assert "these do not compare: mmvet, judged by judge as served-name" in second
+    assert main(["regress", runs[1], "--baseline", str(folder / "base.json")]) == 1
+    assert "the run has no scores of it" in words(capsys)
+
+
+def test_a_report_shows_the_judged_scores(call, folder) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url) == 0
+    assert main(["report", str(folder / "run"), "--output", str(folder / "page")]) == 0
+    page = (folder / "page" / "index.html").read_text(encoding="utf-8")
+    assert "judged by judge as served-name" in page
+
+
+def test_verdicts_of_another_judge_and_damaged_ones_are_refused(call, folder, capsys) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url) == 0
+        path = verdicts(folder)
+        text = path.read_text()
+        first = json.loads(text.splitlines()[0])
+        for change in (
+            {"judge": "0" * 64},
+            {"replies": []},
+            {"prompt_tokens": "20"},
+            {"cost": True},
+            {"new_tokens": -3},
+        ):
+            path.write_text(text.replace(json.dumps(first), json.dumps(first | change)))
+            assert call(server.url) == 2
+    other, *damaged = capsys.readouterr().err.splitlines()[-5:]
+    assert "line 1: a verdict of another judge, prompt or server (fingerprint 00000000, not " in other
+    assert all("line 1 is damaged" in line for line in damaged)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"judge": "emma-mini"}, "--judge emma-mini: openai:NAME is expected, a model behind a server"),
+        ({"task": "pope"}, "task pope has no judge; see `explain pope`"),
+        ({"task": "llava_bench"}, "has no answers to the task llava_bench; known: mmvet"),
+        ({"run": "data"}, "is no run folder: a judge judges the answers of a finished run"),
+        ({"more": ["--model-option", 'parameters={"temperature": 1}']}, "asked with the official temperature"),
+        ({"more": ["--repeats", "0"]}, "whole number above 0"),
+    ],
+)
+def test_mistakes_are_one_line(call, capsys, change, message) -> None:
+    more = change.pop("more", [])
+    assert call("http://127.0.0.1:1/v1", *more, **change) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_other_data_and_missing_files_are_one_line(call, folder, capsys) -> None:
+    path = folder / "data" / "mm-vet" / "mm-vet.json"
+    whole = path.read_text()
+    path.write_text(json.dumps(dict(list(json.loads(whole).items())[:4])))
     assert call("http://127.0.0.1:1/v1") == 2
-    (tmp_path / "data" / "mm-vet" / "mm-vet.json").unlink()
+    path.write_text(whole.replace('"answer"', '"reply"'))
     assert call("http://127.0.0.1:1/v1") == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    assert "model option base_url" in lines[0].replace("-", " ")
-    assert "2 of 6 questions have no answer, the first is v1_4" in lines[1]
-    assert "official mm-vet/mm-vet.json below --data ROOT" in lines[2]
+    path.unlink()
+    rows = [{"question_id": f"v1_{n}", "image": f"v1_{n}.png", "text": f"What is {n}?"} for n in range(6)]
+    path.with_name("llava-mm-vet.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert call("http://127.0.0.1:1/v1") == 2
+    other, entry, missing = capsys.readouterr().err.splitlines()
+    assert "the questions of mmvet in the data are not those that it was asked" in other
+    assert "mm-vet.json, v1_0: question, answer and a list of capabilities are expected" in entry
+    assert "the judge is shown the official mm-vet/mm-vet.json, which is not there below " in missing
+
+
+def test_a_run_says_what_command_comes_next(folder, capsys) -> None:
+    scores = json.loads((folder / "run" / "scores.json").read_text())
+    assert scores["tasks"][0]["notes"] == [
+        "asked through a server: the prompt is the server's, by a chat template that is not seen here",
+        "no score yet, a judge model gives it: `judge mmvet RUN --judge openai:NAME --base-url URL`; or `submit` "
+        "writes the file for other programs",
+    ]
+
+
+def test_a_run_of_some_questions_is_judged_on_those(folder, capsys) -> None:
+    limited = ["--limit", "3", "--seed", "1"]
+    judged_runs.finish_run(folder / "data", "mmvet", [f"answer {n}" for n in range(3)], folder / "few", *limited)
+    with fake_server(by_parity) as server:
+        where = ["--base-url", server.url, "--data", str(folder / "data")]
+        assert main(["judge", "mmvet", str(folder / "few"), "--judge", "openai:judge", *where]) == 0
+        assert len(server.bodies) == 3
+    assert main(["leaderboard", str(folder / "few"), "--output", str(folder)]) == 0
+    assert "3 questions only" in (folder / "leaderboard.csv").read_text()

@@ -34,7 +34,7 @@ def test_scores_of_another_schema_are_refused(tmp_path, capsys):
     path = tmp_path / "scores.json"
     path.write_text('{"schema_version": 2, "model": {}}')
     assert main(["leaderboard", str(path)]) == 2
-    assert "cannot be read: model.name: Field required; score again" in capsys.readouterr().err
+    assert "cannot be read: model.name is missing; score again" in capsys.readouterr().err
     path.write_text(scores_file().model_copy(update={"schema_version": 7}).model_dump_json())
     assert main(["leaderboard", str(path)]) == 2
     assert "has schema 7, this program reads 2; score again" in capsys.readouterr().err

@@ -89,11 +89,19 @@ def test_ctrl_c_says_how_to_resume(command, capsys):
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
-def test_a_full_disk_is_one_line_and_exit_code_2(command, capsys):
-    command(OSError(errno.ENOSPC, "No space left on device", "/runs/x"))
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EFBIG, "a file is larger than is allowed"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_exit_code_2(command, capsys, number, words):
+    command(OSError(number, "No space left on device", "/runs/x"))
     assert desk.main(["run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: the disk is full: /runs/x; nothing answered is lost")
+    assert line.startswith(f"error: {words}: /runs/x; nothing answered is lost")
 
 
 def test_a_missing_permission_is_one_line_and_exit_code_2(command, capsys):

@@ -161,6 +161,31 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(place: Place, sent: signal.
     place.assert_whole(name)
 
 
+def test_a_second_ctrl_c_leaves_no_process_that_hangs(place: Place) -> None:
+    process = place.start("twice", "--replicas", "2")
+    place.wait_for("twice", 20, process)
+    started = workers(process)
+    os.kill(started[0], signal.SIGSTOP)
+    began = time.monotonic()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 2.5, "it does not wait as long as after one"
+    assert eventually(lambda: not any(map(is_running, started)))
+
+
+def test_a_run_that_is_killed_takes_a_process_that_hangs_along(place: Place) -> None:
+    process = place.start("hanging", "--replicas", "2")
+    place.wait_for("hanging", 20, process)
+    started = workers(process)
+    os.kill(started[0], signal.SIGSTOP)
+    process.kill()
+    process.communicate()
+    assert eventually(lambda: not any(map(is_running, started)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

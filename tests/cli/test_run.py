@@ -35,14 +35,13 @@ def call(data, folder, *more):
     return main([*given, *more])
 
 
-def test_prints_the_leaderboard_and_the_folder_and_ends_with_0(data, tmp_path, answering, capsys):
+def test_prints_the_scores_and_the_folder_and_ends_with_0(data, tmp_path, answering, capsys):
     assert call(data, tmp_path / "run") == 0
     shown = capsys.readouterr()
-    assert "Hallucination benchmarks" in shown.out
-    assert "fake (measured)" in shown.out
+    assert "fake: 12 questions of 1 task, all answered" in shown.out
+    assert "\npope  f1 " in shown.out
     assert shown.out.splitlines()[-1] == f"run folder: {tmp_path / 'run'}"
     assert f"pope {REQUESTS}/{REQUESTS}" in shown.err
-    assert "samples/s" in shown.err
     files = {p.relative_to(tmp_path / "run").as_posix() for p in (tmp_path / "run").rglob("*") if p.is_file()}
     assert files == {
         "manifest.json",
@@ -61,8 +60,9 @@ def test_ends_with_1_when_a_sample_failed_and_names_it(data, tmp_path, answering
     (data / "pope" / "val2014" / "b.jpg").write_bytes(b"")
     assert call(data, tmp_path / "run") == 1
     shown = capsys.readouterr().out
-    assert "pope: sample 1 failed, counted as wrong: " in shown
-    assert "1 more failed" in shown
+    assert "fake: 12 questions of 1 task, 6 failed, counted as wrong" in shown
+    assert "failed: 6 of pope; the first, pope sample 1: " in " ".join(shown.split())
+    assert "ask them again: the same command with --retry-failed" in shown
 
 
 def test_without_the_scorers_tools_answers_are_kept_and_scored_later(data, tmp_path, answering, monkeypatch, capsys):

@@ -170,13 +170,13 @@ class TestAnEditedScoresFile:
     @pytest.mark.parametrize(
         ("key", "value", "complaint"),
         [
-            ("value", "1e400", "tasks.0.metrics.0.value: Input should be a finite number"),
-            ("value", "NaN", "tasks.0.metrics.0.value: Input should be a finite number"),
-            ("value", "1e300", "tasks.0.metrics.0.value: Input should be less than or equal to 1000000000000"),
+            ("value", "1e400", "tasks.0.metrics.0.value: a finite number is expected"),
+            ("value", "NaN", "tasks.0.metrics.0.value: a finite number is expected"),
+            ("value", "1e300", "tasks.0.metrics.0.value: a number of 1000000000000 or less is expected"),
             ("low", "1e11", "interval: low 1e+11 is above high"),
-            ("samples", "-1", "tasks.0.counts.samples: Input should be greater than or equal to 0"),
-            ("benchmark", "7", "tasks.0.benchmark: Input should be a valid string"),
-            ("mean_score", "Infinity", "tasks.0.mean_score: Input should be a finite number"),
+            ("samples", "-1", "tasks.0.counts.samples: a number of 0 or more is expected"),
+            ("benchmark", "7", "tasks.0.benchmark: a text is expected"),
+            ("mean_score", "Infinity", "tasks.0.mean_score: a finite number is expected"),
         ],
     )
     def test_is_one_line_in_every_command(self, edited, key, value, complaint, capsys):

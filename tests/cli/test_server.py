@@ -117,10 +117,37 @@ def test_after_an_outage_the_same_command_asks_only_what_is_open(run, folder, ca
     assert len(responses(folder)) == 5
     facts = manifest(folder)["sessions"][0]
     assert (facts["outcome"], facts["answered"], facts["stats"]["server"]["answers"]) == ("stopped", 5, 5)
-    with fake_server() as server:  # on another port, more patient
-        assert run(server.url, "--model-option", "concurrency=8") == 0
+    with fake_server() as server:  # on another port, more patient, with a price
+        assert run(server.url, "--model-option", "concurrency=8", "--model-option", "prompt_price=2") == 0
+    this, together = capsys.readouterr().err.splitlines()[-2:]
+    assert this.startswith("7 answers, 140 prompt and 21 new tokens; cost 0.0003; up to ")
+    assert together.startswith("in all sessions: 12 answers, 240 prompt and 36 new tokens; cost 0.0003; ")
     assert len(server.bodies) == REQUESTS - 5
     assert len({(one["id"], one["pass_index"]) for one in responses(folder)}) == len(responses(folder)) == REQUESTS
+
+
+def test_a_killed_session_has_recorded_what_it_cost(run, folder, monkeypatch) -> None:
+    """All but its last minute; here, all but its last request."""
+    monkeypatch.setattr("emma_eval.runs.session.RECORD_SECONDS", 0.0)
+    seen: list[dict[str, Any]] = []
+
+    def behave(body: dict[str, Any], number: int) -> dict[str, Any]:
+        if number:
+            seen.append(manifest(folder)["sessions"][0])
+        return chat()
+
+    with fake_server(behave) as server:
+        assert run(server.url, "--model-option", "concurrency=1", "--model-option", "prompt_price=2") == 0
+    assert {one["outcome"] for one in seen} == {"running"}
+    assert seen[-1]["stats"]["server"]["cost"] >= 8 * 20 * 2e-6
+
+
+def test_a_base_url_is_for_servers_alone(capsys) -> None:
+    assert main(["run", "--model", "emma-mini", "--tasks", "vqav2_mini", "--base-url", "http://127.0.0.1:1/v1"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --base-url is the address of a model behind a server, --model openai:NAME; emma-mini is none: "
+        "its files are loaded here\n"
+    )
 
 
 def test_another_model_or_another_option_that_decides_does_not_go_on(run, folder, capsys) -> None:

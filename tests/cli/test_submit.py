@@ -85,4 +85,4 @@ def test_a_judged_task_has_no_score_here(tmp_path, capsys):
     (tmp_path / "a.jsonl").write_text('{"question_id": "v1_0", "text": "x"}\n')
     arguments = ["--task", "mmvet", "--data", str(tmp_path), "--predictions", str(tmp_path / "a.jsonl")]
     assert main(["score", *arguments, "--allow-partial"]) == 2
-    assert "a judge model scores them, not this program" in capsys.readouterr().err
+    assert "rules cannot score them, a judge model can" in capsys.readouterr().err

@@ -77,4 +77,5 @@ def test_all_no_is_zero_with_a_note_where_the_tool_divides_by_zero(case):
     assert expected["llava_with_missing_predictions"] and expected["all_no"] == "ZeroDivisionError"
     scores = get_scorer("pope")(samples, {(sample.id, 0): Answer("no") for sample in samples})
     assert overall(scores, "f1") == 0
-    assert len(scores.notes) == 3
+    assert len(scores.notes) == 1
+    assert scores.notes[0].startswith("random, popular, adversarial: there is no true positive")

@@ -1,4 +1,4 @@
-"""`run --ray` on a cluster of two nodes, on this machine's loopback, while an actor, a node and the driver are killed.
+"""`run --ray` on a cluster of two nodes, on this machine's loopback, while actors, a node and the driver are killed.
 
 Not among the tests of CI: it needs the extra `ray`, Linux, and about two minutes. From the project's root:
 
@@ -32,6 +32,15 @@ ENVIRONMENT = os.environ | {
     "HF_HUB_OFFLINE": "1",
 }
 
+IMPATIENT = """
+import sys
+from emma_eval.cli.main import main
+from emma_eval.inference.replicas import ray_fleet
+
+ray_fleet.FROZEN_SECONDS = 15.0  # ten minutes otherwise
+sys.exit(main())
+"""
+
 
 class Cluster:
     """Two nodes of one CPU each, every one a `ray start --block`."""
@@ -56,10 +65,10 @@ class Cluster:
             if command_line(number).split(" ")[0].endswith("/raylet"):
                 os.kill(number, signal.SIGKILL)
 
-    def kill_actor(self) -> None:
-        """The process of one replica."""
+    def signal_actor(self, sent: signal.Signals) -> None:
+        """Kill or stop the process of one replica."""
         number = next(n for n in descendants(self.head.pid) if command_line(n).startswith("ray::RayReplica"))
-        os.kill(number, signal.SIGKILL)
+        os.kill(number, sent)
 
     def close(self) -> None:
         """End all processes of both nodes."""
@@ -101,7 +110,7 @@ def command_line(number: int) -> str:
 
 def run(folder: Path, *options: str) -> subprocess.Popen[str]:
     """Start a run of the mini suite."""
-    command = [sys.executable, str(ROOT / "run_eval.py"), "run", "--tasks", "mini", "--output", str(folder), *options]
+    command = [sys.executable, "-c", IMPATIENT, "run", "--tasks", "mini", "--output", str(folder), *options]
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -139,12 +148,13 @@ def check(name: str, folder: Path, plain: Path, nodes: Cluster, stop: Callable[[
 
 
 def main() -> int:
-    """Run all three."""
+    """Run all four."""
     with tempfile.TemporaryDirectory() as place:
         plain = Path(place) / "plain"
         assert run(plain).wait() == 0
         with cluster() as nodes:
-            check("an actor", Path(place) / "actor", plain, nodes, lambda _: nodes.kill_actor())
+            for name, sent in (("an actor", signal.SIGKILL), ("an actor that hangs", signal.SIGSTOP)):
+                check(name, Path(place) / sent.name, plain, nodes, lambda _, sent=sent: nodes.signal_actor(sent))
             check("the driver", Path(place) / "driver", plain, nodes, lambda driver: driver.kill())
             check("a node", Path(place) / "node", plain, nodes, lambda _: nodes.kill_raylet_of_second())
     return 0

@@ -125,6 +125,13 @@ def test_a_run_goes_on_and_shows_its_page(ours, tasks, tmp_path):
     assert "data:image" in (tmp_path / "index.html").read_text()
 
 
+def test_two_processes_answer_as_one(ours, tasks, tmp_path):
+    """Their images are opened here and sent as pixels."""
+    arguments = ["--tasks", "lmms:ours,lmms:ours_images", "--include-path", tasks, "--output", tmp_path / "run"]
+    emma_eval("run", *arguments, "--replicas", "2")
+    assert (tmp_path / "run" / "scores.json").read_bytes() == (ours / "scores.json").read_bytes()
+
+
 def test_the_second_name_of_the_model_loads_the_same_checkpoints(tasks, theirs, tmp_path):
     arguments = ["--model_args", "pretrained=emma-mini", "--tasks", "ours_images", "--include_path", tasks]
     lmms_eval(tmp_path, "owl2", *arguments)

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.render import csv
 from emma_eval.reports.tables import Table
+from emma_eval.reports.view import View
 from emma_eval.results.scores import Counts, ScoredRun, TaskScores
 from tests.fakes import evaluation_setup, metric, mini_scores, scored_run, task_scores
 
 GQA = ("GQA", "testdev-balanced", "accuracy")
+
+
+def leaderboard(runs, published, *, measured_only: bool = False) -> list[Table]:
+    return Leaderboard(runs, published).tables(View(strict=True, measured_only=measured_only))
 
 
 @pytest.fixture(scope="module")

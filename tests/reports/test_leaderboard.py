@@ -1,240 +1,353 @@
-"""The leaderboard: columns, ranks and footnotes."""
+"""The paper's table: published rows as EMMA's README has them, measured ones, and differences with their doubts."""
 
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import itertools
 import re
 
 import pytest
 
-from emma_eval.reports.leaderboard import leaderboard
-from emma_eval.reports.published import load_published
-from emma_eval.reports.tables import Cell, Heading, Table, TableRow, with_ranks
-from emma_eval.results.scores import Counts
-from tests.fakes import metric, mini_scores, scored_run, task_scores
+from emma_eval.errors import UserError
+from emma_eval.reports.leaderboard import Leaderboard
+from emma_eval.reports.published import Published, load_published
+from emma_eval.reports.render import csv
+from emma_eval.reports.tables import Cell, Table, footnotes_of
+from emma_eval.reports.view import View
+from emma_eval.results.scores import Counts, ScoredRun
+from emma_eval.utils.files import package_data
+from tests.fakes import evaluation_setup, metric, mini_scores, scored_run, task_scores
+
+PUBLISHED = load_published()
 
 
-@pytest.fixture(scope="module")
-def published():
-    return load_published()
+def cell(tables: list[Table], row: str, *head: str) -> Cell:
+    """The cell of a row in the column of that head, whatever the table."""
+    (found,) = (
+        one.cells[[heading.lines for heading in table.headings].index(head)]
+        for table in tables
+        for one in table.rows
+        if one.label == row and head in [heading.lines for heading in table.headings]
+    )
+    return found
 
 
-def table(tables: list[Table], key: str) -> Table:
-    return next(t for t in tables if t.key == key)
+def notes(tables: list[Table], shown: Cell) -> str:
+    texts = dict(footnotes_of(tables))
+    return " | ".join(texts[mark] for mark in shown.footnotes)
 
 
-def cells(table: Table, *heading: str) -> dict[str, Cell]:
-    """TableRow label -> the cell of the column with that head, empty ones left out."""
-    at = [h.lines for h in table.headings].index(heading)
-    return {row.label: row.cells[at] for row in table.rows if row.cells[at].text}
+def labels(table: Table) -> list[str]:
+    return [row.label for row in table.rows]
 
 
-def heads(table: Table) -> list[tuple[str, ...]]:
-    return [heading.lines for heading in table.headings]
+def gqa(value: float = 62.34, **changes: object):
+    return task_scores("gqa", "testdev-balanced", metric("accuracy", value), **changes)
 
 
-GQA = ("GQA", "testdev-balanced", "accuracy")
+def compared(run: ScoredRun, same: str, **view: object) -> list[Table]:
+    return Leaderboard([run], PUBLISHED, {"my-emma": same}).tables(View(**view))
 
 
-class TestColumns:
-    def test_measured_and_published_share_one_where_benchmark_split_and_metric_agree(self, published):
-        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
-        column = cells(table(leaderboard([run], published), "general"), *GQA)
-        assert {label: cell.text for label, cell in column.items()} == {
-            "LLaVA-1.5-7B": "62.0",
-            "LLaVA-1.5-13B": "63.3",
-            "my-emma (measured)": "62.3",
+class TestPublishedRows:
+    def test_are_those_of_the_figures_in_emmas_readme(self):
+        """As read off assets/result.png, result2.png and hallu.png of the repository at 899b6ae."""
+        figures = {
+            ("VQAv2",): {"LLaVA-1.5-7B": "78.5", "mPLUG-Owl2": "79.4", "BRAVE": "82.5", "EMMA-7B": "89.42"},
+            ("VizWiz",): {"LLaVA-1.5-7B": "50.0", "mPLUG-Owl2": "54.5", "BRAVE": "54.2", "EMMA-7B": "56.03"},
+            ("ScienceQA", "IMG"): {"LLaVA-1.5-7B": "66.8", "mPLUG-Owl2": "68.7", "EMMA-7B": "73.14"},
+            ("GQA",): {"LLaVA-1.5-7B": "62.0", "mPLUG-Owl2": "56.1", "BRAVE": "52.7", "EMMA-7B": "56.01"},
+            ("OK-VQA",): {"mPLUG-Owl2": "57.7", "BRAVE": "66.0", "EMMA-7B": "68.57"},
+            ("MMBench", "EN"): {"LLaVA-1.5-7B": "64.3", "mPLUG-Owl2": "64.5", "EMMA-7B": "66.44"},
+            ("MMBench", "CN"): {"LLaVA-1.5-7B": "58.3", "EMMA-7B": "60.15"},
+            ("MMMU",): {"LLaVA-1.5-7B": "35.11", "mPLUG-Owl2": "32.7", "EMMA-7B": "35.44"},
+            ("MathVista",): {"LLaVA-1.5-7B": "21.1", "mPLUG-Owl2": "22.2", "EMMA-7B": "25.1"},
+            ("MuirBench",): {"LLaVA-1.5-7B": "23.46", "EMMA-7B": "32.0"},
+            ("AMBER", "attribute"): {"LLaVA-1.5-7B": "20.23", "EMMA-7B": "26.15"},
+            ("AMBER", "relation"): {"LLaVA-1.5-7B": "37.1", "EMMA-7B": "37.34"},
+            ("AMBER", "existence"): {"LLaVA-1.5-7B": "91.43", "EMMA-7B": "94.5"},
+            ("FOIL",): {"LLaVA-1.5-7B": "50.08", "EMMA-7B": "66.13"},
         }
-        assert [cell.rank for cell in column.values()] == [0, 1, 2]
+        tables = Leaderboard([], PUBLISHED).tables()
+        assert [table.key for table in tables] == ["general", "mllm", "hallucination"]
+        for head, rows in figures.items():
+            assert {row: cell(tables, row, *head).text for row in rows} == rows
 
-    def test_a_split_that_the_source_does_not_state_stands_apart(self, published):
-        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
-        column = cells(table(leaderboard([run], published), "general"), "GQA", "not stated", "accuracy")
-        assert column["EMMA-7B (EMMA-1.0)"].text == "56.0"
-        assert "my-emma (measured)" not in column
+    def test_stand_in_the_papers_order_and_have_one_column_a_benchmark(self):
+        for table in Leaderboard([], PUBLISHED).tables():
+            assert labels(table) == [row.name for row in PUBLISHED.paper.rows if row.name in labels(table)]
+            heads = [heading.lines for heading in table.headings]
+            assert len(set(heads)) == len(heads)
+
+    def test_share_one_numbering_of_notes_in_all_tables(self):
+        tables = Leaderboard([], PUBLISHED).tables()
+        listed = footnotes_of(tables)
+        assert [int(mark) for mark, _ in listed] == [*range(1, len(listed) + 1)]
+        assert len({text for _, text in listed}) == len(listed)
+        assert "Treat as unverified" in notes(tables, cell(tables, "EMMA-7B", "VQAv2"))
+        assert "elsewhere 66.3 in arXiv 2404.07204" in notes(tables, cell(tables, "BRAVE", "GQA"))
+
+    def test_say_where_the_source_states_no_size(self):
+        tables = Leaderboard([], PUBLISHED).tables()
+        assert "size not stated by the source" in notes(tables, cell(tables, "LLaVA-1.5-7B", "FOIL"))
+
+    def test_every_column_takes_values_of_declared_columns_alone(self):
+        for column in PUBLISHED.paper.columns:
+            assert len(PUBLISHED.taken_by(column)) == len(column.takes), column.title
+
+    def test_every_measured_metric_is_one_of_a_shipped_task(self):
+        from emma_eval.tasks.index import task_names
+        from emma_eval.tasks.loading import load_task
+
+        known = {(task.benchmark, task.split) for task in map(load_task, task_names())}
+        for column in PUBLISHED.paper.columns:
+            for one in column.measured:
+                assert (one.benchmark, one.split) in known, column.title
+
+
+class TestDifferences:
+    def test_are_measured_minus_published_of_the_same_model(self):
+        """LLaVA's repository states GQA's split, so 61.9 minus 62.0 is of like with like: no mark."""
+        tables = compared(scored_run(gqa(61.94)), "llava-1.5-7b")
+        shown = cell(tables, "minus LLaVA-1.5-7B", "GQA")
+        assert (shown.text, shown.differs, shown.footnotes) == ("-0.1", False, ())
+        (general,) = (table for table in tables if table.key == "general")
+        assert labels(general)[-2:] == ["my-emma (measured)", "minus LLaVA-1.5-7B"]
+
+    def test_are_marked_where_the_source_states_no_split(self):
+        tables = compared(scored_run(gqa(62.34)), "emma-7b")
+        shown = cell(tables, "minus EMMA-7B", "GQA")
+        assert (shown.text, shown.differs) == ("+6.3", True)
+        assert notes(tables, shown) == (
+            "EMMA-7B's 56.01: the source states no split (script uses testdev_balanced), measured on testdev-balanced"
+        )
+
+    def test_are_marked_where_the_split_differs_and_name_a_value_of_the_same_split(self):
+        run = scored_run(task_scores("vqav2", "val", metric("accuracy", 76.84)))
+        tables = compared(run, "llava-1.5-7b")
+        shown = cell(tables, "minus LLaVA-1.5-7B", "VQAv2")
+        assert shown.text == "-1.7"
+        assert notes(tables, shown) == (
+            "LLaVA-1.5-7B's 78.5: published on test-dev (per repo docs/scripts), measured on val; "
+            "on val, arXiv 2407.12772 (LMMs-Eval), text copy in file index has 76.64, "
+            "from which the measured value differs by +0.2"
+        )
+
+    def test_are_marked_where_the_size_is_not_stated(self):
+        run = scored_run(task_scores("amber_discriminative", "discriminative", metric("f1", 75.0), benchmark="amber"))
+        tables = compared(run, "llava-1.5-7b")
+        shown = cell(tables, "minus LLaVA-1.5-7B", "AMBER", "F1")
+        assert (shown.text, shown.differs) == ("+0.3", True)
+        assert notes(tables, shown) == "LLaVA-1.5-7B's 74.7: the source does not state the model's size"
+
+    def test_are_marked_where_the_metric_is_called_otherwise(self):
+        tables = compared(scored_run(task_scores("pope", "coco", metric("f1", 0.88, "fraction"))), "brave")
+        shown = cell(tables, "minus BRAVE", "POPE", "F1")
+        assert shown.text == "+0.4"
+        assert "the source calls the metric caption says top-1 accuracy, measured is F1" in notes(tables, shown)
+
+    def test_are_marked_where_the_protocol_is_another(self):
+        setup = evaluation_setup("mathvista", "rules")
+        run = scored_run(task_scores("mathvista", "testmini", metric("accuracy", 24.4), protocol="rules", setup=setup))
+        tables = compared(run, "emma-7b")
+        shown = cell(tables, "minus EMMA-7B", "MathVista")
+        assert (shown.text, shown.differs) == ("-0.7", True)
+        assert "measured by the protocol rules" in notes(tables, shown)
+
+    def test_are_marked_where_the_release_is_another(self):
+        small = Counts(samples=17990, answered=17990, failed=0, missing=0)
+        run = scored_run(task_scores("seed", "all", metric("accuracy", 60.0), counts=small))
+        tables = compared(run, "llava-1.5-7b")
+        shown = cell(tables, "minus LLaVA-1.5-7B", "SEED", "all")
+        assert shown.text == "+1.4"
+        assert "published values are of 19,242" in notes(tables, shown)
+
+    def test_are_in_the_csv_with_their_doubts(self):
+        lines = list(csv_module.DictReader(io.StringIO(csv(compared(scored_run(gqa(62.34)), "emma-7b")))))
+        (line,) = (line for line in lines if line["kind"] == "difference")
+        assert line["model"] == "my-emma (measured) minus EMMA-7B"
+        assert float(line["value"]) == pytest.approx(6.33)
+        assert "the source states no split" in line["remarks"]
+
+    def test_no_model_has_one_that_is_not_said_to_be_published(self):
+        tables = Leaderboard([scored_run(gqa())], PUBLISHED).tables()
+        assert not [row for table in tables for row in table.rows if row.kind == "difference"]
+
+
+GQA_VARIANTS = {
+    "limited": gqa(complete=False, counts=Counts(samples=36, answered=36, failed=0, missing=0)),
+    "36 samples": gqa(counts=Counts(samples=36, answered=36, failed=0, missing=0)),
+    "another suffix": task_scores("gqa_long", "testdev-balanced", metric("accuracy", 62.34), benchmark="gqa"),
+    "an earlier task file": gqa(setup=evaluation_setup("gqa", config="ab" * 32)),
+    "another model's wording": gqa(setup=evaluation_setup("gqa", wording="llava")),
+    "through a server": gqa(setup=evaluation_setup("gqa", template="server")),
+}
+
+
+class TestWhatIsNotTheBenchmark:
+    @pytest.mark.parametrize("variant", GQA_VARIANTS)
+    def test_never_stands_beside_published_values(self, variant):
+        tables = Leaderboard([scored_run(GQA_VARIANTS[variant])], PUBLISHED, {"my-emma": "emma-7b"}).tables()
+        measured = [(t.key, row.label) for t in tables for row in t.rows if row.kind in ("measured", "difference")]
+        assert measured == [("other", "my-emma (measured)")]
+        (other,) = (table for table in tables if table.key == "other")
+        assert labels(other) == ["my-emma (measured)"]
+        assert "not comparable with published values" in " ".join(other.notes)
+
+    @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(GQA_VARIANTS, 2)])
+    def test_two_of_them_are_two_columns(self, first, second):
+        runs = [scored_run(GQA_VARIANTS[variant], name=variant) for variant in (first, second)]
+        (other,) = Leaderboard(runs, PUBLISHED).tables(measured_only=True)
+        assert [sum(bool(row.cells[i].text) for row in other.rows) for i in range(len(other.headings))] == [1, 1]
+
+    def test_two_tasks_that_extend_pope_have_their_own_columns_in_one_run(self):
+        run = scored_run(
+            *(
+                task_scores(name, "coco", metric("f1", value, "fraction"), benchmark="pope", title="POPE")
+                for name, value in (("pope_short", 0.8), ("pope_long", 0.82))
+            ),
+            task_scores("pope", "coco", metric("f1", 0.86, "fraction")),
+        )
+        tables = Leaderboard([run], PUBLISHED).tables(measured_only=True)
+        hallucination, other = tables
+        assert cell([hallucination], "my-emma (measured)", "POPE", "F1").text == "86.0"
+        assert [heading.lines[2] for heading in other.headings] == ["f1, task pope_short", "f1, task pope_long"]
+        assert [one.text for one in other.rows[0].cells] == ["80.0", "82.0"]
+
+    def test_two_tasks_of_one_benchmark_in_one_run_are_both_shown(self):
+        """The official task stands in the column; EMMA's own count, of the same benchmark, beside it."""
+        setup = evaluation_setup("mmmu_pasted", "emma")
+        run = scored_run(
+            task_scores("mmmu_pasted", "val, pictures pasted", metric("accuracy", 33.0), benchmark="mmmu",
+                        protocol="emma", setup=setup),
+            task_scores("mmmu", "val", metric("accuracy", 35.0)),
+        )  # fmt: skip
+        mllm, other = Leaderboard([run], PUBLISHED).tables(measured_only=True)
+        assert cell([mllm], "my-emma (measured)", "MMMU").text == "35.0"
+        assert [cell_.text for cell_ in other.rows[0].cells] == ["33.0"]
+        assert "the run's task mmmu stands in the benchmark's column" in notes([other], other.rows[0].cells[0])
+
+    def test_runs_that_were_asked_other_samples_stand_apart_both(self):
+        other = evaluation_setup("gqa", reference_digest="ab" * 32)
+        runs = [scored_run(gqa(60.0), name="x"), scored_run(gqa(61.0, setup=other), name="y")]
+        assert [table.key for table in Leaderboard(runs, PUBLISHED).tables(measured_only=True)] == ["other"]
+
+
+class TestRanks:
+    def test_published_and_measured_values_are_ranked_apart(self):
+        runs = [scored_run(gqa(value), name=name) for name, value in (("x", 60.0), ("y", 61.0))]
+        tables = Leaderboard(runs, PUBLISHED).tables()
+        rows = ("LLaVA-1.5-7B", "mPLUG-Owl2", "EMMA-7B", "x (measured)", "y (measured)")
+        assert [cell(tables, row, "GQA").rank for row in rows] == [1, 2, 0, 2, 1]
+
+    def test_measured_values_of_several_protocols_are_not(self):
+        plain = gqa(60.0)
+        cleaned = gqa(61.0, protocol="llava")
+        tables = Leaderboard([scored_run(plain, name="x"), scored_run(cleaned, name="y")], PUBLISHED).tables()
+        assert [cell(tables, row, "GQA").rank for row in ("x (measured)", "y (measured)")] == [0, 0]
+
+
+class TestViews:
+    RUN = scored_run(gqa(), task_scores("pope", "coco", metric("f1", 0.86, "fraction")), mini_scores("gqa_mini", 70.0))
+
+    def board(self, **view: object) -> list[Table]:
+        return Leaderboard([self.RUN], PUBLISHED).tables(View(**view))
+
+    def test_measured_columns_alone_with_one_line_on_the_rest(self):
+        tables = self.board(measured_only=True)
+        heads = [heading.lines for table in tables[:2] for heading in table.headings]
+        assert heads == [("GQA",), ("POPE", "F1")]
+        left_out = Leaderboard([self.RUN], PUBLISHED).left_out()
+        assert re.fullmatch(
+            r"27 benchmarks without a measured value, with \d+ published values, left out: .*", left_out
+        )
+        assert not any("without" in note for table in tables for note in table.notes)
 
     @pytest.mark.parametrize(
-        ("change", "head", "word"),
+        ("names", "heads"),
         [
-            (
-                {"complete": False, "counts": Counts(samples=1000, answered=1000, failed=0, missing=0)},
-                ("GQA", "testdev-balanced, 1,000 questions only", "accuracy"),
-                "only 1,000 of the",
-            ),
-            ({"protocol": "llava"}, ("GQA", "testdev-balanced", "accuracy, protocol llava"), "protocol llava, so"),
-            ({"split": "val"}, ("GQA", "val", "accuracy"), "no published value has this"),
+            (("gqa",), [("GQA",)]),
+            (("MMBench EN",), [("MMBench", "EN")]),
+            (("mmbench",), [("MMBench", "EN"), ("MMBench", "CN")]),
+            (("pope", "GQA"), [("GQA",), ("POPE", "F1")]),
         ],
     )
-    def test_what_differs_stands_apart_with_a_word(self, published, change, head, word):
-        split = change.get("split", "testdev-balanced")
-        run = scored_run(
-            task_scores("gqa", split, metric("accuracy", 62.34), **{k: v for k, v in change.items() if k != "split"})
-        )
-        general = table(leaderboard([run], published), "general")
-        assert "my-emma (measured)" not in cells(general, *GQA)
-        assert list(cells(general, *head)) == ["my-emma (measured)"]
-        mark = cells(general, *head)["my-emma (measured)"].footnotes[0]
-        assert word in dict(general.footnotes)[mark]
+    def test_tasks(self, names, heads):
+        tables = self.board(tasks=names)
+        assert [heading.lines for table in tables for heading in table.headings] == heads
 
-    def test_one_question_is_said_as_one(self, published):
-        one = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34))
-        one = one.model_copy(update={"complete": False, "counts": one.counts.model_copy(update={"samples": 1})})
-        general = table(leaderboard([scored_run(one)], published), "general")
-        head = ("GQA", "testdev-balanced, 1 question only", "accuracy")
-        mark = cells(general, *head)["my-emma (measured)"].footnotes[0]
-        assert "protocol official, 1 question" in dict(general.footnotes)[mark]
-        assert "1 questions" not in dict(general.footnotes)[mark]
+    def test_groups_and_mini_tasks_are_tasks_too(self):
+        assert [table.key for table in self.board(tasks=("gqa_mini",))] == ["mini", "mini-baseline"]
+        assert [table.key for table in self.board(tasks=("mini",))] == ["mini", "mini-baseline"]
+        assert [table.key for table in self.board(tasks=("general",))] == ["general"]
 
-    def test_one_task_may_fill_several(self, published):
-        three = [metric("f1", 0.87, "fraction", "category", c) for c in ("random", "popular", "adversarial")]
-        run = scored_run(task_scores("pope", "coco", metric("f1", 0.8599, "fraction"), *three))
-        hallucination = table(leaderboard([run], published), "hallucination")
-        measured = {h: cells(hallucination, *h).get("my-emma (measured)") for h in heads(hallucination)}
-        assert {h[1]: cell.text for h, cell in measured.items() if cell} == {
-            "random": "87.0",
-            "popular": "87.0",
-            "adversarial": "87.0",
-            "mean of the three": "86.0",
+    def test_tasks_of_the_strict_view(self):
+        (hallucination,) = self.board(tasks=("pope",), strict=True)
+        assert {heading.lines[0] for heading in hallucination.headings} == {"POPE"}
+        assert {heading.lines[1] for heading in hallucination.headings} >= {"random", "popular", "adversarial"}
+
+    def test_models(self):
+        tables = self.board(models=("emma-7b", "MY-EMMA"), tasks=("gqa",))
+        assert [labels(table) for table in tables] == [["EMMA-7B", "my-emma (measured)"]]
+        assert {mark for mark, _ in tables[0].footnotes} == {
+            mark for row in tables[0].rows for one in row.cells for mark in one.footnotes
         }
 
-    def test_points_are_printed_with_one_decimal(self, published):
-        run = scored_run(task_scores("mme", "test", metric("perception", 1510.749, "points")))
-        column = cells(table(leaderboard([run], published), "mllm"), "MME", "perception", "score")
-        assert (column["my-emma (measured)"].text, column["LLaVA-1.5-7B"].text) == ("1510.7", "1510.7")
-
-    def test_an_unknown_benchmark_gets_a_table_of_its_own(self, published):
-        run = scored_run(task_scores("easy_vqa", "test", metric("accuracy", 93.0)))
-        other = table(leaderboard([run], published), "other")
-        assert heads(other) == [("EASY_VQA", "test", "accuracy")]
-
-    def test_only_measured_ones_are_shown_on_demand(self, published):
-        run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34)))
-        (general,) = leaderboard([run], published, measured_only=True)
-        assert heads(general) == [GQA]
-
-    def test_a_published_value_with_nothing_beside_it_is_told_below(self, published):
-        (note,) = [n for n in table(leaderboard([], published), "hallucination").notes if "BRAVE" in n]
-        assert re.search(r'POPE, test, "top-1 accuracy" 87\.6 \(arXiv 2404\.07204', note)
-
-
-class TestPublishedValues:
-    def test_are_those_of_the_sources(self, published):
-        general = table(leaderboard([], published), "general")
-        vqa = cells(general, "VQAv2", "not stated", "accuracy")
-        assert {label: (cell.text, cell.rank) for label, cell in vqa.items()} == {
-            "LLaVA-1.5-7B": ("78.5", 0),
-            "mPLUG-Owl2": ("79.4", 0),
-            "BRAVE": ("82.5", 2),
-            "EMMA-7B (EMMA-1.0)": ("89.4", 1),
+    def test_facts_have_notes_and_what_is_not_known_is_a_dash_with_its_reason(self):
+        tables = self.board(facts=("params", "data", "adaptation"), tasks=("gqa",))
+        shown = {row.label: [one.text for one in row.cells[:3]] for row in tables[0].rows}
+        dash = "\N{EN DASH}"
+        assert shown == {
+            "LLaVA-1.5-7B": ["7B", "1.2M", "none"],
+            "mPLUG-Owl2": ["8.2B", "348M", "1.07B"],
+            "BRAVE": ["10.3B", "100M", "116M"],
+            "EMMA-7B": ["7B", "1.8M", "1.16M"],
+            "my-emma (measured)": [dash, dash, dash],
         }
+        assert "a checkpoint does not say" in notes(tables, tables[0].rows[-1].cells[1])
+        assert "1,164,160 parameters" in notes(tables, tables[0].rows[3].cells[2])
 
-    def test_each_have_a_footnote_with_source_and_split(self, published):
-        for one in leaderboard([], published):
-            notes = dict(one.footnotes)
-            for row in one.rows:
-                for cell in row.cells:
-                    assert not cell.text or re.search(r".+, .+; split: .+", notes[cell.footnotes[0]]), row.label
+    def test_facts_agree_with_what_the_models_say_of_themselves(self):
+        """The short words of the columns occur in the collection's own texts."""
+        models = {model.id: model.model_dump() for model in PUBLISHED.models}
+        for row in PUBLISHED.paper.rows:
+            assert row.params.text in str(models[row.id]["params"])
+            assert row.data.text in str(models[row.id]["data"])
 
-    def test_doubtful_ones_have_a_lettered_remark(self, published):
-        general = table(leaderboard([], published), "general")
-        emma = cells(general, "VQAv2", "not stated", "accuracy")["EMMA-7B (EMMA-1.0)"]
-        source, doubt = (dict(general.footnotes)[mark] for mark in emma.footnotes)
-        assert "assets/result.png" in source
-        assert doubt.startswith("EMMA VQAv2 89.42: Far above everything else in its class")
-        assert emma.footnotes[1].isalpha()
-        assert len(cells(general, "VQAv2", "not stated", "accuracy")["LLaVA-1.5-7B"].footnotes) == 1
+    def test_sorted_rows_keep_their_differences(self):
+        runs = [scored_run(gqa(value), name=name) for name, value in (("x", 54.0), ("y", 63.0))]
+        board = Leaderboard(runs, PUBLISHED, {"x": "emma-7b"})
+        (general,) = board.tables(View(tasks=("gqa",), sort="gqa"))
+        assert labels(general) == [
+            "y (measured)", "LLaVA-1.5-7B", "mPLUG-Owl2", "EMMA-7B", "x (measured)", "minus EMMA-7B", "BRAVE",
+        ]  # fmt: skip
 
-    def test_disagreeing_sources_are_named(self, published):
-        mllm = table(leaderboard([], published), "mllm")
-        mark = cells(mllm, "MME", "perception", "score")["LLaVA-1.5-7B"].footnotes[0]
-        assert re.search(
-            r"Table 4; split: perception \[elsewhere .*1373\.46 in GitHub issue", dict(mllm.footnotes)[mark]
-        )
-
-    def test_lower_is_better_where_the_column_says_so(self, published):
-        column = cells(table(leaderboard([], published), "hallucination"), "AMBER", "generative", "CHAIR")
-        assert column["LLaVA-1.5, size not stated by the source"].rank == 1
-
-
-class TestRows:
-    def test_runs_of_one_model_share_one(self, published):
-        runs = [
-            scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))),
-            scored_run(task_scores("vqav2", "val", metric("accuracy", 77.0))),
-        ]
-        general = table(leaderboard(runs, published), "general")
-        (row,) = [row for row in general.rows if "measured" in row.label]
-        assert sum(bool(cell.text) for cell in row.cells) == 2
-
-    def test_the_same_thing_measured_twice_is_kept_apart(self, published):
-        gqa = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))
-        general = table(leaderboard([scored_run(gqa, folder=f"{x}/first") for x in "ab"], published), "general")
-        measured = [row.label for row in general.rows if "measured" in row.label]
-        assert measured == ["my-emma, a/first (measured)", "my-emma, b/first (measured)"]
-
-    def test_models_of_one_name_are_told_apart_by_what_differs(self, published):
-        gqa = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))
-        runs = [scored_run(gqa, dtype="float16"), scored_run(gqa, dtype="float32")]
-        general = table(leaderboard(runs, published), "general")
-        measured = [row.label for row in general.rows if "measured" in row.label]
-        assert measured == ["my-emma, float16 (measured)", "my-emma, float32 (measured)"]
+    @pytest.mark.parametrize(
+        ("view", "message"),
+        [
+            ({"tasks": ("gqq",)}, "--tasks gqq: there is no such task, group or benchmark; did you mean 'gqa'?"),
+            ({"models": ("llava",)}, "--models llava: no row is called so; "),
+            ({"sort": "VQA2"}, "--sort VQA2: no benchmark that is shown is called so; did you mean 'VQAv2'?"),
+        ],
+    )
+    def test_a_name_that_nothing_has_is_refused(self, view, message):
+        with pytest.raises(UserError) as caught:
+            self.board(**view)
+        assert str(caught.value).startswith(message)
 
 
-class TestConversationTemplates:
-    def own(self, task):
-        return task.model_copy(update={"setup": task.setup.model_copy(update={"template": "own"})})
-
-    @pytest.mark.parametrize("kind", ["general", "mini"])
-    def test_are_named_where_models_have_different_ones(self, published, kind):
-        scores = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.34))
-        scores = mini_scores("gqa_mini", 62.0) if kind == "mini" else scores
-        theirs = scored_run(self.own(scores), name="hf:Q")
-        named, own = (name if kind == "mini" else f"{name} (measured)" for name in ("L", "hf:Q"))
-        notes = table(leaderboard([scored_run(scores, name="L"), theirs], published), kind).notes
-        assert f"Conversation templates: {named} in vicuna_v1; {own} in the model's own chat template." in notes
-        notes = table(leaderboard([theirs], published), kind).notes
-        assert f"Conversation templates: {own} in the model's own chat template." in notes
-        notes = table(leaderboard([scored_run(scores, name="L")], published), kind).notes
-        assert not any(note.startswith("Conversation") for note in notes)
+def test_the_file_names_each_model_once(tmp_path):
+    assert isinstance(PUBLISHED, Published)
+    ids = [row.id for row in PUBLISHED.paper.rows]
+    names = [name for row in PUBLISHED.paper.rows for name in row.checkpoints]
+    assert len(set(ids)) == len(ids)
+    assert len(set(names)) == len(names)
+    assert set(ids) <= {model.id for model in PUBLISHED.models}
 
 
-class TestTheMiniSuite:
-    def test_stands_in_its_own_table_and_nowhere_else(self, published):
-        run = scored_run(
-            mini_scores("pope", 80.0).model_copy(update={"split": "coco", "metric": "f1"}),
-            mini_scores("gqa_mini", 70.0),
-        )
-        without = leaderboard([], published)
-        tables = leaderboard([run], published)
-        assert tables[: len(without)] == without
-        assert [t.key for t in tables[len(without) :]] == ["mini", "mini-baseline"]
-
-    def test_is_set_against_the_best_constant_answer(self, published):
-        run = scored_run(mini_scores("a_mini", 80.0), mini_scores("b_mini", 70.0))
-        baseline = table(leaderboard([run], published), "mini-baseline")
-        first, _, mean = baseline.rows
-        assert [cell.text for cell in first.cells] == ["100", "yes", "50.0", "80.0", "7e-07 (30:3)"]
-        assert mean.cells[3].text == "75.0"
-
-    def test_ranks_models_by_task(self, published):
-        runs = [scored_run(mini_scores("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
-        suite = table(leaderboard(runs, published), "mini")
-        assert [(row.label, row.cells[0].rank) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
-
-
-def ranks(higher_is_better: bool | None, *texts: str) -> list[int]:
-    rows = [TableRow(str(i), (Cell(text, float(text) if text else None),)) for i, text in enumerate(texts)]
-    return [row.cells[0].rank for row in with_ranks([Heading(("h",), higher_is_better)], rows)]
-
-
-@pytest.mark.parametrize(
-    ("higher_is_better", "texts", "expected"),
-    [
-        (True, ("9.9", "10.1", "9.8"), [2, 1, 0]),
-        (False, ("9.9", "10.1", "9.8"), [2, 0, 1]),
-        (True, ("5.0", "5.0", "4.0"), [1, 1, 2]),
-        (True, ("5.0", "4.0", "4.0"), [1, 2, 2]),
-        (True, ("5.0", "5.0"), [1, 1]),
-        (True, ("5.0", ""), [0, 0]),
-        (None, ("5.0", "6.0"), [0, 0]),
-    ],
-)
-def test_ranks_go_by_what_is_printed(higher_is_better, texts, expected):
-    assert ranks(higher_is_better, *texts) == expected
+def test_the_shipped_leaderboard_has_the_published_values_of_today():
+    """results/README.md says how its files are written again."""
+    with package_data("results/leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        shipped = [line for line in csv_module.DictReader(file) if line["kind"] == "published"]
+    assert shipped == [*csv_module.DictReader(io.StringIO(csv(Leaderboard([], PUBLISHED).tables())))]

@@ -8,19 +8,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from emma_eval.reports.leaderboard import Leaderboard, leaderboard
+from emma_eval.reports.latex import escape_latex, latex
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
+from emma_eval.reports.markdown import escape_markdown, markdown
 from emma_eval.reports.published import load_published
-from emma_eval.reports.render import (
-    csv,
-    escape_latex,
-    escape_markdown,
-    latex,
-    markdown,
-    one_line,
-    print_table,
-    terminal,
-)
+from emma_eval.reports.render import csv, fitting, one_line, print_table
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.results.scores import Interval
 from tests.fakes import metric, scored_run, task_scores
@@ -32,53 +25,62 @@ SMALL = Table(
     headings=(Heading(("GQA", "test_dev", "accuracy")), Heading(("MME", "score"))),
     rows=(
         TableRow("a|b_c", (Cell("62.0", 62.0, ("1",), 2), Cell("1510.7", 1510.7, (), 1))),
-        TableRow("EMMA", (Cell("63.3", 63.3, ("2", "a"), 1), Cell())),
+        TableRow("EMMA", (Cell("63.3", 63.3, ("2", "3"), 1), Cell())),
     ),
-    footnotes=(("1", "paper, Table 3; split: test_dev"), ("2", "repo"), ("a", "doubtful: 100% <sure>")),
+    footnotes=(("1", "paper, Table 3; split: test_dev"), ("2", "repo"), ("3", "doubtful: 100% <sure>")),
     notes=("Not comparable.",),
 )
 
 MARKDOWN = r"""# Leaderboard
 
-Best of a column in **bold**, second <u>underlined</u>. A column is one benchmark, one split, one metric.
-In brackets the 95% interval of a measured value (see docs/statistics.md).
+Best of the published values and best of the measured ones in **bold**, second <u>underlined</u>. In brackets
+the 95% interval of a measured value (see docs/statistics.md). Numbers refer to the list at the end.
 
 ## Small &amp; fine
 
 | Model   |   GQA<br>test\_dev<br>accuracy |   MME<br>score |
 |:--------|-------------------------------:|---------------:|
 | a\|b\_c |        <u>62.0</u><sup>1</sup> |     **1510.7** |
-| EMMA    |         **63.3**<sup>2,a</sup> |                |
+| EMMA    |         **63.3**<sup>2,3</sup> |                |
 
 Not comparable.
 
+<details>
+<summary>3 notes and sources</summary>
+
 - <sup>1</sup> paper, Table 3; split: test\_dev
 - <sup>2</sup> repo
-- <sup>a</sup> doubtful: 100% &lt;sure&gt;
+- <sup>3</sup> doubtful: 100% &lt;sure&gt;
+
+</details>
 """
 
-LATEX = r"""% \usepackage{graphicx}; best of a column in \textbf, second in \underline
+LATEX = r"""% \usepackage{booktabs}; best in \textbf, second in \underline
 
-\begin{table}[t]
-\centering
+\begin{table}[tp]
+\centering\small
 \caption{Small \& fine}
-\label{tab:small}
-\resizebox{\textwidth}{!}{%
-\begin{tabular}{lrr}
-\hline
- Model                &   \shortstack{GQA \\ test\_dev \\ accuracy} &   \shortstack{MME \\ score} \\
-\hline
- a\textbar{}b\_c &      \underline{62.0}\textsuperscript{1} &             \textbf{1510.7} \\
- EMMA                 &        \textbf{63.3}\textsuperscript{2,a} &                             \\
-\hline
-\end{tabular}}
+\label{tab:small}\par\smallskip
+\setlength{\tabcolsep}{4pt}%
+\begin{tabular}{@{}lrr@{}}
+\toprule
+ & GQA & \\
+ & test\_dev & MME \\
+Model & accuracy & score \\
+\midrule
+a\textbar{}b\_c & \underline{62.0}\textsuperscript{1} & \textbf{1510.7} \\
+EMMA & \textbf{63.3}\textsuperscript{2,3} & \\
+\bottomrule
+\end{tabular}
+\par\smallskip\footnotesize Not comparable.
 \end{table}
-{\footnotesize\noindent
-Not comparable. \\
-\textsuperscript{1} paper, Table 3; split: test\_dev \\
-\textsuperscript{2} repo \\
-\textsuperscript{a} doubtful: 100\% \textless{}sure\textgreater{}
-\par}
+
+\begingroup\footnotesize\sloppy\setlength{\parindent}{0pt}
+\textbf{Notes and sources.}\par
+\textsuperscript{1}~paper, Table 3; split: test\_\allowbreak{}dev\par
+\textsuperscript{2}~repo\par
+\textsuperscript{3}~doubtful: 100\% \textless{}sure\textgreater{}\par
+\endgroup
 """
 
 
@@ -97,19 +99,18 @@ def test_a_value_is_printed_as_the_field_prints_it(value, unit, text):
     assert format_value(value, unit) == text
 
 
-def test_an_interval_stands_behind_its_value():
+def test_an_interval_stands_behind_its_value(capsys):
     cell = Cell("84.1", 84.1, ("1",), 1, "[82.4, 85.7]")
     table = replace(SMALL, headings=SMALL.headings[:1], rows=(TableRow("EMMA", (cell,)),))
     assert r"**84.1**<sup>1</sup> <sub>\[82.4, 85.7\]</sub>" in markdown([table])
     assert r"\textbf{84.1}\textsuperscript{1} {\scriptsize [82.4, 85.7]}" in latex([table])
-    console = Console(width=80, file=io.StringIO())
-    console.print(terminal(table, console))
-    assert "84.1 [82.4, 85.7]" in console.file.getvalue()
+    print_table(table)
+    assert "84.1 [82.4, 85.7]" in capsys.readouterr().out
 
 
 def test_the_csv_has_interval_columns_in_the_values_unit():
     measured = metric("f1", 0.841, "fraction").model_copy(update={"interval": Interval(low=0.824, high=0.857)})
-    tables = leaderboard([scored_run(task_scores("x", "test", measured))], load_published())
+    tables = Leaderboard([scored_run(task_scores("x", "test", measured))], load_published()).tables()
     (row,) = csv_module.DictReader(io.StringIO(csv([table for table in tables if table.key == "other"])))
     assert [float(row[name]) for name in ("value", "low", "high")] == pytest.approx([84.1, 82.4, 85.7])
 
@@ -140,7 +141,7 @@ NASTY = [
 @pytest.mark.parametrize("name", NASTY)
 def test_no_name_breaks_a_table(name):
     run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0)), name=name)
-    tables = leaderboard([run], load_published(), measured_only=True)
+    tables = Leaderboard([run], load_published()).tables(measured_only=True)
     lines = markdown(tables).splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
@@ -161,32 +162,34 @@ def test_escapes_show_the_text_as_it_is():
 
 def test_csv_has_one_line_a_value_with_unrounded_numbers():
     run = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 62.3456)), name="a,b\n|c")
-    lines = list(csv_module.DictReader(io.StringIO(csv(leaderboard([run], load_published())))))
+    lines = list(csv_module.DictReader(io.StringIO(csv(Leaderboard([run], load_published()).tables()))))
     (measured,) = [line for line in lines if line["kind"] == "measured"]
     assert (float(measured["value"]), measured["benchmark"], measured["split"]) == (62.3456, "GQA", "testdev-balanced")
     assert measured["model"] == "a,b\n|c (measured)"
+    assert {line["kind"] for line in lines} == {"published", "measured"}  # nobody said which model it is
     emma = [line for line in lines if line["model"].startswith("EMMA") and line["benchmark"] == "VQAv2"]
     assert [(line["value"], line["rank"]) for line in emma] == [("89.42", "1")]
     assert "Treat as unverified" in emma[0]["remarks"]
 
 
 def test_the_terminal_shows_the_same_cells():
-    shown = terminal(SMALL, Console(width=80))
-    assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "63.3"]
+    (shown,) = fitting(SMALL, Console(width=80))
+    assert shown == SMALL
 
 
 @pytest.mark.parametrize("name", [*NASTY, "[/b] [red]", "[link=x]"])
-def test_a_title_in_the_terminal_is_the_text_that_it_is(name):
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(terminal(replace(SMALL, title=name), console))
-    assert "".join(console.export_text().split()).startswith("".join(one_line(name).split()))
+def test_a_title_in_the_terminal_is_the_text_that_it_is(name, monkeypatch):
+    shown = on_a_terminal(replace(SMALL, title=name), 80, monkeypatch)
+    assert "".join(shown.split()).startswith("".join(one_line(name).split()))
 
 
 def test_a_table_too_wide_for_the_terminal_lies_on_its_side():
-    shown = terminal(SMALL, Console(width=20))
-    assert [str(column.header) for column in shown.columns] == ["", "a|b_c", "EMMA"]
-    assert [str(cell) for cell in shown.columns[0].cells] == ["GQA, test_dev, accuracy", "MME, score"]
-    assert [str(cell) for cell in shown.columns[1].cells] == ["62.0", "1510.7"]
+    headings = tuple(replace(heading, lines=heading.lines[:1]) for heading in SMALL.headings * 6)
+    wide = replace(SMALL, headings=headings, rows=tuple(replace(row, cells=row.cells * 6) for row in SMALL.rows))
+    (shown,) = fitting(wide, Console(width=40))
+    assert [heading.lines for heading in shown.headings] == [("a|b_c",), ("EMMA",)]
+    assert [row.label for row in shown.rows[:2]] == ["GQA", "MME"]
+    assert [cell.text for cell in shown.rows[1].cells] == ["1510.7", ""]
 
 
 def test_files_are_written_and_name_failed_samples(tmp_path):

@@ -150,9 +150,10 @@ def test_a_full_disk_is_told_and_the_next_session_goes_on(tmp_path, monkeypatch)
         def __getattr__(self, name):
             return getattr(self.file, name)
 
-    with pytest.raises(OSError, match="No space left"), ResponseLog(path) as log:
+    with pytest.raises(OSError, match="No space left") as caught, ResponseLog(path) as log:
         monkeypatch.setattr(log, "_file", Full(log._file))
         log.append(response(2))
+    assert caught.value.filename == str(path)
     assert read_responses(path) == [response(1)]
     written(path, response(2))
     assert read_responses(path) == [response(1), response(2)]

@@ -96,6 +96,18 @@ def test_one_shard_of_one_is_a_run(data: Path, tmp_path: Path) -> None:
     assert merge(data, [tmp_path / "one"]).scores == run_pope(data, tmp_path / "whole").scores
 
 
+def test_an_empty_folder_is_filled_the_current_one_too(
+    data: Path, shards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    merge_shards(shards, Path(), MergeSettings(data), PlainProgress())
+    whole = run_pope(data, tmp_path / "whole")
+    assert sorted(path.name for path in place.iterdir()) == sorted(path.name for path in whole.folder.iterdir())
+    assert run_pope(data, place).scores == whole.scores
+
+
 class TestRefusing:
     """Each in one line, and without a folder."""
 
@@ -137,6 +149,11 @@ class TestRefusing:
         handle = FakeHandle(FakeEngine(), weights="x" * 64)
         run_evaluation(pope_settings(data, shard=Shard(2, 2)), tmp_path / "other", PlainProgress(), handle)
         self.refused(data, [shards[0], tmp_path / "other"], "the model fake has changed")
+
+    def test_a_shard_number_that_is_none(self, data: Path, shards: list[Path]) -> None:
+        path = shards[1] / "manifest.json"
+        path.write_text(path.read_text().replace('"2/2"', '"two"'))
+        self.refused(data, shards, "manifest.json cannot be read: settings.shard")
 
     def test_other_data(self, data: Path, shards: list[Path]) -> None:
         path = data / "pope" / "coco" / "coco_pope_random.json"

@@ -83,7 +83,7 @@ def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
     manifest = json.loads(path.read_text())
     manifest["sessions"][0] |= {"outcome": "running", "started": "2020-01-01T00:00:00+00:00"}
     path.write_text(json.dumps(manifest))
-    monkeypatch.setattr(watching, "_state", lambda *_: "running")
+    monkeypatch.setattr(watching, "run_state", lambda *_: "running")
     now = iter((0.0, 2.0))
     monkeypatch.setattr(watching.time, "monotonic", lambda: next(now))
     run_monitor = RunMonitor(folder)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from emma_eval.runs import progress
-from emma_eval.runs.progress import BarProgress, PlainProgress, RequestCounter
+from emma_eval.runs import progress, rate
+from emma_eval.runs.progress import BarProgress, PlainProgress, RequestCounter, TaskCounter
 from emma_eval.utils.text import format_duration
 
 
@@ -12,6 +12,7 @@ def clock(monkeypatch):
     """A clock that stands still until it is moved."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(rate.time, "monotonic", lambda: now[0])
 
     def move(seconds):
         now[0] += seconds
@@ -19,14 +20,56 @@ def clock(monkeypatch):
     return move
 
 
-def test_the_rate_is_that_of_this_session(clock):
-    counter = RequestCounter(total=100, done=40)
-    clock(10)
-    for _ in range(20):
+def count(counter, number, clock, seconds):
+    """So many requests are done, evenly over so many seconds."""
+    for _ in range(number):
+        clock(seconds / number)
         counter.advance(failed=False)
-    assert counter.rate == "2.0 samples/s, 20 s left"
+
+
+def test_no_time_is_estimated_before_a_twentieth_is_done(clock):
+    counter = RequestCounter(total=1000, done=0)
+    count(counter, 1, clock, 1.0)  # the first answer, slow as it is
+    assert counter.line == "1/1,000, 1.0 samples/s"
+    count(counter, 48, clock, 0.96)
+    assert "left" not in counter.line
+    count(counter, 1, clock, 0.04)
+    assert counter.line == "50/1,000, 38 s left, 25.0 samples/s"
+
+
+def test_of_a_long_run_time_is_estimated_after_half_a_minute(clock):
+    counter = RequestCounter(total=100_000, done=0)
+    count(counter, 29, clock, 29)
+    assert counter.time_left == ""
+    count(counter, 2, clock, 2)
+    assert counter.time_left == "27 h 46 min left"
+
+
+def test_the_rate_is_that_of_the_last_minute(clock):
+    counter = RequestCounter(total=10_000, done=0)
+    count(counter, 100, clock, 100)
+    assert counter.speed == "1.0 samples/s"
+    count(counter, 700, clock, 70)
+    assert counter.speed == "10.0 samples/s"
+
+
+def test_what_earlier_sessions_did_counts_in_no_rate(clock):
+    counter = RequestCounter(total=100, done=40)
+    count(counter, 20, clock, 10)
+    assert counter.line == "60/100, 20 s left, 2.0 samples/s"
     counter.advance(failed=True)
-    assert counter.line == "61/100, 2.1 samples/s, 19 s left, 1 failed"
+    count(counter, 39, clock, 19.5)
+    assert counter.line == "100/100 in 30 s, 2.0 samples/s, 1 failed"
+
+
+def test_a_tasks_time_begins_with_its_first_answer(clock):
+    task = TaskCounter(total=50, done=0)
+    clock(1000)  # other tasks are answered
+    for _ in range(10):
+        task.advance(failed=False)  # a batch
+    assert task.line == "10/50"
+    count(task, 20, clock, 5)
+    assert task.line == "30/50, 4.0 samples/s"
 
 
 @pytest.mark.parametrize(
@@ -46,28 +89,38 @@ def test_without_a_terminal_a_line_every_few_seconds_and_at_each_tasks_end(clock
                 plain.advance("b", failed=number == 300)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "all 1/1002, 100.0 samples/s, 10 s left",
-        "all 502/1002, 100.2 samples/s, 5 s left, 1 failed",
+        "all 1/1,002",
+        "all 502/1,002, 5 s left, 100.2 samples/s, 1 failed",
         "b 2/2, 0.3 samples/s, 1 failed",
-        "a 1000/1000, 100.0 samples/s",
-        "all 1002/1002, 100.2 samples/s, 1 failed",
+        "a 1,000/1,000, 100.0 samples/s",
+        "all 1,002/1,002 in 10 s, 100.2 samples/s, 1 failed",
     ]
 
 
-def test_on_a_terminal_one_bar_a_task_and_one_for_all(clock, capsys):
+def test_on_a_terminal_tasks_under_way_have_a_bar_and_one_line_stays(clock, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
     with BarProgress() as bars:
-        bars.message("loading [x]")
-        bars.start({"a": (10, 4), "b": (5, 0)})
-        clock(1)
+        bars.message(f"loading [x] {'word ' * 20}")
+        bars.start({"a": (3, 1), "b": (5, 0)})
+        clock(2)
         bars.advance("a", failed=False)
+        shown = {task.description: (task.completed, task.total) for task in bars._bars.tasks if task.visible}
+        assert shown == {"a": (2, 3), "all": (2, 8)}
         bars.advance("a", failed=True)
-        tasks = {task.description: (task.completed, task.total) for task in bars._bars.tasks}
-    assert tasks == {"a": (6, 10), "b": (0, 5), "all": (6, 15)}
-    assert "loading [x]" in capsys.readouterr().err
+        assert [task.description for task in bars._bars.tasks if task.visible] == ["all"]
+        for _ in range(5):
+            bars.advance("b", failed=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("loading [x] word")
+    assert all(len(line) <= 60 for line in lines)
+    assert list(filter(None, lines))[-1] == "all 8/8 in 2 s, 3.5 samples/s, 1 failed"
 
 
 def test_the_terminal_decides_which(monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     assert isinstance(progress.progress_for_terminal(), BarProgress)
+    monkeypatch.setenv("TERM", "dumb")  # which cannot move its cursor
+    assert isinstance(progress.progress_for_terminal(), PlainProgress)
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
     assert isinstance(progress.progress_for_terminal(), PlainProgress)

@@ -19,7 +19,15 @@ def test_list_tasks(capsys):
     assert main(["list", "tasks"]) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mmbench_en "))
     assert "1,176 or 1,164" in row
+    assert "MMBench EN (dev)" in row
+
+
+def test_list_tasks_long_has_every_column_on_one_line_a_task(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")  # which a file or a pipe does not have
+    assert main(["list", "tasks", "--long"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mmbench_en "))
     assert "official*, exact_letters" in row
+    assert "questions | hub lmms-lab" in row
 
 
 def test_list_groups(capsys):

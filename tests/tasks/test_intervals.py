@@ -39,7 +39,7 @@ def test_every_protocols_primary_metric_is_given_by_its_scorer():
 def test_ordinary_answers_leave_no_metric_without_interval(scorer, options):
     samples = questions(scorer)
     if scorer == "judged":
-        with pytest.raises(UserError, match="a judge model scores them"):
+        with pytest.raises(UserError, match="a judge model can"):
             records(scorer, options, samples, {})
         return
     found = records(scorer, options, samples, answers_to(samples))

@@ -76,5 +76,14 @@ def test_records_become_csv_as_pandas_writes_it():
     assert to_csv(records, columns) == expected
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", "\r", 'a "b"', "a,b"])
+def test_no_text_in_csv_ends_its_row(text):
+    written = to_csv([{"a": text, "b": 1}, {"a": "x", "b": 2}], ["a", "b"])
+    rows = list(csv.reader(io.StringIO(written, newline="")))
+    assert [row[1] for row in rows] == ["b", "1", "2"]
+    assert rows[1][0].removeprefix("'") == text
+    assert written.endswith("x,2\n")
+
+
 def test_no_text_in_csv_is_a_formula():
     assert to_csv([{"a": "=1+1", "b": "-2"}], ["a", "b"]) == "a,b\n'=1+1,-2\n"

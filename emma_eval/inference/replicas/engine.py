@@ -1,7 +1,8 @@
-"""The engine of several replicas: leases out, outcomes in, each request counted once, whatever dies meanwhile."""
+"""The engine of several replicas: leases out, outcomes in, each request counted once, whatever dies or hangs."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,28 +14,24 @@ from emma_eval.inference.replicas.leases import Groups, LeasePlanner
 from emma_eval.inference.replicas.packing import pack
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils import environment
-from emma_eval.utils.text import pluralize
+from emma_eval.utils.text import format_duration, pluralize
 
 MAX_RESTARTS = 3  # of each replica
+STALLED_SECONDS = 600.0  # without an outcome, while another replica has nothing left to do
+SETTLING_SECONDS = 2.0
 
 Outcome = tuple[int, Generation | Failure]
 
 
 @dataclass(slots=True)
 class _Lease:
-    """What a replica was given, and what of it has no outcome yet."""
+    """What a replica was given."""
 
     order: list[int]  # indices of requests, as they were packed
     groups: Groups
-    left: set[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.left = set(self.order)
-
-    @property
-    def unanswered(self) -> Groups:
-        """The groups without the requests that have an outcome."""
-        return [[index for index in group if index in self.left] for group in self.groups]
+    outcomes: int = 0
+    last_sign: float = field(default_factory=time.monotonic)  # its last outcome, or its beginning
+    is_shared: bool = False  # the same was given to others
 
 
 class ReplicatedEngine:
@@ -50,6 +47,7 @@ class ReplicatedEngine:
         self._uses: dict[int, MachineUse] = {}
         self._idle: set[int] = set()
         self._leases: dict[int, _Lease] = {}
+        self._open: set[int] = set()  # indices of the requests without an outcome
         self._restarts: Counter[int] = Counter()
         self._has_answered: set[int] = set()  # since its last start
         try:
@@ -81,19 +79,21 @@ class ReplicatedEngine:
     def generate(self, requests: Sequence[Request], stats: InferenceStats) -> Generator[Outcome]:
         """Yield each request's outcome as a replica sends it."""
         planner = LeasePlanner(requests, self._fleet.size)
-        left = len(requests)
+        self._open = set(range(len(requests)))
         try:
-            while left:
+            while self._open:
                 self._hand_out(planner, requests)
-                replica, message = self._fleet.next_message()
+                if (heard := self._fleet.next_message()) is None:
+                    continue
+                replica, message = heard
                 lease = self._leases.get(replica)
                 if isinstance(message, Answered) and lease:
                     add(stats, message.stats)
                     index = lease.order[message.index]
-                    if index in lease.left:
-                        lease.left.remove(index)
-                        self._has_answered.add(replica)
-                        left -= 1
+                    lease.outcomes, lease.last_sign = lease.outcomes + 1, time.monotonic()
+                    self._has_answered.add(replica)
+                    if index in self._open:  # else another replica was faster
+                        self._open.remove(index)
                         yield index, message.outcome
                 elif isinstance(message, Finished) and lease:
                     add(stats, message.stats)
@@ -102,16 +102,33 @@ class ReplicatedEngine:
                     planner.give_back(self._died(replica, message))
                 else:
                     self._take_in(replica, message)
+            self._settle(stats)
         finally:
             for replica in self._leases:  # they are told, and what they still send is not counted
                 self._fleet.cancel(replica)
             self._leases.clear()
 
+    def _settle(self, stats: InferenceStats) -> None:
+        """Wait a little for the last counts of the replicas that have answered all."""
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while any(not lease.is_shared for lease in self._leases.values()) and time.monotonic() < deadline:
+            if heard := self._fleet.next_message():
+                replica, message = heard
+                if isinstance(message, Died):
+                    self._died(replica, message)
+                    continue
+                if isinstance(message, Finished) and replica in self._leases:
+                    add(stats, message.stats)
+                    del self._leases[replica]
+                self._take_in(replica, message)
+
     def _load(self) -> None:
         for replica in range(self._fleet.size):
             self._fleet.start(replica)
         while len(self._ready) < self._fleet.size:
-            replica, message = self._fleet.next_message()
+            if (heard := self._fleet.next_message()) is None:
+                continue
+            replica, message = heard
             if isinstance(message, Died):
                 raise _fault(message) or UserError(
                     f"replica {replica + 1} died while its model was loaded: {message.reason}; "
@@ -122,7 +139,7 @@ class ReplicatedEngine:
     def _hand_out(self, planner: LeasePlanner, requests: Sequence[Request]) -> None:
         """Give a lease to every replica that waits, as long as there are any."""
         for replica in sorted(self._idle):
-            if not (groups := planner.take()):
+            if not (groups := self._next_groups(planner)):
                 return
             data, count = pack([[requests[index] for index in group] for group in groups])
             planner.give_back(groups[count:])
@@ -130,6 +147,29 @@ class ReplicatedEngine:
             self._idle.discard(replica)
             self._leases[replica] = _Lease([index for group in groups for index in group], groups)
             self._fleet.assign(replica, data)
+
+    def _next_groups(self, planner: LeasePlanner) -> Groups:
+        """The next lease; once all are handed out, what a replica holds that has stalled."""
+        while groups := planner.take():
+            if groups := self._unanswered(groups):
+                return groups
+        now = time.monotonic()
+        for replica, lease in self._leases.items():
+            silent = now - lease.last_sign
+            if silent >= STALLED_SECONDS and not lease.is_shared and (groups := self._unanswered(lease.groups)):
+                lease.is_shared = True
+                self._report(
+                    f"replica {replica + 1} has answered nothing for {format_duration(silent)}; "
+                    f"its {pluralize(sum(map(len, groups)), 'request')} go to the others too"
+                )
+                planner.give_back(groups)
+                return planner.take()
+        return []
+
+    def _unanswered(self, groups: Groups) -> Groups:
+        """The groups without the requests that have an outcome."""
+        left = ([index for index in group if index in self._open] for group in groups)
+        return [group for group in left if group]
 
     def _take_in(self, replica: int, message: Message) -> None:
         """What a replica says without a lease. Raises UserError for what the user must mend."""
@@ -160,10 +200,20 @@ class ReplicatedEngine:
                     )
 
     def _finish(self, replica: int, message: Finished) -> Groups:
-        """The replica waits again; what its engine left without outcome, against its contract, is asked again."""
+        """The replica waits again; what its engine left without outcome, against its contract, is asked again.
+
+        Raises UserError for an engine that ends a lease without any outcome, as it would again and again.
+        """
         self._uses[replica] = message.use
         self._idle.add(replica)
-        return self._leases.pop(replica).unanswered
+        lease = self._leases.pop(replica)
+        left = self._unanswered(lease.groups)
+        if left and not lease.outcomes:
+            raise UserError(
+                f"the model's engine ended without a word on {pluralize(sum(map(len, left)), 'request')}; "
+                "`generate` yields the index and the outcome of each, a Failure at the least"
+            )
+        return left
 
     def _died(self, replica: int, message: Died) -> Groups:
         """Start the replica again, if it may be, and return its requests without outcome.
@@ -177,7 +227,8 @@ class ReplicatedEngine:
         self._has_answered.discard(replica)
         self._restarts[replica] += 1
         number, restarts = replica + 1, self._restarts[replica]
-        back = f"; its {pluralize(len(lease.left), 'request')} go to the others" if lease and lease.left else ""
+        groups = self._unanswered(lease.groups) if lease else []
+        back = f"; its {pluralize(sum(map(len, groups)), 'request')} go to the others" if groups else ""
         if restarts > MAX_RESTARTS:
             self._report(f"replica {number} died ({message.reason}) and is given up{back}")
             if sum(count > MAX_RESTARTS for count in self._restarts.values()) == self._fleet.size:
@@ -188,7 +239,7 @@ class ReplicatedEngine:
         else:
             self._report(f"replica {number} died ({message.reason}){back}; restart {restarts} of {MAX_RESTARTS}")
             self._fleet.start(replica)
-        return lease.unanswered if lease else []
+        return groups
 
 
 def _fault(message: Died) -> RuntimeError | None:

@@ -89,8 +89,11 @@ class Fleet(Protocol):
         """Let a replica drop what is left of its lease; it will send Finished."""
         ...
 
-    def next_message(self) -> tuple[int, Message]:
-        """Wait for the next message of any replica; those of one replica come in their order."""
+    def next_message(self) -> tuple[int, Message] | None:
+        """Wait for the next message of any replica, some seconds at most; those of one replica come in their order.
+
+        A replica with a lease that gives no sign of life for too long is killed, and has Died.
+        """
         ...
 
     def close(self) -> None:

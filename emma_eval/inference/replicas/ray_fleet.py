@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -25,10 +26,12 @@ from emma_eval.inference.replicas.packing import unpack
 from emma_eval.inference.replicas.worker import last_words, load
 from emma_eval.models import ModelHandle
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.hub import OFFLINE_VARIABLE
-from emma_eval.utils.text import error_message
+from emma_eval.utils.hub import OFFLINE_VARIABLE, offline_switch
+from emma_eval.utils.text import error_message, format_duration
 
 RESTARTS = 3  # by Ray, of each actor
+FROZEN_SECONDS = 600.0  # without a beat: more than on this machine, where it is seen whether a process computes
+BEAT_SECONDS, TICK_SECONDS = 5.0, 1.0
 RETRY_SECONDS = 0.5  # between two questions whether a restarted actor is ready: until then calls fail at once
 MESSAGES, MESSAGE_SECONDS = 32, 0.5  # sent together at most, since an object of Ray's takes a millisecond
 LOOPBACK = "127.0.0.2"  # Ray replaces 127.0.0.1 by the machine's own address
@@ -66,6 +69,9 @@ class RayReplica:
         """Drop what is left of the lease of this number; called while `answer` runs."""
         self._cancelled = number
 
+    def beat(self) -> None:
+        """Show that the actor lives; called while `answer` runs."""
+
 
 def together(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """The messages in lists of some, none kept longer than half a second once the next is there."""
@@ -76,6 +82,15 @@ def together(messages: Iterable[Message]) -> Iterator[list[Message]]:
         if len(kept) >= MESSAGES or time.monotonic() - since >= MESSAGE_SECONDS or isinstance(message, Finished):
             yield kept
             kept, since = [], time.monotonic()
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """Of an actor with a lease. Seconds in which this process itself was paused are left out."""
+
+    beat: Any = None  # the ref of the last call
+    since_beat: float = 0.0
+    silence: float = 0.0
 
 
 class RayFleet:
@@ -98,6 +113,8 @@ class RayFleet:
         self._waiting: dict[Any, int] = {}  # refs of `ready` and generators of `answer`, of which replica
         self._again: dict[int, float] = {}  # replicas that Ray is starting again, and when to ask them
         self._messages: deque[tuple[int, Message]] = deque()
+        self._pulses: dict[int, _Pulse] = {}
+        self._looked = time.monotonic()  # for frozen actors
 
     @property
     def size(self) -> int:
@@ -107,8 +124,8 @@ class RayFleet:
     def start(self, replica: int) -> None:
         """Make the actor, or wait until Ray has made it again."""
         if replica not in self._actors:
-            environment = {name: os.environ[name] for name in (OFFLINE_VARIABLE,) if name in os.environ}
-            options = {"max_restarts": RESTARTS, "max_task_retries": 0, "max_concurrency": 2, **self._resources}
+            environment = {OFFLINE_VARIABLE: "1"} if offline_switch() else {}
+            options = {"max_restarts": RESTARTS, "max_task_retries": 0, "max_concurrency": 3, **self._resources}
             self._actors[replica] = self._ray.remote(**options)(RayReplica).remote(self._job, environment)
         self._waiting[self._actors[replica].ready.remote()] = replica
 
@@ -116,24 +133,33 @@ class RayFleet:
         """Begin the lease."""
         number = self._leases[replica] = self._leases.get(replica, 0) + 1
         actor = self._actors[replica]
+        self._pulses[replica] = _Pulse()
         self._waiting[actor.answer.options(num_returns="streaming").remote(number, lease)] = replica
 
     def cancel(self, replica: int) -> None:
-        """Tell the actor, which does two things at a time."""
+        """Tell the actor, which does three things at a time."""
         if actor := self._actors.get(replica):
             actor.cancel.remote(self._leases[replica])
 
-    def next_message(self) -> tuple[int, Message]:
-        """The next message of any actor."""
-        while not self._messages:
+    def next_message(self) -> tuple[int, Message] | None:
+        """The next message of any actor, within a second. One that does not answer for minutes is killed, and has died.
+
+        Ray itself looks after machines, not after a process of theirs that was stopped.
+        """
+        if not self._messages:
+            self._look_for_frozen()
             self._ask_again()
-            timeout = RETRY_SECONDS if self._again else None
+            timeout = RETRY_SECONDS if self._again else TICK_SECONDS
             if not self._waiting:
                 time.sleep(RETRY_SECONDS)
-                continue
-            for waitable in self._ray.wait(list(self._waiting), num_returns=1, timeout=timeout)[0]:
+            for waitable in self._ray.wait(list(self._waiting), timeout=timeout)[0] if self._waiting else ():
                 self._messages.extend(self._received(waitable, self._waiting.pop(waitable)))
-        return self._messages.popleft()
+        if not self._messages:
+            return None
+        replica, message = self._messages.popleft()
+        if isinstance(message, Finished | Died):
+            self._pulses.pop(replica, None)
+        return replica, message
 
     def close(self) -> None:
         """End the actors and the connection."""
@@ -162,12 +188,35 @@ class RayFleet:
             yield replica, Died(_reason(error))
         else:
             messages = received if is_lease else [received]
+            if pulse := self._pulses.get(replica):
+                pulse.silence = 0.0
             if is_lease and not isinstance(messages[-1], Finished):
                 self._waiting[waitable] = replica
             if isinstance(messages[-1], Died):  # an exception that it raised: another process takes its place
-                self._waiting.pop(waitable, None)
-                self._ray.kill(self._actors.pop(replica), no_restart=True)
+                self._give_up(replica)
             yield from ((replica, message) for message in messages)
+
+    def _look_for_frozen(self) -> None:
+        passed = time.monotonic() - self._looked
+        if passed < TICK_SECONDS:
+            return
+        self._looked += passed
+        for replica, pulse in list(self._pulses.items()):
+            seconds = min(passed, 2 * TICK_SECONDS)  # more: this process was paused
+            pulse.silence, pulse.since_beat = pulse.silence + seconds, pulse.since_beat + seconds
+            if pulse.beat is not None and self._ray.wait([pulse.beat], timeout=0)[0]:
+                pulse.beat, pulse.silence = None, 0.0
+            if pulse.beat is None and pulse.since_beat >= BEAT_SECONDS:
+                pulse.beat, pulse.since_beat = self._actors[replica].beat.remote(), 0.0
+            if pulse.silence >= FROZEN_SECONDS:
+                self._give_up(replica)
+                reason = f"killed, for it gave no sign of life for {format_duration(pulse.silence)}"
+                self._messages.append((replica, Died(reason)))
+
+    def _give_up(self, replica: int) -> None:
+        """Kill the actor; `start` makes another."""
+        self._ray.kill(self._actors.pop(replica), no_restart=True)
+        self._waiting = {one: other for one, other in self._waiting.items() if other != replica}
 
     def _ask_again(self) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from emma_eval.errors import UserError
+from emma_eval.utils.validation import expected_in_words
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -83,5 +84,4 @@ def _describe(error: ErrorDetails) -> str:
             return str(error["ctx"]["error"])
         case kind if kind in EXPECTED:
             return f"{key} {value} must be {EXPECTED[kind]}"
-    message = error["msg"].replace("Input should", "must").replace("Tuple should", "must")
-    return f"{key} {value} {message.replace(' after validation', '')}"
+    return f"{key} {value} must be {expected_in_words(error) or 'another value'}"

@@ -8,7 +8,7 @@ head, so nothing else changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -74,6 +74,15 @@ def stored_names(name: str) -> tuple[str, ...]:
     return tuple(f"model.layers.{index}.{stored}{way}.weight" for stored in LAYER_MODULES[module])
 
 
+def official_tensors(name: str, parameter: Tensor, head_dim: int) -> Iterator[tuple[str, Tensor]]:
+    """One of our parameters as the shards have it, name and tensor: fused projections split, rotary pairs apart."""
+    stored = stored_names(name)
+    parts = list(parameter.chunk(len(stored)))
+    if has_rotary_rows(name):
+        parts[0] = separate_rotary_pairs(parts[0], head_dim)
+    yield from zip(stored, parts, strict=True)
+
+
 def has_rotary_rows(name: str) -> bool:
     """Whether the first stored part of a parameter gives queries or keys, which the rotary embedding rotates."""
     return "q_proj" in name or "kv_proj" in name
@@ -82,6 +91,11 @@ def has_rotary_rows(name: str) -> bool:
 def interleave_rotary_pairs(rows: Tensor, head_dim: int) -> Tensor:
     """Each head's rows i and i + Dh / 2 made adjacent: (H Dh, D) -> (H Dh, D)."""
     return rows.reshape(-1, 2, head_dim // 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+
+
+def separate_rotary_pairs(rows: Tensor, head_dim: int) -> Tensor:
+    """The inverse of `interleave_rotary_pairs`."""
+    return rows.reshape(-1, head_dim // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
 
 
 def resize_vocabulary(rows: Tensor, vocab_size: int) -> Tensor:

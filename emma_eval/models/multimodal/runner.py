@@ -5,7 +5,7 @@ The architecture is an nn.Module that this knows by the few methods of `Multimod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -66,6 +66,10 @@ class MultimodalModel(Protocol):
     @property
     def num_image_tokens(self) -> int:
         """N: how many embeddings an image has."""
+        ...
+
+    def parameters(self) -> Iterator[Tensor]:
+        """All weights, each once."""
         ...
 
     def encode_images(self, pixels: Tensor) -> Tensor:
@@ -150,6 +154,11 @@ class ModelRunner(Generic[ModelT]):
         return self.model.llama.dtype
 
     @property
+    def num_parameters(self) -> int:
+        """How many weights are loaded; layers that no answer depends on are not."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @property
     def max_batch_tokens(self) -> int:
         """How many tokens a batch may hold: on a GPU by its free memory, on a CPU by what its caches like."""
         return max_batch_tokens(self.model.llama) if self.device.type == "cuda" else CPU_BATCH_TOKENS
@@ -200,7 +209,7 @@ class ModelRunner(Generic[ModelT]):
         logits, state = self.prefill(rows, pixels)
         limits = [limit for row in rows for limit in row.limits]
         answers = iter(greedy(self.model.llama, logits, state, limits, self.eos_ids))
-        return [[self._generation(next(answers)) for _ in row.indices] for row in rows]
+        return [[self.to_generation(next(answers)) for _ in row.indices] for row in rows]
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests as one batch, in order. Raises SampleError if one cannot be answered."""
@@ -275,7 +284,8 @@ class ModelRunner(Generic[ModelT]):
         prefill(self.model.llama, self.kv_cache, [trie], self.embed([trie], {}))
         return self.kv_cache.copy()
 
-    def _generation(self, answer: Continuation) -> Generation:
+    def to_generation(self, answer: Continuation) -> Generation:
+        """An answer with its text, or the reason why there is none."""
         ids, reason = answer
         if reason == "error":
             error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"

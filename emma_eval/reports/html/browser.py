@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emma_eval.reports.html.run_loader import STATUSES, TaskResults
+from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.reports.html.thumbnails import thumbnails
+from emma_eval.results.sample_scores import STATUSES
 from emma_eval.results.scores import TaskScores
 from emma_eval.types import ImageSource, Response, Sample, SampleScore
 
@@ -60,12 +61,13 @@ class SampleBrowser:
     limit: Limit
     tasks: list[dict[str, Any]] = field(default_factory=list)
     shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (index of the task, sample)
+    images: dict[ImageSource, int] = field(default_factory=dict)  # those of the chunks given so far -> their number
 
     def add(self, task: TaskScores, results: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
         """Add a task's samples, `limit` of them at even distances so that every category is represented."""
         ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
-        passes = [_passes(result.responses) for result in results]
+        passes = [passes_by_sample(result.responses) for result in results]
         for sample_id in chosen:
             scores: list[SampleScore | None] = [None] * len(self.runs)
             responses: list[tuple[Response, ...]] = [()] * len(self.runs)
@@ -99,7 +101,7 @@ class SampleBrowser:
             "id": [sample.id for sample in samples],
             "question": [sample.question for sample in samples],
             "reference": [sample.reference for sample in samples],
-            "answer": [[_answer(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
+            "answer": [[joined_answers(sample.passes[run]) for sample in samples] for run in range(len(self.runs))],
             "parsed": [[_parsed_answer(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
             "score": [[_score(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
             "status": [[_status(sample.scores[run]) for sample in samples] for run in range(len(self.runs))],
@@ -108,7 +110,31 @@ class SampleBrowser:
     def chunks(self) -> Iterator[dict[str, Any]]:
         """The chunks in order. Texts and images that samples of a chunk share are in it once."""
         for start in range(0, len(self.shown), CHUNK):
-            yield _chunk([sample for _, sample in self.shown[start : start + CHUNK]])
+            yield self._chunk([sample for _, sample in self.shown[start : start + CHUNK]])
+
+    def _chunk(self, samples: Sequence[ShownSample]) -> dict[str, Any]:
+        images = {
+            image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
+        }
+        numbers = [self.images.setdefault(image, len(self.images)) for image in images]
+        small = thumbnails(images)
+        texts: dict[str, int] = {}
+
+        def text_index(text: str) -> int:
+            return texts.setdefault(text, len(texts))
+
+        def asked(r: Response) -> list[Any]:
+            return [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
+
+        entries = [
+            {
+                "images": [images[image] for image in _images(sample)],
+                "passes": [[asked(response) for response in responses] for responses in sample.passes],
+            }
+            for sample in samples
+        ]
+        thumbnails_and_numbers = [(small[image], number) for image, number in zip(images, numbers, strict=True)]
+        return {"images": thumbnails_and_numbers, "entries": entries, "texts": list(texts)}
 
 
 def evenly(items: Sequence[str], limit: int) -> list[str]:
@@ -118,37 +144,12 @@ def evenly(items: Sequence[str], limit: int) -> list[str]:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def _chunk(samples: Sequence[ShownSample]) -> dict[str, Any]:
-    images = {
-        image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
-    }
-    small = thumbnails(images)
-    texts: dict[str, int] = {}
-
-    def text_index(text: str) -> int:
-        return texts.setdefault(text, len(texts))
-
-    entries = [
-        {
-            "images": [images[image] for image in _images(sample)],
-            "passes": [
-                [
-                    [text_index(r.prompt), text_index(r.instruction), r.text, r.error, r.tokens, round(r.seconds, 4)]
-                    for r in responses
-                ]
-                for responses in sample.passes
-            ],
-        }
-        for sample in samples
-    ]
-    return {"images": [small[image] for image in images], "entries": entries, "texts": list(texts)}
-
-
 def _images(shown: ShownSample) -> Sequence[ImageSource]:
     return shown.sample.images[:MAX_IMAGES] if shown.sample else ()
 
 
-def _passes(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
+def passes_by_sample(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
+    """Sample id -> its responses, in the order of the passes."""
     found: dict[str, list[Response]] = {}
     for _, response in sorted(responses.items(), key=lambda item: item[0][1]):
         found.setdefault(response.sample_id, []).append(response)
@@ -159,7 +160,7 @@ def _category(sample: Sample | None) -> str:
     return sample.category if sample else ""
 
 
-def _answer(responses: Sequence[Response]) -> str | None:
+def joined_answers(responses: Sequence[Response]) -> str | None:
     """The answers of all passes, joined by bars; the error of a failed one; None if the sample was not asked."""
     return " | ".join(r.text if r.text is not None else r.error or "" for r in responses) if responses else None
 

@@ -6,12 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from emma_eval.analysis.compare import compare_task, holm_over_tasks
@@ -20,20 +17,29 @@ from emma_eval.reports.comparison import comparison_table
 from emma_eval.reports.html.charts.bars import profile
 from emma_eval.reports.html.charts.dots import dot_plot
 from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
-from emma_eval.reports.html.charts.svg import run_class
 from emma_eval.reports.html.confusion import ConfusionTable
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.run_loader import FinishedRun, TaskResults, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.leaderboard import leaderboard
+from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.published import load_published
-from emma_eval.reports.tables import Table, as_percent, format_interval, format_value
+from emma_eval.reports.tables import Table, footnotes_of
+from emma_eval.results.manifest import served_in_all
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import Endings
 from emma_eval.utils.text import format_duration
 
-TEMPLATE = Path(__file__).parent / "template"
-SCRIPTS = ("theme.js", "store.js", "filters.js", "cards.js", "browse.js")  # one script, in this order
+SCRIPTS = (
+    "theme.js",
+    "store.js",
+    "filters.js",
+    "sorting.js",
+    "state.js",
+    "enlarge.js",
+    "cards.js",
+    "browse.js",
+)  # one script, in this order
 ENDINGS = ("ended by the model", "cut off", "empty", "prompts cut")
 MAX_REASONS = 12  # reasons of failure listed for a task
 
@@ -91,13 +97,14 @@ def _ending_counts(endings: Endings | None) -> tuple[str, ...]:
 
 
 def render(
-    runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, chunks: Sequence[Markup]
+    runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, embedded: Mapping[str, Markup]
 ) -> str:
-    """The whole page. `index` and `chunks` are the sample browser's data; no chunks if they are in files beside it."""
+    """The whole page. `index` is the sample browser's data, `embedded` what its script loads from the page by name."""
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = _script()
+    script = script_of(SCRIPTS)
     statistics, problems = statistics_by_run(runs)
     comparisons, refused = _comparisons(runs, statistics)
+    tables = Leaderboard([run.as_scored for run in runs], load_published()).tables(measured_only=True)
     context: dict[str, Any] = {
         "policy": content_policy([script], [style]),
         "style": Markup(style),  # noqa: S704 (our own files)
@@ -105,7 +112,8 @@ def render(
         "title": " · ".join(run.label for run in runs),
         "runs": runs,
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),
-        "leaderboard": leaderboard([run.as_scored for run in runs], load_published(), measured_only=True),
+        "leaderboard": tables,
+        "leaderboard_notes": footnotes_of(tables),
         "scores": [(panel, dot_plot(panel)) for panel in score_panels(runs)],
         "profiles": [(panel, profile(panel)) for panel in profiles(runs, full_ranges(statistics)) if panel.rows],
         "comparisons": comparisons,
@@ -118,34 +126,9 @@ def render(
         "failures": _failures(runs),
         "manifests": [_manifest(run) for run in runs],
         "index": index,
-        "chunks": chunks,
+        "embedded": embedded,
     }
-    return _environment().get_template("page.html").render(context)
-
-
-def _script() -> str:
-    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
-    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.lstrip_blocks = True
-    environment.globals.update(run_class=run_class)
-    environment.filters.update(
-        value=lambda metric: format_value(metric.value, metric.unit),
-        interval=lambda metric: (
-            format_interval(metric.interval.low, metric.interval.high, metric.unit)
-            if metric.interval
-            else metric.no_interval
-        ),
-        percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
-        words=lambda name: name.replace("_", " "),
-    )
-    return environment
+    return environment().get_template("page.html").render(context)
 
 
 def _comparisons(
@@ -203,6 +186,7 @@ def _manifest(run: FinishedRun) -> dict[str, Any]:
         "Begun": sessions[0].started if sessions else None,
         "Ended": last and last.finished,
         "Device at work": _computing(run),
+        "Server": str(served_in_all(sessions) or ""),
         "Commit": last and last.git_commit and last.git_commit[:12] + (" with changes" if last.git_dirty else ""),
         "Python": last and last.versions.get("python"),
         "PyTorch": last and last.versions.get("torch"),

@@ -53,6 +53,7 @@ class Panel:
     subtitle: str
     rows: tuple[PanelRow, ...]
     bounds: tuple[float, float] | None = None  # the metric's possible range
+    axis: str = ""  # what stands along the axis, in words: `Accuracy (%)`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,25 @@ class TaskGroup:
     @property
     def subtitle(self) -> str:
         """Metric, split, and protocol and extent if they are not the usual ones."""
+        return ", ".join(filter(None, (self.task.metric.replace("_", " "), self.task.split, *self.unusual)))
+
+    @property
+    def unusual(self) -> tuple[str, str]:
+        """Protocol and extent; empty if they are the usual ones."""
         task = self.task
         protocol = "" if task.protocol == "official" else f"protocol {task.protocol}"
-        extent = "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
-        return ", ".join(filter(None, (task.metric.replace("_", " "), task.split, protocol, extent)))
+        protocol = task.judge.label if task.judge else protocol
+        return protocol, "" if task.complete else f"{pluralize(task.counts.samples, 'question')} only"
+
+
+ACRONYMS = {"f1": "F1", "cider": "CIDEr", "chair": "CHAIR", "img_accuracy": "IMG accuracy"}
+UNITS = {"percent": " (%)", "fraction": " (%)", "points": " (points)"}
+
+
+def axis_label(metric: MetricRecord, *more: str) -> str:
+    """`Accuracy (%)`, with what is unusual behind it: a protocol, how few questions were asked."""
+    words = ACRONYMS.get(metric.name) or metric.name.replace("_", " ").capitalize()
+    return ", ".join([words + UNITS.get(metric.unit, ""), *filter(None, more)])
 
 
 def comparable_groups(runs: Sequence[FinishedRun]) -> list[TaskGroup]:
@@ -100,7 +116,8 @@ def score_panels(runs: Sequence[FinishedRun]) -> list[Panel]:
         ]
         if primary := task.find(task.metric):
             bounds = PERCENT if primary.unit in IN_PERCENT else None
-            panels.append(Panel(task.name, group.title, group.subtitle, tuple(rows), bounds))
+            axis = axis_label(primary, *group.unusual)
+            panels.append(Panel(task.name, group.title, group.subtitle, tuple(rows), bounds, axis))
     return panels
 
 
@@ -118,7 +135,7 @@ def category_panels(runs: Sequence[FinishedRun]) -> dict[str, list[Panel]]:
 
 def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
     """All runs on all tasks: primary metrics in percent of their full range, a row for each task."""
-    rows = []
+    rows, units = [], set()
     for group in comparable_groups(runs):
         marks = [
             _scaled(_mark(runs, run_index, metric), ranges[scores.name], metric.unit)
@@ -127,7 +144,9 @@ def overview(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> Panel:
         ]
         if marks:
             rows.append(PanelRow(group.title, tuple(marks), group.task.counts.samples))
-    return Panel("models", "All tasks", "percent of each metric's full range", tuple(rows), PERCENT)
+            units |= {metric.unit for metric in group.task.metrics if metric.name == group.task.metric}
+    axis = "Score (%)" if units <= set(IN_PERCENT) else "Score (% of each metric's range)"
+    return Panel("models", "All tasks", "percent of each metric's full range", tuple(rows), PERCENT, axis)
 
 
 def profiles(runs: Sequence[FinishedRun], ranges: Mapping[str, float]) -> list[Panel]:
@@ -166,7 +185,8 @@ def _category_panel(runs: Sequence[FinishedRun], group: TaskGroup, key: str) -> 
         ]
         rows.append(PanelRow(metric.category, tuple(marks), metric.n))
     bounds = PERCENT if all(metric.unit in IN_PERCENT for metric in metrics) else None
-    return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds)
+    axis = next((axis_label(metric, *group.unusual) for metric in metrics if metric.name == name), "")
+    return Panel(f"{task.name}-{key}", key.replace("_", " "), name.replace("_", " "), tuple(rows), bounds, axis)
 
 
 def _mark(runs: Sequence[FinishedRun], run_index: int, metric: MetricRecord) -> Mark:

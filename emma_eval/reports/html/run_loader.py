@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
 
 from emma_eval.errors import UserError
 from emma_eval.results import scores as scores_file
+from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, read_manifest
-from emma_eval.results.responses import Fields, log_path, read_responses, require_fields
+from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.run_labels import labels
-from emma_eval.results.sample_statistics import HOW_TO_REWRITE, TaskStatistics, read_task_statistics
+from emma_eval.results.sample_scores import read_sample_scores
+from emma_eval.results.sample_statistics import TaskStatistics, read_task_statistics
 from emma_eval.results.scores import ScoredRun, ScoresFile, TaskScores
-from emma_eval.types import Key, Response, SampleScore, SampleStatus
-from emma_eval.utils.files import read_bytes
-
-RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of sample scores written by earlier versions
-SAMPLE_FIELDS: Fields = {"id": str, "score": int | float, "parsed_answer": str, "status": str, "cluster": str}
-STATUSES = get_args(SampleStatus)
+from emma_eval.types import Key, Response, SampleScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +44,18 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     """The runs, with distinct labels. Raises UserError for a folder without a finished run."""
     runs = scores_file.read_runs(folders)
     names = labels([run.label_parts for run in runs])
+    return with_distinct_titles(
+        [
+            FinishedRun(run.folder, name, run.scores, _manifest(answered_run(run.folder)), run)
+            for run, name in zip(runs, names, strict=True)
+        ]
+    )
+
+
+def with_distinct_titles(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """The runs, with a title for each task's name that no other name has."""
     titles = _titles([task for run in runs for task in run.scores.tasks])
-    return [
-        FinishedRun(run.folder, name, _with_titles(run.scores, titles), _manifest(run.folder), run)
-        for run, name in zip(runs, names, strict=True)
-    ]
+    return [replace(run, scores=_with_titles(run.scores, titles)) for run in runs]
 
 
 def _titles(tasks: Sequence[TaskScores]) -> dict[str, str]:
@@ -76,7 +78,7 @@ def task_names(runs: Sequence[FinishedRun]) -> list[str]:
 def load_task_results(runs: Sequence[FinishedRun], name: str) -> list[TaskResults]:
     """The task's results in each run that has it. Raises UserError for a file that can't be read."""
     return [
-        TaskResults(number, task, _responses(run.folder, name), _samples(run.folder / "samples" / f"{name}.jsonl"))
+        TaskResults(number, task, _responses(answered_run(run.folder), name), _samples(run.folder, name))
         for number, run in enumerate(runs)
         for task in run.scores.tasks
         if task.name == name
@@ -105,27 +107,5 @@ def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
     return {response.key: response for response in read_responses(log_path(folder, task))}
 
 
-def _samples(path: Path) -> Mapping[str, SampleScore]:
-    if not path.exists():
-        raise UserError(f"{path} is missing; {HOW_TO_REWRITE}")
-    scores = {}
-    for number, line in enumerate(read_bytes(path).splitlines(), 1):
-        try:
-            record = json.loads(line)
-            sample = _sample(record)
-            scores[sample.id] = sample
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise UserError(
-                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {HOW_TO_REWRITE}"
-            ) from None
-    return scores
-
-
-def _sample(record: Any) -> SampleScore:
-    if not isinstance(record, dict):
-        raise TypeError("a JSON object is expected")
-    record = {RENAMED.get(key, key): value for key, value in record.items()}
-    require_fields(record, SAMPLE_FIELDS)
-    if record["status"] not in STATUSES:
-        raise ValueError(f"status is {record['status']!r}")
-    return SampleScore(**record)
+def _samples(folder: Path, task: str) -> Mapping[str, SampleScore]:
+    return {sample.id: sample for sample in read_sample_scores(folder, task)}

@@ -10,6 +10,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.inference.engine import EngineDescription, MachineUse
+from emma_eval.inference.replicas import engine as replicas_engine
 from emma_eval.inference.replicas.engine import MAX_RESTARTS, ReplicatedEngine
 from emma_eval.inference.replicas.fleet import Answered, Died, Finished, Message, Ready, Refused
 from emma_eval.inference.replicas.packing import unpack
@@ -29,10 +30,12 @@ class FakeFleet:
     size: int = 2
     dies: Callable[[int, int], Died | None] = lambda replica, count: None
     starts: Callable[[int, int], Message] = lambda replica, start: READY
+    hangs: Callable[[int, int], bool] = lambda replica, count: False  # at its n-th answer, for ever
     asked: list[str] = field(default_factory=list)  # ids of samples, as they were answered
     counts: dict[int, int] = field(default_factory=dict)
     started: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    leases: int = 0
     closed: bool = False
     _messages: dict[int, deque[Message]] = field(default_factory=dict)
     _turn: int = 0
@@ -42,8 +45,11 @@ class FakeFleet:
         self._messages[replica] = deque([self.starts(replica, self.started.count(replica))])
 
     def assign(self, replica: int, lease: bytes) -> None:
+        self.leases += 1
         for index, request in enumerate(unpack(lease)):
             count = self.counts[replica] = self.counts.get(replica, 0) + 1
+            if self.hangs(replica, count):
+                return
             if died := self.dies(replica, count):
                 self._messages[replica].append(died)
                 return
@@ -55,12 +61,12 @@ class FakeFleet:
     def cancel(self, replica: int) -> None:
         self.cancelled.append(replica)
 
-    def next_message(self) -> tuple[int, Message]:
+    def next_message(self) -> tuple[int, Message] | None:
         for _ in range(self.size):
             self._turn = (self._turn + 1) % self.size
             if self._messages[self._turn]:
                 return self._turn, self._messages[self._turn].popleft()
-        raise AssertionError("the engine waits, and nobody has anything to say")
+        return None
 
     def close(self) -> None:
         self.closed = True
@@ -87,7 +93,7 @@ def test_all_replicas_answer_every_request_once() -> None:
     assert sorted(fleet.asked, key=int) == [one.sample_id for one in REQUESTS]
     assert min(fleet.counts.values()) > 100
     assert (stats.new_tokens, stats.batches) == (600, 600)
-    assert stats.computed_tokens > 0
+    assert stats.computed_tokens == 5 * fleet.leases, "of the last lease too"
 
 
 def test_the_requests_of_a_dead_replica_are_answered_by_the_others_and_it_starts_again() -> None:
@@ -160,6 +166,36 @@ def test_closed_early_it_cancels_and_late_answers_are_not_counted_for_the_next_r
     assert fleet.cancelled == [0, 1]
     again = dict(engine.generate(REQUESTS[:50], InferenceStats()))
     assert {index: one.text for index, one in again.items()} == {index: RIGHT[index] for index in range(50)}
+
+
+def test_what_a_hanging_replica_holds_is_answered_by_the_others_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas_engine, "STALLED_SECONDS", 0.05)
+    lines: list[str] = []
+    fleet = FakeFleet(3, hangs=lambda replica, count: (replica, count) == (1, 20))
+    found, _ = answers(fleet, REQUESTS, lines)
+    assert found == RIGHT
+    left = 102 - 19  # its lease is the second: by whole images, of 468 requests one in 4.5
+    assert lines == [f"replica 2 has answered nothing for 0 s; its {left} requests go to the others too"]
+    assert len(fleet.asked) == 600, "nobody is asked what is answered"
+    assert fleet.cancelled == [1], "the others have finished"
+
+
+def test_of_two_answers_to_a_request_the_first_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that was only slow goes on while another has been given the same."""
+    monkeypatch.setattr(replicas_engine, "STALLED_SECONDS", 0.0)
+    fleet = FakeFleet(3)
+    found, _ = answers(fleet, REQUESTS)
+    assert found == RIGHT
+    assert len(fleet.asked) > 600
+
+
+def test_an_engine_that_ends_without_a_word_ends_the_run() -> None:
+    class Silent(FakeFleet):
+        def assign(self, replica: int, lease: bytes) -> None:
+            self._messages[replica].append(Finished(InferenceStats(), READY.use))
+
+    with pytest.raises(UserError, match=r"ended without a word on \d+ requests; `generate` yields"):
+        answers(Silent(), REQUESTS)
 
 
 def test_peaks_of_memory_are_added_up_over_processes() -> None:

@@ -161,7 +161,7 @@ def test_adapters_other_than_lora_are_refused_by_name(config: Any, tmp_path: Pat
         ({"modules_to_save": ["lm_head"]}, "modules_to_save 'lm_head' fits nothing"),
         ({"use_dora": True}, "has no lora_magnitude_vector"),
         ({"r": 4}, "has rank 8 (A) and 8 (B), but adapter_config.json says 4"),
-        ({"r": 0}, "r 0 must be greater than or equal to 1"),
+        ({"r": 0}, "r 0 must be a number of 1 or more"),
         ({"lora_alpha": "16"}, "lora_alpha '16' must be a number"),
     ],
 )

@@ -22,6 +22,7 @@ from emma_eval.inference.loading import load_engine
 from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.types import Failure, Generation, InferenceStats, Request
+from tests import judged_runs
 from tests.tiny_transformers import write
 
 for package in ("fastapi", "uvicorn", "openai"):
@@ -115,3 +116,18 @@ def test_a_run_with_its_record_and_its_scores(url: str, checkpoint: Path, folder
     assert {one["served"]["model"] for one in responses} == {f"{checkpoint}@main"}
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["sessions"][0]["stats"]["server"]["prompt_tokens"] > 0
+
+
+def test_it_may_judge(url: str, checkpoint: Path, tmp_path: Path) -> None:
+    """A random model gives no numbers, so it is asked five times with rising temperatures, and counts 0."""
+    judged_runs.mmvet(tmp_path / "data", 2)
+    judged_runs.finish_run(tmp_path / "data", "mmvet", ["one", "two"], tmp_path / "run")
+    where = ["--base-url", url, "--data", str(tmp_path / "data")]
+    assert main(["judge", "mmvet", str(tmp_path / "run"), "--judge", f"openai:{checkpoint}", *where]) == 0
+    (path,) = (tmp_path / "run" / "judged").glob("*/verdicts.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [len(row["replies"]) for row in rows] == [5, 5]
+    assert all(row["prompt_tokens"] > 5 * 400 and 0 < row["new_tokens"] <= 5 * 3 for row in rows)
+    (content,) = judged_runs.judged_scores(tmp_path / "run")
+    assert judged_runs.values(content)["score", ""] == 0.0
+    assert content["tasks"][0]["judge"]["unparsed"] == 2

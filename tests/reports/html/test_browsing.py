@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.reports.html.browsing import choose, find, found, is_right, until
 from tests.reports.html.fake_runs import COUNT, alpha, beta, category, question, reference
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="the package selenium is not installed")
 Keys = webdriver.Keys
 NUMBERS = range(COUNT)
-
-
-def find(browser: Any, selector: str) -> Any:
-    return browser.find_element("css selector", selector)
-
-
-def choose(browser: Any, name: str, words: str) -> None:
-    """Choose an option as a user sees it."""
-    from selenium.webdriver.support.select import Select
-
-    Select(find(browser, f"#{name}")).select_by_visible_text(words)
-
-
-def found(browser: Any) -> list[int]:
-    """The ids of all samples found, page after page."""
-    ids: list[int] = []
-    while True:
-        ids += browser.execute_script(
-            "return [...document.querySelectorAll('article.sample')].map((card) => Number(card.dataset.sample))"
-        )
-        if not find(browser, "#next").is_enabled():
-            return ids
-        browser.execute_script("document.getElementById('next').click()")
-
-
-def until(condition: Any) -> None:
-    """Wait for what happens a little later."""
-    for _ in range(100):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen within 5 s")
-
-
-def is_right(answer: Any, number: int) -> bool:
-    return answer(number) == reference(number)
 
 
 def test_all_samples_are_there_on_pages_of_twenty(browser, page):
@@ -161,7 +124,7 @@ def test_the_keyboard_reaches_everything(browser, page):
 
 @pytest.mark.slow
 def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from emma_eval.reports.html import report
+    from emma_eval.reports.html import parts, report
     from tests.reports.html.fake_runs import write_gqa, write_run
 
     count = 20_000
@@ -169,7 +132,7 @@ def test_twenty_thousand_samples_stay_quick(browser, tmp_path: Path, monkeypatch
     (tmp_path / "data" / "gqa" / "data" / "images").rename(tmp_path / "data" / "gqa" / "data" / "gone")
     (tmp_path / "data" / "gqa" / "data" / "images").mkdir()
     run = write_run(tmp_path / "data", tmp_path / "run", "alpha", beta)
-    monkeypatch.setattr(report, "MAX_EMBEDDED", 2**20)
+    monkeypatch.setattr(parts, "MAX_EMBEDDED", 2**20)
     page = report.write_report([run], tmp_path / "report", data=tmp_path / "data")
     assert page.stat().st_size < 8e6
     assert len(list((tmp_path / "report" / "report-samples").glob("*.js"))) == count // 100

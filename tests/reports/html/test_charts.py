@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emma_eval.reports.html.charts.bars import profile
 from emma_eval.reports.html.charts.dots import dot_plot
 from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
 from emma_eval.reports.html.charts.svg import Axis, nice_axis, shortened
@@ -47,6 +48,18 @@ def test_a_dot_stands_at_its_value_between_the_ends_of_its_interval():
     assert [group.get("class") for group in svg.findall("g")] == ["run-0 mark", "run-1 mark"]  # eight colours in turn
     assert "emma: 50.0 [40.0, 70.0] (1,234)" in [title.text for title in svg.findall(".//title")]
     assert "x < y & z" in [text.text for text in svg.findall("text")]
+
+
+def test_no_gridline_runs_through_a_label():
+    marks = (Mark(0, "emma", 50.0, 40.0, 70.0, "50.0", "[40.0, 70.0]"), Mark(1, "llava", 45.0, 45.0, 45.0, "45.0"))
+    rows = tuple(PanelRow(name, marks, 10) for name in ("a", "b", "c"))
+    for svg in (dot_plot(Panel("t", "GQA", "accuracy", rows)), profile(Panel("t", "emma", "", rows))):
+        drawing = Xml.fromstring(svg)
+        lines = [(float(line.get("y1")), float(line.get("y2"))) for line in drawing.findall("line[@class='grid']")]
+        assert lines
+        for text in drawing.findall("text"):
+            baseline = float(text.get("y"))
+            assert not [line for line in lines if line[0] < baseline and line[1] > baseline - 9], text.text
 
 
 def bars(svg: str) -> list[str]:

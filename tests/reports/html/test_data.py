@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emma_eval.data.run_samples import RunSamples, find_run_samples
 from emma_eval.errors import UserError
-from emma_eval.reports.html import report
+from emma_eval.reports.html import parts
 from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
-from emma_eval.reports.html.reference_loader import benchmark_samples
 from emma_eval.reports.html.report import write_report
-from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
+from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy, embedded_json
 from emma_eval.reports.html.thumbnails import thumbnail
 from emma_eval.types import Sample
@@ -36,6 +37,10 @@ def test_the_policy_names_scripts_by_their_hash():
     assert "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI=' 'strict-dynamic'" in policy
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
+
+
+def benchmark_samples(runs: list[FinishedRun], name: str, data: Path) -> RunSamples:
+    return find_run_samples([run.manifest for run in runs], name, data)
 
 
 def test_samples_are_chosen_at_even_distances():
@@ -69,17 +74,41 @@ def test_a_number_of_samples_all_or_none_are_shown(runs, data, tmp_path):
     assert index("none") is None
 
 
+def embedded(page: Path, name: str) -> object:
+    text = page.read_text(encoding="utf-8")
+    start = text.index(f'id="{name}">') + len(name) + 6
+    return json.loads(text[start : text.index("</script>", start)])
+
+
 def test_many_samples_lie_in_files_beside_the_page_and_old_files_go(runs, data, tmp_path, monkeypatch):
-    folder = tmp_path / report.CHUNKS
+    folder = tmp_path / parts.FILES
     folder.mkdir()
-    (folder / "7.js").write_text("old")
-    (folder / "notes.txt").write_text("mine")
-    monkeypatch.setattr(report, "MAX_EMBEDDED", 100)
+    for old in ("7.js", "chunk-7.js", "image-7.js", "notes.txt"):
+        (folder / old).write_text("old")
+    monkeypatch.setattr(parts, "MAX_EMBEDDED", 100)
     page = write_report(runs, tmp_path, data=data)
-    assert sorted(path.name for path in folder.iterdir()) == ["0.js", "notes.txt"]
-    content = (folder / "0.js").read_text(encoding="utf-8")
-    assert content.startswith("reportChunk(0,{")
+    assert sorted(path.name for path in folder.iterdir()) == ["chunk-0.js", "notes.txt"]
+    content = (folder / "chunk-0.js").read_text(encoding="utf-8")
+    assert content.startswith('reportFile("chunk-0",{')
     assert 'id="chunk-0"' not in page.read_text(encoding="utf-8")
+    assert (embedded(page, "index")["beside"], embedded(page, "index")["full_images"]) == (True, "none")
+
+
+def test_images_are_embedded_as_they_are_where_they_fit(runs, data, tmp_path):
+    page = write_report(runs, tmp_path, data=data)
+    own = (data / "gqa" / "data" / "images" / "n3.jpg").read_bytes()
+    assert embedded(page, "image-3") == "data:image/jpeg;base64," + base64.b64encode(own).decode()
+    assert not (tmp_path / parts.FILES).exists()
+
+
+def test_images_beside_the_page_if_asked_for(runs, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "MAX_EMBEDDED", 30_000)  # room for the chunk, not for the images
+    without = write_report(runs, tmp_path, data=data)
+    assert (embedded(without, "index")["beside"], embedded(without, "index")["full_images"]) == (False, "none")
+    page = write_report(runs, tmp_path, data=data, keep_images=True)
+    assert embedded(page, "index")["full_images"] == "beside"
+    files = sorted(path.name for path in (tmp_path / parts.FILES).iterdir())
+    assert files == sorted(f"image-{number}.js" for number in range(COUNT // 4))
 
 
 def test_a_chunk_holds_shared_texts_and_images_once(runs, data):

@@ -119,7 +119,13 @@ def test_what_models_and_data_wrote_stays_text(browser, tmp_path: Path):
     counts = (
         "return ['script', 'img[src=x]', 'iframe', 'svg[onload]', 'b'].map((s) => document.querySelectorAll(s).length)"
     )
-    assert browser.execute_script(counts) == [3, 0, 0, 0, 1]  # index, chunk and code; the word `bold` in the text
+    assert browser.execute_script(counts) == [
+        7,
+        0,
+        0,
+        0,
+        1,
+    ]  # index, chunk, four images, code; the word `bold` in the text
     cards = browser.find_elements("css selector", "article.sample")
     for number, card in enumerate(cards):
         shown = card.get_attribute("textContent")

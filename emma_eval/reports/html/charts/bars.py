@@ -16,7 +16,7 @@ def profile(panel: Panel) -> Markup:
     """Bars from 0 to 100% of each metric's range."""
     axis = Axis(0, 100, TICKS, EDGE, WIDTH - EDGE)
     bottom = ROW * len(panel.rows) + 4
-    drawn = grid(axis, 4, bottom)
+    drawn = grid(axis, [(index * ROW + 19, index * ROW + 31) for index in range(len(panel.rows))], bottom)
     for index, row in enumerate(panel.rows):
         own, *others = row.marks
         top = index * ROW

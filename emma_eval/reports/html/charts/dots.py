@@ -21,11 +21,11 @@ def dot_plot(panel: Panel) -> Markup:
     axis = nice_axis(ends, EDGE, WIDTH - EDGE, panel.bounds)
     heights = [LABEL + TRACK * len(row.marks) for row in panel.rows]
     bottom = sum(heights) + 6
-    drawn = grid(axis, 4, bottom)
-    top = 0.0
-    for row, height in zip(panel.rows, heights, strict=True):
+    tops = [sum(heights[:index]) for index in range(len(heights))]
+    tracks = [(top + LABEL, top + height) for top, height in zip(tops, heights, strict=True)]
+    drawn = grid(axis, tracks, bottom)
+    for row, top in zip(panel.rows, tops, strict=True):
         drawn += _row(row, axis, top)
-        top += height
     return drawing(bottom + 20, f"{panel.title}, {panel.subtitle}: {_description(panel)}", drawn)
 
 

@@ -69,13 +69,13 @@ def nice_axis(
     return Axis(ticks[0], ticks[-1], ticks, left, right)
 
 
-def grid(axis: Axis, top: float, bottom: float) -> list[Xml.Element]:
-    """Vertical lines at the ticks, and their numbers below."""
+def grid(axis: Axis, tracks: Sequence[tuple[float, float]], bottom: float) -> list[Xml.Element]:
+    """Vertical lines at the ticks behind the tracks (top, bottom), not through the words between; numbers below."""
     drawn = []
     for tick in axis.ticks:
         x = axis.at(tick)
         anchor = "start" if tick == axis.ticks[0] else "end" if tick == axis.ticks[-1] else "middle"
-        drawn.append(node("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
+        drawn += [node("line", x1=x, x2=x, y1=top, y2=end, class_="grid") for top, end in tracks]
         drawn.append(node("text", text=f"{tick:.6g}", x=x, y=bottom + 14, text_anchor=anchor, class_="tick"))
     return drawn
 

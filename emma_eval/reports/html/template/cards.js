@@ -13,15 +13,22 @@ function sampleCard(sample, runs) {
   const card = element("article", "sample",
     images,
     element("div", "asked",
-      element("p", "meta", [task.title, category, store.id[sample]].filter(Boolean).join(" · ")),
+      element("p", "meta", `${[task.title, category, store.id[sample]].filter(Boolean).join(" · ")} `, linkTo(sample)),
       element("p", "question", store.question[sample]),
-      store.reference[sample] ? element("p", "reference", element("span", "caption", "reference "), store.reference[sample]) : null,
-      more(sample, runs)),
-    element("div", "given", ...runs.map((run) => answer(sample, run))));
+      store.reference[sample] ? element("p", "reference", element("span", "caption", "reference "), store.reference[sample]) : null),
+    element("div", "given", ...runs.map((run) => answer(sample, run))),
+    more(sample, runs));
   card.dataset.sample = sample;
+  card.tabIndex = -1;
   card.setAttribute("aria-label", `${task.title}, sample ${store.id[sample]}`);
   showImages(sample, images);
   return card;
+}
+
+function linkTo(sample) {
+  const link = element("a", "link", "link");
+  link.href = sampleAddress(sample);
+  return link;
 }
 
 function answer(sample, run) {
@@ -47,19 +54,23 @@ function verdict(sample, run) {
 async function showImages(sample, box) {
   try {
     const { images } = await details(sample);
-    box.replaceChildren(...images.map((data, number) => image(data, sample, number)));
+    box.replaceChildren(...images.map(({ thumbnail }, number) => image(thumbnail, sample, number)));
     if (!images.length) box.append(element("span", "no-image", "no image"));
   } catch (error) {
     box.replaceChildren(element("span", "no-image", error.message));
   }
 }
 
-function image(data, sample, number) {
-  if (!data) return element("span", "no-image", "image not at hand");
+function image(thumbnail, sample, number) {
+  if (!thumbnail) return element("span", "no-image", "image not at hand");
   const image = document.createElement("img");
   image.alt = `Image ${number + 1} of sample ${store.id[sample]}`;
-  image.src = `data:image/jpeg;base64,${data}`;
-  return image;
+  image.src = thumbnail;
+  const button = element("button", "enlarge", image);
+  button.type = "button";
+  button.title = "enlarge";
+  button.addEventListener("click", () => enlarge(sample, number));
+  return button;
 }
 
 // The exact prompts, added when they are first opened.

@@ -1,0 +1,102 @@
+"""Progress of a run in Python: one display that changes in a notebook, what the command shows elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from html import escape
+from types import TracebackType
+from typing import Any, Self
+
+from emma_eval.errors import one_line
+from emma_eval.runs.progress import RequestCounter, RunProgress, TaskCounter, progress_for_terminal
+
+DISPLAY_SECONDS = 0.5  # between two changes of a notebook's display
+
+
+def progress_in_python() -> RunProgress:
+    """The notebook's display in a notebook, else bars or lines on standard error."""
+    return NotebookProgress() if _in_notebook() else progress_for_terminal()
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def message(self, text: str) -> None:
+        """Nothing is shown."""
+
+    def start(self, totals: dict[str, tuple[int, int]]) -> None:
+        """Nothing is shown."""
+
+    def advance(self, task: str, failed: bool) -> None:
+        """Nothing is shown."""
+
+
+class NotebookProgress(NoProgress):
+    """The messages, and how far each task and the whole run are, in one output of the cell."""
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+        self._tasks: dict[str, RequestCounter] = {}
+        self._all = RequestCounter(0, 0)
+        self._display: Any = None
+        self._shown = 0.0  # when it was changed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._show()
+
+    def message(self, text: str) -> None:
+        """Add a line."""
+        self._messages.append(text)
+        self._show()
+
+    def start(self, totals: dict[str, tuple[int, int]]) -> None:
+        """Begin with task -> (requests, of which already answered)."""
+        self._tasks = {task: TaskCounter(total, done) for task, (total, done) in totals.items()}
+        total, done = (sum(numbers) for numbers in zip((0, 0), *totals.values(), strict=True))
+        self._all = RequestCounter(total, done)
+        self._show()
+
+    def advance(self, task: str, failed: bool) -> None:
+        """Count; show it if it is time."""
+        self._tasks[task].advance(failed)
+        self._all.advance(failed)
+        if time.monotonic() - self._shown >= DISPLAY_SECONDS:
+            self._show()
+
+    def _show(self) -> None:
+        from IPython.display import HTML, display
+
+        self._shown = time.monotonic()
+        bars = {**self._tasks, "all": self._all} if self._tasks else {}
+        content = HTML("".join([*map(_line, self._messages), *(_bar(*bar) for bar in bars.items())]))
+        if self._display is None:
+            self._display = display(content, display_id=True)
+        else:
+            self._display.update(content)
+
+
+def _line(text: str) -> str:
+    return f"<div>{escape(one_line(text))}</div>"
+
+
+def _bar(name: str, counter: RequestCounter) -> str:
+    bar = f'<progress value="{counter.done}" max="{max(counter.total, 1)}"></progress>'
+    return f"<div>{bar} {escape(name)} {escape(counter.line)}</div>"
+
+
+def _in_notebook() -> bool:
+    """Whether cells are run by a Jupyter kernel, which shows HTML; IPython's terminal does not."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return shell is not None and getattr(shell, "kernel", None) is not None

@@ -1,0 +1,75 @@
+"""How runs, comparisons and predictions look when a notebook or a prompt shows them. All text in HTML is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from emma_eval.errors import printable
+from emma_eval.reports.render import one_line
+from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.results.manifest import Manifest
+from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores
+from emma_eval.utils.terminal import Column, table_lines, terminal_width
+
+COLUMNS = (
+    Column("task"),
+    Column("metric"),
+    Column("value", right=True),
+    Column("95% interval", right=True),
+    Column("samples", right=True),
+    Column("without answer", right=True),
+)
+
+
+def run_text(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
+    """Model, status and folder in a line, then each task's primary metric."""
+    table = table_lines(COLUMNS, _rows(scores), terminal_width()) if scores else []
+    return printable("\n".join([_headline(path, manifest, status), *table]))
+
+
+def run_html(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
+    """The same as HTML."""
+    table = html_table(COLUMNS, _rows(scores)) if scores else ""
+    return f"<p>{escape(_headline(path, manifest, status))}</p>{table}"
+
+
+def html_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    """A table in HTML, every cell escaped."""
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        sides = ("right" if column.right else "left" for column in columns)
+        aligned = zip(sides, cells, strict=True)
+        return "".join(f'<{tag} style="text-align:{side}">{escape(one_line(cell))}</{tag}>' for side, cell in aligned)
+
+    head = line("th", [column.head for column in columns])
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _headline(path: str, manifest: Manifest, status: str) -> str:
+    name = manifest.name or manifest.model.name
+    shard = f"shard {manifest.settings.shard}, " if manifest.settings.shard else ""
+    return one_line(f"{name}: {shard}{status} ({path})")
+
+
+def _rows(scores: ScoresFile) -> list[list[str]]:
+    return [_row(task) for task in scores.tasks]
+
+
+def _row(task: TaskScores) -> list[str]:
+    primary = task.find(task.metric)
+    lost = task.counts.failed + task.counts.missing
+    values = ["not scored here", ""] if primary is None else [value_text(primary), interval_text(primary)]
+    partial = "" if task.complete else " (partial)"
+    return [task.name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{lost:,}" if lost else ""]
+
+
+def value_text(metric: MetricRecord) -> str:
+    """The value as tables print it."""
+    return format_value(metric.value, metric.unit)
+
+
+def interval_text(metric: MetricRecord) -> str:
+    """The interval as tables print it; empty without one."""
+    return format_interval(metric.interval.low, metric.interval.high, metric.unit) if metric.interval else ""

@@ -1,0 +1,80 @@
+"""The samples that a run was asked, found again: run folders hold no questions, references and images.
+
+Nothing is downloaded. Samples are given only if they, and their references, are exactly those of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from emma_eval.data.loading import read_local_samples, read_samples
+from emma_eval.data.location import DataLocation, locate_data
+from emma_eval.data.selection import reference_digest, select_subset
+from emma_eval.errors import UserError
+from emma_eval.results.manifest import Manifest
+from emma_eval.tasks.index import task_names
+from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.sources import find_source
+from emma_eval.types import Sample
+
+OTHER_DATA = "the data found are not those that the answers were scored by"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSamples:
+    """All samples of a task's data; none, with the reason, if the data are missing or not those of the run."""
+
+    samples: Sequence[Sample] = ()
+    problem: str = ""
+
+    @property
+    def by_id(self) -> Mapping[str, Sample]:
+        """The samples by their ids."""
+        return {sample.id: sample for sample in self.samples}
+
+
+def find_run_samples(
+    manifests: Sequence[Manifest], name: str, data: Path | None, files: Mapping[str, Path] | None = None
+) -> RunSamples:
+    """The samples of a task that all of these runs were asked, or parts of.
+
+    They are read from the official files (`files`, by their keys, or those below the data root `data`), a downloaded
+    snapshot, the shipped suite, or the hub's cache on this machine.
+    """
+    if not find_source(name) and name not in task_names():
+        return RunSamples(problem=f"no folder known here has the task {name}: name its folder with --task-dir")
+    try:
+        samples = _read(locate_data(load_task(name), data, files))
+    except UserError as error:
+        return RunSamples(problem=str(error))
+    if not all(is_asked(manifest, name, samples) for manifest in manifests):
+        return RunSamples(problem=OTHER_DATA)
+    return RunSamples(samples)
+
+
+def is_asked(manifest: Manifest, name: str, samples: Sequence[Sample]) -> bool:
+    """Whether the run has these samples and references, or does not have the task."""
+    facts = manifest.tasks.get(name)
+    return facts is None or facts.reference_digest == reference_digest(subset_of(manifest, samples))
+
+
+def subset_of(manifest: Manifest, samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Of a task's samples those that the run's --limit and --seed select."""
+    return select_subset(samples, manifest.settings.limit, manifest.settings.seed)
+
+
+def _read(location: DataLocation) -> Sequence[Sample]:
+    """The samples of official files, or of what the hub has given this machine. Raises UserError without any."""
+    try:
+        return read_local_samples(location, allow_partial=True)
+    except UserError:
+        if location.task.hub is None or location.snapshot or location.files:
+            raise
+        from emma_eval.utils.hub import offline
+
+        with suppress(UserError), offline():
+            return read_samples(location, allow_partial=True)
+        raise

@@ -1,0 +1,39 @@
+"""The pages' templates, style and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from emma_eval.reports.html.charts.svg import run_class
+from emma_eval.reports.tables import as_percent, format_interval, format_value
+
+TEMPLATE = Path(__file__).parent / "template"
+
+
+def script_of(names: Sequence[str]) -> str:
+    """One script of these files, in this order."""
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in names]
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+@cache
+def environment() -> Environment:
+    """Jinja2 with our filters; what a model or a data set wrote is escaped."""
+    made = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.lstrip_blocks = True
+    made.globals.update(run_class=run_class)
+    made.filters.update(
+        value=lambda metric: format_value(metric.value, metric.unit),
+        interval=lambda metric: (
+            format_interval(metric.interval.low, metric.interval.high, metric.unit)
+            if metric.interval
+            else metric.no_interval
+        ),
+        percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
+        words=lambda name: name.replace("_", " "),
+    )
+    return made

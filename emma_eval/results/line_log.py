@@ -1,0 +1,97 @@
+"""Logs of JSON objects, one a line, only appended to.
+
+Each line is passed to the kernel before `write` returns, so `kill -9` costs at most the line being written. It is on
+the disk at most SYNC_SECONDS later, so a power cut costs no more than those. Opening a log removes an incomplete last
+line. Damage anywhere else is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from emma_eval.errors import UserError
+from emma_eval.utils.files import open_output, read_bytes
+
+LineT = TypeVar("LineT")
+
+SYNC_SECONDS = 2.0
+
+
+def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tuple[list[LineT], int]:
+    """What `parse` makes of each line's JSON, and the number of bytes up to the end of the last whole line.
+
+    Nothing if there is no file. An incomplete last line is left out. `parse` raises KeyError, TypeError or ValueError
+    for what it can't read. Raises UserError, naming file and line, for damage before the last line; `without_it` says
+    what follows if that line is deleted.
+    """
+    found: list[LineT] = []
+    whole_bytes = 0
+    lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
+    while lines[-1] == b"" and len(lines) > 1:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(parse(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if number == len(lines):  # it was being written when the process or the power stopped
+                break
+            raise UserError(
+                f"{path}, line {number} is damaged ({type(error).__name__}: {error}); "
+                f"delete that line, and {without_it}"
+            ) from None
+        whole_bytes += len(line) + 1
+    return found, whole_bytes
+
+
+class LineLog:
+    """Appends JSON objects to a log. Opening it removes an incomplete last line."""
+
+    def __init__(self, path: Path, whole_bytes: int) -> None:
+        """Open it; `whole_bytes` is what `read_lines` returned."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
+        self._file = open_output(path, "ab", buffering=0)
+        self._synced = time.monotonic()
+        size = self._file.tell()
+        if size == whole_bytes - 1:  # only the last newline is missing
+            self._write(b"\n")
+        elif size > whole_bytes:
+            self._file.truncate(whole_bytes)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write one object. Raises OSError if it can't be written whole, as on a full disk."""
+        self._write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Write what was appended through to the disk."""
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            while data:  # an unbuffered write may take only a part
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.sync()
+        except OSError:
+            if kind is None:  # otherwise the error under way says more
+                raise
+        finally:
+            self._file.close()

@@ -1,0 +1,53 @@
+"""`samples/<task>.jsonl` of a run folder: each sample's score and parsed answer, in the benchmark's order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from emma_eval.errors import UserError
+from emma_eval.results.responses import Fields, require_fields
+from emma_eval.results.sample_statistics import HOW_TO_REWRITE
+from emma_eval.types import SampleScore, SampleStatus
+from emma_eval.utils.files import make_output_folder, read_bytes, write_atomic
+
+FOLDER = "samples"
+RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of sample scores written by earlier versions
+SAMPLE_FIELDS: Fields = {"id": str, "score": int | float, "parsed_answer": str, "status": str, "cluster": str}
+STATUSES = get_args(SampleStatus)
+
+
+def write_sample_scores(run: Path, task: str, samples: Sequence[SampleScore]) -> None:
+    """Write the file of a task into its run folder."""
+    make_output_folder(run / FOLDER)
+    lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in samples)
+    write_atomic(run / FOLDER / f"{task}.jsonl", "".join(lines))
+
+
+def read_sample_scores(run: Path, task: str) -> list[SampleScore]:
+    """The scores of a task's samples, in the benchmark's order. Raises UserError, naming the line, for damage."""
+    path = run / FOLDER / f"{task}.jsonl"
+    if not path.exists():
+        raise UserError(f"{path} is missing; {HOW_TO_REWRITE}")
+    scores = []
+    for number, line in enumerate(read_bytes(path).splitlines(), 1):
+        try:
+            scores.append(_sample(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"{path}, line {number} cannot be read ({type(error).__name__}: {error}); {HOW_TO_REWRITE}"
+            ) from None
+    return scores
+
+
+def _sample(record: Any) -> SampleScore:
+    if not isinstance(record, dict):
+        raise TypeError("a JSON object is expected")
+    record = {RENAMED.get(key, key): value for key, value in record.items()}
+    require_fields(record, SAMPLE_FIELDS)
+    if record["status"] not in STATUSES:
+        raise ValueError(f"status is {record['status']!r}")
+    return SampleScore(**record)
