@@ -29,18 +29,22 @@ RESPONSE_COLUMNS = (
 )  # fmt: skip
 
 
-def frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """A frame of these columns, numbers as float64 or Int64 also where none is known. A missing key is None."""
+def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """A frame of rows, or of columns by name; numbers are float64 or Int64 also where none is known.
+
+    Of a row a missing key is None, and keys that are no columns are left out.
+    """
     import pandas as pd
 
-    found = pd.DataFrame(list(rows), columns=list(columns))
+    found = pd.DataFrame(rows if isinstance(rows, Mapping) else list(rows), columns=list(columns))
     types = {name: "float64" for name in FLOATS if name in columns}
     return found.astype(types | {name: "Int64" for name in COUNTS if name in columns})
 
 
 def samples_frame(rows: Iterable[SampleRow]) -> pd.DataFrame:
     """A row a sample, with the columns of SampleRow."""
-    return frame(({name: getattr(row, name) for name in COLUMNS} for row in rows), COLUMNS)
+    every = list(rows)
+    return frame({name: [getattr(row, name) for row in every] for name in COLUMNS}, COLUMNS)
 
 
 def responses_frame(responses: Iterable[tuple[str, Response]]) -> pd.DataFrame:

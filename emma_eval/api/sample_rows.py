@@ -18,6 +18,7 @@ from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.results.scores import ScoresFile
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Response, Sample, SampleScore, SampleStatus
+from emma_eval.utils.gc_utils import gc_paused
 
 JOINED_BY = " | "  # between the answers of a circular question
 
@@ -97,7 +98,9 @@ def run_rows(  # noqa: PLR0913, PLR0917 (a run's parts, and where its data are)
     """The rows of several tasks, one task after the other. `files` maps a task to its data files by their keys."""
     for task in tasks:
         found = find_run_samples([manifest], task, data, (files or {}).get(task))
-        yield task_rows(folder, manifest, scores, task, found)
+        with gc_paused():
+            rows = task_rows(folder, manifest, scores, task, found)
+        yield rows
 
 
 def _unscored(
