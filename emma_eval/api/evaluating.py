@@ -21,6 +21,7 @@ from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import default_folder
 
 if TYPE_CHECKING:
+    from emma_eval.loggers.base import Target
     from emma_eval.runs.progress import RunProgress
     from emma_eval.types import EngineName
 
@@ -55,6 +56,8 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
     replicas: int | None = None,
     shard: str | None = None,
     ray: str | None = None,
+    log: str | Sequence[str] = (),
+    log_samples: int = 100,
     task_dir: Folders = (),
     include_path: Folders = (),
     offline: bool = False,
@@ -84,9 +87,24 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
         folder = options.output or default_folder(settings, handle.deciding_options, fingerprint)
         if isinstance(handle, ObjectHandle) and not handle.is_recognised:
             _require_new(folder, handle)
+        targets = _log_targets(options)
         with evaluation_mode(model):
             run_evaluation(settings, folder, _progress(progress), handle)
-    return Run(folder, places)
+    run = Run(folder, places)
+    if targets:
+        run.log_to(targets, options.log_samples)
+    return run
+
+
+def _log_targets(options: EvaluationOptions) -> list[Target]:
+    """The targets of `log`, ready before any data are read. Raises UserError for one that is not."""
+    if options.log and (options.answers_only or options.shard):
+        raise UserError("log shows scores, which answers_only and shard leave to another session")
+    if not options.log:
+        return []
+    from emma_eval.loggers.base import open_targets
+
+    return open_targets(options.log, "log")
 
 
 def _handle(model: Any, options: EvaluationOptions, fingerprint: str | None) -> ModelHandle:
