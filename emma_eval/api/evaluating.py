@@ -78,13 +78,18 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
     """
     given = locals()
     options = check_options({key: given[key] for key in EvaluationOptions.model_fields})
+    return _evaluate(model, options, fingerprint, progress)
+
+
+def _evaluate(model: Any, options: EvaluationOptions, fingerprint: str | None, progress: bool | RunProgress) -> Run:
+    """The run of the checked options."""
     places = Places(options.data, {}, options.task_dir, options.include_path, options.offline)
     with places.known():
         handle = _handle(model, options, fingerprint)
         settings = options.settings(handle.spec, as_command(handle.spec.source, options))
         places = replace(places, files=settings.files)
-        fingerprint = handle.fingerprint() if isinstance(handle, ObjectHandle) else ""
-        folder = options.output or default_folder(settings, handle.deciding_options, fingerprint)
+        identity = handle.fingerprint() if isinstance(handle, ObjectHandle) else ""
+        folder = options.output or default_folder(settings, handle.deciding_options, identity)
         if isinstance(handle, ObjectHandle) and not handle.is_recognised:
             _require_new(folder, handle)
         targets = _log_targets(options)
@@ -128,7 +133,9 @@ def _require_new(folder: Path, handle: ObjectHandle) -> None:
             f"{folder} holds a run already, and whether {name} began it cannot be told: {RECOGNISED_BY}, "
             "or choose another folder with output"
         )
-    warnings.warn(f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=3)
+    warnings.warn(
+        f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=4
+    )  # where evaluate was called
 
 
 def _progress(progress: bool | RunProgress) -> RunProgress:
