@@ -113,6 +113,9 @@ def judge(
     Raises UserError for a task or a metric that tolerances or `tasks` name and the baseline does not have.
     """
     before, now = {old.task: old for old in baseline}, {new.task: new for new in run}
+    tasks = [line for name in tasks for line in _lines_of(name, before)]
+    own = {line: one for name, one in tolerances.tasks.items() for line in _lines_of(name, before)}
+    tolerances = tolerances.model_copy(update={"tasks": own})
     _check_names(before, tolerances, tasks)
     verdicts: list[MetricVerdict] = []
     tests: list[tuple[str, MetricComparison]] = []
@@ -139,6 +142,11 @@ def judge(
     verdicts += [_judge_metric(task, pair, p, tolerances) for (task, pair), p in zip(tests, corrected, strict=True)]
     new += [] if tasks else [task for task in now if task not in before]
     return GateResult(tuple(verdicts), lost, tuple(new))
+
+
+def _lines_of(name: str, baseline: Mapping[str, TaskStatistics]) -> list[str]:
+    """The lines of the baseline that a name stands for: a task's own and those of its judges; without any the name."""
+    return [line for line, statistics in baseline.items() if name in (line, statistics.record.task)] or [name]
 
 
 def _judge_answers(task: str, before: TaskStatistics, now: TaskStatistics, limit: float) -> MetricVerdict:

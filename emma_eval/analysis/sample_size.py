@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from emma_eval.stats.bootstrap import Integers
     from emma_eval.types import Metric
 
-DEFAULT_DISAGREEMENT = 0.15  # of two models of which nothing is known; LLaVA-like models differ on a tenth to a fifth
+DEFAULT_DISAGREEMENT = 0.15  # an assumption: half of what two unrelated models at 80% or so would have
 LEAST_DISAGREEMENT = 0.01
+ACCURACY = "accuracy"
 EFFECTS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # percent of the metric's full range
 
 
@@ -109,12 +110,14 @@ def _design(metric: Metric, clusters: Integers, rate: float, share: float) -> tu
     return BOOTSTRAP, NormalDesign(math.sqrt(rate * inflation * num_clusters(metric, clusters) / len(clusters)))
 
 
-def plan_by_disagreement(task: str, disagreement: float | None, sizes: Sequence[int]) -> SamplePlan:
-    """Of right or wrong answers to independent questions, by a disagreement alone."""
+def plan_by_disagreement(task: str, metric: str, disagreement: float | None, sizes: Sequence[int]) -> SamplePlan:
+    """Of right or wrong answers to independent questions, by a disagreement; `metric` is the task's primary one."""
     rate = DEFAULT_DISAGREEMENT if disagreement is None else disagreement
     how = "assumed" if disagreement is None else "as stated"
     basis = f"{rate:.1%} of the samples scored differently, {how}; questions taken as independent, right or wrong"
-    return SamplePlan(task, "accuracy", MCNEMAR, McNemarDesign(rate), 100.0, basis=basis, sizes=tuple(sizes))
+    if metric != ACCURACY:
+        basis += f". The task's own metric is {metric.replace('_', ' ')}, of which a run tells more: --runs RUN"
+    return SamplePlan(task, ACCURACY, MCNEMAR, McNemarDesign(rate), 100.0, basis=basis, sizes=tuple(sizes))
 
 
 def _printed_range(run: TaskStatistics) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.utils.text import closest
+from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
     "--split": "a split is a task of its own, `emma-eval list tasks` shows them",
@@ -46,6 +46,12 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unknown option {unknown[0]}{self._hint(unknown[0].split('=')[0])}")
         return args
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Argparse's own, with a hint."""
+        if action.choices is not None and value not in action.choices:
+            hint = did_you_mean(str(value), map(str, action.choices))
+            raise argparse.ArgumentError(action, f"there is no {value!r}{hint}")
 
     def _hint(self, option: str) -> str:
         options = [o for action in self._actions for o in action.option_strings if o.startswith("--")]

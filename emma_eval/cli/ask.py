@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     spec = ModelSpec(args.model, args.device, args.dtype, named_options(args))
-    engine = load_engine(find_model(spec))
+    model = find_model(spec)
+    model.check_place(device_too=True)
+    engine = load_engine(model)
     description = engine.describe()
     request = _request(args, description)
     ((_, outcome),) = engine.generate([request], InferenceStats())

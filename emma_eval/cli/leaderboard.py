@@ -71,9 +71,8 @@ def run(args: argparse.Namespace) -> int:
     written = write_leaderboard(
         args.output or default_results_folder() / "leaderboard", leaderboard, view, args.latex_notes
     )
-    print_leaderboard(printed, sources=args.sources)
-    if not (args.strict or args.tasks) and (hidden := leaderboard.left_out()):
-        print(hidden)
+    closing = "" if args.strict or args.tasks else leaderboard.left_out()
+    print_leaderboard(printed, sources=args.sources, closing=closing)
     print(*written, sep="\n")
     return 0
 

@@ -23,6 +23,7 @@ from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
+from emma_eval.utils.terminal import paragraph, terminal_width
 from emma_eval.utils.text import did_you_mean
 
 PROGRAM = "emma-eval"
@@ -216,5 +217,8 @@ def os_error_message(error: OSError, command: str) -> str:
 
 def fail(message: str) -> int:
     """Print the message of a usage error and return its exit code."""
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    text = f"error: {one_line(message)}"
+    if sys.stderr.isatty():  # where it would be broken within words; elsewhere it stays one line
+        text = "\n".join(paragraph(text, terminal_width(sys.stderr), rest="    "))
+    print(text, file=sys.stderr)
     return 2

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from emma_eval.runs.settings import RunSettings
 
 DEFAULT_TASKS = "mini"
+SERVER = "openai:"  # makes its own batches, so that asking again is enough
 EPILOG = """\
 examples:
   emma-eval noise emma-mini                                               one by one, against batches
@@ -64,16 +65,20 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.utils.records import to_json
 
     signal.signal(signal.SIGTERM, interrupt)
-    first, second = _settings(args)
+    first = _settings(args)
     model = find_model(first.model)
-    if first == second and not model.is_remote:
+    second = _second(args, first)
+    if first == second and not args.model.startswith(SERVER):
         raise UserError("both times are alike, so nothing would differ; see --batch-size-b and --dtype-b")
     name = f"{default_folder(first, model.deciding_options).name}-{second.batch_size}-{second.model.dtype or 'auto'}"
     folder: Path = args.output or default_folder(first).parent.parent / "noise" / name
     both = ((first, folder / "first"), (second, folder / "second"))
     for settings, place in both:
         require_batch_size(place, settings.batch_size)
-    failed = sum(run_evaluation(settings, place, progress_for_terminal()).failed for settings, place in both)
+    failed = sum(
+        run_evaluation(settings, place, progress_for_terminal(), find_model(settings.model)).failed
+        for settings, place in both
+    )
     noise = measure_noise(*(place for _, place in both))
     write_atomic(folder / "noise.json", to_json(noise))
     print_noise(noise)
@@ -115,15 +120,15 @@ def _share(count: int, share: float, interval: tuple[float, float]) -> str:
     return f"{count:,} = {share:.2%} [{low}, {high}]"
 
 
-def _settings(args: argparse.Namespace) -> tuple[RunSettings, RunSettings]:
-    """Of both times."""
+def _settings(args: argparse.Namespace) -> RunSettings:
+    """Of the first time."""
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.settings import RunSettings, split_names
     from emma_eval.tasks.index import expand_tasks
 
     names = split_names(args.tasks)
-    first = RunSettings(
+    return RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, named_options(args), args.seed or 0),
         tasks=tuple(expand_tasks(names)),
         suite="+".join(names),
@@ -134,5 +139,10 @@ def _settings(args: argparse.Namespace) -> tuple[RunSettings, RunSettings]:
         allow_partial=args.allow_partial,
         scale=Scale(args.replicas),
     )
-    size = args.batch_size_b or (first.batch_size if args.dtype_b else 1)
-    return first, replace(first, batch_size=size, model=replace(first.model, dtype=args.dtype_b or args.dtype))
+
+
+def _second(args: argparse.Namespace, first: RunSettings) -> RunSettings:
+    """Of the second time."""
+    alike = args.dtype_b or args.model.startswith(SERVER)
+    size = args.batch_size_b or (first.batch_size if alike else 1)
+    return replace(first, batch_size=size, model=replace(first.model, dtype=args.dtype_b or args.dtype))

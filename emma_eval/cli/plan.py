@@ -62,7 +62,8 @@ def _plan(args: argparse.Namespace) -> SamplePlan:
     from emma_eval.analysis.sample_size import plan_by_disagreement, plan_by_one_run, plan_by_runs
     from emma_eval.tasks.loading import load_task
 
-    sizes = load_task(args.task).expected.samples
+    task = load_task(args.task)
+    sizes = task.expected.samples
     if len(args.runs) > 2 or (len(args.runs) == 2 and args.disagreement is not None):
         raise UserError("--runs: two runs, or one with or without --disagreement, are expected")
     runs = [_statistics(path, args.task) for path in args.runs]
@@ -70,7 +71,7 @@ def _plan(args: argparse.Namespace) -> SamplePlan:
         return plan_by_runs(runs[0], runs[1], sizes)
     if runs:
         return plan_by_one_run(runs[0], args.disagreement, sizes)
-    return plan_by_disagreement(args.task, args.disagreement, sizes)
+    return plan_by_disagreement(task.name, task.metric, args.disagreement, sizes)
 
 
 def _statistics(path: Path, task: str) -> TaskStatistics:

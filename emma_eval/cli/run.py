@@ -152,7 +152,8 @@ def print_result(result: RunResult, then: str) -> None:
     from emma_eval.reports.run_summary import run_summary
 
     print()
-    for line in run_summary(result.scores, result.folder, terminal_width()):
+    published = result.leaderboard.published_beside() if result.leaderboard else None
+    for line in run_summary(result.scores, result.folder, terminal_width(), published):
         print(printable(line))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.models.base import ModelLoader, ModelSpec
+from emma_eval.models.checkpoints.dtypes import check_dtype
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG
@@ -85,6 +86,19 @@ class ModelHandle:
         """Raise UserError if there is no such model or option. A hub repository is not downloaded for it."""
         if self._registered is not None or not HUB_NAME.fullmatch(self.spec.source):
             _ = self._loader
+
+    def check_place(self, *, device_too: bool) -> None:
+        """Raise UserError for an unknown precision and, with `device_too`, for a device that is not in this machine.
+
+        For what torch loads, which is imported for another device than the CPU; nothing is read or downloaded.
+        """
+        registered = None if self._registered is None else self._registered[0]
+        if registered is None or isinstance(registered, Path) or getattr(registered, "has_torch_device", False):
+            check_dtype(self.spec.dtype)
+            if device_too and self.spec.device not in (None, "auto", "cpu"):
+                from emma_eval.models.checkpoints.devices import choose_device
+
+                choose_device(self.spec.device)
 
     @cached_property
     def deciding_options(self) -> Mapping[str, str] | None:

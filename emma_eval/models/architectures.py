@@ -174,6 +174,7 @@ def _squaring(spec: ModelSpec) -> Squaring:
 class TransformersLoader:
     """Loads any image-text-to-text model of transformers; `spec.source` is a folder or a hub name."""
 
+    has_torch_device: ClassVar[bool] = True
     options: ClassVar[Mapping[str, str]] = {
         "chat_template": "a file with the Jinja chat template to use instead of the model's own",
         "device_map": "auto: spread the model over all GPUs of this machine (accelerate, which the extra hf installs)",

@@ -42,7 +42,8 @@ class ModelLoader(Protocol):
     `fingerprint(spec) -> str`, which differs for a model that would answer differently, such as a hash of weights;
     `deciding_options(spec)`, those of the options that answers depend on, where others may change between sessions;
     `is_remote`, true for the client of a server, of which --replicas makes no copies; `gives_embeddings`, true for one
-    that loads a `models.multimodal.ModelRunner` around a plain LLaMA, which --engine vllm computes.
+    that loads a `models.multimodal.ModelRunner` around a plain LLaMA, which --engine vllm computes; `has_torch_device`,
+    true where --device and --dtype are torch's names, which are then checked before any data are read.
     """
 
     def __call__(self, spec: ModelSpec) -> Any:

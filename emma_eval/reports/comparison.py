@@ -202,6 +202,7 @@ def as_json(
                 "cluster_unit": comparison.cluster_unit,
                 "notes": comparison.notes,
                 "p_holm": p,
+                "smallest_told": comparison.primary.smallest_told(PowerSettings()),
                 "won": [flip_record(flip) for flip in comparison.won],
                 "lost": [flip_record(flip) for flip in comparison.lost],
                 "tied": comparison.ties,

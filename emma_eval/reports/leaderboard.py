@@ -13,8 +13,8 @@ from emma_eval.reports.other_table import other_table
 from emma_eval.reports.paper_columns import paper_key, paper_layout
 from emma_eval.reports.paper_tables import PaperTables
 from emma_eval.reports.published import PaperColumn, Published
+from emma_eval.reports.published_beside import PublishedBeside, published_beside
 from emma_eval.reports.strict_tables import strict_tables
-from emma_eval.reports.summary_table import summary_table
 from emma_eval.reports.tables import Footnotes, Table
 from emma_eval.reports.view import Selection, View, require_models, require_sort, select, select_rows
 from emma_eval.results.scores import ScoredRun
@@ -42,7 +42,8 @@ class Leaderboard:
         selection = select(self.runs, view, self._published)
         runs = [run for run in map(selection.of_run, self.runs) if run.scores.tasks]
         if view.strict:
-            tables = strict_tables(runs, self._published, measured_only=view.measured_only, footnotes=footnotes)
+            only = view.measured_only
+            tables = strict_tables(runs, self._published, selection, measured_only=only, footnotes=footnotes)
         else:
             tables = self._paper(selection, view, footnotes)
         tables += mini_tables(runs, footnotes)
@@ -53,17 +54,25 @@ class Leaderboard:
     def _paper(self, selection: Selection, view: View, footnotes: Footnotes) -> list[Table]:
         rows = [row.with_tasks(selection.keeps) for row in self._rows]
         rows = [row for row in rows if row.values]
-        columns = [one for one in selection.columns if not view.measured_only or self._is_measured(one)]
+        columns = [one for one in selection.columns if self._is_shown(one, view)]
         require_sort(view, columns)
         paper = PaperTables(rows, self._matches, self._published, view, footnotes)
         return [*paper.tables(columns), *other_table(rows, footnotes)]
+
+    def _is_shown(self, column: PaperColumn, view: View) -> bool:
+        """Whether a column has a value, or a measured one where only those are wanted."""
+        if self._is_measured(column):
+            return True
+        rows = self._published.paper.rows
+        return not view.measured_only and any(self._published.choose_for_paper(row, column) for row in rows)
 
     def _is_measured(self, column: PaperColumn) -> bool:
         return any(paper_key(column) in row.values for row in self._rows)
 
     def left_out(self) -> str:
         """One line on the benchmarks that `measured_only` leaves out; empty if there are none."""
-        hidden = [column for column in self._published.paper.columns if not self._is_measured(column)]
+        columns = self._published.paper.columns
+        hidden = [one for one in columns if self._is_shown(one, EVERYTHING) and not self._is_measured(one)]
         rows = [row for row in self._published.paper.rows if not row.only_matched]
         values = sum(bool(self._published.choose_for_paper(row, column)) for row in rows for column in hidden)
         return (
@@ -73,9 +82,9 @@ class Leaderboard:
             else ""
         )
 
-    def summary(self) -> Table:
-        """One row a task: score, interval, and beside it the same model's published value or a constant answer's."""
-        return summary_table(self.runs, self._rows, self._matches, self._published)
+    def published_beside(self) -> PublishedBeside | None:
+        """The published values of the model that the runs' is; None if it is none."""
+        return published_beside(self._rows, self._matches, self._published)
 
 
 def _notes_once(tables: Sequence[Table]) -> list[Table]:

@@ -18,7 +18,7 @@ from emma_eval.reports.paper_differences import difference, signed
 from emma_eval.reports.paper_facts import fact_cells
 from emma_eval.reports.provenance import cite, disagreement, doubts, provenance
 from emma_eval.reports.published import ChosenScore, PaperColumn, PaperRow, Published
-from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_value, with_ranks
+from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_published, with_ranks
 from emma_eval.reports.view import FACT_HEADS, View, find_column
 
 TITLES = {
@@ -97,7 +97,7 @@ class PaperTables:
             "remarks": " ".join(remarks),
         }
         footnotes = tuple(map(self.footnotes.mark, (source, *remarks)))
-        return Cell(format_value(score.value, score.unit), score.value, footnotes, csv_record=record)
+        return Cell(format_published(score.value), score.value, footnotes, csv_record=record)
 
     def _measured_rows(self, rows: Sequence[ModelRow], columns: Sequence[PaperColumn]) -> list[TableRow]:
         return [

@@ -1,14 +1,12 @@
 """Tables on the terminal and as CSV. `markdown` and `latex` write the other formats.
 
-At the end of a run, `print_summary(leaderboard)` prints what it found, a line a task; `print_leaderboard(tables)`
-prints a whole leaderboard. Nothing is wider than the terminal, and no number is cut.
+Nothing is wider than the terminal, and no number is cut. What a run prints at its end is in `run_summary`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.tables import (
@@ -25,8 +23,6 @@ from emma_eval.utils.text import pluralize
 if TYPE_CHECKING:
     import rich.console
     import rich.table
-
-    from emma_eval.reports.leaderboard import Leaderboard
 
 CSV_FIELDS = (
     "table",
@@ -59,19 +55,11 @@ def csv(tables: Sequence[Table]) -> str:
     return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
 
 
-def print_summary(leaderboard: Leaderboard, max_tasks: int = 20) -> None:
-    """Print what the runs found: a line a task with score, interval and published value or constant answer.
+def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing: str = "") -> None:
+    """Print all tables. With `sources` the numbered notes too; else how many there are, and stars in their place.
 
-    For the end of a run: two lines of head and one a task, at most `max_tasks`; how many more there are is said.
+    `closing` is a last line.
     """
-    table = leaderboard.summary()
-    more = len(table.rows) - max_tasks
-    notes = [*table.notes, *([f"{pluralize(more, 'more task')}: leaderboard.md"] if more > 0 else [])]
-    print_table(replace(table, rows=table.rows[:max_tasks], notes=tuple(notes)))
-
-
-def print_leaderboard(tables: Sequence[Table], *, sources: bool = False) -> None:
-    """Print all tables. With `sources` the numbered notes too; else how many there are, and stars in their place."""
     footnotes = footnotes_of(tables)
     for table in tables:
         print_table(table, marks=sources)
@@ -81,6 +69,7 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False) -> None
         starred = any(cell.differs for table in tables for row in table.rows for cell in row.cells)
         count = f"{pluralize(len(footnotes), 'note')} and sources: --sources"
         _print_lines([f"{DIFFERS}; {count}" if starred else count])
+    _print_lines([closing] if closing else [])
 
 
 def print_table(table: Table, *, marks: bool = False) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from emma_eval.reports.headline_metrics import Headlines, headlines, interval_of, name_of, value_of
+from emma_eval.reports.published_beside import PublishedBeside
 from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores
 from emma_eval.utils.terminal import Column, paragraph, table_lines
 from emma_eval.utils.text import pluralize
@@ -24,14 +25,17 @@ COLUMNS = (
     Column("95% interval", right=True),
     Column("questions", right=True, drop=1),
 )
+UNLIKE = "not known to be of like with like: `emma-eval leaderboard {} --sources` says why"
 Row = tuple[str, ...]
 
 
-def run_summary(scores: ScoresFile, folder: Path, width: int) -> list[str]:
-    """The lines to print. Only a path may be wider than `width`."""
+def run_summary(scores: ScoresFile, folder: Path, width: int, published: PublishedBeside | None = None) -> list[str]:
+    """The lines to print. Only a path may be wider than `width`. `published`: values of the same model beside them."""
     head = [*_head(scores, width), ""]
     end = [*_failures(scores.tasks, width), "", *_places(scores, folder, width)]
-    table = _table(scores.tasks, width, MAX_LINES - len(head) - len(end))
+    if published and published.starred:
+        end = [*paragraph(f"* {UNLIKE.format(shlex.quote(str(folder)))}", width, rest="    "), *end]
+    table = _table(scores.tasks, width, MAX_LINES - len(head) - len(end), published)
     remarks = _remarks(scores.tasks, width, MAX_LINES - len(head) - len(table) - len(end))
     return [*head, *table, *remarks, *end]
 
@@ -51,27 +55,40 @@ def _head(scores: ScoresFile, width: int) -> list[str]:
     return lines
 
 
-def _table(tasks: Sequence[TaskScores], width: int, room: int) -> list[str]:
+def _table(tasks: Sequence[TaskScores], width: int, room: int, published: PublishedBeside | None) -> list[str]:
     """The scores, with as much beside the primary ones as there is room for."""
+    columns: tuple[Column, ...] = COLUMNS
+    if published:
+        columns = (*COLUMNS, Column(published.name, right=True), Column("diff.", right=True))
+
+    def lines_of(shown: Sequence[tuple[TaskScores, Headlines]], beside: bool = False) -> list[str]:
+        rows = [row for task, chosen in shown for row in _rows(task, chosen, published, beside)]
+        return table_lines(columns, rows, width)
+
     shown = [(task, headlines(task.metrics, task.metric)) for task in tasks]
     for beside in (True, False):
-        lines = table_lines(COLUMNS, [row for task, chosen in shown for row in _rows(task, chosen, beside)], width)
+        lines = lines_of(shown, beside)
         if len(lines) <= room:
             return lines
     for count in range(len(shown) - 1, 0, -1):
-        lines = table_lines(COLUMNS, [row for task, chosen in shown[:count] for row in _rows(task, chosen)], width)
+        lines = lines_of(shown[:count])
         if len(lines) < room:
             return [*lines, f"and {pluralize(len(shown) - count, 'task')} more: leaderboard.md, scores.json"]
     return lines[:room]
 
 
-def _rows(task: TaskScores, chosen: Headlines, beside: bool = False) -> Iterator[Row]:
+def _rows(
+    task: TaskScores, chosen: Headlines, published: PublishedBeside | None, beside: bool = False
+) -> Iterator[Row]:
+    def more(metric: MetricRecord) -> Row:
+        return published.of(task.name, metric) if published else ()
+
     if chosen.primary is None:
-        yield (task.name, "not scored here", "", "", f"{task.counts.samples:,}")
+        yield (task.name, "not scored here", "", "", f"{task.counts.samples:,}", *(("", "") if published else ()))
         return
-    yield (task.name, *_metric_cells(chosen.primary, name_of(chosen.primary)))
+    yield (task.name, *_metric_cells(chosen.primary, name_of(chosen.primary)), *more(chosen.primary))
     if beside:
-        yield from (("", *_metric_cells(metric, f"  {name_of(metric)}")) for metric in chosen.beside)
+        yield from (("", *_metric_cells(metric, f"  {name_of(metric)}"), *more(metric)) for metric in chosen.beside)
 
 
 def _metric_cells(metric: MetricRecord, name: str) -> Row:

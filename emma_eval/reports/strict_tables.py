@@ -16,6 +16,7 @@ from emma_eval.reports.model_rows import ModelRow, model_rows
 from emma_eval.reports.provenance import cite, disagreement, doubts, provenance
 from emma_eval.reports.published import ChosenScore, Published
 from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
+from emma_eval.reports.view import Selection
 from emma_eval.results.scores import ScoredRun
 from emma_eval.utils.text import pluralize
 
@@ -31,17 +32,17 @@ ChosenScores = dict[tuple[str, ColumnKey], ChosenScore]  # (published model, col
 
 
 def strict_tables(
-    runs: Sequence[ScoredRun], published: Published, *, measured_only: bool = False, footnotes: Footnotes | None = None
+    runs: Sequence[ScoredRun], published: Published, selection: Selection, *, measured_only: bool, footnotes: Footnotes
 ) -> list[Table]:
     """All tables with at least one row. With `measured_only`, only columns that hold a measured value."""
     rows = model_rows(runs, assign_columns(runs, strict_layout(published)))
     chosen = {
         (model, key_of(column)): score
         for model in published.rows
-        for column in published.columns
+        for column in filter(selection.keeps_column, published.columns)
         if (score := published.choose(model, column))
     }
-    options = _Options(published, measured_only, Footnotes() if footnotes is None else footnotes)
+    options = _Options(published, measured_only, footnotes)
     builders = (_TableBuilder(key, rows, chosen, options) for key in TITLES)
     return [table for builder in builders if (table := builder.table()).rows]
 

@@ -86,6 +86,12 @@ def format_value(value: float, unit: str) -> str:
     return f"{value * 100 if unit == 'fraction' else value:z.{decimals}f}"
 
 
+def format_published(value: float) -> str:
+    """With the decimals of the source, one at least and two at most: `78.5`, `89.42`."""
+    one, two = f"{value:.1f}", f"{value:.2f}"
+    return one if two == f"{one}0" else two
+
+
 def format_interval(low: float, high: float, unit: str) -> str:
     """`[82.4, 85.7]`, with the decimals of the value."""
     return f"[{format_value(low, unit)}, {format_value(high, unit)}]"

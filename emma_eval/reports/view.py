@@ -8,7 +8,7 @@ from typing import Literal
 
 from emma_eval.errors import UserError
 from emma_eval.reports.paper_columns import asks_for, paper_key
-from emma_eval.reports.published import PaperColumn, Published
+from emma_eval.reports.published import PaperColumn, Published, PublishedColumn
 from emma_eval.reports.shipped_tasks import shipped_task
 from emma_eval.reports.tables import Table
 from emma_eval.results.scores import ScoredRun, TaskScores
@@ -55,6 +55,14 @@ class Selection:
             return True
         wanted = (one for column in self.columns for one in column.measured)
         return any((one.benchmark, one.split) == (task.benchmark, task.split) for one in wanted)
+
+    def keeps_column(self, column: PublishedColumn) -> bool:
+        """Whether a column of the strict view is of one of these benchmarks, or of one of these tasks."""
+        if self.names is None:
+            return True
+        of = {name for one in self.columns for name in (one.benchmark, *(metric.benchmark for metric in one.measured))}
+        of |= {task.benchmark for name in self.names if (task := shipped_task(name))}
+        return column.benchmark in of or any(selector.benchmark in of for selector in column.measured)
 
     def of_run(self, run: ScoredRun) -> ScoredRun:
         """The run with these tasks alone."""

@@ -43,6 +43,33 @@ class TaskPlan:
     notes: tuple[str, ...] = ()  # on the questions, see `prompts.question_notes`
 
 
+def plan_tasks(settings: RunSettings) -> list[TaskPlan]:
+    """The plans of all tasks. Raises UserError as `plan_task` does, which also names other tasks without data."""
+    plans = []
+    for index, name in enumerate(settings.tasks):
+        try:
+            plans.append(plan_task(name, settings))
+        except UserError as error:
+            others = [other for other in settings.tasks[index + 1 :] if _has_no_data(other, settings)]
+            if not others:
+                raise
+            also = f"nor are there data of {', '.join(others)}: see `emma-eval data status`"
+            raise UserError(f"{error}; {also}") from error
+    return plans
+
+
+def _has_no_data(name: str, settings: RunSettings) -> bool:
+    """Whether files that a task needs are not on this machine, as far as can be told without reading them."""
+    from emma_eval.data.location import locate_data
+    from emma_eval.tasks.loading import load_task
+
+    try:
+        location = locate_data(load_task(name), settings.data, settings.files.get(name, {}))
+    except UserError:
+        return True
+    return not location.snapshot and any(key in location.missing for key in location.reader.required)
+
+
 def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     """Read the task and its samples. Raises UserError if something is wrong with them or the scorer lacks a tool."""
     from emma_eval.data.loading import read_samples

@@ -19,11 +19,11 @@ from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.published import Published, load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import Outcome, served_in_all
+from emma_eval.results.manifest import Outcome, read_manifest, served_in_all
 from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
-from emma_eval.runs.plan import plan_task
+from emma_eval.runs.plan import plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.response_store import ResponseStore
 from emma_eval.runs.scoring import score_task
@@ -32,6 +32,7 @@ from emma_eval.runs.settings import RunSettings
 from emma_eval.types import InferenceStats, Response
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
+from emma_eval.utils.text import pluralize
 
 
 class TooManyFailuresError(EmmaEvalError):
@@ -67,8 +68,10 @@ def run_evaluation(
     call goes on from there.
     """
     model = find_model(settings.model) if model is None else model
+    if read_manifest(folder) is None:  # a run that is complete is scored on any machine
+        model.check_place(device_too=settings.scale.is_one_here)
     require_fit(model, settings.scale, settings.engine)
-    plans = [plan_task(name, settings) for name in settings.tasks]
+    plans = plan_tasks(settings)
     published = load_published()
     make_output_folder(folder)
     with lock_run_folder(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:
@@ -96,7 +99,7 @@ def generate_missing(
     }
     queue = [(task, request) for task, requests in missing.items() for request in requests]
     if not queue:
-        progress.message(f"everything is answered already in {session.folder}")
+        progress.message(f"everything is answered already in {session.folder}{_failures(session, store)}")
         return
     engine = session.engine()
     session.record_device()
@@ -126,13 +129,20 @@ def generate_missing(
         progress.message(f"in all sessions: {before + counts.stats.server}")
 
 
+def _failures(session: RunSession, store: ResponseStore) -> str:
+    """How many recorded requests have failed, and what asks them again; empty without any."""
+    failed = sum(response.text is None for plan in session.plans for response in store.of(plan.task.name).values())
+    return f"; {pluralize(failed, 'request')} failed, --retry-failed asks again" if failed else ""
+
+
 def _check_failures(settings: RunSettings, failures: int, requests: int, response: Response) -> None:
     """Raise TooManyFailuresError if more requests have failed than may, those of earlier sessions included."""
     limit = settings.max_errors
     if response.text is None and limit and not limit.allows(failures, requests):
         raise TooManyFailuresError(
             f"stopped: {failures} of {requests} requests failed, more than --max-errors {limit} allows; "
-            f"the last one, sample {response.sample_id}: {response.error}"
+            f"the last one, sample {response.sample_id}: {response.error}; the same command goes on, with "
+            "--retry-failed it asks the failed ones again"
         )
 
 

@@ -111,7 +111,7 @@ class ServerClient:
         await self._http.aclose()
 
     async def chat(self, body: Body, *, needs_text: bool = True) -> ChatReply:
-        """The reply to a chat request, which has a text; without `needs_text` it may have none.
+        """The reply to a chat request, which has a text; without `needs_text` the model may have written none.
 
         Raises SampleError if this request is at fault, ServerOutageError after `policy.outage` without any answer, and
         UserError for what would befall every request: a wrong key, an unknown model, a refused parameter.
@@ -134,8 +134,8 @@ class ServerClient:
                 await asyncio.sleep(max(wait, error.wait or 0.0))
 
     def _answer(self, reply: ChatReply, needs_text: bool) -> ChatReply:
-        """The reply, counted as an answer. Raises SampleError if it has no text though it needs one."""
-        if reply.text is None and needs_text:
+        """The reply, counted as an answer. Raises SampleError if it was withheld, or has no text and needs one."""
+        if reply.text is None and (needs_text or reply.is_withheld):
             raise SampleError(reply.fault)
         self.stats.answers += 1
         return reply

@@ -64,6 +64,7 @@ class ChatReply:
     system_fingerprint: str
     seconds: float = 0.0  # of the attempt that gave it
     fault: str = ""  # why there is no text, though the server has worked for it
+    is_withheld: bool = False  # whether a filter of the server held the text back
 
 
 def parse_reply(body: str) -> ChatReply:
@@ -97,6 +98,7 @@ def parse_reply(body: str) -> ChatReply:
         model=_name(content.get("model")),
         system_fingerprint=_name(content.get("system_fingerprint")),
         fault=fault,
+        is_withheld=reason == "content_filter",
     )
 
 

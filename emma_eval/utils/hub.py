@@ -16,6 +16,8 @@ from emma_eval.utils.text import error_message, first_error_line
 
 CONNECT_TIMEOUT_SECONDS = 5
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
+MODELS_SWITCH, DATA_SWITCH = "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"  # of the libraries beside the hub's client
+TRUE_VALUES = {"1", "ON", "YES", "TRUE"}  # as these libraries read them
 _offline_reasons: list[str] = []  # why this program itself set the clients offline; empty where the user did
 
 
@@ -30,9 +32,23 @@ def offline() -> Iterator[None]:
     finally:
         if before is None:
             del os.environ[OFFLINE_VARIABLE]
-            _set_client_offline(on=False)
         else:
             os.environ[OFFLINE_VARIABLE] = before
+        _set_client_offline(on=_is_on(OFFLINE_VARIABLE if before else MODELS_SWITCH))  # as the client reads them
+
+
+def offline_switch(*, for_data: bool = False) -> str:
+    """The variable that keeps from the hub, for messages; empty if none does. Data sets have one of their own."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        by_models = _is_on(MODELS_SWITCH) and not os.environ.get(OFFLINE_VARIABLE)
+        return MODELS_SWITCH if by_models else OFFLINE_VARIABLE
+    return DATA_SWITCH if for_data and _is_on(DATA_SWITCH) else ""
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").upper() in TRUE_VALUES
 
 
 def require_valid_endpoint() -> None:
@@ -49,12 +65,13 @@ def require_valid_endpoint() -> None:
 
 
 def require_hub_reachable() -> None:
-    """Raise UserError when the hub is switched off or cannot be reached; waits seconds at most."""
+    """Raise UserError when the hub is switched off for data sets or cannot be reached; waits seconds at most."""
     from huggingface_hub import constants
 
     require_valid_endpoint()
-    if constants.HF_HUB_OFFLINE:
-        raise UserError(f"--offline (or {OFFLINE_VARIABLE}) keeps from the hub, and this is not on this machine yet")
+    if switch := offline_switch(for_data=True):
+        named = f"--offline (or {switch})" if switch == OFFLINE_VARIABLE else switch
+        raise UserError(f"{named} keeps from the hub, and this is not on this machine yet")
     if _connection_error():
         raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
 
@@ -79,17 +96,18 @@ def fail_fast_and_quietly() -> Iterator[None]:
         logging.disable(before)
 
 
-def describe_hub_error(error: Exception) -> str:
+def describe_hub_error(error: Exception, *, for_data: bool = False) -> str:
     """Why a hub's client failed, in one line that names what the user can do."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
         return "its owner lets in only whom he approved; ask for access on its page, then `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "there is no such repository, or it is private and needs `hf auth login`"
     absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
-    if constants.HF_HUB_OFFLINE and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
-        reason = f"{OFFLINE_VARIABLE} (or --offline) keeps from the hub"
+    switch = offline_switch(for_data=for_data)
+    if switch and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
+        reason = f"{switch}{' (or --offline)' if switch == OFFLINE_VARIABLE else ''} keeps from the hub"
         return f"{_offline_reasons[0] if _offline_reasons else reason}, and it is not in the cache on this machine"
     return error_message(error)
 

@@ -44,10 +44,11 @@ def json_type_name(value: Any) -> str:
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that is likely meant, whatever its case and punctuation; None where none is close."""
-    known = {_letters(candidate): candidate for candidate in sorted(set(candidates), reverse=True)}
+    known = {_letters(candidate): candidate for candidate in sorted(set(candidates))}
     name = _letters(name)
     begun = [other for other in known if len(min(name, other, key=len)) > 2 and _one_begins_the_other(name, other)]
-    found = get_close_matches(name, begun, n=1, cutoff=0.0) or get_close_matches(name, known, n=1, cutoff=CLOSE)
+    close = get_close_matches(name, known, n=1, cutoff=CLOSE)
+    found = get_close_matches(name, [*begun, *close], n=1, cutoff=0.0)
     return known[found[0]] if found else None
 
 

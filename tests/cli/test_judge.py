@@ -201,14 +201,16 @@ def test_an_overloaded_judge_is_asked_again_and_a_refusing_one_leaves_no_score(c
     def behave(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
         if number == 0:
             return error(429, headers={"Retry-After": "0"})
-        return error(400, "flagged", code="content_filter") if prediction(body) == 2 else chat("1.0")
+        withheld = {2: error(400, "flagged", code="content_filter"), 4: chat(None, "content_filter")}
+        return withheld.get(prediction(body), chat("1.0"))
 
     with fake_server(behave) as server:
         assert call(server.url) == 1
         assert len(server.bodies) == 7
-    shown = capsys.readouterr().out
-    assert "mmvet: v1_2 has no verdict: the server's content filter" in shown
-    assert "no scores: 1 verdict missing" in shown
+    shown = words(capsys)
+    assert "mmvet: v1_2 has no verdict: the server's content filter held the request back" in shown
+    assert "mmvet: v1_4 has no verdict: the server's content filter held the answer back" in shown
+    assert "no scores: 2 verdicts missing" in shown
     assert not judged_scores(folder / "run")
 
 
@@ -236,7 +238,9 @@ def test_runs_are_compared_and_gated_by_the_scores_of_one_judge(call, folder, ca
     (line,) = json.loads((folder / "c.json").read_text())["tasks"]
     assert line["task"].startswith("mmvet, judged by judge as served-name (")
     assert main(["baseline", runs[0], "--output", str(folder / "base.json")]) == 0
-    assert main(["regress", runs[1], "--baseline", str(folder / "base.json")]) == 0
+    (folder / "tolerances.yaml").write_text("tasks:\n  mmvet: {smallest_effect: 2}\n")
+    gate = ["--baseline", str(folder / "base.json"), "--tolerances", str(folder / "tolerances.yaml")]
+    assert main(["regress", runs[1], *gate, "--task", "mmvet"]) == 0
     assert "mmvet, judged by" in capsys.readouterr().out
     shutil.rmtree(folder / "other" / "judged")
     with fake_server(by_parity) as server:

@@ -41,7 +41,10 @@ def test_compare_prints_a_line_a_task_and_the_flips(runs, capsys):
     out = capsys.readouterr().out
     assert "fake, good against fake, bad" in out
     assert "+100.0" in out
-    assert "no significant difference on 1 task" in out  # of two images
+    *_, before, last = out.splitlines()
+    assert f"{before} {last}" == (
+        "no significant difference between fake, bad and fake, good on pope: +100.0 points, p = 0.26"  # of two images
+    )
     assert "pope won 0: 'no' (0) -> 'yes' (1)" in out
     assert "pope won 10 more" in out
     (task,) = json.loads((runs / "c.json").read_text())["tasks"]

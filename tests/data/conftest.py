@@ -40,13 +40,15 @@ def hub(repositories):
 
 @pytest.fixture
 def command(hub, repositories, tmp_path):
-    """Runs one command line; its options for data and tasks are added."""
+    """Runs one command line, options for data and tasks added, with variables of the environment; None unsets one."""
 
-    def run(*arguments, patch="", url=hub.url):
+    def run(*arguments, patch="", url=hub.url, **variables):
         given = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
         given |= dict.fromkeys(("HF_HUB_OFFLINE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "")
+        given |= {name: str(value) for name, value in variables.items()}
+        environment = {k: v for k, v in (os.environ | given).items() if variables.get(k, "") is not None}
         options = ["--data", str(tmp_path / "root"), "--task-dir", str(repositories / "tasks")]
         line = [sys.executable, "-c", MAIN % patch, *arguments, *options]
-        return subprocess.run(line, env=os.environ | given, capture_output=True, text=True, check=False)
+        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
 
     return run

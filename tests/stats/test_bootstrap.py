@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from emma_eval.scorers.yes_no import confusion_ratios
 from emma_eval.stats.bootstrap import cluster_indices, intervals, quantile_levels, recompute, resample_metrics
 from emma_eval.types import Metric, Ratio, Scores
-from tests.stats.fake_scores import accuracy, samples
+from tests.fake_scores import accuracy, samples
 
 
 @pytest.mark.parametrize(("right", "n"), [(280, 400), (570, 600), (1500, 3000)])

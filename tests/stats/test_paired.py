@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from emma_eval.stats.paired import BOOTSTRAP, MCNEMAR, compare_metrics, flips
 from emma_eval.types import Metric, Ratio
-from tests.stats.fake_scores import accuracy
+from tests.fake_scores import accuracy
 
 RNG = np.random.default_rng(3)
 

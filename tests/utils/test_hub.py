@@ -73,3 +73,26 @@ def test_the_log_is_as_loud_as_before_afterwards(caplog):
         logging.getLogger("huggingface_hub").error("retrying")
     logging.getLogger("anyone").error("heard")
     assert caplog.messages == ["heard"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "switch", "for_data"),
+    [
+        ({}, "", ""),
+        ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE", "HF_HUB_OFFLINE"),
+        ({"HF_HUB_OFFLINE": "0"}, "", ""),
+        ({"TRANSFORMERS_OFFLINE": "yes"}, "TRANSFORMERS_OFFLINE", "TRANSFORMERS_OFFLINE"),
+        ({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}, "HF_HUB_OFFLINE", "HF_HUB_OFFLINE"),
+        ({"HF_DATASETS_OFFLINE": "1"}, "", "HF_DATASETS_OFFLINE"),
+        ({"HF_DATASETS_OFFLINE": "0"}, "", ""),
+    ],
+)
+def test_after_the_option_the_clients_are_as_the_variables_say(variables, switch, for_data, monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with hub.offline():
+        assert constants.HF_HUB_OFFLINE
+        assert hub.offline_switch() == "HF_HUB_OFFLINE"
+    assert (hub.offline_switch(), hub.offline_switch(for_data=True)) == (switch, for_data)

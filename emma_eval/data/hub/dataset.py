@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +15,7 @@ from emma_eval.images.sources import ImageBytes
 from emma_eval.tasks.reader import Row
 from emma_eval.utils.files import read_bytes, require_inside_data_root
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
+from emma_eval.utils.progress_bars import can_draw_bars
 from emma_eval.utils.text import error_message
 
 if TYPE_CHECKING:
@@ -131,10 +131,9 @@ def _read_snapshot(name: str, root: Path, hub: HubConfig, split: Split) -> HubTa
 
 def _convert(folder: Path, split: Split, arrow_folder: Path) -> Any:
     """The data set, converted to Arrow files unless `datasets` has done so before."""
-    from datasets import Features, disable_progress_bars, load_dataset
+    from datasets import Features, load_dataset
 
-    if not sys.stderr.isatty():
-        disable_progress_bars()
+    _draw_bars_on_terminals_alone()
     paths = [str(folder / file.path) for file in split.files]
     features = Features.from_dict(split.features) if split.features else None
     with fail_fast_and_quietly():
@@ -147,16 +146,24 @@ def _convert(folder: Path, split: Split, arrow_folder: Path) -> Any:
         )
 
 
+def _draw_bars_on_terminals_alone() -> None:
+    from datasets import disable_progress_bars
+
+    if not can_draw_bars():
+        disable_progress_bars()
+
+
 def _load_from_hub(name: str, hub: HubConfig, config: str | None) -> HubTable:
     require_valid_endpoint()
     from datasets import load_dataset
 
+    _draw_bars_on_terminals_alone()
     reach = nullcontext() if Path(hub.id).exists() else fail_fast_and_quietly()
     try:
         with reach:
             dataset = load_dataset(hub.id, config, split=hub.split, revision=hub.revision)
     except Exception as error:  # the hub's client raises its own, the network's and the disk's errors
-        reason = describe_hub_error(error)[:300]
+        reason = describe_hub_error(error, for_data=True)[:300]
         raise UserError(
             f"data set {name}, split {hub.split}, cannot be had: {reason}; check the network and the name, or give the "
             "official files with --data ROOT"

@@ -26,7 +26,7 @@ from emma_eval.inference.replicas.packing import unpack
 from emma_eval.inference.replicas.worker import last_words, load
 from emma_eval.models import ModelHandle
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.hub import OFFLINE_VARIABLE
+from emma_eval.utils.hub import OFFLINE_VARIABLE, offline_switch
 from emma_eval.utils.text import error_message, format_duration
 
 RESTARTS = 3  # by Ray, of each actor
@@ -124,7 +124,7 @@ class RayFleet:
     def start(self, replica: int) -> None:
         """Make the actor, or wait until Ray has made it again."""
         if replica not in self._actors:
-            environment = {name: os.environ[name] for name in (OFFLINE_VARIABLE,) if name in os.environ}
+            environment = {OFFLINE_VARIABLE: "1"} if offline_switch() else {}
             options = {"max_restarts": RESTARTS, "max_task_retries": 0, "max_concurrency": 3, **self._resources}
             self._actors[replica] = self._ray.remote(**options)(RayReplica).remote(self._job, environment)
         self._waiting[self._actors[replica].ready.remote()] = replica

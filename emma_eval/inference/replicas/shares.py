@@ -12,6 +12,7 @@ from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.text import pluralize
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+MIG = "MIG-"  # begins the name of a slice of a GPU
 GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, WSL, ROCm
 
 
@@ -35,7 +36,7 @@ def environments(replicas: int, device: str | None) -> list[dict[str, str]]:
 
 
 def visible_gpus(device: str | None) -> Sequence[str]:
-    """The GPUs to share out, as CUDA_VISIBLE_DEVICES names them; none for the CPU.
+    """The GPUs to share out, as CUDA_VISIBLE_DEVICES names them (number, UUID, MIG slice); none for the CPU.
 
     Raises UserError for a device that is a single one.
     """
@@ -47,7 +48,10 @@ def visible_gpus(device: str | None) -> Sequence[str]:
     count = _count_gpus()
     if listed is None or not count:
         return [str(number) for number in range(count)]
-    return [part.strip() for part in listed.split(",")][:count]
+    names = [part.strip() for part in listed.split(",")]
+    if names[0].startswith(MIG):  # a process sees the first slice alone, however many are listed
+        return list(dict.fromkeys(name for name in names if name.startswith(MIG)))
+    return names[:count]
 
 
 def _count_gpus() -> int:

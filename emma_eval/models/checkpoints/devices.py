@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 
 from emma_eval.errors import UserError
+from emma_eval.models.checkpoints.dtypes import DTYPE_NAMES, check_dtype
 from emma_eval.utils.text import first_error_line
 
 CPU_BATCH_TOKENS = 8192  # of a batch on a CPU; more was not faster on 2 cores
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPE_NAMES}
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -17,9 +18,12 @@ def choose_device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(str(name))
+    except RuntimeError as error:
+        raise UserError(f"--device: there is no device {name!r}; cpu, cuda, cuda:1 or mps, for example") from error
+    try:
         torch.empty(0, device=device).cpu()  # fails for `meta` too, whose tensors hold nothing
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r} is not to be had here: {first_error_line(error)}") from error
+        raise UserError(f"--device: {name!r} is not to be had here: {first_error_line(error)}") from error
     return device
 
 
@@ -32,8 +36,7 @@ def choose_dtype(name: str | None, device: torch.device, stored: str) -> torch.d
         if device.type == "cpu":
             return torch.float32
         return torch.float16 if stored == "float16" else torch.bfloat16
-    if name not in DTYPES:
-        raise UserError(f"unknown dtype {name!r}; known: auto, {', '.join(DTYPES)}")
+    check_dtype(name)
     return DTYPES[str(name)]
 
 

@@ -26,6 +26,7 @@ BUILT_IN = {
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
 EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
+MOST_BELOW = 3  # folders named in a message
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = [
@@ -142,14 +143,17 @@ def _require_checkpoint(folder: Path) -> Path:
 
 
 def _hint_of_training(folder: Path) -> str:
-    """What to do about a folder without config.json that a training left; empty for others."""
+    """What to do about a folder without config.json: one that a training left, or one that holds a checkpoint."""
     if inner := next(iter(sorted(folder.glob("checkpoint-*/config.json"))), None):
         return f"; give a folder of training's inside it, {inner.parent.name} say"
     if is_regular_file(folder / ADAPTER_CONFIG):
         return "; training writes it, and non_lora_trainables.bin, beside the adapter when it ends: give that folder"
     if projector := next(iter(sorted(folder.glob("checkpoint-*.bin"))), None):
         return f"; put {projector.name} beside the training's config.json, as {PROJECTOR_FILE}"
-    return ""
+    below = sorted(config.parent for depth in ("*", "*/*") for config in folder.glob(f"{depth}/config.json"))
+    if len(below) > MOST_BELOW:
+        return f"; {len(below)} folders below it have one, {below[0]} for example"
+    return f"; {', '.join(map(str, below))} below it {'has' if len(below) == 1 else 'have'} one" if below else ""
 
 
 def _candidates(name: str, checkpoint: Path) -> list[Path]:

@@ -28,6 +28,7 @@ class Hub:
     damage: bool = False  # send other bytes than the file has, as many
     url: str = ""
     log: list[tuple[str, str, str]] = field(default_factory=list)  # (method, path, Range header)
+    authorizations: set[str] = field(default_factory=set)  # the headers of that name
 
     def downloads(self) -> list[tuple[str, str]]:
         """(file, Range header) of the GETs of files."""
@@ -80,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length).decode()
         path = unquote(urlsplit(self.path).path)
+        self.hub.authorizations.add(self.headers.get("Authorization") or "")
         self.hub.log.append((self.command, path, self.headers.get("Range") or ""))
         file = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+))?(?:/(.*))?", path)

@@ -40,6 +40,31 @@ def test_only_visible_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [one["CUDA_VISIBLE_DEVICES"] for one in shares.environments(2, "cuda")] == ["5", "GPU-8a1b"]
 
 
+@pytest.mark.parametrize(
+    ("listed", "seen", "names"),
+    [
+        ("3", 1, ["3"]),
+        ("2,0", 2, ["2", "0"]),
+        ("GPU-8a1b2c3d-0000,GPU-1f2e", 2, ["GPU-8a1b2c3d-0000", "GPU-1f2e"]),
+        ("0,7,1", 1, ["0"]),  # CUDA stops at the first that is not there
+        ("1,-1,2", 1, ["1"]),
+        ("MIG-11aa,MIG-22bb,MIG-33cc", 1, ["MIG-11aa", "MIG-22bb", "MIG-33cc"]),  # CUDA counts the first slice alone
+        ("MIG-GPU-8a1b/1/0, MIG-GPU-8a1b/2/0", 1, ["MIG-GPU-8a1b/1/0", "MIG-GPU-8a1b/2/0"]),
+        ("MIG-11aa,MIG-11aa", 1, ["MIG-11aa"]),
+        ("", 0, []),
+        ("-1", 0, []),
+        ("MIG-11aa", 0, []),  # no such slice
+    ],
+)
+def test_the_visible_list_names_what_is_dealt_out(
+    monkeypatch: pytest.MonkeyPatch, listed: str, seen: int, names: list[str]
+) -> None:
+    """`seen` is what CUDA counts under that list."""
+    gpus(monkeypatch, seen)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+    assert list(shares.visible_gpus(None)) == names
+
+
 def test_on_the_cpu_gpus_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 4)
     assert "CUDA_VISIBLE_DEVICES" not in shares.environments(2, "cpu")[0]
