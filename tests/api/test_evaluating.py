@@ -166,6 +166,7 @@ class TestRefusing:
             ({"file": {"random": "x"}}, "file 'random': a key TASK.KEY is expected"),
             ({"file": {"pope.rnd": "x"}}, "task pope has no file 'rnd'; did you mean 'random'?"),
             ({"device": "cuda"}, "device: the model is an object, loaded already"),
+            ({"engine": "vllm"}, "engine: the model is an object, loaded already"),
             ({"replicas": 2}, "replicas: the model is an object, loaded already"),
             ({"fingerprint": ""}, "fingerprint '': a text is expected"),
             ({"data": "nowhere"}, "nowhere: no such folder"),

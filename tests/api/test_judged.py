@@ -72,7 +72,7 @@ def test_two_judges_are_never_one(folder):
 
 def test_what_no_judge_has_judged_has_no_score(folder):
     shutil.rmtree(folder / "run" / "judged")
-    with pytest.raises(UserError, match="task mmvet has no score here: .* a judge model gives it"):
+    with pytest.raises(UserError, match=r"task mmvet has no score here: .* a judge model gives it"):
         load(folder).score("mmvet")
 
 
