@@ -90,7 +90,7 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
 
 JUDGE = TaskJudge(
     source="evaluation/extract_answer.py of lupantech/MathVista at 53d5258",
-    judge="gpt-4-0613",
+    judge="gpt-4-0613 in its earlier versions",
     prompt=f"{EXAMPLES}\n\n{LAYOUT}\n\ntemperature {TEMPERATURE}, at most {MAX_TOKENS} tokens",
     inquiries=inquiries,
     scores=scores,

@@ -121,7 +121,7 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
 
 JUDGE = TaskJudge(
     source="vlmeval/dataset/utils/multiple_choice.py of open-compass/VLMEvalKit at e8e78f0",
-    judge="gpt-3.5-turbo-0125",
+    judge="gpt-4o-mini-2024-07-18",
     prompt=f"{PROMPT}\n\n{CHINESE_PROMPT}\n\n{OPTIONS}\n\ntemperature {TEMPERATURE}, at most {MAX_TOKENS} tokens",
     inquiries=inquiries,
     scores=scores,

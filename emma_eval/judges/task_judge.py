@@ -71,7 +71,7 @@ class TaskJudge:
     """How one benchmark's official tool asks its judge and counts what it says."""
 
     source: str  # the official tool, repository and commit
-    judge: str  # the model that it asks by default
+    judge: str  # the model that it asks by default, for people
     prompt: str  # all fixed texts and settings of its requests: scores of different ones do not mix
     inquiries: Callable[[JudgedTask, Replies], list[Inquiry]]
     """All that is to be asked, given the replies so far: those to a first round may bring a second. Raises UserError
