@@ -38,6 +38,10 @@ def _as_dict(value: Any) -> Any:
     return {} if value is None else dict(value) if isinstance(value, Mapping) else value
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _as_paths(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
@@ -78,6 +82,8 @@ class EvaluationOptions(BaseModel):
     replicas: Count | None = None
     shard: Annotated[Shard, BeforeValidator(lambda value: Shard.parse(str(value)))] | None = None
     ray: str | None = None
+    log: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    log_samples: Annotated[int, BeforeValidator(_as_int), Field(ge=0)] = 100
     task_dir: Paths = ()
     include_path: Paths = ()
     offline: bool = False

@@ -125,8 +125,10 @@ def _images(samples: Sequence[Sample]) -> list[ImageSource]:
 
 
 def _image_problem(image: ImageSource) -> str:
+    from emma_eval.images.sources import zero_filled
+
     try:
         image.open()
+        return zero_filled(image)
     except SampleError as error:
         return str(error)
-    return ""

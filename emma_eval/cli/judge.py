@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         _print_estimate(Court(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
         return 0
     make_output_folder(folder)
-    with lock_run_folder(folder):
+    with lock_run_folder(folder, "wait for it"):
         court = Court(
             judge, model, folder / VERDICTS_FILE, args.repeats
         )  # within the lock: it appends to what it reads

@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL=PUBLISHED",
         help="which published model a measured one is, or none",
     )
+    add("--figures", type=Path, metavar="DIR", help="folder for the tables as dots, bars and radar: PNG, SVG, PDF")
     add("--latex-notes", choices=("list", "none"), default="list", help="notes below the LaTeX tables (%(default)s)")
 
 
@@ -61,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.results.scores import read_runs
     from emma_eval.utils.environment import default_results_folder
 
-    if args.strict and (args.columns or args.sort or args.same):
-        raise UserError("--columns, --sort and --as are of the paper's table, which --strict leaves out")
+    if args.strict and (args.columns or args.sort or args.same or args.figures):
+        raise UserError("--columns, --sort, --as and --figures are of the paper's table, which --strict leaves out")
     view = View(
         strict=args.strict, tasks=args.tasks, models=args.models, facts=fact_names(args.columns), sort=args.sort
     )
@@ -73,6 +74,10 @@ def run(args: argparse.Namespace) -> int:
     )
     closing = "" if args.strict or args.tasks else leaderboard.left_out()
     print_leaderboard(printed, sources=args.sources, closing=closing)
+    if args.figures:
+        from emma_eval.reports.figures import write_table_figures
+
+        written += write_table_figures(printed, args.figures)
     print(*written, sep="\n")
     return 0
 

@@ -26,7 +26,6 @@ TASK_PARAMS = ("protocol", "samples", "release", "wording")  # the other facts a
 MAX_PARAMS, MAX_METRICS = 100, 1000  # of one request
 MAX_VALUE = 500  # characters of a parameter that every store takes
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-JPEG_QUALITY = 90
 
 
 class MlflowLogger:
@@ -132,7 +131,7 @@ def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> st
         if sample.image is not None:
             path = f"images/{task}/{number}.jpg"
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            sample.image.save(root / path, "JPEG", quality=JPEG_QUALITY)
+            (root / path).write_bytes(sample.image)
             cells["image"] = {"type": "image", "filepath": path, "compressed_filepath": path}
         rows.append(list(cells.values()))
     table = f"samples/{task}.json"
@@ -143,8 +142,7 @@ def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> st
 
 def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write JSON as pandas' orientation `split` has it."""
-    text = json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False)
-    path.write_text(replace_surrogates(text), encoding="utf-8")
+    path.write_text(json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False), encoding="utf-8")
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -57,8 +57,11 @@ class Selection:
         return any((one.benchmark, one.split) == (task.benchmark, task.split) for one in wanted)
 
     def keeps_column(self, column: PublishedColumn) -> bool:
-        """Whether a column of the strict view is of one of these benchmarks."""
+        """Whether a column of the strict view is of one of these benchmarks, or of one of these tasks."""
+        if self.names is None:
+            return True
         of = {name for one in self.columns for name in (one.benchmark, *(metric.benchmark for metric in one.measured))}
+        of |= {task.benchmark for name in self.names if (task := shipped_task(name))}
         return column.benchmark in of or any(selector.benchmark in of for selector in column.measured)
 
     def of_run(self, run: ScoredRun) -> ScoredRun:

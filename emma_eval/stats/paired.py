@@ -122,7 +122,7 @@ def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integ
     if first is not None and second is not None and before.ratios[0].sample_indices == after.ratios[0].sample_indices:
         wins = sum(b > a for a, b in zip(first, second, strict=True))
         losses = sum(b < a for a, b in zip(first, second, strict=True))
-        design: PairedDesign = McNemarDesign((wins + losses) / max(len(first), 1))  # none, of an empty breakdown
+        design: PairedDesign = McNemarDesign((wins + losses) / max(len(first), 1))  # no samples: no disagreement
         return MetricComparison(before, after.value, interval, mcnemar(wins, losses), MCNEMAR, design, len(first))
     spread = float(np.std(known)) / full_range(before) if known.size > 1 else 0.0
     design = NormalDesign(spread * count**0.5)

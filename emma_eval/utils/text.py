@@ -45,7 +45,7 @@ def json_type_name(value: Any) -> str:
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that is likely meant, whatever its case and punctuation; None where none is close."""
-    known = {_letters(candidate): candidate for candidate in sorted(set(candidates), reverse=True)}
+    known = {_letters(candidate): candidate for candidate in sorted(set(candidates))}
     name = _letters(name)
     begun = [other for other in known if len(min(name, other, key=len)) > 2 and _one_begins_the_other(name, other)]
     found = (

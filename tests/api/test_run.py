@@ -132,6 +132,16 @@ class TestWithoutItsData:
             assert list(emma_eval.load_run(folder).samples["answer"]) == ["red"]
         assert list(emma_eval.load_run(folder, **places).samples["question"]) == ["What colour?"]
 
+    def test_a_task_whose_package_is_not_installed_is_named(self, data, folder):
+        run_pope(data, folder)
+        for path in [*folder.glob("*.json"), *folder.glob("*/pope.json*")]:
+            path.write_text(path.read_text().replace('"pope"', '"lmms:pope"'))
+            path.rename(path.with_name(path.name.replace("pope", "lmms:pope")))
+        run = emma_eval.load_run(folder)
+        with pytest.warns(EmmaEvalWarning, match="lmms:pope: question, .* need the package lmms-eval"):
+            assert run.samples["answer"].notna().all()
+        assert run.scores["value"].notna().all()
+
 
 class TestAnUnfinishedRun:
     @pytest.fixture

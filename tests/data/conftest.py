@@ -40,7 +40,7 @@ def hub(repositories):
 
 @pytest.fixture
 def command(hub, repositories, tmp_path):
-    """Runs one command line with options for data and tasks added, and environment variables; None unsets one."""
+    """Runs one command line, options for data and tasks added, with variables of the environment; None unsets one."""
 
     def run(*arguments, patch="", url=hub.url, **variables):
         given = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}

@@ -17,14 +17,17 @@ from tests.judged_runs import CATEGORIES
 
 def judged_task(folder: Path, captions: object = "Sky.") -> JudgedTask:
     (folder / "context.jsonl").write_text(json.dumps({"image": "001.jpg", "caption": captions}) + "\n")
-    rows = [{"question_id": number, "text": f"reference {number}"} for number in (3, 2, 1, 0)]  # not in their order
-    (folder / "answers_gpt4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    samples = [
-        Sample(str(number), f"What is {number}?", category=category, meta={"image": "001.jpg"})
+    questions = [
+        {"question_id": number, "image": "001.jpg", "text": f"What is {number}?", "category": category}
         for number, category in enumerate(CATEGORIES)
     ]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    rows = [{"question_id": number, "text": f"reference {number}"} for number in (3, 2, 1, 0)]  # not in their order
+    (folder / "answers_gpt4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    samples = [Sample(str(number), "as another source has it") for number in range(len(CATEGORIES))]
     answers = {(sample.id, 0): Answer(f"answer {sample.id}") for sample in samples}
-    files = {"context": folder / "context.jsonl", "reference": folder / "answers_gpt4.jsonl"}
+    names = {"questions": "questions", "context": "context", "reference": "answers_gpt4"}
+    files = {key: folder / f"{name}.jsonl" for key, name in names.items()}
     return JudgedTask("llava_bench", samples, answers, files)
 
 
@@ -111,11 +114,19 @@ def test_without_a_quotient_there_is_no_score(tmp_path: Path) -> None:
 def test_files_of_another_release_are_refused(tmp_path: Path) -> None:
     task = judged_task(tmp_path)
     (tmp_path / "answers_gpt4.jsonl").write_text('{"question_id": 0, "text": "x"}\n')
-    with pytest.raises(UserError, match=r"answers_gpt4.jsonl has no line for 1, of question 1"):
+    with pytest.raises(UserError, match=r"answers_gpt4.jsonl has no line for 1: it is of another"):
         JUDGE.inquiries(task, {})
     (tmp_path / "context.jsonl").write_text('{"image": "001.jpg", "caption": [1]}\n')
     with pytest.raises(UserError, match=r"context.jsonl, line 1: the captions must be texts"):
         JUDGE.inquiries(task, {})
+    (tmp_path / "context.jsonl").write_text('{"image": "1.jpg", "caption": "a"}\n')
+    with pytest.raises(UserError, match=r"context.jsonl has no line for 001.jpg"):
+        JUDGE.inquiries(task, {})
+    path = tmp_path / "questions.jsonl"
+    path.write_text(path.read_text().replace("detail", "math"))
+    with pytest.raises(UserError, match=r"questions.jsonl: there is no official prompt for the category 'math'"):
+        JUDGE.inquiries(task, {})
+    path.write_text(path.read_text().replace("math", "detail"))
     (tmp_path / "context.jsonl").write_text("[]\n")
     with pytest.raises(UserError, match=r"context.jsonl, line 1: image and caption are expected"):
         JUDGE.inquiries(task, {})

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from emma_eval.errors import UserError
+from emma_eval.errors import MissingToolError, UserError
 from emma_eval.models.checkpoints.devices import choose_device, choose_dtype, prepare_device
 from emma_eval.models.checkpoints.folders import OPEN_CLIP_PREFIX, vision_tower_folder, weight_files
 from emma_eval.models.checkpoints.generation_config import require_in_vocabulary
@@ -43,6 +43,7 @@ from emma_eval.models.emma.options import LoadOptions
 from emma_eval.models.llama.tokenizer import IMAGE_PATCH, LlamaTokenizer
 from emma_eval.models.llama.weights import EMBEDDING, LM_HEAD, all_stored_names, load_llama
 from emma_eval.models.multimodal.runner import ModelRunner
+from emma_eval.utils.text import error_message
 
 MAX_NEW_TOKENS_IN_VOCABULARY = 4  # trainers add <im_patch> and a pad token, never many
 
@@ -103,8 +104,13 @@ def _load_towers(
     if llava.mm_vision_tower.startswith(OPEN_CLIP_PREFIX):
         if llava.unfreeze_mm_vision_tower:
             raise UserError(f"{config.path}: unfreeze_mm_vision_tower with a tower of open_clip is not supported")
-        from emma_eval.models.clip.open_clip_backend import load_open_clip_towers
-
+        try:
+            from emma_eval.models.clip.open_clip_backend import load_open_clip_towers
+        except ImportError as error:  # torchvision, say, of an environment made for vLLM
+            raise MissingToolError(
+                f"{config.path}: mm_vision_tower {llava.mm_vision_tower!r} needs open_clip_torch and torchvision: "
+                f"{error_message(error)}"
+            ) from error
         towers, processor = load_open_clip_towers(
             llava.mm_vision_tower,
             parts.folder,

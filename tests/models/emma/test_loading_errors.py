@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,12 @@ def test_an_unknown_device_or_dtype_is_named(wrong: dict[str, str], tmp_path: Pa
     folder = LLAVA.write(tmp_path)
     with pytest.raises(UserError, match=next(iter(wrong.values()))):
         load_model(str(folder), **wrong)
+
+
+def test_a_tower_of_open_clip_says_what_is_missing(tmp_path, monkeypatch) -> None:
+    """An environment made for vLLM has no torchvision, without which open_clip cannot be imported."""
+    folder = EMMA.write(tmp_path)
+    configure(folder, mm_vision_tower="open_clip:ViT-B-32/laion2b_s34b_b79k")
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    monkeypatch.delitem(sys.modules, "emma_eval.models.clip.open_clip_backend", raising=False)
+    fails(folder, "mm_vision_tower 'open_clip:ViT-B-32/laion2b_s34b_b79k' needs open_clip_torch and torchvision")
