@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -128,6 +129,19 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
     if data:
         parser.add_argument("--data", type=Path, metavar="ROOT", help=data)
         parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+
+
+def expand_and_tell(names: Sequence[str]) -> list[str]:
+    """The tasks of these names, with a line on standard error for each group that is not what it was.
+
+    Raises UserError for a name that is neither a task nor a group.
+    """
+    from emma_eval.tasks.index import expand_tasks, group_remarks
+
+    tasks = expand_tasks(names)
+    for remark in group_remarks(names):
+        print(f"note: {remark}", file=sys.stderr)
+    return tasks
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options
+from emma_eval.cli.arguments import add_task_options, expand_and_tell
 from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a task and a summary; 2 when there is a problem. Raises UserError for an unknown task."""
-    from emma_eval.tasks.index import expand_tasks, task_groups, task_names
+    from emma_eval.tasks.index import task_groups, task_names
     from emma_eval.tasks.loading import renamed_keys
 
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
     task_groups()
-    names = expand_tasks(args.tasks) if args.tasks else task_names()
+    names = expand_and_tell(args.tasks) if args.tasks else task_names()
     problems = 0
     for name in names:
         try:
@@ -141,8 +141,10 @@ def _images(samples: Sequence[Sample]) -> list[ImageSource]:
 
 
 def _image_problem(image: ImageSource) -> str:
+    from emma_eval.images.sources import zero_filled
+
     try:
         image.open()
+        return zero_filled(image)
     except SampleError as error:
         return str(error)
-    return ""

@@ -29,6 +29,7 @@ from emma_eval.utils.text import error_message
 LOAD_FORMAT = "emma_eval"  # the name of our loader in vLLM's table
 EMBEDDING = "embed_tokens.weight"  # stays here: prompts are embedded by us
 FAILED = "failed; what is answered is kept, and the same command goes on"
+UNINSTALL = "the torchvision here does not fit PyTorch: pip uninstall torchvision, see docs/vllm.md"
 RECORDED = {  # of vLLM's configuration, in the manifest
     "cache_config": ("block_size", "enable_prefix_caching"),
     "scheduler_config": ("max_num_batched_tokens", "max_num_seqs"),
@@ -117,10 +118,13 @@ def start_vllm(llama: Llama, eos_ids: Set[int], max_length: int, settings: VllmS
     """
     version = vllm_version()
     device = llama.device.type
-    with _failures(f"{version} did not start"), TemporaryDirectory(prefix="emma-eval-vllm-") as folder:
-        with catch_warnings(action="ignore", category=FutureWarning):  # of what it imports
-            from vllm import LLM
-            from vllm.platforms import current_platform
+    with (
+        _failures(f"{version} did not start"),
+        catch_warnings(action="ignore", category=FutureWarning),  # of what vLLM imports
+        TemporaryDirectory(prefix="emma-eval-vllm-") as folder,
+    ):
+        from vllm import LLM
+        from vllm.platforms import current_platform
 
         if current_platform.device_type != device:
             raise UserError(
@@ -227,4 +231,5 @@ def _failures(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error_message(error)}"
-        raise UserError(f"vLLM {what}: {reason} (VLLM_LOGGING_LEVEL=INFO shows more)") from error
+        more = UNINSTALL if "torchvision" in reason else "VLLM_LOGGING_LEVEL=INFO shows more"
+        raise UserError(f"vLLM {what}: {reason} ({more})") from error

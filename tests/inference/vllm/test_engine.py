@@ -158,6 +158,12 @@ def test_a_vllm_that_does_not_start_is_one_clear_error(runner: ModelRunner) -> N
     assert "\n" not in str(failure.value)
 
 
+def test_a_torchvision_that_does_not_fit_is_named(runner: ModelRunner) -> None:
+    LLM.does_not_start = RuntimeError("operator torchvision::nms does not exist")
+    with pytest.raises(UserError, match=r"torchvision::nms does not exist \(the torchvision here .*docs/vllm\.md\)$"):
+        answers(VllmEngine(runner, VllmSettings()), questions())
+
+
 def test_a_vllm_for_another_device_is_refused(runner: ModelRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, device="cuda")
     with pytest.raises(UserError, match="the vLLM that is installed computes on cuda, and the model is on cpu"):
