@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, require_place
+from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_place
 from emma_eval.errors import UserError
 from emma_eval.utils.text import format_bytes, pluralize
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each task; returns 2 when there is a problem. Raises UserError for an unknown task or folder."""
-    from emma_eval.tasks.index import expand_tasks, task_names
+    from emma_eval.tasks.index import task_names
     from emma_eval.tasks.loading import load_task
 
     if args.data is None:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--lock is for data fetch and data verify")
     elif not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
-    tasks = map(load_task, expand_tasks(args.tasks) if args.tasks else task_names())
+    tasks = map(load_task, expand_and_tell(args.tasks) if args.tasks else task_names())
     if args.action == "status":
         return _status(tasks, args.data, named=bool(args.tasks))
     lock = _lock(args)

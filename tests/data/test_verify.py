@@ -111,7 +111,7 @@ def test_what_is_there_need_not_be_fetched(seed, capsys):
         (["verify", "--data", "no/such"], "--data no/such: no such folder"),
         (["fetch", "pop", "--data", "{file}"], "--data {file}: there is a file of that name"),
         (["fetch", "pop", "--data", "/dev/null/x"], "--data /dev/null/x: no folder can be made there: Not a directory"),
-        (["ftech"], "invalid choice: 'ftech'"),
+        (["ftech"], "there is no 'ftech'; did you mean 'fetch'?"),
     ],
 )
 def test_mistakes_are_one_line(seed, monkeypatch, capsys, arguments, message):
