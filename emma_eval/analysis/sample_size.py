@@ -55,15 +55,18 @@ class SamplePlan:
 
 
 def plan_by_runs(first: TaskStatistics, second: TaskStatistics, sizes: Sequence[int]) -> SamplePlan:
-    """By what two runs of the task disagree on. Raises UserError if they cannot be compared, or never disagree."""
-    found = compare_task(first, second)
+    """By what two runs of the task disagree on, among the samples that both have.
+
+    Raises UserError if they have none in common, or never disagree.
+    """
+    found = compare_task(first, second, intersect=True)
     pair = found.primary
     if pair.design is None or not pair.design.spread:
         raise UserError(
             f"task {first.task}: the two runs score every sample alike, which tells nothing of what others disagree "
             "on; give one run, or --disagreement"
         )
-    total = len(first.scores.samples)
+    total = len(set(first.record.samples.id) & set(second.record.samples.id))
     differ = (len(found.won) + len(found.lost)) / found.samples
     return SamplePlan(
         task=first.task,

@@ -21,10 +21,22 @@ from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import default_folder
 
 if TYPE_CHECKING:
+    from emma_eval.loggers.base import Target
     from emma_eval.runs.progress import RunProgress
     from emma_eval.types import EngineName
 
 
+LOADING = (  # options of how a model is loaded, which an object is already
+    "device",
+    "dtype",
+    "model_option",
+    "base_url",
+    "fast_preprocess",
+    "engine",
+    "engine_option",
+    "replicas",
+    "ray",
+)
 RECOGNISED_BY = "give it, or evaluate(), a `fingerprint`, a text that differs whenever it would answer otherwise"
 
 
@@ -55,6 +67,8 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
     replicas: int | None = None,
     shard: str | None = None,
     ray: str | None = None,
+    log: str | Sequence[str] = (),
+    log_samples: int = 100,
     task_dir: Folders = (),
     include_path: Folders = (),
     offline: bool = False,
@@ -75,18 +89,38 @@ def evaluate(  # noqa: PLR0913 (the options of a command, each of its own)
     """
     given = locals()
     options = check_options({key: given[key] for key in EvaluationOptions.model_fields})
+    return _evaluate(model, options, fingerprint, progress)
+
+
+def _evaluate(model: Any, options: EvaluationOptions, fingerprint: str | None, progress: bool | RunProgress) -> Run:
+    """The run of the checked options."""
     places = Places(options.data, {}, options.task_dir, options.include_path, options.offline)
     with places.known():
         handle = _handle(model, options, fingerprint)
         settings = options.settings(handle.spec, as_command(handle.spec.source, options))
         places = replace(places, files=settings.files)
-        fingerprint = handle.fingerprint() if isinstance(handle, ObjectHandle) else ""
-        folder = options.output or default_folder(settings, handle.deciding_options, fingerprint)
+        identity = handle.fingerprint() if isinstance(handle, ObjectHandle) else ""
+        folder = options.output or default_folder(settings, handle.deciding_options, identity)
         if isinstance(handle, ObjectHandle) and not handle.is_recognised:
             _require_new(folder, handle)
+        targets = _log_targets(options)
         with evaluation_mode(model):
             run_evaluation(settings, folder, _progress(progress), handle)
-    return Run(folder, places)
+    run = Run(folder, places)
+    if targets:
+        run.log_to(targets, options.log_samples)
+    return run
+
+
+def _log_targets(options: EvaluationOptions) -> list[Target]:
+    """The targets of `log`, ready before any data are read. Raises UserError for one that is not."""
+    if options.log and (options.answers_only or options.shard):
+        raise UserError("log shows scores, which answers_only and shard leave to another session")
+    if not options.log:
+        return []
+    from emma_eval.loggers.base import open_targets
+
+    return open_targets(options.log, "log")
 
 
 def _handle(model: Any, options: EvaluationOptions, fingerprint: str | None) -> ModelHandle:
@@ -95,9 +129,8 @@ def _handle(model: Any, options: EvaluationOptions, fingerprint: str | None) -> 
         if fingerprint is not None:
             raise UserError("fingerprint: that of a named model is computed; give one for an object alone")
         return find_model(options.spec(str(model)))
-    loading = ("device", "dtype", "model_option", "base_url", "fast_preprocess", "engine_option", "replicas", "ray")
-    for option in loading:
-        if getattr(options, option):
+    for option in LOADING:
+        if getattr(options, option) != EvaluationOptions.model_fields[option].default:
             raise UserError(f"{option}: the model is an object, loaded already; {option} is for models given by name")
     return ObjectHandle(model, fingerprint, options.seed or 0)
 
@@ -110,7 +143,8 @@ def _require_new(folder: Path, handle: ObjectHandle) -> None:
             f"{folder} holds a run already, and whether {name} began it cannot be told: {RECOGNISED_BY}, "
             "or choose another folder with output"
         )
-    warnings.warn(f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=3)
+    # the warning is shown where evaluate was called
+    warnings.warn(f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=4)
 
 
 def _progress(progress: bool | RunProgress) -> RunProgress:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.api.sample_rows import COLUMNS, SampleRow
-from emma_eval.results.scores import ScoresFile, TaskScores
+from emma_eval.results.scores import TaskScores
 from emma_eval.types import Response
 
 if TYPE_CHECKING:
@@ -57,9 +57,11 @@ def _response_row(task: str, response: Response) -> dict[str, Any]:
     return {"task": task, "id": response.sample_id, "answer": response.text} | values
 
 
-def scores_frame(scores: ScoresFile) -> pd.DataFrame:
-    """A row a metric."""
-    return frame((row for task in scores.tasks for row in score_rows(task)), SCORE_COLUMNS)
+def scores_frame(tasks: Sequence[TaskScores]) -> pd.DataFrame:
+    """A row a metric. A task without any has a row that says why, unless it is there again, judged."""
+    scored = {task.name for task in tasks if task.metrics}
+    shown = (task for task in tasks if task.metrics or task.name not in scored)
+    return frame((row for task in shown for row in score_rows(task)), SCORE_COLUMNS)
 
 
 def score_rows(task: TaskScores) -> list[dict[str, Any]]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from emma_eval.api import frames
 from emma_eval.api.places import Folders, PathText, Places, as_paths
-from emma_eval.api.sample_rows import TaskRows, run_rows
+from emma_eval.api.sample_rows import RunRecords, TaskRows, run_rows
 from emma_eval.errors import EmmaEvalWarning, UserError
-from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.judged import answered_run, judged_folders
+from emma_eval.results.manifest import Manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.run_state import RunState, run_state
-from emma_eval.results.scores import SCORES_FILE, ScoresFile, TaskScores, read_scores, run_folder
+from emma_eval.results.scores import SCORES_FILE, TaskScores, read_scores, run_folder
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from emma_eval.api.comparison import Comparison
     from emma_eval.api.leaderboard import LeaderboardTables
+    from emma_eval.loggers.base import Target
+    from emma_eval.loggers.log_run import LogOutcome
 
 Tasks = str | Sequence[str] | None
 
@@ -37,12 +40,13 @@ class Run:
         self._places = places
 
     @property
+    def _records(self) -> RunRecords:
+        return RunRecords.read(self.path)
+
+    @property
     def manifest(self) -> Manifest:
         """What is needed to repeat the run: model, settings, tasks, sessions. Raises UserError if it can't be read."""
-        manifest = read_manifest(self.path)
-        if manifest is None:
-            raise UserError(f"{self.path} is not a run folder: it has no manifest.json")
-        return manifest
+        return self._records.manifest
 
     @property
     def name(self) -> str:
@@ -53,12 +57,12 @@ class Run:
     @property
     def status(self) -> RunState:
         """How its last session ended: finished, interrupted, stopped, killed; or running."""
-        return run_state(self.path, self.manifest)
+        return run_state(answered_run(self.path), self.manifest)
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The names of its tasks."""
-        return tuple(self.manifest.tasks)
+        return self._records.tasks
 
     @property
     def is_scored(self) -> bool:
@@ -66,28 +70,48 @@ class Run:
         return (self.path / SCORES_FILE).exists()
 
     @property
-    def task_scores(self) -> dict[str, TaskScores]:
-        """Task -> all that `scores.json` says of it. Raises UserError for a run without scores."""
-        return {task.name: task for task in read_scores(self.path).tasks}
+    def judged(self) -> dict[str, Run]:
+        """The scores that judge models gave its answers, as runs: folder's name below `judged/` -> Run."""
+        return {folder.name: Run(folder, self._places) for folder in judged_folders(self.path, SCORES_FILE)}
+
+    @property
+    def task_scores(self) -> list[TaskScores]:
+        """All that `scores.json` says of each task, and those of judges. Raises UserError for a run without scores."""
+        own = read_scores(self.path)
+        return [*own.tasks, *(task for run in self.judged.values() for task in read_scores(run.path).tasks)]
 
     @property
     def scores(self) -> pd.DataFrame:
         """A row a metric, each task's primary one first: task, metric, value, low, high, samples, failed, ...
 
-        `low` and `high` are the 95% interval, in the unit of `value`; docs/python.md lists the columns. Raises
-        UserError for a run without scores.
+        `low` and `high` are the 95% interval, in the unit of `value`; docs/python.md lists the columns. Scores by judge
+        models follow, told apart by `protocol`. Raises UserError for a run without scores.
         """
-        return frames.scores_frame(read_scores(self.path))
+        return frames.scores_frame(self.task_scores)
 
     def score(self, task: str, metric: str | None = None) -> float:
-        """The value of an overall metric of a task, the primary one by default. Raises UserError if there is none."""
-        scores = self.task_scores
-        if task not in scores:
-            raise UserError(f"{self.path} has no task {task!r}{did_you_mean(task, scores)}")
-        wanted = metric or scores[task].metric
-        found = scores[task].find(wanted)
+        """The value of an overall metric of a task, the primary one by default.
+
+        Of a task that only judges score it is the judge's; of several judges take `run.judged[...]`. Raises UserError
+        if there is no such value, or more than one.
+        """
+        every = self.task_scores
+        named = [one for one in every if one.name == task]
+        if not named:
+            raise UserError(f"{self.path} has no task {task!r}{did_you_mean(task, [one.name for one in every])}")
+        scored = [one for one in named if one.metrics]
+        if not scored:
+            raise UserError(f"task {task} has no score here: {'; '.join(named[0].notes)}")
+        if named[0].metrics:
+            scored = scored[:1]
+        if len(scored) > 1:
+            raise UserError(
+                f"task {task} is scored by several judges: take one of run.judged, {', '.join(self.judged)}"
+            )
+        wanted = metric or scored[0].metric
+        found = scored[0].find(wanted)
         if found is None:
-            names = [one.name for one in scores[task].metrics if not one.group]
+            names = [one.name for one in scored[0].metrics if not one.group]
             raise UserError(f"task {task} has no metric {wanted!r}{did_you_mean(wanted, names)}")
         return found.value
 
@@ -118,9 +142,8 @@ class Run:
     def rows(self, tasks: Tasks = None) -> list[TaskRows]:
         """The rows of `samples_of`, task by task, with what is amiss with them."""
         with self._places.known():
-            scores = read_scores(self.path) if self.is_scored else None
-            places = self._places
-            return list(run_rows(self.path, self.manifest, scores, self._named(tasks), places.data, places.files))
+            records = self._records
+            return list(run_rows(records, self._named(tasks), self._places.data, self._places.files))
 
     @property
     def responses(self) -> pd.DataFrame:
@@ -132,7 +155,7 @@ class Run:
         last = {
             (task, *response.key): (task, response)
             for task in self._named(tasks)
-            for response in read_responses(log_path(self.path, task))
+            for response in read_responses(log_path(answered_run(self.path), task))
         }
         return frames.responses_frame(last.values())
 
@@ -159,6 +182,8 @@ class Run:
         """
         from emma_eval.reports.html.report import write_report
 
+        if samples not in ("all", "none") and not (isinstance(samples, int) and samples > 0):
+            raise UserError(f"samples={samples!r}: a whole number above 0, 'all' or 'none' is expected")
         with self._places.known():
             folders = [self.path, *(one.path if isinstance(one, Run) else Path(one) for one in others)]
             return write_report(folders, Path(output), data=self._places.data, limit=samples)
@@ -174,6 +199,28 @@ class Run:
 
         paths = [self.path, *(one.path if isinstance(one, Run) else Path(one) for one in others)]
         return leaderboard(paths, None if output is None else Path(output))
+
+    def log(self, *targets: str, samples: int = 100) -> list[LogOutcome]:
+        """Log the run to `wandb:PROJECT`, `tensorboard:DIR` or `mlflow:EXPERIMENT`; see docs/logs.md.
+
+        `samples` of each task are in the tables. What fails at a target is a warning, and in its outcome. Raises
+        UserError for a target that is not ready, and for a run without scores.
+        """
+        from emma_eval.loggers.base import open_targets
+
+        return self.log_to(open_targets(targets, "log"), samples)
+
+    def log_to(self, targets: Sequence[Target], samples: int) -> list[LogOutcome]:
+        """As `log`, to targets that are open."""
+        from emma_eval.loggers.log_run import log_run
+        from emma_eval.loggers.samples import SampleSource
+
+        with self._places.known():
+            outcomes = list(log_run(self.path, targets, SampleSource(self._places.data, self._places.files, samples)))
+        for one in outcomes:
+            if one.problem:
+                warnings.warn(f"not logged to {one.target}: {one.problem}", EmmaEvalWarning, stacklevel=3)
+        return outcomes
 
     def export(self, output: PathText, format: Literal["csv", "parquet", "jsonl"] | None = None) -> list[Path]:  # noqa: A002 (as the option)
         """Write the samples to a file, or a file a task to a folder; returns the paths. See the command `export`.
@@ -194,20 +241,20 @@ class Run:
         for name in names:
             if name not in known:
                 raise UserError(f"{self.path} has no task {name!r}{did_you_mean(name, known)}")
-        return names
+        return tuple(dict.fromkeys(names))
 
     def __repr__(self) -> str:
         from emma_eval.api.views import run_text
 
-        return run_text(str(self.path), self.manifest, self.status, self._scores())
+        return run_text(str(self.path), self.manifest, self.status, self._shown())
 
     def _repr_html_(self) -> str:
         from emma_eval.api.views import run_html
 
-        return run_html(str(self.path), self.manifest, self.status, self._scores())
+        return run_html(str(self.path), self.manifest, self.status, self._shown())
 
-    def _scores(self) -> ScoresFile | None:
-        return read_scores(self.path) if self.is_scored else None
+    def _shown(self) -> list[TaskScores]:
+        return self.task_scores if self.is_scored else []
 
 
 def load_run(

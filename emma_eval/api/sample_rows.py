@@ -11,11 +11,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from emma_eval.data.run_samples import RunSamples, find_run_samples, subset_of
+from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
-from emma_eval.results.manifest import Manifest
+from emma_eval.results.judged import answered_run
+from emma_eval.results.manifest import MANIFEST_FILE, Manifest, read_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_scores import read_sample_scores
-from emma_eval.results.scores import ScoresFile
+from emma_eval.results.scores import SCORES_FILE, ScoresFile, read_scores
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Response, Sample, SampleScore, SampleStatus
 from emma_eval.utils.gc_utils import gc_paused
@@ -58,26 +60,62 @@ class TaskRows:
     problems: tuple[str, ...] = ()
 
 
-def task_rows(folder: Path, manifest: Manifest, scores: ScoresFile | None, task: str, found: RunSamples) -> TaskRows:
+@dataclass(frozen=True, slots=True)
+class RunRecords:
+    """What a run folder, or the folder of a judge's scores below it, says of itself."""
+
+    folder: Path  # of the scores
+    answers: Path  # of manifest and responses
+    manifest: Manifest
+    scores: ScoresFile | None  # None: not scored yet
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecords:
+        """The records in a folder. Raises UserError if it is no run folder, or they can't be read."""
+        answers = answered_run(folder)
+        manifest = read_manifest(answers)
+        if manifest is None:
+            raise UserError(f"{folder} is not a run folder: it has no {MANIFEST_FILE}")
+        scored = (folder / SCORES_FILE).exists()
+        return cls(folder, answers, manifest, read_scores(folder) if scored else None)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of its tasks; of a judge those that it has judged."""
+        judged = self.folder != self.answers and self.scores
+        return tuple(task.name for task in judged.tasks) if judged else tuple(self.manifest.tasks)
+
+
+def run_rows(
+    records: RunRecords, tasks: Iterable[str], data: Path | None, files: Mapping[str, Mapping[str, Path]]
+) -> Iterator[TaskRows]:
+    """The rows of several tasks, one task after the other. `files` maps a task to its data files by their keys."""
+    for task in tasks:
+        found = find_run_samples([records.manifest], task, data, files.get(task))
+        with gc_paused():
+            rows = task_rows(records, task, found)
+        yield rows
+
+
+def task_rows(records: RunRecords, task: str, found: RunSamples) -> TaskRows:
     """The rows of a task of a run folder, in the benchmark's order. Raises UserError for a file that can't be read."""
     responses: dict[str, list[Response]] = {}
-    last = {response.key: response for response in read_responses(log_path(folder, task))}
+    last = {response.key: response for response in read_responses(log_path(records.answers, task))}
     for _, response in sorted(last.items(), key=lambda item: item[0][1]):
         responses.setdefault(response.sample_id, []).append(response)
-    samples = subset_of(manifest, found.samples)
+    samples = subset_of(records.manifest, found.samples)
     problem = found.problem.removeprefix(f"task {task}: ")
     problems = [f"{task}: question, references, options and images are empty: {problem}"] if problem else []
-    scored = next((one for one in scores.tasks if one.name == task), None) if scores else None
+    scored = next((one for one in records.scores.tasks if one.name == task), None) if records.scores else None
     if scored is not None:
-        own_scores = read_sample_scores(folder, task)
-        has_values = bool(scored.metrics)  # none where references are held back
+        own_scores = read_sample_scores(records.folder, task)
         newer = sum(one.status != "answered" and _is_answered(responses.get(one.id, ())) for one in own_scores)
         if newer:
             problems.append(f"{task}: {newer:,} answers are newer than the scores: evaluate again, which asks nothing")
     else:
-        own_scores, more = _unscored(manifest, task, samples, last)
-        has_values = False
+        own_scores, more = _unscored(records.manifest, task, samples, last)
         problems += more
+    has_values = bool(scored and scored.metrics)  # none where references are held back
     by_position = [sample.id for sample in samples] == [one.id for one in own_scores]  # ids may be repeated
     by_id = {sample.id: sample for sample in samples}
     rows = [
@@ -85,22 +123,6 @@ def task_rows(folder: Path, manifest: Manifest, scores: ScoresFile | None, task:
         for index, one in enumerate(own_scores)
     ]
     return TaskRows(rows, tuple(problems))
-
-
-def run_rows(  # noqa: PLR0913, PLR0917 (a run's parts, and where its data are)
-    folder: Path,
-    manifest: Manifest,
-    scores: ScoresFile | None,
-    tasks: Iterable[str],
-    data: Path | None,
-    files: Mapping[str, Mapping[str, Path]] | None = None,
-) -> Iterator[TaskRows]:
-    """The rows of several tasks, one task after the other. `files` maps a task to its data files by their keys."""
-    for task in tasks:
-        found = find_run_samples([manifest], task, data, (files or {}).get(task))
-        with gc_paused():
-            rows = task_rows(folder, manifest, scores, task, found)
-        yield rows
 
 
 def _unscored(

@@ -9,7 +9,7 @@ from emma_eval.errors import printable
 from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.results.manifest import Manifest
-from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores
+from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.utils.terminal import Column, table_lines, terminal_width
 
 COLUMNS = (
@@ -22,15 +22,15 @@ COLUMNS = (
 )
 
 
-def run_text(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
+def run_text(path: str, manifest: Manifest, status: str, tasks: Sequence[TaskScores]) -> str:
     """Model, status and folder in a line, then each task's primary metric."""
-    table = table_lines(COLUMNS, _rows(scores), terminal_width()) if scores else []
+    table = table_lines(COLUMNS, _rows(tasks), terminal_width())
     return printable("\n".join([_headline(path, manifest, status), *table]))
 
 
-def run_html(path: str, manifest: Manifest, status: str, scores: ScoresFile | None) -> str:
+def run_html(path: str, manifest: Manifest, status: str, tasks: Sequence[TaskScores]) -> str:
     """The same as HTML."""
-    table = html_table(COLUMNS, _rows(scores)) if scores else ""
+    table = html_table(COLUMNS, _rows(tasks)) if tasks else ""
     return f"<p>{escape(_headline(path, manifest, status))}</p>{table}"
 
 
@@ -53,8 +53,8 @@ def _headline(path: str, manifest: Manifest, status: str) -> str:
     return one_line(f"{name}: {shard}{status} ({path})")
 
 
-def _rows(scores: ScoresFile) -> list[list[str]]:
-    return [_row(task) for task in scores.tasks]
+def _rows(tasks: Sequence[TaskScores]) -> list[list[str]]:
+    return [_row(task) for task in tasks]
 
 
 def _row(task: TaskScores) -> list[str]:
@@ -62,7 +62,8 @@ def _row(task: TaskScores) -> list[str]:
     lost = task.counts.failed + task.counts.missing
     values = ["not scored here", ""] if primary is None else [value_text(primary), interval_text(primary)]
     partial = "" if task.complete else " (partial)"
-    return [task.name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{lost:,}" if lost else ""]
+    name = f"{task.name}, {task.judge.label}" if task.judge else task.name
+    return [name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{lost:,}" if lost else ""]
 
 
 def value_text(metric: MetricRecord) -> str:

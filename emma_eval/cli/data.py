@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, require_place
+from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_place
 from emma_eval.errors import UserError
 from emma_eval.utils.text import format_bytes, pluralize
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  emma-eval data status --data /data/benchmarks              what is there, what is missing, where to get it
+  emma-eval data status --data /data/benchmarks              what is there, counted where it is quick
+  emma-eval data status pope --data /data/benchmarks         and where to get what is missing of a task
   emma-eval data fetch pope mme --data /data/benchmarks      from the hub; interrupted, the same command goes on
   emma-eval data verify pope --data /data/benchmarks         counts and hashes
   emma-eval data fetch pope --data D --lock hub.lock.yaml    the same commits wherever that file is used"""
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare action, tasks and data root."""
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("fetch", "verify", "status"))
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (verify, status: all)")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (verify, status: those with data)")
     parser.add_argument(
         "--lock", type=Path, metavar="FILE", help="fetch: keep to the commits in this file, and add those it has not"
     )
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each task; returns 2 when there is a problem. Raises UserError for an unknown task or folder."""
-    from emma_eval.tasks.index import expand_tasks, task_names
+    from emma_eval.tasks.index import task_names
     from emma_eval.tasks.loading import load_task
 
     if args.data is None:
@@ -50,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--lock is for data fetch and data verify")
     elif not args.data.is_dir():
         raise UserError(f"--data {args.data}: no such folder")
-    tasks = map(load_task, expand_tasks(args.tasks) if args.tasks else task_names())
+    tasks = map(load_task, expand_and_tell(args.tasks) if args.tasks else task_names())
     if args.action == "status":
-        return _status(tasks, args.data)
+        return _status(tasks, args.data, named=bool(args.tasks))
     lock = _lock(args)
     if args.action == "fetch":
         return _for_each(tasks, args.data, lambda task, root: _fetch(task, root, lock))
@@ -112,21 +115,41 @@ def _for_each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfi
 
 
 def _with_data(tasks: Iterable[TaskConfig], root: Path) -> Iterable[TaskConfig]:
-    """The tasks of which something is below the root."""
+    """The tasks of which something of their own is below the root."""
     from emma_eval.data.status import data_status
 
-    return (task for task in tasks if data_status(task, root).state in ("complete", "partly"))
+    return (task for task in tasks if data_status(task, root, count=False).is_installed)
 
 
-def _status(tasks: Iterable[TaskConfig], root: Path) -> int:
+def _status(tasks: Iterable[TaskConfig], root: Path, *, named: bool) -> int:
+    """A line a task. Of tasks that the user named also how to get them; of all, those without data in one line."""
     from tabulate import tabulate
 
-    from emma_eval.data.status import data_status
+    from emma_eval.data.status import DataStatus, data_status
 
-    rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "WHERE")]
-    for task in tasks:
-        status = data_status(task, root)
-        rows.append((task.name, status.state, format_bytes(status.size) if status.size else "", status.note))
-    print(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    found: list[tuple[str, DataStatus]] = [(task.name, data_status(task, root)) for task in tasks]
+    shown = [(name, status) for name, status in found if named or status.is_installed]
+    rows: list[tuple[str, ...]] = [("TASK", "DATA", "SIZE", "SAMPLES", "FROM")]
+    for name, status in shown:
+        size = format_bytes(status.size) if status.size else ""
+        rows.append((name, status.state, size, status.samples, status.source))
+    if shown:
+        print(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    else:
+        print(f"there are no data of any task below {root}")
+    for name, status in shown:
+        for way in status.ways:
+            _print_wrapped(f"{name}: {way}")
+    if not named:
+        _print_wrapped(f"shipped: {', '.join(name for name, status in found if status.state == 'shipped')}")
+        missing = [name for name, status in found if status.state == "missing"]
+        if missing:
+            _print_wrapped(f"missing: {', '.join(missing)}; `data status TASK` says where to get one")
     print(f"{format_bytes(shutil.disk_usage(root).free)} free below {root}")
     return 0
+
+
+def _print_wrapped(text: str) -> None:
+    """The text in lines of the terminal's width, in one where there is none; paths and addresses stay whole."""
+    width = shutil.get_terminal_size((sys.maxsize, 0)).columns
+    print(fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

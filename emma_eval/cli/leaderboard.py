@@ -10,14 +10,15 @@ from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
-  emma-eval leaderboard results/runs/emma-7b-*                beside LLaVA-1.5, mPLUG-Owl2, BRAVE and EMMA as published
-  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b        the published model that a measured one is
-  emma-eval leaderboard RUN --tasks pope,MMBench --models EMMA-7B,emma-7b --columns params,adaptation --sort POPE
-  emma-eval leaderboard RUN --strict                          a column is one benchmark, one split and one metric
+  emma-eval leaderboard results/runs/emma-7b-*          beside published models
+  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b  whom it is compared with
+  emma-eval leaderboard RUN --tasks pope,MMBench --columns params --sort POPE
+  emma-eval leaderboard RUN --strict                    like beside like alone
 
-On the terminal stand the benchmarks that the runs measured (--tasks all: all of them), in the files all. A star is a
-difference to a published value that is not known to be of the same split, metric, protocol or model size; --sources
-prints the numbered notes that say why."""
+On the terminal stand the benchmarks that the runs measured (--tasks all: all
+of them), in the files all. A star is a difference to a published value that is
+not known to be of the same split, metric, protocol or model size; --sources
+prints the numbered notes that say why. More in docs/reports.md."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL=PUBLISHED",
         help="which published model a measured one is, or none",
     )
+    add("--figures", type=Path, metavar="DIR", help="folder for the tables as dots, bars and radar: PNG, SVG, PDF")
     add("--latex-notes", choices=("list", "none"), default="list", help="notes below the LaTeX tables (%(default)s)")
 
 
@@ -61,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.results.scores import read_runs
     from emma_eval.utils.environment import default_results_folder
 
-    if args.strict and (args.columns or args.sort or args.same):
-        raise UserError("--columns, --sort and --as are of the paper's table, which --strict leaves out")
+    if args.strict and (args.columns or args.sort or args.same or args.figures):
+        raise UserError("--columns, --sort, --as and --figures are of the paper's table, which --strict leaves out")
     view = View(
         strict=args.strict, tasks=args.tasks, models=args.models, facts=fact_names(args.columns), sort=args.sort
     )
@@ -73,6 +75,10 @@ def run(args: argparse.Namespace) -> int:
     )
     closing = "" if args.strict or args.tasks else leaderboard.left_out()
     print_leaderboard(printed, sources=args.sources, closing=closing)
+    if args.figures:
+        from emma_eval.reports.figures import write_table_figures
+
+        written += write_table_figures(printed, args.figures)
     print(*written, sep="\n")
     return 0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NO_LIMIT = 10_000  # columns of a file or a pipe
 FOOT = "FOLDER: a checkpoint's folder or hub name (ORG/NAME); see docs/models.md"
-HINT = f"{FOOT}\n`list models --long` adds what --model-option takes."
+HINT = "`list models --long` adds what --model-option takes."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,11 +86,14 @@ def _print_models(with_options: bool) -> None:
             if not more or option not in before:
                 _print_wrapped(f"    {option}=  ", meaning)
         before = options
-    print(f"\n{FOOT if with_options else HINT}")
+    print()
+    _print_wrapped("", FOOT)
+    if not with_options:
+        _print_wrapped("", HINT)
 
 
 def _print_wrapped(start: str, text: str) -> None:
-    print(*paragraph(text, terminal_width(), start, " " * max(len(start), 6)), sep="\n")
+    print(*paragraph(text, terminal_width(), start, " " * (max(len(start), 6) if start else 0)), sep="\n")
 
 
 def _groups() -> list[str]:

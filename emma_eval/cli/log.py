@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, Mapping[str, Path]]
 
-DEFAULT_SAMPLES = 100
+DEFAULT_SAMPLES, MAX_SAMPLES = 100, 10_000
 KINDS = "wandb:PROJECT, tensorboard:DIR or mlflow:EXPERIMENT"
 
 EPILOG = """\
@@ -52,11 +52,19 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
 def _add_samples(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--log-samples",
-        type=not_negative,
+        type=_number_of_samples,
         default=DEFAULT_SAMPLES,
         metavar="N",
         help="samples of each task in the table, half of them wrong (%(default)s)",
     )
+
+
+def _number_of_samples(text: str) -> int:
+    """The type of --log-samples."""
+    number = not_negative(text)
+    if number > MAX_SAMPLES:
+        raise argparse.ArgumentTypeError(f"{text} is more than the {MAX_SAMPLES:,} rows that every service shows")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

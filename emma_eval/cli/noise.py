@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_model_options, add_task_options, integer, named_options, positive, positive_or
+from emma_eval.cli.arguments import (
+    add_model_options,
+    add_task_options,
+    expand_and_tell,
+    integer,
+    named_options,
+    positive,
+    positive_or,
+)
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.errors import UserError
 
@@ -125,12 +133,11 @@ def _settings(args: argparse.Namespace) -> RunSettings:
     from emma_eval.inference.replicas.loading import Scale
     from emma_eval.models.base import ModelSpec
     from emma_eval.runs.settings import RunSettings, split_names
-    from emma_eval.tasks.index import expand_tasks
 
     names = split_names(args.tasks)
     return RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, named_options(args), args.seed or 0),
-        tasks=tuple(expand_tasks(names)),
+        tasks=tuple(expand_and_tell(names)),
         suite="+".join(names),
         data=args.data,
         limit=args.limit,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 from emma_eval.cli.arguments import (
     add_model_options,
     add_task_options,
+    expand_and_tell,
     integer,
     key_value,
     named_options,
@@ -94,11 +95,10 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.runs.progress import progress_for_terminal
     from emma_eval.runs.runner import TooManyFailuresError, run_evaluation
     from emma_eval.runs.settings import RunSettings, default_folder, split_names
-    from emma_eval.tasks.index import expand_tasks
 
     signal.signal(signal.SIGTERM, interrupt)  # a batch system's time limit ends like Ctrl-C
     names = split_names(args.tasks)
-    tasks = tuple(expand_tasks(names))
+    tasks = tuple(expand_and_tell(names))
     targets = log_targets(args, UNSCORED if args.answers_only or args.shard else "")
     settings = RunSettings(
         model=ModelSpec(args.model, args.device, args.dtype, model_options(args), args.seed or 0),

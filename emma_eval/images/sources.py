@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_IMAGE_BYTES = 2**29  # encoded
 MAX_PIXELS = 2 * 89_478_485  # above it Pillow, too, speaks of a decompression bomb
+_TRAILER_BYTES = 2**12  # what else may follow the end of a JPEG
 _EXTERNAL_FORMATS = ("EPS", "WMF")  # Pillow starts another program to draw them, which no image may do
 
 
@@ -214,6 +215,20 @@ def decode(data: bytes, label: str) -> Image:
         raise SampleError(f"{label}: {describe_error(error)}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise SampleError(f"{label}: not a readable image: {error_message(error)}") from error
+
+
+def zero_filled(image: ImageSource) -> str:
+    """Why an image that can be decoded is not whole: a JPEG of which a download left zero bytes. Empty if it is whole.
+
+    Decoders paint what is missing grey and say nothing. Zeros behind the end, as some cameras write, are harmless.
+    """
+    data = image.read() if isinstance(image, ImageFile | ImageBytes) else b""
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\0\0")):
+        return ""
+    whole = data.rstrip(b"\0")
+    if b"\xff\xd9" in whole[-_TRAILER_BYTES:]:
+        return ""
+    return f"{image.label}: not a whole image: its last {len(data) - len(whole):,} of {len(data):,} bytes are zeros"
 
 
 def image_format(data: bytes) -> str | None:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from emma_eval.errors import UserError
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.arithmetic import mean
-from emma_eval.scorers.common import image_of
 from emma_eval.types import Metric, Ratio, SampleScore, Scores
 from emma_eval.utils.json_io import read_json_lines
+
+LineT = TypeVar("LineT")
 
 # From haotian-liu/LLaVA at c121f04, Apache-2.0: llava/eval/table/rule.json has this prompt, with the role Assistant,
 # for each of the three categories, llava_bench_conv, llava_bench_detail and llava_bench_complex.
@@ -74,7 +76,16 @@ def parse_scores(review: str) -> tuple[float, float] | None:
     return (first, second) if math.isfinite(first) and math.isfinite(second) else None
 
 
-def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A line of the official `questions.jsonl`."""
+
+    text: str
+    image: str  # its file's name
+    category: str
+
+
+def requests(task: JudgedTask, _: Replies) -> list[JudgeRequest]:
     """One review of each answer."""
     captions = {
         row["image"]: "\n".join(row["caption"])  # of a text its letters, as in the official script
@@ -85,29 +96,36 @@ def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
         for row in _rows(task.files["reference"], {"question_id": int | str, "text": str})
     }
     found = []
-    for sample in task.samples:
-        image = image_of(sample)
-        for what, known, path in (
-            (image, captions, task.files["context"]),
-            (sample.id, references, task.files["reference"]),
-        ):
-            if what not in known:
-                raise UserError(f"{path} has no line for {what}, of question {sample.id}: it is of another release")
-        if sample.category not in CATEGORIES:
-            raise UserError(
-                f"question {sample.id}: the category {sample.category!r} is none of {', '.join(CATEGORIES)}, for "
-                "which there are official prompts"
-            )
+    for sample, question in zip(task.samples, _questions(task), strict=True):
         prompt = LAYOUT.format(
-            context=captions[image],
-            question=sample.question,
-            reference=references[sample.id],
+            context=_line_of(captions, question.image, task.files["context"]),
+            question=question.text,
+            reference=_line_of(references, sample.id, task.files["reference"]),
             answer=task.text(sample),
             rule=RULE,
         )
         attempt = Attempt(prompt, SYSTEM, TEMPERATURE, MAX_TOKENS)
-        found.append(Inquiry((sample.id, 0), (attempt,), lambda review: parse_scores(review) is not None))
+        found.append(JudgeRequest((sample.id, 0), (attempt,), lambda review: parse_scores(review) is not None))
     return found
+
+
+def _questions(task: JudgedTask) -> list[Question]:
+    """The question of each sample. Raises UserError for one that the file lacks, or for which there is no prompt."""
+    path = task.files["questions"]
+    fields = {"question_id": int | str, "text": str, "image": str, "category": str}
+    rows = {
+        str(row["question_id"]): Question(row["text"], row["image"], row["category"]) for row in _rows(path, fields)
+    }
+    questions = [_line_of(rows, sample.id, path) for sample in task.samples]
+    if other := next((one.category for one in questions if one.category not in CATEGORIES), None):
+        raise UserError(f"{path}: there is no official prompt for the category {other!r}")
+    return questions
+
+
+def _line_of(lines: Mapping[str, LineT], key: str, path: Path) -> LineT:
+    if key not in lines:
+        raise UserError(f"{path} has no line for {key}: it is of another release")
+    return lines[key]
 
 
 def scores(task: JudgedTask, replies: Replies) -> Scores:
@@ -117,8 +135,9 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
     """
     pairs = [parse_scores(replies[sample.id, 0][0]) or UNREADABLE for sample in task.samples]
     everything = range(len(pairs))
+    questions = _questions(task)
     groups = {
-        category: [index for index in everything if task.samples[index].category == category] for category in CATEGORIES
+        category: [index for index in everything if questions[index].category == category] for category in CATEGORIES
     }
     metrics = [_relative("", everything, pairs)]
     metrics += [_relative(category, indices, pairs) for category, indices in groups.items() if indices]
@@ -128,10 +147,8 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
             Metric(name, mean(column), len(pairs), "number", ratios=(Ratio(column),), value_is_bounded=False)
         )
     samples = tuple(
-        SampleScore(
-            sample.id, min(max(pair[1], 0.0), BEST) / BEST, f"{pair[0]:g} {pair[1]:g}", cluster=image_of(sample)
-        )
-        for sample, pair in zip(task.samples, pairs, strict=True)
+        SampleScore(sample.id, min(max(own, 0.0), BEST) / BEST, f"{reference:g} {own:g}", cluster=question.image)
+        for sample, question, (reference, own) in zip(task.samples, questions, pairs, strict=True)
     )
     return Scores(tuple(metrics), samples, cluster_unit="image")
 
@@ -171,6 +188,6 @@ JUDGE = TaskJudge(
     source="llava/eval/eval_gpt_review_bench.py of haotian-liu/LLaVA at c121f04",
     judge="gpt-4-0314",
     prompt="\n\n".join((SYSTEM, LAYOUT, RULE, f"temperature {TEMPERATURE}, at most {MAX_TOKENS} tokens")),
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
 )

@@ -36,7 +36,7 @@ def log_run(folder: Path, targets: Sequence[Target], source: SampleSource) -> It
 
     Raises UserError if the run is not finished or its folder is being written; what a target raises is its outcome.
     """
-    (run,) = read_runs([folder])
+    run, *_ = read_runs([folder])  # what follows are judges' scores of its answers
     with lock_run_folder(folder):
         record = read_log_record(folder)
         content = _logged_run(run, record, source)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import astuple, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,6 @@ TASK_PARAMS = ("protocol", "samples", "release", "wording")  # the other facts a
 MAX_PARAMS, MAX_METRICS = 100, 1000  # of one request
 MAX_VALUE = 500  # characters of a parameter that every store takes
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-JPEG_QUALITY = 90
 
 
 class MlflowLogger:
@@ -116,26 +116,27 @@ class MlflowLogger:
             columns = [field.name for field in fields(ScoreRow)]
             _write_table(Path(folder, tables[0]), columns, [list(astuple(row)) for row in run.scores])
             self._client.log_artifacts(run_id, folder)
+        names = dict(zip(run.config["tasks"], safe_keys(run.config["tasks"], r"[^\w\-.]"), strict=True))  # of files
         for task, samples in run.samples():
             with TemporaryDirectory() as folder:
-                tables.append(_write_samples(Path(folder), task, samples))
+                tables.append(_write_samples(Path(folder), names[task], samples))
                 self._client.log_artifacts(run_id, folder)
         shown = [{"path": table, "type": "table"} for table in tables]
         self._client.set_tag(run_id, TABLES_TAG, json.dumps(shown))
 
 
-def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> str:
+def _write_samples(root: Path, name: str, samples: Sequence[LoggedSample]) -> str:
     """Write a table and its images below the root and return the table's path, as MLflow's own tables are kept."""
     rows = []
     for number, sample in enumerate(samples):
         cells = {name: getattr(sample, name) for name in COLUMNS}
         if sample.image is not None:
-            path = f"images/{task}/{number}.jpg"
+            path = f"images/{name}/{number}.jpg"
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            sample.image.save(root / path, "JPEG", quality=JPEG_QUALITY)
+            (root / path).write_bytes(sample.image)
             cells["image"] = {"type": "image", "filepath": path, "compressed_filepath": path}
         rows.append(list(cells.values()))
-    table = f"samples/{task}.json"
+    table = f"samples/{name}.json"
     (root / table).parent.mkdir()
     _write_table(root / table, COLUMNS, rows)
     return table
@@ -143,8 +144,7 @@ def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> st
 
 def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write JSON as pandas' orientation `split` has it."""
-    text = json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False)
-    path.write_text(replace_surrogates(text), encoding="utf-8")
+    path.write_text(json.dumps({"columns": list(columns), "data": list(rows)}, ensure_ascii=False), encoding="utf-8")
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -158,11 +158,11 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def safe_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+def safe_keys(values: Mapping[str, Any], forbidden: str = r"[^\w\-. :/]") -> dict[str, Any]:
     """The values under keys that MLflow takes; one that would meet another gets a number."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        safe = re.sub(r"[^\w\-. :/]", "_", key)[:240]
+        safe = re.sub(forbidden, "_", key)[:240]
         number = 1
         while (name := safe if number == 1 else f"{safe} {number}") in found:
             number += 1
@@ -177,10 +177,11 @@ def _batches(values: Mapping[str, Any], size: int) -> Iterator[list[tuple[str, A
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's lines on how it makes its tables."""
+    """Without MLflow's own lines: how it makes its tables, the run's address on standard output."""
     before = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)

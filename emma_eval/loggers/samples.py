@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emma_eval.data.run_samples import find_run_samples
 from emma_eval.images.sources import ConcatenatedImage
@@ -15,11 +15,10 @@ from emma_eval.reports.html.run_loader import FinishedRun, load_task_results
 from emma_eval.reports.html.thumbnails import small_image
 from emma_eval.types import SampleScore
 from emma_eval.utils.cpu import usable_cpus
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from emma_eval.utils.text import replace_surrogates
 
 IMAGE_SIDE = 512  # pixels of the longer side
+JPEG_QUALITY = 90
 RIGHT = 0.5  # a sample of this score or more is right
 
 
@@ -39,7 +38,7 @@ class LoggedSample:
     task: str
     id: str
     category: str
-    image: Image | None  # RGB; several side by side; None without one, or if it can't be opened
+    image: bytes | None  # JPEG; several side by side; None without one, or if it can't be opened
     question: str  # with its options, a line each; without the benchmark's data the prompt
     answer: str  # of all passes, joined by bars; of a failed one the reason
     parsed_answer: str  # as the scorer read it
@@ -75,18 +74,19 @@ def choose(samples: Mapping[str, SampleScore], limit: int) -> list[str]:
     return [name for name in samples if name in chosen]
 
 
-def _row(task: str, shown: ShownSample, image: Image | None) -> LoggedSample:
+def _row(task: str, shown: ShownSample, image: bytes | None) -> LoggedSample:
     (score,), (responses,) = shown.scores, shown.passes
     assert score is not None
+    clean = replace_surrogates  # no service takes what UTF-8 cannot hold
     return LoggedSample(
         task=task,
-        id=shown.id,
-        category=shown.sample.category if shown.sample else "",
+        id=clean(shown.id),
+        category=clean(shown.sample.category) if shown.sample else "",
         image=image,
-        question=question_with_options(shown),
-        answer=joined_answers(responses) or "",
-        parsed_answer=score.parsed_answer,
-        reference=shown.reference,
+        question=clean(question_with_options(shown)),
+        answer=clean(joined_answers(responses) or ""),
+        parsed_answer=clean(score.parsed_answer),
+        reference=clean(shown.reference),
         score=score.score,
         status=score.status,
     )
@@ -98,8 +98,13 @@ def question_with_options(shown: ShownSample) -> str:
     return "\n".join([shown.question, *(f"{chr(ord('A') + index)}. {text}" for index, text in enumerate(options))])
 
 
-def _image(shown: ShownSample) -> Image | None:
+def _image(shown: ShownSample) -> bytes | None:
     images = shown.sample.images[:MAX_IMAGES] if shown.sample else ()
     if not images:
         return None
-    return small_image(images[0] if len(images) == 1 else ConcatenatedImage(images), IMAGE_SIDE)
+    small = small_image(images[0] if len(images) == 1 else ConcatenatedImage(images), IMAGE_SIDE)
+    if small is None:
+        return None
+    data = BytesIO()
+    small.save(data, "JPEG", quality=JPEG_QUALITY)
+    return data.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class TensorboardLogger:
     def log(self, run: LoggedRun) -> str:
         """Write one event file, in place of that of an earlier session: numbers, tables as text, images."""
         import numpy as np
+        from PIL import Image
         from torch.utils.tensorboard import SummaryWriter
 
         suffix = f".emma-eval-{run.key}"
@@ -51,7 +53,8 @@ class TensorboardLogger:
                 writer.add_text(f"samples/{task}", _sample_table(samples), 0)
                 for sample in samples:
                     if sample.image is not None:
-                        writer.add_image(f"{task}/{sample.id}", np.asarray(sample.image), 0, dataformats="HWC")
+                        pixels = np.asarray(Image.open(BytesIO(sample.image)))
+                        writer.add_image(f"{task}/{sample.id}", pixels, 0, dataformats="HWC")
         for path in earlier:
             path.unlink(missing_ok=True)
         return f"tensorboard --logdir {self._root}"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from emma_eval.errors import UserError
@@ -44,27 +45,32 @@ class WandbLogger:
 
     def log(self, run: LoggedRun) -> str:
         """One step of history with all numbers and tables; a later session adds another to the same run."""
-        wandb = self._wandb
-        with wandb.init(
-            **self._names,
-            id=run.key,
-            name=run.name,
-            job_type="evaluation",
-            resume="allow",
-            dir=os.environ.get("WANDB_DIR") or run.folder,
-            settings=wandb.Settings(
-                silent=True,
-                console="off",
-                disable_code=True,
-                allow_val_change=True,
-                x_disable_stats=True,
-                init_timeout=INIT_SECONDS,
-                finish_timeout=UPLOAD_SECONDS,
-                finish_timeout_raises=True,
-            ),
-        ) as session:
+        with (
+            TemporaryDirectory() as images,
+            self._wandb.init(
+                **self._names,
+                id=run.key,
+                name=run.name,
+                job_type="evaluation",
+                resume="allow",
+                dir=os.environ.get("WANDB_DIR") or run.folder,
+                settings=self._wandb.Settings(
+                    silent=True,
+                    console="off",
+                    disable_code=True,
+                    allow_val_change=True,
+                    x_disable_stats=True,
+                    init_timeout=INIT_SECONDS,
+                    finish_timeout=UPLOAD_SECONDS,
+                    finish_timeout_raises=True,
+                ),
+            ) as session,
+        ):
             session.config.update(dict(run.config), allow_val_change=True)
-            tables = {f"samples/{task}": self._sample_table(samples) for task, samples in run.samples()}
+            tables = {
+                f"samples/{task}": self._sample_table(samples, Path(images, str(number)))
+                for number, (task, samples) in enumerate(run.samples())
+            }
             session.log({**run.numbers, "scores": self._score_table(run.scores), **tables})
             folder = Path(session.settings.sync_dir).absolute()
             return str(session.url).partition("?")[0] if session.url else f"wandb sync {folder}"
@@ -73,11 +79,15 @@ class WandbLogger:
         columns = [field.name for field in fields(ScoreRow)]
         return self._wandb.Table(columns=columns, data=[list(astuple(row)) for row in rows])
 
-    def _sample_table(self, samples: Sequence[LoggedSample]) -> Any:
+    def _sample_table(self, samples: Sequence[LoggedSample], folder: Path) -> Any:
+        """A table whose images are files in the folder, which wandb takes as they are."""
+        folder.mkdir()
         table = self._wandb.Table(columns=list(COLUMNS))
-        for sample in samples:
+        for number, sample in enumerate(samples):
             cells = {name: getattr(sample, name) for name in COLUMNS}
             if sample.image is not None:
-                cells["image"] = self._wandb.Image(sample.image, file_type="jpg")
+                path = folder / f"{number}.jpg"
+                path.write_bytes(sample.image)
+                cells["image"] = self._wandb.Image(str(path))
             table.add_data(*cells.values())
         return table

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from emma_eval.reports.html.charts.svg import shortened
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Names = Mapping[int, str]  # the runs of a figure's marks: number, which chooses colour and marker, -> name
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5d3a9b", "#4d4d4d")  # Okabe and Ito's
 MARKERS = "os^DvPX*"
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
@@ -35,7 +36,7 @@ WRAP = 13  # letters on a line below a group of bars
 SIDEWAYS = 0.2  # of a radar's axis: how far from upright or level its label is still centred
 
 
-def dots(panels: Sequence[Panel], names: Sequence[str]) -> Figure:
+def dots(panels: Sequence[Panel], names: Names) -> Figure:
     """All panels in a grid, a dot and a whisker for each mark; a legend if there are `names` of the runs."""
     from matplotlib.figure import Figure
 
@@ -53,34 +54,35 @@ def dots(panels: Sequence[Panel], names: Sequence[str]) -> Figure:
         for axis in row[len(lines[index]) :]:
             axis.set_axis_off()
     handles: list[Artist] = [
-        axes[0][0].plot([], [], MARKERS[run % len(MARKERS)], color=colour(run))[0] for run in range(len(names))
+        axes[0][0].plot([], [], MARKERS[run % len(MARKERS)], color=colour(run))[0] for run in names
     ]
     _legend(figure, handles, names, width)
     return figure
 
 
-def bars(panel: Panel, names: Sequence[str]) -> Figure:
+def bars(panel: Panel, names: Names) -> Figure:
     """A group of bars for each row, in order; whiskers are intervals."""
     from matplotlib.figure import Figure
 
-    lines = [panel.rows[start : start + GROUPS] for start in range(0, len(panel.rows), GROUPS)]
+    groups = math.ceil(len(panel.rows) / math.ceil(len(panel.rows) / GROUPS))  # lines of like length
+    lines = [panel.rows[start : start + groups] for start in range(0, len(panel.rows), groups)]
     figure = Figure(figsize=(TEXT_WIDTH, 1.9 * len(lines) + 0.4), layout="constrained")
     axes = figure.subplots(len(lines), 1, squeeze=False)
     for (axis,), rows in zip(axes, lines, strict=True):
-        _bar_line(axis, rows, len(names))
+        _bar_line(axis, rows, list(names), len(lines[0]))
         axis.set_ylabel(panel.axis)
         if panel.bounds:
             low, high = panel.bounds
             axis.set_ylim(low, high + (high - low) * 0.02)  # a whisker's end at the top stays whole
     handles = [
         axes[0][0].bar(0, 0, color=colour(run), hatch=HATCHES[run % len(HATCHES)], edgecolor="white")[0]
-        for run in range(len(names))
+        for run in names
     ]
     _legend(figure, handles, names, TEXT_WIDTH)
     return figure
 
 
-def radar(panel: Panel, names: Sequence[str]) -> Figure:
+def radar(panel: Panel, names: Names) -> Figure:
     """A closed line for each run over one axis for each row; a run without a value on each row has gaps."""
     from matplotlib.figure import Figure
 
@@ -95,7 +97,7 @@ def radar(panel: Panel, names: Sequence[str]) -> Figure:
     axis.grid(color=GRID, linewidth=0.7)
     axis.spines["polar"].set_visible(False)
     handles: list[Artist] = []
-    for run in range(len(names)):
+    for run in names:
         values = [next((mark.value for mark in row.marks if mark.run == run), math.nan) for row in panel.rows]
         line, marker = LINES[run % len(LINES)], MARKERS[run % len(MARKERS)]
         closed = [*angles, angles[0]], [*values, values[0]]
@@ -145,11 +147,12 @@ def _dot(axis: Axes, mark: Mark, y: float) -> None:
     axis.plot([mark.value], [y], MARKERS[mark.run % len(MARKERS)], color=ours, markersize=4)
 
 
-def _bar_line(axis: Axes, rows: Sequence[PanelRow], runs: int) -> None:
-    width = 0.8 / max(runs, 1)
+def _bar_line(axis: Axes, rows: Sequence[PanelRow], runs: Sequence[int], groups: int) -> None:
+    """Bars of these rows, where there is room for so many `groups`."""
+    width = 0.8 / max(len(runs), 1)
     for position, row in enumerate(rows):
         for mark in row.marks:
-            x = position + (mark.run - (runs - 1) / 2) * width
+            x = position + (runs.index(mark.run) - (len(runs) - 1) / 2) * width
             hatch = HATCHES[mark.run % len(HATCHES)]
             axis.bar(x, mark.value, width, color=colour(mark.run), hatch=hatch, edgecolor="white", linewidth=0.5)
             if mark.interval:
@@ -158,17 +161,17 @@ def _bar_line(axis: Axes, rows: Sequence[PanelRow], runs: int) -> None:
     axis.set_xticks(range(len(rows)), ["\n".join(textwrap.wrap(shortened(row.label, LABEL), WRAP)) for row in rows])
     axis.tick_params(axis="x", length=0)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlim(-0.6, GROUPS - 0.4 if len(rows) == GROUPS else len(rows) - 0.4)
+    axis.set_xlim(-0.6, groups - 0.4)
     axis.grid(axis="y", color=GRID, linewidth=0.6)
 
 
-def _names_per_line(names: Sequence[str], width: float) -> int:
-    longest = max((len(shortened(name, LABEL)) for name in names), default=0)
+def _names_per_line(names: Names, width: float) -> int:
+    longest = max((len(shortened(name, LABEL)) for name in names.values()), default=0)
     return max(1, int(width / (0.5 + LETTER * longest)))
 
 
-def _legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str], width: float) -> None:
+def _legend(figure: Figure, handles: Sequence[Artist], names: Names, width: float) -> None:
     if names:
-        shown = [shortened(name, LABEL) for name in names]
+        shown = [shortened(name, LABEL) for name in names.values()]
         columns = min(_names_per_line(names, width), len(names))
         figure.legend(handles, shown, loc="outside lower center", ncols=columns, frameon=False)

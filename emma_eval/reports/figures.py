@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from emma_eval.errors import UserError
 from emma_eval.reports.figure_plots import bars, dots, radar
 from emma_eval.reports.html.panels import category_panels, full_ranges, overview, score_panels
 from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
+from emma_eval.reports.table_panels import MODELS, table_panel
+from emma_eval.reports.tables import Table
 from emma_eval.utils.files import make_output_folder
 
 if TYPE_CHECKING:
@@ -40,30 +43,65 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
 
     Raises UserError without matplotlib, for a folder without a finished run, and if no run has a scored task.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
+    _require_matplotlib()
     runs = read_runs(folders)
     make_output_folder(output)
-    names = [run.label for run in runs]
+    names = dict(enumerate(run.label for run in runs))
     all_tasks = overview(runs, full_ranges(statistics_by_run(runs)[0]))
     scores = score_panels(runs)
     figures: dict[str, Callable[[], Figure]] = {}
     if scores:
-        figures["scores"] = lambda: dots(scores, [])  # rows are models: no legend says it again
+        figures["scores"] = partial(dots, scores, {})  # rows are models: no legend says it again
     if all_tasks.rows:
-        figures["models"] = lambda: dots([all_tasks], names)
-        figures["models-bars"] = lambda: bars(all_tasks, names)
+        figures["models"] = partial(dots, [all_tasks], names)
+        figures["models-bars"] = partial(bars, all_tasks, names)
     if len(all_tasks.rows) >= MIN_AXES:
-        figures["models-radar"] = lambda: radar(all_tasks, names)
+        figures["models-radar"] = partial(radar, all_tasks, names)
     for title, panels in category_panels(runs).items():
         name = "categories-" + re.sub(r"[^\w.-]+", "-", title)
         earlier = sum(page == name or page.startswith(f"{name}-no-") for page in figures)
         key = f"{name}-no-{earlier + 1}" if earlier else name
-        figures[key] = lambda panels=panels: dots(panels, names)  # type: ignore[misc]
+        figures[key] = partial(dots, panels, names)
     if not figures:
         raise UserError("there is nothing to draw: the runs hold no scored task")
+    return _draw(figures, output)
+
+
+def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
+    """Draw the paper's tables, a figure a form for each; return the files.
+
+    Raises UserError without matplotlib, and if no table has a score in percent.
+    """
+    _require_matplotlib()
+    make_output_folder(output)
+    figures: dict[str, Callable[[], Figure]] = {}
+    beside_published = [table for table in tables if any(row.kind == "published" for row in table.rows)]
+    models = list(dict.fromkeys(row.label for table in beside_published for row in table.rows if row.kind in MODELS))
+    for table in beside_published:
+        panel = table_panel(table, models)
+        if not panel.rows:
+            continue
+        shown = {mark.run: mark.name for row in panel.rows for mark in row.marks}
+        names = {run: shown[run] for run in sorted(shown)}
+        figures[f"{table.key}-dots"] = partial(dots, [panel], names)
+        figures[f"{table.key}-bars"] = partial(bars, panel, names)
+        if len(panel.rows) >= MIN_AXES:
+            figures[f"{table.key}-radar"] = partial(radar, panel, names)
+    if not figures:
+        raise UserError("there is nothing to draw: no benchmark that is shown is scored in percent")
+    return _draw(figures, output)
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib as mpl  # noqa: F401 (whether it is there)
+    except ImportError:
+        raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
+
+
+def _draw(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+    import matplotlib as mpl
+
     with mpl.rc_context(STYLE):
         return [path for name, draw in figures.items() for path in _save(draw(), output / name)]
 

@@ -15,7 +15,7 @@ from emma_eval.reports.paper_tables import PaperTables
 from emma_eval.reports.published import PaperColumn, Published
 from emma_eval.reports.published_beside import PublishedBeside, published_beside
 from emma_eval.reports.strict_tables import strict_tables
-from emma_eval.reports.tables import Footnotes, Table
+from emma_eval.reports.tables import Footnotes, Table, renumbered
 from emma_eval.reports.view import Selection, View, require_models, require_sort, select, select_rows
 from emma_eval.results.scores import ScoredRun
 from emma_eval.utils.text import pluralize
@@ -48,7 +48,7 @@ class Leaderboard:
             tables = self._paper(selection, view, footnotes)
         tables += mini_tables(runs, footnotes)
         require_models(tables, view)
-        shown = [kept for table in tables if (kept := select_rows(table, view)).rows]
+        shown = renumbered([kept for table in tables if (kept := select_rows(table, view)).rows])
         return shown if view.strict else _notes_once(shown)
 
     def _paper(self, selection: Selection, view: View, footnotes: Footnotes) -> list[Table]:

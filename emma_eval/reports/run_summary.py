@@ -73,7 +73,7 @@ def _table(tasks: Sequence[TaskScores], width: int, room: int, published: Publis
     for count in range(len(shown) - 1, 0, -1):
         lines = lines_of(shown[:count])
         if len(lines) < room:
-            return [*lines, f"and {pluralize(len(shown) - count, 'task')} more: leaderboard.md, scores.json"]
+            return [*lines, f"and {pluralize(len(shown) - count, 'task')} more: scores.json"]
     return lines[:room]
 
 
@@ -165,7 +165,7 @@ def _failures(tasks: Sequence[TaskScores], width: int) -> list[str]:
         f"failed: {counts}; the first, {failed[0].name} sample {first.id}: {first.reason}", width, rest="    "
     )
     if len(told) > MAX_FAILURE_LINES:
-        told = [*told[: MAX_FAILURE_LINES - 1], "    and so on: leaderboard.md, scores.json"]
+        told = [*told[: MAX_FAILURE_LINES - 1], "    and so on: scores.json"]
     return [*told, *paragraph("ask them again: the same command with --retry-failed", width)]
 
 

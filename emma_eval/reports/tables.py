@@ -75,9 +75,32 @@ class Footnotes:
         return tuple((mark, text) for text, mark in self._marks.items() if mark in shown)
 
 
+def renumbered(tables: Sequence[Table]) -> list[Table]:
+    """The tables with marks numbered from 1 in the order in which they are read, whatever was left out."""
+    cells = [cell for table in tables for row in table.rows for cell in row.cells]
+    marks = list(dict.fromkeys(mark for cell in cells for mark in cell.footnotes))
+    new = {mark: str(number) for number, mark in enumerate(marks, 1)}
+
+    def in_new(cell: Cell) -> Cell:
+        return replace(cell, footnotes=tuple(new[mark] for mark in cell.footnotes)) if cell.footnotes else cell
+
+    return [
+        replace(
+            table,
+            rows=tuple(replace(row, cells=tuple(map(in_new, row.cells))) for row in table.rows),
+            footnotes=tuple(sorted(((new[mark], text) for mark, text in table.footnotes), key=_number)),
+        )
+        for table in tables
+    ]
+
+
+def _number(footnote: tuple[str, str]) -> int:
+    return int(footnote[0])
+
+
 def footnotes_of(tables: Sequence[Table]) -> tuple[tuple[str, str], ...]:
     """The footnotes of tables that share a numbering, each once, in its order."""
-    return tuple(sorted({one for table in tables for one in table.footnotes}, key=lambda one: int(one[0])))
+    return tuple(sorted({one for table in tables for one in table.footnotes}, key=_number))
 
 
 def format_value(value: float, unit: str) -> str:

@@ -38,14 +38,13 @@ def read_lock_holder(folder: Path) -> LockHolder | None:
 
 
 @contextmanager
-def lock_run_folder(folder: Path) -> Iterator[None]:
+def lock_run_folder(
+    folder: Path, advice: str = "wait for it, or choose another folder with --output"
+) -> Iterator[None]:
     """Hold the folder for this process. Raises UserError, naming the holder, while another process has it."""
     with locked_file(folder / LOCK_FILE, wait=False) as file:
         if file is None:
-            raise UserError(
-                f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; wait for it, "
-                "or choose another folder with --output"
-            )
+            raise UserError(f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; {advice}")
         file.truncate(0)
         file.write(str(LockHolder(os.getpid(), socket.gethostname())))
         file.flush()

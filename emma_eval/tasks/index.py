@@ -17,6 +17,8 @@ from emma_eval.utils.files import package_data
 from emma_eval.utils.text import closest, did_you_mean
 
 GROUPS_FILE = "groups.yaml"
+RENAMED_GROUPS = {"all": "core"}  # old name -> today's
+CHANGED_GROUPS = {"hallucination": "pope"}  # name -> what it once held
 LISTING = "`emma-eval list tasks` and `list groups` show all"
 
 _extra_folders: ContextVar[tuple[Path, ...]] = ContextVar("_extra_folders", default=())  # the user's, of this thread
@@ -82,12 +84,27 @@ def task_groups(folder: Path | None = None) -> dict[str, list[str]]:
     return groups
 
 
+def group_remarks(names: Sequence[str], folder: Path | None = None) -> list[str]:
+    """A line for each group among the names that is called otherwise today, or holds other tasks than it did."""
+    groups = task_groups(folder) if {*RENAMED_GROUPS, *CHANGED_GROUPS} & set(names) else {}
+    return [
+        f"the group {name} is called {RENAMED_GROUPS[name]} today: {', '.join(groups[RENAMED_GROUPS[name]])}"
+        if name in RENAMED_GROUPS
+        else f"the group {name} has {', '.join(groups[name])} today; before, it was {CHANGED_GROUPS[name]} alone"
+        for name in names
+        if (name in RENAMED_GROUPS and name not in groups) or (name in CHANGED_GROUPS and name in groups)
+    ]
+
+
 def expand_tasks(names: Sequence[str], folder: Path | None = None) -> list[str]:
     """Task names, groups replaced by their members, each task once, in the order of first mention.
 
     Raises UserError for a name that is neither a task nor a group.
     """
     known = set(task_names(folder))
+    if old := RENAMED_GROUPS.keys() & set(names) - known:
+        old -= task_groups(folder).keys()  # the user's own group may be called so
+        names = [RENAMED_GROUPS[name] if name in old else name for name in names]
     own = [name for name in names if not find_source(name)]
     groups = {} if known.issuperset(own) else task_groups(folder)
     if unknown := [name for name in own if name not in known and name not in groups]:

@@ -28,6 +28,11 @@ def test_two_runs_of_independent_answers_give_their_disagreement():
     assert plan.needed(5.0, USUAL) == pytest.approx(FACTOR * 0.25 / 0.05**2, rel=0.05)
 
 
+def test_of_runs_with_other_samples_those_that_both_have_count():
+    plan = plan_by_runs(run([1, 1, 0, 0] * 50), run([1, 1, 1, 0] * 20), ())
+    assert (plan.design, plan.samples_per_unit, plan.sizes) == (McNemarDesign(0.25), 1.0, (80,))
+
+
 def test_two_runs_with_several_questions_an_image_need_more():
     """Here whole images are won or lost: four questions say no more than one."""
     rng = np.random.default_rng(1)

@@ -82,6 +82,14 @@ class TestAFinishedRun:
         types = run.samples.dtypes.astype(str)
         assert (types["score"], types["seconds"], types["tokens"]) == ("float64", "float64", "Int64")
 
+    def test_tasks_are_read_once_each(self, run):
+        assert len(run.samples_of(["pope", "pope"])) == len(run.samples_of("pope")) == REQUESTS
+
+    def test_a_number_of_samples_that_is_none_is_refused(self, run, tmp_path):
+        for samples in (0, -1, "some"):
+            with pytest.raises(UserError, match="a whole number above 0, 'all' or 'none' is expected"):
+                run.report(tmp_path, samples=samples)
+
     def test_an_unknown_task_is_refused(self, run):
         for read in (run.samples_of, run.responses_of):
             with pytest.raises(UserError, match="has no task 'popes'; did you mean 'pope'"):
@@ -131,6 +139,16 @@ class TestWithoutItsData:
         with pytest.warns(EmmaEvalWarning, match="no folder known here has the task quiz"):
             assert list(emma_eval.load_run(folder).samples["answer"]) == ["red"]
         assert list(emma_eval.load_run(folder, **places).samples["question"]) == ["What colour?"]
+
+    def test_a_task_whose_package_is_not_installed_is_named(self, data, folder):
+        run_pope(data, folder)
+        for path in [*folder.glob("*.json"), *folder.glob("*/pope.json*")]:
+            path.write_text(path.read_text().replace('"pope"', '"lmms:pope"'))
+            path.rename(path.with_name(path.name.replace("pope", "lmms:pope")))
+        run = emma_eval.load_run(folder)
+        with pytest.warns(EmmaEvalWarning, match="lmms:pope: question, .* need the package lmms-eval"):
+            assert run.samples["answer"].notna().all()
+        assert run.scores["value"].notna().all()
 
 
 class TestAnUnfinishedRun:

@@ -75,16 +75,30 @@ def test_check_names_every_unreadable_image_and_the_wrong_count(tmp_path, capsys
         "page.png": b"<html>Not found</html>",
         "lfs.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     }
-    rows = [quiz_row(1), *(quiz_row(number, name) for number, name in enumerate([*bad, "cut.jpg", "gone.png"], 2))]
+    rows = [
+        quiz_row(1),
+        *(quiz_row(number, name) for number, name in enumerate([*bad, "cut.jpg", "half.jpg", "gone.png"], 2)),
+    ]
     options = write_quiz(tmp_path, rows, expected=9)
     for name, content in bad.items():
         (folder / name).write_bytes(content)
     Image.effect_noise((64, 64), 50).save(folder / "cut.jpg")
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:900])
+    Image.effect_noise((64, 64), 50).save(folder / "half.jpg")
+    (folder / "half.jpg").write_bytes((folder / "half.jpg").read_bytes()[:900] + bytes(9000))
     text = command_output(capsys, ["check", "quiz", *options], 2)
-    assert "6 samples were read, 9 are expected" in text
-    assert "5 of 6 images cannot be used" in text
-    for part in ("it is empty", "a web page", "git-LFS pointer", "truncated", "no such image file", *bad, "cut.jpg"):
+    assert "7 samples were read, 9 are expected" in text
+    assert "6 of 7 images cannot be used" in text
+    for part in (
+        "it is empty",
+        "not a whole image",
+        "a web page",
+        "git-LFS pointer",
+        "truncated",
+        "no such image file",
+        *bad,
+        "cut.jpg",
+    ):
         assert part in text
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from emma_eval.cli.main import main
+from emma_eval.results.lock import lock_run_folder
 from tests import judged_runs
 from tests.fake_server import Reply, chat, error, fake_server, text_of
 from tests.judged_runs import change_answer, judged_scores, values
@@ -298,6 +299,14 @@ def test_mistakes_are_one_line(call, capsys, change, message) -> None:
     assert call("http://127.0.0.1:1/v1", *more, **change) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_two_processes_do_not_judge_the_same_answers(call, folder, capsys) -> None:
+    with fake_server(by_parity) as server:
+        assert call(server.url) == 0
+        with lock_run_folder(verdicts(folder).parent):
+            assert call(server.url) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("; wait for it")
 
 
 def test_other_data_and_missing_files_are_one_line(call, folder, capsys) -> None:

@@ -68,6 +68,7 @@ class TestLog:
             (["nothing"], "--to"),
             (["nothing", "--to", "notebook:a", "--data", "nowhere"], "--data nowhere: no such folder"),
             (["nothing", "--to", "notebook:a", "--log-samples", "-1"], "-1"),
+            (["nothing", "--to", "notebook:a", "--log-samples", "10001"], "10001 is more than the 10,000 rows"),
         ],
     )
     def test_refuses_what_it_cannot_log(self, argv, message, capsys):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, image_size, naming, open_rgb
+from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, image_size, naming, open_rgb, zero_filled
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -26,6 +26,19 @@ def test_a_truncated_file_fails_with_its_name(tmp_path):
     (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
     with pytest.raises(SampleError, match=r"a\.jpg: not a readable image"):
         ImageFile(tmp_path, "a.jpg").open()
+
+
+def test_a_jpeg_that_a_download_left_half_empty_is_told_though_it_decodes(tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    image = ImageFile(tmp_path, "a.jpg")
+    assert zero_filled(image) == ""
+    image.path.write_bytes(data + bytes(1000))  # as some cameras do
+    assert zero_filled(image) == ""
+    image.path.write_bytes(data[:1000] + bytes(len(data) - 1000))
+    image.open()
+    zeros = len(data) - len(image.path.read_bytes().rstrip(bytes(1)))
+    assert f"a.jpg: not a whole image: its last {zeros:,} of {len(data):,} bytes are zeros" in zero_filled(image)
 
 
 def test_a_missing_file_fails_with_its_name(tmp_path):

@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import Target
 from emma_eval.loggers.log_run import LogOutcome, log_run
 from emma_eval.loggers.samples import SampleSource
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.types import Failure
+from emma_eval.types import Failure, Generation
 from tests.fakes import REQUESTS, FakeEngine, run_pope
 from tests.notebook import Notebook
 
@@ -83,7 +85,7 @@ class TestTheSamples:
         assert first.score == (first.answer == "Yes")
         assert first.status == "answered"
         assert first.image is not None
-        assert first.image.getpixel((4, 4))[0] > 200  # red, as write_pope paints
+        assert Image.open(BytesIO(first.image)).getpixel((4, 4))[0] > 200  # red, as write_pope paints
 
     def test_without_the_data_are_prompts_and_answers(self, run, folder, notebook, tmp_path):
         (tmp_path / "empty").mkdir()
@@ -100,6 +102,11 @@ class TestTheSamples:
         assert images["0"] is not None
         assert images["1"] is None
 
+    def test_are_texts_that_every_service_takes(self, data, folder, notebook):
+        run_pope(data, folder, Mumbling())
+        log(folder, notebook)
+        assert {sample.answer for sample in notebook.samples[0]["pope"]} == {"ye\N{REPLACEMENT CHARACTER}s"}
+
     def test_are_half_wrong_and_half_right(self, run, folder, notebook):
         log(folder, notebook, limit=4)
         assert sorted(sample.score for sample in notebook.samples[0]["pope"]) == [0, 0, 1, 1]
@@ -115,6 +122,13 @@ class FailsFirst(FakeEngine):
 
     def respond(self, request):
         return super().respond(request) if len(self.requests) > 1 else Failure("out of sorts")
+
+
+class Mumbling(FakeEngine):
+    """Its answers hold half of a character, which JSON can spell and UTF-8 cannot."""
+
+    def respond(self, request):
+        return Generation("ye\ud800s", (1,), "stop", prompt=request.message)
 
 
 class TestARunThatIsThereAlready:

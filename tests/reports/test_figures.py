@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import UserError
-from emma_eval.reports.figures import write_figures
+from emma_eval.reports.figures import write_figures, write_table_figures
+from emma_eval.reports.leaderboard import Leaderboard
+from emma_eval.reports.published import load_published
+from emma_eval.reports.table_panels import table_panel
+from tests.fakes import metric, scored_run, task_scores
 from tests.reports.html.fake_runs import reference, write_gqa, write_run
 
 
@@ -42,3 +46,30 @@ def test_without_matplotlib_the_way_to_install_it_is_told(run, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UserError, match=r"figures need matplotlib: pip install 'emma-eval\[report\]'"):
         write_figures([run], tmp_path)
+
+
+def test_the_papers_table_is_drawn_with_one_colour_a_model_in_all_figures(tmp_path):
+    pytest.importorskip("matplotlib")
+    tasks = (
+        task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0)),
+        task_scores("mme", "test", metric("perception", 1500.0, "points")),
+        task_scores("pope", "coco", metric("f1", 0.86, "fraction")),
+    )
+    tables = Leaderboard([scored_run(*tasks)], load_published()).tables()
+    names = [path.name for path in write_table_figures(tables[2:], tmp_path)]
+    forms = [f"hallucination-{form}" for form in ("dots", "bars", "radar")]
+    assert names == [f"{form}.{suffix}" for form in forms for suffix in ("png", "svg", "pdf")]
+    models = ["LLaVA-1.5-7B", "mPLUG-Owl2", "BRAVE", "EMMA-7B", "my-emma (measured)"]
+    general, mllm, hallucination = (table_panel(table, models) for table in tables)
+    assert "MME perception" not in [row.label for row in mllm.rows]  # points are no percent
+    assert "COCO CIDEr" not in [row.label for row in general.rows]
+    pope = next(row for row in hallucination.rows if row.label == "POPE F1")
+    assert [(models[mark.run], mark.value) for mark in pope.marks] == [
+        ("LLaVA-1.5-7B", 85.9), ("BRAVE", 87.6), ("my-emma (measured)", 86.0),
+    ]  # fmt: skip
+
+
+def test_a_table_without_scores_in_percent_is_refused(tmp_path):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(UserError, match="no benchmark that is shown is scored in percent"):
+        write_table_figures([], tmp_path)

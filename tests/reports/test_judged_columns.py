@@ -79,3 +79,14 @@ def test_a_value_of_a_judge_does_not_put_that_of_rules_in_doubt(published: Publi
     rules = scored_run(task_scores("gqa", "testdev-balanced", metric("accuracy", 60.0), benchmark="gqa"))
     found = heads(judged_run(("gpt-4-0314",)), rules, published=published)
     assert list(found) == [("GQA", "testdev-balanced", "accuracy"), NAMED]
+
+
+def test_a_benchmark_that_the_paper_lacks_is_chosen_by_its_task(published: Published) -> None:
+    view = View(strict=True, tasks=("llava_bench",))
+    tables = Leaderboard([judged_run(("gpt-4-0314",))], published).tables(view, measured_only=True)
+    assert [heading.lines for table in tables for heading in table.headings] == [NAMED]
+
+
+def test_a_judges_score_stands_in_no_column_of_the_papers_table(published: Published) -> None:
+    (head,) = heads(judged_run(("gpt-4-0314",)), published=published, strict=False)
+    assert head[2].startswith("score, judged by gpt-4 as gpt-4-0314 (")

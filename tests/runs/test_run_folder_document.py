@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from emma_eval.loggers.base import Target
+from emma_eval.loggers.log_run import log_run
+from emma_eval.loggers.samples import SampleSource
 from emma_eval.models.base import ModelSpec
 from emma_eval.reports.render import CSV_FIELDS
 from emma_eval.results.manifest import TaskFacts
@@ -43,6 +46,13 @@ class OfAServer(FakeEngine):
         return {"version": "1"}
 
 
+class FakeLogger:
+    place = "here"
+
+    def log(self, run):
+        return "there"
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The runs of a shipped model, of one that fails, and of a server; scores of a metric without a bound."""
@@ -59,6 +69,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     metric = Metric("cider", 1.0, 1, "number", ratios=(Ratio((1.0,)),), value_is_bounded=False)
     facts = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=1)
     write_task_statistics(root / "unbounded", task, facts, Scores((metric,), (SampleScore("1", 1.0, ""),)))
+    list(log_run(root / "failing", [Target("fake:x", FakeLogger())], SampleSource()))
     return [root / name for name in ("failing", "server", "mini", "unbounded")]
 
 
@@ -92,7 +103,15 @@ def contents(path: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "responses/TASK.jsonl", "scores.json", "samples/TASK.jsonl", "statistics/TASK.json"]
+    "name",
+    [
+        "manifest.json",
+        "responses/TASK.jsonl",
+        "scores.json",
+        "samples/TASK.jsonl",
+        "statistics/TASK.json",
+        "logs.json",
+    ],
 )
 def test_every_key_is_documented_and_every_documented_key_occurs(name, folders):
     files = [file for folder in folders for file in folder.glob(name.replace("TASK", "*"))]

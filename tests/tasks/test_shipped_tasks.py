@@ -5,8 +5,16 @@ import re
 
 import pytest
 
+from emma_eval.cli.main import main
 from emma_eval.scorers import get_scorer
-from emma_eval.tasks.index import expand_tasks, task_groups, task_names, tasks_folder
+from emma_eval.tasks.index import (
+    expand_tasks,
+    extra_task_folders,
+    group_remarks,
+    task_groups,
+    task_names,
+    tasks_folder,
+)
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.schema import json_schema
 
@@ -114,9 +122,37 @@ def test_long_answers_are_allowed_where_the_reference_scripts_allow_them():
 
 def test_groups():
     groups = task_groups()
-    assert groups["hallucination"] == ["pope"]
+    assert groups["hallucination"] == ["pope", "amber_discriminative", "amber_generative", "foil", "hallusionbench"]
     assert expand_tasks(["pope", "general", "pope"]) == ["pope", "vqav2", "gqa", "vizwiz", "scienceqa"]
-    assert set(groups["all"]) == {*groups["general"], *groups["mllm"], *groups["hallucination"]}
+    assert groups["core"] == [*groups["general"], *groups["mllm"], "pope"]
+    assert groups["public"] == [*groups["core"], *groups["wider"]]
+
+
+def test_public_is_every_benchmark_that_is_scored_here_once():
+    """Without the suites, tasks that ask another's questions in another way, parts, and those without references."""
+    groups = task_groups()
+    other = {*groups["mini"], *groups["emma_scripts"], *groups["server"], *groups["judged"], "easy_vqa"}
+    parts = {"seed_image", "seed_video", "hallusionbench_full"}
+    assert set(groups["public"]) == set(task_names()) - other - parts
+
+
+def test_an_old_name_of_a_group_works_and_says_what_it_is_called_today(tmp_path, capsys):
+    assert expand_tasks(["all"]) == task_groups()["core"]
+    assert main(["data", "status", "all", "--data", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"note: the group all is called core today: {', '.join(task_groups()['core'])}\n"
+    assert "vqav2" in told.out
+    assert main(["data", "status", "hallucination", "pope", "--data", str(tmp_path)]) == 0
+    assert "before, it was pope alone" in capsys.readouterr().err
+    assert main(["data", "status", "core", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_group_of_your_own_may_have_an_old_name(tmp_path):
+    (tmp_path / "groups.yaml").write_text("all: [pope]\n")
+    with extra_task_folders([tmp_path]):
+        assert expand_tasks(["all"]) == ["pope"]
+        assert group_remarks(["all"]) == []
 
 
 def test_nothing_is_written_twice():
