@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from emma_eval.types import EngineName
 
 
+LOADING = (  # options of how a model is loaded, which an object is already
+    "device",
+    "dtype",
+    "model_option",
+    "base_url",
+    "fast_preprocess",
+    "engine",
+    "engine_option",
+    "replicas",
+    "ray",
+)
 RECOGNISED_BY = "give it, or evaluate(), a `fingerprint`, a text that differs whenever it would answer otherwise"
 
 
@@ -118,9 +129,8 @@ def _handle(model: Any, options: EvaluationOptions, fingerprint: str | None) -> 
         if fingerprint is not None:
             raise UserError("fingerprint: that of a named model is computed; give one for an object alone")
         return find_model(options.spec(str(model)))
-    loading = ("device", "dtype", "model_option", "base_url", "fast_preprocess", "engine_option", "replicas", "ray")
-    for option in loading:
-        if getattr(options, option):
+    for option in LOADING:
+        if getattr(options, option) != EvaluationOptions.model_fields[option].default:
             raise UserError(f"{option}: the model is an object, loaded already; {option} is for models given by name")
     return ObjectHandle(model, fingerprint, options.seed or 0)
 
@@ -133,9 +143,8 @@ def _require_new(folder: Path, handle: ObjectHandle) -> None:
             f"{folder} holds a run already, and whether {name} began it cannot be told: {RECOGNISED_BY}, "
             "or choose another folder with output"
         )
-    warnings.warn(
-        f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=4
-    )  # where evaluate was called
+    # the warning is shown where evaluate was called
+    warnings.warn(f"a run of {name} cannot be resumed: {RECOGNISED_BY}", EmmaEvalWarning, stacklevel=4)
 
 
 def _progress(progress: bool | RunProgress) -> RunProgress:

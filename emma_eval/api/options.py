@@ -38,6 +38,12 @@ def _as_dict(value: Any) -> Any:
     return {} if value is None else dict(value) if isinstance(value, Mapping) else value
 
 
+def _as_folder(value: Any) -> Any:
+    if value == "":
+        raise ValueError("a folder's name is expected")
+    return value
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -60,7 +66,7 @@ class EvaluationOptions(BaseModel):
 
     tasks: Annotated[list[str], BeforeValidator(_as_names), Field(min_length=1)]
     data: Path | None = None
-    output: Path | None = None
+    output: Annotated[Path, BeforeValidator(_as_folder)] | None = None
     name: Annotated[str, BeforeValidator(run_name)] | None = None
     limit: Count | None = None
     seed: Annotated[int, BeforeValidator(_as_int), Field(gt=-(10**18), lt=10**18)] | None = None

@@ -182,6 +182,8 @@ class Run:
         """
         from emma_eval.reports.html.report import write_report
 
+        if samples not in ("all", "none") and not (isinstance(samples, int) and samples > 0):
+            raise UserError(f"samples={samples!r}: a whole number above 0, 'all' or 'none' is expected")
         with self._places.known():
             folders = [self.path, *(one.path if isinstance(one, Run) else Path(one) for one in others)]
             return write_report(folders, Path(output), data=self._places.data, limit=samples)
@@ -239,7 +241,7 @@ class Run:
         for name in names:
             if name not in known:
                 raise UserError(f"{self.path} has no task {name!r}{did_you_mean(name, known)}")
-        return names
+        return tuple(dict.fromkeys(names))
 
     def __repr__(self) -> str:
         from emma_eval.api.views import run_text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import paragraph
 from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
@@ -21,6 +23,46 @@ ELSEWHERE = {  # options that other programs have, and what is meant by them her
 }
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Sentences are filled to the terminal's width; what is indented, examples, keeps its lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        sentence: list[str] = []
+        for line in [*text.split("\n"), ""]:
+            if not line or line.startswith(" ") or _LABEL.match(line):
+                lines += paragraph(" ".join(sentence), width, indent)
+                sentence = []
+            if line.startswith(" "):
+                lines += _example_lines(line, width, indent)
+            elif line:
+                sentence.append(line)
+            else:
+                lines.append("")
+        return "\n".join(lines)
+
+
+_LABEL = re.compile(r"[a-z][\w ]*: ")  # `exit codes: 0 success` begins a paragraph
+
+
+def _example_lines(line: str, width: int, indent: str) -> list[str]:
+    """A command and what it does, which goes below where both do not fit side by side; a long command is continued."""
+    if len(indent + line) <= width:
+        return [indent + line]
+    command, remark = ([*re.split(r"(?<=\S) {3,}(?=\S)", line, maxsplit=1), ""])[:2]
+    continued = command.endswith(" \\")
+    first, *options = re.split(r" (?=--|>)", command.removesuffix(" \\"))
+    lines = [indent + first]
+    for option in options:
+        if len(f"{lines[-1]} {option} \\") <= width:
+            lines[-1] += f" {option}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"{indent}      {option}")
+    lines[-1] += " \\" * continued
+    return [*lines, *paragraph(remark, width, f"{indent}      ")]
+
+
 class Parser(argparse.ArgumentParser):
     """argparse without the usage page before every error, and without abbreviated options."""
 
@@ -29,7 +71,7 @@ class Parser(argparse.ArgumentParser):
             prog=program,
             description=description,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
 
     def error(self, message: str) -> NoReturn:

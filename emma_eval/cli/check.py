@@ -14,6 +14,7 @@ from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.progress_bars import track
+from emma_eval.utils.terminal import message_lines
 from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
@@ -46,18 +47,33 @@ def run(args: argparse.Namespace) -> int:
     problems = 0
     for name in names:
         try:
-            checked = _check(name, args.data, must_exist=bool(args.tasks))
-            outcome = "\n  note: ".join([checked, *renamed_keys(name)])
+            outcomes = [*_check(name, args.data, must_exist=bool(args.tasks)), *map(_note, renamed_keys(name))]
+        except ProblemsError as error:
+            problems += 1
+            outcomes = [f"PROBLEM: {problem}" for problem in error.problems]
         except UserError as error:
             problems += 1
-            outcome = f"PROBLEM: {error}"
-        print(f"{name}: {outcome}", flush=True)
+            outcomes = [f"PROBLEM: {str(error).removeprefix(f'task {name}: ')}"]
+        for outcome in outcomes:
+            print(*message_lines(f"{name}: {outcome}"), sep="\n", flush=True)
     print(f"{pluralize(len(names), 'task')} checked, {pluralize(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
 
-def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
-    """The outcome in words. Raises UserError that lists the problems."""
+class ProblemsError(UserError):
+    """The problems of one task."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _note(text: str) -> str:
+    return f"note: {text}"
+
+
+def _check(name: str, data_root: Path | None, must_exist: bool) -> list[str]:
+    """The outcome in words, and notes. Raises UserError for problems."""
     from emma_eval.data.loading import read_local_samples
     from emma_eval.data.location import locate_data
     from emma_eval.prompts.question_notes import question_notes
@@ -69,10 +85,10 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     for protocol in task.protocols.values():
         get_scorer(protocol.scorer, **protocol.options)
     if task.files and data_root is None and task.suite is None:
-        return "task file is right (no --data ROOT given: data not checked)"
+        return ["task file is right (no --data ROOT given: data not checked)"]
     location = locate_data(task, data_root)
     if task.files and not must_exist and not (location.files or location.snapshot):
-        return f"task file is right (none of its data below {data_root})"
+        return [f"task file is right (none of its data below {data_root})"]
     scoring = task.scorer_config()
     require_tools("scorers", scoring.scorer)
     samples = read_local_samples(location, need_images=True, allow_partial=True)
@@ -82,10 +98,10 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> str:
     except UserError as error:
         problems.append(str(error).removeprefix(f"task {name}: "))
     if problems:
-        more = f"; and {len(problems) - _MAX_LISTED:,} more problems" if len(problems) > _MAX_LISTED else ""
-        raise UserError(f"task {name}: " + "; ".join(problems[:_MAX_LISTED]) + more)
+        more = [f"and {len(problems) - _MAX_LISTED:,} more problems"] if len(problems) > _MAX_LISTED else []
+        raise ProblemsError([*problems[:_MAX_LISTED], *more])
     summary = f"ok: {pluralize(len(samples), 'sample')}, {pluralize(len(_images(samples)), 'image')}"
-    return "\n  note: ".join([summary, *question_notes(task, samples)])
+    return [summary, *map(_note, question_notes(task, samples))]
 
 
 def _sample_problems(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:

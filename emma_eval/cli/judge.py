@@ -13,7 +13,7 @@ from emma_eval.utils.text import pluralize, slug
 
 if TYPE_CHECKING:
     from emma_eval.inference.server import ServerEngine
-    from emma_eval.judges.asking import Court, Hearing, JudgeModel
+    from emma_eval.judges.session import CollectedVerdicts, JudgeModel, JudgeSession
     from emma_eval.judges.task_judge import JudgedTask
     from emma_eval.results.scores import TaskScores
 
@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is not judged, and print the scores; 1 if a verdict is missing. Raises UserError."""
-    from emma_eval.judges.asking import Court
     from emma_eval.judges.scoring import write_judged_scores
+    from emma_eval.judges.session import JudgeSession
     from emma_eval.judges.verdicts import VERDICTS_FILE
     from emma_eval.registry import look_up
     from emma_eval.results.judged import HASH_LETTERS, JUDGED_FOLDER
@@ -67,18 +67,18 @@ def run(args: argparse.Namespace) -> int:
     name = f"{task.name}-{slug(model.name)}-{model.fingerprint(judge)[:HASH_LETTERS]}"
     folder = answered.folder / JUDGED_FOLDER / name
     if args.dry_run:
-        _print_estimate(Court(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
+        _print_estimate(JudgeSession(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
         return 0
     make_output_folder(folder)
     with lock_run_folder(folder, "wait for it"):
-        court = Court(
+        session = JudgeSession(
             judge, model, folder / VERDICTS_FILE, args.repeats
         )  # within the lock: it appends to what it reads
-        hearing = _hear(court, judged, engine)
-        if not hearing.failures:
-            scores = write_judged_scores(folder, answered, judged, court, hearing)
-    if hearing.failures:
-        return _report_failures(task.name, hearing)
+        collected = _collect(session, judged, engine)
+        if not collected.failures:
+            scores = write_judged_scores(folder, answered, judged, session, collected)
+    if collected.failures:
+        return _report_failures(task.name, collected)
     _print_scores(scores)
     print(f"verdicts and scores: {folder}")
     print(f"beside other scores: leaderboard {answered.folder}")
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     """The model behind its server. Raises UserError for any other model, and for options that change what is asked."""
     from emma_eval.inference.server_loading import request_parameters
-    from emma_eval.judges.asking import JudgeModel
+    from emma_eval.judges.session import JudgeModel
     from emma_eval.models import find_model
     from emma_eval.models.base import ModelSpec
 
@@ -112,7 +112,7 @@ def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     return engine, model
 
 
-def _hear(court: Court, task: JudgedTask, engine: ServerEngine) -> Hearing:
+def _collect(session: JudgeSession, task: JudgedTask, engine: ServerEngine) -> CollectedVerdicts:
     """Ask the judge, with a line of progress now and then."""
     from emma_eval.servers.client import ServerClient
     from emma_eval.types import ServerStats
@@ -122,26 +122,26 @@ def _hear(court: Court, task: JudgedTask, engine: ServerEngine) -> Hearing:
             print(f"{task.name} judged {done:,}/{wanted:,}", file=sys.stderr)
 
     stats = ServerStats()
-    hearing = court.hear(lambda: ServerClient(engine.endpoint, engine.policy, stats), task, report)
+    collected = session.collect(lambda: ServerClient(engine.endpoint, engine.policy, stats), task, report)
     print(stats if stats.attempts else "everything is judged already", file=sys.stderr)
-    return hearing
+    return collected
 
 
-def _report_failures(task: str, hearing: Hearing) -> int:
-    for (sample_id, pass_index), reason in hearing.failures.items():
+def _report_failures(task: str, collected: CollectedVerdicts) -> int:
+    for (sample_id, pass_index), reason in collected.failures.items():
         which = f"{sample_id}, pass {pass_index}" if pass_index else sample_id
         print(f"{task}: {which} has no verdict: {reason}")
-    missing = pluralize(len(hearing.failures), "verdict")
+    missing = pluralize(len(collected.failures), "verdict")
     print(f"no scores: {missing} missing; the same command asks for them again")
     return 1
 
 
-def _print_estimate(court: Court, task: JudgedTask, engine: ServerEngine) -> None:
-    estimate = court.estimate(task)
+def _print_estimate(session: JudgeSession, task: JudgedTask, engine: ServerEngine) -> None:
+    estimate = session.estimate(task)
     cost = engine.policy.cost(estimate.prompt_tokens, 0)
     print(
-        f"{task.name}: {pluralize(estimate.calls, 'call')} to {court.model.name} at {engine.endpoint.base_url}, about "
-        f"{estimate.prompt_tokens:,} prompt tokens"
+        f"{task.name}: {pluralize(estimate.calls, 'call')} to {session.model.name} at {engine.endpoint.base_url}, "
+        f"about {estimate.prompt_tokens:,} prompt tokens"
         + (f", which cost {cost:.2f} without the replies" if cost is not None else "")
         + f"; {pluralize(estimate.known, 'verdict')} on record"
     )

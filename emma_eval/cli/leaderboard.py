@@ -10,14 +10,15 @@ from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
-  emma-eval leaderboard results/runs/emma-7b-*                beside LLaVA-1.5, mPLUG-Owl2, BRAVE and EMMA as published
-  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b        the published model that a measured one is
-  emma-eval leaderboard RUN --tasks pope,MMBench --models EMMA-7B,emma-7b --columns params,adaptation --sort POPE
-  emma-eval leaderboard RUN --strict                          a column is one benchmark, one split and one metric
+  emma-eval leaderboard results/runs/emma-7b-*          beside published models
+  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b  whom it is compared with
+  emma-eval leaderboard RUN --tasks pope,MMBench --columns params --sort POPE
+  emma-eval leaderboard RUN --strict                    like beside like alone
 
-On the terminal stand the benchmarks that the runs measured (--tasks all: all of them), in the files all. A star is a
-difference to a published value that is not known to be of the same split, metric, protocol or model size; --sources
-prints the numbered notes that say why."""
+On the terminal stand the benchmarks that the runs measured (--tasks all: all
+of them), in the files all. A star is a difference to a published value that is
+not known to be of the same split, metric, protocol or model size; --sources
+prints the numbered notes that say why. More in docs/reports.md."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

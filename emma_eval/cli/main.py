@@ -180,20 +180,29 @@ def _offline() -> AbstractContextManager[None]:
 
 def overview() -> str:
     """The text of --help."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    width, longest = terminal_width(), max(map(len, COMMANDS))
+    commands = [
+        line
+        for name, (_, summary) in COMMANDS.items()
+        for line in paragraph(summary, width, f"  {name:<{longest}}  ", " " * (longest + 4))
+    ]
+    texts = (
+        f"Without a command it is `{DEFAULT_COMMAND}`; without anything, `{DEFAULT_COMMAND}` with its defaults: the "
+        "shipped model emma-mini on the shipped suite mini.",
+        f"`{PROGRAM} COMMAND --help` shows a command's options; `{PROGRAM} --version` the version.",
+    )
+    purpose = "Run EMMA and its rivals on multimodal benchmarks and score the answers as the official tools do."
     return "\n".join(
         [
-            f"usage: {PROGRAM} [COMMAND] [OPTIONS]        (in a checkout: python run_eval.py ...)",
+            f"usage: {PROGRAM} [COMMAND] [OPTIONS]",
+            *paragraph("(in a checkout: python run_eval.py ...)", width, "       "),
             "",
-            "Run EMMA and its rivals on multimodal benchmarks and score the answers as the official tools do.",
+            *paragraph(purpose, width),
             "",
             "commands:",
-            *lines,
+            *commands,
             "",
-            f"Without a command it is `{DEFAULT_COMMAND}`; without anything, `{DEFAULT_COMMAND}` with its defaults:",
-            "the shipped model emma-mini on the shipped suite mini.",
-            f"`{PROGRAM} COMMAND --help` shows a command's options; `{PROGRAM} --version` the version.",
+            *(line for text in texts for line in paragraph(text, width)),
         ]
     )
 

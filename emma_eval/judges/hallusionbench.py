@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.arithmetic import mean, percent_mean, ratio
 from emma_eval.scorers.common import require_references
 from emma_eval.scorers.hallusionbench import (
@@ -85,7 +85,7 @@ def read_questions(path: Path) -> dict[str, Question]:
     return questions
 
 
-def inquiries(task: JudgedTask, replies: Replies) -> list[Inquiry]:
+def requests(task: JudgedTask, replies: Replies) -> list[JudgeRequest]:
     """Whether each answer is correct; then, of some of the wrong ones, whether they say the same as the original's."""
     questions = _questions(task)
     found = []
@@ -93,24 +93,24 @@ def inquiries(task: JudgedTask, replies: Replies) -> list[Inquiry]:
         if (answer := task.answers.get((sample.id, 0))) is not None:
             question = questions[sample.id]
             prompt = CORRECTNESS.format(question=question.text, reference=question.reference, answer=answer.text)
-            found.append(_inquiry((sample.id, CORRECTNESS_PASS), prompt, "correct", "unclear"))
-    if all(inquiry.key in replies for inquiry in found):
+            found.append(_request((sample.id, CORRECTNESS_PASS), prompt, "correct", "unclear"))
+    if all(request.key in replies for request in found):
         found += _second_round(task, _judgements(task, questions, replies))
     return found
 
 
-def _second_round(task: JudgedTask, judgements: Sequence[Judgement]) -> list[Inquiry]:
+def _second_round(task: JudgedTask, judgements: Sequence[Judgement]) -> list[JudgeRequest]:
     found = []
     for one in judgements:
         answers = [task.answers.get((sample.id, 0)) for sample in (one.sample, one.original) if sample is not None]
         if one.depends_on_sameness and len(answers) == 2 and answers[0] is not None and answers[1] is not None:
             prompt = SAMENESS.format(answer=answers[0].text, original=answers[1].text)
-            found.append(_inquiry((one.sample.id, SAMENESS_PASS), prompt, "same", "different"))
+            found.append(_request((one.sample.id, SAMENESS_PASS), prompt, "same", "different"))
     return found
 
 
-def _inquiry(key: tuple[str, int], prompt: str, *words: str) -> Inquiry:
-    return Inquiry(key, (Attempt(prompt),), lambda reply: any(word in reply.lower() for word in words))
+def _request(key: tuple[str, int], prompt: str, *words: str) -> JudgeRequest:
+    return JudgeRequest(key, (Attempt(prompt),), lambda reply: any(word in reply.lower() for word in words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +314,6 @@ JUDGE = TaskJudge(
     source="evaluation.py of tianyi-lab/HallusionBench at 744007c",
     judge="gpt-4",
     prompt=f"{CORRECTNESS}\n\n{SAMENESS}\n\ntemperature and length are the server's",
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
 )

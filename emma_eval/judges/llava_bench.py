@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emma_eval.errors import UserError
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.arithmetic import mean
 from emma_eval.types import Metric, Ratio, SampleScore, Scores
 from emma_eval.utils.json_io import read_json_lines
@@ -85,7 +85,7 @@ class Question:
     category: str
 
 
-def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
+def requests(task: JudgedTask, _: Replies) -> list[JudgeRequest]:
     """One review of each answer."""
     captions = {
         row["image"]: "\n".join(row["caption"])  # of a text its letters, as in the official script
@@ -105,7 +105,7 @@ def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
             rule=RULE,
         )
         attempt = Attempt(prompt, SYSTEM, TEMPERATURE, MAX_TOKENS)
-        found.append(Inquiry((sample.id, 0), (attempt,), lambda review: parse_scores(review) is not None))
+        found.append(JudgeRequest((sample.id, 0), (attempt,), lambda review: parse_scores(review) is not None))
     return found
 
 
@@ -188,6 +188,6 @@ JUDGE = TaskJudge(
     source="llava/eval/eval_gpt_review_bench.py of haotian-liu/LLaVA at c121f04",
     judge="gpt-4-0314",
     prompt="\n\n".join((SYSTEM, LAYOUT, RULE, f"temperature {TEMPERATURE}, at most {MAX_TOKENS} tokens")),
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
 )

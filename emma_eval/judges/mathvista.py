@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.mathvista import extract, mathvista
 from emma_eval.types import Answer, Scores
 
@@ -65,7 +65,7 @@ TEMPERATURE, MAX_TOKENS = 0.0, 1024
 ATTEMPTS = 5  # of an empty reply; the official script goes on a million times
 
 
-def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
+def requests(task: JudgedTask, _: Replies) -> list[JudgeRequest]:
     """The extraction of each answer that the rules cannot extract."""
     found = []
     for sample in task.samples:
@@ -73,7 +73,7 @@ def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
         if answer is not None and extract(answer.text, sample, quick=False) is None:
             prompt = LAYOUT.format(examples=EXAMPLES, query=sample.question, response=answer.text)
             attempts = (Attempt(prompt, temperature=TEMPERATURE, max_tokens=MAX_TOKENS),) * ATTEMPTS
-            found.append(Inquiry((sample.id, 0), attempts, bool))
+            found.append(JudgeRequest((sample.id, 0), attempts, bool))
     return found
 
 
@@ -90,8 +90,8 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
 
 JUDGE = TaskJudge(
     source="evaluation/extract_answer.py of lupantech/MathVista at 53d5258",
-    judge="gpt-4-0613",
+    judge="gpt-4-0613 in its earlier versions",
     prompt=f"{EXAMPLES}\n\n{LAYOUT}\n\ntemperature {TEMPERATURE}, at most {MAX_TOKENS} tokens",
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
 )

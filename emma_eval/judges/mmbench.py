@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.mmbench import mmbench
 from emma_eval.scorers.option_matching import REFUSED, after_xlsx, infer
 from emma_eval.tasks.circular import Choices, circular_passes
@@ -71,18 +71,18 @@ def judge_prompt(question: str, choices: Choices, answer: str) -> str:
     return prompt.format(question, options, answer)
 
 
-def inquiries(task: JudgedTask, replies: Replies) -> list[Inquiry]:
+def requests(task: JudgedTask, replies: Replies) -> list[JudgeRequest]:
     """About each question, as far as the replies so far leave it open: the next pass without a letter."""
-    return [inquiry for sample in task.samples for inquiry in _of_question(task, sample, replies)]
+    return [request for sample in task.samples for request in _of_question(task, sample, replies)]
 
 
-def _of_question(task: JudgedTask, sample: Sample, replies: Replies) -> Iterator[Inquiry]:
+def _of_question(task: JudgedTask, sample: Sample, replies: Replies) -> Iterator[JudgeRequest]:
     passes = list(_passes(task, sample))
     if any(one.text is None or one.letter not in (None, one.right) for one in passes):
         return  # wrong, whatever the judge says
     for one in passes:
         if one.letter is None and one.text is not None:
-            yield _inquiry(one.key, judge_prompt(sample.question, one.choices, one.text), one.choices)
+            yield _request(one.key, judge_prompt(sample.question, one.choices, one.text), one.choices)
             if one.key not in replies or infer(replies[one.key][0], one.choices) != one.right:
                 return
 
@@ -106,9 +106,9 @@ def _passes(task: JudgedTask, sample: Sample) -> Iterator[_Pass]:
         yield _Pass((sample.id, number), choices, right, None if answer is None else after_xlsx(answer.text))
 
 
-def _inquiry(key: Key, prompt: str, choices: Choices) -> Inquiry:
+def _request(key: Key, prompt: str, choices: Choices) -> JudgeRequest:
     attempts = (Attempt(prompt, temperature=TEMPERATURE, max_tokens=MAX_TOKENS),) * ATTEMPTS
-    return Inquiry(key, attempts, lambda reply: infer(reply, choices) is not None)
+    return JudgeRequest(key, attempts, lambda reply: infer(reply, choices) is not None)
 
 
 def scores(task: JudgedTask, replies: Replies) -> Scores:
@@ -121,8 +121,8 @@ def scores(task: JudgedTask, replies: Replies) -> Scores:
 
 JUDGE = TaskJudge(
     source="vlmeval/dataset/utils/multiple_choice.py of open-compass/VLMEvalKit at e8e78f0",
-    judge="gpt-3.5-turbo-0125",
+    judge="gpt-4o-mini-2024-07-18",
     prompt=f"{PROMPT}\n\n{CHINESE_PROMPT}\n\n{OPTIONS}\n\ntemperature {TEMPERATURE}, at most {MAX_TOKENS} tokens",
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, Replies, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, Replies, TaskJudge
 from emma_eval.scorers.arithmetic import mean, mean_percent
 from emma_eval.scorers.common import image_of
 from emma_eval.types import Metric, Ratio, Sample, SampleScore, Scores
@@ -99,11 +99,11 @@ def parse_score(reply: str) -> float | None:
     return score if math.isfinite(score) and 0.0 <= score <= 1.0 else None
 
 
-def inquiries(task: JudgedTask, _: Replies) -> list[Inquiry]:
+def requests(task: JudgedTask, _: Replies) -> list[JudgeRequest]:
     """One number for each answer."""
     questions = _questions(task)
     return [
-        Inquiry(
+        JudgeRequest(
             (sample.id, 0),
             tuple(
                 Attempt(
@@ -195,7 +195,7 @@ JUDGE = TaskJudge(
     source="mm-vet_evaluator.py of yuweihao/MM-Vet at 7d717c2",
     judge="gpt-4-0613",
     prompt=f"{INTRODUCTION}{AGAIN}\ntemperatures {TEMPERATURES}, at most {MAX_TOKENS} tokens",
-    inquiries=inquiries,
+    requests=requests,
     scores=scores,
     takes_repeats=True,
 )

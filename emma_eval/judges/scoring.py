@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from emma_eval.errors import UserError
-from emma_eval.judges.asking import Court, Hearing
+from emma_eval.judges.session import CollectedVerdicts, JudgeSession
 from emma_eval.judges.task_judge import JudgedTask
 from emma_eval.results.judged import JudgeRecord
 from emma_eval.results.manifest import TaskFacts
@@ -37,19 +37,21 @@ class AnsweredRun:
     config: str  # the digest of the task file, with its default protocol
 
 
-def write_judged_scores(folder: Path, run: AnsweredRun, task: JudgedTask, court: Court, hearing: Hearing) -> TaskScores:
+def write_judged_scores(
+    folder: Path, run: AnsweredRun, task: JudgedTask, session: JudgeSession, collected: CollectedVerdicts
+) -> TaskScores:
     """Count the verdicts and write `scores.json`, `samples/` and `statistics/` into the judge's folder.
 
     Raises UserError if no reply was of the form that was asked for.
     """
-    judge = _record(run, court, hearing)
+    judge = _record(run, session, collected)
     if judge.unparsed == judge.verdicts >= FEWEST:
-        reply = hearing.unparsed[0].replies[-1]
+        reply = collected.unparsed[0].replies[-1]
         raise UserError(
-            f"no scores: of {judge.verdicts:,} verdicts of {judge.name} none is of the form that {court.judge.source} "
-            f"asks for; the first: {reply!r:.100}"
+            f"no scores: of {judge.verdicts:,} verdicts of {judge.name} none is of the form that "
+            f"{session.judge.source} asks for; the first: {reply!r:.100}"
         )
-    scores = court.judge.scores(task, hearing.replies)
+    scores = session.judge.scores(task, collected.replies)
     samples = tuple(_with_statuses(scores.samples, run.task))
     record = run.task.model_copy(
         update={
@@ -71,19 +73,19 @@ def write_judged_scores(folder: Path, run: AnsweredRun, task: JudgedTask, court:
     return record
 
 
-def _record(run: AnsweredRun, court: Court, hearing: Hearing) -> JudgeRecord:
-    verdicts = [verdict for of_key in hearing.verdicts.values() for verdict in of_key]
+def _record(run: AnsweredRun, session: JudgeSession, collected: CollectedVerdicts) -> JudgeRecord:
+    verdicts = [verdict for of_key in collected.verdicts.values() for verdict in of_key]
     return JudgeRecord(
-        name=court.model.name,
+        name=session.model.name,
         served_as=tuple(sorted({verdict.model for verdict in verdicts} - {""})),
-        host=court.model.host,
-        options=dict(court.model.options),
-        prompt=court.judge.prompt_digest,
-        fingerprint=court.fingerprint,
+        host=session.model.host,
+        options=dict(session.model.options),
+        prompt=session.judge.prompt_digest,
+        fingerprint=session.fingerprint,
         answers=sha256_of_file(log_path(run.folder, run.task.name)),
-        repeats=court.repeats,
+        repeats=session.repeats,
         verdicts=len(verdicts),
-        unparsed=len(hearing.unparsed),
+        unparsed=len(collected.unparsed),
         prompt_tokens=sum(verdict.prompt_tokens for verdict in verdicts),
         new_tokens=sum(verdict.new_tokens for verdict in verdicts),
     )

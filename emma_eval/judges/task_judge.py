@@ -49,8 +49,8 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
-    """A question to the judge: requests in turn, until a reply is understood."""
+class JudgeRequest:
+    """A question to the judge: chat requests in turn, until a reply is understood."""
 
     key: Key  # of what it is about: (sample id, pass index); a judge may count kinds of questions as passes
     attempts: tuple[Attempt, ...]
@@ -63,7 +63,7 @@ class Inquiry:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-Replies = Mapping[Key, Sequence[str]]  # the last reply to each inquiry, once for each repeat
+Replies = Mapping[Key, Sequence[str]]  # the last reply to each request, once for each repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class TaskJudge:
     """How one benchmark's official tool asks its judge and counts what it says."""
 
     source: str  # the official tool, repository and commit
-    judge: str  # the model that it asks by default
+    judge: str  # the model that it asks by default, for people
     prompt: str  # all fixed texts and settings of its requests: scores of different ones do not mix
-    inquiries: Callable[[JudgedTask, Replies], list[Inquiry]]
+    requests: Callable[[JudgedTask, Replies], list[JudgeRequest]]
     """All that is to be asked, given the replies so far: those to a first round may bring a second. Raises UserError
     for official files that cannot be read or do not fit."""
     scores: Callable[[JudgedTask, Replies], Scores]

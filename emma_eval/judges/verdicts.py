@@ -28,7 +28,7 @@ FIELDS: Fields = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge says to one inquiry."""
+    """What a judge says to one request."""
 
     id: str  # of the sample
     pass_index: int

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import astuple, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,26 +116,27 @@ class MlflowLogger:
             columns = [field.name for field in fields(ScoreRow)]
             _write_table(Path(folder, tables[0]), columns, [list(astuple(row)) for row in run.scores])
             self._client.log_artifacts(run_id, folder)
+        names = dict(zip(run.config["tasks"], safe_keys(run.config["tasks"], r"[^\w\-.]"), strict=True))  # of files
         for task, samples in run.samples():
             with TemporaryDirectory() as folder:
-                tables.append(_write_samples(Path(folder), task, samples))
+                tables.append(_write_samples(Path(folder), names[task], samples))
                 self._client.log_artifacts(run_id, folder)
         shown = [{"path": table, "type": "table"} for table in tables]
         self._client.set_tag(run_id, TABLES_TAG, json.dumps(shown))
 
 
-def _write_samples(root: Path, task: str, samples: Sequence[LoggedSample]) -> str:
+def _write_samples(root: Path, name: str, samples: Sequence[LoggedSample]) -> str:
     """Write a table and its images below the root and return the table's path, as MLflow's own tables are kept."""
     rows = []
     for number, sample in enumerate(samples):
         cells = {name: getattr(sample, name) for name in COLUMNS}
         if sample.image is not None:
-            path = f"images/{task}/{number}.jpg"
+            path = f"images/{name}/{number}.jpg"
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(sample.image)
             cells["image"] = {"type": "image", "filepath": path, "compressed_filepath": path}
         rows.append(list(cells.values()))
-    table = f"samples/{task}.json"
+    table = f"samples/{name}.json"
     (root / table).parent.mkdir()
     _write_table(root / table, COLUMNS, rows)
     return table
@@ -156,11 +158,11 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def safe_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+def safe_keys(values: Mapping[str, Any], forbidden: str = r"[^\w\-. :/]") -> dict[str, Any]:
     """The values under keys that MLflow takes; one that would meet another gets a number."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        safe = re.sub(r"[^\w\-. :/]", "_", key)[:240]
+        safe = re.sub(forbidden, "_", key)[:240]
         number = 1
         while (name := safe if number == 1 else f"{safe} {number}") in found:
             number += 1
@@ -175,10 +177,11 @@ def _batches(values: Mapping[str, Any], size: int) -> Iterator[list[tuple[str, A
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's lines on how it makes its tables."""
+    """Without MLflow's own lines: how it makes its tables, the run's address on standard output."""
     before = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)

@@ -29,8 +29,14 @@ class FunctionModel:
     answer: Callable[[Message], str]
 
     def generate(self, messages: Sequence[Message]) -> list[str]:
-        """The function's answer to each message."""
-        return [self.answer(message) for message in messages]
+        """The function's answer to each message. Raises UserError for an answer that is no text."""
+        return [self._text(message) for message in messages]
+
+    def _text(self, message: Message) -> str:
+        text: Any = self.answer(message)
+        if not isinstance(text, str):
+            raise UserError(f"the function that is the model must give a text for a message, not {text!r:.60}")
+        return text
 
 
 class ObjectHandle(ModelHandle):

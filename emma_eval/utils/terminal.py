@@ -66,6 +66,12 @@ def paragraph(text: str, width: int, first: str = "", rest: str | None = None) -
     return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
+def message_lines(text: str) -> list[str]:
+    """A message as a paragraph; as one line where the width is not known, as in a log that is searched."""
+    width = known_width()
+    return [one_line(text)] if width is None else paragraph(text, width, rest="    ")
+
+
 def quoted(text: str, indent: str = "    ") -> list[str]:
     """A text to be read as it is, such as a prompt: its lines moved in, and where wider, continued further in.
 

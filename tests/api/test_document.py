@@ -22,7 +22,7 @@ def test_every_block_does_what_it_says(tmp_path, monkeypatch, capsys):
         warnings.simplefilter("error", emma_eval.EmmaEvalWarning)
         for block in BLOCKS:
             exec(compile(block, "docs/python.md", "exec"), names)
-    assert "unknown task or group 'pope_minni'; did you mean 'pope_mini'?" in capsys.readouterr().out
+    assert "unknown task or group 'pope_mni'; did you mean 'pope_mini'?" in capsys.readouterr().out
     run = names["run"]
     assert isinstance(run, emma_eval.Run)
     assert (run.status, run.tasks, run.failed) == ("finished", ("pope_mini", "gqa_mini"), 0)

@@ -154,6 +154,7 @@ class TestRefusing:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
+            ({"output": ""}, "output='': a folder's name is expected"),
             ({"limit": 0}, "limit=0: Input should be greater than 0"),
             ({"limit": "5"}, "limit='5': '5' is not a whole number"),
             ({"limit": True}, "limit=True: True is not a whole number"),
@@ -166,6 +167,7 @@ class TestRefusing:
             ({"file": {"random": "x"}}, "file 'random': a key TASK.KEY is expected"),
             ({"file": {"pope.rnd": "x"}}, "task pope has no file 'rnd'; did you mean 'random'?"),
             ({"device": "cuda"}, "device: the model is an object, loaded already"),
+            ({"engine": "vllm"}, "engine: the model is an object, loaded already"),
             ({"replicas": 2}, "replicas: the model is an object, loaded already"),
             ({"fingerprint": ""}, "fingerprint '': a text is expected"),
             ({"data": "nowhere"}, "nowhere: no such folder"),
@@ -208,6 +210,11 @@ class TestModels:
         assert answers["Is there a random cat 0?"] == "yes"
         assert answers["Is there a random cat 1?"] == "no"
         assert run.manifest.model.name == "function"
+
+    @pytest.mark.parametrize("answer", [None, 5, ["yes"]])
+    def test_a_function_that_gives_no_text_is_named(self, data, folder, answer):
+        with pytest.raises(UserError, match="the function that is the model must give a text for a message"):
+            evaluate(data, folder, lambda message: answer)
 
     def test_what_a_model_raises_at_every_message_comes_out_as_it_is(self, data, folder):
         class Broken:

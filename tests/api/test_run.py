@@ -82,6 +82,14 @@ class TestAFinishedRun:
         types = run.samples.dtypes.astype(str)
         assert (types["score"], types["seconds"], types["tokens"]) == ("float64", "float64", "Int64")
 
+    def test_tasks_are_read_once_each(self, run):
+        assert len(run.samples_of(["pope", "pope"])) == len(run.samples_of("pope")) == REQUESTS
+
+    def test_a_number_of_samples_that_is_none_is_refused(self, run, tmp_path):
+        for samples in (0, -1, "some"):
+            with pytest.raises(UserError, match="a whole number above 0, 'all' or 'none' is expected"):
+                run.report(tmp_path, samples=samples)
+
     def test_an_unknown_task_is_refused(self, run):
         for read in (run.samples_of, run.responses_of):
             with pytest.raises(UserError, match="has no task 'popes'; did you mean 'pope'"):

@@ -47,3 +47,21 @@ def test_figures_alone_write_no_page(run, tmp_path, monkeypatch, capsys):
 def test_a_usage_error_is_one_line(arguments, complaint, capsys):
     assert main(["report", *arguments]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_task_of_ones_own_shows_questions_and_images_when_its_folder_is_named(tmp_path, capsys):
+    write_pope(tmp_path / "data")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "mine.yaml").write_text("extends: pope\nprompt: {suffix: ' Say yes or no.'}\n")
+    own, data = ["--task-dir", str(tmp_path / "tasks")], ["--data", str(tmp_path / "data")]
+    output = ["--output", str(tmp_path / "run"), "--allow-partial"]
+    assert main(["run", "--tasks", "mine", *own, *data, *output]) == 0
+    report = ["report", str(tmp_path / "run"), "--output", str(tmp_path / "page"), *data]
+    assert main(report) == 0
+    page = tmp_path / "page" / "index.html"
+    assert "name its folder with --task-dir" in page.read_text(encoding="utf-8")
+    assert main([*report, *own]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "name its folder with --task-dir" not in text
+    assert "Is there a random cat 0?" in text
+    assert 'id="image-1"' in text

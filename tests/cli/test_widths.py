@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from emma_eval.cli.main import COMMANDS as NAMES
 from emma_eval.cli.main import main
 from emma_eval.reports.run_summary import MAX_LINES
 from tests.fakes import FakeEngine, FakeHandle
@@ -84,6 +85,26 @@ def test_every_line_fits(command, width, runs, monkeypatch, capsys):
     assert shown
     assert not too_wide(shown, width)
     assert "…" not in shown
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", ["", *NAMES])
+def test_every_help_fits(command, width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown
+    assert not [line for line in too_wide(shown, width) if '"' not in line]  # quoted, an example stays whole
+
+
+def test_an_example_that_is_too_wide_can_still_be_copied(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["merge", "--help"]) == 0
+    text = capsys.readouterr().out
+    copied = text[text.index("  emma-eval run") : text.index("  emma-eval merge shards")].replace("\\\n", "")
+    command = copied.strip().splitlines()[0]
+    wanted = "emma-eval run --model M --tasks general --data ROOT --output shards/1 --shard 1/4"
+    assert command.split() == wanted.split()
 
 
 def test_a_run_ends_in_at_most_25_lines_that_fit(width, runs, monkeypatch, capsys):

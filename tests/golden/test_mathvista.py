@@ -58,7 +58,7 @@ def test_extractions_by_a_judge_score_as_officially(run):
 def test_a_judge_that_says_what_the_official_one_said_gives_the_official_accuracy(run):
     samples, rows, _ = run
     task = JudgedTask("mathvista", samples, {(row["pid"], 0): Answer(row["response"]) for row in rows}, {})
-    asked = {inquiry.key for inquiry in JUDGE.inquiries(task, {})}
+    asked = {request.key for request in JUDGE.requests(task, {})}
     assert all((row["pid"], 0) in asked for row in rows if row["rule_extraction"] == MODEL_CALL)
     verdicts = {(row["pid"], 0): [row["extraction"] or ""] for row in rows if (row["pid"], 0) in asked}
     found = {one.id: one for one in JUDGE.scores(task, verdicts).samples}

@@ -75,7 +75,7 @@ def test_official_files(judge: TaskJudge, category: str, wrap: Callable[[str], s
     @given(altered(ENTRY) | JSON_VALUES.map(as_json))
     def fuzz(entry: str) -> None:
         path.write_text(wrap(entry), encoding="utf-8", errors="surrogatepass")
-        refused_in_one_line(lambda: judge.inquiries(task, {}))
+        refused_in_one_line(lambda: judge.requests(task, {}))
 
     run_fuzz(fuzz)
 
@@ -94,13 +94,13 @@ def test_any_reply_gives_a_score_or_none(judge: TaskJudge, tmp_path: Path) -> No
     options = ("red",) if judge is mmbench.JUDGE else ()
     sample = Sample(key, "?", references=(reference,), options=options, category=category, meta=META)
     task = JudgedTask("t", [sample], {(key, 0): Answer("some text")}, dict.fromkeys(FILES, path))
-    (inquiry,) = judge.inquiries(task, {})
+    (request,) = judge.requests(task, {})
 
     @fuzz_settings
     @given(st.text() | st.sampled_from(["8 9", "1e999 1", "-0 0", "0.5", "1_0", "correct", "A", "٣", "1" * 5000]))
     def fuzz(reply: str) -> None:
-        assert inquiry.is_understood(reply) in {True, False}
-        refused_in_one_line(lambda: _check(judge, task, {inquiry.key: [reply]}))
+        assert request.is_understood(reply) in {True, False}
+        refused_in_one_line(lambda: _check(judge, task, {request.key: [reply]}))
 
     run_fuzz(fuzz)
 

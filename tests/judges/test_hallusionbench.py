@@ -81,7 +81,7 @@ def first_replies(task: JudgedTask) -> dict[tuple[str, int], list[str]]:
 def all_replies(task: JudgedTask) -> dict[tuple[str, int], list[str]]:
     replies = first_replies(task)
     same = {(sample.id, 1): ["different", "“same”"][int(one)] for sample, one in zip(task.samples, SAME, strict=True)}
-    second = [inquiry.key for inquiry in JUDGE.inquiries(task, replies) if inquiry.key[1] == 1]
+    second = [request.key for request in JUDGE.requests(task, replies) if request.key[1] == 1]
     return replies | {key: [same[key]] for key in second}
 
 
@@ -132,8 +132,8 @@ def test_without_a_figure_not_to_know_is_right(tmp_path: Path) -> None:
 
 def test_sameness_is_asked_where_it_decides_once_all_answers_are_judged(tmp_path: Path) -> None:
     task = judged_task(tmp_path, official_rows())
-    assert all(inquiry.key[1] == 0 for inquiry in JUDGE.inquiries(task, {}))
-    second = [one for one in JUDGE.inquiries(task, first_replies(task)) if one.key[1] == 1]
+    assert all(request.key[1] == 0 for request in JUDGE.requests(task, {}))
+    second = [one for one in JUDGE.requests(task, first_replies(task)) if one.key[1] == 1]
     assert len(second) == 9
     (attempt,) = second[0].attempts
     assert (attempt.temperature, attempt.max_tokens) == (None, None)
@@ -143,8 +143,8 @@ def test_sameness_is_asked_where_it_decides_once_all_answers_are_judged(tmp_path
 def test_an_answer_that_failed_is_wrong_and_not_judged(tmp_path: Path) -> None:
     task = judged_task(tmp_path, official_rows()[24:26])
     task = JudgedTask(task.name, task.samples, {(task.samples[0].id, 0): Answer("x")}, task.files)
-    (inquiry,) = JUDGE.inquiries(task, {})
-    samples = JUDGE.scores(task, {inquiry.key: ["unclear"]}).samples
+    (request,) = JUDGE.requests(task, {})
+    samples = JUDGE.scores(task, {request.key: ["unclear"]}).samples
     assert [(one.score, one.status, one.parsed_answer) for one in samples] == [
         (1.0, "answered", "unclear"), (0.0, "missing", ""),
     ]  # fmt: skip
@@ -163,4 +163,4 @@ def test_entries_that_are_no_questions_are_named(tmp_path: Path) -> None:
     task = judged_task(tmp_path, rows)
     path.write_text(json.dumps(rows[:1]))
     with pytest.raises(UserError, match="has no entry for VD_s_0_0_1"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})

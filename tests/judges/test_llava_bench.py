@@ -38,7 +38,7 @@ def test_the_rule_is_the_official_one() -> None:
 
 
 def test_the_request_is_the_official_one(tmp_path: Path) -> None:
-    first = JUDGE.inquiries(judged_task(tmp_path, ["A sky.", "It is blue."]), {})[0]
+    first = JUDGE.requests(judged_task(tmp_path, ["A sky.", "It is blue."]), {})[0]
     (attempt,) = first.attempts
     assert (attempt.temperature, attempt.max_tokens) == (0.2, 1024)
     system = "You are a helpful and precise assistant for checking the quality of the answer."
@@ -50,7 +50,7 @@ def test_the_request_is_the_official_one(tmp_path: Path) -> None:
 
 
 def test_of_a_caption_that_is_one_text_each_letter_is_a_line_as_in_the_official_script(tmp_path: Path) -> None:
-    first = JUDGE.inquiries(judged_task(tmp_path, "Sky."), {})[0]
+    first = JUDGE.requests(judged_task(tmp_path, "Sky."), {})[0]
     assert first.attempts[0].user.startswith("[Context]\nS\nk\ny\n.\n\n[Question]\n")
 
 
@@ -115,24 +115,24 @@ def test_files_of_another_release_are_refused(tmp_path: Path) -> None:
     task = judged_task(tmp_path)
     (tmp_path / "answers_gpt4.jsonl").write_text('{"question_id": 0, "text": "x"}\n')
     with pytest.raises(UserError, match=r"answers_gpt4.jsonl has no line for 1: it is of another"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
     (tmp_path / "context.jsonl").write_text('{"image": "001.jpg", "caption": [1]}\n')
     with pytest.raises(UserError, match=r"context.jsonl, line 1: the captions must be texts"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
     (tmp_path / "context.jsonl").write_text('{"image": "1.jpg", "caption": "a"}\n')
     with pytest.raises(UserError, match=r"context.jsonl has no line for 001.jpg"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
     path = tmp_path / "questions.jsonl"
     path.write_text(path.read_text().replace("detail", "math"))
     with pytest.raises(UserError, match=r"questions.jsonl: there is no official prompt for the category 'math'"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
     path.write_text(path.read_text().replace("math", "detail"))
     (tmp_path / "context.jsonl").write_text("[]\n")
     with pytest.raises(UserError, match=r"context.jsonl, line 1: image and caption are expected"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
 
 
 def test_an_answer_that_failed_leaves_no_score(tmp_path: Path) -> None:
     task = judged_task(tmp_path)
     with pytest.raises(UserError, match="2 has no answer, without which the official tool has no score"):
-        JUDGE.inquiries(JudgedTask(task.name, task.samples, dict(list(task.answers.items())[:2]), task.files), {})
+        JUDGE.requests(JudgedTask(task.name, task.samples, dict(list(task.answers.items())[:2]), task.files), {})

@@ -37,9 +37,9 @@ def test_the_examples_are_the_official_ones() -> None:
 
 
 def test_the_judge_is_asked_where_the_rules_extract_nothing() -> None:
-    assert not JUDGE.inquiries(judged_task("blue", "14", "1.20"), {})
-    assert not JUDGE.inquiries(judged_task("", "", ""), {})
-    found = JUDGE.inquiries(judged_task("It is red.", "about 14", 'The answer is "1.2".'), {})
+    assert not JUDGE.requests(judged_task("blue", "14", "1.20"), {})
+    assert not JUDGE.requests(judged_task("", "", ""), {})
+    found = JUDGE.requests(judged_task("It is red.", "about 14", 'The answer is "1.2".'), {})
     assert [one.key for one in found] == [("1", 0), ("2", 0), ("3", 0)]  # the last is one of --quick_extract alone
     attempt = found[1].attempts[0]
     assert attempt.user == f"{EXAMPLES}\n\nHint: ...\nQuestion: What is 2?\n\nabout 14\n\nExtracted answer: "
@@ -48,8 +48,8 @@ def test_the_judge_is_asked_where_the_rules_extract_nothing() -> None:
 
 def test_an_empty_reply_is_asked_for_again_and_what_is_left_empty_is_no_answer() -> None:
     task = judged_task("It is red.", "about 14", "1.2")
-    inquiry = JUDGE.inquiries(task, {})[1]
-    assert (inquiry.is_understood(""), inquiry.is_understood("14"), len(inquiry.attempts)) == (False, True, 5)
+    request = JUDGE.requests(task, {})[1]
+    assert (request.is_understood(""), request.is_understood("14"), len(request.attempts)) == (False, True, 5)
     scores = JUDGE.scores(task, {("1", 0): ["(A)"], ("2", 0): [""]})
     assert [(one.score, one.parsed_answer) for one in scores.samples] == [(1.0, "red"), (0.0, ""), (1.0, "1.2")]
 
@@ -65,7 +65,7 @@ def test_extractions_are_normalised_as_the_official_tool_does() -> None:
 
 def test_an_answer_that_failed_is_wrong_and_not_judged() -> None:
     task = judged_task("It is red.")
-    assert [one.key for one in JUDGE.inquiries(task, {})] == [("1", 0)]
+    assert [one.key for one in JUDGE.requests(task, {})] == [("1", 0)]
     scores = JUDGE.scores(task, {("1", 0): ["A"]})
     assert [(one.score, one.status) for one in scores.samples] == [
         (1.0, "answered"), (0.0, "missing"), (0.0, "missing"),

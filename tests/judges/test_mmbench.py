@@ -25,7 +25,7 @@ def judged_task(*answers: tuple[str | None, str | None]) -> JudgedTask:
 
 
 def asked(task: JudgedTask, replies: dict[tuple[str, int], list[str]] | None = None) -> list[tuple[str, int]]:
-    return [inquiry.key for inquiry in JUDGE.inquiries(task, replies or {})]
+    return [request.key for request in JUDGE.requests(task, replies or {})]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_passes_of_an_open_question_are_asked_one_after_the_other_until_one_
     assert asked(task) == [("0", 0), ("1", 1)]
     assert asked(task, {("0", 0): ["A"], ("1", 1): ["B"]}) == [("0", 0), ("0", 1), ("1", 1)]
     assert asked(task, {("0", 0): ["B"], ("1", 1): ["B"]}) == [("0", 0), ("1", 1)]
-    (attempt, *others) = JUDGE.inquiries(task, {})[0].attempts
+    (attempt, *others) = JUDGE.requests(task, {})[0].attempts
     assert (attempt.temperature, attempt.max_tokens, len(others)) == (0.0, 2048, 2)
 
 
@@ -72,13 +72,13 @@ def test_a_question_is_right_if_every_pass_is_by_rules_or_by_the_judge() -> None
 
 def test_what_the_judge_reads_is_the_answer_after_the_official_table_file() -> None:
     """An empty cell, or one with a word for no value, is read back as nan."""
-    (inquiry,) = JUDGE.inquiries(judged_task(("None", "B")), {})
-    assert "\nAnswer: nan\nYour output: " in inquiry.attempts[0].user
+    (request,) = JUDGE.requests(judged_task(("None", "B")), {})
+    assert "\nAnswer: nan\nYour output: " in request.attempts[0].user
 
 
 @pytest.mark.parametrize(
     ("reply", "understood"), [("A", True), ("red", True), ("Z", True), ("A or B", False), ("", False)]
 )
 def test_a_reply_is_matched_by_the_rules_for_answers(reply: str, understood: bool) -> None:
-    (inquiry,) = JUDGE.inquiries(judged_task(("crimson", "B")), {})
-    assert inquiry.is_understood(reply) == understood
+    (request,) = JUDGE.requests(judged_task(("crimson", "B")), {})
+    assert request.is_understood(reply) == understood

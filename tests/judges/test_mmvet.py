@@ -82,7 +82,7 @@ def test_a_question_that_the_official_file_lacks_is_named(tmp_path: Path) -> Non
     task = judged_task(tmp_path)
     task = JudgedTask(task.name, [*task.samples, Sample("9", "?")], task.answers, task.files)
     with pytest.raises(UserError, match=r"mm-vet.json has no question v1_9"):
-        JUDGE.inquiries(task, {})
+        JUDGE.requests(task, {})
 
 
 SOUND = {"question": "?", "answer": "!", "capability": ["ocr"]}

@@ -1,11 +1,14 @@
 """Power of paired tests, against enumeration, published numbers, textbook formulas and simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
 from emma_eval.stats.paired import BOOTSTRAP, MCNEMAR, compare_metrics
 from emma_eval.stats.power import McNemarDesign, NormalDesign, PowerSettings, samples_needed, smallest_difference
+from emma_eval.types import Ratio
 from tests.fake_scores import accuracy
 
 USUAL = PowerSettings()
@@ -112,3 +115,7 @@ def test_a_comparison_knows_its_design():
     assert pair.smallest_told(USUAL) == pytest.approx(expected)
     (same,) = compare_metrics(accuracy([1, 0] * 9), accuracy([1, 0] * 9))
     assert same.smallest_told(USUAL) is None
+    empty = accuracy([1.0, 0.0])
+    empty = replace(empty, metrics=(replace(empty.metrics[0], ratios=(Ratio([], sample_indices=[]),)),))
+    (none,) = compare_metrics(empty, empty)
+    assert (none.units, none.p_value, none.smallest_told(USUAL)) == (0, 1.0, None)

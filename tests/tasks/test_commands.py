@@ -84,8 +84,8 @@ def test_check_finds_wrong_counts_and_missing_data(tmp_path, capsys):
     tiny.seed(tmp_path)
     assert main(["check", "seed", "vqav2", "--data", str(tmp_path)]) == 2
     out = capsys.readouterr().out
-    assert "seed: PROBLEM: task seed: 2 samples were read, 19,242 or 17,990 are expected" in out
-    assert "vqav2: PROBLEM: task vqav2: data not found" in out
+    assert "seed: PROBLEM: 2 samples were read, 19,242 or 17,990 are expected" in out
+    assert "vqav2: PROBLEM: data not found" in out
     assert "2 tasks checked, 2 problems" in out
 
 

@@ -17,8 +17,8 @@ def require_embeddings(model: ModelHandle) -> None:
     """Raise UserError unless the model is one whose language model vLLM has. Nothing is loaded."""
     if not model.gives_embeddings:
         raise UserError(
-            f"--engine vllm: {model.spec.source} is not for it; vLLM continues EMMA and LLaVA, in every layout, and "
-            "no model whose language model it lacks (mPLUG-Owl2) or which brings an engine of its own"
+            f"--engine vllm: {model.spec.source} is not for it; vLLM continues EMMA and LLaVA, in every layout: "
+            "mPLUG-Owl2 has a language model that vLLM lacks, and hf: and openai: models bring an engine of their own"
         )
 
 

@@ -15,6 +15,7 @@ from emma_eval.inference.vllm.engine import VllmEngine
 from emma_eval.inference.vllm.settings import VllmSettings, parse_settings, prepare_environment, vllm_version
 from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
+from emma_eval.registry import entries, import_object
 from tests.fake_vllm import install
 from tests.tiny_mplug_owl2 import MPLUG_OWL2
 
@@ -104,3 +105,18 @@ def test_an_engine_is_loaded_for_emma(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load_engine(find_model(ModelSpec("emma-mini", device="cpu")), 9, VLLM)
     assert isinstance(loaded, VllmEngine)
     assert loaded.settings == VllmSettings(9)
+
+
+def test_of_the_shipped_architectures_all_but_mplug_owl2_are_for_vllm() -> None:
+    fit = {
+        name: getattr(import_object(place), "gives_embeddings", False)
+        for name, place in entries("architectures").items()
+    }
+    assert fit == {
+        "llava": True,
+        "llava_hf": True,
+        "llava_llama": True,
+        "llava_mistral": True,
+        "mplug_owl2": False,
+        "mplug_owl2_1": False,
+    }

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
+from emma_eval.inference.engine import EngineDescription
 from emma_eval.models import load_model
 from emma_eval.models.clip.image_processor import ImageProcessor
 from emma_eval.models.llama.model import ForwardInputs, Llama
 from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Request
+from emma_eval.utils.files import package_data
 from tests.fakes import LoadedImage, make_image
 from tests.tiny_checkpoint import LLAVA
 
@@ -81,3 +85,22 @@ def test_another_architecture_is_answered_in_batches_with_prefix_and_cache(tmp_p
     for row, generations in zip(rows, answers, strict=True):
         for index, generation in zip(row.indices, generations, strict=True):
             assert list(generation.token_ids) == greedy_without_cache(runner, requests[index])
+
+
+def test_parameters_are_those_of_the_files_that_answers_depend_on():
+    """Of CLIP the last layers, the final norms and the projections to the shared space are not loaded."""
+    weights = package_data("emma_eval/mini/weights")
+    numbers = {}
+    for name in ("clip-mini", "emma-mini"):
+        with safe_open(weights / name / "model.safetensors", "pt") as file:
+            numbers |= {key: math.prod(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    alignment = torch.load(weights / "emma-mini" / "vision_tower.bin", weights_only=True)
+    numbers |= {key: tensor.numel() for key, tensor in alignment.items()}
+    unused = (
+        "logit_scale", "text_model.encoder.layers.2.", "text_model.final_layer_norm.", "text_projection.weight",
+        "vision_model.encoder.layers.4.", "vision_model.post_layernorm.", "visual_projection.weight",
+    )  # fmt: skip
+    used = sum(number for key, number in numbers.items() if key in alignment or not key.startswith(unused))
+    runner = load_model("emma-mini")
+    assert runner.num_parameters == used
+    assert EngineDescription.of_model(runner).parameters == used

@@ -1,4 +1,4 @@
-"""Asks a judge model what a benchmark wants to know: many inquiries at a time, each verdict recorded as it comes."""
+"""A session of a judge: many requests at a time, each verdict recorded as it comes, none asked for twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import SampleError
-from emma_eval.judges.task_judge import Attempt, Inquiry, JudgedTask, TaskJudge
+from emma_eval.judges.task_judge import Attempt, JudgedTask, JudgeRequest, TaskJudge
 from emma_eval.judges.verdicts import Verdict, read_verdicts, to_record
 from emma_eval.results.line_log import LineLog
 from emma_eval.servers.asking import ask_all
@@ -53,7 +53,7 @@ class JudgeModel:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the inquiries that have no verdict yet will cost, if the first reply to each is understood."""
+    """What the requests that have no verdict yet will cost, if the first reply to each is understood."""
 
     calls: int
     prompt_tokens: int  # approximately
@@ -66,16 +66,16 @@ def estimated_tokens(text: str) -> int:
 
 
 @dataclass(slots=True)
-class Hearing:
+class CollectedVerdicts:
     """Everything that was asked about a run's answers, and the verdicts."""
 
-    inquiries: dict[Key, Inquiry] = field(default_factory=dict)
-    verdicts: dict[Key, list[Verdict]] = field(default_factory=dict)  # of inquiries with all repeats
+    requests: dict[Key, JudgeRequest] = field(default_factory=dict)
+    verdicts: dict[Key, list[Verdict]] = field(default_factory=dict)  # of requests with all repeats
     failures: dict[Key, str] = field(default_factory=dict)  # why others have none
 
     @property
     def replies(self) -> dict[Key, list[str]]:
-        """The last reply to each inquiry, for each repeat."""
+        """The last reply to each request, for each repeat."""
         return {key: [verdict.replies[-1] for verdict in verdicts] for key, verdicts in self.verdicts.items()}
 
     @property
@@ -85,11 +85,11 @@ class Hearing:
             verdict
             for key, verdicts in self.verdicts.items()
             for verdict in verdicts
-            if not self.inquiries[key].is_understood(verdict.replies[-1])
+            if not self.requests[key].is_understood(verdict.replies[-1])
         ]
 
 
-class Court:
+class JudgeSession:
     """One judge, the record of its verdicts, and what is on record already. Raises UserError as `read_verdicts`."""
 
     def __init__(self, judge: TaskJudge, model: JudgeModel, path: Path, repeats: int = 1) -> None:
@@ -101,62 +101,62 @@ class Court:
 
     def estimate(self, task: JudgedTask) -> Estimate:
         """What is left to be asked. Nothing is sent."""
-        hearing = self._settle(task)
-        missing = self._missing(hearing)
+        collected = self._settle(task)
+        missing = self._missing(collected)
         texts = (message["content"] for one, _ in missing for message in one.attempts[0].messages)
-        known = len(hearing.inquiries) * self.repeats - len(missing)
+        known = len(collected.requests) * self.repeats - len(missing)
         return Estimate(len(missing), sum(map(estimated_tokens, texts)), known)
 
-    def hear(self, connect: Callable[[], ServerClient], task: JudgedTask, report: Report) -> Hearing:
+    def collect(self, connect: Callable[[], ServerClient], task: JudgedTask, report: Report) -> CollectedVerdicts:
         """Ask what is not on record, round by round, and record it. Raises UserError as `ServerClient.chat` does.
 
         `connect` gives a new client for each round. `report` is called with the numbers of verdicts and of those
         wanted, whenever there is one more.
         """
         while True:
-            hearing = self._settle(task)
-            missing = self._missing(hearing)
+            collected = self._settle(task)
+            missing = self._missing(collected)
             if not missing:
-                return hearing
-            if failures := self._ask(connect(), missing, len(hearing.inquiries) * self.repeats, report):
-                hearing = self._settle(task)
-                hearing.failures = failures
-                return hearing
+                return collected
+            if failures := self._ask(connect(), missing, len(collected.requests) * self.repeats, report):
+                collected = self._settle(task)
+                collected.failures = failures
+                return collected
 
-    def _settle(self, task: JudgedTask) -> Hearing:
-        """All inquiries, those included that replies on record bring, and their verdicts."""
-        hearing = Hearing()
+    def _settle(self, task: JudgedTask) -> CollectedVerdicts:
+        """All requests, those included that replies on record bring, and their verdicts."""
+        collected = CollectedVerdicts()
         while True:
-            inquiries = self.judge.inquiries(task, hearing.replies)
-            hearing.inquiries = {inquiry.key: inquiry for inquiry in inquiries}
-            found = {inquiry.key: self._verdicts(inquiry) for inquiry in inquiries}
+            requests = self.judge.requests(task, collected.replies)
+            collected.requests = {request.key: request for request in requests}
+            found = {request.key: self._verdicts(request) for request in requests}
             verdicts = {key: verdicts for key, verdicts in found.items() if len(verdicts) == self.repeats}
-            if verdicts.keys() == hearing.verdicts.keys():
-                return hearing
-            hearing.verdicts = verdicts
+            if verdicts.keys() == collected.verdicts.keys():
+                return collected
+            collected.verdicts = verdicts
 
-    def _verdicts(self, inquiry: Inquiry) -> list[Verdict]:
-        digest = inquiry.digest
-        keys = [(*inquiry.key, repeat, digest) for repeat in range(self.repeats)]
+    def _verdicts(self, request: JudgeRequest) -> list[Verdict]:
+        digest = request.digest
+        keys = [(*request.key, repeat, digest) for repeat in range(self.repeats)]
         return [self._known[key] for key in keys if key in self._known]
 
-    def _missing(self, hearing: Hearing) -> list[tuple[Inquiry, int]]:
-        """(inquiry, repeat) of those without a verdict, in their order, one repeat after the other."""
+    def _missing(self, collected: CollectedVerdicts) -> list[tuple[JudgeRequest, int]]:
+        """(request, repeat) of those without a verdict, in their order, one repeat after the other."""
         return [
-            (inquiry, repeat)
+            (request, repeat)
             for repeat in range(self.repeats)
-            for inquiry in hearing.inquiries.values()
-            if (*inquiry.key, repeat, inquiry.digest) not in self._known
+            for request in collected.requests.values()
+            if (*request.key, repeat, request.digest) not in self._known
         ]
 
     def _ask(
-        self, client: ServerClient, missing: Sequence[tuple[Inquiry, int]], wanted: int, report: Report
+        self, client: ServerClient, missing: Sequence[tuple[JudgeRequest, int]], wanted: int, report: Report
     ) -> dict[Key, str]:
         """Ask, record, and return why some got no verdict."""
         failures: dict[Key, str] = {}
         done = wanted - len(missing)
 
-        async def ask(client: ServerClient, pair: tuple[Inquiry, int]) -> Verdict:
+        async def ask(client: ServerClient, pair: tuple[JudgeRequest, int]) -> Verdict:
             return await self._verdict(client, *pair)
 
         with LineLog(self._path, self._whole_bytes) as log, closing(ask_all(client, missing, ask)) as outcomes:
@@ -171,20 +171,20 @@ class Court:
         self._whole_bytes = self._path.stat().st_size
         return failures
 
-    async def _verdict(self, client: ServerClient, inquiry: Inquiry, repeat: int) -> Verdict:
+    async def _verdict(self, client: ServerClient, request: JudgeRequest, repeat: int) -> Verdict:
         """Ask until a reply is understood, or there is no attempt left. Raises as `ServerClient.chat` does."""
         replies: list[ChatReply] = []
-        for attempt in inquiry.attempts:
+        for attempt in request.attempts:
             replies.append(await client.chat(self.model.body(attempt), needs_text=False))
-            if inquiry.is_understood(replies[-1].text or ""):
+            if request.is_understood(replies[-1].text or ""):
                 break
         asked = sum(reply.prompt_tokens or 0 for reply in replies)
         new = sum(reply.completion_tokens or 0 for reply in replies)
         return Verdict(
-            id=inquiry.key[0],
-            pass_index=inquiry.key[1],
+            id=request.key[0],
+            pass_index=request.key[1],
             repeat=repeat,
-            request=inquiry.digest,
+            request=request.digest,
             judge=self.fingerprint,
             model=replies[-1].model,
             replies=tuple(reply.text or "" for reply in replies),
