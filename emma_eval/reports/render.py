@@ -39,7 +39,6 @@ CSV_FIELDS = (
     "source",
     "remarks",
 )
-PIPE_WIDTH = 200  # where standard output is no terminal, at least
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIFFERS = "* not known to be like for like"
 STYLES = ("", "bold", "underline")
@@ -73,14 +72,13 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing
 
 
 def print_table(table: Table, *, marks: bool = False) -> None:
-    """Print a table and its notes. Where standard output is a pipe or a file, no line is folded.
+    """Print a table and its notes.
 
-    A table too wide for the terminal has its intervals in rows of their own, or rows and columns exchanged, or is cut
-    into blocks of fewer columns; if one column is still too wide, its rows are printed as text. Numbers are never cut.
+    A table wider than the terminal, or than 80 columns in a pipe or a file, has its intervals in rows of their own, or
+    rows and columns exchanged, or is cut into blocks of fewer columns; if one column is still too wide, its rows are
+    printed as text. Numbers are never cut.
     """
     console = _console()
-    if not console.is_terminal:
-        console.width = max(PIPE_WIDTH, _width(_grid(table, marks), console))
     if table.title:
         console.print(one_line(table.title), style="bold", markup=False, highlight=False)
     if blocks := fitting(table, console, marks=marks):
@@ -134,7 +132,7 @@ def _console() -> rich.console.Console:
 def _print_lines(lines: Sequence[str]) -> None:
     console = _console()
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+        console.print(line, markup=False, highlight=False)
 
 
 def _width(shown: rich.table.Table, console: rich.console.Console) -> int:

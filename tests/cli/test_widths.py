@@ -25,6 +25,8 @@ COMMANDS = (
     "regress bad --baseline good --tolerances t.yaml",
     "regress bad --baseline good --all",
     "baseline good --output b.json",
+    "leaderboard good bad",
+    "leaderboard good bad --tasks all --sources --columns params,data,adaptation",
     "watch good",
     "watch good --once",
     "score --task pope_mini --predictions good/responses/pope_mini.jsonl --limit 12",
