@@ -59,7 +59,7 @@ COMMANDS = {
 }
 
 
-RESUMABLE = {"run", "judge"}  # keep what they have, and go on where they stopped
+RESUMABLE = {"run", "noise", "judge"}  # keep what they have, and go on where they stopped
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
