@@ -38,16 +38,12 @@ class SampleWork(Record):
     text_tokens: int  # of the prompt
     images: int
     image_tokens: int  # of each image
+    prompt_tokens: int  # of the language model, in all
     dtype: str
     parts: tuple[Work, ...]
     first_token_flops: int  # all parts up to the first token of the answer
     kv_bytes_per_token: int
     kv_bytes_of_prompt: int
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Of the language model."""
-        return self.text_tokens + self.images * self.image_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +71,7 @@ def sample_work(model: EmmaModel | MPlugOwl2Model, text_tokens: int, images: int
         text_tokens=text_tokens,
         images=images,
         image_tokens=model.num_image_tokens,
+        prompt_tokens=tokens,
         dtype=dtype,
         parts=(*encoders, *language),
         first_token_flops=first,

@@ -14,7 +14,7 @@ from emma_eval.models.llama.model import Llama
 from emma_eval.models.mplug_owl2.model import MPlugOwl2Model
 from emma_eval.utils.records import Record
 
-Trained = Literal["no", "in part", "yes"]
+Trained = Literal["no", "yes"]
 Group = Literal["vision", "text", "adaptation", "connector", "language model"]
 
 EMMA_SOURCE = (
@@ -43,7 +43,7 @@ class Part(Record):
     group: Group
     checkpoint: int  # parameters that the checkpoint (and the CLIP that it names) has of it
     computed: int  # those that an answer depends on: a tower is computed up to the layer that is selected
-    pretraining: Trained = "no"  # whether the authors trained it in the first stage
+    pretraining: Trained | Literal["in part"] = "no"  # whether the authors trained it in the first stage
     fine_tuning: Trained = "no"  # and in the second
 
 
@@ -54,11 +54,7 @@ class Adaptation(Record):
     parameters: int
     base: str
     base_parameters: int
-
-    @property
-    def share(self) -> float:
-        """Of the base."""
-        return self.parameters / self.base_parameters
+    share: float  # of the base
 
 
 class ParameterCounts(Record):
@@ -78,12 +74,17 @@ class ParameterCounts(Record):
         """Parameters that an answer depends on."""
         return sum(part.computed for part in self.parts)
 
-    def trained(self, stage: Literal["pretraining", "fine_tuning"]) -> int | None:
-        """Parameters that the authors trained in a stage; None where they do not state which."""
-        states = [(getattr(part, stage), part.checkpoint) for part in self.parts]
-        return (
-            None if any(state == "in part" for state, _ in states) else sum(n for state, n in states if state == "yes")
-        )
+    @property
+    def pretrained(self) -> int | None:
+        """Parameters that the authors trained in pretraining; None where they do not state which."""
+        if any(part.pretraining == "in part" for part in self.parts):
+            return None
+        return sum(part.checkpoint for part in self.parts if part.pretraining == "yes")
+
+    @property
+    def fine_tuned(self) -> int:
+        """Parameters that the authors trained in fine-tuning."""
+        return sum(part.checkpoint for part in self.parts if part.fine_tuning == "yes")
 
 
 def count_parameters(skeleton: Skeleton) -> ParameterCounts:
@@ -168,7 +169,9 @@ def _by_modality(llama: Llama) -> Iterator[ByModality]:
     return (module for module in llama.modules() if isinstance(module, ByModality))
 
 
-def _part(name: str, group: Group, number: int, pretraining: Trained, fine_tuning: Trained) -> Part:
+def _part(
+    name: str, group: Group, number: int, pretraining: Trained | Literal["in part"], fine_tuning: Trained
+) -> Part:
     return Part(
         name=name,
         group=group,
@@ -180,4 +183,5 @@ def _part(name: str, group: Group, number: int, pretraining: Trained, fine_tunin
 
 
 def _adaptation(what: str, parameters: int, base: str, base_parameters: int) -> Adaptation:
-    return Adaptation(what=what, parameters=parameters, base=base, base_parameters=base_parameters)
+    share = parameters / base_parameters
+    return Adaptation(what=what, parameters=parameters, base=base, base_parameters=base_parameters, share=share)

@@ -25,8 +25,12 @@ class ModelReport(Record):
     """A model's parameters, and what a prompt costs."""
 
     name: str
-    folder: Path
+    folder: str
     notes: tuple[str, ...]
+    parameters: int  # of the checkpoint, in all
+    computed: int  # of these, those that an answer depends on
+    pretrained: int | None  # those that the authors trained in pretraining; None where they do not state it
+    fine_tuned: int  # and in fine-tuning
     counts: ParameterCounts
     work: SampleWork
 
@@ -34,7 +38,7 @@ class ModelReport(Record):
 class ParamsReport(Record):
     """The JSON file."""
 
-    version: int = 1
+    schema_version: int = 1
     models: tuple[ModelReport, ...]
     published: tuple[str, ...]  # of models that are not counted here
 
@@ -48,11 +52,16 @@ def report_model(source: str, text_tokens: int, images: int, dtype: str | None) 
     folder = config_folder(source)
     is_name = source in BUILT_IN or not is_folder(expand_user(source))
     skeleton = build_skeleton(folder)
+    counts = count_parameters(skeleton)
     return ModelReport(
         name=source if is_name else folder.resolve().name,
-        folder=folder.absolute(),
+        folder=str(folder.absolute()),
         notes=(*skeleton.notes, *((BUILT_IN_NOTE,) if source in BUILT_IN else ())),
-        counts=count_parameters(skeleton),
+        parameters=counts.total(),
+        computed=counts.computed,
+        pretrained=counts.pretrained,
+        fine_tuned=counts.fine_tuned,
+        counts=counts,
         work=sample_work(skeleton.model, text_tokens, images, dtype or skeleton.dtype),
     )
 

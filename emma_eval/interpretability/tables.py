@@ -41,9 +41,8 @@ def _model_lines(report: ModelReport, width: int) -> Iterator[str]:
     yield ""
     yield from _part_lines(counts, width)
     yield ""
-    pretraining = counts.trained("pretraining")
-    told = "a number that they do not state" if pretraining is None else f"{pretraining:,}"
-    trained = f"trained by the authors: {told} in pretraining, {counts.trained('fine_tuning'):,} in fine-tuning"
+    told = "a number that they do not state" if counts.pretrained is None else f"{counts.pretrained:,}"
+    trained = f"trained by the authors: {told} in pretraining, {counts.fine_tuned:,} in fine-tuning"
     yield from paragraph(f"{trained} ({counts.training_source})", width, rest=INDENT)
     for one in counts.adaptation:
         text = (

@@ -58,6 +58,7 @@ def test_built_in_models_and_the_json_file(params, tmp_path):
     assert [emma["name"], llava["name"]] == ["emma-mini", "llava-mini"]
     assert emma["work"]["text_tokens"] == 30
     assert emma["work"]["kv_bytes_per_token"] == 2 * 5 * 4 * 48 * 4
+    assert emma["parameters"] - llava["parameters"] == emma["counts"]["adaptation"][1]["parameters"]
     groups = [{part["group"] for part in model["counts"]["parts"]} for model in (emma, llava)]
     assert groups[0] - groups[1] == {"text", "adaptation"}
 

@@ -62,18 +62,18 @@ def test_a_tower_is_computed_up_to_the_selected_layer(tmp_path):
 
 def test_what_the_authors_trained(tmp_path):
     emma = counts(write_config(tmp_path, "emma-7b"))
-    assert emma.trained("pretraining") == 1_164_160 + 20_979_712
-    assert emma.trained("fine_tuning") == 1_164_160 + 20_979_712 + 6_738_415_616
+    assert emma.pretrained == 1_164_160 + 20_979_712
+    assert emma.fine_tuned == 1_164_160 + 20_979_712 + 6_738_415_616
     owl2 = counts(write_config(tmp_path, "owl2"))
-    assert owl2.trained("pretraining") is None  # "a part of the modality-adaptive module"
-    assert owl2.trained("fine_tuning") == 8_197_859_328
+    assert owl2.pretrained is None  # "a part of the modality-adaptive module"
+    assert owl2.fine_tuned == 8_197_859_328
 
 
 def test_learnable_tokens_are_what_v3_goes_on_to_train(tmp_path):
     found = counts(write_config(tmp_path, "emma-7b", encoder_version="v3"))
     assert by_name(found)["learnable tokens"] == 576 * 1024
     assert found.total() == 7_187_127_424 + 576 * 1024
-    assert found.trained("fine_tuning") == 576 * 1024 + 20_979_712 + 6_738_415_616
+    assert found.fine_tuned == 576 * 1024 + 20_979_712 + 6_738_415_616
 
 
 def test_a_tied_head_is_counted_once(tmp_path):
