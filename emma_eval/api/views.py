@@ -59,7 +59,7 @@ def _rows(tasks: Sequence[TaskScores]) -> list[list[str]]:
 
 def _row(task: TaskScores) -> list[str]:
     primary = task.find(task.metric)
-    lost = task.counts.failed + task.counts.missing
+    lost = task.counts.without_answer
     values = ["not scored here", ""] if primary is None else [value_of(primary), interval_of(primary)]
     partial = "" if task.complete else " (partial)"
     name = f"{task.name}, {task.judge.label}" if task.judge else task.name

@@ -179,8 +179,8 @@ def _notes(runs: Sequence[ScoredRun]) -> tuple[str, ...]:
 
 def _remarks(task: TaskScores) -> Iterator[str]:
     counts = task.counts
-    if counts.failed or counts.missing:
-        without = pluralize(counts.failed + counts.missing, "sample")
+    if counts.without_answer:
+        without = pluralize(counts.without_answer, "sample")
         yield f"{without} of {counts.samples:,} without an answer, counted as wrong"
     if task.mini:
         yield "a synthetic suite that tests this program"

@@ -175,7 +175,7 @@ def _row(run: FoundRun, label: str, output: Path) -> IndexRow:
         state=run_state(run.folder, manifest),
         started=_started(manifest),
         samples=sum(task.samples for task in manifest.tasks.values()),
-        failed=sum(t.counts.failed + t.counts.missing for t in run.scored.scores.tasks) if run.scored else None,
+        failed=sum(task.counts.without_answer for task in run.scored.scores.tasks) if run.scored else None,
         details=", ".join(filter(None, details)),
     )
 
