@@ -126,15 +126,9 @@ class ScoredAnswers:
     @property
     def scores(self) -> pd.DataFrame:
         """A row a metric: metric, group, category, value, low, high, unit, n, primary, no_interval."""
-        from emma_eval.api.frames import frame
+        from emma_eval.api.frames import frame, metric_row
 
-        names = ("group", "category", "value", "unit", "n", "no_interval")
-        rows = [
-            {name: getattr(one, name) for name in names}
-            | {"metric": one.name, "primary": one.name == self.report.metric and not one.group}
-            | ({"low": one.interval.low, "high": one.interval.high} if one.interval else {})
-            for one in self.report.metrics
-        ]
+        rows = (metric_row(one, self.report.metric) for one in self.report.metrics)
         columns = ("metric", "group", "category", "value", "low", "high", "unit", "n", "primary", "no_interval")
         return frame(rows, columns)
 
