@@ -9,6 +9,7 @@ from emma_eval.errors import UserError
 from emma_eval.interpretability.architecture import build_skeleton
 from emma_eval.interpretability.operations import SampleWork, sample_work
 from emma_eval.interpretability.parameters import ParameterCounts, count_parameters
+from emma_eval.interpretability.stored import check_weights
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.checkpoints.paths import expand_user, is_folder
 from emma_eval.registry import entries
@@ -53,10 +54,13 @@ def report_model(source: str, text_tokens: int, images: int, dtype: str | None) 
     is_name = source in BUILT_IN or not is_folder(expand_user(source))
     skeleton = build_skeleton(folder)
     counts = count_parameters(skeleton)
+    notes = [*skeleton.notes, BUILT_IN_NOTE if source in BUILT_IN else ""]
+    if skeleton.as_stored:
+        notes.append(check_weights(skeleton.model, folder))
     return ModelReport(
         name=source if is_name else folder.resolve().name,
         folder=str(folder.absolute()),
-        notes=(*skeleton.notes, *((BUILT_IN_NOTE,) if source in BUILT_IN else ())),
+        notes=tuple(filter(None, notes)),
         parameters=counts.total(),
         computed=counts.computed,
         pretrained=counts.pretrained,
