@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emma_eval.errors import EmmaEvalError, EmmaEvalWarning, SampleError, UserError
     from emma_eval.models import load_model
     from emma_eval.models.base import Message
+    from emma_eval.runs.runner import TooManyFailuresError
     from emma_eval.types import Request, Sample
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ _PLACES = {
     "SampleError": "emma_eval.errors",
     "ScoredAnswers": "emma_eval.api.scoring",
     "Task": "emma_eval.api.task",
+    "TooManyFailuresError": "emma_eval.runs.runner",
     "UserError": "emma_eval.errors",
     "evaluate": "emma_eval.api.evaluating",
     "list_tasks": "emma_eval.api.task",
@@ -57,6 +59,7 @@ __all__ = [
     "SampleError",
     "ScoredAnswers",
     "Task",
+    "TooManyFailuresError",
     "UserError",
     "__version__",
     "evaluate",

@@ -16,6 +16,7 @@ from emma_eval.models.base import ModelSpec
 from emma_eval.runs.settings import ErrorLimit, RunSettings, Shard, require_run, run_name, split_names
 from emma_eval.tasks.index import expand_tasks
 from emma_eval.types import EngineName
+from emma_eval.utils.validation import violation_in_words
 
 
 def _as_int(value: Any) -> Any:
@@ -152,8 +153,8 @@ def check_options(options: Mapping[str, Any]) -> EvaluationOptions:
         return EvaluationOptions.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{first['loc'][0]}={options[str(first['loc'][0])]!r:.80}: {message}") from None
+        key = str(first["loc"][0])
+        raise UserError(f"{key}={options[key]!r:.80}: {violation_in_words(first)}") from None
 
 
 def as_command(model: str, options: EvaluationOptions) -> tuple[str, ...]:

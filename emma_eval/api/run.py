@@ -159,15 +159,24 @@ class Run:
         }
         return frames.responses_frame(last.values())
 
-    def compare(self, other: Run | PathText, tasks: Tasks = None, *, intersect: bool = False) -> Comparison:
+    def compare(
+        self,
+        other: Run | PathText,
+        tasks: Tasks = None,
+        *,
+        intersect: bool = False,
+        noise: PathText | None = None,
+    ) -> Comparison:
         """Whether the other run, or baseline file, is better than this one: paired tests on the same samples.
 
-        Raises UserError if they share no task, or if samples, splits or protocols differ without `intersect`.
+        `noise` is a file of the command `noise`. Raises UserError if they share no task, or if samples, splits or
+        protocols differ without `intersect`.
         """
         from emma_eval.api.comparison import compare
 
         names = [] if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
-        return compare(self.path, other.path if isinstance(other, Run) else Path(other), names, intersect=intersect)
+        second = other.path if isinstance(other, Run) else Path(other)
+        return compare(self.path, second, names, intersect=intersect, noise=None if noise is None else Path(noise))
 
     def report(
         self,

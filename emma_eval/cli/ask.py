@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.cli.arguments import add_model_options, named_options, not_negative, positive
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import print_message
 
 if TYPE_CHECKING:
     from emma_eval.inference.engine import Engine, EngineDescription
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(outcome.reason)
     answer_cut = f"; the answer was cut off at {args.max_new_tokens} tokens" * (outcome.finish_reason == "length")
     prompt_cut = "; the prompt was cut: it is longer than the model reads" * bool(outcome.prompt_cut)
-    print(f"{args.model}: {description.summary}{answer_cut}{prompt_cut}", file=sys.stderr)
+    print_message(f"{args.model}: {description.summary}{answer_cut}{prompt_cut}")
     facts = _facts(engine, request, outcome) if args.json else None
     print(json.dumps(facts, ensure_ascii=False) if facts else outcome.text)
     engine.close()

@@ -188,7 +188,7 @@ def _scoring(task: TaskConfig) -> Iterator[str | Verbatim]:
         judge = look_up("judges", task.judge.format)
         yield f"by a judge model: judge {task.name} RUN --judge openai:NAME --base-url URL"
         source = f"Source: {judge.source}; the judge that it asks by default is {judge.judge}."
-        yield Verbatim(_in_words(inspect.getdoc(inspect.getmodule(judge.scores)) or "", source))
+        yield Verbatim(_in_words(inspect.getdoc(inspect.getmodule(judge.requests)) or "", source))
 
 
 def _scorer_in_words(config: ScorerConfig) -> list[str]:

@@ -130,30 +130,36 @@ def _collect(session: JudgeSession, task: JudgedTask, engine: ServerEngine) -> C
 def _report_failures(task: str, collected: CollectedVerdicts) -> int:
     for (sample_id, pass_index), reason in collected.failures.items():
         which = f"{sample_id}, pass {pass_index}" if pass_index else sample_id
-        print(f"{task}: {which} has no verdict: {reason}")
+        _say(f"{task}: {which} has no verdict: {reason}")
     missing = pluralize(len(collected.failures), "verdict")
-    print(f"no scores: {missing} missing; the same command asks for them again")
+    _say(f"no scores: {missing} missing; the same command asks for them again")
     return 1
 
 
 def _print_estimate(session: JudgeSession, task: JudgedTask, engine: ServerEngine) -> None:
     estimate = session.estimate(task)
     cost = engine.policy.cost(estimate.prompt_tokens, 0)
-    print(
+    _say(
         f"{task.name}: {pluralize(estimate.calls, 'call')} to {session.model.name} at {engine.endpoint.base_url}, "
         f"about {estimate.prompt_tokens:,} prompt tokens"
         + (f", which cost {cost:.2f} without the replies" if cost is not None else "")
         + f"; {pluralize(estimate.known, 'verdict')} on record"
     )
     if estimate.calls:
-        print("replies that are not understood, or that decide nothing yet, bring further calls; nothing was asked")
+        _say("replies that are not understood, or that decide nothing yet, bring further calls; nothing was asked")
 
 
 def _print_scores(scores: TaskScores) -> None:
     from emma_eval.reports.score_lines import metric_lines
+    from emma_eval.utils.terminal import terminal_width
+
+    _say(f"{scores.name}, {scores.protocol}; not comparable with scores of another judge")
+    others = "of breakdowns more are in scores.json"
+    print(*metric_lines(scores, terminal_width(), everything=False, others=others), sep="\n")
+
+
+def _say(text: str) -> None:
+    """Print a paragraph that fits the terminal."""
     from emma_eval.utils.terminal import paragraph, terminal_width
 
-    width = terminal_width()
-    head = f"{scores.name}, {scores.protocol}; not comparable with scores of another judge"
-    others = "of breakdowns more are in scores.json"
-    print(*paragraph(head, width, rest="    "), *metric_lines(scores, width, everything=False, others=others), sep="\n")
+    print(*paragraph(text, terminal_width(), rest="    "), sep="\n")

@@ -27,8 +27,9 @@ examples:
   emma-eval log results/runs/emma-7b-* --to wandb:emma --data /data/benchmarks
   emma-eval log RUN --to tensorboard:logs --to mlflow:emma
 
-Settings, scores with intervals, counts, throughput and a table of samples with images. A run is logged once to each
-place: again only if its scores have changed, and then to the same run there. See docs/logs.md.
+Settings, scores with intervals, counts, throughput, and a table of samples
+with images. A run is logged once to each place; if its scores have changed,
+again, to the same run there. Details: docs/logs.md
 exit codes: 0 logged, 1 a target failed, 2 usage error"""
 
 

@@ -18,12 +18,12 @@ from typing import IO, Any, Protocol, cast
 from emma_eval import __version__
 from emma_eval.cli import interrupts
 from emma_eval.cli.arguments import Parser
-from emma_eval.errors import UserError, one_line, printable
+from emma_eval.errors import UserError, printable
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
 from emma_eval.utils.file_errors import describe_os_error
-from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.terminal import paragraph, print_message, terminal_width
 from emma_eval.utils.text import did_you_mean
 
 PROGRAM = "emma-eval"
@@ -60,7 +60,7 @@ COMMANDS = {
 }
 
 
-RESUMABLE = {"run", "judge"}  # keep what they have, and go on where they stopped
+RESUMABLE = {"run", "noise", "judge"}  # keep what they have, and go on where they stopped
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 
@@ -131,7 +131,8 @@ def user_message(error: Exception, command: str) -> str | None:
 def interrupted(command: str) -> int:
     """Print one line on how to continue, and return the exit code."""
     goes_on = "; answers so far are kept, and the same command goes on where it stopped" if command in RESUMABLE else ""
-    print(f"\ninterrupted{goes_on}", file=sys.stderr)
+    print(file=sys.stderr)
+    print_message(f"interrupted{goes_on}")
     return 130
 
 
@@ -227,8 +228,5 @@ def os_error_message(error: OSError, command: str) -> str:
 
 def fail(message: str) -> int:
     """Print the message of a usage error and return its exit code."""
-    text = f"error: {one_line(message)}"
-    if sys.stderr.isatty():  # where it would be broken within words; elsewhere it stays one line
-        text = "\n".join(paragraph(text, terminal_width(sys.stderr), rest="    "))
-    print(text, file=sys.stderr)
+    print_message(f"error: {message}")
     return 2

@@ -95,7 +95,7 @@ def _write_index(args: argparse.Namespace) -> int:
     from emma_eval.reports.html.run_index import write_index
     from emma_eval.utils.text import pluralize
 
-    if len(args.runs) != 1 or args.figures:
+    if len(args.runs) != 1 or args.figures or args.model_card:
         raise UserError("--index takes one folder, with runs below it, and --output alone")
     page, number, problems = write_index(args.runs[0], args.output)
     print(page)

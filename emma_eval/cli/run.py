@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
@@ -21,9 +20,9 @@ from emma_eval.cli.arguments import (
 )
 from emma_eval.cli.interrupts import interrupt
 from emma_eval.cli.log import add_log_options, log_finished, log_targets
-from emma_eval.errors import UserError, one_line, printable
+from emma_eval.errors import UserError, printable
 from emma_eval.types import EngineName
-from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.terminal import paragraph, print_message, terminal_width
 from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
@@ -125,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         result = run_evaluation(settings, folder, progress_for_terminal(), model)
     except TooManyFailuresError as stop:
-        print(f"{one_line(str(stop))}\nwhat is answered is kept in {folder}", file=sys.stderr)
+        print_message(str(stop))
+        print_message(f"what is answered is kept in {folder}")
         return 1
     then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
     print_result(result, then)

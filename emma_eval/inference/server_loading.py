@@ -119,6 +119,7 @@ def request_parameters(text: str | None) -> dict[str, Any]:
     """The fields of a chat request in the option `parameters`. Raises UserError for what is no JSON object of such."""
     try:
         content = json.loads(text or "{}")
+        json.dumps(content, allow_nan=False)  # no JSON that a server must take has NaN or Infinity
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or (reserved := content.keys() & set(RESERVED)):

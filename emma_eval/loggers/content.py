@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from emma_eval.loggers.samples import LoggedSample
+from emma_eval.loggers.samples import LoggedSample, logged_name
 from emma_eval.reports.html.run_loader import FinishedRun
 from emma_eval.results.manifest import Manifest, Session
 from emma_eval.results.scores import TaskScores
@@ -19,6 +19,7 @@ class ScoreRow:
     """One metric of one task, also of one category of it; values as in `scores.json`, unrounded."""
 
     task: str
+    protocol: str  # the way of scoring; of a judge's scores also whose
     metric: str
     group: str  # empty: over the whole task
     category: str
@@ -66,16 +67,18 @@ def last_asking(manifest: Manifest) -> Session | None:
     return sessions[-1] if sessions else None
 
 
-def run_numbers(run: FinishedRun) -> dict[str, float]:
-    """Scores over whole tasks with their bounds, counts, and throughput."""
+def run_numbers(runs: Sequence[FinishedRun]) -> dict[str, float]:
+    """Scores over whole tasks with their bounds, and counts, of a run and its judges; the run's throughput."""
     numbers: dict[str, float] = {}
-    for task in run.scores.tasks:
-        for row in score_rows(task):
-            if not row.group:
-                bounds = {"": row.value, "_low": row.low, "_high": row.high}
-                numbers |= {f"{task.name}/{row.metric}{end}": one for end, one in bounds.items() if one is not None}
-        numbers |= {f"{task.name}/counts/{name}": count for name, count in task_counts(task).items()}
-    return numbers | {f"throughput/{name}": value for name, value in throughput(run.manifest).items()}
+    for run in runs:
+        for task in run.scores.tasks:
+            name = logged_name(run, task)
+            for row in score_rows(task):
+                if not row.group:
+                    bounds = {"": row.value, "_low": row.low, "_high": row.high}
+                    numbers |= {f"{name}/{row.metric}{end}": one for end, one in bounds.items() if one is not None}
+            numbers |= {f"{name}/counts/{status}": count for status, count in task_counts(task).items()}
+    return numbers | {f"throughput/{name}": value for name, value in throughput(runs[0].manifest).items()}
 
 
 def score_rows(task: TaskScores) -> list[ScoreRow]:
@@ -83,6 +86,7 @@ def score_rows(task: TaskScores) -> list[ScoreRow]:
     return [
         ScoreRow(
             task.name,
+            task.protocol,
             metric.name,
             metric.group,
             metric.category,

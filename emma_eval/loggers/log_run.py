@@ -36,11 +36,11 @@ def log_run(folder: Path, targets: Sequence[Target], source: SampleSource) -> It
 
     Raises UserError if the run is not finished or its folder is being written; what a target raises is its outcome.
     """
-    run, *_ = read_runs([folder])  # what follows are judges' scores of its answers
+    runs = read_runs([folder])  # the run, and judges' scores of its answers
     with lock_run_folder(folder):
         record = read_log_record(folder)
-        content = _logged_run(run, record, source)
-        digest = _digest(run, source)
+        content = _logged_run(runs, record, source)
+        digest = _digest(runs, source)
         write_log_record(folder, record)  # the key must outlive a service that fails half way
         for target in targets:
             try:
@@ -70,21 +70,23 @@ def _problem(error: Exception) -> str:
     return without_credentials(one_line(reason))[:MAX_REASON]
 
 
-def _logged_run(run: FinishedRun, record: LogRecord, source: SampleSource) -> LoggedRun:
+def _logged_run(runs: Sequence[FinishedRun], record: LogRecord, source: SampleSource) -> LoggedRun:
+    run = runs[0]
     return LoggedRun(
         key=record.key,
-        name=run.label,
+        name=run.scores.name or run.scores.model.name,
         folder=run.folder,
         files=tuple(path for name in FILES if (path := run.folder / name).is_file()),
         config=run_config(run),
-        numbers=run_numbers(run),
-        scores=[row for task in run.scores.tasks for row in score_rows(task)],
-        samples=partial(logged_samples, run, source),
+        numbers=run_numbers(runs),
+        scores=[row for one in runs for task in one.scores.tasks for row in score_rows(task)],
+        samples=partial(logged_samples, runs, source),
     )
 
 
-def _digest(run: FinishedRun, source: SampleSource) -> str:
+def _digest(runs: Sequence[FinishedRun], source: SampleSource) -> str:
     """SHA-256 over what decides the logged content."""
     files = {task: {key: str(path) for key, path in paths.items()} for task, paths in source.files.items()}
     chosen = json.dumps([source.limit, str(source.data), files], sort_keys=True)
-    return sha256(chosen.encode() + read_bytes(run.folder / SCORES_FILE)).hexdigest()
+    scores = b"".join(read_bytes(run.folder / SCORES_FILE) for run in runs)
+    return sha256(chosen.encode() + scores).hexdigest()

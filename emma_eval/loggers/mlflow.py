@@ -116,10 +116,12 @@ class MlflowLogger:
             columns = [field.name for field in fields(ScoreRow)]
             _write_table(Path(folder, tables[0]), columns, [list(astuple(row)) for row in run.scores])
             self._client.log_artifacts(run_id, folder)
-        names = dict(zip(run.config["tasks"], safe_keys(run.config["tasks"], r"[^\w\-.]"), strict=True))  # of files
+        logged: dict[str, None] = {}
         for task, samples in run.samples():
+            logged[task] = None
+            name = list(safe_keys(logged, r"[^\w\-.]"))[-1]  # of files
             with TemporaryDirectory() as folder:
-                tables.append(_write_samples(Path(folder), names[task], samples))
+                tables.append(_write_samples(Path(folder), name, samples))
                 self._client.log_artifacts(run_id, folder)
         shown = [{"path": table, "type": "table"} for table in tables]
         self._client.set_tag(run_id, TABLES_TAG, json.dumps(shown))

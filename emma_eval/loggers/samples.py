@@ -13,6 +13,8 @@ from emma_eval.images.sources import ConcatenatedImage
 from emma_eval.reports.html.browser import MAX_IMAGES, ShownSample, evenly, joined_answers, passes_by_sample
 from emma_eval.reports.html.run_loader import FinishedRun, load_task_results
 from emma_eval.reports.html.thumbnails import small_image
+from emma_eval.results.judged import JUDGED_FOLDER, answered_run
+from emma_eval.results.scores import TaskScores
 from emma_eval.types import SampleScore
 from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.text import replace_surrogates
@@ -50,9 +52,15 @@ class LoggedSample:
 COLUMNS = ("task", "id", "category", "image", "question", "answer", "parsed_answer", "reference", "score", "status")
 
 
-def logged_samples(run: FinishedRun, source: SampleSource) -> Iterator[tuple[str, list[LoggedSample]]]:
+def logged_name(run: FinishedRun, task: TaskScores) -> str:
+    """What a task is called in logs; of a judge's scores `judged/TASK-JUDGE-HASH`, the folder's name."""
+    return task.name if answered_run(run.folder) == run.folder else f"{JUDGED_FOLDER}/{run.folder.name}"
+
+
+def logged_samples(runs: Sequence[FinishedRun], source: SampleSource) -> Iterator[tuple[str, list[LoggedSample]]]:
     """Each task with a part of its samples, read when the task's turn comes."""
-    for task in run.scores.tasks if source.limit else ():
+    tasks = [(run, task) for run in runs for task in run.scores.tasks]
+    for run, task in tasks if source.limit else ():
         (results,) = load_task_results([run], task.name)
         references = find_run_samples([run.manifest], task.name, source.data, source.files.get(task.name)).by_id
         passes = passes_by_sample(results.responses)
@@ -62,7 +70,8 @@ def logged_samples(run: FinishedRun, source: SampleSource) -> Iterator[tuple[str
         ]
         with ThreadPoolExecutor(usable_cpus()) as pool:
             images = pool.map(_image, chosen)
-            yield task.name, [_row(task.name, *pair) for pair in zip(chosen, images, strict=True)]
+            name = logged_name(run, task)
+            yield name, [_row(name, *pair) for pair in zip(chosen, images, strict=True)]
 
 
 def choose(samples: Mapping[str, SampleScore], limit: int) -> list[str]:

@@ -15,7 +15,7 @@ from emma_eval.loggers.content import LoggedRun, ScoreRow
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 
 INIT_SECONDS = 30.0  # to reach the server
-UPLOAD_SECONDS = 600.0  # a server that takes nothing must not keep a finished run from ending
+UPLOAD_SECONDS = 1800.0  # in all; a server that takes nothing must not keep a finished run from ending
 
 
 class WandbLogger:

@@ -131,9 +131,9 @@ def _is_runner(model: Any) -> bool:
 
 
 def _name(model: Any) -> str:
-    """The object's attribute `name`, else that of the function, class or architecture."""
+    """The object's attribute `name`, else that of the function or class; of a runner its family's."""
     if _is_runner(model):
-        model = model.model
+        return str(model.family)
     for name in (getattr(model, "name", None), getattr(model, "__name__", None), type(model).__name__):
         if isinstance(name, str) and (shown := " ".join(name.replace("<lambda>", "function").split())):
             return shown

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, as_percent, format_interval, format_value
+from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 from emma_eval.tasks.loading import load_task
@@ -31,7 +32,7 @@ def eval_results(runs: Sequence[ScoredRun]) -> list[EvalResult]:
     _require_one_model(runs)
     found: list[EvalResult] = []
     for run, task in _tasks(runs):
-        found += _results_of(run, task, read_manifest(run.folder))
+        found += _results_of(run, task, read_manifest(answered_run(run.folder)))
     if not found:
         raise UserError(f"{runs[0].folder} holds no scored task")
     return found
@@ -50,7 +51,7 @@ def results_table(runs: Sequence[ScoredRun]) -> Table:
 
 def versions(runs: Sequence[ScoredRun]) -> list[str]:
     """The versions of this program that measured the runs, each with a blank before it, where they are known."""
-    found = (_version(read_manifest(run.folder)) for run in runs)
+    found = (_version(read_manifest(answered_run(run.folder))) for run in runs)
     return sorted({f" {version}" for version in found if version})
 
 
@@ -66,14 +67,16 @@ def _tasks(runs: Sequence[ScoredRun]) -> Iterator[tuple[ScoredRun, TaskScores]]:
 
 def _require_one_model(runs: Sequence[ScoredRun]) -> None:
     first = runs[0]
-    seen: dict[str, ScoredRun] = {}
+    seen: dict[tuple[str, str], ScoredRun] = {}
     for run in runs:
         if run.scores.model.weights != first.scores.model.weights:
             raise UserError(f"{run.folder} is of another model than {first.folder}: a model card is of one model")
         for task in run.scores.tasks:
-            if task.name in seen:
-                raise UserError(f"{seen[task.name].folder} and {run.folder} both have the task {task.name}: name one")
-            seen[task.name] = run
+            key = task.name, _judge(task)
+            if task.metrics and key in seen:
+                raise UserError(f"{seen[key].folder} and {run.folder} both have the task {task.name}: name one")
+            if task.metrics:
+                seen[key] = run
             if not task.complete:
                 raise UserError(
                     f"{run.folder}: the task {task.name} was not asked whole (--limit or --allow-partial); a model "
@@ -96,7 +99,7 @@ def _results_of(run: ScoredRun, task: TaskScores, manifest: Manifest | None) -> 
             dataset_revision=_hub_revision(task.name, manifest),
             metric_type=metric.name,
             metric_value=as_percent(metric.value, metric.unit),
-            metric_name=f"{name} ({task.name}, protocol {task.protocol})",
+            metric_name=f"{name} ({', '.join((task.name, *_ways(task)))})",
             metric_args=_arguments(run, task, metric, manifest),
         )
 
@@ -125,6 +128,7 @@ def _arguments(run: ScoredRun, task: TaskScores, metric: MetricRecord, manifest:
         "version": _version(manifest),
         "task": task.name,
         "protocol": task.protocol,
+        "judge": _judge(task),
         "unit": "percent" if metric.unit == "fraction" else metric.unit,
         "n": metric.n,
         "samples": task.counts.samples,
@@ -139,6 +143,16 @@ def _arguments(run: ScoredRun, task: TaskScores, metric: MetricRecord, manifest:
     return {key: value for key, value in known.items() if value not in (None, "")}
 
 
+def _judge(task: TaskScores) -> str:
+    """The judge whose verdicts the scores rest on, as tables name it; empty where they rest on none."""
+    return task.judge.label if task.judge else ""
+
+
+def _ways(task: TaskScores) -> list[str]:
+    """How it was scored, in words."""
+    return [f"protocol {task.protocol}", *filter(None, [_judge(task)])]
+
+
 def _version(manifest: Manifest | None) -> str:
     return manifest.sessions[-1].versions.get("emma_eval", "") if manifest and manifest.sessions else ""
 
@@ -151,7 +165,7 @@ def _cells(task: TaskScores, metric: MetricRecord) -> tuple[Cell, ...]:
         Cell(format_interval(interval.low, interval.high, metric.unit) if interval else ""),
         Cell(f"{metric.n:,}"),
         Cell(task.split),
-        Cell(task.protocol),
+        Cell(", ".join(_ways(task)).removeprefix("protocol ")),
     )
 
 

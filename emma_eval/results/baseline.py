@@ -106,6 +106,8 @@ def write_baseline(run: Path, output: Path | None = None) -> Path:
     path = output or default_results_folder() / "baselines" / f"{slug(scores.name or scores.model.name)}{SUFFIX}"
     if output is None and path.exists():
         raise UserError(f"{path} is there already; --output {path} replaces it")
+    if output is None and (earlier := path.with_suffix("")).exists():
+        raise UserError(f"{earlier} is there already, of an earlier version; --output {path} writes one beside it")
     make_output_folder(path.parent)
     write_atomic(path, compress(to_compact_json(baseline), path))
     return path

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.judged import JudgeRecord, judged_folders, require_same_answers
+from emma_eval.results.manifest import read_manifest
 from emma_eval.results.run_labels import LabelParts
 from emma_eval.types import Metric, SampleScore, Scores, Unit
 from emma_eval.utils.records import Record, read_record
@@ -268,11 +269,13 @@ def read_scores(run: Path) -> ScoresFile:
     """The scores of a run folder (or of the file itself). Raises UserError if there are none or they can't be read."""
     path = run / SCORES_FILE if run.is_dir() else run
     if not path.exists():
-        unfinished = (run / "manifest.json").exists()
+        manifest = read_manifest(run) if run.is_dir() else None
+        if manifest is None:
+            raise UserError(f"{run} is not a run folder: it has no {SCORES_FILE}")
+        if manifest.settings.shard:
+            raise UserError(f"{run} is shard {manifest.settings.shard} of a run; `merge` joins and scores them all")
         raise UserError(
             f"{run} has no scores yet: the run is not finished; the command that started it goes on where it stopped"
-            if unfinished
-            else f"{run} is not a run folder: it has no {SCORES_FILE}"
         )
     scores = read_record(path, ScoresFile, "score again: the command that made the run asks nothing twice")
     for task in scores.tasks:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from emma_eval.runs.rate import SPACING, RecentRate, can_estimate
 from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
-from emma_eval.utils.terminal import paragraph, terminal_width
+from emma_eval.utils.terminal import paragraph, print_message, terminal_width
 from emma_eval.utils.text import format_duration
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class PlainProgress(_Counters):
 
     def message(self, text: str) -> None:
         """Print a line."""
-        print(text, file=sys.stderr, flush=True)
+        print_message(text)
 
     def advance(self, task: str, failed: bool) -> None:
         """Count, and print if it is time."""

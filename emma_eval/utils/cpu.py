@@ -30,6 +30,12 @@ def set_malloc_thresholds() -> None:
             libc.mallopt(option, 2**30)
 
 
+def return_freed_memory() -> None:
+    """Give the kernel what glibc keeps by `set_malloc_thresholds`: after gigabytes that are not needed again."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 def usable_cpus(cgroup: Path = CGROUP) -> int:
     """The processors that this process may run on, limited by its control group's quota; at least 1."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -72,6 +72,14 @@ def message_lines(text: str) -> list[str]:
     return [one_line(text)] if width is None else paragraph(text, width, rest="    ")
 
 
+def print_message(text: str) -> None:
+    """Print a message to standard error: broken between words on a terminal, in one line elsewhere."""
+    lines = [one_line(text)]
+    if sys.stderr.isatty():
+        lines = paragraph(text, terminal_width(sys.stderr), rest="    ")
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
 def quoted(text: str, indent: str = "    ") -> list[str]:
     """A text to be read as it is, such as a prompt: its lines moved in, and where wider, continued further in.
 

@@ -188,14 +188,16 @@ def test_a_dry_run_asks_nothing(call, folder, capsys) -> None:
     with fake_server(by_parity) as server:
         assert call(server.url, "--dry-run", "--repeats", "5", "--model-option", "prompt_price=30") == 0
         assert not server.bodies
+        first = words(capsys)
         assert call(server.url) == 0
+        capsys.readouterr()
         assert call(server.url, "--dry-run", "--repeats", "5") == 0
         assert len(server.bodies) == 6
-    first, _, *_, last, _ = capsys.readouterr().out.splitlines()
     assert first.startswith("mmvet: 30 calls to judge at http://127.0.0.1:")
     assert "prompt tokens, which cost 0." in first
+    last = words(capsys)
     assert last.startswith("mmvet: 24 calls to judge at ")
-    assert last.endswith("; 6 verdicts on record")
+    assert "; 6 verdicts on record" in last
 
 
 def test_an_overloaded_judge_is_asked_again_and_a_refusing_one_leaves_no_score(call, folder, capsys) -> None:
@@ -291,6 +293,7 @@ def test_verdicts_of_another_judge_and_damaged_ones_are_refused(call, folder, ca
         ({"task": "llava_bench"}, "has no answers to the task llava_bench; known: mmvet"),
         ({"run": "data"}, "is no run folder: a judge judges the answers of a finished run"),
         ({"more": ["--model-option", 'parameters={"temperature": 1}']}, "asked with the official temperature"),
+        ({"more": ["--model-option", 'parameters={"top_p": NaN}']}, "parameters: a JSON object is expected"),
         ({"more": ["--repeats", "0"]}, "whole number above 0"),
     ],
 )

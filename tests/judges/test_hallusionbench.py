@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.judges.hallusionbench import CORRECTNESS, JUDGE, SAMENESS, parse_correctness, read_questions
+from emma_eval.judges.hallusionbench import CORRECTNESS, JUDGE, SAMENESS
+from emma_eval.judges.hallusionbench_scores import parse_correctness, read_questions
 from emma_eval.judges.task_judge import JudgedTask
 from emma_eval.types import Answer, Sample
 
@@ -138,6 +139,14 @@ def test_sameness_is_asked_where_it_decides_once_all_answers_are_judged(tmp_path
     (attempt,) = second[0].attempts
     assert (attempt.temperature, attempt.max_tokens) == (None, None)
     assert attempt.user.startswith("Imagine you are an intelligent teacher. Thoroughly read the two responses")
+
+
+def test_where_no_causes_are_reported_sameness_is_not_asked(tmp_path: Path) -> None:
+    """As in `hallusionbench`, which leaves out the questions without a figure."""
+    task = judged_task(tmp_path, [row for row in official_rows() if row["visual_input"] != "0"])
+    replies = {(sample.id, 0): ["incorrect" if "_1_" in sample.id else "correct"] for sample in task.samples}
+    assert all(request.key[1] == 0 for request in JUDGE.requests(task, replies))
+    assert "mixed" not in {metric.name for metric in JUDGE.scores(task, replies).metrics}
 
 
 def test_an_answer_that_failed_is_wrong_and_not_judged(tmp_path: Path) -> None:

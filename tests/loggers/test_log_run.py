@@ -7,13 +7,16 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import Target
 from emma_eval.loggers.log_run import LogOutcome, log_run
 from emma_eval.loggers.samples import SampleSource
 from emma_eval.results.lock import lock_run_folder
 from emma_eval.types import Failure, Generation
+from tests.fake_server import chat, fake_server
 from tests.fakes import REQUESTS, FakeEngine, run_pope
+from tests.judged_runs import finish_run, mmvet
 from tests.notebook import Notebook
 
 
@@ -205,3 +208,25 @@ class TestARunThatCannotBeLogged:
         (folder / "logs.json").write_text("{")
         with pytest.raises(UserError, match=r"logs.json cannot be read: .*; delete it"):
             log(folder, notebook)
+
+
+def test_scores_of_a_judge_are_logged_beside_the_runs_own_and_under_its_name(tmp_path, notebook):
+    mmvet(tmp_path)
+    run = tmp_path / "run"
+    finish_run(tmp_path, "mmvet", ["7"] * 6, run)
+    log(run, notebook, data=tmp_path)
+    with fake_server(lambda body, number: chat("0.5")) as server:
+        judge = ["--judge", "openai:wise", "--base-url", server.url]
+        assert main(["judge", "mmvet", str(run), *judge, "--data", str(tmp_path)]) == 0
+    (outcome,) = log(run, notebook, data=tmp_path)
+    assert outcome.is_new
+    before, after = notebook.runs
+    (folder,) = (run / "judged").iterdir()
+    (task,) = json.loads((folder / "scores.json").read_text())["tasks"]
+    overall = next(one for one in task["metrics"] if not one["group"])
+    name = f"judged/{folder.name}"
+    assert after.numbers[f"{name}/{overall['name']}"] == overall["value"]
+    assert not [key for key in before.numbers if key.startswith("judged/")]
+    assert after.name == before.name == "openai:m"
+    assert {row.protocol for row in after.scores} == {task["protocol"]}
+    assert {sample.score for sample in notebook.samples[1][name]} == {0.5}

@@ -104,7 +104,7 @@ class TestAName:
         named.name = "  my\n model "
         models = [named, Yes(), answer, lambda message: "yes", runner]
         names = [ObjectHandle(model).spec.source for model in models]
-        assert names == ["my model", "Yes", "answer", "function", "EmmaModel"]
+        assert names == ["my model", "Yes", "answer", "function", "llava"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from emma_eval.cli.main import main
 from emma_eval.errors import UserError
 from emma_eval.reports.model_card import updated_card, write_model_card
-from emma_eval.results.scores import Counts, Interval
+from emma_eval.results.judged import JudgeRecord
+from emma_eval.results.scores import Counts, Interval, TaskScores
 from tests.fakes import metric, run_pope, scored_run, task_scores, write_pope
 
 CARD = Path("README.md")
@@ -193,6 +194,23 @@ def test_a_hostile_name_stays_a_name(tmp_path):
 def test_what_is_no_score_of_a_benchmark_is_refused(tasks, complaint):
     with pytest.raises(UserError, match=complaint):
         updated_card("", [scored_run(*tasks)], CARD)
+
+
+def test_scores_of_two_judges_stay_apart_and_name_them():
+    def judged(value: float, name: str) -> TaskScores:
+        facts = {"host": "h", "prompt": "p", "fingerprint": name[-1] * 64, "answers": "a", "verdicts": 1}
+        judge = JudgeRecord(name=name, **facts, unparsed=0, prompt_tokens=0, new_tokens=0)
+        return task_scores("mmvet", "test", metric("total", value), judge=judge)
+
+    unscored = task_scores("mmvet", "test", metric("total", 1.0), metrics=())
+    runs = [scored_run(one, folder=f"run/judged/{i}") for i, one in enumerate((judged(31.0, "a"), judged(40.0, "b")))]
+    text = updated_card("", [scored_run(unscored), *runs], CARD)
+    found = ModelCard(text).data.eval_results
+    assert [(one.metric_value, one.metric_args["judge"]) for one in found] == [
+        (31.0, "judged by a (aaaaaaaa)"),
+        (40.0, "judged by b (bbbbbbbb)"),
+    ]
+    assert "official, judged by a (aaaaaaaa)" in text
 
 
 def test_runs_of_two_models_or_of_one_task_twice_are_refused():

@@ -124,6 +124,17 @@ def test_the_name_says_whether_it_is_compressed(tmp_path):
     assert read_run_or_baseline(paths[0])[1] == read_run_or_baseline(paths[2])[1]
 
 
+def test_one_of_an_earlier_version_is_not_left_beside_a_new_one_in_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = write_scored_run(tmp_path / "run", "quiz", scored("pope", (), seed=1))
+    assert write_baseline(run) == Path("results/baselines/my-emma.json.xz")
+    Path("results/baselines/my-emma.json.xz").rename("results/baselines/my-emma.json")
+    with pytest.raises(
+        UserError, match=r"my-emma\.json is there already, of an earlier version; --output .*\.json\.xz"
+    ):
+        write_baseline(run)
+
+
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [

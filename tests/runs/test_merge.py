@@ -12,6 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.models.base import ModelSpec
 from emma_eval.results.lock import lock_run_folder
 from emma_eval.results.manifest import read_manifest
+from emma_eval.results.scores import read_scores
 from emma_eval.runs.merge import MergeSettings, merge_shards
 from emma_eval.runs.monitor import RunMonitor
 from emma_eval.runs.progress import PlainProgress
@@ -204,6 +205,11 @@ def test_an_interrupted_merge_leaves_nothing(
             merge(data, shards)
     assert sorted(data.parent.iterdir()) == before
     assert merge(data, shards).scores is not None
+
+
+def test_a_shard_has_no_scores_of_its_own(shards: list[Path]) -> None:
+    with pytest.raises(UserError, match="one is shard 1/2 of a run; `merge` joins and scores them all"):
+        read_scores(shards[0])
 
 
 def test_every_shard_has_a_folder_of_its_own(data: Path) -> None:

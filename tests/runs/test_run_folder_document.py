@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from emma_eval.cli.main import main
 from emma_eval.loggers.base import Target
 from emma_eval.loggers.log_run import log_run
 from emma_eval.loggers.samples import SampleSource
@@ -19,16 +20,20 @@ from emma_eval.results.scores import MetricRecord
 from emma_eval.runs.progress import PlainProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.types import Generation, Metric, Ratio, SampleScore, Scores, Served, ServerStats
+from tests import judged_runs
+from tests.fake_server import chat, fake_server
 from tests.fakes import FakeEngine, FakeHandle, pope_settings, run_pope, task_scores, write_pope
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "run-folder.md").read_text(encoding="utf-8")
-JUDGED = "judged/"  # of another command, with a page of its own
+FOLDERS = ("responses", "samples", "statistics")  # of a file a task
+JUDGED = "judged/TASK-JUDGE-HASH"
 NAMED = {  # objects whose keys are names
     "tasks": "TASK",
     "tasks.TASK.data": "FILE",
     "settings.model_options": "OPTION",
     "sessions[].versions": "PACKAGE",
     "sessions[].engine": "SETTING",
+    "tasks[].judge.options": "OPTION",
 }
 
 
@@ -70,7 +75,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     facts = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=1)
     write_task_statistics(root / "unbounded", task, facts, Scores((metric,), (SampleScore("1", 1.0, ""),)))
     list(log_run(root / "failing", [Target("fake:x", FakeLogger())], SampleSource()))
-    return [root / name for name in ("failing", "server", "mini", "unbounded")]
+    judged_runs.mmvet(root / "mmvet", 2)
+    judged_runs.finish_run(root / "mmvet", "mmvet", ["one", "two"], root / "judged")
+    with fake_server(lambda body, number: chat("1.0")) as judge:
+        options = ["--base-url", judge.url, "--data", str(root / "mmvet"), "--model-option", "omit=temperature"]
+        assert main(["judge", "mmvet", str(root / "judged"), "--judge", "openai:j", *options]) == 0
+    return [root / name for name in ("failing", "server", "mini", "judged", "unbounded")]
 
 
 def paths(content: Any, path: str = "") -> Iterator[str]:
@@ -111,10 +121,12 @@ def contents(path: Path) -> list[Any]:
         "samples/TASK.jsonl",
         "statistics/TASK.json",
         "logs.json",
+        f"{JUDGED}/verdicts.jsonl",
     ],
 )
 def test_every_key_is_documented_and_every_documented_key_occurs(name, folders):
-    files = [file for folder in folders for file in folder.glob(name.replace("TASK", "*"))]
+    pattern = "judged/*/verdicts.jsonl" if name.startswith(JUDGED) else name.replace("TASK", "*")
+    files = [file for folder in folders for file in (*folder.glob(pattern), *folder.glob(f"judged/*/{pattern}"))]
     assert files
     found = leaves({path for file in files for content in contents(file) for path in paths(content)})
     assert found == documented(name)
@@ -127,8 +139,10 @@ def test_every_file_is_documented_and_every_documented_file_occurs(folders):
     for folder in folders[:-1]:
         for file in filter(Path.is_file, folder.rglob("*")):
             inner = file.relative_to(folder)
-            found.add(str(inner if inner.parent == Path() else inner.with_name(f"TASK{inner.suffix}")))
-    assert found == names - {JUDGED}
+            if inner.parts[0] == "judged":
+                inner = Path("...") / Path(*inner.parts[2:])
+            found.add(str(inner.with_name(f"TASK{inner.suffix}") if inner.parent.name in FOLDERS else inner))
+    assert found == {name.replace(JUDGED, "...") for name in names}
 
 
 def test_the_columns_of_the_csv_are_documented(folders):

@@ -24,6 +24,7 @@ from emma_eval.models.llama.config import LlamaConfig
 from emma_eval.models.llama.generation import Continuation, Limits
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.weights import official_tensors
+from emma_eval.utils.cpu import return_freed_memory
 from emma_eval.utils.text import error_message
 
 LOAD_FORMAT = "emma_eval"  # the name of our loader in vLLM's table
@@ -147,6 +148,7 @@ def start_vllm(llama: Llama, eos_ids: Set[int], max_length: int, settings: VllmS
             seed=0,
             **settings.arguments(device, _bytes_per_token(llama), max_length),
         )
+    return_freed_memory()  # of weights that vLLM has packed anew
     return LanguageModel(llm, eos_ids)
 
 
@@ -182,6 +184,7 @@ def hand_over(llama: Llama) -> Iterator[tuple[str, Tensor]]:
         yield from official_tensors(name, parameter.detach(), llama.config.head_dim)
         if name != EMBEDDING:
             parameter.data = parameter.new_empty(0)
+            return_freed_memory()
 
 
 def _zero_kv_caches(worker: Any) -> None:
