@@ -25,7 +25,7 @@ LAYERS = (
     ("inference", "predictions", "judges"),
     ("reports", "lmms"),
     ("runs", "loggers"),
-    ("api", "mini"),
+    ("api", "mini", "interpretability"),
     ("cli",),
 )
 WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder

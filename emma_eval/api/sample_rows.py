@@ -11,10 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from emma_eval.data.run_samples import RunSamples, find_run_samples, subset_of
-from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.results.judged import answered_run
-from emma_eval.results.manifest import MANIFEST_FILE, Manifest, read_manifest
+from emma_eval.results.manifest import Manifest, require_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.results.scores import SCORES_FILE, ScoresFile, read_scores
@@ -73,9 +72,7 @@ class RunRecords:
     def read(cls, folder: Path) -> RunRecords:
         """The records in a folder. Raises UserError if it is no run folder, or they can't be read."""
         answers = answered_run(folder)
-        manifest = read_manifest(answers)
-        if manifest is None:
-            raise UserError(f"{folder} is not a run folder: it has no {MANIFEST_FILE}")
+        manifest = require_manifest(answers)
         scored = (folder / SCORES_FILE).exists()
         return cls(folder, answers, manifest, read_scores(folder) if scored else None)
 

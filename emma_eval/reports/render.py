@@ -18,6 +18,7 @@ from emma_eval.reports.tables import (
     with_interval_rows,
 )
 from emma_eval.utils.table_io import to_csv
+from emma_eval.utils.terminal import terminal_width
 from emma_eval.utils.text import pluralize
 
 if TYPE_CHECKING:
@@ -72,11 +73,10 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing
 
 
 def print_table(table: Table, *, marks: bool = False) -> None:
-    """Print a table and its notes.
+    """Print a table and its notes, as wide as the terminal; 80 columns, or COLUMNS, where there is none.
 
-    A table wider than the terminal, or than 80 columns in a pipe or a file, has its intervals in rows of their own, or
-    rows and columns exchanged, or is cut into blocks of fewer columns; if one column is still too wide, its rows are
-    printed as text. Numbers are never cut.
+    A table that is too wide has its intervals in rows of their own, or rows and columns exchanged, or is cut
+    into blocks of fewer columns; if one column is still too wide, its rows are printed as text. Numbers are never cut.
     """
     console = _console()
     if table.title:
@@ -126,7 +126,10 @@ def as_lines(table: Table) -> list[str]:
 def _console() -> rich.console.Console:
     import rich.console
 
-    return rich.console.Console()
+    console = rich.console.Console()
+    if not console.is_terminal:
+        console.width = terminal_width()
+    return console
 
 
 def _print_lines(lines: Sequence[str]) -> None:

@@ -160,6 +160,14 @@ def read_manifest(folder: Path) -> Manifest | None:
     return read_record(path, Manifest, "begin another run with --output FOLDER")
 
 
+def require_manifest(folder: Path) -> Manifest:
+    """The manifest of a run folder. Raises UserError if there is none, or it can't be read."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise UserError(f"{folder} is not a run folder: it has no {MANIFEST_FILE}")
+    return manifest
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest, replacing an earlier one atomically."""
     write_atomic(folder / MANIFEST_FILE, to_json(manifest))

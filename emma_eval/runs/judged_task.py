@@ -10,7 +10,7 @@ from emma_eval.data.selection import reference_digest, select_subset
 from emma_eval.errors import UserError
 from emma_eval.judges.scoring import AnsweredRun
 from emma_eval.judges.task_judge import JudgedTask
-from emma_eval.results.manifest import read_manifest
+from emma_eval.results.manifest import read_manifest, require_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.scores import read_scores, run_folder
 from emma_eval.tasks.digest import task_digest
@@ -45,11 +45,8 @@ def read_answered_run(path: Path, task: TaskConfig) -> AnsweredRun:
 
 def read_judged_task(run: AnsweredRun, task: TaskConfig, data: Path | None) -> JudgedTask:
     """The task's samples that the run was asked, with its answers. Raises UserError if the data are not the run's."""
-    manifest = read_manifest(run.folder)
-    settings = manifest.settings if manifest else None
-    samples = load_samples(task, data, allow_partial=True)
-    if settings is not None:
-        samples = list(select_subset(samples, settings.limit, settings.seed))
+    settings = require_manifest(run.folder).settings
+    samples = select_subset(load_samples(task, data, allow_partial=True), settings.limit, settings.seed)
     if reference_digest(samples) != run.facts.reference_digest:
         raise UserError(
             f"{run.folder}: the questions of {task.name} in the data are not those that it was asked; give the --data "

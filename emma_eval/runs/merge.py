@@ -19,7 +19,7 @@ from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.reports.published import load_published
 from emma_eval.results.lock import lock_run_folder
-from emma_eval.results.manifest import MANIFEST_FILE, Manifest, first_change, read_manifest, write_manifest
+from emma_eval.results.manifest import MANIFEST_FILE, Manifest, first_change, require_manifest, write_manifest
 from emma_eval.results.responses import ResponseLog, log_path
 from emma_eval.runs.plan import plan_task
 from emma_eval.runs.progress import RunProgress
@@ -111,9 +111,7 @@ def _move(draft: Path, output: Path) -> None:
 
 def _read(folder: Path, locks: ExitStack) -> _ShardRun:
     """A shard, locked against a `run` that would write to it. Raises UserError if the folder holds none."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise UserError(f"{folder} is not a run folder: it has no manifest.json")
+    manifest = require_manifest(folder)
     if manifest.settings.shard is None:
         raise UserError(f"{folder} holds a run of its own, not a shard; shards are made by run --shard I/N")
     locks.enter_context(lock_run_folder(folder))

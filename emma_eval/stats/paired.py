@@ -34,6 +34,9 @@ MCNEMAR = "McNemar, exact"
 BOOTSTRAP = "paired bootstrap"
 
 
+ROUNDING = 1e-9  # a spread below it is that of equal resamples, summed in another order
+
+
 @dataclass(frozen=True, slots=True)
 class MetricComparison:
     """One metric of two runs. A positive difference means that the second value is larger, whether better or not."""
@@ -61,7 +64,7 @@ class MetricComparison:
 
         None where the runs hardly disagree, so that nothing is known of it.
         """
-        if self.design is None or not self.design.spread:
+        if self.design is None or self.design.spread < ROUNDING:
             return None
         told = smallest_difference(self.design, self.units, settings)
         return None if told is None else told * full_range(self.metric)

@@ -24,13 +24,12 @@ def load_task(name: str, folder: Path | None = None) -> TaskConfig:
     """The task of that name. Raises UserError, one line, for anything wrong with its file."""
     if source := find_source(name):
         return source[0].load(source[1])
-    known = task_names(folder)
-    if name not in known:
+    files = task_files(folder)
+    if name not in files or name.startswith("_"):
         groups = task_groups(folder) if name and not name.startswith("_") else {}
         if name in groups:
             raise UserError(f"{name!r} is a group; one task is expected: {', '.join(groups[name])}")
-        raise UserError(f"unknown task {name!r}{did_you_mean(name, known) or f'; {LISTING}'}")
-    files = task_files(folder)
+        raise UserError(f"unknown task {name!r}{did_you_mean(name, task_names(folder)) or f'; {LISTING}'}")
     path = files[name]
     content = _read_merged(path, files, ())
     if "name" in content:

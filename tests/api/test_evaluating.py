@@ -155,7 +155,7 @@ class TestRefusing:
         ("options", "message"),
         [
             ({"output": ""}, "output='': a folder's name is expected"),
-            ({"limit": 0}, "limit=0: Input should be greater than 0"),
+            ({"limit": 0}, "limit=0: a number above 0 is expected"),
             ({"limit": "5"}, "limit='5': '5' is not a whole number"),
             ({"limit": True}, "limit=True: True is not a whole number"),
             ({"batch_size": 1.5}, "batch_size=1.5: 1.5 is not a whole number"),
@@ -163,7 +163,7 @@ class TestRefusing:
             ({"shard": "9/8"}, "'9/8': shards are numbered from 1 to 8"),
             ({"name": ""}, "'' is no name of 1 to 80 printable characters"),
             ({"protocol": {"gqa": "official"}}, "task 'gqa' is not among those run"),
-            ({"protocol": "gqa=official"}, "protocol='gqa=official': Input should be a valid dictionary"),
+            ({"protocol": "gqa=official"}, "protocol='gqa=official': a mapping of keys to values is expected"),
             ({"file": {"random": "x"}}, "file 'random': a key TASK.KEY is expected"),
             ({"file": {"pope.rnd": "x"}}, "task pope has no file 'rnd'; did you mean 'random'?"),
             ({"device": "cuda"}, "device: the model is an object, loaded already"),

@@ -48,7 +48,7 @@ def test_a_target_that_fails_costs_a_warning_and_not_the_run(data, folder):
         ({"log": "notebok:x"}, "log notebok:x: no logs are known as 'notebok'; did you mean 'notebook'"),
         ({"log": "notebook:torn"}, "the notebook is torn"),
         ({"log": "notebook:a", "answers_only": True}, "log shows scores, which answers_only and shard leave"),
-        ({"log": "notebook:a", "log_samples": -1}, "log_samples=-1: Input should be greater than or equal to 0"),
+        ({"log": "notebook:a", "log_samples": -1}, "log_samples=-1: a number of 0 or more is expected"),
         ({"log": 5}, "log=5"),
     ],
 )

@@ -82,10 +82,15 @@ def test_a_typo_is_exit_code_2_and_suggests_the_nearest_name(capsys, argv, words
     assert error.count("\n") == 1
 
 
-def test_ctrl_c_says_how_to_resume(command, capsys):
+@pytest.mark.parametrize("name", ["run", "noise", "judge"])
+def test_ctrl_c_says_how_to_resume(command, capsys, name):
     command(KeyboardInterrupt())
-    assert desk.main(["run"]) == 130
+    assert desk.main([name]) == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
+
+
+def test_ctrl_c_of_a_command_that_keeps_nothing_says_no_more(command, capsys):
+    command(KeyboardInterrupt())
     assert desk.main(["check"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
 

@@ -27,6 +27,9 @@ COMMANDS = (
     "baseline good --output b.json",
     "leaderboard good bad",
     "leaderboard good bad --tasks all --sources --columns params,data,adaptation",
+    "leaderboard good --tasks all --strict --sources",
+    "plan pope_mini --detect 5",
+    "data status pope gqa amber_discriminative --data .",
     "watch good",
     "watch good --once",
     "score --task pope_mini --predictions good/responses/pope_mini.jsonl --limit 12",
@@ -40,6 +43,8 @@ COMMANDS = (
     "explain mathvista_emma",
     "show mmbench_mini",
     "check pope_mini mme_mini",
+    "params emma-mini llava-mini",
+    "params emma-mini --latency --repeats 2",
 )
 
 

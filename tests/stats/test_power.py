@@ -115,6 +115,7 @@ def test_a_comparison_knows_its_design():
     assert pair.smallest_told(USUAL) == pytest.approx(expected)
     (same,) = compare_metrics(accuracy([1, 0] * 9), accuracy([1, 0] * 9))
     assert same.smallest_told(USUAL) is None
+    assert replace(pair, design=NormalDesign(1e-12)).smallest_told(USUAL) is None  # rounding, no disagreement
     empty = accuracy([1.0, 0.0])
     empty = replace(empty, metrics=(replace(empty.metrics[0], ratios=(Ratio([], sample_indices=[]),)),))
     (none,) = compare_metrics(empty, empty)

@@ -10,7 +10,7 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.results import scores as scores_file
 from emma_eval.results.judged import answered_run
-from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.manifest import Manifest, require_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.run_labels import labels
 from emma_eval.results.sample_scores import read_sample_scores
@@ -46,7 +46,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     names = labels([run.label_parts for run in runs])
     return with_distinct_titles(
         [
-            FinishedRun(run.folder, name, run.scores, _manifest(answered_run(run.folder)), run)
+            FinishedRun(run.folder, name, run.scores, require_manifest(answered_run(run.folder)), run)
             for run, name in zip(runs, names, strict=True)
         ]
     )
@@ -94,13 +94,6 @@ def statistics_by_run(runs: Sequence[FinishedRun]) -> tuple[dict[int, list[TaskS
         except UserError as error:
             problems.append(str(error))
     return found, problems
-
-
-def _manifest(folder: Path) -> Manifest:
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise UserError(f"{folder} is not a run folder: it has no manifest.json")
-    return manifest
 
 
 def _responses(folder: Path, task: str) -> Mapping[Key, Response]:
