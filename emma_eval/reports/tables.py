@@ -126,7 +126,10 @@ def as_percent(value: float, unit: str) -> float:
 
 
 def with_ranks(headings: Sequence[Heading], rows: Sequence[TableRow]) -> tuple[TableRow, ...]:
-    """Rank the best and the second of each column by printed text; equal texts share a rank, one value has none."""
+    """Rank the best and the second of each column by printed text; equal texts share a rank.
+
+    One value has no rank, and the worst is never a second.
+    """
     columns = [[row.cells[i] for row in rows] for i in range(len(headings))]
     ranked = [_ranked(heading.higher_is_better, cells) for heading, cells in zip(headings, columns, strict=True)]
     return tuple(replace(row, cells=tuple(column[i] for column in ranked)) for i, row in enumerate(rows))
@@ -171,6 +174,6 @@ def _ranked(higher_is_better: bool | None, cells: Sequence[Cell]) -> list[Cell]:
     texts = {cell.text for cell in cells if cell.value is not None}
     order = sorted(texts, key=float, reverse=higher_is_better)
     ranks: dict[str, Literal[1, 2]] = {order[0]: 1}
-    if len(order) > 1:
+    if len(order) > 2:  # of two values the second is the worst
         ranks[order[1]] = 2
     return [replace(cell, rank=ranks.get(cell.text, 0)) if cell.value is not None else cell for cell in cells]

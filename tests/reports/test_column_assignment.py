@@ -260,10 +260,10 @@ def test_a_metric_that_is_better_when_lower_is_ranked_so_in_its_own_column(publi
     lower = metric("chair", 7.0).model_copy(update={"higher_is_better": False})
     runs = [
         scored_run(task_scores("mine", "test", lower.model_copy(update={"value": value})), name=name)
-        for name, value in (("x", 7.0), ("y", 9.0))
+        for name, value in (("x", 7.0), ("y", 8.0), ("z", 9.0))
     ]
     (other,) = leaderboard(runs, published, measured_only=True)
-    assert [row.cells[0].rank for row in other.rows] == [1, 2]
+    assert [row.cells[0].rank for row in other.rows] == [1, 2, 0]
 
 
 def test_images_resized_otherwise_are_told_and_make_a_row_of_their_own(published):

@@ -236,10 +236,10 @@ class TestWhatIsNotTheBenchmark:
 
 class TestRanks:
     def test_published_and_measured_values_are_ranked_apart(self):
-        runs = [scored_run(gqa(value), name=name) for name, value in (("x", 60.0), ("y", 61.0))]
+        runs = [scored_run(gqa(value), name=name) for name, value in (("x", 60.0), ("y", 61.0), ("z", 59.0))]
         tables = Leaderboard(runs, PUBLISHED).tables()
-        rows = ("LLaVA-1.5-7B", "mPLUG-Owl2", "EMMA-7B", "x (measured)", "y (measured)")
-        assert [cell(tables, row, "GQA").rank for row in rows] == [1, 2, 0, 2, 1]
+        rows = ("LLaVA-1.5-7B", "mPLUG-Owl2", "EMMA-7B", "x (measured)", "y (measured)", "z (measured)")
+        assert [cell(tables, row, "GQA").rank for row in rows] == [1, 2, 0, 2, 1, 0]
 
     def test_measured_values_of_several_protocols_are_not(self):
         plain = gqa(60.0)

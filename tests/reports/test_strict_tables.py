@@ -222,9 +222,12 @@ class TestTheMiniSuite:
         assert mean.cells[3].text == "75.0"
 
     def test_ranks_models_by_task(self, published):
-        runs = [scored_run(mini_scores("a_mini", v), name=name) for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04))]
+        runs = [
+            scored_run(mini_scores("a_mini", v), name=name)
+            for name, v in (("x", 80.0), ("y", 70.0), ("z", 80.04), ("w", 60.0))
+        ]
         suite = table(leaderboard(runs, published), "mini")
-        assert [(row.label, row.cells[0].rank) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1)]
+        assert [(row.label, row.cells[0].rank) for row in suite.rows] == [("x", 1), ("y", 2), ("z", 1), ("w", 0)]
 
 
 def ranks(higher_is_better: bool | None, *texts: str) -> list[int]:
@@ -237,8 +240,10 @@ def ranks(higher_is_better: bool | None, *texts: str) -> list[int]:
     [
         (True, ("9.9", "10.1", "9.8"), [2, 1, 0]),
         (False, ("9.9", "10.1", "9.8"), [2, 0, 1]),
-        (True, ("5.0", "5.0", "4.0"), [1, 1, 2]),
-        (True, ("5.0", "4.0", "4.0"), [1, 2, 2]),
+        (True, ("5.0", "5.0", "4.0", "3.0"), [1, 1, 2, 0]),
+        (True, ("5.0", "4.0", "4.0", "3.0"), [1, 2, 2, 0]),
+        (True, ("5.0", "4.0", "4.0"), [1, 0, 0]),
+        (True, ("5.0", "4.0"), [1, 0]),
         (True, ("5.0", "5.0"), [1, 1]),
         (True, ("5.0", ""), [0, 0]),
         (None, ("5.0", "6.0"), [0, 0]),
