@@ -15,8 +15,8 @@ examples:
   emma-eval params /models/mplug-owl2 --json counts.json
   emma-eval params /models/emma-7b --latency --device cuda
 
-A folder with config.json alone is enough; of weights the sizes are checked. CLIP is counted by the config.json of the folder that
-mm_vision_tower names. Formulas and sources: docs/analysis.md."""
+A folder with config.json alone is enough; of weights the sizes are checked. CLIP is counted by the config.json of the
+folder that mm_vision_tower names. Formulas and sources: docs/analysis.md."""
 
 REPEATS = 100
 
