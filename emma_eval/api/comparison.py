@@ -17,6 +17,7 @@ from emma_eval.reports.comparison import comparison_lines, comparison_table, in_
 from emma_eval.results.baseline import read_run_or_baseline
 from emma_eval.results.noise import Noise, read_noise
 from emma_eval.results.run_labels import labels
+from emma_eval.stats.paired import MetricComparison
 from emma_eval.utils.terminal import Column, paragraph, terminal_width
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Comparison:
         return frame(rows, FLIP_COLUMNS)
 
     @staticmethod
-    def _metric_row(task: str, pair: Any) -> dict[str, Any]:
+    def _metric_row(task: str, pair: MetricComparison) -> dict[str, Any]:
         record = pair_record(pair)
         return record | {"task": task, "metric": record["name"]}
 

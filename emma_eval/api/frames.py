@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.api.sample_rows import COLUMNS, SampleRow
-from emma_eval.results.scores import TaskScores
+from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.types import Response
 
 if TYPE_CHECKING:
@@ -64,6 +64,17 @@ def scores_frame(tasks: Sequence[TaskScores]) -> pd.DataFrame:
     return frame((row for task in shown for row in score_rows(task)), SCORE_COLUMNS)
 
 
+def metric_row(metric: MetricRecord, primary: str) -> dict[str, Any]:
+    """A metric of a task whose primary one is called so."""
+    names = ("group", "category", "value", "unit", "n", "higher_is_better", "no_interval")
+    return {name: getattr(metric, name) for name in names} | {
+        "metric": metric.name,
+        "low": metric.interval.low if metric.interval else None,
+        "high": metric.interval.high if metric.interval else None,
+        "primary": metric.name == primary and not metric.group,
+    }
+
+
 def score_rows(task: TaskScores) -> list[dict[str, Any]]:
     """The task's metrics, the primary one first; of a task that is not scored here a row without a value."""
     counts = {name: getattr(task.counts, name) for name in ("samples", "answered", "failed", "missing")}
@@ -77,18 +88,7 @@ def score_rows(task: TaskScores) -> list[dict[str, Any]]:
         "split": task.split,
         "complete": task.complete,
     }
-    rows = [
-        facts
-        | {name: getattr(metric, name) for name in ("group", "category", "value", "unit", "n", "higher_is_better")}
-        | {
-            "metric": metric.name,
-            "low": metric.interval.low if metric.interval else None,
-            "high": metric.interval.high if metric.interval else None,
-            "no_interval": metric.no_interval,
-            "primary": metric.name == task.metric and not metric.group,
-        }
-        for metric in task.metrics
-    ]
+    rows = [facts | metric_row(metric, task.metric) for metric in task.metrics]
     if not rows:
         why = "; ".join(task.notes)
         return [facts | {"metric": task.metric, "group": "", "category": "", "primary": True, "no_interval": why}]

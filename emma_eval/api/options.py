@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
+from emma_eval.api.task import as_integer
 from emma_eval.errors import UserError
 from emma_eval.inference.loading import EngineChoice
 from emma_eval.inference.replicas.loading import Scale
@@ -17,13 +17,6 @@ from emma_eval.runs.settings import ErrorLimit, RunSettings, Shard, require_run,
 from emma_eval.tasks.index import expand_tasks
 from emma_eval.types import EngineName
 from emma_eval.utils.validation import violation_in_words
-
-
-def _as_int(value: Any) -> Any:
-    """Numpy's integers too, and no text, truth value or fraction."""
-    if isinstance(value, bool | str) or not hasattr(value, "__index__"):
-        raise ValueError(f"{value!r:.40} is not a whole number")
-    return operator.index(value)
 
 
 def _as_names(value: Any) -> Any:
@@ -53,7 +46,7 @@ def _as_paths(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
-Count = Annotated[PositiveInt, BeforeValidator(_as_int)]
+Count = Annotated[PositiveInt, BeforeValidator(as_integer)]
 Texts = Annotated[dict[str, str], BeforeValidator(_as_dict)]
 OwnOptions = Annotated[dict[str, Annotated[str, BeforeValidator(_as_text)]], BeforeValidator(_as_dict)]
 Files = Annotated[dict[str, Path], BeforeValidator(_as_dict)]
@@ -70,7 +63,7 @@ class EvaluationOptions(BaseModel):
     output: Annotated[Path, BeforeValidator(_as_folder)] | None = None
     name: Annotated[str, BeforeValidator(run_name)] | None = None
     limit: Count | None = None
-    seed: Annotated[int, BeforeValidator(_as_int), Field(gt=-(10**18), lt=10**18)] | None = None
+    seed: Annotated[int, BeforeValidator(as_integer), Field(gt=-(10**18), lt=10**18)] | None = None
     engine: EngineName = "built-in"
     engine_option: OwnOptions = {}
     batch_size: Count | Literal["auto"] = "auto"
@@ -90,7 +83,7 @@ class EvaluationOptions(BaseModel):
     shard: Annotated[Shard, BeforeValidator(lambda value: Shard.parse(str(value)))] | None = None
     ray: str | None = None
     log: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    log_samples: Annotated[int, BeforeValidator(_as_int), Field(ge=0)] = 100
+    log_samples: Annotated[int, BeforeValidator(as_integer), Field(ge=0)] = 100
     task_dir: Paths = ()
     include_path: Paths = ()
     offline: bool = False

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from emma_eval.errors import one_line
-from emma_eval.runs.progress import RequestCounter, RunProgress, TaskCounter, progress_for_terminal
+from emma_eval.runs.progress import ALL, Counters, RequestCounter, RunProgress, progress_for_terminal
 
 DISPLAY_SECONDS = 0.5  # between two changes of a notebook's display
 
@@ -40,15 +40,17 @@ class NoProgress:
         """Nothing is shown."""
 
 
-class NotebookProgress(NoProgress):
+class NotebookProgress(Counters):
     """The messages, and how far each task and the whole run are, in one output of the cell."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._messages: list[str] = []
-        self._tasks: dict[str, RequestCounter] = {}
-        self._all = RequestCounter(0, 0)
         self._display: Any = None
         self._shown = 0.0  # when it was changed
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -62,15 +64,12 @@ class NotebookProgress(NoProgress):
 
     def start(self, totals: dict[str, tuple[int, int]]) -> None:
         """Begin with task -> (requests, of which already answered)."""
-        self._tasks = {task: TaskCounter(total, done) for task, (total, done) in totals.items()}
-        total, done = (sum(numbers) for numbers in zip((0, 0), *totals.values(), strict=True))
-        self._all = RequestCounter(total, done)
+        super().start(totals)
         self._show()
 
     def advance(self, task: str, failed: bool) -> None:
         """Count; show it if it is time."""
-        self._tasks[task].advance(failed)
-        self._all.advance(failed)
+        self.count(task, failed)
         if time.monotonic() - self._shown >= DISPLAY_SECONDS:
             self._show()
 
@@ -78,7 +77,7 @@ class NotebookProgress(NoProgress):
         from IPython.display import HTML, display
 
         self._shown = time.monotonic()
-        bars = {**self._tasks, "all": self._all} if self._tasks else {}
+        bars = {**self.tasks, ALL: self.overall} if self.tasks else {}
         content = HTML("".join([*map(_line, self._messages), *(_bar(*bar) for bar in bars.items())]))
         if self._display is None:
             self._display = display(content, display_id=True)

@@ -118,7 +118,7 @@ class Run:
     @property
     def failed(self) -> int:
         """Samples of all tasks without an answer, failed or missing. Raises UserError for a run without scores."""
-        return sum(task.counts.failed + task.counts.missing for task in read_scores(self.path).tasks)
+        return sum(task.counts.without_answer for task in read_scores(self.path).tasks)
 
     @property
     def samples(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.api.answers import GivenAnswers, given_answers
 from emma_eval.api.places import Folders, PathText, Places, as_paths
+from emma_eval.api.task import require_limit
 from emma_eval.data.loading import read_samples
 from emma_eval.data.location import locate_data
 from emma_eval.errors import UserError
@@ -126,15 +127,9 @@ class ScoredAnswers:
     @property
     def scores(self) -> pd.DataFrame:
         """A row a metric: metric, group, category, value, low, high, unit, n, primary, no_interval."""
-        from emma_eval.api.frames import frame
+        from emma_eval.api.frames import frame, metric_row
 
-        names = ("group", "category", "value", "unit", "n", "no_interval")
-        rows = [
-            {name: getattr(one, name) for name in names}
-            | {"metric": one.name, "primary": one.name == self.report.metric and not one.group}
-            | ({"low": one.interval.low, "high": one.interval.high} if one.interval else {})
-            for one in self.report.metrics
-        ]
+        rows = (metric_row(one, self.report.metric) for one in self.report.metrics)
         columns = ("metric", "group", "category", "value", "low", "high", "unit", "n", "primary", "no_interval")
         return frame(rows, columns)
 
@@ -172,8 +167,7 @@ def score(  # noqa: PLR0913 (named choices, each of its own)
     their order. None is a failed sample. Raises UserError for answers that do not fit the task's samples, and, without
     `allow_partial`, for missing ones.
     """
-    if limit is not None and limit < 1:
-        raise UserError(f"limit={limit!r}: a whole number above 0 is expected")
+    limit = require_limit(limit)
     if isinstance(predictions, str | PathLike):
         predictions = Path(predictions)
     files = {key: Path(path) for key, path in (file or {}).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -108,13 +109,35 @@ def load_task(  # noqa: PLR0913 (named choices, each of its own)
     `data` is the root of the benchmarks' files, `file` maps the task's file keys to paths. Raises UserError for an
     unknown task, and at the first use of a sample for data that are missing.
     """
-    if limit is not None and limit < 1:
-        raise UserError(f"limit={limit!r}: a whole number above 0 is expected")
+    limit, seed = require_limit(limit), require_integer("seed", seed)
     files = {name: {key: Path(path) for key, path in (file or {}).items()}}
     root = None if data is None else Path(data)
     places = Places(root, files, as_paths(task_dir), as_paths(include_path), offline)
     with places.known():
         return Task(load_config(name), places, limit, seed, allow_partial=allow_partial)
+
+
+def require_limit(limit: Any) -> int | None:
+    """The number of samples that is asked for, if any. Raises UserError for what is none."""
+    number = require_integer("limit", limit)
+    if number is not None and number < 1:
+        raise UserError(f"limit={limit!r}: a whole number above 0 is expected")
+    return number
+
+
+def require_integer(name: str, value: Any) -> int | None:
+    """The argument's value, if any. Raises UserError for one that is no whole number."""
+    try:
+        return None if value is None else as_integer(value)
+    except ValueError as error:
+        raise UserError(f"{name}={value!r:.40}: {error}") from None
+
+
+def as_integer(value: Any) -> int:
+    """The whole number, numpy's too. Raises ValueError for a text, a truth value or a fraction."""
+    if isinstance(value, bool | str) or not hasattr(value, "__index__"):
+        raise ValueError(f"{value!r:.40} is not a whole number")
+    return operator.index(value)
 
 
 def list_tasks(group: str | None = None, *, task_dir: Folders = ()) -> list[str]:

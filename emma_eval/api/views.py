@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 from emma_eval.errors import printable
+from emma_eval.reports.headline_metrics import interval_of, value_of
 from emma_eval.reports.render import one_line
-from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.results.manifest import Manifest
-from emma_eval.results.scores import MetricRecord, TaskScores
+from emma_eval.results.scores import TaskScores
 from emma_eval.utils.terminal import Column, table_lines, terminal_width
 
 COLUMNS = (
@@ -59,18 +59,8 @@ def _rows(tasks: Sequence[TaskScores]) -> list[list[str]]:
 
 def _row(task: TaskScores) -> list[str]:
     primary = task.find(task.metric)
-    lost = task.counts.failed + task.counts.missing
-    values = ["not scored here", ""] if primary is None else [value_text(primary), interval_text(primary)]
+    lost = task.counts.without_answer
+    values = ["not scored here", ""] if primary is None else [value_of(primary), interval_of(primary)]
     partial = "" if task.complete else " (partial)"
     name = f"{task.name}, {task.judge.label}" if task.judge else task.name
     return [name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{lost:,}" if lost else ""]
-
-
-def value_text(metric: MetricRecord) -> str:
-    """The value as tables print it."""
-    return format_value(metric.value, metric.unit)
-
-
-def interval_text(metric: MetricRecord) -> str:
-    """The interval as tables print it; empty without one."""
-    return format_interval(metric.interval.low, metric.interval.high, metric.unit) if metric.interval else ""

@@ -116,7 +116,6 @@ def config_folder(source: str) -> Path:
 def published_lines() -> Iterator[str]:
     """What is published of models with an adaptation that cannot be counted here."""
     published = load_published()
-    assert published.paper is not None
     papers = {model.id: (model.model_extra or {}).get("paper", "") for model in published.models}
     for row in published.paper.rows:
         if row.id in NOT_COUNTED:

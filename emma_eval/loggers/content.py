@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ class ScoreRow:
     high: float | None
     unit: str
     n: int
+
+
+SCORE_COLUMNS = tuple(field.name for field in fields(ScoreRow))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import import_package, without_credentials
-from emma_eval.loggers.content import LoggedRun, ScoreRow
+from emma_eval.loggers.content import SCORE_COLUMNS, LoggedRun
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 from emma_eval.utils.text import error_message, replace_surrogates
 
@@ -113,8 +113,7 @@ class MlflowLogger:
         for path in run.files:
             self._client.log_artifact(run_id, str(path))
         with TemporaryDirectory() as folder:
-            columns = [field.name for field in fields(ScoreRow)]
-            _write_table(Path(folder, tables[0]), columns, [list(astuple(row)) for row in run.scores])
+            _write_table(Path(folder, tables[0]), SCORE_COLUMNS, [list(astuple(row)) for row in run.scores])
             self._client.log_artifacts(run_id, folder)
         logged: dict[str, None] = {}
         for task, samples in run.samples():

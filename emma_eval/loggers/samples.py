@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class LoggedSample:
     status: str  # answered, failed, missing
 
 
-COLUMNS = ("task", "id", "category", "image", "question", "answer", "parsed_answer", "reference", "score", "status")
+COLUMNS = tuple(field.name for field in fields(LoggedSample))
 
 
 def logged_name(run: FinishedRun, task: TaskScores) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import import_package
-from emma_eval.loggers.content import LoggedRun, ScoreRow
+from emma_eval.loggers.content import SCORE_COLUMNS, LoggedRun, ScoreRow
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 from emma_eval.reports.markdown import escape_markdown
 from emma_eval.utils.file_errors import describe_os_error
@@ -78,7 +78,7 @@ def _code(config: Any) -> str:
 
 
 def _score_table(rows: Sequence[ScoreRow]) -> str:
-    return _table([field.name for field in fields(ScoreRow)], [astuple(row) for row in rows])
+    return _table(SCORE_COLUMNS, [astuple(row) for row in rows])
 
 
 def _sample_table(samples: Sequence[LoggedSample]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from emma_eval.errors import UserError
 from emma_eval.loggers.base import import_package, without_credentials
-from emma_eval.loggers.content import LoggedRun, ScoreRow
+from emma_eval.loggers.content import SCORE_COLUMNS, LoggedRun, ScoreRow
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 
 INIT_SECONDS = 30.0  # to reach the server
@@ -76,8 +76,7 @@ class WandbLogger:
             return str(session.url).partition("?")[0] if session.url else f"wandb sync {folder}"
 
     def _score_table(self, rows: Sequence[ScoreRow]) -> Any:
-        columns = [field.name for field in fields(ScoreRow)]
-        return self._wandb.Table(columns=columns, data=[list(astuple(row)) for row in rows])
+        return self._wandb.Table(columns=list(SCORE_COLUMNS), data=[list(astuple(row)) for row in rows])
 
     def _sample_table(self, samples: Sequence[LoggedSample], folder: Path) -> Any:
         """A table whose images are files in the folder, which wandb takes as they are."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emma_eval.reports.headline_metrics import interval_of
 from emma_eval.reports.published import PublishedColumn
-from emma_eval.reports.tables import Cell, Heading, as_percent, format_interval, format_value
+from emma_eval.reports.tables import Cell, Heading, as_percent, format_value
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
 
 
@@ -42,12 +43,11 @@ def heading_of(key: ColumnKey, higher_is_better: bool | None) -> Heading:
 
 def measured_cell(metric: MetricRecord, footnotes: tuple[str, ...], csv_record: dict[str, object]) -> Cell:
     """The cell of a metric, with its interval; `csv_record` is its line of the CSV but for the numbers."""
-    bounds = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
     return Cell(
         format_value(metric.value, metric.unit),
         as_percent(metric.value, metric.unit),
         footnotes,
-        interval=bounds or "",
+        interval=interval_of(metric),
         csv_record=csv_record | _csv_numbers(metric),
     )
 

@@ -94,7 +94,7 @@ def _score_cell(suite: _Suite, name: str, key: ComparabilityKey, task: TaskScore
     if task is None or metric is None:
         return Cell()
     remarks = list(task.endings.remarks()) if task.endings else []
-    if wrong := task.counts.failed + task.counts.missing:
+    if wrong := task.counts.without_answer:
         questions = pluralize(task.counts.samples, "question")
         remarks.insert(0, f"{wrong:,} of {questions} without an answer, counted as wrong")
     marks = tuple(footnotes.mark(remark) for remark in remarks)

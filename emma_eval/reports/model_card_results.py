@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import UserError
-from emma_eval.reports.tables import Cell, Heading, Table, TableRow, as_percent, format_interval, format_value
+from emma_eval.reports.headline_metrics import interval_of, name_of, value_of
+from emma_eval.reports.tables import Cell, Heading, Table, TableRow, as_percent
 from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.scores import MetricRecord, ScoredRun, TaskScores
@@ -89,7 +90,6 @@ def _results_of(run: ScoredRun, task: TaskScores, manifest: Manifest | None) -> 
 
     hub = _hub_of(task.name)
     for metric in overall_metrics(task):
-        name = metric.name.replace("_", " ")
         yield EvalResult(
             task_type=TASK_TYPE,
             dataset_type=hub.id if hub else task.name,
@@ -99,7 +99,7 @@ def _results_of(run: ScoredRun, task: TaskScores, manifest: Manifest | None) -> 
             dataset_revision=_hub_revision(task.name, manifest),
             metric_type=metric.name,
             metric_value=as_percent(metric.value, metric.unit),
-            metric_name=f"{name} ({', '.join((task.name, *_ways(task)))})",
+            metric_name=f"{name_of(metric)} ({', '.join((task.name, *_ways(task)))})",
             metric_args=_arguments(run, task, metric, manifest),
         )
 
@@ -158,11 +158,10 @@ def _version(manifest: Manifest | None) -> str:
 
 
 def _cells(task: TaskScores, metric: MetricRecord) -> tuple[Cell, ...]:
-    interval = metric.interval
     return (
-        Cell(metric.name.replace("_", " ")),
-        Cell(format_value(metric.value, metric.unit)),
-        Cell(format_interval(interval.low, interval.high, metric.unit) if interval else ""),
+        Cell(name_of(metric)),
+        Cell(value_of(metric)),
+        Cell(interval_of(metric)),
         Cell(f"{metric.n:,}"),
         Cell(task.split),
         Cell(", ".join(_ways(task)).removeprefix("protocol ")),
@@ -180,8 +179,8 @@ def _notes(runs: Sequence[ScoredRun]) -> tuple[str, ...]:
 
 def _remarks(task: TaskScores) -> Iterator[str]:
     counts = task.counts
-    if counts.failed or counts.missing:
-        without = pluralize(counts.failed + counts.missing, "sample")
+    if counts.without_answer:
+        without = pluralize(counts.without_answer, "sample")
         yield f"{without} of {counts.samples:,} without an answer, counted as wrong"
     if task.mini:
         yield "a synthetic suite that tests this program"

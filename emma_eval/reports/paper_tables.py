@@ -116,7 +116,7 @@ class PaperTables:
         value = row.values.get(paper_key(column))
         if value is None:
             return Cell()
-        source = provenance(value) + (f"; run {value.run.folder.resolve().name}" if len(row.folders) > 1 else "")
+        source = provenance(value, name_run=len(row.folders) > 1)
         record = self._csv_record(column, value.task.split) | {
             "model": row.label,
             "kind": "measured",

@@ -30,14 +30,15 @@ def doubts(score: PublishedScore, published: Published) -> list[str]:
     return [f"{remark.item}: {remark.reason}" for remark in published.remarks_on(score)]
 
 
-def provenance(value: MeasuredValue) -> str:
-    """Task, protocol and number of questions of a measured value, and why it stands in its column."""
+def provenance(value: MeasuredValue, *, name_run: bool = False) -> str:
+    """Task, protocol and number of questions of a measured value, why it stands in its column, and its run if asked."""
     reason = f"set apart: {value.not_comparable}" if value.not_comparable else UNPROVEN
     fast = "; images resized by --fast-preprocess" if value.run.scores.model.fast_preprocess else ""
     task = value.task
     protocol = task.judge.label if task.judge else f"protocol {task.protocol}"
     asked = f"{protocol}{wording_remark(task)}, {sample_counts(task)}"
-    return f"measured: task {task.name}, {asked}{fast}; {reason}"
+    run = f"; run {value.run.folder.resolve().name}" if name_run else ""
+    return f"measured: task {task.name}, {asked}{fast}; {reason}{run}"
 
 
 def wording_remark(task: TaskScores) -> str:

@@ -129,7 +129,7 @@ class _TableBuilder:
         value = row.values.get(column)
         if value is None:
             return Cell()
-        source = provenance(value) + (f"; run {value.run.folder.resolve().name}" if len(row.folders) > 1 else "")
+        source = provenance(value, name_run=len(row.folders) > 1)
         record = self._csv_record(column) | {"model": row.label, "kind": "measured", "source": source}
         return measured_cell(value.metric, (self.footnotes.mark(source),), record)
 

@@ -99,6 +99,11 @@ class Counts(Record):
     failed: Count
     missing: Count
 
+    @property
+    def without_answer(self) -> int:
+        """Failed and missing ones."""
+        return self.failed + self.missing
+
     @classmethod
     def of(cls, samples: tuple[SampleScore, ...]) -> Counts:
         """Count the statuses."""

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from emma_eval.errors import UserError
+from emma_eval.reports.headline_metrics import interval_of, name_of, value_of
 from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
-from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.results.scores import SCORES_FILE, read_scores
 from emma_eval.runs.monitor import RunMonitor
 
@@ -66,9 +66,7 @@ class LiveRun:
         found = []
         for task in read_scores(self._folder).tasks:
             if metric := task.find(task.metric):
-                bounds = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
-                words = metric.name.replace("_", " ")
-                found.append([task.title, words, format_value(metric.value, metric.unit), bounds or ""])
+                found.append([task.title, name_of(metric), value_of(metric), interval_of(metric)])
         return found
 
 

@@ -110,8 +110,8 @@ class TaskCounter(RequestCounter):
         return ", ".join(filter(None, (self.counts, self.speed)))
 
 
-class _Counters:
-    """The counters of all tasks and of the whole run, which both kinds of display show."""
+class Counters:
+    """The counters of all tasks and of the whole run, which every display shows."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, TaskCounter] = {}
@@ -129,7 +129,7 @@ class _Counters:
         self.overall.advance(failed)
 
 
-class PlainProgress(_Counters):
+class PlainProgress(Counters):
     """A line about the whole run every few seconds, and one at each task's end. Tasks are asked side by side."""
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class PlainProgress(_Counters):
             self.message(f"all {self.overall.line}")
 
 
-class BarProgress(_Counters):
+class BarProgress(Counters):
     """A bar for each task under way and one for the whole run, and one line when they are done."""
 
     def __init__(self) -> None:

@@ -157,7 +157,7 @@ def scored_result(session: RunSession, store: ResponseStore, published: Publishe
     scores = score_run(session, store)
     leaderboard = Leaderboard([ScoredRun(session.folder, scores)], published)
     write_leaderboard(session.folder, leaderboard)
-    failed = sum(task.counts.failed + task.counts.missing for task in scores.tasks)
+    failed = sum(task.counts.without_answer for task in scores.tasks)
     return RunResult(session.folder, failed, scores, leaderboard)
 
 

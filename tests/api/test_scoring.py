@@ -139,3 +139,5 @@ def test_unknown_names_are_refused(texts, score):
         emma_eval.score("popes", texts)
     with pytest.raises(UserError, match="a whole number above 0"):
         score(texts, limit=0)
+    with pytest.raises(UserError, match="limit='2': '2' is not a whole number"):
+        score(texts, limit="2")

@@ -86,6 +86,12 @@ def test_a_limit_of_nothing_is_refused(limit):
         emma_eval.load_task("pope_mini", limit=limit)
 
 
+@pytest.mark.parametrize(("name", "value"), [("limit", "3"), ("limit", 2.5), ("limit", True), ("seed", "1")])
+def test_numbers_that_are_none_are_refused_at_once(name, value):
+    with pytest.raises(UserError, match=f"{name}={value!r}: {value!r} is not a whole number"):
+        emma_eval.load_task("pope_mini", **{name: value})
+
+
 def test_groups_are_listed_in_their_order():
     assert emma_eval.list_tasks("pope") == ["pope"]
     assert "pope" in emma_eval.list_tasks()

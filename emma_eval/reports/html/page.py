@@ -166,7 +166,7 @@ def _failures(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
         }
         for run in runs
         for task in run.scores.tasks
-        if task.counts.failed or task.counts.missing
+        if task.counts.without_answer
     ]
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from emma_eval.errors import UserError
 from emma_eval.reports.comparability import ComparabilityKey, comparability_keys, distinguishing_details
+from emma_eval.reports.headline_metrics import interval_of
 from emma_eval.reports.html.run_loader import FinishedRun
-from emma_eval.reports.tables import as_percent, format_interval, format_value
+from emma_eval.reports.tables import as_percent, format_value
 from emma_eval.results.sample_statistics import TaskStatistics
 from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.stats.bootstrap import full_range
@@ -199,7 +200,7 @@ def _mark(runs: Sequence[FinishedRun], run_index: int, metric: MetricRecord) -> 
         low=as_percent(low, unit),
         high=as_percent(high, unit),
         text=format_value(metric.value, unit),
-        interval=format_interval(low, high, unit) if interval else "",
+        interval=interval_of(metric),
     )
 
 

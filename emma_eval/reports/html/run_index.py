@@ -11,11 +11,12 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from emma_eval.errors import UserError
+from emma_eval.reports.headline_metrics import interval_of, value_of
 from emma_eval.reports.html.panels import TaskGroup, comparable_groups
 from emma_eval.reports.html.run_loader import FinishedRun, with_distinct_titles
 from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
-from emma_eval.reports.tables import as_percent, format_interval, format_value
+from emma_eval.reports.tables import as_percent
 from emma_eval.results.manifest import MANIFEST_FILE, Manifest, read_manifest
 from emma_eval.results.run_labels import LabelParts, labels
 from emma_eval.results.run_state import run_state
@@ -148,8 +149,7 @@ def index_rows(runs: Sequence[FoundRun], output: Path) -> tuple[list[IndexRow], 
 
 
 def _score_cell(metric: MetricRecord) -> ScoreCell:
-    bounds = metric.interval and format_interval(metric.interval.low, metric.interval.high, metric.unit)
-    return ScoreCell(format_value(metric.value, metric.unit), bounds or "", as_percent(metric.value, metric.unit))
+    return ScoreCell(value_of(metric), interval_of(metric), as_percent(metric.value, metric.unit))
 
 
 def _label_parts(run: FoundRun) -> LabelParts:
@@ -175,7 +175,7 @@ def _row(run: FoundRun, label: str, output: Path) -> IndexRow:
         state=run_state(run.folder, manifest),
         started=_started(manifest),
         samples=sum(task.samples for task in manifest.tasks.values()),
-        failed=sum(t.counts.failed + t.counts.missing for t in run.scored.scores.tasks) if run.scored else None,
+        failed=sum(task.counts.without_answer for task in run.scored.scores.tasks) if run.scored else None,
         details=", ".join(filter(None, details)),
     )
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from emma_eval.reports.headline_metrics import interval_of, value_of
 from emma_eval.reports.html.charts.svg import run_class
-from emma_eval.reports.tables import as_percent, format_interval, format_value
+from emma_eval.reports.tables import as_percent
 
 TEMPLATE = Path(__file__).parent / "template"
 
@@ -27,12 +28,8 @@ def environment() -> Environment:
     made.lstrip_blocks = True
     made.globals.update(run_class=run_class)
     made.filters.update(
-        value=lambda metric: format_value(metric.value, metric.unit),
-        interval=lambda metric: (
-            format_interval(metric.interval.low, metric.interval.high, metric.unit)
-            if metric.interval
-            else metric.no_interval
-        ),
+        value=value_of,
+        interval=lambda metric: interval_of(metric) or metric.no_interval,
         percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
         words=lambda name: name.replace("_", " "),
     )
