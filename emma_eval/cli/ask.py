@@ -21,7 +21,7 @@ examples:
   emma-eval ask --model emma-mini --json "Is a square round?"    ids, prompt and instruction too
   emma-eval ask --model llava-mini --image a.png --image b.png "Which is larger?"
   emma-eval ask --model models/mplug-owl2-llama2-7b --image kite.jpg --json \\
-      --raw-prompt "USER: <|image|>What is it? Answer the question using a single word or phrase. ASSISTANT: "
+      --raw-prompt "USER: <|image|>What is it? ASSISTANT: "
 
 A complete prompt is sent as it is, with the model's own marker for each image (<|image|> for mPLUG-Owl2, <image> for
 LLaVA); mPLUG-Owl2 then answers as in its authors' evaluation: at least one new token."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_place
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import message_lines
 from emma_eval.utils.text import format_bytes, pluralize
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _make_folder(root: Path) -> None:
 
 
 def _for_each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfig, Path], str]) -> int:
-    """Do the work for each task; an error in one does not stop the others."""
+    """Do the work for each task; an error in one does not stop the others. Raises UserError for no task."""
     done = problems = 0
     for task in tasks:
         try:
@@ -109,7 +108,9 @@ def _for_each(tasks: Iterable[TaskConfig], root: Path, work: Callable[[TaskConfi
             problems += 1
             outcome = f"PROBLEM: {str(error).removeprefix(f'task {task.name}: ')}"
         done += 1
-        print(f"{task.name}: {outcome}", flush=True)
+        _say(f"{task.name}: {outcome}")
+    if not done:
+        raise UserError(f"there are no data of any task below {root}; `data status` lists what is missing")
     print(f"{pluralize(done, 'task')}, {pluralize(problems, 'problem') if problems else 'no problems'}")
     return 2 if problems else 0
 
@@ -139,17 +140,15 @@ def _status(tasks: Iterable[TaskConfig], root: Path, *, named: bool) -> int:
         print(f"there are no data of any task below {root}")
     for name, status in shown:
         for way in status.ways:
-            _print_wrapped(f"{name}: {way}")
+            _say(f"{name}: {way}")
     if not named:
-        _print_wrapped(f"shipped: {', '.join(name for name, status in found if status.state == 'shipped')}")
+        _say(f"shipped: {', '.join(name for name, status in found if status.state == 'shipped')}")
         missing = [name for name, status in found if status.state == "missing"]
         if missing:
-            _print_wrapped(f"missing: {', '.join(missing)}; `data status TASK` says where to get one")
+            _say(f"missing: {', '.join(missing)}; `data status TASK` says where to get one")
     print(f"{format_bytes(shutil.disk_usage(root).free)} free below {root}")
     return 0
 
 
-def _print_wrapped(text: str) -> None:
-    """The text in lines of the terminal's width, in one where there is none; paths and addresses stay whole."""
-    width = shutil.get_terminal_size((sys.maxsize, 0)).columns
-    print(fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+def _say(text: str) -> None:
+    print(*message_lines(text), sep="\n", flush=True)

@@ -153,7 +153,8 @@ def split_command(argv: list[str]) -> tuple[str, list[str]]:
         print(f"{PROGRAM} {__version__}")
         raise SystemExit(0)
     if argv and not argv[0].startswith("-"):
-        raise UserError(f"unknown command {argv[0]!r}{did_you_mean(argv[0], COMMANDS)}")
+        like = did_you_mean(argv[0], COMMANDS) or f"; `{PROGRAM} --help` lists them"
+        raise UserError(f"unknown command {argv[0]!r}{like}")
     return DEFAULT_COMMAND, argv
 
 

@@ -105,7 +105,7 @@ def _baseline_table(suite: _Suite) -> Table:
     per_model = [
         heading
         for name in suite.names
-        for heading in (Heading((name, "accuracy"), None), Heading(("p", "better:worse"), None))
+        for heading in (Heading((name, "accuracy"), None), Heading((name, "p (better:worse)"), None))
     ]
     headings = (
         Heading(("questions",), None),

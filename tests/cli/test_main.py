@@ -61,6 +61,7 @@ def test_a_user_error_is_one_line_and_exit_code_2(command, capsys):
     ("argv", "words"),
     [
         (["runn"], "error: unknown command 'runn'; did you mean 'run'?"),
+        (["frobnicate"], "error: unknown command 'frobnicate'; `emma-eval --help` lists them"),
         (["leaderbord"], "did you mean 'leaderboard'?"),
         (["run", "--modle", "x"], "unknown option --modle; did you mean '--model'?"),
         (["run", "extra"], "error: one argument too many: 'extra' (see emma-eval run --help)\n"),

@@ -26,7 +26,7 @@ COMMANDS = (
     "regress bad --baseline good --all",
     "baseline good --output b.json",
     "leaderboard good bad",
-    "leaderboard good bad --tasks all",
+    "leaderboard good bad --tasks all --sources --columns params,data,adaptation",
     "leaderboard good --tasks all --strict --sources",
     "plan pope_mini --detect 5",
     "data status pope gqa amber_discriminative --data .",

@@ -224,10 +224,18 @@ def test_no_number_is_cut_whatever_the_terminal(width, monkeypatch):
             assert re.search(rf"(?<!\d){re.escape(cell.text)}", shown)
 
 
-def test_a_pipe_gets_the_whole_table_on_its_side_or_not(monkeypatch, capsys):
+@pytest.mark.parametrize(("columns", "width"), [(None, 80), ("60", 60), ("140", 140)])
+def test_a_pipe_gets_every_number_within_eighty_columns_or_those_of_the_variable(columns, width, monkeypatch, capsys):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
     headings = tuple(Heading((f"A benchmark with a long name, number {i}", "accuracy")) for i in range(12))
     row = TableRow("m", tuple(Cell(f"{i}.5", 1.0) for i in range(12)))
-    print_table(Table("wide", "Wide", "Model", headings, (row,)))
+    note = "A note that is as long as notes are, so that it needs more than one line of a page. " * 3
+    print_table(Table("wide", "Wide", "Model", headings, (row,), notes=(note,)))
     shown = capsys.readouterr().out
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
     assert [word for word in shown.split() if re.fullmatch(r"\d+\.5", word)] == [f"{i}.5" for i in range(12)]
+    assert max(map(len, shown.splitlines())) <= width
+    assert note.split() == shown.split()[-len(note.split()) :]

@@ -89,6 +89,13 @@ def test_check_finds_wrong_counts_and_missing_data(tmp_path, capsys):
     assert "2 tasks checked, 2 problems" in out
 
 
+def test_a_folder_without_data_is_no_success_of_verify(tmp_path, capsys):
+    assert main(["data", "verify", "--data", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert f"there are no data of any task below {tmp_path}" in said.err
+    assert not said.out
+
+
 def test_check_finds_missing_images(tmp_path, capsys, monkeypatch):
     tiny.seed(tmp_path)
     (tmp_path / "seed_bench/SEED-Bench-video-image/10_101.png").rename(tmp_path / "x.png")
