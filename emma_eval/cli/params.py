@@ -12,6 +12,7 @@ examples:
   emma-eval params emma-mini llava-mini
   emma-eval params /models/emma-7b /models/llava-1.5-7b --text-tokens 80
   emma-eval params /models/mplug-owl2 --json counts.json
+  emma-eval params /models/emma-7b --latency --device cuda
 
 A folder with config.json alone is enough; weights are not read. CLIP is counted by the config.json of the folder that
 mm_vision_tower names. Formulas and sources: docs/analysis.md."""
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--text-tokens", type=positive, default=64, metavar="N", help="text tokens of the prompt (%(default)s)")
     add("--images", type=not_negative, default=1, metavar="N", help="images of the prompt (%(default)s)")
     add("--dtype", metavar="D", help="of weights and cache: float32, float16, bfloat16 (as config.json says)")
+    add("--latency", action="store_true", help="time EMMA's alignment path beside plain LLaVA's, with random weights")
+    add("--repeats", type=positive, default=100, metavar="N", help="of --latency: how often (%(default)s)")
+    add("--device", metavar="D", help="of --latency: cpu, cuda, cuda:1 (the GPU if there is one)")
     add("--json", type=Path, metavar="OUT", help="write everything, with exact numbers, to this file")
 
 
@@ -34,14 +38,16 @@ def run(args: argparse.Namespace) -> int:
 
     check_dtype(args.dtype)
     require_place("--json", args.json)
-    from emma_eval.interpretability.report import ParamsReport, published_lines, report_model
+    from emma_eval.interpretability.report import ParamsReport, ParamsSettings, published_lines, report_model
     from emma_eval.interpretability.tables import report_lines
     from emma_eval.utils.files import write_atomic
     from emma_eval.utils.records import to_json
     from emma_eval.utils.terminal import terminal_width
 
     dtype = None if args.dtype == "auto" else args.dtype
-    reports = [report_model(model, args.text_tokens, args.images, dtype) for model in args.models]
+    repeats = args.repeats if args.latency else 0
+    settings = ParamsSettings(args.text_tokens, args.images, dtype, repeats, args.device)
+    reports = [report_model(model, settings) for model in args.models]
     published = tuple(published_lines())
     print(*report_lines(reports, published, terminal_width()), sep="\n")
     if args.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Skeleton:
     whole_text: int  # those of CLIP's text tower; 0 for a model that reads none
     dtype: str  # in which the configuration says that it is stored
     notes: tuple[str, ...]  # what was assumed
+    as_stored: bool = True  # the folder's own weights, if there are any, are named as in the authors' layout
 
 
 def build_skeleton(folder: Path) -> Skeleton:
@@ -74,7 +75,7 @@ def build_skeleton(folder: Path) -> Skeleton:
         return _mplug_owl2(folder)
     if is_conversion(content):
         conversion = read_conversion(folder)
-        return _emma(conversion.config, conversion.vision, None, ())
+        return replace(_emma(conversion.config, conversion.vision, None, ()), as_stored=False)
     config = read_emma_config(folder)
     vision, text, notes = _clip_configs(config, folder)
     return _emma(config, vision, text, (*notes, *_doubts(config, folder, content)))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.interpretability.architecture import build_skeleton
+from emma_eval.interpretability.latency import Latency, measure_latency
 from emma_eval.interpretability.operations import SampleWork, sample_work
 from emma_eval.interpretability.parameters import ParameterCounts, count_parameters
+from emma_eval.interpretability.stored import check_weights
 from emma_eval.models.checkpoints.folders import BUILT_IN, HUB_NAME, model_folder
 from emma_eval.models.checkpoints.paths import expand_user, is_folder
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.registry import entries
 from emma_eval.reports.published import load_published
 from emma_eval.utils.hub import offline
@@ -33,6 +37,7 @@ class ModelReport(Record):
     fine_tuned: int  # and in fine-tuning
     counts: ParameterCounts
     work: SampleWork
+    latency: Latency | None = None  # where it was asked for, of EMMA
 
 
 class ParamsReport(Record):
@@ -43,8 +48,19 @@ class ParamsReport(Record):
     published: tuple[str, ...]  # of models that are not counted here
 
 
-def report_model(source: str, text_tokens: int, images: int, dtype: str | None) -> ModelReport:
-    """Count a model by its configuration; `dtype` None is the one that it is stored in.
+@dataclass(frozen=True, slots=True)
+class ParamsSettings:
+    """What is asked of every model."""
+
+    text_tokens: int  # of a prompt
+    images: int
+    dtype: str | None = None  # None: the one that the checkpoint is stored in
+    latency_repeats: int = 0  # 0: nothing is timed
+    device: str | None = None
+
+
+def report_model(source: str, settings: ParamsSettings) -> ModelReport:
+    """Count a model by its configuration, and time its alignment if that is asked for.
 
     `source` is a built-in name, a folder or the name of a hub repository that is on this machine. Raises UserError for
     anything else and for a configuration that is not computed here.
@@ -53,16 +69,25 @@ def report_model(source: str, text_tokens: int, images: int, dtype: str | None) 
     is_name = source in BUILT_IN or not is_folder(expand_user(source))
     skeleton = build_skeleton(folder)
     counts = count_parameters(skeleton)
+    notes = [*skeleton.notes, BUILT_IN_NOTE if source in BUILT_IN else ""]
+    if skeleton.as_stored:
+        notes.append(check_weights(skeleton.model, folder))
+    model, dtype = skeleton.model, settings.dtype
+    work = sample_work(model, settings.text_tokens, settings.images, dtype or skeleton.dtype)
+    latency = None
+    if settings.latency_repeats and isinstance(model, EmmaModel):
+        latency = measure_latency(model, settings.device, dtype, skeleton.dtype, settings.latency_repeats)
     return ModelReport(
         name=source if is_name else folder.resolve().name,
         folder=str(folder.absolute()),
-        notes=(*skeleton.notes, *((BUILT_IN_NOTE,) if source in BUILT_IN else ())),
+        notes=tuple(filter(None, notes)),
         parameters=counts.total(),
         computed=counts.computed,
         pretrained=counts.pretrained,
         fine_tuned=counts.fine_tuned,
         counts=counts,
-        work=sample_work(skeleton.model, text_tokens, images, dtype or skeleton.dtype),
+        work=work,
+        latency=latency,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from emma_eval.interpretability.latency import Latency
 from emma_eval.interpretability.operations import SampleWork
 from emma_eval.interpretability.parameters import Group, ParameterCounts, Part
 from emma_eval.interpretability.report import ModelReport
@@ -51,6 +52,9 @@ def _model_lines(report: ModelReport, width: int) -> Iterator[str]:
         yield from paragraph(text, width, rest=INDENT)
     yield ""
     yield from _work_lines(report.work, width)
+    if report.latency is not None:
+        yield ""
+        yield from _latency_lines(report.latency, width)
 
 
 def _part_lines(counts: ParameterCounts, width: int) -> list[str]:
@@ -89,6 +93,32 @@ def _work_lines(work: SampleWork, width: int) -> Iterator[str]:
     cache = f"{work.kv_bytes_per_token:,} bytes a token, {format_bytes(work.kv_bytes_of_prompt)} for the prompt"
     yield from paragraph(f"KV cache: {cache}", width, rest=INDENT)
     yield from paragraph("decoding is the first step after the prompt; it reads the cache besides", width, rest=INDENT)
+
+
+def _latency_lines(latency: Latency, width: int) -> Iterator[str]:
+    place = f"{latency.dtype} on {latency.device}" + (f", {latency.threads} threads" if latency.device == "cpu" else "")
+    about = (
+        f"one image and one instruction, median of {latency.repeats:,} repeats that alternate, 95% bootstrap interval"
+    )
+    yield from paragraph(f"latency in {place}: {about}; random weights:", width, rest=INDENT)
+    columns = (Column("path"), Column("ms", right=True), Column("interval", right=True))
+    rows = [
+        (name, f"{time.median:.3f}", f"[{time.low:.3f}, {time.high:.3f}]")
+        for name, time in (
+            ("encode_instructions", latency.text),
+            ("align", latency.align),
+            ("both: the alignment path", latency.alignment_path),
+            ("plain LLaVA's embed_images", latency.plain),
+        )
+    ]
+    yield from table_lines(columns, rows, width)
+    ratio = latency.ratio
+    times = f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+    yield from paragraph(
+        f"the alignment path takes {times} times as long as plain LLaVA's embed_images, which follows it",
+        width,
+        rest=INDENT,
+    )
 
 
 def _side_by_side(reports: Sequence[ModelReport], width: int) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from emma_eval.cli import run as command
 from emma_eval.cli.main import main
 from emma_eval.errors import MissingToolError, UserError
+from emma_eval.results.manifest import Manifest, ModelFacts, SettingsFacts, write_manifest
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.settings import ErrorLimit
 from tests.fakes import REQUESTS, FakeEngine, FakeHandle, write_pope
@@ -179,6 +180,11 @@ def test_the_defaults_are_the_shipped_model_and_suite():
 def test_an_unfinished_run_or_another_folder_has_no_scores(tmp_path):
     with pytest.raises(UserError, match=r"is not a run folder: it has no scores\.json"):
         read_scores(tmp_path)
-    (tmp_path / "manifest.json").write_text("{}")
+    begun = Manifest(
+        model=ModelFacts(name="m", source="m", weights="w", config="c"),
+        settings=SettingsFacts(limit=None, seed=None, allow_partial=False),
+        tasks={},
+    )
+    write_manifest(tmp_path, begun)
     with pytest.raises(UserError, match="the run is not finished"):
         read_scores(tmp_path)

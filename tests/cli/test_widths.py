@@ -38,6 +38,8 @@ COMMANDS = (
     "explain mathvista_emma",
     "show mmbench_mini",
     "check pope_mini mme_mini",
+    "params emma-mini llava-mini",
+    "params emma-mini --latency --repeats 2",
 )
 
 
