@@ -17,6 +17,7 @@ from emma_eval.reports.tables import (
     with_interval_rows,
 )
 from emma_eval.utils.table_io import to_csv
+from emma_eval.utils.terminal import terminal_width
 from emma_eval.utils.text import pluralize, single_spaced
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ CSV_FIELDS = (
     "source",
     "remarks",
 )
-PIPE_WIDTH = 200  # where standard output is no terminal, at least
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIFFERS = "* not known to be like for like"
 STYLES = ("", "bold", "underline")
@@ -67,14 +67,12 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing
 
 
 def print_table(table: Table, *, marks: bool = False) -> None:
-    """Print a table and its notes. Where standard output is a pipe or a file, no line is folded.
+    """Print a table and its notes, as wide as the terminal; 80 columns, or COLUMNS, where there is none.
 
-    A table too wide for the terminal has its intervals in rows of their own, or rows and columns exchanged, or is cut
+    A table that is too wide has its intervals in rows of their own, or rows and columns exchanged, or is cut
     into blocks of fewer columns; if one column is still too wide, its rows are printed as text. Numbers are never cut.
     """
     console = _console()
-    if not console.is_terminal:
-        console.width = max(PIPE_WIDTH, _width(_grid(table, marks), console))
     if table.title:
         console.print(single_spaced(table.title), style="bold", markup=False, highlight=False)
     if blocks := fitting(table, console, marks=marks):
@@ -122,13 +120,16 @@ def as_lines(table: Table) -> list[str]:
 def _console() -> rich.console.Console:
     import rich.console
 
-    return rich.console.Console()
+    console = rich.console.Console()
+    if not console.is_terminal:
+        console.width = terminal_width()
+    return console
 
 
 def _print_lines(lines: Sequence[str]) -> None:
     console = _console()
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+        console.print(line, markup=False, highlight=False)
 
 
 def _width(shown: rich.table.Table, console: rich.console.Console) -> int:

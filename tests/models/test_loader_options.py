@@ -66,7 +66,7 @@ def test_a_window_is_an_option_of_models_that_have_one(tmp_path: Path) -> None:
     [
         ({"architectures": ["LlavaLlamaForCausalLM"]}, "LlavaLlamaForCausalLM' is not supported with model_type"),
         ({"sliding_window": "wide"}, "sliding_window 'wide' must be an integer"),
-        ({"sliding_window": 0}, "sliding_window 0 must be greater than or equal to 1"),
+        ({"sliding_window": 0}, "sliding_window 0 must be a number of 1 or more"),
         ({"attention_bias": True}, "attention_bias True is not supported"),
         ({"image_aspect_ratio": "anyres"}, "image_aspect_ratio 'anyres' is not supported"),
     ],

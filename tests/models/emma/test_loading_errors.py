@@ -125,7 +125,7 @@ def test_an_emma_checkpoint_that_lost_its_alignment_is_not_taken_for_llava(tmp_p
         ({"hidden_size": "wide"}, ["config.json", "hidden_size"]),
         ({"num_attention_heads": 5}, ["config.json"]),
         ({"num_key_value_heads": 3}, ["config.json", "num_key_value_heads"]),
-        ({"num_hidden_layers": 0}, ["num_hidden_layers 0 must be greater than or equal to 1"]),
+        ({"num_hidden_layers": 0}, ["num_hidden_layers 0 must be a number of 1 or more"]),
         ({"hidden_act": "gelu"}, ["hidden_act 'gelu' is not supported ('silu' is)"]),
         ({"attention_bias": True}, ["attention_bias"]),
         ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, ["rope_scaling.type 'dynamic'", "linear"]),
