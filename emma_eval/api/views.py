@@ -7,10 +7,10 @@ from html import escape
 
 from emma_eval.errors import printable
 from emma_eval.reports.headline_metrics import interval_of, value_of
-from emma_eval.reports.render import one_line
 from emma_eval.results.manifest import Manifest
 from emma_eval.results.scores import TaskScores
 from emma_eval.utils.terminal import Column, table_lines, terminal_width
+from emma_eval.utils.text import single_spaced
 
 COLUMNS = (
     Column("task"),
@@ -40,7 +40,9 @@ def html_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     def line(tag: str, cells: Sequence[str]) -> str:
         sides = ("right" if column.right else "left" for column in columns)
         aligned = zip(sides, cells, strict=True)
-        return "".join(f'<{tag} style="text-align:{side}">{escape(one_line(cell))}</{tag}>' for side, cell in aligned)
+        return "".join(
+            f'<{tag} style="text-align:{side}">{escape(single_spaced(cell))}</{tag}>' for side, cell in aligned
+        )
 
     head = line("th", [column.head for column in columns])
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
@@ -50,7 +52,7 @@ def html_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
 def _headline(path: str, manifest: Manifest, status: str) -> str:
     name = manifest.name or manifest.model.name
     shard = f"shard {manifest.settings.shard}, " if manifest.settings.shard else ""
-    return one_line(f"{name}: {shard}{status} ({path})")
+    return single_spaced(f"{name}: {shard}{status} ({path})")
 
 
 def _rows(tasks: Sequence[TaskScores]) -> list[list[str]]:

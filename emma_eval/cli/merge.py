@@ -33,13 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge, score and print the leaderboard; 1 if a sample failed."""
-    from emma_eval.results.manifest import read_manifest
+    from emma_eval.results.manifest import require_manifest
     from emma_eval.runs.merge import MergeSettings, merge_shards
     from emma_eval.runs.progress import progress_for_terminal
 
     targets = log_targets(args, "--answers-only leaves scoring to `run`" if args.answers_only else "")
-    manifest = read_manifest(args.runs[0])
-    files = files_by_task(args.file, list(manifest.tasks) if manifest else [])
+    files = files_by_task(args.file, list(require_manifest(args.runs[0]).tasks))
     settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
     result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
     print_result(result, f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it")

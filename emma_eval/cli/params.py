@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from emma_eval.cli.arguments import not_negative, positive, require_place
+from emma_eval.errors import UserError
 
 EPILOG = """\
 examples:
@@ -14,8 +15,10 @@ examples:
   emma-eval params /models/mplug-owl2 --json counts.json
   emma-eval params /models/emma-7b --latency --device cuda
 
-A folder with config.json alone is enough; weights are not read. CLIP is counted by the config.json of the folder that
-mm_vision_tower names. Formulas and sources: docs/analysis.md."""
+A folder with config.json alone is enough; of weights the sizes are checked. CLIP is counted by the config.json of the
+folder that mm_vision_tower names. Formulas and sources: docs/analysis.md."""
+
+REPEATS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--images", type=not_negative, default=1, metavar="N", help="images of the prompt (%(default)s)")
     add("--dtype", metavar="D", help="of weights and cache: float32, float16, bfloat16 (as config.json says)")
     add("--latency", action="store_true", help="time EMMA's alignment path beside plain LLaVA's, with random weights")
-    add("--repeats", type=positive, default=100, metavar="N", help="of --latency: how often (%(default)s)")
+    add("--repeats", type=positive, metavar="N", help=f"of --latency: how often ({REPEATS})")
     add("--device", metavar="D", help="of --latency: cpu, cuda, cuda:1 (the GPU if there is one)")
     add("--json", type=Path, metavar="OUT", help="write everything, with exact numbers, to this file")
 
@@ -37,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.models.checkpoints.dtypes import check_dtype
 
     check_dtype(args.dtype)
+    if not args.latency and (option := "--device" if args.device else "--repeats" if args.repeats else ""):
+        raise UserError(f"{option} is of --latency, which is not asked for")
     require_place("--json", args.json)
     from emma_eval.interpretability.report import ParamsReport, ParamsSettings, published_lines, report_model
     from emma_eval.interpretability.tables import report_lines
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.utils.terminal import terminal_width
 
     dtype = None if args.dtype == "auto" else args.dtype
-    repeats = args.repeats if args.latency else 0
+    repeats = (args.repeats or REPEATS) if args.latency else 0
     settings = ParamsSettings(args.text_tokens, args.images, dtype, repeats, args.device)
     reports = [report_model(model, settings) for model in args.models]
     published = tuple(published_lines())

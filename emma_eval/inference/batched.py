@@ -13,8 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from emma_eval.inference.engine import EngineDescription
-from emma_eval.inference.preparation import Outcome, PreparedBatch, failed, finished, prepare, prepared_batches
+from emma_eval.inference.engine import EngineDescription, Outcome
+from emma_eval.inference.preparation import PreparedBatch, failed, finished, prepare, prepared_batches
 from emma_eval.inference.scheduler import (
     Batch,
     BatchBudget,

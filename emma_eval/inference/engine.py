@@ -11,6 +11,8 @@ from emma_eval.models.checkpoints.templates import template_digest
 from emma_eval.types import Failure, Generation, InferenceStats, Request
 from emma_eval.utils import environment
 
+Outcome = tuple[int, Generation | Failure]  # of a request, with its index
+
 SERVER_TEMPLATE = "server"  # of a model behind a server, which frames messages by a template that is not seen
 OWN_TEMPLATE = "own"  # of a model that frames messages itself, by a template that has no name here
 
@@ -48,9 +50,7 @@ class EngineDescription:
 class Engine(Protocol):
     """Answers requests in whatever order and batches suit it."""
 
-    def generate(
-        self, requests: Sequence[Request], stats: InferenceStats
-    ) -> Iterator[tuple[int, Generation | Failure]]:
+    def generate(self, requests: Sequence[Request], stats: InferenceStats) -> Iterator[Outcome]:
         """Yield (index of the request, its outcome) once for every request, as soon as it is known, in any order.
 
         An error of a single request becomes its Failure; an exception ends the session. `stats` is updated meanwhile.

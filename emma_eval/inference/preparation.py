@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from emma_eval.errors import SampleError
+from emma_eval.inference.engine import Outcome
 from emma_eval.inference.prefetch import prefetch, worker_threads
 from emma_eval.inference.scheduler import Batch, PendingRequest, Scheduler, group_rows
 from emma_eval.models.base import Model
@@ -22,7 +23,6 @@ from emma_eval.utils.gc_utils import gc_frozen
 PREFETCH_BATCHES = 3
 MAX_IMAGE_WORKERS = 8  # threads; one decodes more images than a GPU encodes, but bursts need more
 
-Outcome = tuple[int, Generation | Failure]  # with the index of its request
 ImageFutures = Mapping[ImageSource, Future[Any]]
 Images = Mapping[ImageSource, Any]  # as the model preprocessed them
 

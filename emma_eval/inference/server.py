@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.encoding import encode_image
 from emma_eval.images.markers import message_parts
-from emma_eval.inference.engine import SERVER_TEMPLATE, EngineDescription, MachineUse
+from emma_eval.inference.engine import SERVER_TEMPLATE, EngineDescription, MachineUse, Outcome
 from emma_eval.servers.asking import ask_all
 from emma_eval.servers.client import ServerClient, require_http
 from emma_eval.servers.endpoint import AskingPolicy, Endpoint
@@ -66,9 +66,7 @@ class ServerEngine:
     def close(self) -> None:
         """Nothing to release: connections are closed when the answers have come."""
 
-    def generate(
-        self, requests: Sequence[Request], stats: InferenceStats
-    ) -> Generator[tuple[int, Generation | Failure]]:
+    def generate(self, requests: Sequence[Request], stats: InferenceStats) -> Generator[Outcome]:
         """Yield each request's outcome as its reply comes. `stats.server` is kept meanwhile.
 
         Raises UserError for requests that no server can be asked.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import open_rgb
 from emma_eval.inference.batched import is_out_of_memory, release_memory
-from emma_eval.inference.engine import EngineDescription
+from emma_eval.inference.engine import EngineDescription, Outcome
 from emma_eval.inference.prefetch import prefetch, worker_threads
 from emma_eval.inference.preparation import MAX_IMAGE_WORKERS, PREFETCH_BATCHES
 from emma_eval.models.base import Message, TextModel
@@ -46,9 +46,7 @@ class SimpleEngine:
         if close := getattr(self.model, "close", None):
             close()
 
-    def generate(
-        self, requests: Sequence[Request], stats: InferenceStats
-    ) -> Generator[tuple[int, Generation | Failure]]:
+    def generate(self, requests: Sequence[Request], stats: InferenceStats) -> Generator[Outcome]:
         """Yield each request's outcome as its batch completes."""
         size = getattr(self.model, "batch_size", DEFAULT_BATCH_SIZE) if self.batch_size == "auto" else self.batch_size
         indexed = list(enumerate(requests))
@@ -67,9 +65,7 @@ class SimpleEngine:
                 yield from self._outcomes(messages, stats) if messages else ()
                 idle_since = time.perf_counter()
 
-    def _outcomes(
-        self, messages: dict[int, Message], stats: InferenceStats
-    ) -> Iterator[tuple[int, Generation | Failure]]:
+    def _outcomes(self, messages: dict[int, Message], stats: InferenceStats) -> Iterator[Outcome]:
         """The outcomes of a batch; if the model raises, of each of its messages alone.
 
         Reraises the model's exception if it fails on every message before it has answered any: the model is at fault.

@@ -77,6 +77,8 @@ def report_model(source: str, settings: ParamsSettings) -> ModelReport:
     latency = None
     if settings.latency_repeats and isinstance(model, EmmaModel):
         latency = measure_latency(model, settings.device, dtype, skeleton.dtype, settings.latency_repeats)
+    if settings.latency_repeats and latency is None:
+        notes.append("no latency: it has no alignment module beside its projector to be timed")
     return ModelReport(
         name=source if is_name else folder.resolve().name,
         folder=str(folder.absolute()),

@@ -21,7 +21,7 @@ from emma_eval.data.run_samples import find_run_samples, subset_of
 from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.image_placement import image_markers
-from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.manifest import Manifest, require_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores, read_scores
@@ -54,9 +54,7 @@ def export_run(run: Path, output: Path, data: Path | None = None) -> list[Path]:
 
     Raises UserError for a run that is not finished, and for data that are missing or not those of the run.
     """
-    scores, manifest = read_scores(run), read_manifest(run)
-    if manifest is None:
-        raise UserError(f"{run}: there is no manifest.json in it; a run's folder is expected")
+    scores, manifest = read_scores(run), require_manifest(run)
     tasks = [_exported(run, task, manifest, data) for task in scores.tasks]
     names = [task.name for task in tasks]
     if len(set(names)) < len(names):

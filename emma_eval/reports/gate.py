@@ -7,11 +7,10 @@ from xml.etree import ElementTree as Xml
 from emma_eval.analysis.regression_gate import GateResult, MetricVerdict
 from emma_eval.reports.comparison import difference_cell, flip_line
 from emma_eval.reports.markdown import escape_markdown, markdown_section
-from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.utils.terminal import Column, paragraph, table_lines
-from emma_eval.utils.text import pluralize
+from emma_eval.utils.text import pluralize, single_spaced
 
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
 DROPPED = {"smallest effect": 2, "p, Holm": 1}  # where a terminal is narrow, in this order from the highest on
@@ -72,7 +71,7 @@ def explanations(result: GateResult) -> list[str]:
     lines = [describe(verdict) for verdict in result.verdicts if verdict.outcome in FAILING]
     for task in dict.fromkeys(verdict.task for verdict in result.verdicts if verdict.outcome == "regressed"):
         flips = result.lost[task]
-        lines += [f"{task} lost {one_line(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
+        lines += [f"{task} lost {single_spaced(flip_line(flip))}" for flip in flips[:MAX_LISTED]]
         if len(flips) > MAX_LISTED:
             lines.append(f"{task} lost {pluralize(len(flips) - MAX_LISTED, 'more sample')}")
     return lines
@@ -111,8 +110,8 @@ def junit(result: GateResult) -> str:
             case = Xml.SubElement(suite, "testcase", classname=task, name=verdict.metric)
             if verdict.outcome in FAILING:
                 kind = "error" if verdict.outcome == "incomparable" else "failure"
-                Xml.SubElement(case, kind, message=one_line(describe(verdict)), type=verdict.outcome)
+                Xml.SubElement(case, kind, message=single_spaced(describe(verdict)), type=verdict.outcome)
             else:
-                Xml.SubElement(case, "system-out").text = one_line(describe(verdict))
+                Xml.SubElement(case, "system-out").text = single_spaced(describe(verdict))
     Xml.indent(root)
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, footnotes_of, with_columns, with_interval_rows
+from emma_eval.utils.text import single_spaced
 
 Notes = Literal["list", "none"]
 
@@ -34,7 +34,7 @@ HEAD_LETTERS = 20  # of a column's head on a line
 
 def escape_latex(text: str) -> str:
     """Escape text for LaTeX; a character that pdfLaTeX has no letter for becomes its number, as `[U+4E2D]`."""
-    return "".join(SPECIALS.get(character, _letter(character)) for character in one_line(text))
+    return "".join(SPECIALS.get(character, _letter(character)) for character in single_spaced(text))
 
 
 def latex(tables: Sequence[Table], notes: Notes = "list") -> str:
@@ -114,14 +114,14 @@ def _width(table: Table, index: int, notes: Notes) -> float:
 
 def _points(text: str, size: float = SMALL) -> float:
     """An upper bound of a text's width in points, as printed; bold is a little wider."""
-    printed = "".join(letter if letter in SPECIALS else _letter(letter) for letter in one_line(text))
+    printed = "".join(letter if letter in SPECIALS else _letter(letter) for letter in single_spaced(text))
     wide = sum(letter in "MW@%" for letter in printed)
     broad = sum(letter.isupper() or letter in "mw" for letter in printed)
     return size * (len(printed) * 4.9 + broad * 2.5 + wide * 1.5)
 
 
 def _head_lines(heading: Heading) -> list[str]:
-    return [line for whole in heading.lines for line in textwrap.wrap(one_line(whole), HEAD_LETTERS) or [""]]
+    return [line for whole in heading.lines for line in textwrap.wrap(single_spaced(whole), HEAD_LETTERS) or [""]]
 
 
 def _tabular(table: Table, notes: Notes) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from emma_eval.reports.render import one_line
 from emma_eval.reports.tables import Cell, Table, TableRow, footnotes_of
-from emma_eval.utils.text import pluralize
+from emma_eval.utils.text import pluralize, single_spaced
 
 KEY = (
     "Best of the published values and best of the measured ones in **bold**, second <u>underlined</u>. In brackets\n"
@@ -21,7 +20,7 @@ DIFFERENCES = (
 
 def escape_markdown(text: str) -> str:
     """Escape text for Markdown and the HTML in it, in a table cell or outside."""
-    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
+    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", single_spaced(text))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

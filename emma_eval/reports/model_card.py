@@ -16,10 +16,9 @@ import yaml
 from emma_eval.errors import UserError
 from emma_eval.reports.markdown import escape_markdown, markdown_section
 from emma_eval.reports.model_card_results import TOOL, eval_results, results_table, versions
-from emma_eval.reports.render import one_line
 from emma_eval.results.scores import ScoredRun, read_runs
 from emma_eval.utils.files import make_output_folder, read_text, write_atomic
-from emma_eval.utils.text import first_error_line
+from emma_eval.utils.text import first_error_line, single_spaced
 
 KEY = "model-index"
 BEGIN, END = "<!-- emma-eval results: begin -->", "<!-- emma-eval results: end -->"
@@ -50,7 +49,7 @@ def updated_card(card: str, runs: Sequence[ScoredRun], path: Path) -> str:
     match = METADATA.match(card)
     opening, metadata, closing = match.groups() if match else (f"---{line_end}", "", f"---{line_end}")
     text = card[match.end() :] if match else card
-    name = one_line(runs[0].scores.name or runs[0].scores.model.name)
+    name = single_spaced(runs[0].scores.name or runs[0].scores.model.name)
     entries = _parsed(metadata, path)
     changed = _with_index(metadata, entries, _merged_index(entries.get(KEY), name, runs, path), line_end)
     heading = "" if card.strip() else f"{line_end}# {escape_markdown(name)}{line_end}"

@@ -5,7 +5,6 @@ Nothing is wider than the terminal, and no number is cut. What a run prints at i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from emma_eval.reports.tables import (
 )
 from emma_eval.utils.table_io import to_csv
 from emma_eval.utils.terminal import terminal_width
-from emma_eval.utils.text import pluralize
+from emma_eval.utils.text import pluralize, single_spaced
 
 if TYPE_CHECKING:
     import rich.console
@@ -45,11 +44,6 @@ DIFFERS = "* not known to be like for like"
 STYLES = ("", "bold", "underline")
 
 
-def one_line(text: str) -> str:
-    """The text with each run of white space and control characters replaced by one blank."""
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
-
-
 def csv(tables: Sequence[Table]) -> str:
     """One line a value, with unrounded numbers, source and remarks; no text in it is a formula to a spreadsheet."""
     return to_csv((record for table in tables for record in table.csv_records), CSV_FIELDS)
@@ -64,7 +58,7 @@ def print_leaderboard(tables: Sequence[Table], *, sources: bool = False, closing
     for table in tables:
         print_table(table, marks=sources)
     if sources:
-        _print_lines([f"{mark.translate(SUPERSCRIPTS)} {one_line(text)}" for mark, text in footnotes])
+        _print_lines([f"{mark.translate(SUPERSCRIPTS)} {single_spaced(text)}" for mark, text in footnotes])
     elif footnotes:
         starred = any(cell.differs for table in tables for row in table.rows for cell in row.cells)
         count = f"{pluralize(len(footnotes), 'note')} and sources: --sources"
@@ -80,14 +74,14 @@ def print_table(table: Table, *, marks: bool = False) -> None:
     """
     console = _console()
     if table.title:
-        console.print(one_line(table.title), style="bold", markup=False, highlight=False)
+        console.print(single_spaced(table.title), style="bold", markup=False, highlight=False)
     if blocks := fitting(table, console, marks=marks):
         for block in blocks:
             console.print(_grid(block, marks))
     else:
         _print_lines(as_lines(table))
     for note in table.notes:
-        console.print(one_line(note), markup=False, highlight=False)
+        console.print(single_spaced(note), markup=False, highlight=False)
 
 
 def fitting(table: Table, console: rich.console.Console, *, marks: bool = False) -> list[Table]:
@@ -114,12 +108,12 @@ def fitting(table: Table, console: rich.console.Console, *, marks: bool = False)
 
 def as_lines(table: Table) -> list[str]:
     """Each row as 'label: head value; head value'. Empty cells are left out."""
-    heads = [" ".join(map(one_line, heading.lines)) for heading in table.headings]
+    heads = [" ".join(map(single_spaced, heading.lines)) for heading in table.headings]
     lines = []
     for row in table.rows:
         cells = zip(heads, row.cells, strict=True)
-        values = (f"{head} {one_line(cell.text)}{_interval(cell)}" for head, cell in cells if cell.text)
-        lines += [f"{one_line(row.label)}: {'; '.join(values)}", ""]
+        values = (f"{head} {single_spaced(cell.text)}{_interval(cell)}" for head, cell in cells if cell.text)
+        lines += [f"{single_spaced(row.label)}: {'; '.join(values)}", ""]
     return lines
 
 
@@ -153,19 +147,19 @@ def _grid(table: Table, marks: bool) -> rich.table.Table:
     shown = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column(rich.text.Text(table.corner))
     for heading in table.headings:
-        shown.add_column(rich.text.Text("\n".join(map(one_line, heading.lines))), justify="right")
+        shown.add_column(rich.text.Text("\n".join(map(single_spaced, heading.lines))), justify="right")
     for above, row in zip((None, *table.rows), table.rows, strict=False):
         if above and row.kind == "measured" and above.kind == "published":
             shown.add_section()
         dim = "dim" if row.kind == "interval" else ""
         cells = [
             rich.text.Text.assemble(
-                (one_line(cell.text), dim or STYLES[cell.rank]), _marks(cell, marks), (_interval(cell), "dim")
+                (single_spaced(cell.text), dim or STYLES[cell.rank]), _marks(cell, marks), (_interval(cell), "dim")
             )
             for cell in row.cells
         ]
         indent = "  " if row.kind in ("interval", "difference") else ""
-        shown.add_row(rich.text.Text(indent + one_line(row.label), dim), *cells)
+        shown.add_row(rich.text.Text(indent + single_spaced(row.label), dim), *cells)
     return shown
 
 

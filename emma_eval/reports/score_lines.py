@@ -42,7 +42,9 @@ def metric_lines(report: ScoreReport | TaskScores, width: int, *, everything: bo
     categories = headlines(report.metrics, report.metric).categories
     everything = everything or len(report.metrics) <= FEW
     shown = [metric for metric in report.metrics if everything or not metric.group or metric in categories]
-    rows = [(name_of(m), m.group, m.category, format_metric(m, m.value), format_interval(m), f"{m.n:,}") for m in shown]
+    rows = [
+        (name_of(m), m.group, m.category, _official_value(m, m.value), _official_interval(m), f"{m.n:,}") for m in shown
+    ]
     lines = table_lines(COLUMNS, rows, width)
     more = len(report.metrics) - len(shown)
     if more:
@@ -52,17 +54,17 @@ def metric_lines(report: ScoreReport | TaskScores, width: int, *, everything: bo
     return lines
 
 
-def format_metric(metric: MetricRecord, value: float) -> str:
+def _official_value(metric: MetricRecord, value: float) -> str:
     """A value of the metric as benchmarks print it: percent with 2 decimals, fractions with 4."""
     return f"{value:.{DECIMALS[metric.unit]}f}" + ("%" if metric.unit == "percent" else "")
 
 
-def format_interval(metric: MetricRecord) -> str:
+def _official_interval(metric: MetricRecord) -> str:
     """`82.10% to 90.40%`, or `none`."""
     interval = metric.interval
     if interval is None:
         return "none"
-    return f"{format_metric(metric, interval.low)} to {format_metric(metric, interval.high)}"
+    return f"{_official_value(metric, interval.low)} to {_official_value(metric, interval.high)}"
 
 
 def _missing_intervals(metrics: Sequence[MetricRecord]) -> Iterator[str]:

@@ -26,6 +26,11 @@ def replace_surrogates(text: str) -> str:
     return text
 
 
+def single_spaced(text: str) -> str:
+    """The text with each run of white space and control characters replaced by one blank, for a cell or a heading."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
 def preview(value: Any) -> str:
     """A value of a data file as JSON, truncated for a message."""
     if isinstance(value, str):

@@ -93,6 +93,21 @@ def test_other_towers_and_models(params, tmp_path):
     assert "a file in a folder that exists" in params("emma-mini", "--json", tmp_path / "no" / "o.json", code=2)
 
 
+def test_latency_where_there_is_an_alignment(params, tmp_path):
+    shown = params(
+        "emma-mini", "llava-mini", "--latency", "--repeats", "3", "--device", "cpu", "--json", tmp_path / "o.json"
+    )
+    assert "latency in float32 on cpu" in shown
+    assert "median of 3 repeats that alternate, 95% bootstrap interval" in shown
+    emma, llava = json.loads((tmp_path / "o.json").read_text())["models"]
+    assert emma["latency"]["repeats"] == 3
+    assert emma["latency"]["alignment_path"]["median"] > emma["latency"]["align"]["median"] > 0
+    assert llava["latency"] is None
+    assert "no latency: it has no alignment module" in shown
+    assert "--device is of --latency" in params("emma-mini", "--device", "cpu", code=2)
+    assert "there is no device 'gpu'" in params("emma-mini", "--latency", "--device", "gpu", code=2)
+
+
 def test_help_does_not_import_torch():
     code = (
         "import sys\nfrom emma_eval.cli.main import main\nmain(['params', '--help'])\nassert 'torch' not in sys.modules"

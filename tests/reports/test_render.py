@@ -13,9 +13,10 @@ from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.leaderboard_files import write_leaderboard
 from emma_eval.reports.markdown import escape_markdown, markdown
 from emma_eval.reports.published import load_published
-from emma_eval.reports.render import csv, fitting, one_line, print_table
+from emma_eval.reports.render import csv, fitting, print_table
 from emma_eval.reports.tables import Cell, Heading, Table, TableRow, format_value
 from emma_eval.results.scores import Interval
+from emma_eval.utils.text import single_spaced
 from tests.fakes import metric, scored_run, task_scores
 
 SMALL = Table(
@@ -180,7 +181,7 @@ def test_the_terminal_shows_the_same_cells():
 @pytest.mark.parametrize("name", [*NASTY, "[/b] [red]", "[link=x]"])
 def test_a_title_in_the_terminal_is_the_text_that_it_is(name, monkeypatch):
     shown = on_a_terminal(replace(SMALL, title=name), 80, monkeypatch)
-    assert "".join(shown.split()).startswith("".join(one_line(name).split()))
+    assert "".join(shown.split()).startswith("".join(single_spaced(name).split()))
 
 
 def test_a_table_too_wide_for_the_terminal_lies_on_its_side():

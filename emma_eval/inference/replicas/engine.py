@@ -8,19 +8,17 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, fields
 
 from emma_eval.errors import UserError
-from emma_eval.inference.engine import EngineDescription, MachineUse
+from emma_eval.inference.engine import EngineDescription, MachineUse, Outcome
 from emma_eval.inference.replicas.fleet import Answered, Died, Finished, Fleet, Message, Ready, Refused, add
 from emma_eval.inference.replicas.leases import Groups, LeasePlanner
 from emma_eval.inference.replicas.packing import pack
-from emma_eval.types import Failure, Generation, InferenceStats, Request
+from emma_eval.types import InferenceStats, Request
 from emma_eval.utils import environment
 from emma_eval.utils.text import format_duration, pluralize
 
 MAX_RESTARTS = 3  # of each replica
 STALLED_SECONDS = 600.0  # without an outcome, while another replica has nothing left to do
 SETTLING_SECONDS = 2.0
-
-Outcome = tuple[int, Generation | Failure]
 
 
 @dataclass(slots=True)

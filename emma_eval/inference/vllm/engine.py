@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from emma_eval.inference.engine import EngineDescription
-from emma_eval.inference.preparation import Outcome, PreparedBatch, prepared_batches
+from emma_eval.inference.engine import EngineDescription, Outcome
+from emma_eval.inference.preparation import PreparedBatch, prepared_batches
 from emma_eval.inference.scheduler import BatchBudget, Scheduler
 from emma_eval.inference.vllm.language_model import LanguageModel, start_vllm
 from emma_eval.inference.vllm.queue import RequestQueue

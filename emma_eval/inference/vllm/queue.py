@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from emma_eval.inference.batched import is_out_of_memory, release_memory
-from emma_eval.inference.preparation import Images, Outcome, failed, finished
+from emma_eval.inference.engine import Outcome
+from emma_eval.inference.preparation import Images, failed, finished
 from emma_eval.inference.scheduler import Batch, PendingRequest
 from emma_eval.inference.vllm.language_model import Completion, LanguageModel
 from emma_eval.models.llama.generation import Limits

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 
 from markupsafe import Markup
 
-from emma_eval.reports.render import one_line
+from emma_eval.utils.text import single_spaced
 
 WIDTH = 320.0  # units of every drawing; text of 12 units has 12 pixels on a phone and little more elsewhere
 COLOURS = 8  # the classes run-0 to run-7 of the style sheet
@@ -82,7 +82,7 @@ def grid(axis: Axis, tracks: Sequence[tuple[float, float]], bottom: float) -> li
 
 def shortened(text: str, max_letters: int) -> str:
     """The label cut to `max_letters` letters; the whole one belongs in a tooltip."""
-    text = one_line(text)
+    text = single_spaced(text)
     return text if len(text) <= max_letters else text[: max_letters - 1] + "…"
 
 
