@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emma_eval.cli.arguments import add_task_options
 from emma_eval.cli.log import add_log_options, log_finished, log_targets
-from emma_eval.cli.run import files_by_task, print_result, run_name
+from emma_eval.cli.run import files_by_task, places, print_result, run_name
 
 EPILOG = """\
 example:
@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     files = files_by_task(args.file, list(require_manifest(args.runs[0]).tasks))
     settings = MergeSettings(args.data, files, args.answers_only, args.name or "")
     result = merge_shards(args.runs, args.output, settings, progress_for_terminal())
-    print_result(result, f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it")
+    then = f"`emma-eval run` with the shards' options, --output {args.output} and no --shard scores it"
+    print_result(result, then, places(args))
     log_finished(args, result.folder, targets, files)
     return 1 if result.failed else 0

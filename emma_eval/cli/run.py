@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         print_message(f"what is answered is kept in {folder}")
         return 1
     then = SCORING_SHARDS.format(shard=args.shard) if args.shard else SCORING
-    print_result(result, then)
+    print_result(result, then, places(args))
     log_finished(args, result.folder, targets, settings.files)
     return 1 if result.failed else 0
 
@@ -141,8 +141,18 @@ def model_options(args: argparse.Namespace) -> dict[str, str]:
     return options
 
 
-def print_result(result: RunResult, then: str) -> None:
-    """Print scores, failures and where the files are, in a few lines; `then`: what scores an unscored run."""
+def places(args: argparse.Namespace) -> list[str]:
+    """The options that name where data and task files are, as another command takes them."""
+    named = [("--data", [args.data] if args.data else []), ("--task-dir", args.task_dir)]
+    named.append(("--include-path", args.include_path))
+    return [text for option, folders in named for folder in folders for text in (option, str(folder))]
+
+
+def print_result(result: RunResult, then: str, places: Sequence[str]) -> None:
+    """Print scores, failures and where the files are, in a few lines.
+
+    `then`: what scores an unscored run; `places`: the options with which `report` finds its data and tasks.
+    """
     if result.scores is None:
         failures = f", {pluralize(result.failed, 'request')} failed" if result.failed else ""
         again = "; --retry-failed asks them again" if result.failed else ""
@@ -153,7 +163,7 @@ def print_result(result: RunResult, then: str) -> None:
 
     print()
     published = result.leaderboard.published_beside() if result.leaderboard else None
-    for line in run_summary(result.scores, result.folder, terminal_width(), published):
+    for line in run_summary(result.scores, result.folder, terminal_width(), published, places):
         print(printable(line))
 
 

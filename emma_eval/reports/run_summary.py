@@ -29,10 +29,19 @@ UNLIKE = "not known to be of like with like: `emma-eval leaderboard {} --sources
 Row = tuple[str, ...]
 
 
-def run_summary(scores: ScoresFile, folder: Path, width: int, published: PublishedBeside | None = None) -> list[str]:
-    """The lines to print. Only a path may be wider than `width`. `published`: values of the same model beside them."""
+def run_summary(
+    scores: ScoresFile,
+    folder: Path,
+    width: int,
+    published: PublishedBeside | None = None,
+    places: Sequence[str] = (),
+) -> list[str]:
+    """The lines to print. Only a command with paths may be wider than `width`.
+
+    `published`: values of the same model beside them. `places`: the options that name data and tasks to `report`.
+    """
     head = [*_head(scores, width), ""]
-    end = [*_failures(scores.tasks, width), "", *_places(scores, folder, width)]
+    end = [*_failures(scores.tasks, width), "", *_places(scores, shlex.join([str(folder), *places]), folder, width)]
     if published and published.starred:
         end = [*paragraph(f"* {UNLIKE.format(shlex.quote(str(folder)))}", width, rest="    "), *end]
     table = _table(scores.tasks, width, MAX_LINES - len(head) - len(end), published)
@@ -169,10 +178,10 @@ def _failures(tasks: Sequence[TaskScores], width: int) -> list[str]:
     return [*told, *paragraph("ask them again: the same command with --retry-failed", width)]
 
 
-def _places(scores: ScoresFile, folder: Path, width: int) -> Iterator[str]:
+def _places(scores: ScoresFile, arguments: str, folder: Path, width: int) -> Iterator[str]:
     """Where the tables, the page and the records are."""
     published = "" if all(task.mini for task in scores.tasks) else ", beside published scores"
     yield from paragraph(f"tables: leaderboard.md, .csv, .tex in the run folder{published}", width, rest="    ")
-    page = f"page with every sample: emma-eval report {shlex.quote(str(folder))}"
-    yield page if len(page) <= width else "page with every sample: emma-eval report RUN (the run folder)"
+    page = ("page with every sample:", f"emma-eval report {arguments}")
+    yield from [" ".join(page)] if len(" ".join(page)) <= width else [page[0], f"    {page[1]}"]
     yield f"run folder: {folder}"

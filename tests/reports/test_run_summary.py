@@ -118,3 +118,12 @@ def test_a_task_whose_answers_are_held_back_has_no_score():
         update={"metrics": MetricRecord.all_of(held_back)}
     )
     assert row(summary(task), "mmvet")[1:4] == ["not", "scored", "here"]
+
+
+def test_the_command_for_the_page_names_the_folders_it_needs():
+    places = ["--data", "/data/my benchmarks", "--task-dir", "tasks"]
+    command = f"emma-eval report {FOLDER} --data '/data/my benchmarks' --task-dir tasks"
+    task = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.0))
+    assert f"page with every sample: {command}" in run_summary(scores_file(task), FOLDER, 160, places=places)
+    lines = run_summary(scores_file(task), FOLDER, 40, places=places)
+    assert lines[lines.index("page with every sample:") + 1] == f"    {command}"
