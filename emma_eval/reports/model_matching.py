@@ -15,7 +15,7 @@ from pathlib import Path
 from emma_eval.errors import UserError
 from emma_eval.reports.model_rows import ModelRow
 from emma_eval.reports.published import PaperRow, Published
-from emma_eval.results.manifest import ModelFacts, read_manifest
+from emma_eval.results.manifest import VARIANT_OPTION, ModelFacts, read_manifest
 from emma_eval.utils.text import did_you_mean
 
 NO_MODEL = "none"
@@ -95,6 +95,7 @@ def _same_size(ours: int | None, theirs: int | None) -> bool | None:
 
 
 def _facts(row: ModelRow) -> ModelFacts | None:
-    """The model's facts in the row's first manifest; scores may lie without one."""
+    """The model's facts in the row's first manifest; scores may lie without one. None for a variant of a model."""
     manifests = (read_manifest(Path(folder)) for folder in row.folders)
-    return next((manifest.model for manifest in manifests if manifest), None)
+    first = next((manifest for manifest in manifests if manifest), None)
+    return None if first is None or VARIANT_OPTION in first.settings.model_options else first.model

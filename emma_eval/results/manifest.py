@@ -19,6 +19,7 @@ from emma_eval.utils.records import Record, read_record, to_json
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
+VARIANT_OPTION = "variant"  # the model option by which a variant of a model (`ablate`) is told from the model
 
 RENAMED_STATS = {"pictures": "images", "waiting_seconds": "idle_seconds", "memory_shortages": "oom_retries"}
 

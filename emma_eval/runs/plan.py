@@ -14,7 +14,7 @@ from emma_eval.errors import MissingToolError, UserError
 from emma_eval.inference.engine import SERVER_TEMPLATE
 from emma_eval.models.checkpoints.templates import render_prompt
 from emma_eval.results.manifest import TaskFacts
-from emma_eval.runs.settings import RunSettings
+from emma_eval.runs.settings import OtherRequests, RunSettings
 from emma_eval.tasks.digest import task_digest
 from emma_eval.tasks.wording import describe_wording, wording_families
 from emma_eval.types import Request, Sample
@@ -120,8 +120,14 @@ def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> 
         raise UserError(f"task {plan.task.name}: {error}") from error
 
 
-def with_requests(plan: TaskPlan, template: str, family: str | None = None, wording: str | None = None) -> TaskPlan:
-    """The plan with its requests, in the given wording or else the model family's own."""
+def with_requests(
+    plan: TaskPlan,
+    template: str,
+    family: str | None = None,
+    wording: str | None = None,
+    other_requests: OtherRequests | None = None,
+) -> TaskPlan:
+    """The plan with its requests, in the given wording or else the model family's own; or with other requests."""
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_for(family)
@@ -130,7 +136,11 @@ def with_requests(plan: TaskPlan, template: str, family: str | None = None, word
     notes = (*plan.notes, *_wording_note(plan.task, wording, family), *_template_note(template))
     plan = replace(plan, task=plan.task.with_wording(wording), notes=notes)
     with gc_paused():
-        requests = tuple(build_requests(plan.task, plan.samples))
+        if other_requests is None:
+            requests = tuple(build_requests(plan.task, plan.samples))
+        else:
+            requests = tuple(other_requests.build(plan.task, plan.samples, template))
+            plan = replace(plan, notes=(other_requests.note, *notes))
     facts = plan.facts.model_copy(
         update={"requests": len(requests), "prompts": prompts_digest(requests), "wording": wording}
     )

@@ -145,10 +145,10 @@ class RunSession:
         self.manifest = self.manifest.model_copy(update={"tasks": {plan.task.name: plan.facts for plan in plans}})
 
     def _add_requests(self) -> None:
-        model, wordings = self.manifest.model, self._settings.wordings
+        model, wordings, other = self.manifest.model, self._settings.wordings, self._settings.requests
         self._set_plans(
             [
-                with_requests(plan, model.template or "", model.family, wordings.get(plan.task.name))
+                with_requests(plan, model.template or "", model.family, wordings.get(plan.task.name), other)
                 for plan in self.plans
             ]
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from emma_eval.errors import UserError
 from emma_eval.inference.loading import BUILT_IN, EngineChoice
@@ -15,6 +15,10 @@ from emma_eval.inference.replicas.loading import Scale
 from emma_eval.models.base import ModelSpec
 from emma_eval.utils.environment import default_results_folder
 from emma_eval.utils.text import did_you_mean, slug
+
+if TYPE_CHECKING:
+    from emma_eval.tasks.config import TaskConfig
+    from emma_eval.types import Request, Sample
 
 MAX_NAME_LENGTH = 80
 
@@ -67,6 +71,14 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherRequests:
+    """What a run asks in place of the tasks' own requests. The model's fingerprint must tell it, too."""
+
+    build: Callable[[TaskConfig, Sequence[Sample], str], Iterable[Request]]  # task in its wording, samples, template
+    note: str  # beside the scores of every task
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """The options of `run`, checked as far as they can be by themselves."""
 
@@ -88,6 +100,7 @@ class RunSettings:
     scale: Scale = field(default_factory=Scale)  # how many copies of the model answer; answers do not depend on it
     engine: EngineChoice = BUILT_IN
     shard: Shard | None = None  # ask a share of the requests, and leave scoring to `merge`
+    requests: OtherRequests | None = None  # None: as the tasks ask
     command: tuple[str, ...] = ()  # what started it, for the record; empty: the process's own command line
 
 
