@@ -99,7 +99,7 @@ def _categories(task: TaskAblation) -> Iterator[tuple[str, str]]:
 
 def _category(part: CategoryDifference, task: TaskAblation) -> str:
     interval = format_interval(*part.interval, task.unit)
-    return f"{part.category} {_signed(part.difference, task)} {interval} (n = {part.questions:,})"
+    return f"{part.category} {_signed(part.difference, task)} {interval} (n={part.questions:,})"
 
 
 def _notes(ablation: Ablation) -> Iterator[str]:

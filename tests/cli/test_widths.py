@@ -45,6 +45,7 @@ COMMANDS = (
     "check pope_mini mme_mini",
     "params emma-mini llava-mini",
     "params emma-mini --latency --repeats 2",
+    "ablate emma-mini --tasks pope_mini,gqa_mini --limit 12 --variants text_off,no_image --output ablated",
 )
 
 
