@@ -7,11 +7,10 @@ import signal
 from pathlib import Path
 
 from emma_eval.cli.arguments import (
-    add_model_options,
     add_task_options,
     expand_and_tell,
     integer,
-    named_options,
+    key_value,
     positive,
     positive_or,
 )
@@ -45,7 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
     add("--allow-partial", action="store_true", help="accept data that lack samples")
-    add_model_options(parser)
+    add(
+        "--model-option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="K=V",
+        help="an option of the model's own",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.utils.terminal import terminal_width
 
     settings = RunSettings(
-        model=ModelSpec(args.model, args.device, args.dtype, named_options(args), args.seed or 0),
+        model=ModelSpec(args.model, args.device, args.dtype, dict(args.model_option), args.seed or 0),
         tasks=tasks,
         suite="+".join(names),
         data=args.data,

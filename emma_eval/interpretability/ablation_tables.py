@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from emma_eval.interpretability.ablation import Ablation, CategoryDifference, TaskAblation
 from emma_eval.interpretability.variants import FULL
 from emma_eval.reports.comparison import SIGNIFICANT
-from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.reports.tables import as_percent, format_interval, format_value
 from emma_eval.utils.terminal import Column, paragraph, table_lines
 
 COLUMNS = (
@@ -35,7 +35,7 @@ def ablation_lines(ablation: Ablation, width: int) -> list[str]:
         lines += paragraph(WHERE, width) if where_from else []
         for variant, where in where_from:
             lines += paragraph(f"{variant}: {where}", width, "  ", "      ")
-        lines += [""] if lines[-1] else []
+        lines += [""] if where_from else []
     for note in (METHOD, *_notes(ablation), ablation_sentence(ablation)):
         lines += paragraph(note, width)
     return lines
@@ -66,7 +66,7 @@ def ablation_sentence(ablation: Ablation) -> str:
     for task in ablation.tasks:
         for one in task.variants:
             tests += 1
-            effect = one.difference * (-1 if task.higher_is_better is False else 1)
+            effect = as_percent(one.difference, task.unit) * (-1 if task.higher_is_better is False else 1)
             if one.p_holm < SIGNIFICANT and effect and task.higher_is_better is not None:
                 text = f"{one.variant} on {task.task} ({_signed(one.difference, task)})"
                 (worse if effect < 0 else better).append((-abs(effect), text))
@@ -75,6 +75,8 @@ def ablation_sentence(ablation: Ablation) -> str:
         for word, found in (("worse", worse), ("better", better))
         if found
     ]
+    if not tests:
+        return "No task has scores that could be compared."
     rest = tests - len(worse) - len(better)
     if rest:
         parts.append(f"{rest} of {tests} comparisons show no significant difference")

@@ -8,14 +8,14 @@ model of the same family and size under another name (a fine-tuned one, say) is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.reports.model_rows import ModelRow
 from emma_eval.reports.published import PaperRow, Published
-from emma_eval.results.manifest import VARIANT_OPTION, ModelFacts, read_manifest
+from emma_eval.results.manifest import VARIANT_OPTION, Manifest, ModelFacts, read_manifest
 from emma_eval.utils.text import did_you_mean
 
 NO_MODEL = "none"
@@ -49,6 +49,8 @@ def _settled(rows: Sequence[ModelRow], published: Published, given: Mapping[str,
             raise UserError(f"--as {name}={model}: no measured model is called {name!r}{hint}")
         for row in by_name[name]:
             same = _published_row(model, f"--as {name}={model}", published)
+            if same and any(map(_is_variant, _manifests(row))):
+                raise UserError(f"--as {name}={model}: it is a variant that ablate made, no published model")
             matches[row.label] = ModelMatch(same, "as --as says" if same else "")
     return matches
 
@@ -96,6 +98,13 @@ def _same_size(ours: int | None, theirs: int | None) -> bool | None:
 
 def _facts(row: ModelRow) -> ModelFacts | None:
     """The model's facts in the row's first manifest; scores may lie without one. None for a variant of a model."""
-    manifests = (read_manifest(Path(folder)) for folder in row.folders)
-    first = next((manifest for manifest in manifests if manifest), None)
-    return None if first is None or VARIANT_OPTION in first.settings.model_options else first.model
+    first = next(_manifests(row), None)
+    return None if first is None or _is_variant(first) else first.model
+
+
+def _manifests(row: ModelRow) -> Iterator[Manifest]:
+    return filter(None, (read_manifest(Path(folder)) for folder in row.folders))
+
+
+def _is_variant(manifest: Manifest) -> bool:
+    return VARIANT_OPTION in manifest.settings.model_options

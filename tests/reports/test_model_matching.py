@@ -20,12 +20,12 @@ GQA = task_scores("gqa", "testdev-balanced", metric("accuracy", 62.3))
 
 @pytest.fixture
 def run(tmp_path: Path):
-    def make(source: str, family: str | None, parameters: int | None, name: str = "") -> ScoredRun:
+    def make(source: str, family: str | None, parameters: int | None, name: str = "", **options: str) -> ScoredRun:
         folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         name = name or source.rpartition("/")[2]
         model = ModelFacts(name=name, source=source, weights="w", config="c", family=family, parameters=parameters)
-        settings = SettingsFacts(limit=None, seed=None, allow_partial=False)
+        settings = SettingsFacts(limit=None, seed=None, allow_partial=False, model_options=options)
         write_manifest(folder, Manifest(model=model, settings=settings, tasks={}))
         return ScoredRun(folder, scores_file(GQA, name=name))
 
@@ -90,6 +90,14 @@ def test_a_size_of_another_name_is_told_with_what_to_do(run):
 
 def test_emma_mini_is_not_emma_7b_and_nothing_is_said_of_it(run):
     assert "emma-mini" not in told(run("emma-mini", "emma", 2_100_000))
+
+
+def test_a_variant_of_an_ablation_is_no_published_model(run):
+    variant = run("emma-7b", "emma", EMMA_7B, variant='{"weights": "text_off"}')
+    assert compared_with(variant) == []
+    assert "EMMA-7B's kind" not in told(variant)
+    with pytest.raises(UserError, match="it is a variant that ablate made"):
+        compared_with(variant, **{"emma_7b": "emma-7b"})
 
 
 def test_as_settles_it_by_id_or_name_and_none_undoes_it(run):
