@@ -55,6 +55,14 @@ def tasks_of(args: argparse.Namespace) -> list[str]:
     return [part for name in names for part in name.split(",") if part != "all"]
 
 
+def protocols_of(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """(task, protocol) as `run` takes them, TASK=PROTOCOL, or `score` and `submit`, of their only task."""
+    given = getattr(args, "protocol", None) or []
+    if isinstance(given, str):
+        return [(task, given) for task in tasks_of(args)]
+    return [(choice.split("=")[0], choice.split("=")[1]) for choice in given]
+
+
 def test_the_commands_are_found():
     assert len(COMMAND_LINES) == DOCUMENT.count("python run_eval.py ") > 30
 
@@ -63,11 +71,9 @@ def test_the_commands_are_found():
 def test_every_command_parses_and_names_tasks_that_exist(line, variants):
     args = parsed(line)
     expand_tasks(tasks_of(args))
-    for choice in getattr(args, "protocol", None) or []:
-        if "=" in choice:
-            task, protocol = choice.split("=")
-            assert protocol in load_task(task).protocols
-            assert task in expand_tasks(tasks_of(args))
+    for task, protocol in protocols_of(args):
+        assert protocol in load_task(task).protocols
+        assert task in expand_tasks(tasks_of(args))
 
 
 def test_the_tasks_of_a_command_are_seen():
@@ -75,6 +81,8 @@ def test_the_tasks_of_a_command_are_seen():
     assert tasks_of(parsed("explain okvqa")) == ["okvqa"]
     assert tasks_of(parsed("data fetch gqa okvqa --data D")) == ["gqa", "okvqa"]
     assert tasks_of(parsed("submit vqav2_testdev RUN --output F")) == ["vqav2_testdev"]
+    assert protocols_of(parsed("run --tasks mmvp --protocol mmvp=emma --data D")) == [("mmvp", "emma")]
+    assert protocols_of(parsed("score --task mmvp --protocol emma --predictions F")) == [("mmvp", "emma")]
 
 
 def test_the_variants_do_what_is_said_of_them(variants):
