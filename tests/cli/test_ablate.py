@@ -7,6 +7,7 @@ import json
 import pytest
 
 from emma_eval.cli.main import main
+from emma_eval.models.emma.model import EmmaModel
 from emma_eval.reports.comparison import SIGNIFICANT
 from emma_eval.results.responses import read_responses
 from tests.fakes import write_pope
@@ -107,6 +108,19 @@ def test_the_same_command_goes_on_and_another_definition_does_not(ablate, place,
     assert (output / "mine" / "scores.json").read_bytes() == scores
     file.write_text(text.replace("seed: 3", "seed: 4"))
     assert "holds a different run" in ablate("--variants", file, output=output, code=2).err
+
+
+def test_an_image_goes_through_the_vision_tower_once_for_all_variants(ablate, tmp_path, monkeypatch):
+    encoded = []
+    encode = EmmaModel.encode_images
+
+    def counted(model, pixels):
+        encoded.append(len(pixels))
+        return encode(model, pixels)
+
+    monkeypatch.setattr(EmmaModel, "encode_images", counted)
+    ablate("--variants", "alignment_off,text_off,empty_instruction,other_image", output=tmp_path / "a")
+    assert sum(encoded) == 2  # of twelve questions on two images, in five runs
 
 
 def test_llava_takes_variants_of_the_image_alone(ablate, tmp_path):
