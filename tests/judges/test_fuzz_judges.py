@@ -24,6 +24,7 @@ ENTRY = {
     "text": "t", "category": "VS", "subcategory": "s", "set_id": "0", "figure_id": "0", "visual_input": "0",
     "gt_answer_details": "d",
 }  # fmt: skip
+TESTS = 9  # of this target
 FILES = ("questions", "context", "reference")
 META = {
     "image": "1", "subcategory": "s", "set_id": "0", "figure_id": "0", "question_id": "0", "l2_category": "l",
@@ -53,7 +54,7 @@ def test_records_of_verdicts(tmp_path: Path) -> None:
         path.write_bytes(content[: len(content) - cut])
         refused_in_one_line(lambda: read_verdicts(path, "j"))
 
-    run_fuzz(fuzz)
+    run_fuzz(fuzz, TESTS)
     assert set(FIELDS) == set(SOUND)
 
 
@@ -77,7 +78,7 @@ def test_official_files(judge: TaskJudge, category: str, wrap: Callable[[str], s
         path.write_text(wrap(entry), encoding="utf-8", errors="surrogatepass")
         refused_in_one_line(lambda: judge.requests(task, {}))
 
-    run_fuzz(fuzz)
+    run_fuzz(fuzz, TESTS)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_any_reply_gives_a_score_or_none(judge: TaskJudge, tmp_path: Path) -> No
         assert request.is_understood(reply) in {True, False}
         refused_in_one_line(lambda: _check(judge, task, {request.key: [reply]}))
 
-    run_fuzz(fuzz)
+    run_fuzz(fuzz, TESTS)
 
 
 def _check(judge: TaskJudge, task: JudgedTask, replies: dict[tuple[str, int], list[str]]) -> None:
