@@ -1,5 +1,6 @@
 """What holds for every test: a cache of its own, the committed results left alone, markers, and the closing line."""
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from tests.fakes import write_pope
 from tests.shared import WANT
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as below nohup: all that a test starts would ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RESULTS = Path(__file__).parents[1] / "results"
 

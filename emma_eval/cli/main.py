@@ -98,11 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupts.watch_for_interrupts()
         set_openmp_wait_policy()
         escape_unprintable()
-        command, rest = split_command(list(sys.argv[1:] if argv is None else argv))
-        code = run_command(command, rest)
+        try:
+            command, rest = split_command(list(sys.argv[1:] if argv is None else argv))
+            code = run_command(command, rest)
+        except SystemExit as stop:  # argparse has printed its --help
+            code = stop.code if isinstance(stop.code, int) else 2
         sys.stdout.flush()  # here, so that a closed pipe is noticed while it can still be handled
-    except SystemExit as stop:  # argparse has printed its --help
-        return stop.code if isinstance(stop.code, int) else 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
         return 141
