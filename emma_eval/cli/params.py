@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.latency and (option := "--device" if args.device else "--repeats" if args.repeats else ""):
         raise UserError(f"{option} is of --latency, which is not asked for")
     require_place("--json", args.json)
-    from emma_eval.interpretability.report import ParamsReport, ParamsSettings, published_lines, report_model
+    from emma_eval.interpretability.report import ParamsReport, ParamsSettings, published_adaptations, report_model
     from emma_eval.interpretability.tables import report_lines
     from emma_eval.utils.files import write_atomic
     from emma_eval.utils.records import to_json
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     repeats = (args.repeats or REPEATS) if args.latency else 0
     settings = ParamsSettings(args.text_tokens, args.images, dtype, repeats, args.device)
     reports = [report_model(model, settings) for model in args.models]
-    published = tuple(published_lines())
+    published = tuple(published_adaptations())
     print(*report_lines(reports, published, terminal_width()), sep="\n")
     if args.json:
         write_atomic(args.json, to_json(ParamsReport(models=tuple(reports), published=published)))

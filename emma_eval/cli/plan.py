@@ -87,21 +87,19 @@ def _statistics(path: Path, task: str) -> TaskStatistics:
 
 def points(text: str) -> float:
     """The type of --detect: a positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of points above 0")
-    return value
+    return _between_0_and(1e6, text, "is no number of points above 0")
 
 
 def share(text: str) -> float:
     """The type of shares: above 0 and below 1."""
+    return _between_0_and(1, text, "is no share above 0 and below 1, as 0.05")
+
+
+def _between_0_and(bound: float, text: str, complaint: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and below 1, as 0.05")
+    if not 0 < value < bound:
+        raise argparse.ArgumentTypeError(f"{text!r} {complaint}")
     return value

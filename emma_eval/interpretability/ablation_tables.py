@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from emma_eval.interpretability.ablation import Ablation, CategoryDifference, TaskAblation
 from emma_eval.interpretability.variants import FULL
 from emma_eval.reports.comparison import SIGNIFICANT
+from emma_eval.reports.markdown import escape_markdown
 from emma_eval.reports.tables import as_percent, format_interval, format_value
 from emma_eval.utils.terminal import Column, paragraph, table_lines
 
@@ -43,18 +44,23 @@ def ablation_lines(ablation: Ablation, width: int) -> list[str]:
 
 def ablation_markdown(ablation: Ablation) -> str:
     """The same as Markdown, with the definitions."""
-    lines = [f"# Ablation of {_escaped(ablation.model)}", "", ablation_sentence(ablation), ""]
+    lines = [f"# Ablation of {escape_markdown(ablation.model)}", "", escape_markdown(ablation_sentence(ablation)), ""]
     for task in ablation.tasks:
-        lines += [f"## {_escaped(task.task)}", "", f"{task.metric.replace('_', ' ')}, {task.samples:,} samples", ""]
+        lines += [
+            f"## {escape_markdown(task.task)}",
+            "",
+            f"{escape_markdown(task.metric.replace('_', ' '))}, {task.samples:,} samples",
+            "",
+        ]
         lines += _markdown_row([column.head for column in COLUMNS] + ["where it comes from"])
         lines += _markdown_row(["---", *["---:"] * (len(COLUMNS) - 1), "---"])
         where = dict(_categories(task))
         for row in _rows(task):
-            lines += _markdown_row([*row, where.get(row[0], "")])
+            lines += _markdown_row([*row, escape_markdown(where.get(row[0], ""))])
         lines.append("")
     lines += [f"{METHOD[0].upper()}{METHOD[1:]}.", "", "## Variants", ""]
-    lines += [f"- `{name}`: {_escaped(words)}" for name, words in ablation.variants.items()]
-    lines += [f"\n{_escaped(note)}" for note in _notes(ablation)]
+    lines += [f"- `{name}`: {escape_markdown(words)}" for name, words in ablation.variants.items()]
+    lines += [f"\n{escape_markdown(note)}" for note in _notes(ablation)]
     return "\n".join(lines) + "\n"
 
 
@@ -117,9 +123,5 @@ def _signed(value: float, task: TaskAblation) -> str:
     return f"+{text}" if value > 0 else text
 
 
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
 def _markdown_row(cells: list[str]) -> list[str]:
-    return [f"| {' | '.join(map(_escaped, cells))} |"]
+    return [f"| {' | '.join(cells)} |"]

@@ -113,7 +113,7 @@ def config_folder(source: str) -> Path:
         raise
 
 
-def published_lines() -> Iterator[str]:
+def published_adaptations() -> Iterator[str]:
     """What is published of models with an adaptation that cannot be counted here."""
     published = load_published()
     papers = {model.id: (model.model_extra or {}).get("paper", "") for model in published.models}
