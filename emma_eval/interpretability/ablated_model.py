@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +10,7 @@ import torch
 
 from emma_eval.errors import UserError
 from emma_eval.interpretability.variants import Variant, WeightChange
-from emma_eval.models import ModelHandle, find_model
+from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.emma.alignment import Alignment
@@ -21,8 +19,6 @@ from emma_eval.models.emma.converted_config import is_conversion
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.mplug_owl2.config import MODEL_TYPE, SUCCESSOR
 from emma_eval.models.multimodal.runner import VISION_CACHE_SIZE, ModelRunner
-from emma_eval.results.manifest import VARIANT_OPTION
-from emma_eval.runs.settings import model_name
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.lru_cache import LRUCache
 
@@ -62,53 +58,6 @@ class AblatedModel:
             changed = with_weights(self.runner, variant.weights)
         changed.vision_cache = self.runner.vision_cache  # the vision tower is the same in every variant
         return changed
-
-
-class VariantHandle(ModelHandle):
-    """The handle of a variant: named MODEL, VARIANT, and recognised by the checkpoint and the definition."""
-
-    is_remote = False
-    gives_embeddings = False
-    deciding_options: Mapping[str, str] = {}
-
-    def __init__(self, model: AblatedModel, name: str, variant: Variant) -> None:
-        base = model.handle.spec
-        # no path, so that nothing finds the checkpoint itself under the name
-        super().__init__(replace(base, source=f"{model_name(base.source)}, {name}"))
-        self._model, self._variant = model, variant
-        self.deciding_options = {**(model.handle.deciding_options or base.options), VARIANT_OPTION: variant.definition}
-
-    def check(self) -> None:
-        """The model's own handle has checked it."""
-
-    def check_place(self, *, device_too: bool) -> None:
-        """As of the model."""
-        self._model.handle.check_place(device_too=device_too)
-
-    def fingerprint(self) -> str:
-        """Hex SHA-256 over the checkpoint's fingerprint and the variant's definition."""
-        text = f"{self._model.handle.fingerprint()} {self._variant.definition}"
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def config_digest(self) -> str:
-        """That of the checkpoint."""
-        return self._model.handle.config_digest()
-
-    def load(self) -> ModelRunner[EmmaModel]:
-        """The variant's runner. Raises UserError if the checkpoint cannot be loaded."""
-        return self._model.variant(self._variant)
-
-
-class FullHandle(ModelHandle):
-    """The handle of the model as it is: that of its own name, but loaded once with its variants."""
-
-    def __init__(self, model: AblatedModel) -> None:
-        super().__init__(model.handle.spec)
-        self._model = model
-
-    def load(self) -> ModelRunner[EmmaModel]:
-        """The model's runner. Raises UserError if the checkpoint cannot be loaded."""
-        return self._model.variant(None)
 
 
 def with_weights(runner: ModelRunner[EmmaModel], change: WeightChange) -> ModelRunner[EmmaModel]:

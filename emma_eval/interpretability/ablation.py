@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,16 @@ from pydantic import Field
 
 from emma_eval.analysis.compare import TaskComparison, compare_task
 from emma_eval.errors import UserError
-from emma_eval.interpretability.ablated_model import AblatedModel, FullHandle, VariantHandle
+from emma_eval.interpretability.ablated_model import AblatedModel
 from emma_eval.interpretability.changed_requests import VariantRequests
 from emma_eval.interpretability.variants import FULL, Variant
-from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.results.sample_statistics import read_all_statistics
 from emma_eval.runs.plan import plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
+from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import MetricComparison
 from emma_eval.types import Unit
@@ -117,9 +118,10 @@ def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Call
     other image or instruction to take, before anything is answered.
     """
     _require_others(plan, settings)
-    failed = run_evaluation(settings, folder / FULL, progress(), FullHandle(plan.model)).failed
+    full = UnchangedHandle(plan.model.handle, lambda: plan.model.variant(None))
+    failed = run_evaluation(settings, folder / FULL, progress(), full).failed
     for name, variant in plan.variants.items():
-        handle: ModelHandle = VariantHandle(plan.model, name, variant)
+        handle = VariantHandle(plan.model.handle, name, variant.definition, partial(plan.model.variant, variant))
         note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
         changed = replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note))
         failed += run_evaluation(changed, folder / name, progress(), handle).failed

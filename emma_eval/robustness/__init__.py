@@ -1,4 +1,4 @@
-"""How answers hold when questions and images change, and whether a model's confidence can be believed.
+"""How answers change when questions, options or images do: variants of benchmarks' questions, compared in pairs.
 
-May import: `models`, `inference`, `reports`, `runs`, `stats` and what is below.
+May import: `interpretability` and what is below.
 """

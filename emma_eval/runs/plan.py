@@ -90,6 +90,9 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         )
     release = find_release(task, samples)
     samples = select_subset(samples, settings.limit, settings.seed)
+    changed = settings.requests.samples if settings.requests else None
+    if changed is not None:
+        samples, release = changed(task, samples), ""
     facts = TaskFacts(
         config=task_digest(task, protocol),
         protocol=protocol,
@@ -98,7 +101,7 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         samples=len(samples),
         release=release,
     )
-    complete = settings.limit is None and task.expected.allows(len(samples))
+    complete = settings.limit is None and changed is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts, notes=question_notes(task, samples, complete))
     _require_ready(plan, scorer, settings.answers_only or settings.shard is not None)
     return plan
