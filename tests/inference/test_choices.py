@@ -18,7 +18,6 @@ from emma_eval.models.multimodal.plain import forward_prompt
 from emma_eval.models.multimodal.runner import ModelRunner
 from emma_eval.types import Failure, InferenceStats, Request
 from tests.fakes import LoadedImage, make_image, request
-from tests.inference.test_batched import Echo
 from tests.tiny_checkpoint import LLAVA, TinyCheckpoint
 
 SPELLINGS = {"yes": ("yes", "Yes", "YES"), "no": ("no", "No", "NO"), "A": ("A",), "Z": ("Zebra",)}
@@ -101,14 +100,11 @@ def test_an_unreadable_image_fails_its_own_questions_alone(runner: ModelRunner[A
     assert all(isinstance(found[index], tuple) for index in (1, 2))
 
 
-def test_logits_that_are_not_finite_fail() -> None:
-    class Broken(Echo):
-        def first_token_log_probs(self, rows: Any, images: Any, groups: Any) -> list[list[tuple[float, ...]]]:
-            return [[(math.nan,) for _ in row.indices] for row in rows]
-
-    (outcome,) = dict(choice_log_probs(BatchedEngine(Broken()), [request("a")], [[5]], InferenceStats())).values()
-    assert isinstance(outcome, Failure)
-    assert outcome.reason == NOT_FINITE
+def test_logits_that_are_not_finite_fail(runner: ModelRunner[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner.model.llama.lm_head.weight, "data", runner.model.llama.lm_head.weight * math.inf)
+    found = dict(choice_log_probs(BatchedEngine(runner), questions(), [[5]], InferenceStats()))
+    assert len(found) == 8
+    assert all(isinstance(one, Failure) and one.reason == NOT_FINITE for one in found.values())
 
 
 def test_a_model_of_one_method_has_none() -> None:
