@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.prompts.building import build_requests
 from emma_eval.robustness.corruptions import corrupted
+from emma_eval.robustness.forms import Form
 from emma_eval.robustness.left_out import Changed, LeftOut
 from emma_eval.robustness.option_order import reordered
 from emma_eval.robustness.questions import reworded
-from emma_eval.robustness.variants import Variant, VariantSet
+from emma_eval.robustness.swapping import PresentObjects
+from emma_eval.robustness.variants import Variant
 from emma_eval.runs.settings import OtherRequests
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Request, Sample
@@ -21,12 +23,13 @@ class TaskChange:
     """Changes a task's samples and requests as a variant has them. The same samples give the same requests."""
 
     variant: Variant
-    variants: VariantSet
+    forms: Mapping[str, Form]
+    present: Mapping[str, PresentObjects]  # task -> image -> what the benchmark says is in it
 
     def changed(self, task: TaskConfig, samples: Sequence[Sample]) -> Changed:
         """The samples that the variant asks, and why it does not ask the others."""
         if self.variant.ask is not None:
-            return reworded(samples, self.variant, self.variants.forms)
+            return reworded(samples, self.variant, self.forms, self.present.get(task.name, {}))
         if self.variant.options is not None:
             return reordered(task, samples, self.variant)
         changed = Changed()
