@@ -43,7 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Call a linked page by its title; link a file outside docs/ in the hosted repository, where its address is known."""
+    """Name a link to a page by its title; a file outside docs/ is linked in the hosted repository, if there is one."""
 
     def mended(link: re.Match[str]) -> str:
         text, target, anchor = link.groups(default="")
