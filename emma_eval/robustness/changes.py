@@ -13,7 +13,6 @@ from emma_eval.robustness.option_order import reordered
 from emma_eval.robustness.questions import reworded
 from emma_eval.robustness.swapping import PresentObjects
 from emma_eval.robustness.variants import Variant
-from emma_eval.runs.settings import OtherRequests
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Request, Sample
 
@@ -40,10 +39,6 @@ class TaskChange:
                 changed.leave_out(LeftOut.NO_IMAGE)
         return changed
 
-    def samples(self, task: TaskConfig, samples: Sequence[Sample]) -> Sequence[Sample]:
-        """The samples that the variant asks."""
-        return self.changed(task, samples).samples
-
     def requests(self, task: TaskConfig, samples: Sequence[Sample], template: str) -> Iterable[Request]:
         """The requests of changed samples. Raises UserError for an unknown corruption."""
         name, severity = self.variant.corruption, self.variant.severity
@@ -52,7 +47,3 @@ class TaskChange:
                 yield request
             else:
                 yield replace(request, images=tuple(corrupted(one, name, severity) for one in request.images))
-
-    def other_requests(self, note: str) -> OtherRequests:
-        """For a run's settings; the note stands beside its scores."""
-        return OtherRequests(self.requests, note, self.samples)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models import ModelHandle, find_model
+from emma_eval.models import find_model
 from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.robustness.annotated import objects_in_images
 from emma_eval.robustness.changes import TaskChange
@@ -18,30 +18,14 @@ from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import compare_family, compare_variant
 from emma_eval.robustness.position_bias import position_bias
 from emma_eval.robustness.records import Robustness, TaskRobustness, VariantResult
+from emma_eval.robustness.shared_model import SharedModel
 from emma_eval.robustness.variants import ORIGINAL, Variant, VariantSet
-from emma_eval.runs.plan import TaskPlan, plan_tasks
+from emma_eval.runs.plan import TaskPlan, plan_tasks, with_samples
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
-from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
 from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
-
-
-class LoadedOnce:
-    """A model that is loaded when the first run has something to answer, and then kept for the others."""
-
-    def __init__(self, handle: ModelHandle) -> None:
-        self.handle = handle
-        self._loaded: Any = None
-
-    def load(self) -> Any:
-        """The model. One that is an engine is loaded for each run, as each run closes its own."""
-        if self._loaded is not None:
-            return self._loaded
-        loaded = self.handle.load()
-        if not hasattr(loaded, "describe"):
-            self._loaded = loaded
-        return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +68,17 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
 def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]) -> Robustness:
     """Run everything that is missing in folders of `folder`. Raises UserError as `run_evaluation` does."""
     settings, handle = plan.settings, find_model(plan.settings.model)
-    model = LoadedOnce(handle)
-    failed = run_evaluation(settings, folder / ORIGINAL, progress(), UnchangedHandle(handle, model.load)).failed
+    model = SharedModel(handle, settings.batch_size)
+    unchanged = UnchangedHandle(handle, model.load)
+    failed = run_evaluation(settings, folder / ORIGINAL, progress(), unchanged, list(plan.tasks.values())).failed
     for name, variant in plan.variants.items():
         if tasks := plan.tasks_of(name):
             own = VariantHandle(handle, name, variant.definition, model.load)
             note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
-            other = plan.task_changes[name].other_requests(note)
+            other = OtherRequests(plan.task_changes[name].requests, note)
             changed = replace(settings, model=own.spec, tasks=tasks, requests=other)
-            failed += run_evaluation(changed, folder / name, progress(), own).failed
+            plans = [with_samples(plan.tasks[task], plan.changes[name][task].samples) for task in tasks]
+            failed += run_evaluation(changed, folder / name, progress(), own, plans).failed
     every = plan.variants
     return Robustness(
         model=settings.model.source,
