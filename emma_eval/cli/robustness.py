@@ -24,8 +24,8 @@ examples:
   emma-eval robustness emma-mini --tasks pope_mini --variants mine.yaml --output DIR
 
 Each variant is a run of its own in DIR/VARIANT, the tasks as they are in DIR/original; interrupted, the same command
-goes on. Tables go to robustness.md, .csv and .json. Variants, and how to write one: docs/robustness.md. exit codes:
-0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
+goes on. What is found goes to DIR/robustness.md, .csv, .json and .html. Variants, and how to write one:
+docs/robustness.md. exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
     names = split_names(args.tasks)
     tasks = tuple(expand_and_tell(names))
     from emma_eval.models.base import ModelSpec
-    from emma_eval.robustness.output import write_robustness
+    from emma_eval.reports.sections import section_lines
+    from emma_eval.robustness.output import NAME, write_robustness
     from emma_eval.robustness.running import plan_robustness, run_robustness
-    from emma_eval.robustness.sections import section_lines
     from emma_eval.robustness.tables import robustness_sections, robustness_sentence
     from emma_eval.runs.progress import progress_for_terminal
     from emma_eval.utils.terminal import paragraph, terminal_width
@@ -86,5 +86,5 @@ def run(args: argparse.Namespace) -> int:
     written = write_robustness(result, sections, folder)
     width = terminal_width()
     print(*section_lines(sections, width), *paragraph(robustness_sentence(result), width), sep="\n")
-    print(f"written: {', '.join(map(str, written))}")
+    print(f"written: {folder / NAME}{', '.join(path.suffix for path in written)}")
     return 1 if result.failed else 0

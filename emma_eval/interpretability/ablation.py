@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from emma_eval.errors import UserError
 from emma_eval.interpretability.ablated_model import AblatedModel
 from emma_eval.interpretability.changed_requests import VariantRequests
 from emma_eval.interpretability.variants import FULL, Variant
+from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
 from emma_eval.results.sample_statistics import read_all_statistics
-from emma_eval.runs.plan import plan_tasks
+from emma_eval.runs.plan import TaskPlan, plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
@@ -117,14 +117,12 @@ def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Call
     `settings` are those of the full model's run. Raises UserError as `run_evaluation` does, and where a variant has no
     other image or instruction to take, before anything is answered.
     """
-    _require_others(plan, settings)
-    full = UnchangedHandle(plan.model.handle, lambda: plan.model.variant(None))
-    failed = run_evaluation(settings, folder / FULL, progress(), full).failed
-    for name, variant in plan.variants.items():
-        handle = VariantHandle(plan.model.handle, name, variant.definition, partial(plan.model.variant, variant))
-        note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
-        changed = replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note))
-        failed += run_evaluation(changed, folder / name, progress(), handle).failed
+    plans = plan_tasks(settings)
+    _require_others(plan, plans)
+    failed = 0
+    for name in (FULL, *plan.variants):
+        own_settings, handle = settings_of(name, plan, settings)
+        failed += run_evaluation(own_settings, folder / name, progress(), handle, plans).failed
     return Ablation(
         model=settings.model.source,
         limit=settings.limit,
@@ -136,10 +134,21 @@ def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Call
     )
 
 
-def _require_others(plan: Plan, settings: RunSettings) -> None:
+def settings_of(name: str, plan: Plan, settings: RunSettings) -> tuple[RunSettings, ModelHandle]:
+    """What `run_evaluation` takes for a variant, or for the full model, whose settings are given."""
+    model, batch_size = plan.model, settings.batch_size
+    if name == FULL:
+        return settings, UnchangedHandle(model.handle, lambda: model.engine(None, batch_size))
+    variant = plan.variants[name]
+    handle = VariantHandle(model.handle, name, variant.definition, lambda: model.engine(variant, batch_size))
+    note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
+    return replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note)), handle
+
+
+def _require_others(plan: Plan, plans: Sequence[TaskPlan]) -> None:
     """Raise UserError where a permutation is wanted and there is one image or instruction alone."""
     drawing = [one for one in plan.variants.values() if "other" in (one.image, one.instruction)]
-    for task in plan_tasks(settings) if drawing else ():
+    for task in plans if drawing else ():
         for variant in drawing:
             only = variant.model_copy(update={"instruction": "other" if variant.instruction == "other" else None})
             VariantRequests(only)(task.task, task.samples, "")

@@ -1,4 +1,4 @@
-"""How answers change when questions, options or images do: variants of benchmarks' questions, compared in pairs.
+"""How answers hold when questions, options and images change, and whether a model's confidence can be believed.
 
 May import: `interpretability` and what is below.
 """

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emma_eval.prompts.building import build_requests
 from emma_eval.robustness.corruptions import corrupted
+from emma_eval.robustness.forms import Form
 from emma_eval.robustness.left_out import Changed, LeftOut
 from emma_eval.robustness.option_order import reordered
 from emma_eval.robustness.questions import reworded
-from emma_eval.robustness.variants import Variant, VariantSet
-from emma_eval.runs.settings import OtherRequests
+from emma_eval.robustness.swapping import PresentObjects
+from emma_eval.robustness.variants import Variant
 from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Request, Sample
 
@@ -21,12 +22,13 @@ class TaskChange:
     """Changes a task's samples and requests as a variant has them. The same samples give the same requests."""
 
     variant: Variant
-    variants: VariantSet
+    forms: Mapping[str, Form]
+    present: Mapping[str, PresentObjects]  # task -> image -> what the benchmark says is in it
 
     def changed(self, task: TaskConfig, samples: Sequence[Sample]) -> Changed:
         """The samples that the variant asks, and why it does not ask the others."""
         if self.variant.ask is not None:
-            return reworded(samples, self.variant, self.variants.forms)
+            return reworded(samples, self.variant, self.forms, self.present.get(task.name, {}))
         if self.variant.options is not None:
             return reordered(task, samples, self.variant)
         changed = Changed()
@@ -37,10 +39,6 @@ class TaskChange:
                 changed.leave_out(LeftOut.NO_IMAGE)
         return changed
 
-    def samples(self, task: TaskConfig, samples: Sequence[Sample]) -> Sequence[Sample]:
-        """The samples that the variant asks."""
-        return self.changed(task, samples).samples
-
     def requests(self, task: TaskConfig, samples: Sequence[Sample], template: str) -> Iterable[Request]:
         """The requests of changed samples. Raises UserError for an unknown corruption."""
         name, severity = self.variant.corruption, self.variant.severity
@@ -49,7 +47,3 @@ class TaskChange:
                 yield request
             else:
                 yield replace(request, images=tuple(corrupted(one, name, severity) for one in request.images))
-
-    def other_requests(self, note: str) -> OtherRequests:
-        """For a run's settings; the note stands beside its scores."""
-        return OtherRequests(self.requests, note, self.samples)

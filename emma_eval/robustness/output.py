@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from emma_eval.reports.markdown import escape_markdown
+from emma_eval.reports.html.section_page import section_page
+from emma_eval.reports.sections import Section, section_markdown
 from emma_eval.robustness.records import Robustness
-from emma_eval.robustness.sections import Section, section_markdown
 from emma_eval.robustness.tables import robustness_csv, robustness_sentence
 from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import to_json
@@ -14,11 +15,15 @@ from emma_eval.utils.records import to_json
 NAME = "robustness"
 
 
-def write_robustness(result: Robustness, sections: list[Section], folder: Path) -> list[Path]:
-    """JSON, CSV and Markdown; returns the paths."""
-    sentence = escape_markdown(robustness_sentence(result))
-    markdown = f"# Robustness of {escape_markdown(result.model)}\n\n{sentence}\n\n{section_markdown(sections)}"
-    contents = {"json": to_json(result), "csv": robustness_csv(result), "md": markdown}
+def write_robustness(result: Robustness, sections: Sequence[Section], folder: Path) -> list[Path]:
+    """JSON, CSV, Markdown and the page; returns their paths."""
+    title, lead = f"Robustness of {result.model}", [robustness_sentence(result)]
+    contents = {
+        "json": to_json(result),
+        "csv": robustness_csv(result),
+        "md": section_markdown(title, lead, sections),
+        "html": section_page(title, lead, sections),
+    }
     paths = [folder / f"{NAME}.{ending}" for ending in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         write_atomic(path, content)

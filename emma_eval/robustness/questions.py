@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from emma_eval.robustness.forms import Form, fill
 from emma_eval.robustness.left_out import Changed, LeftOut
-from emma_eval.robustness.swapping import Recognised, partners
+from emma_eval.robustness.swapping import PresentObjects, Recognised, partners
 from emma_eval.robustness.variants import WHOLE, Variant
 from emma_eval.types import Sample
 
@@ -22,12 +22,14 @@ def recognise(question: str, forms: Mapping[str, Form]) -> Recognised | None:
     return None
 
 
-def reworded(samples: Sequence[Sample], variant: Variant, forms: Mapping[str, Form]) -> Changed:
+def reworded(
+    samples: Sequence[Sample], variant: Variant, forms: Mapping[str, Form], present: PresentObjects
+) -> Changed:
     """The samples that the variant can ask, in its words, with its right answers."""
     assert variant.ask is not None, "a variant of questions"
     usable = {name: form for name, form in forms.items() if name in variant.ask}
     found = [recognise(sample.question, usable) for sample in samples]
-    swaps = partners(samples, found, variant.swap) if variant.swap else {}
+    swaps = partners(samples, found, variant.swap, present) if variant.swap else {}
     changed = Changed()
     for index, (sample, one) in enumerate(zip(samples, found, strict=True)):
         if one is None:

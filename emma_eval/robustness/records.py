@@ -72,6 +72,9 @@ class PositionBias(Record):
     orders: tuple[str, ...] = Field(description="the runs that are counted together")
     answers: int = Field(description="with a letter, all passes counted")
     unread: int = Field(description="without one")
+    same_option: Share | None = Field(
+        description="samples for which all answers choose one text; None where each has one answer alone"
+    )
     letters: tuple[LetterShare, ...]
 
 
@@ -81,7 +84,6 @@ class TaskRobustness(Record):
     task: str
     samples: int
     original: float = Field(description="the mean of all samples' scores")
-    cluster_unit: str = Field(description="what is drawn for the intervals")
     variants: tuple[VariantResult, ...]
     families: tuple[FamilyResult, ...]
     position_bias: tuple[PositionBias, ...]

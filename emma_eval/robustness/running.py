@@ -9,38 +9,23 @@ from statistics import fmean
 from typing import Any
 
 from emma_eval.errors import UserError
-from emma_eval.models import ModelHandle, find_model
+from emma_eval.models import find_model
 from emma_eval.results.sample_scores import read_sample_scores
+from emma_eval.robustness.annotated import objects_in_images
 from emma_eval.robustness.changes import TaskChange
 from emma_eval.robustness.left_out import Changed
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import compare_family, compare_variant
 from emma_eval.robustness.position_bias import position_bias
 from emma_eval.robustness.records import Robustness, TaskRobustness, VariantResult
+from emma_eval.robustness.shared_model import SharedModel
 from emma_eval.robustness.variants import ORIGINAL, Variant, VariantSet
-from emma_eval.runs.plan import TaskPlan, plan_tasks
+from emma_eval.runs.plan import TaskPlan, plan_tasks, with_samples
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
-from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
 from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
-
-
-class LoadedOnce:
-    """A model that is loaded when the first run has something to answer, and then kept for the others."""
-
-    def __init__(self, handle: ModelHandle) -> None:
-        self.handle = handle
-        self._loaded: Any = None
-
-    def load(self) -> Any:
-        """The model. One that is an engine is loaded for each run, as each run closes its own."""
-        if self._loaded is not None:
-            return self._loaded
-        loaded = self.handle.load()
-        if not hasattr(loaded, "describe"):
-            self._loaded = loaded
-        return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +34,8 @@ class Plan:
 
     settings: RunSettings
     tasks: Mapping[str, TaskPlan]
-    variants: VariantSet
+    variants: Mapping[str, Variant]
+    task_changes: Mapping[str, TaskChange]  # variant -> what it changes
     changes: Mapping[str, Mapping[str, Changed]]
 
     def tasks_of(self, variant: str) -> tuple[str, ...]:
@@ -63,11 +49,14 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
     for plan in tasks.values():
         if not plan.samples or not all(sample.references for sample in plan.samples):
             raise UserError(f"task {plan.task.name}: its right answers are not known here, so nothing can be compared")
+    swaps = any(one.swap for one in variants.variants.values())
+    present = {task: objects_in_images(plan.task, settings) if swaps else {} for task, plan in tasks.items()}
+    task_changes = {name: TaskChange(one, variants.forms, present) for name, one in variants.variants.items()}
     changes = {
-        name: {task: TaskChange(one, variants).changed(plan.task, plan.samples) for task, plan in tasks.items()}
-        for name, one in variants.variants.items()
+        name: {task: change.changed(plan.task, plan.samples) for task, plan in tasks.items()}
+        for name, change in task_changes.items()
     }
-    found = Plan(settings, tasks, variants, changes)
+    found = Plan(settings, tasks, variants.variants, task_changes, changes)
     if not any(map(found.tasks_of, variants.variants)):
         raise UserError(
             f"none of these variants asks a question of {', '.join(tasks)}: no form is recognised, and there are no "
@@ -79,16 +68,18 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
 def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]) -> Robustness:
     """Run everything that is missing in folders of `folder`. Raises UserError as `run_evaluation` does."""
     settings, handle = plan.settings, find_model(plan.settings.model)
-    model = LoadedOnce(handle)
-    failed = run_evaluation(settings, folder / ORIGINAL, progress(), UnchangedHandle(handle, model.load)).failed
-    for name, variant in plan.variants.variants.items():
+    model = SharedModel(handle, settings.batch_size)
+    unchanged = UnchangedHandle(handle, model.load)
+    failed = run_evaluation(settings, folder / ORIGINAL, progress(), unchanged, list(plan.tasks.values())).failed
+    for name, variant in plan.variants.items():
         if tasks := plan.tasks_of(name):
             own = VariantHandle(handle, name, variant.definition, model.load)
             note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
-            other = TaskChange(variant, plan.variants).other_requests(note)
+            other = OtherRequests(plan.task_changes[name].requests, note)
             changed = replace(settings, model=own.spec, tasks=tasks, requests=other)
-            failed += run_evaluation(changed, folder / name, progress(), own).failed
-    every = plan.variants.variants
+            plans = [with_samples(plan.tasks[task], plan.changes[name][task].samples) for task in tasks]
+            failed += run_evaluation(changed, folder / name, progress(), own, plans).failed
+    every = plan.variants
     return Robustness(
         model=settings.model.source,
         limit=settings.limit,
@@ -105,27 +96,25 @@ def compare_task_variants(plan: Plan, task: str, folder: Path) -> TaskRobustness
     original = _asked(folder / ORIGINAL, planned, planned.samples)
     asked = {
         name: _asked(folder / name, planned, plan.changes[name][task].samples, variant)
-        for name, variant in plan.variants.variants.items()
+        for name, variant in plan.variants.items()
         if plan.changes[name][task].samples
     }
     results = [
-        compare_variant(name, plan.variants.variants[name], plan.changes[name][task].left_out, original, one)
+        compare_variant(name, plan.variants[name], plan.changes[name][task].left_out, original, one)
         for name, one in asked.items()
     ]
     families: dict[str, dict[str, AskedTask]] = {}
     for name, one in asked.items():
-        families.setdefault(plan.variants.variants[name].family, {})[name] = one
-    by_order = {name: one for name, one in asked.items() if plan.variants.variants[name].options}
-    biases = [position_bias({ORIGINAL: original})]
-    biases += [position_bias({ORIGINAL: original, **by_order})] if by_order else []
+        families.setdefault(plan.variants[name].family, {})[name] = one
+    by_order = {name: one for name, one in asked.items() if plan.variants[name].options}
+    orders = [{ORIGINAL: original}, *([{ORIGINAL: original, **by_order}] if by_order else [])]
     return TaskRobustness(
         task=task,
         samples=len(planned.samples),
         original=fmean(score.score for score in original.scores),
-        cluster_unit="",
         variants=tuple(_corrected(results)),
         families=tuple(filter(None, (compare_family(name, original, one) for name, one in families.items()))),
-        position_bias=tuple(filter(None, biases)),
+        position_bias=tuple(filter(None, map(position_bias, orders))),
         not_asked={
             name: ", ".join(changed[task].left_out)
             for name, changed in plan.changes.items()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from emma_eval.reports.comparison import SIGNIFICANT
+from emma_eval.reports.sections import Section
 from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.robustness.figures import UNIT, variant_figures
 from emma_eval.robustness.records import Difference, PositionBias, Robustness, Share, TaskRobustness, VariantResult
-from emma_eval.robustness.sections import Section
 from emma_eval.robustness.variants import ORIGINAL
 from emma_eval.utils.table_io import to_csv
 from emma_eval.utils.terminal import Column
 
-UNIT = "fraction"
 VARIANT_COLUMNS = (
     Column("variant"),
     Column("asked", right=True, drop=2),
@@ -81,7 +81,8 @@ def robustness_csv(result: Robustness) -> str:
 def _task_sections(task: TaskRobustness) -> Iterator[Section]:
     rows: list[tuple[str, ...]] = [(ORIGINAL, f"{task.samples:,}", _percent(task.original), "", "", "", "", "")]
     rows += [_variant_row(one) for one in task.variants]
-    yield Section(f"{task.task}, {task.samples:,} samples", VARIANT_COLUMNS, tuple(rows), tuple(_left_out(task)))
+    title, figures = f"{task.task}, {task.samples:,} samples", variant_figures(task)
+    yield Section(title, VARIANT_COLUMNS, tuple(rows), tuple(_left_out(task)), figures)
     families = [
         (one.family, str(len(one.variants)), f"{one.samples:,}", _share(one.consistency), _share(one.always_right))
         for one in task.families
@@ -114,8 +115,10 @@ def _bias_section(task: TaskRobustness, bias: PositionBias) -> Section:
         chosen = _share(Share(value=one.chosen, interval=one.interval, samples=bias.answers))
         rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}"))
     runs = ", ".join(bias.orders)
-    note = f"{bias.answers:,} answers with a letter, {bias.unread:,} without"
-    return Section(f"{task.task}: letters chosen ({runs})", LETTER_COLUMNS, tuple(rows), (note,), level=3)
+    notes = [f"{bias.answers:,} answers with a letter, {bias.unread:,} without"]
+    if bias.same_option is not None:
+        notes.append(f"all answers of a sample choose one text: {_share(bias.same_option)} of the samples")
+    return Section(f"{task.task}: letters chosen ({runs})", LETTER_COLUMNS, tuple(rows), tuple(notes), level=3)
 
 
 def _left_out(task: TaskRobustness) -> Iterator[str]:

@@ -90,9 +90,6 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         )
     release = find_release(task, samples)
     samples = select_subset(samples, settings.limit, settings.seed)
-    changed = settings.requests.samples if settings.requests else None
-    if changed is not None:
-        samples, release = changed(task, samples), ""
     facts = TaskFacts(
         config=task_digest(task, protocol),
         protocol=protocol,
@@ -101,10 +98,18 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
         samples=len(samples),
         release=release,
     )
-    complete = settings.limit is None and changed is None and task.expected.allows(len(samples))
+    complete = settings.limit is None and task.expected.allows(len(samples))
     plan = TaskPlan(task, protocol, samples, complete, facts, notes=question_notes(task, samples, complete))
     _require_ready(plan, scorer, settings.answers_only or settings.shard is not None)
     return plan
+
+
+def with_samples(plan: TaskPlan, samples: Sequence[Sample]) -> TaskPlan:
+    """The plan of a run that asks these samples in place of the task's own: they are of no release, nor all of it."""
+    facts = plan.facts.model_copy(
+        update={"reference_digest": reference_digest(samples), "samples": len(samples), "release": ""}
+    )
+    return replace(plan, samples=samples, complete=False, facts=facts, notes=())
 
 
 def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> None:

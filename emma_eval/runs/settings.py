@@ -76,7 +76,6 @@ class OtherRequests:
 
     build: Callable[[TaskConfig, Sequence[Sample], str], Iterable[Request]]  # task in its wording, samples, template
     note: str  # beside the scores of every task
-    samples: Callable[[TaskConfig, Sequence[Sample]], Sequence[Sample]] | None = None  # in place of the task's own
 
 
 @dataclass(frozen=True, slots=True)

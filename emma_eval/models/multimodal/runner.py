@@ -40,7 +40,8 @@ from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
 from emma_eval.utils.text import pluralize
 
-Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not yet normalized
+# (3, S, S) each: resized and cropped, not yet normalized; or an image's features, as `encode_images` gives them
+Pixels = Mapping[ImageSource, NDArray[np.uint8] | Tensor]
 InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
@@ -181,8 +182,16 @@ class ModelRunner(Generic[ModelT]):
             raise SampleError(f"prompt and answer may have {length:,} tokens; the model reads {self.max_tokens:,}")
         return MultimodalPrompt(tuple(ids), instruction, request.images, tuple(kept), limits, truncated=kept != items)
 
-    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
-        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
+    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8] | Tensor:
+        """Decode, resize and crop an image: (3, S, S); one whose features are cached is not opened, they are given.
+
+        Raises SampleError if it is unreadable. Any thread may call.
+        """
+        features = self.vision_cache.get(image)
+        return self.to_pixels(image) if features is None else features
+
+    def to_pixels(self, image: ImageSource) -> NDArray[np.uint8]:
+        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable."""
         processor = self.processor
         if isinstance(image, UnpaddedImage) and processor.squaring == "pad":
             processor = replace(processor, squaring="none")
@@ -272,12 +281,16 @@ class ModelRunner(Generic[ModelT]):
         return self._normalization_table.index_select(0, indices).view(pixels_uint8.shape)
 
     def _encode_images(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
-        features: list[Tensor] = []
+        given = {image: pixels[image] for image in images}
+        features = {image: one.to(self.device) for image, one in given.items() if isinstance(one, Tensor)}
+        missing = [(image, one) for image, one in given.items() if not isinstance(one, Tensor)]
         size = min(VISION_BATCH, max(1, VISION_PIXELS // self.processor.crop_size**2))
-        for start in range(0, len(images), size):
-            batch = np.stack([pixels[image] for image in images[start : start + size]])
-            features += self.model.encode_images(self.normalize(torch.from_numpy(batch).to(self.device))).unbind()
-        return features
+        for start in range(0, len(missing), size):
+            part = missing[start : start + size]
+            batch = torch.from_numpy(np.stack([one for _, one in part])).to(self.device)
+            encoded = self.model.encode_images(self.normalize(batch)).unbind()
+            features.update(zip([image for image, _ in part], encoded, strict=True))
+        return [features[image] for image in images]
 
     def _encode_instructions(self, instructions: Sequence[InstructionIds]) -> Sequence[Tensor]:
         return self.model.encode_instructions(torch.tensor(instructions, device=self.device)).unbind()

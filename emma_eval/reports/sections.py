@@ -1,4 +1,4 @@
-"""A part of what is said about robustness, before it becomes terminal text, Markdown or HTML."""
+"""What a command found, in sections of a table and notes, before they become terminal text, Markdown or a page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from emma_eval.utils.terminal import Column, paragraph, table_lines
 
 
 @dataclass(frozen=True, slots=True)
+class SectionFigure:
+    """A plot, on the page alone."""
+
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, a table, and paragraphs below it."""
+    """A heading, a table, and notes below it."""
 
     title: str
     columns: tuple[Column, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
-    figure: Markup | None = None  # SVG, on the page alone
+    figures: tuple[SectionFigure, ...] = ()
     level: int = 2  # of the heading; 3 belongs to the last of level 2
 
 
@@ -36,9 +44,11 @@ def section_lines(sections: Iterable[Section], width: int) -> list[str]:
     return lines
 
 
-def section_markdown(sections: Iterable[Section]) -> str:
-    """All sections as Markdown."""
-    lines: list[str] = []
+def section_markdown(title: str, lead: Sequence[str], sections: Iterable[Section]) -> str:
+    """A document with these sections."""
+    lines = [f"# {escape_markdown(title)}", ""]
+    for text in lead:
+        lines += [escape_markdown(text), ""]
     for section in sections:
         lines += [f"{'#' * section.level} {escape_markdown(section.title)}", ""]
         if section.rows:
@@ -48,7 +58,7 @@ def section_markdown(sections: Iterable[Section]) -> str:
             lines.append("")
         lines += [f"- {escape_markdown(note)}" for note in section.notes]
         lines += [""] if section.notes else []
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
