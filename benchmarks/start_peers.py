@@ -1,4 +1,4 @@
-"""Processor seconds and exit codes of small commands, here and in lmms-eval: help, list of tasks, a task that is misspelt.
+"""Processor seconds and exit codes of small commands, here and in lmms-eval: help, list of tasks, a misspelt task.
 
 Processor seconds, of all threads and child processes, because a machine's other work changes them little; of several
 tries the fewest count. Nothing is downloaded: the network is off.
