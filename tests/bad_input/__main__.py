@@ -50,7 +50,7 @@ def _examine(text: str, args: argparse.Namespace) -> Row:
 
 def _line(result: Result) -> str:
     detail = result.verdict.detail.strip()
-    return f"{result.target}:{result.number} {result.verdict.outcome} ({result.seconds:.2f} s) {detail}"
+    return f"{result.target}:{result.number} {result.verdict.outcome} ({result.verdict.seconds:.2f} s) {detail}"
 
 
 if __name__ == "__main__":

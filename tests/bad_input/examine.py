@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import signal
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -38,21 +39,26 @@ def random_numbers(target: Target, seed: int, number: int) -> random.Random:
 
 
 def _attempt(target: Target, state: Any, seed: int, number: int) -> Verdict:
+    began = time.perf_counter()
     try:
         with _alarm(HANG_SECONDS):
-            return Verdict(judged(target, state, random_numbers(target, seed, number)))
-    except HangError:
-        return Verdict(Outcome.HANG, f"more than {HANG_SECONDS} s")
-    except SilentlyWrongError as error:
-        return Verdict(Outcome.WRONG, str(error))
-    except MemoryError:
-        return Verdict(Outcome.MEMORY, traceback.format_exc(limit=-4))
-    except EmmaEvalError as error:
-        if NO_MEMORY in str(error):
-            return Verdict(Outcome.MEMORY, str(error))
-        return Verdict(Outcome.REFUSED, str(error))
-    except BaseException:
-        return Verdict(Outcome.TRACEBACK, traceback.format_exc(limit=-8))
+            outcome, detail = judged(target, state, random_numbers(target, seed, number)), ""
+    except BaseException as error:
+        outcome, detail = _failure(error)
+    return Verdict(outcome, detail, time.perf_counter() - began)
+
+
+def _failure(error: BaseException) -> tuple[Outcome, str]:
+    match error:
+        case HangError():
+            return Outcome.HANG, f"more than {HANG_SECONDS} s"
+        case SilentlyWrongError():
+            return Outcome.WRONG, str(error)
+        case MemoryError():
+            return Outcome.MEMORY, "".join(traceback.format_exception(error, limit=-4))
+        case EmmaEvalError():
+            return Outcome.MEMORY if NO_MEMORY in str(error) else Outcome.REFUSED, str(error)
+    return Outcome.TRACEBACK, "".join(traceback.format_exception(error, limit=-8))
 
 
 def judged(target: Target, state: Any, rng: random.Random) -> Outcome:

@@ -14,7 +14,8 @@ HOSTILE_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 3, 10**19, -(2**63) - 1, 1.5, -0.0, 1e308, float("nan"), float("inf"),
     "", " ", "0", "nan", "None", "\ud800", "\0", "a\x1b[31mb", "\u202eabc", "\ufeff", "x" * 5000, "9" * 5000,
     "../../etc/passwd", "/etc/passwd", "C:\\x", "~root", "a/../../b", "=1+1", "<script>alert(1)</script>", "%s%n{}{0}",
-    "<image>", "A", "yes", "\n", "\r\n", "2001-01-01", [], [None], [[]], {}, {"": None}, ["A", 1, None], {"a": {"b": []}},
+    "<image>", "A", "yes", "\n", "\r\n", "2001-01-01",
+    [], [None], [[]], {}, {"": None}, ["A", 1, None], {"a": {"b": []}},
 )  # fmt: skip
 INSERTED = (b"\0", b"\xff", b"\"", b"'", b"\n", b"\r", b"\t", b",", b"{", b"}", b"[", b"]", b"\xef\xbb\xbf", b"\x1b[2J",
             b"\xed\xa0\x80", b"NaN", b"1e999", b"\\u0000", b"&a ", b"*a", b"!!python/name:os.system ")  # fmt: skip
@@ -100,7 +101,8 @@ def _several(data: bytes, rng: random.Random) -> bytes:
 
 
 _DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    _flip_bit, _flip_bit, _other_byte, _insert, _insert, _lose, _double, _zero, _cut, _lines, _encode, _replace, _several,
+    _flip_bit, _flip_bit, _other_byte, _insert, _insert, _lose, _double, _zero, _cut, _lines, _encode, _replace,
+    _several,
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Verdict:
 
     outcome: Outcome
     detail: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Row:
 def row_of(target: Target, results: Sequence[Result], seconds: float) -> Row:
     """The counts of a target's results."""
     outcomes = Counter(result.verdict.outcome for result in results)
-    return Row(target, outcomes, max((result.seconds for result in results), default=0.0), seconds)
+    return Row(target, outcomes, max((result.verdict.seconds for result in results), default=0.0), seconds)
 
 
 def _cells(row: Row) -> list[str]:

@@ -37,16 +37,16 @@ def prepare(folder: Path) -> Cases:
 def examine(cases: Cases, rng: random.Random) -> Outcome:
     """Run one of the scripts with this checkout."""
     script = rng.choice(cases.scripts)
-    environment = os.environ | {
-        "PY": sys.executable,
-        "R": str(ROOT / "run_eval.py"),
-        "PYTHONPATH": str(ROOT),
-        "NO_COLOR": "1",
-    }
+    own = {"PY": sys.executable, "R": str(ROOT / "run_eval.py"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     process = subprocess.Popen(
-        ["bash", str(script)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        ["bash", str(script)],
+        env=os.environ | own,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
         out, _ = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:

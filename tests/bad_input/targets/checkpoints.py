@@ -18,7 +18,8 @@ from tests.fakes import first_token_logits, make_image, request
 from tests.tiny_checkpoint import EMMA, LLAVA
 
 DAMAGED = ("config.json", "tokenizer_config.json", "tokenizer.model", "model.safetensors", "vision_tower.bin",
-           "../tiny-clip/config.json", "../tiny-clip/preprocessor_config.json", "../tiny-clip/pytorch_model.bin")  # fmt: skip
+           "../tiny-clip/config.json", "../tiny-clip/preprocessor_config.json",
+           "../tiny-clip/pytorch_model.bin")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,8 @@ def examine(checkpoints: list[Clean], rng: random.Random) -> Outcome:
     if path.suffix == ".json":
         read_json(path)
     require(before is None or not before.startswith(after), f"{path.name} is cut off, and is loaded")
-    require(
-        path.suffix != ".safetensors" or _header(after) == _header(before or b""),
-        "other names, shapes or types, and it is loaded",
-    )
+    is_named_alike = path.suffix != ".safetensors" or _header(after) == _header(before or b"")
+    require(is_named_alike, "other names, shapes or types, and it is loaded")
     return Outcome.CHANGED if torch.isfinite(logits).all() else Outcome.TOLD  # which fails each sample, in words
 
 
@@ -90,8 +89,8 @@ def _header(data: bytes) -> object:
 TARGET = Target(
     name="checkpoints",
     what="folders of EMMA and LLaVA with random weights: configurations, tokenizer, tensors and tower, one damaged",
-    wrong="other logits with the same fingerprint, which a run records; a file that is cut off, or a tensor of another name, shape "
-    "or type, is loaded",
+    wrong="other logits with the same fingerprint, which a run records; a file that is cut off, or a tensor of another "
+    "name, shape or type, is loaded",
     count=200,
     prepare=prepare,
     examine=examine,

@@ -87,8 +87,8 @@ def _huge(data: bytes, rng: random.Random) -> bytes:
 TARGET = Target(
     name="images",
     what="images of nine formats in five modes, damaged as bytes, or with a head that says they are huge",
-    wrong="a PNG, whose checksums tell, opens with other pixels; a file that is cut off opens; the size of the head is not "
-    "that of the image",
+    wrong="a PNG, whose checksums tell, opens with other pixels; a file that is cut off opens; the size of the head is "
+    "not that of the image",
     count=500,
     prepare=prepare,
     examine=examine,

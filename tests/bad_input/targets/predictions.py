@@ -111,7 +111,7 @@ def _malformed(clean: AnswerFile, rng: random.Random) -> bytes:
 TARGET = Target(
     name="predictions",
     what="answer files of seven benchmarks in every format, damaged as bytes or in one value",
-    wrong="an answer that no changed row says; an answer of an untouched row lost or given to another question; one that is "
+    wrong="an answer that no changed row says; one of an untouched row lost or given to another question; one that is "
     "missing and is not counted",
     count=400,
     prepare=prepare,

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Runs:
 
 def prepare(folder: Path) -> Runs:
     """A run of twelve questions."""
+    import_module("torch")
     write_pope(data := folder / "data")
     run_pope(data, clean := folder / "clean")
     return Runs(data, clean, folder / "damaged", _scores(clean))
@@ -117,8 +119,8 @@ def _require_readable(name: str, data: bytes) -> Any:
 TARGET = Target(
     name="records",
     what="manifest, scores, responses, samples and statistics of a run, one damaged; read, compared or resumed",
-    wrong="a file that is no JSON is read (but for the unfinished last line of a log); the resumed run has other scores though "
-    "no response was touched",
+    wrong="a file that is no JSON is read (but for the unfinished last line of a log); the resumed run has other "
+    "scores though no response was touched",
     count=300,
     prepare=prepare,
     examine=examine,

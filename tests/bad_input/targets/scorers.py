@@ -15,14 +15,15 @@ from tests.bad_input.outcome import Outcome, Target, require
 from tests.scorer_samples import WAYS, answers_to, questions
 
 LONG = 20_000  # characters
-PIECES = ("(", ")", "[", "{", "\\frac{1}{", "$", "A", "B.", "(C)", "yes", "no", "not ", "1,000", "1e999", "0x1", "٣", "½", "²",
-          "-", "%", "\n", "\t", "\0", "\ud800", "\u202e", "é", "猫", "🙂", "\x1b[2J", "<image>", "None", "nan", "a ", " and ",
-          ",", ";", "'", '"', "answer: ", "The answer is ", "=", "/", "1/0", "9" * 300, "İ", "ß", "\u0130", "ǅ", "ﬁ")  # fmt: skip
-WITHOUT = (
-    "captions",
-    "amber_generative",
-    "judged",
-)  # Java, word lists and judges; the corpus binds its samples together
+PIECES = (
+    "(", ")", "[", "{", "\\frac{1}{", "$", "A", "B.", "(C)", "yes", "no", "not ", "1,000", "1e999", "0x1", "\u0663",
+    "\xbd", "\xb2", "-", "%", "\n", "\t", "\0", "\ud800", "\u202e",
+    "\xe9", "\u732b", "\U0001f642", "\x1b[2J", "<image>",
+    "None", "nan", "a ", " and ", ",", ";", "'", '"', "answer: ", "The answer is ", "=", "/",
+    "1/0", "9" * 300, "\u0130",
+    "\xdf", "\u01c5", "\ufb01",
+)  # fmt: skip
+WITHOUT = ("captions", "amber_generative", "judged")  # Java, word lists, judges; the corpus binds captions together
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def examine(ways: Sequence[Way], rng: random.Random) -> Outcome:
 
 TARGET = Target(
     name="scorers",
-    what="answers to every scorer but the generative ones: huge, deep, of any Unicode, control characters, numbers beyond any",
-    wrong="another sample's score or parsed answer changes; a score outside 0 to 1; a metric that is not finite, or is gone",
+    what="answers to every scorer but the generative ones: huge, deep, of any Unicode, numbers beyond any",
+    wrong="another sample's score or parsed answer changes; a score outside 0 to 1; a metric not finite, or gone",
     count=500,
     prepare=prepare,
     examine=examine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from tests.servers.asked import QUICK, Asked
 
 KEY = "sk-a-secret-key-123"
 STATUSES = (200, 200, 200, 200, 201, 204, 301, 400, 401, 404, 413, 418, 422, 429, 500, 503)
-QUICKER = QUICK.__class__(concurrency=2, retries=1, first_delay=0.001, longest_delay=0.002, outage=0.5, total_timeout=2.0,
-                          read_timeout=2.0, connect_timeout=2.0)  # fmt: skip
+QUICKER = replace(
+    QUICK, concurrency=2, retries=1, first_delay=0.001, longest_delay=0.002, outage=0.5, total_timeout=2.0,
+    read_timeout=2.0, connect_timeout=2.0,
+)  # fmt: skip
 
 
 @dataclass
@@ -96,7 +98,7 @@ def _content(body: bytes) -> Any:
 TARGET = Target(
     name="servers",
     what="replies of an OpenAI-compatible server: damaged bodies, types, statuses, headers, broken connections",
-    wrong="an answer that is not the text of the reply's first choice, or of another status than 200; the key in a message or answer",
+    wrong="an answer that is not the text of the reply's first choice, or of another status than 200; the key in it",
     count=300,
     prepare=prepare,
     examine=examine,
