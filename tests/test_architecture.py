@@ -26,6 +26,7 @@ LAYERS = (
     ("reports", "lmms"),
     ("runs", "loggers"),
     ("api", "mini", "interpretability"),
+    ("robustness",),
     ("cli",),
 )
 WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder

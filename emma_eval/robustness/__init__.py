@@ -1,4 +1,4 @@
-"""How answers hold when questions and images change, and whether a model's confidence can be believed.
+"""How answers hold when questions, options and images change, and whether a model's confidence can be believed.
 
-May import: `models`, `inference`, `reports`, `runs`, `stats` and what is below.
+May import: `interpretability` and what is below.
 """

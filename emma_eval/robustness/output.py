@@ -1,0 +1,30 @@
+"""Writes the files of `robustness` into its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emma_eval.reports.html.section_page import section_page
+from emma_eval.reports.sections import Section, section_markdown
+from emma_eval.robustness.records import Robustness
+from emma_eval.robustness.tables import robustness_csv, robustness_sentence
+from emma_eval.utils.files import write_atomic
+from emma_eval.utils.records import to_json
+
+NAME = "robustness"
+
+
+def write_robustness(result: Robustness, sections: Sequence[Section], folder: Path) -> list[Path]:
+    """JSON, CSV, Markdown and the page; returns their paths."""
+    title, lead = f"Robustness of {result.model}", [robustness_sentence(result)]
+    contents = {
+        "json": to_json(result),
+        "csv": robustness_csv(result),
+        "md": section_markdown(title, lead, sections),
+        "html": section_page(title, lead, sections),
+    }
+    paths = [folder / f"{NAME}.{ending}" for ending in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        write_atomic(path, content)
+    return paths
