@@ -54,8 +54,6 @@ def usable_sections(names: list[str], *, has_alignment: bool, chosen: bool, mode
     needy = [name for name in names if SECTIONS[name].needs_alignment and not has_alignment]
     if needy and chosen:
         others = ", ".join(name for name, kind in SECTIONS.items() if not kind.needs_alignment)
-        raise UserError(
-            f"{model} has no alignment module: {', '.join(needy)} can't be shown of it"
-            + f"; {others} can" * bool(others)
-        )
+        rest = f"; {others} can" if others else ""
+        raise UserError(f"{model} has no alignment module: {', '.join(needy)} can't be shown of it{rest}")
     return dict.fromkeys(needy, "the model has no alignment module")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.results.model_analysis import Value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ class SpectrumBuilder:
             "text block Wt": self._weight[:, tokens:],
         }
         values = {name: np.linalg.svd(matrix, compute_uv=False) for name, matrix in parts.items()}
-        rows = tuple(
+        rows: tuple[tuple[Value, ...], ...] = tuple(
             (
                 name,
                 f"{parts[name].shape[0]} x {parts[name].shape[1]}",
@@ -49,7 +50,7 @@ class SpectrumBuilder:
             )
             for name, found in values.items()
         )
-        ranks = {row[0]: row[4] for row in rows}
+        ranks = {name: effective_rank(found) for name, found in values.items()}
         change, text = ranks["W - [I | 0]"], ranks["text block Wt"]
         whole = min(self._weight.shape)
         sentences = (
@@ -58,8 +59,8 @@ class SpectrumBuilder:
             f"The text block Wt has an effective rank of {text:.1f} of at most {min(parts['text block Wt'].shape)}: "
             "the instruction can move visual tokens in that many independent patterns over the image.",
         )
-        columns = ("part", "shape", "Frobenius norm", "largest singular value", "effective rank")
-        columns += tuple(f"rank of {share:.0%} of the squares" for share in SHARES)
+        heads = ("part", "shape", "Frobenius norm", "largest singular value", "effective rank")
+        columns = (*heads, *(f"rank of {share:.0%} of the squares" for share in SHARES))
         caption = "Norm, effective rank (Roy and Vetterli 2007) and the rank that holds a share of the squared norm."
         return Section(
             title="Rank of W",
@@ -103,8 +104,9 @@ def _draw(values: dict[str, Floats]) -> Figure:
     for number, (name, found) in enumerate(values.items()):
         shown = found[found > found[0] * 1e-7] if found[0] else found
         axis.semilogy(range(1, len(shown) + 1), shown, LINES[number % len(LINES)], color=colour(number), label=name)
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("index")
     axis.set_ylabel("singular value")
     axis.grid(color=GRID, linewidth=0.6)
-    axis.legend(frameon=False, fontsize=7)
+    axis.legend(fontsize=7, facecolor="white", edgecolor="none")
     return figure

@@ -134,5 +134,7 @@ def items_of(plan: TaskPlan, runner: ModelRunner[EmmaModel], run: Path) -> tuple
         items.append(Item(name, sample, request, answer, score.score if is_scored else None, cluster, ids))
     order = {image: number for number, image in enumerate(dict.fromkeys(item.image for item in items))}
     items.sort(key=lambda item: order[item.image])
-    counts = {"samples": len(plan.samples), "analyzed": len(items), "left_out": dict(left_out)}
-    return AnalyzedTask(task=name, title=plan.task.title, **counts), items
+    counted = AnalyzedTask(
+        task=name, title=plan.task.title, samples=len(plan.samples), analyzed=len(items), left_out=dict(left_out)
+    )
+    return counted, items

@@ -45,11 +45,8 @@ def write_analysis(analysis: Analysis, plan: Plan, settings: RunSettings, folder
     for key, section in analysis.sections.items():
         _write_csv_files(key, section, folder)
     if has_figures:
-        figures = {
-            f"{key}-{figure.name}": figure.draw
-            for key, section in analysis.sections.items()
-            for figure in section.figures
-        }
+        sections = analysis.sections.items()
+        figures = {f"{key}-{figure.name}": figure.draw for key, section in sections for figure in section.figures}
         draw_figures(figures, folder / FIGURES_FOLDER)
     record = to_record(analysis, plan, settings, has_figures=has_figures)
     write_atomic(folder / ANALYSIS_FILE, to_json(record))
