@@ -32,6 +32,10 @@ class SectionKind:
 
 SECTIONS: Mapping[str, SectionKind] = {
     "spectrum": SectionKind("spectrum", "SpectrumBuilder", True, "singular values and effective rank of W"),
+    "attention": SectionKind("attention", "AttentionBuilder", False, "where answer tokens look, and heat maps"),
+    "two-questions": SectionKind(
+        "two_questions", "TwoQuestionsBuilder", False, "what two questions change about one image"
+    ),
 }
 
 
