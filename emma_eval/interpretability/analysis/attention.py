@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emma_eval.interpretability.analysis.attention_data import AttentionData, KindMean, collect, kind_means
-from emma_eval.interpretability.analysis.attention_figures import HeatMaps, draw_heat_maps, draw_layers, draw_mean_map
+from emma_eval.interpretability.analysis.attention_figures import HeatMaps, draw_heat_maps, draw_layers
+from emma_eval.interpretability.analysis.means import Mean
+from emma_eval.interpretability.analysis.plots import as_grid, heat_maps
 from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
 from emma_eval.interpretability.analysis.subject import Item, shown_items
-from emma_eval.interpretability.means import Mean
-from emma_eval.interpretability.token_kinds import KIND_WORDS, Kind
+from emma_eval.interpretability.token_kinds import KIND_WORDS
 from emma_eval.results.model_analysis import Value
 from emma_eval.utils.text import pluralize
 
@@ -29,6 +30,7 @@ LIMITS = (
     "is also given for a token, as an image has many more tokens than a question.",
     "Means over heads hide heads that look elsewhere.",
 )
+COMPARED = ("image", "instruction", "system")
 OFF = "alignment off: the projector reads V, and the same answer is read; the language model was not trained for it"
 
 
@@ -72,7 +74,7 @@ class AttentionBuilder:
                     tuple(_row(one, (one.layer or 0) + 1) for one in layers),
                 ),
             ),
-            arrays=maps,
+            arrays={f"mean map, {name}": values for name, values in maps.items()},
             figures=tuple(figures),
         )
 
@@ -89,28 +91,30 @@ def _with_interval(name: str) -> list[str]:
 
 
 def _row(one: KindMean, first: Value) -> tuple[Value, ...]:
-    row: list[Value] = [first, KIND_WORDS[one.kind], one.tokens]
-    row += [*(100 * number for number in one.share), *one.even]
-    if one.share_off and one.difference and one.even_off:
-        row += [100 * one.share_off.value, *(100 * number for number in one.difference), one.even_off.value]
+    row: list[Value] = [first, KIND_WORDS[one.kind], one.tokens, *one.share.cells, *_cells(one.even)]
+    if one.share_off:
+        row += [one.share_off.value, *_cells(one.difference), _cells(one.even_off)[0]]
     return tuple(row)
 
 
+def _cells(mean: Mean | None) -> tuple[float | None, float | None, float | None]:
+    return mean.cells if mean else (None, None, None)
+
+
 def _sentences(data: AttentionData, tasks: Sequence[KindMean], *, has_maps: bool) -> Iterator[str]:
-    every = {one.kind: one for one in tasks if one.task == tasks[-1].task}
-    present = [one for one in every.values() if one.tokens]
-    shares = ", ".join(f"{KIND_WORDS[one.kind]} {_percent(one.share)}" for one in present)
+    every = {one.kind: one for one in tasks if one.task == tasks[-1].task and one.tokens}
+    shares = ", ".join(f"{KIND_WORDS[kind]} {one.share}" for kind, one in every.items())
     yield (
         f"Of the attention of answer tokens, mean over layers and heads of {pluralize(len(data.samples), 'answer')}, "
-        f"goes to: {shares}."
+        f"goes to, in percent: {shares}."
     )
-    evens = ", ".join(f"{KIND_WORDS[one.kind]} {_times(one.even)}" for one in present)
-    yield f"For a token, in multiples of what each would get if all got the same: {evens}."
+    evens = ", ".join(f"{KIND_WORDS[kind]} {one.even.value:.2g}" for kind, one in every.items() if one.even)
+    yield f"To one token of a kind, in multiples of what each would get if all got the same: {evens}."
     if data.off:
         changes = ", ".join(
-            f"{KIND_WORDS[kind]} {_points(every[kind].difference)}" for kind in _named() if every[kind].tokens
+            f"{KIND_WORDS[kind]} {one.difference}" for kind, one in every.items() if kind in COMPARED and one.difference
         )
-        yield f"With alignment less with alignment off, in points: {changes}."
+        yield f"As trained less with alignment off, in points: {changes}."
     if data.other_answers:
         yield (
             f"{pluralize(data.other_answers, 'answer')} came out otherwise than in the run, by rounding: the attention "
@@ -119,24 +123,7 @@ def _sentences(data: AttentionData, tasks: Sequence[KindMean], *, has_maps: bool
     for reason, count in data.left_out.items():
         yield f"{pluralize(count, 'sample')} left out: {reason}."
     if not has_maps:
-        yield "No heat maps: the visual tokens of this model are not the patches of a grid."
-
-
-def _named() -> tuple[Kind, ...]:
-    return ("image", "instruction", "system")
-
-
-def _percent(mean: Mean) -> str:
-    return f"{100 * mean.value:.1f}% [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
-
-
-def _points(mean: Mean | None) -> str:
-    assert mean is not None
-    return f"{100 * mean.value:+.1f} [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"
-
-
-def _times(mean: Mean) -> str:
-    return f"{mean.value:.2g}"
+        yield "No heat maps: the visual tokens of this model are not the patches of a square grid."
 
 
 def _layers_figure(layers: Sequence[KindMean], samples: int) -> SectionFigure:
@@ -151,11 +138,12 @@ def _layers_figure(layers: Sequence[KindMean], samples: int) -> SectionFigure:
 
 def _mean_maps(data: AttentionData, grid: tuple[int, int]) -> dict[str, Floats]:
     """The mean over samples and layers, in multiples of an even share of the attention to the image."""
-    maps = {}
-    for name, setting in (("mean map", data.full), ("mean map, alignment off", data.off)):
-        if setting is not None and setting.image is not None:
-            maps[name] = relative(setting.image.sum(axis=0)).reshape(grid)
-    return maps
+    settings = {"as trained": data.full, "alignment off": data.off}
+    return {
+        name: as_grid(relative(setting.image.sum(axis=0)), grid)
+        for name, setting in settings.items()
+        if setting is not None and setting.image is not None
+    }
 
 
 def relative(attention: Floats) -> Floats:
@@ -169,7 +157,7 @@ def _mean_map_figure(maps: dict[str, Floats]) -> SectionFigure:
         "Attention of answer tokens to each patch, mean over samples, layers and heads, in multiples of an even share "
         "of what goes to the image. What many images have in common is a matter of place: sinks, and padding."
     )
-    return SectionFigure("mean-map", caption, partial(draw_mean_map, maps))
+    return SectionFigure("mean-map", caption, partial(heat_maps, maps, same_scale=True))
 
 
 def _heat_map_figures(subject: Subject, data: AttentionData, shown: dict[str, list[int]]) -> Iterator[SectionFigure]:
@@ -195,14 +183,19 @@ def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[in
     parts = np.array_split(np.arange(len(full)), min(3, len(full)))
     if len(parts) > 1:
         groups |= {_layer_name(part.tolist()): full[part] for part in parts}
-    maps = {name: (relative(part.mean(axis=0)).reshape(grid), part.sum(axis=1).mean()) for name, part in groups.items()}
+    maps = {
+        name: (as_grid(relative(part.mean(axis=0)), grid), part.sum(axis=1).mean()) for name, part in groups.items()
+    }
     if data.off is not None:
         off = data.off.shown[index]
-        maps["alignment off"] = relative(off.mean(axis=0)).reshape(grid), off.sum(axis=1).mean()
+        maps["alignment off"] = as_grid(relative(off.mean(axis=0)), grid), off.sum(axis=1).mean()
     return HeatMaps(
         label=_label(item),
         image=subject.runner.preprocess_image(item.image).transpose(1, 2, 0),
-        maps={name: (values, float(share)) for name, (values, share) in maps.items()},
+        maps={
+            name: (as_grid(relative(part.mean(axis=0)), grid), float(part.sum(axis=1).mean()))
+            for name, part in groups.items()
+        },
     )
 
 

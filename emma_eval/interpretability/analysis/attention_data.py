@@ -10,10 +10,10 @@ import numpy as np
 
 from emma_eval.inference.batched import BatchedEngine
 from emma_eval.interpretability.ablated_model import with_weights
+from emma_eval.interpretability.analysis.means import Mean, column_means
 from emma_eval.interpretability.analysis.section import Floats
 from emma_eval.interpretability.analysis.subject import Item, Subject
 from emma_eval.interpretability.attention import AnswerAttention, AnswerIds, measure_attention
-from emma_eval.interpretability.means import Mean, means
 from emma_eval.interpretability.token_kinds import KINDS, Kind
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -52,11 +52,11 @@ class KindMean:
     layer: int | None
     kind: Kind
     tokens: float  # how many a row sees, on average
-    share: Mean  # of the attention of a row, 0 to 1
-    even: Mean  # attention to a token, over what each would get if all got the same
+    share: Mean  # of the attention of a row, percent
+    even: Mean | None  # attention to a token, over what each would get if all got the same; None without tokens
     share_off: Mean | None = None  # without alignment; None of a model that has none
-    difference: Mean | None = None  # with less without
     even_off: Mean | None = None
+    difference: Mean | None = None  # of the shares, with less without
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +130,21 @@ def _means(
     """A mean for each kind, over the samples of `indices`."""
     tokens = np.array([data.full.tokens[index] for index in indices])  # (S, kinds)
     shares = [_shares(setting, indices, layer) for setting in (data.full, data.off) if setting is not None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # a kind without tokens has no attention for each: 0 / 0
-        evens = [share / tokens * tokens.sum(axis=1, keepdims=True) for share in shares]
-    columns = [*shares, *evens, *([shares[0] - shares[1]] if data.off else [])]
-    clusters = [items[index].cluster for index in indices]
-    found = iter(means(np.concatenate(columns, axis=1), clusters))
-    by_column = [[next(found) for _ in KINDS] for _ in columns]
-    mean_tokens = tokens.mean(axis=0)
-    if data.off is None:
-        share, even = by_column
-        return [KindMean(task, layer, kind, float(mean_tokens[i]), share[i], even[i]) for i, kind in enumerate(KINDS)]
-    share, share_off, even, even_off, difference = by_column
+    columns: list[Floats] = []
+    with np.errstate(divide="ignore", invalid="ignore"):  # a kind without tokens has no attention for each: 0 / 0
+        for share in shares:
+            columns += [100 * share, share / tokens * tokens.sum(axis=1, keepdims=True)]
+    columns += [100 * (shares[0] - shares[1])] if data.off else []
+    found = column_means(np.concatenate(columns, axis=1), [items[index].cluster for index in indices])
+    by_kind = [found[number :: len(KINDS)] for number in range(len(KINDS))]
     return [
-        KindMean(task, layer, kind, float(mean_tokens[i]), share[i], even[i], share_off[i], difference[i], even_off[i])
-        for i, kind in enumerate(KINDS)
+        KindMean(task, layer, kind, float(tokens[:, number].mean()), *by_kind[number])  # type: ignore[arg-type]
+        for number, kind in enumerate(KINDS)
     ]
 
 
 def _shares(setting: Collected, indices: Sequence[int], layer: int | None) -> Floats:
     """(S, kinds) of one layer, or the mean over all."""
     shares = np.array([setting.by_kind[index] for index in indices])  # (S, L, kinds)
-    return shares.mean(axis=1) if layer is None else shares[:, layer]
+    found: Floats = shares.mean(axis=1) if layer is None else shares[:, layer]
+    return found

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emma_eval.interpretability.analysis.plots import mark_grid, new_figure
 from emma_eval.interpretability.analysis.section import Floats
 from emma_eval.interpretability.token_kinds import KIND_WORDS, KINDS
+from emma_eval.reports.figure_plots import MARKERS, colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
     from emma_eval.interpretability.analysis.attention_data import KindMean
-    from emma_eval.interpretability.means import Mean
+    from emma_eval.interpretability.analysis.means import Mean
 
 WIDTH = 6.9  # inches, of a page of two columns
 HEAT, DIFFERENCE = "inferno", "RdBu_r"
@@ -38,23 +40,18 @@ class HeatMaps:
 
 def draw_layers(layers: Sequence[KindMean]) -> Figure:
     """Attention by layer: all of a kind, and for one token."""
-    from matplotlib.figure import Figure
-
-    from emma_eval.reports.figure_plots import GRID, MARKERS, colour
-
-    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    figure = new_figure(WIDTH, 3.0)
     left, right = figure.subplots(1, 2)
     for number, kind in enumerate(KINDS):
-        rows = [one for one in layers if one.kind == kind]
-        if not any(one.tokens for one in rows):
-            continue
+        rows = [one for one in layers if one.kind == kind and one.tokens]
         style = {"color": colour(number), "marker": MARKERS[number % len(MARKERS)], "markersize": 3}
-        _curve(left, [one.share for one in rows], 100, label=KIND_WORDS[kind], **style)
-        _curve(right, [one.even for one in rows], 1, **style)
-        without = [(one.share_off, one.even_off) for one in rows if one.share_off and one.even_off]
-        for axis, scale, place in ((left, 100, 0), (right, 1, 1)) if without else ():
-            values = [scale * pair[place].value for pair in without]
-            axis.plot(range(1, len(values) + 1), values, "--", color=colour(number), linewidth=1)
+        for axis, values, off in (
+            (left, [one.share for one in rows], [one.share_off for one in rows if one.share_off]),
+            (right, [one.even for one in rows if one.even], [one.even_off for one in rows if one.even_off]),
+        ):
+            if values:
+                _curve(axis, values, label=KIND_WORDS[kind] if axis is left else None, **style)
+            axis.plot(range(1, len(off) + 1), [one.value for one in off], "--", color=colour(number), linewidth=1)
     right.set_yscale("log")
     right.yaxis.set_major_formatter("{x:g}")
     right.axhline(1, color="#777777", linewidth=0.8)
@@ -62,47 +59,24 @@ def draw_layers(layers: Sequence[KindMean]) -> Figure:
         axis.set_xlabel("layer")
         axis.set_ylabel(label)
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.grid(color=GRID, linewidth=0.6)
+        mark_grid(axis)
     left.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
-def _curve(axis: Axes, values: Sequence[Mean], scale: float, **style: Any) -> None:
-    x = np.arange(1, len(values) + 1)
-    value, low, high = (scale * np.array(column) for column in zip(*values, strict=True))
-    axis.plot(x, value, linewidth=1.4, **style)
+def _curve(axis: Axes, values: Sequence[Mean], **style: Any) -> None:
+    x = range(1, len(values) + 1)
+    axis.plot(x, [one.value for one in values], linewidth=1.4, **style)
+    low, high = zip(*(one.interval or (one.value, one.value) for one in values), strict=True)
     axis.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
-
-
-def draw_mean_map(maps: Mapping[str, Floats], *, with_difference: bool = True) -> Figure:
-    """The mean maps side by side, on one scale with their difference, or each on its own."""
-    from matplotlib.figure import Figure
-
-    drawn = dict(maps)
-    both = list(maps.values())
-    if with_difference and len(both) == 2:
-        drawn["with less without"] = both[0] - both[1]
-    figure = Figure(figsize=(0.4 + 2.2 * len(drawn), 2.4), layout="constrained")
-    top = max(float(one.max()) for one in both)
-    for axis, (name, values) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):
-        is_difference = name == "with less without"
-        bound = float(np.abs(values).max()) or 1.0
-        low, high = (-bound, bound) if is_difference else (0.0, top if with_difference else None)
-        shown = axis.imshow(values, cmap=DIFFERENCE if is_difference else HEAT, vmin=low, vmax=high)
-        axis.set_title(name.removeprefix("mean map, ").replace("mean map", "as trained"))
-        _bare(axis)
-        figure.colorbar(shown, ax=axis, shrink=0.8)
-    return figure
 
 
 def draw_heat_maps(samples: Sequence[HeatMaps]) -> Figure:
     """A row for each sample: its image, and every map over it."""
-    from matplotlib.figure import Figure
-
     columns = 1 + max(len(one.maps) + ("alignment off" in one.maps) for one in samples)
     side = WIDTH / columns
-    figure = Figure(figsize=(WIDTH, (side + 0.6) * len(samples)), layout="constrained")
+    figure = new_figure(WIDTH, (side + 0.6) * len(samples))
     rows = figure.subfigures(len(samples), 1, squeeze=False)[:, 0]
     for part, one in zip(rows, samples, strict=True):
         _draw_row(part, one, columns)
@@ -133,14 +107,9 @@ def draw_image(axis: Axes, image: NDArray[np.uint8], title: str, below: str = ""
     axis.imshow(image)
     axis.set_title(title, fontsize=6.5)
     axis.set_xlabel(below, fontsize=6)
-    _bare(axis)
-
-
-def _bare(axis: Axes) -> None:
     axis.set_xticks([])
     axis.set_yticks([])
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+    axis.spines[:].set_visible(False)
 
 
 def cover(axis: Axes, image: NDArray[np.uint8], values: Floats, colours: str, norm: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emma_eval.interpretability.analysis.attention_figures import HEAT, cover, draw_image
+from emma_eval.interpretability.analysis.plots import new_figure
 from emma_eval.interpretability.analysis.section import Floats
 
 if TYPE_CHECKING:
@@ -32,11 +33,9 @@ class ShownPair:
 def draw_pairs(pairs: Sequence[ShownPair]) -> Figure:
     """A row for each pair: text, image, maps, each with colours of its own."""
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
 
     columns = 1 + len(pairs[0].maps)
-    size = (TEXT + (SIDE + 0.35) * columns, (SIDE + 0.35) * len(pairs))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(TEXT + (SIDE + 0.35) * columns, (SIDE + 0.35) * len(pairs))
     widths = [TEXT, *columns * [SIDE + 0.35]]
     axes = figure.subplots(len(pairs), 1 + columns, squeeze=False, width_ratios=widths)
     for row, pair in zip(axes, pairs, strict=True):
@@ -48,5 +47,5 @@ def draw_pairs(pairs: Sequence[ShownPair]) -> Figure:
         for axis, (name, values) in zip(row[2:], pair.maps.items(), strict=True):
             draw_image(axis, pair.image, name)
             heat = cover(axis, pair.image, values, HEAT, Normalize(0, float(values.max()) or 1.0))
-            figure.colorbar(heat, ax=axis, shrink=0.8).ax.tick_params(labelsize=6)
+            figure.colorbar(heat, ax=axis, shrink=0.8, format="%g%%").ax.tick_params(labelsize=6)
     return figure

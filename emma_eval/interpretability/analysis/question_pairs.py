@@ -64,10 +64,10 @@ def answers_differ(one: Item, two: Item) -> bool:
 
 
 def _references(sample: Sample) -> set[str]:
-    return {normalized(text) for text in sample.references}
+    return {bare_text(text) for text in sample.references}
 
 
-def normalized(text: str) -> str:
+def bare_text(text: str) -> str:
     """An answer without case, outer punctuation and doubled blanks, to tell whether two are the same."""
     return " ".join(text.lower().strip(" .").split())
 
@@ -94,7 +94,7 @@ def score_pairs(
         PairScore(
             (own[pair.first], own[pair.second]),
             (other[pair.second], other[pair.first]),  # each answer, as the other question scores it
-            normalized(texts[pair.first]) == normalized(texts[pair.second]),
+            bare_text(texts[pair.first]) == bare_text(texts[pair.second]),
         )
         for pair in pairs
     ]

@@ -11,7 +11,8 @@ import numpy as np
 
 from emma_eval.interpretability.ablated_model import with_weights
 from emma_eval.interpretability.analysis.attention_data import ALL, generate
-from emma_eval.interpretability.analysis.attention_figures import draw_mean_map
+from emma_eval.interpretability.analysis.means import Mean, column_means
+from emma_eval.interpretability.analysis.plots import as_grid, heat_maps
 from emma_eval.interpretability.analysis.question_figures import ShownPair, draw_pairs
 from emma_eval.interpretability.analysis.question_maps import MapBuilder
 from emma_eval.interpretability.analysis.question_pairs import (
@@ -23,7 +24,6 @@ from emma_eval.interpretability.analysis.question_pairs import (
 )
 from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
 from emma_eval.interpretability.analysis.subject import SHOWN, shown_items
-from emma_eval.interpretability.means import Mean, means
 from emma_eval.results.model_analysis import Value
 from emma_eval.stats.proportion import share_interval
 from emma_eval.utils.text import pluralize
@@ -62,7 +62,8 @@ class Followed:
     def share(self, count: int) -> Mean:
         """So many of the pairs, in percent, with the exact interval."""
         total = len(self.scores)
-        return Mean(100 * count / total, *(100 * bound for bound in share_interval(count, total)))
+        low, high = share_interval(count, total)
+        return Mean(100 * count / total, (100 * low, 100 * high), total)
 
     @property
     def both_right(self) -> Mean:
@@ -99,32 +100,13 @@ class TwoQuestionsBuilder:
         grid = self._subject.grid
         arrays = {}
         if self._maps is not None and grid is not None:
-            arrays = {f"mean difference {name}": values.reshape(grid) for name, values in self._maps.means()}
+            arrays = {f"mean difference {name}": as_grid(100 * values, grid) for name, values in self._maps.means()}
         distances = list(self._distances())
-        tables = (
-            [
-                DataTable(
-                    "answers",
-                    "Whether answers follow the questions, in pairs of one image.",
-                    COLUMNS,
-                    tuple(_rows(followed)),
-                )
-            ]
-            if followed
-            else []
-        )
-        if distances:
-            columns = ("what", "mean, %", "low", "high")
-            caption = "Distance of visual tokens over their norm, mean over tokens and pairs, with 95% intervals."
-            rows: tuple[tuple[Value, ...], ...] = tuple(
-                (name, *(100 * part for part in mean)) for name, mean in distances
-            )
-            tables.append(DataTable("distances", caption, columns, rows))
         return Section(
             title=TITLE,
             sentences=tuple(self._sentences(followed, distances, len(lost))),
             limits=(LINEAR, READS_TOO) if self._maps is not None else (READS_TOO,),
-            tables=tuple(tables),
+            tables=tuple(_tables(followed, distances)),
             arrays=arrays,
             figures=tuple(self._figures(arrays, answers)),
         )
@@ -173,7 +155,7 @@ class TwoQuestionsBuilder:
         clusters = [self._subject.items[self._pairs[number].first].cluster for number in maps]
         names = ("two questions, before the projector", "two questions, as the language model reads them",
                  "two images at the same place, as the language model reads them")  # fmt: skip
-        yield from zip(names, means(rows, clusters), strict=True)
+        yield from ((name, mean) for name, mean in zip(names, column_means(100 * rows, clusters), strict=True) if mean)
 
     def _sentences(
         self, followed: Sequence[Followed], distances: Sequence[tuple[str, Mean]], lost: int
@@ -184,10 +166,10 @@ class TwoQuestionsBuilder:
         )
         last = {one.setting: one for one in followed if one.task == followed[-1].task}
         if OWN in last:
-            shares = ", ".join(f"{setting} {_percent(one.both_right)}" for setting, one in last.items())
-            yield f"Both answers are right in: {shares}."
-            shares = ", ".join(f"{setting} {_percent(one.same)}" for setting, one in last.items())
-            yield f"One answer is given to both questions in: {shares}."
+            shares = ", ".join(f"{setting} {one.both_right}" for setting, one in last.items())
+            yield f"Both answers are right in, percent of these pairs: {shares}."
+            shares = ", ".join(f"{setting} {one.same}" for setting, one in last.items())
+            yield f"One answer is given to both questions in, percent: {shares}."
         for setting in (SWAPPED, OFF):
             if setting in last:
                 found = compare_following(last[OWN].scores, last[setting].scores)
@@ -197,8 +179,8 @@ class TwoQuestionsBuilder:
                     f"of the pairs against as trained (McNemar's exact p = {found.p_value:.2g})."
                 )
         if distances:
-            parts = ", ".join(f"{name} {_percent(Mean(*(100 * part for part in mean)))}" for name, mean in distances)
-            yield f"Distance of visual tokens over their norm: {parts}."
+            parts = ", ".join(f"{name} {mean}" for name, mean in distances)
+            yield f"Distance of visual tokens over their norm, in percent: {parts}."
         else:
             yield "No difference maps: no question moves the visual tokens of a model without alignment."
         if lost:
@@ -211,25 +193,26 @@ class TwoQuestionsBuilder:
     def _figures(self, arrays: Mapping[str, Floats], answers: Mapping[str, Texts]) -> Iterator[SectionFigure]:
         if not arrays or self._maps is None or self._subject.grid is None:
             return
-        named = {name.removeprefix("mean difference "): 100 * values for name, values in arrays.items()}
+        named = {name.removeprefix("mean difference "): values for name, values in arrays.items()}
         caption = (
             f"Distance of visual tokens between two questions about one image, in percent of their norm, mean over "
             f"{pluralize(len(self._maps.maps), 'pair')}. Before the projector it does not depend on the image."
         )
-        yield SectionFigure("mean-difference", caption, partial(draw_mean_map, named, with_difference=False))
+        yield SectionFigure("mean-difference", caption, partial(heat_maps, named))
         shown = self._shown()
         if shown:
             pairs = [self._shown_pair(number, answers, self._subject.grid) for number in shown]
             caption = (
                 "Two questions about one image: the image as the model saw it, and the distance of its visual tokens "
-                "between the questions, in percent of their norm. Answers: as trained, in brackets with alignment off."
+                "between the questions, in percent of their norm."
             )
             yield SectionFigure("pairs", caption, partial(draw_pairs, pairs))
 
     def _shown(self) -> list[int]:
-        """The pairs with a chosen sample, else the first few of all."""
+        """The pairs with a chosen sample, else the first few to which different answers are right."""
         if not self._subject.shown:
-            return list(range(min(SHOWN, len(self._pairs))))
+            numbers = range(len(self._pairs))
+            return sorted(numbers, key=lambda number: not self._pairs[number].is_scored)[:SHOWN]
         chosen = {index for indices in shown_items(self._subject).values() for index in indices}
         return [number for number, pair in enumerate(self._pairs) if chosen & {pair.first, pair.second}]
 
@@ -240,12 +223,23 @@ class TwoQuestionsBuilder:
         lines = [self._line(index, answers) for index in (pair.first, pair.second)]
         image = self._subject.runner.preprocess_image(item.image).transpose(1, 2, 0)
         maps = {"before the projector": found.aligned, "as the language model reads": found.embedded}
-        return ShownPair(lines, image, {name: 100 * values.reshape(grid) for name, values in maps.items()})
+        return ShownPair(lines, image, {name: as_grid(100 * values, grid) for name, values in maps.items()})
 
     def _line(self, index: int, answers: Mapping[str, Texts]) -> str:
         item = self._subject.items[index]
-        said = f"{item.answer} ({answers[OFF].get(index, 'no answer')})"
-        return f"{item.task} {item.sample.id}: {' '.join(item.sample.question.split())} {said}"
+        question = " ".join(item.sample.question.split())
+        off = answers[OFF].get(index, "(no answer)")
+        return f"{item.task} {item.sample.id}: {question} Answer: {item.answer}; with alignment off: {off}"
+
+
+def _tables(followed: Sequence[Followed], distances: Sequence[tuple[str, Mean]]) -> Iterator[DataTable]:
+    if followed:
+        caption = "Whether the answers to two questions about one image follow the questions, with 95% intervals."
+        yield DataTable("answers", caption, COLUMNS, tuple(_rows(followed)))
+    if distances:
+        caption = "Distance of visual tokens over their norm, mean over tokens and pairs, with 95% intervals."
+        rows = tuple((name, *mean.cells) for name, mean in distances)
+        yield DataTable("distances", caption, ("what", "mean, %", "low", "high"), rows)
 
 
 def _rows(followed: Sequence[Followed]) -> Iterator[tuple[Value, ...]]:
@@ -256,8 +250,4 @@ def _rows(followed: Sequence[Followed]) -> Iterator[tuple[Value, ...]]:
             found = compare_following(own[one.task].scores, one.scores)
             difference = [found.difference, *found.interval, found.p_value]
         means_of = [100 * float(np.mean([getattr(score, name) for score in one.scores])) for name in ("own", "other")]
-        yield (one.task, one.setting, len(one.scores), *one.both_right, *difference, *one.same, *means_of)
-
-
-def _percent(mean: Mean) -> str:
-    return f"{mean.value:.1f}% [{mean.low:.1f}, {mean.high:.1f}]"
+        yield (one.task, one.setting, len(one.scores), *one.both_right.cells, *difference, *one.same.cells, *means_of)
