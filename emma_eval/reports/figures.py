@@ -65,7 +65,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         figures[key] = partial(dots, panels, names)
     if not figures:
         raise UserError("there is nothing to draw: the runs hold no scored task")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
@@ -90,7 +90,7 @@ def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
             figures[f"{table.key}-radar"] = partial(radar, panel, names)
     if not figures:
         raise UserError("there is nothing to draw: no benchmark that is shown is scored in percent")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def _require_matplotlib() -> None:
@@ -100,7 +100,8 @@ def _require_matplotlib() -> None:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
 
 
-def _draw(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+def draw_figures(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+    """Draw figures, each into files of its name in all formats; return the files. matplotlib must be there."""
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
