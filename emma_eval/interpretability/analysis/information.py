@@ -48,6 +48,7 @@ LIMITS = (
     "Intervals hold for other images like these, not for other directions: see the columns of other dimensions. They "
     "are not corrected for how many they are.",
 )
+NO_ALIGNMENT = "The model has no alignment: its visual features are those before."
 CAPTION = (
     "Estimated mutual information between visual features and the reference answer, the model's answer and the "
     "instruction, before (circles) and after alignment (squares), with 95% intervals; grey bars are the range of "
@@ -99,11 +100,7 @@ class InformationBuilder:
             title="Mutual information of visual features",
             sentences=(
                 *_sentences(results),
-                *(
-                    ()
-                    if self._has_alignment
-                    else ("The model has no alignment: its visual features are those before.",)
-                ),
+                *(() if self._has_alignment else (NO_ALIGNMENT,)),
                 *_problems(targets),
             ),
             limits=LIMITS,
@@ -135,11 +132,7 @@ def _sentences(results: Sequence[TargetResult]) -> Iterator[str]:
 def _problems(targets: Sequence[Target]) -> Iterator[str]:
     for problem in dict.fromkeys(target.problem for target in targets if target.problem):
         names = [f"{target.task} ({target.name})" for target in targets if target.problem == problem]
-        yield (
-            f"Not estimated, with {problem}: {', '.join(names)}."
-            if problem.startswith(("fewer", "one"))
-            else f"Not estimated, because {problem}: {', '.join(names)}."
-        )
+        yield f"Not estimated ({problem}): {', '.join(names)}."
 
 
 def _named(results: Sequence[TargetResult]) -> str:

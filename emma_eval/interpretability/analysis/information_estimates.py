@@ -1,4 +1,4 @@
-"""What is estimated of the information in visual features: the targets of each task, and estimates with their errors."""
+"""Estimates of the information in visual features about the targets of each task, with their errors."""
 
 from __future__ import annotations
 

@@ -142,5 +142,6 @@ def _draw_groups(kinds: dict[str, dict[str, Mean]]) -> Figure:
     axis.tick_params(axis="y", length=0)
     axis.invert_yaxis()
     axis.set_xlabel("relative distance")
+    axis.locator_params(axis="x", nbins=5)
     mark_grid(axis, "x")
     return figure
