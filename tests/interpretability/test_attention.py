@@ -108,7 +108,7 @@ def test_mplug_owl2_is_what_its_forward_pass_gives(owl):
     found = measured(owl, requests, answers)
     for index, asked in enumerate(requests):
         prompt = owl.tokenize(asked)
-        pixels = owl.normalize(torch.from_numpy(owl.preprocess_image(prompt.images[0]))[None])
+        pixels = owl.normalize(torch.from_numpy(owl.to_pixels(prompt.images[0]))[None])
         ids = torch.tensor([*prompt.input_ids, *answers[index][:-1]])
         _, output = owl.model(ids, pixels, output_attentions=True)
         _, kinds = embedded(owl, asked)

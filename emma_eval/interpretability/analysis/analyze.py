@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.interpretability.ablated_model import AblatedModel, FullHandle
+from emma_eval.interpretability.ablated_model import AblatedModel
 from emma_eval.interpretability.analysis.section import Section
 from emma_eval.interpretability.analysis.sections import SECTIONS, usable_sections
 from emma_eval.interpretability.analysis.subject import Subject, items_of, shown_items
@@ -17,6 +17,7 @@ from emma_eval.runs.plan import plan_tasks, with_requests
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.runs.variants import UnchangedHandle
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def run_analysis(
     Raises UserError as `run_evaluation` does, and where no sample is left.
     """
     run = folder / RUN_FOLDER
-    result = run_evaluation(settings, run, progress, FullHandle(plan.model))
+    handle = UnchangedHandle(plan.model.handle, lambda: plan.model.engine(None, settings.batch_size))
+    result = run_evaluation(settings, run, progress, handle)
     subject = replace(load_subject(plan.model, settings, run), shown=tuple(shown))
     shown_items(subject)  # a sample that is not there shows at once
     builders = {key: SECTIONS[key].build(subject) for key in plan.sections}

@@ -191,7 +191,7 @@ def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[in
         maps["alignment off"] = as_grid(relative(off.mean(axis=0)), grid), off.sum(axis=1).mean()
     return HeatMaps(
         label=_label(item),
-        image=subject.runner.preprocess_image(item.image).transpose(1, 2, 0),
+        image=subject.runner.to_pixels(item.image).transpose(1, 2, 0),
         maps={
             name: (as_grid(relative(part.mean(axis=0)), grid), float(part.sum(axis=1).mean()))
             for name, part in groups.items()

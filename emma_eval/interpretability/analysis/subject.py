@@ -114,7 +114,7 @@ class Subject:
 
     def _encode_images(self, images: Sequence[ImageSource]) -> list[Tensor]:
         try:
-            pixels = np.stack([self.runner.preprocess_image(image) for image in images])
+            pixels = np.stack([self.runner.to_pixels(image) for image in images])
         except SampleError as error:  # it could be read when the run asked about it
             raise UserError(f"an image of the run can't be read any more: {error}") from error
         return list(self.model.encode_images(self.runner.normalize(torch.from_numpy(pixels).to(self.runner.device))))

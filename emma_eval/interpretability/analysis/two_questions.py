@@ -221,7 +221,7 @@ class TwoQuestionsBuilder:
         pair, found = self._pairs[number], self._maps.maps[number]
         item = self._subject.items[pair.first]
         lines = [self._line(index, answers) for index in (pair.first, pair.second)]
-        image = self._subject.runner.preprocess_image(item.image).transpose(1, 2, 0)
+        image = self._subject.runner.to_pixels(item.image).transpose(1, 2, 0)
         maps = {"before the projector": found.aligned, "as the language model reads": found.embedded}
         return ShownPair(lines, image, {name: as_grid(100 * values, grid) for name, values in maps.items()})
 
