@@ -9,8 +9,8 @@ from typing import Any
 
 from tests import tiny_datasets as tiny
 from tests import tiny_datasets_wider as tiny_wider
+from tests.prediction_formats import Given, llava_answers, official, sheet
 from tests.predictions import formats
-from tests.predictions.formats import Given, llava_answers, official, sheet
 
 FORMATS = ("official results", "LLaVA's and EMMA's answers.jsonl", "LLaVA's upload", "VLMEvalKit", "lmms-eval")
 

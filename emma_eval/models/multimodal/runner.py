@@ -91,6 +91,11 @@ class Tokenizer(Protocol):
         """What stands in a prompt where an image goes."""
         ...
 
+    @property
+    def bos_id(self) -> int | None:
+        """The begin token; None if there is none."""
+        ...
+
     def encode_prompt(self, prompt: str) -> list[int]:
         """The ids of a prompt, with IMAGE_ID at each image marker."""
         ...
