@@ -42,18 +42,18 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
 
 
 def _same_option(runs: Sequence[AskedTask]) -> Share | None:
-    """Of the samples that every run asks: those of which all answers choose one text."""
-    shared = set.intersection(*({sample.id for sample in run.samples if sample.options} for run in runs))
+    """Of the samples with several answers: those of which all choose one text."""
     texts: dict[str, list[str | None]] = {}
     for run in runs:
         for sample, score in zip(run.samples, run.scores, strict=True):
-            if sample.id in shared:
+            if sample.options:
                 texts.setdefault(sample.id, []).extend(chosen_texts(sample, score, run.circular))
-    if not texts or all(len(one) == 1 for one in texts.values()):
+    several = {sample_id: one for sample_id, one in texts.items() if len(one) > 1}
+    if not several:
         return None
-    same = [len(set(one)) == 1 and one[0] is not None for one in texts.values()]
+    same = [len(set(one)) == 1 and one[0] is not None for one in several.values()]
     scores = {score.id: score for score in runs[0].scores}
-    return share(same, [scores[sample_id] for sample_id in texts])
+    return share(same, [scores[sample_id] for sample_id in several])
 
 
 def right_letters(sample: Sample, circular: bool) -> list[str]:
