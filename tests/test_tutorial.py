@@ -24,11 +24,22 @@ def follow(language: str, text: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     else:
-        for line in text.splitlines():
-            if line.startswith("emma-eval "):
-                assert main(shlex.split(line)[1:]) == 0, line
-            elif line != INSTALL:
-                subprocess.run(["bash", "-ec", line], check=True)
+        for command in commands(text):
+            if command.startswith("emma-eval "):
+                assert main(shlex.split(command)[1:]) == 0, command
+            elif command != INSTALL:
+                subprocess.run(["bash", "-ec", command], check=True)
+
+
+def commands(text: str) -> list[str]:
+    """The commands of a shell block; one goes on behind a backslash and within quotes."""
+    found: list[str] = []
+    for line in text.replace("\\\n", " ").splitlines():
+        if found and found[-1].count("'") % 2:
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+    return found
 
 
 @pytest.fixture(scope="module")

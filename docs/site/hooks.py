@@ -1,4 +1,4 @@
-"""What the site has beyond docs/*.md: the README as its home page, and three pages of reference made from the code."""
+"""What the site has beyond docs/*.md: the README as its home page, commands' options, two pages made from the code."""
 
 import argparse
 import importlib
@@ -32,7 +32,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not files of docs/."""
     pages = {
         "index.md": home(),
-        "reference/commands.md": commands(),
         "reference/task-keys.md": task_keys(),
         "reference/api.md": api(),
     }
@@ -43,7 +42,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Name a link to a page by its title; a file outside docs/ is linked in the hosted repository, if there is one."""
+    """Add the commands' options to their page.
+
+    Name a link to a page by its title; a file outside docs/ is linked in the hosted repository, if there is one.
+    """
 
     def mended(link: re.Match[str]) -> str:
         text, target, anchor = link.groups(default="")
@@ -55,24 +57,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             text = file.page.title
         return f"[{text}]({target}{anchor})"
 
+    if page.file.src_uri == "commands.md":
+        markdown += f"\n{commands()}"
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:)([^)#]+)(#[^)]+)?\)", mended, markdown)
 
 
 def home() -> str:
     """The README, its links as they are from docs/."""
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / "README.md").read_text("utf-8").replace('src="docs/', 'src="')
     from_docs = re.sub(r"\]\((?!https?:|#)(docs/)?", lambda link: "](" if link[1] else "](../", text)
     return f"---\nhide: [navigation]\n---\n\n{from_docs}"
 
 
 def commands() -> str:
     """Every command with its options, from the parsers themselves."""
-    parts = [
-        "# Commands\n",
-        f"Made from the parsers. In a checkout, `{PROGRAM}` is also `python run_eval.py`; "
-        "without a command it is `run`. "
-        "Exit codes: 0 success, 1 a sample failed or the gate did not pass, 2 usage error, 130 interrupted.\n",
-    ]
+    parts = []
     for name, (module, summary) in COMMANDS.items():
         parser = Parser(f"{PROGRAM} {name}", "")
         importlib.import_module(module).add_arguments(parser)
@@ -167,4 +166,4 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def cell(text: str) -> str:
     """A text within a table: on one line, as it is, and a page that it names as a link."""
     escaped = re.sub(r"([|<*_\[])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"docs/([\w-]+\.md)", r"[\1](../\1)", escaped)
+    return re.sub(r"docs/([\w-]+\.md)", r"[\1](\1)", escaped)

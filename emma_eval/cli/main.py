@@ -54,6 +54,7 @@ COMMANDS = {
         "emma_eval.cli.robustness",
         "change questions, options or images, and see how the answers change",
     ),
+    "analyze": ("emma_eval.cli.analyze", "show what a model's alignment does: weights, features, information"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
@@ -65,7 +66,7 @@ COMMANDS = {
 }
 
 
-RESUMABLE = {"run", "noise", "judge", "ablate", "robustness"}  # keep what they have, and go on where they stopped
+RESUMABLE = {"run", "noise", "judge", "ablate", "robustness", "analyze"}  # keep what they have, and go on there
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 

@@ -38,10 +38,12 @@ class AblatedModel:
         self.handle = find_model(spec)
         folder = self.handle.folder
         if folder is None:
-            raise UserError(f"{spec.source}: only checkpoints of EMMA and LLaVA that are loaded here can be ablated")
+            raise UserError(
+                f"{spec.source}: only checkpoints of EMMA and LLaVA that are loaded here can be ablated or analyzed"
+            )
         content = read_json_object(folder / "config.json")
         if content.get("model_type") in (MODEL_TYPE, SUCCESSOR):
-            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated: variants are of EMMA and LLaVA")
+            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated or analyzed: both are of EMMA and LLaVA")
         self._answers: SharedAnswers = {}
         self.has_alignment = False
         if not is_conversion(content):
