@@ -81,10 +81,11 @@ def run(args: argparse.Namespace) -> int:
         allow_partial=args.allow_partial,
     )
     folder: Path = args.output
-    result = run_robustness(plan_robustness(settings, variants), folder, progress_for_terminal)
+    outcome = run_robustness(plan_robustness(settings, variants), folder, progress_for_terminal)
+    result = outcome.result
     sections = robustness_sections(result)
-    written = write_robustness(result, sections, folder)
+    written = write_robustness(outcome, sections, folder)
     width = terminal_width()
     print(*section_lines(sections, width), *paragraph(robustness_sentence(result), width), sep="\n")
-    print(f"written: {folder / NAME}{', '.join(path.suffix for path in written)}")
+    print(f"written: {folder / NAME}{', '.join(path.name.removeprefix(NAME) for path in written)}")
     return 1 if result.failed else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emma_eval.robustness.option_order import chosen_texts
@@ -15,15 +15,16 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, slots=True)
 class AskedTask:
-    """A task's samples as they were asked, with their scores, in one order."""
+    """A task's samples as they were asked, with their scores, in one order, and the answers' texts by sample id."""
 
     samples: Sequence[Sample]
     scores: Sequence[SampleScore]
+    texts: Mapping[str, str]  # of a circular task those of all passes, one after the other
     circular: bool
     flipped: bool = False  # whether yes says what no says of the original question
 
     def meanings(self) -> dict[str, Meaning]:
-        """The meaning of each sample's answer by the sample's id."""
+        """The meaning of each sample's answer by the sample's id: what the scorer read, where the answer says so."""
         return {
             sample.id: self._meaning(sample, score) for sample, score in zip(self.samples, self.scores, strict=True)
         }
@@ -36,7 +37,9 @@ class AskedTask:
             return None if None in texts else tuple(text for text in texts if text is not None)
         text = score.parsed_answer.strip().casefold()
         if is_yes_or_no(sample):
-            return None if text not in (YES, NO) else ((FLIPPED[text] if self.flipped else text),)
+            if text not in (YES, NO) or (text == YES and YES not in self.texts[sample.id].casefold()):
+                return None  # POPE's official tool takes whatever does not deny for yes
+            return ((FLIPPED[text] if self.flipped else text),)
         return (text,) if text else None
 
 

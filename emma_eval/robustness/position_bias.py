@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import pstdev
 
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import share
@@ -32,28 +33,31 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
     if not rows:
         return None
     names = sorted({letter for _, chosen, right in rows for letter in (chosen, right)})
+    letters_found = tuple(_letter_share(name, rows) for name in names)
+    recalls = [one.recall for one in letters_found if one.recall is not None]
     return PositionBias(
         orders=tuple(runs),
         answers=len(rows),
         unread=unread,
         same_option=_same_option(list(runs.values())),
-        letters=tuple(_letter_share(name, rows) for name in names),
+        recall_deviation=pstdev(recalls) if len(recalls) > 1 else None,
+        letters=letters_found,
     )
 
 
 def _same_option(runs: Sequence[AskedTask]) -> Share | None:
-    """Of the samples that every run asks: those of which all answers choose one text."""
-    shared = set.intersection(*({sample.id for sample in run.samples if sample.options} for run in runs))
+    """Of the samples with several answers: those of which all choose one text."""
     texts: dict[str, list[str | None]] = {}
     for run in runs:
         for sample, score in zip(run.samples, run.scores, strict=True):
-            if sample.id in shared:
+            if sample.options:
                 texts.setdefault(sample.id, []).extend(chosen_texts(sample, score, run.circular))
-    if not texts or all(len(one) == 1 for one in texts.values()):
+    several = {sample_id: one for sample_id, one in texts.items() if len(one) > 1}
+    if not several:
         return None
-    same = [len(set(one)) == 1 and one[0] is not None for one in texts.values()]
+    same = [len(set(one)) == 1 and one[0] is not None for one in several.values()]
     scores = {score.id: score for score in runs[0].scores}
-    return share(same, [scores[sample_id] for sample_id in texts])
+    return share(same, [scores[sample_id] for sample_id in several])
 
 
 def right_letters(sample: Sample, circular: bool) -> list[str]:
@@ -81,4 +85,5 @@ def _letter_share(name: str, rows: Sequence[Row]) -> LetterShare:
         right=sum(right) / len(rows),
         difference=metrics[1].value,
         difference_interval=of_difference,
+        recall=sum(a * b for a, b in zip(chosen, right, strict=True)) / sum(right) if any(right) else None,
     )

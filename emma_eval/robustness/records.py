@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from emma_eval.robustness.calibration import Calibration
+from emma_eval.types import Unit
 from emma_eval.utils.records import Record
 
 SCHEMA_VERSION = 1
@@ -29,6 +30,13 @@ class Difference(Record):
     test: str
 
 
+class MetricDifference(Difference):
+    """The same of a metric in its own unit."""
+
+    name: str
+    unit: Unit
+
+
 class VariantResult(Record):
     """A variant on a task, compared with the original on the samples that it asks."""
 
@@ -38,6 +46,9 @@ class VariantResult(Record):
     left_out: dict[str, int] = Field(description="reason -> samples that the variant does not ask")
     score: Difference = Field(description="the mean of the samples' scores")
     p_holm: float = Field(description="of the score, corrected for the variants of the task")
+    metric: MetricDifference | None = Field(
+        description="the task's primary metric; None where right answers are flipped, or it can't be computed"
+    )
     right_to_wrong: int = Field(description="samples that score lower than in the original")
     wrong_to_right: int = Field(description="samples that score higher")
     both_right: Share = Field(description="samples with the full score in both")
@@ -47,11 +58,11 @@ class VariantResult(Record):
 
 
 class FamilyResult(Record):
-    """All variants of a family together, on the samples that each of them asks."""
+    """All variants of a family together: of each sample the original and those of them that ask it."""
 
     family: str
     variants: tuple[str, ...]
-    samples: int
+    answers: int = Field(description="of the variants")
     consistency: Share = Field(description="samples whose answers, the original's among them, all agree in meaning")
     always_right: Share = Field(description="samples with the full score in all of them")
 
@@ -65,6 +76,7 @@ class LetterShare(Record):
     right: float
     difference: float = Field(description="chosen less right")
     difference_interval: tuple[float, float] | None
+    recall: float | None = Field(description="of the answers where it is right, those that choose it")
 
 
 class PositionBias(Record):
@@ -76,6 +88,7 @@ class PositionBias(Record):
     same_option: Share | None = Field(
         description="samples for which all answers choose one text; None where each has one answer alone"
     )
+    recall_deviation: float | None = Field(description="standard deviation of the letters' recalls")
     letters: tuple[LetterShare, ...]
 
 

@@ -18,18 +18,20 @@ from emma_eval.utils.terminal import Column
 
 VARIANT_COLUMNS = (
     Column("variant"),
-    Column("asked", right=True, drop=2),
+    Column("asked", right=True, drop=3),
     Column("score", right=True),
     Column("difference", right=True),
     Column("p (Holm)", right=True),
     Column("consistent", right=True),
+    Column("its interval", right=True, drop=4),
     Column("lost:won", right=True, drop=1),
-    Column("yes", right=True, drop=3),
+    Column("yes", right=True, drop=2),
 )
 FAMILY_COLUMNS = (
     Column("family"),
     Column("variants", right=True),
-    Column("samples", right=True, drop=1),
+    Column("samples", right=True, drop=2),
+    Column("answers", right=True, drop=1),
     Column("all agree", right=True),
     Column("all right", right=True),
 )
@@ -38,11 +40,13 @@ LETTER_COLUMNS = (
     Column("chosen", right=True),
     Column("right", right=True),
     Column("difference", right=True),
+    Column("recall", right=True),
 )
 CSV_COLUMNS = (
     "task", "variant", "family", "asked", "left_out", "original", "score", "difference", "low", "high", "p", "p_holm",
     "test", "consistency", "consistency_low", "consistency_high", "both_right", "right_to_wrong", "wrong_to_right",
-    "unread", "yes_original", "yes",
+    "unread", "yes_original", "yes", "metric", "metric_original", "metric_value", "metric_difference", "metric_low",
+    "metric_high", "metric_p",
 )  # fmt: skip
 METHOD = (
     "score: the mean of the samples' scores, in percent; difference: variant less original on the samples that the "
@@ -85,12 +89,19 @@ def robustness_csv(result: Robustness) -> str:
 
 
 def _task_sections(task: TaskRobustness) -> Iterator[Section]:
-    rows: list[tuple[str, ...]] = [(ORIGINAL, f"{task.samples:,}", _percent(task.original), "", "", "", "", "")]
+    rows: list[tuple[str, ...]] = [(ORIGINAL, f"{task.samples:,}", _percent(task.original), *[""] * 6)]
     rows += [_variant_row(one) for one in task.variants]
     title, figures = f"{task.task}, {task.samples:,} samples", variant_figures(task)
     yield Section(title, VARIANT_COLUMNS, tuple(rows), tuple(_left_out(task)), figures)
     families = [
-        (one.family, str(len(one.variants)), f"{one.samples:,}", _share(one.consistency), _share(one.always_right))
+        (
+            one.family,
+            str(len(one.variants)),
+            f"{one.consistency.samples:,}",
+            f"{one.answers:,}",
+            _share(one.consistency),
+            _share(one.always_right),
+        )
         for one in task.families
     ]
     if families:
@@ -110,7 +121,8 @@ def _variant_row(one: VariantResult) -> tuple[str, ...]:
         _percent(one.score.value),
         f"{_signed(one.score.difference)} {format_interval(*one.score.interval, UNIT)}",
         f"{one.p_holm:.2g}",
-        _share(one.consistency),
+        _percent(one.consistency.value),
+        "" if one.consistency.interval is None else format_interval(*one.consistency.interval, UNIT),
         f"{one.right_to_wrong}:{one.wrong_to_right}",
         yes,
     )
@@ -121,9 +133,12 @@ def _bias_section(task: TaskRobustness, bias: PositionBias) -> Section:
     for one in bias.letters:
         interval = "" if one.difference_interval is None else f" {format_interval(*one.difference_interval, UNIT)}"
         chosen = _share(Share(value=one.chosen, interval=one.interval, samples=bias.answers))
-        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}"))
+        recall = "" if one.recall is None else _percent(one.recall)
+        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}", recall))
     runs = ", ".join(bias.orders)
     notes = [f"{bias.answers:,} answers with a letter, {bias.unread:,} without"]
+    if bias.recall_deviation is not None:
+        notes[0] += f"; standard deviation of the recalls {_percent(bias.recall_deviation)}"
     if bias.same_option is not None:
         notes.append(f"all answers of a sample choose one text: {_share(bias.same_option)} of the samples")
     return Section(f"{task.task}: letters chosen ({runs})", LETTER_COLUMNS, tuple(rows), tuple(notes), level=3)
@@ -138,17 +153,18 @@ def _left_out(task: TaskRobustness) -> Iterator[str]:
             notes.setdefault(f"not asked of {text}", []).append(one.variant)
     for name, reason in task.not_asked.items():
         notes.setdefault(f"asks nothing ({reason})", []).append(name)
-    return (f"{', '.join(names)}: {note}" for note, names in notes.items())
+    yield from (f"{', '.join(names)}: {note}" for note, names in notes.items())
+    if unread := [f"{one.variant} {one.unread:,}" for one in task.variants if one.unread]:
+        yield f"samples with an answer whose meaning is not known: {', '.join(unread)}"
 
 
 def _csv_row(task: TaskRobustness, one: VariantResult) -> dict[str, Any]:
     row = one.model_dump(include={"variant", "family", "asked", "p_holm", "right_to_wrong", "wrong_to_right", "unread"})
     low, high = one.consistency.interval or (None, None)
-    return row | {
+    row |= {
         "task": task.task,
         "left_out": sum(one.left_out.values()),
         "score": one.score.value,
-        **_difference_cells(one.score),
         "consistency": one.consistency.value,
         "consistency_low": low,
         "consistency_high": high,
@@ -156,13 +172,17 @@ def _csv_row(task: TaskRobustness, one: VariantResult) -> dict[str, Any]:
         "yes_original": one.yes and one.yes.original,
         "yes": one.yes and one.yes.value,
     }
+    row |= _difference_cells(one.score)
+    if one.metric is not None:
+        row |= {f"metric_{key}": value for key, value in _difference_cells(one.metric).items()}
+        row |= {"metric": one.metric.name, "metric_value": one.metric.value}
+    return row
 
 
 def _difference_cells(one: Difference) -> dict[str, Any]:
     low, high = one.interval
-    return {"original": one.original, "difference": one.difference, "low": low, "high": high, "p": one.p} | {
-        "test": one.test
-    }
+    values = {"original": one.original, "difference": one.difference, "low": low, "high": high}
+    return values | {"p": one.p, "test": one.test}
 
 
 def _percent(value: float) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.interpretability.variants import Name, chosen_names, is_variant_file
+from emma_eval.robustness.corruptions import FAMILIES, HELD_OUT, Corruption
 from emma_eval.robustness.forms import Form, compile_form, template_names
 from emma_eval.tasks.strict import Strict
 from emma_eval.utils.validation import first_validation_error
@@ -19,6 +20,8 @@ from emma_eval.utils.yaml_io import read_yaml
 
 SHIPPED = Path(__file__).with_name("variants.yaml")
 ORIGINAL = "original"  # the tasks as they are, with which every variant is compared
+CORRUPTIONS = "corruptions"  # in `--variants`, all of them
+CORRUPTION_SEVERITIES = (1, 3, 5)
 WHOLE = "question"  # in a template, the question as it is
 
 OptionOrder = Literal["rotated", "reversed"]
@@ -46,6 +49,11 @@ class Variant(Strict):
             raise ValueError("options: rotated and places go together")
         if (self.corruption is None) != (self.severity is None):
             raise ValueError("corruption and severity go together")
+        if self.corruption is not None and self.severity is not None:
+            try:
+                Corruption(self.corruption, self.severity)
+            except UserError as error:
+                raise ValueError(str(error)) from None
         if self.ask is None and (self.answer != "same" or self.swap is not None):
             raise ValueError("answer and swap go with ask")
         if self.swap is not None and self.answer != "flipped":
@@ -110,13 +118,34 @@ def _require_known(name: str, variant: Variant, forms: Mapping[str, Form]) -> No
 
 
 def choose_variants(text: str | None) -> VariantSet:
-    """The variants of `--variants`: a YAML file, or names of shipped variants and families; all shipped without it."""
+    """The variants of `--variants`: a YAML file, or names of shipped variants and families.
+
+    Without it all that are shipped as YAML; corruptions of images, which are many, are run where they are named.
+    """
     shipped = read_variants(SHIPPED)
     if text is None:
         return shipped
     if is_variant_file(text):
         return read_variants(Path(text), shipped)
-    families = dict.fromkeys(variant.family for variant in shipped.variants.values())
-    wanted = set(chosen_names(text, {**families, **dict.fromkeys(shipped.variants)}, ORIGINAL))
-    chosen = {name: one for name, one in shipped.variants.items() if {name, one.family} & wanted}
+    every = {**shipped.variants, **corruption_variants()}
+    families = dict.fromkeys(variant.family for variant in every.values())
+    wanted = set(chosen_names(text, {**families, CORRUPTIONS: None, **dict.fromkeys(every)}, ORIGINAL))
+    chosen = {
+        name: one for name, one in every.items() if {name, one.family, CORRUPTIONS if one.corruption else name} & wanted
+    }
     return VariantSet(shipped.forms, chosen)
+
+
+def corruption_variants() -> dict[str, Variant]:
+    """The families of ImageNet-C's mean, each in three severities; those of a kind are one family of variants."""
+    return {
+        f"{corruption}_{severity}": Variant(
+            words=f"images with {corruption.replace('_', ' ')}, severity {severity} of 5",
+            family=kind,
+            corruption=corruption,
+            severity=severity,
+        )
+        for corruption, kind in FAMILIES.items()
+        if corruption not in HELD_OUT
+        for severity in CORRUPTION_SEVERITIES
+    }
