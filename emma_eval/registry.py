@@ -114,6 +114,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
     },
     "variants": {  # by the command that runs them: what a variant shows in place of a sample's images
         "ablate": "emma_eval.interpretability.shown_images:images_of_variant",
+        "robustness": "emma_eval.robustness.shown_images:images_of_variant",
     },
 }
 

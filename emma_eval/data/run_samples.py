@@ -22,6 +22,7 @@ from emma_eval.tasks.sources import find_source
 from emma_eval.types import Sample
 
 OTHER_DATA = "the data found are not those that the answers were scored by"
+CHANGED_QUESTIONS = "a variant's questions or right answers are not the task's own: its prompts show what was asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ def find_run_samples(
         samples = _read(locate_data(load_task(name), data, files))
     except UserError as error:
         return RunSamples(problem=str(error))
-    if not all(is_asked(manifest, name, samples) for manifest in manifests):
-        return RunSamples(problem=OTHER_DATA)
+    others = [manifest for manifest in manifests if not is_asked(manifest, name, samples)]
+    if others:
+        is_changed = any(VARIANT_OPTION in manifest.settings.model_options for manifest in others)
+        return RunSamples(problem=CHANGED_QUESTIONS if is_changed else OTHER_DATA)
     return RunSamples(samples)
 
 

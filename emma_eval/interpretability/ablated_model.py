@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy, deepcopy
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,7 +14,7 @@ from emma_eval.inference.batched import BatchedEngine
 from emma_eval.interpretability.feature_store import FeatureStore
 from emma_eval.interpretability.shared_answers import SharedAnswers, SharingEngine
 from emma_eval.interpretability.variants import Variant, WeightChange
-from emma_eval.models import ModelHandle, find_model
+from emma_eval.models import find_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.models.checkpoints.parts import find_parts
 from emma_eval.models.emma.alignment import Alignment
@@ -25,8 +23,6 @@ from emma_eval.models.emma.converted_config import is_conversion
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.mplug_owl2.config import MODEL_TYPE, SUCCESSOR
 from emma_eval.models.multimodal.runner import InstructionIds, ModelRunner
-from emma_eval.results.manifest import VARIANT_OPTION
-from emma_eval.runs.settings import model_name
 from emma_eval.utils.json_io import read_json_object
 
 TokenizeInstruction = Callable[[str], InstructionIds]
@@ -42,10 +38,12 @@ class AblatedModel:
         self.handle = find_model(spec)
         folder = self.handle.folder
         if folder is None:
-            raise UserError(f"{spec.source}: only checkpoints of EMMA and LLaVA that are loaded here can be ablated")
+            raise UserError(
+                f"{spec.source}: only checkpoints of EMMA and LLaVA that are loaded here can be ablated or analyzed"
+            )
         content = read_json_object(folder / "config.json")
         if content.get("model_type") in (MODEL_TYPE, SUCCESSOR):
-            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated: variants are of EMMA and LLaVA")
+            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated or analyzed: both are of EMMA and LLaVA")
         self._answers: SharedAnswers = {}
         self.has_alignment = False
         if not is_conversion(content):
@@ -70,55 +68,6 @@ class AblatedModel:
         """An engine of the variant, None for the model as it is. What it is asked again it knows."""
         weights = (variant.weights if variant is not None else None) or "as trained"
         return SharingEngine(BatchedEngine(self.variant(variant), batch_size), weights, self._answers)
-
-
-class VariantHandle(ModelHandle):
-    """The handle of a variant: named MODEL, VARIANT, and recognised by the checkpoint and the definition."""
-
-    is_remote = False
-    gives_embeddings = False
-    deciding_options: Mapping[str, str] = {}
-
-    def __init__(
-        self, model: AblatedModel, name: str, variant: Variant, batch_size: int | Literal["auto"] = "auto"
-    ) -> None:
-        base = model.handle.spec
-        # no path, so that nothing finds the checkpoint itself under the name
-        super().__init__(replace(base, source=f"{model_name(base.source)}, {name}"))
-        self._model, self._variant, self._batch_size = model, variant, batch_size
-        self.deciding_options = {**(model.handle.deciding_options or base.options), VARIANT_OPTION: variant.definition}
-
-    def check(self) -> None:
-        """The model's own handle has checked it."""
-
-    def check_place(self, *, device_too: bool) -> None:
-        """As of the model."""
-        self._model.handle.check_place(device_too=device_too)
-
-    def fingerprint(self) -> str:
-        """Hex SHA-256 over the checkpoint's fingerprint and the variant's definition."""
-        text = f"{self._model.handle.fingerprint()} {self._variant.definition}"
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def config_digest(self) -> str:
-        """That of the checkpoint."""
-        return self._model.handle.config_digest()
-
-    def load(self) -> SharingEngine:
-        """The variant's engine. Raises UserError if the checkpoint cannot be loaded."""
-        return self._model.engine(self._variant, self._batch_size)
-
-
-class FullHandle(ModelHandle):
-    """The handle of the model as it is: that of its own name, but loaded once with its variants."""
-
-    def __init__(self, model: AblatedModel, batch_size: int | Literal["auto"] = "auto") -> None:
-        super().__init__(model.handle.spec)
-        self._model, self._batch_size = model, batch_size
-
-    def load(self) -> SharingEngine:
-        """The model's engine. Raises UserError if the checkpoint cannot be loaded."""
-        return self._model.engine(None, self._batch_size)
 
 
 def with_weights(runner: ModelRunner[EmmaModel], change: WeightChange) -> ModelRunner[EmmaModel]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from emma_eval.analysis.compare import TaskComparison, compare_task
 from emma_eval.errors import UserError
-from emma_eval.interpretability.ablated_model import AblatedModel, FullHandle, VariantHandle
+from emma_eval.interpretability.ablated_model import AblatedModel
 from emma_eval.interpretability.changed_requests import VariantRequests, system_text
 from emma_eval.interpretability.variants import FULL, Variant
 from emma_eval.models import ModelHandle
@@ -22,6 +22,7 @@ from emma_eval.runs.plan import TaskPlan, plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
+from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import MetricComparison
 from emma_eval.types import Unit
@@ -145,10 +146,11 @@ def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Call
 
 def settings_of(name: str, plan: Plan, settings: RunSettings) -> tuple[RunSettings, ModelHandle]:
     """What `run_evaluation` takes for a variant, or for the full model, whose settings are given."""
+    model, batch_size = plan.model, settings.batch_size
     if name == FULL:
-        return settings, FullHandle(plan.model, settings.batch_size)
+        return settings, UnchangedHandle(model.handle, lambda: model.engine(None, batch_size))
     variant = plan.variants[name]
-    handle = VariantHandle(plan.model, name, variant, settings.batch_size)
+    handle = VariantHandle(model.handle, name, variant.definition, lambda: model.engine(variant, batch_size))
     note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
     return replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note)), handle
 
