@@ -9,6 +9,9 @@ from PIL import Image
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ImageFile, UnpaddedImage
 from emma_eval.robustness.corruptions import FAMILIES, LEFT_OUT, CorruptedImage, Corruption, corrupt, corrupted
+from emma_eval.robustness.shown_images import images_of_variant
+from emma_eval.tasks.loading import load_task
+from emma_eval.types import Sample
 from tests.robustness.imagecorruptions_values import FILE, SEED, drawn_image
 
 ALL = [Corruption(family, severity) for family in FAMILIES for severity in (1, 2, 3, 4, 5)]
@@ -137,9 +140,6 @@ def test_what_is_left_out_is_no_family() -> None:
     ],
 )
 def test_pages_show_what_a_variant_showed(definition, names):
-    from emma_eval.robustness.shown_images import images_of_variant
-    from emma_eval.types import Sample
-
     image = ImageFile(Path("images"), "a.png")
     shown = images_of_variant(definition, load_task("pope"), [Sample("1", "Is it?", (image,))])
     if names == "of another command":
