@@ -28,10 +28,11 @@ LAYERS = (
     ("api", "mini", "interpretability"),
     ("robustness",),
     ("cli",),
+    ("__main__",),
 )
 WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
-BESIDE_THE_ROOMS = {"errors", "registry", "types"}
+BESIDE_THE_ROOMS = {"__main__", "errors", "registry", "types"}
 
 
 def modules() -> dict[str, Path]:
