@@ -1,10 +1,11 @@
 """Fuzz a target guided by coverage: `python -m tests.bad_input.coverage TARGET [libFuzzer's options]`; needs atheris.
 
-The fuzzer's bytes take the place of random numbers, so the inputs and their judges are those of `python -m tests.bad_input`.
+The fuzzer's bytes take the place of random numbers: inputs and judges are those of `python -m tests.bad_input`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import tempfile
@@ -47,10 +48,8 @@ def main(argv: list[str]) -> None:
             state: Any = target.prepare(Path(folder))  # imports what is imported late
 
             def test_one_input(data: bytes) -> None:
-                try:
+                with contextlib.suppress(EmmaEvalError):  # refused
                     judged(target, state, BytesRandom(data))
-                except EmmaEvalError:
-                    pass  # refused
 
             atheris.Setup([argv[0], *argv[2:]], test_one_input)
             atheris.Fuzz()
