@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emma_eval.interpretability.analysis.labels import answer_label
 from emma_eval.interpretability.analysis.section import Floats
 from emma_eval.interpretability.analysis.subject import Item
 from emma_eval.stats.bootstrap import intervals
@@ -83,7 +84,7 @@ def groups_of(items: Sequence[Item]) -> dict[str, dict[str, list[int]]]:
     By task, by the task's main category, by whether the answer is right, and by the model's most frequent answers.
     """
     kinds: dict[str, dict[str, list[int]]] = {"task": {}, "category": {}, "correctness": {}, "answer": {}}
-    counts = Counter((item.task, normalized(item.answer)) for item in items)
+    counts = Counter((item.task, answer_label(item.sample, item.answer)) for item in items)
     frequent = {
         key
         for task in dict.fromkeys(item.task for item in items)
@@ -91,7 +92,7 @@ def groups_of(items: Sequence[Item]) -> dict[str, dict[str, list[int]]]:
         if count >= LEAST_SAMPLES
     }
     for index, item in enumerate(items):
-        answer = normalized(item.answer)
+        answer = answer_label(item.sample, item.answer)
         names = {
             "task": item.task,
             "category": f"{item.task}: {item.sample.category}" if item.sample.category else "",
@@ -102,12 +103,6 @@ def groups_of(items: Sequence[Item]) -> dict[str, dict[str, list[int]]]:
             if name:
                 kinds[kind].setdefault(name, []).append(index)
     return {kind: dict(sorted(groups.items())) if kind != "task" else groups for kind, groups in kinds.items()}
-
-
-def normalized(answer: str) -> str:
-    """An answer without case, outer space and final point, at most 40 letters of it."""
-    text = " ".join(answer.lower().split()).removesuffix(".")
-    return (text[:37] + "..." if len(text) > 40 else text) or "(empty)"
 
 
 def correctness(score: float) -> str:

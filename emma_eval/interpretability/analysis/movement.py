@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emma_eval.interpretability.analysis.subject import FeatureBatch, Item, Subject
 
 MEASURES = ("cosine", "L2 distance", "relative distance")
-MOST_DRAWN = 40  # groups of the figure
+MOST_DRAWN = 50  # groups of the figure, those of the most samples
 
 
 class MovementBuilder:
@@ -77,7 +77,7 @@ class MovementBuilder:
                     "groups",
                     "Distance between visual tokens before and after alignment, relative to their norm before, by "
                     "category of the task (circles) and by whether the answer is right (squares): means over samples "
-                    "with 95% intervals.",
+                    f"with 95% intervals, of the {MOST_DRAWN} largest groups at most.",
                     partial(_draw_groups, drawn),
                 )
             )
@@ -129,8 +129,9 @@ def _table(means: dict[str, dict[str, dict[str, Mean]]]) -> DataTable:
 
 
 def _draw_groups(kinds: dict[str, dict[str, Mean]]) -> Figure:
-    rows = [(kind, name, mean) for kind, groups in enumerate(kinds.values()) for name, mean in groups.items()]
-    rows = sorted(rows[:MOST_DRAWN], key=lambda row: (row[1].partition(": ")[0], row[0]))
+    every = [(kind, name, mean) for kind, groups in enumerate(kinds.values()) for name, mean in groups.items()]
+    largest = sorted(every, key=lambda row: -row[2].samples)[:MOST_DRAWN]
+    rows = sorted(largest, key=lambda row: (row[1].partition(": ")[0], row[0], row[1]))
     figure = new_figure(4.8, 0.7 + 0.17 * len(rows))
     axis = figure.add_subplot()
     for y, (kind, _, mean) in enumerate(rows):
@@ -141,5 +142,6 @@ def _draw_groups(kinds: dict[str, dict[str, Mean]]) -> Figure:
     axis.tick_params(axis="y", length=0)
     axis.invert_yaxis()
     axis.set_xlabel("relative distance")
+    axis.locator_params(axis="x", nbins=5)
     mark_grid(axis, "x")
     return figure

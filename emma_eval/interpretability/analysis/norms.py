@@ -110,8 +110,9 @@ class NormsBuilder:
             SectionFigure(
                 "contributions",
                 "Norm of what each part of W adds to the visual tokens, relative to the norm of the visual tokens "
-                f"before alignment: means over {len(kinds):,} samples with 95% intervals; hatched, the share of the "
-                "squared norm that differs between samples.",
+                f"before alignment, on a logarithmic scale: means over {len(kinds):,} samples with 95% intervals "
+                "(circles), and the norm of the part of it that differs between samples (squares; none where all "
+                "samples are given the same).",
                 partial(draw_contributions, means, shares),
             ),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -41,13 +41,13 @@ def heat_maps(maps: Mapping[str, Floats], columns: int = 2, *, same_scale: bool 
         axis.spines[:].set_visible(False)
         bar = figure.colorbar(shown, ax=axis, fraction=0.046, pad=0.03)
         bar.ax.tick_params(labelsize=6, length=2)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     for axis in axes[len(maps) :]:
         axis.set_axis_off()
     return figure
 
 
-def mark_grid(axis: Axes, which: str = "both") -> None:
+def mark_grid(axis: Axes, which: Literal["both", "x", "y"] = "both") -> None:
     """Faint lines behind the data."""
     axis.grid(axis=which, color=GRID, linewidth=0.6)
 

@@ -33,6 +33,7 @@ class SectionKind:
 SECTIONS: Mapping[str, SectionKind] = {
     "norms": SectionKind("norms", "NormsBuilder", True, "norms of W by token, and what each part adds"),
     "movement": SectionKind("movement", "MovementBuilder", True, "how far visual tokens move"),
+    "information": SectionKind("information", "InformationBuilder", False, "mutual information before and after"),
     "spectrum": SectionKind("spectrum", "SpectrumBuilder", True, "singular values and effective rank of W"),
     "attention": SectionKind("attention", "AttentionBuilder", False, "where answer tokens look, and heat maps"),
     "two-questions": SectionKind(
