@@ -46,7 +46,7 @@ def new_language_model(vocabulary: int) -> LlamaForCausalLM:
         vocab_size=vocabulary,
         hidden_size=192,
         intermediate_size=512,
-        num_hidden_layers=3,
+        num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=512,
@@ -82,6 +82,10 @@ class TrainableVLM(nn.Module):
 
     def loss(self, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """The loss of `answer_loss` on a batch with or without images."""
+        return answer_loss(self.llama, self.hidden_states(batch), batch)
+
+    def hidden_states(self, batch: TrainingBatch) -> Tensor:
+        """Last hidden states (B, L, D) that predict `after`."""
         embed = self.llama.get_input_embeddings()
         parts = [embed(batch.before).expand(len(batch.after), -1, -1)]
         if batch.vision is not None:
@@ -89,8 +93,7 @@ class TrainableVLM(nn.Module):
         if self.span is not None:
             self.span.start = len(batch.before)
             self.span.length = parts[-1].shape[1] if batch.vision is not None else 0
-        hidden = hidden_states(self.llama, parts, batch)
-        return answer_loss(self.llama, hidden, batch)
+        return hidden_states(self.llama, parts, batch)
 
     def visual_tokens(self, vision: Tensor, text: Tensor | None) -> Tensor:
         """Image features (B, 1 + N, Dv), class token first, and text (B, 77, Dt) -> visual tokens (B, N', D)."""
