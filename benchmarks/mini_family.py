@@ -36,14 +36,14 @@ Integers = NDArray[np.int64]
 def main() -> None:
     """Evaluate every model, compare, print, record."""
     args = _arguments()
-    folders = [args.weights, *sorted(args.weights.glob("seed-*"))]
+    folders = sorted(args.weights.glob("seed-*"))
     frames = {kind: [evaluate(kind, folder, args.runs / folder.name) for folder in folders] for kind in (*KINDS, OFF)}
     questions = Questions(frames[KINDS[0]][0])
     scores = {kind: np.stack([questions.scores(frame) for frame in rows]) for kind, rows in frames.items()}
     record = {
         "models": [row for kind in frames for row in questions.means(kind, scores[kind], frames[kind])],
         "comparisons": [questions.compare(scores, KINDS[0], other) for other in (*KINDS[1:], OFF)],
-        "megabytes": {kind: megabytes(args.weights / f"{kind}-mini") for kind in KINDS},
+        "megabytes": {kind: megabytes(folders[0] / f"{kind}-mini") for kind in KINDS},
     }
     _print(record)
     recording.write({**record, **recording.facts()}, args.output)

@@ -36,7 +36,7 @@ def main() -> None:
     args = _arguments()
     if args.threads:
         torch.set_num_threads(args.threads)
-    out = args.out or args.folder / "weights"  # not into the package, unless --out says so
+    out = args.out or args.folder / "weights"
     tokenizer = args.folder / "tokenizer"
     if not (tokenizer / "tokenizer.model").exists():
         learn_tokenizer(_tokenizer_texts(), tokenizer)
@@ -47,7 +47,7 @@ def main() -> None:
     learn_language(language, data, args.language_steps, args.folder)
     pretrained = {name: tensor.clone() for name, tensor in language.state_dict().items()}
     for seed in args.seeds:
-        folder = out if seed == args.seeds[0] else out / f"seed-{seed}"  # those of the first seed are shipped
+        folder = out / f"seed-{seed}"  # seed 1 is shipped: emma_eval/mini/weights
         export_clip(clip, used_ids, folder)
         for kind in args.kinds:
             vlm = new_vlm(kind, pretrained, data, seed)
@@ -102,9 +102,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda text: [int(s) for s in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--scenes", type=int, default=24_000)
     parser.add_argument("--clip-steps", type=int, default=1_200)
-    parser.add_argument("--language-steps", type=int, default=1_600)
+    parser.add_argument("--language-steps", type=int, default=3_600)
     parser.add_argument("--align-steps", type=int, default=100)
-    parser.add_argument("--tune-steps", type=int, default=2_400)
+    parser.add_argument("--tune-steps", type=int, default=3_600)
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of stage 2")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: all)")
     return parser.parse_args()

@@ -69,17 +69,21 @@ MAKERS: dict[str, tuple[Callable[[random.Random, Scene], Item], float]] = {
 }
 
 
-def world_example(rng: random.Random, image: int, scene: Scene) -> Example:
-    """A question about a training scene, of a benchmark drawn by weight; of VizWiz if the scene is blurred."""
-    task, item = draw_item(rng, scene)
+WITH_OPTIONS = ("scienceqa", "mmbench_en")  # their prompts are twice as long as the others'
+SHORT = tuple(task for task in MAKERS if task not in WITH_OPTIONS)
+
+
+def world_example(rng: random.Random, image: int, scene: Scene, tasks: Sequence[str] = tuple(MAKERS)) -> Example:
+    """A question about a training scene, of a task drawn by weight; of VizWiz if the scene is blurred."""
+    task, item = draw_item(rng, scene, tasks)
     return Example(task, item, image)
 
 
-def draw_item(rng: random.Random, scene: Scene) -> tuple[str, Item]:
+def draw_item(rng: random.Random, scene: Scene, tasks: Sequence[str] = tuple(MAKERS)) -> tuple[str, Item]:
     """A task drawn by weight, VizWiz if the scene is blurred, and one of its questions about the scene."""
     task = "vizwiz"
     if not scene.blurred:
-        task = rng.choices(list(MAKERS), [weight for _, weight in MAKERS.values()])[0]
+        task = rng.choices(tasks, [MAKERS[task][1] for task in tasks])[0]
     return task, MAKERS[task][0](rng, scene)
 
 

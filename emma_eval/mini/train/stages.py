@@ -18,6 +18,8 @@ from transformers import LlamaForCausalLM
 
 from emma_eval.mini.train.examples import (
     FAMILIES,
+    SHORT,
+    WITH_OPTIONS,
     Example,
     caption_example,
     letter_example,
@@ -37,7 +39,21 @@ LANGUAGE_BATCH = 48  # many small steps: what is learnt suddenly, such as to nam
 LETTERS_FIRST = 600  # steps on letters alone
 END_ID = 2
 BLURRED = 0.2  # share of the examples for which a blurred image may be drawn
-CYCLE = ("easy", "world", "world", "letter", "world", "world", "caption", "world", "world", "text", "world", "world")
+# The kinds of batches in turn. Prompts of a batch are about as long as each other: no time goes into padding.
+CYCLE = (
+    "easy",
+    "short",
+    "options",
+    "letter",
+    "short",
+    "short",
+    "options",
+    "caption",
+    "short",
+    "options",
+    "text",
+    "short",
+)
 READING = (
     reading_example,
     letter_example,
@@ -110,8 +126,8 @@ def tune(vlm: TrainableVLM, data: TrainingData, schedule: Schedule, folder: Path
 
 
 def max_things_at(progress: float) -> int:
-    """The curriculum: the most things in a scene at this share of the steps (one, then two, then all)."""
-    return 1 if progress < 0.05 else 2 if progress < 0.2 else MAX_THINGS
+    """The curriculum: the most things in a scene at this share of the steps."""
+    return next((things for end, things in ((0.1, 1), (0.25, 2), (0.4, 4)) if progress < end), MAX_THINGS)
 
 
 def _generator(seed: int, step: int) -> random.Random:
@@ -129,8 +145,9 @@ def _draw_examples(rng: random.Random, step: int, data: TrainingData, max_things
         return [text_example(rng) for _ in range(BATCH)]
     if kind == "caption":
         return _captions(rng, data, max_things)
-    indices = [_draw_scene(rng, data, int(rng.random() > BLURRED), max_things) for _ in range(BATCH)]
-    return [world_example(rng, k, data.scenes[k]) for k in indices]
+    tasks, blurred = (SHORT, BLURRED) if kind == "short" else (WITH_OPTIONS, 0.0)
+    indices = [_draw_scene(rng, data, int(rng.random() >= blurred), max_things) for _ in range(BATCH)]
+    return [world_example(rng, k, data.scenes[k], tasks) for k in indices]
 
 
 def _captions(rng: random.Random, data: TrainingData, max_things: int) -> list[Example]:
