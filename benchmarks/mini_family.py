@@ -74,7 +74,8 @@ class Questions:
         self.task = frame["task"].to_numpy()
         self.tasks = list(dict.fromkeys(self.task))
         self.has_image = frame["image"].notna().to_numpy()
-        units = [image or f"{task} {name}" for image, (task, name) in zip(frame["image"], self.keys, strict=True)]
+        named = zip(frame["image"], self.has_image, self.keys, strict=True)
+        units = [image if has_image else f"{task} {name}" for image, has_image, (task, name) in named]
         self.unit = pd.factorize(pd.Series(units))[0]  # questions about one image are drawn together
         self.chance = np.array([1 / max(1, len(options)) for options in frame["options"]])
 
