@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples of each task, drawn by --seed (%(default)s)",
     )
     add("--seed", type=integer, default=0, metavar="S", help="of the samples and of all that is drawn (%(default)s)")
+    add("--show", action="append", default=[], metavar="ID", help="a sample for the heat maps (3 of each task)")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     )
     folder: Path = args.output
     plan = plan_analysis(settings.model, sections, chosen=args.sections is not None)
-    analysis = run_analysis(plan, settings, folder, progress_for_terminal())
+    analysis = run_analysis(plan, settings, folder, progress_for_terminal(), args.show)
     record = write_analysis(analysis, plan, settings, folder)
     print(*analysis_lines(record, terminal_width()), sep="\n")
     print(f"written: {folder / 'index.html'}, {folder / 'analysis.json'}, and the files beside them")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.interpretability.ablated_model import AblatedModel, FullHandle
+from emma_eval.interpretability.ablated_model import AblatedModel
 from emma_eval.interpretability.analysis.section import Section
 from emma_eval.interpretability.analysis.sections import SECTIONS, usable_sections
-from emma_eval.interpretability.analysis.subject import Subject, items_of
+from emma_eval.interpretability.analysis.subject import Subject, items_of, shown_items
 from emma_eval.models.base import ModelSpec
 from emma_eval.results.model_analysis import RUN_FOLDER
 from emma_eval.runs.plan import plan_tasks, with_requests
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings, model_name
+from emma_eval.runs.variants import UnchangedHandle
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,18 @@ def plan_analysis(spec: ModelSpec, sections: Sequence[str], *, chosen: bool) -> 
     return Plan(model, tuple(name for name in sections if name not in left_out), left_out)
 
 
-def run_analysis(plan: Plan, settings: RunSettings, folder: Path, progress: RunProgress) -> Analysis:
+def run_analysis(
+    plan: Plan, settings: RunSettings, folder: Path, progress: RunProgress, shown: Sequence[str] = ()
+) -> Analysis:
     """Answer the tasks in `folder/run`, or go on with it, and build the sections of the samples of one image.
 
     Raises UserError as `run_evaluation` does, and where no sample is left.
     """
     run = folder / RUN_FOLDER
-    result = run_evaluation(settings, run, progress, FullHandle(plan.model))
-    subject = load_subject(plan.model, settings, run)
+    handle = UnchangedHandle(plan.model.handle, lambda: plan.model.engine(None, settings.batch_size))
+    result = run_evaluation(settings, run, progress, handle)
+    subject = replace(load_subject(plan.model, settings, run), shown=tuple(shown))
+    shown_items(subject)  # a sample that is not there shows at once
     builders = {key: SECTIONS[key].build(subject) for key in plan.sections}
     for batch in subject.batches():
         for builder in builders.values():
@@ -65,11 +70,19 @@ def load_subject(model: AblatedModel, settings: RunSettings, run: Path) -> Subje
     """The model with the items of a finished run."""
     runner = model.runner
     tasks, items = [], []
-    for plan in plan_tasks(settings):
-        task, of_task = items_of(with_requests(plan, runner.template, runner.family), runner, run)
+    plans = [with_requests(plan, runner.template, runner.family) for plan in plan_tasks(settings)]
+    for plan in plans:
+        task, of_task = items_of(plan, runner, run)
         tasks.append(task)
         items += of_task
     if not items:
         reasons = "; ".join(f"{task.task}: {reason}" for task in tasks for reason in task.left_out)
         raise UserError(f"no sample can be analyzed: one image and an answer are needed ({reasons})")
-    return Subject(runner, model_name(settings.model.source), tuple(tasks), tuple(items), settings.seed or 0)
+    return Subject(
+        runner=runner,
+        name=model_name(settings.model.source),
+        tasks=tuple(tasks),
+        items=tuple(items),
+        seed=settings.seed or 0,
+        plans={plan.task.name: plan for plan in plans},
+    )

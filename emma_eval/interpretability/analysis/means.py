@@ -63,6 +63,21 @@ def group_means(values: Floats, groups: Mapping[str, Sequence[int]], clusters: S
     }
 
 
+def column_means(values: Floats, clusters: Sequence[str]) -> list[Mean | None]:
+    """The mean of each column of values (n, M) over the samples that have one, which is not NaN; None if none has.
+
+    All columns are resampled by the same draws.
+    """
+    rows, columns = values.shape
+    flat = values.T.ravel()
+    known = {
+        str(column): found for column in range(columns) if len(found := np.flatnonzero(np.isfinite(values[:, column])))
+    }
+    groups = {name: (found + int(name) * rows).tolist() for name, found in known.items()}
+    means = group_means(flat, groups, [*clusters] * columns)
+    return [means.get(str(column)) for column in range(columns)]
+
+
 def groups_of(items: Sequence[Item]) -> dict[str, dict[str, list[int]]]:
     """Indices of the items, in groups: kind of group -> `task: group` -> indices.
 

@@ -35,6 +35,10 @@ SECTIONS: Mapping[str, SectionKind] = {
     "movement": SectionKind("movement", "MovementBuilder", True, "how far visual tokens move"),
     "information": SectionKind("information", "InformationBuilder", False, "mutual information before and after"),
     "spectrum": SectionKind("spectrum", "SpectrumBuilder", True, "singular values and effective rank of W"),
+    "attention": SectionKind("attention", "AttentionBuilder", False, "where answer tokens look, and heat maps"),
+    "two-questions": SectionKind(
+        "two_questions", "TwoQuestionsBuilder", False, "what two questions change about one image"
+    ),
 }
 
 

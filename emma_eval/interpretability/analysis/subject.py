@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import SampleError, UserError, printable
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -24,6 +24,7 @@ from emma_eval.types import ImageSource, Request, Sample
 from emma_eval.utils.progress_bars import track
 
 BATCH = 32  # samples
+SHOWN = 3  # samples of a task that figures show where none are chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Item:
     def image(self) -> ImageSource:
         """The sample's one image."""
         return self.request.images[0]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What `--show` may call it: its id, and TASK:ID where several tasks have one of that id."""
+        return self.sample.id, f"{self.task}:{self.sample.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Subject:
     tasks: tuple[AnalyzedTask, ...]
     items: tuple[Item, ...]
     seed: int  # of all that is drawn
+    plans: Mapping[str, TaskPlan] = field(default_factory=dict)  # by task
+    shown: tuple[str, ...] = ()  # ids of samples that figures show; none: the first few of each task
 
     @property
     def model(self) -> EmmaModel:
@@ -106,10 +114,39 @@ class Subject:
 
     def _encode_images(self, images: Sequence[ImageSource]) -> list[Tensor]:
         try:
-            pixels = np.stack([self.runner.preprocess_image(image) for image in images])
+            pixels = np.stack([self.runner.to_pixels(image) for image in images])
         except SampleError as error:  # it could be read when the run asked about it
             raise UserError(f"an image of the run can't be read any more: {error}") from error
         return list(self.model.encode_images(self.runner.normalize(torch.from_numpy(pixels).to(self.runner.device))))
+
+
+def shown_items(subject: Subject) -> dict[str, list[int]]:
+    """The items that figures show, by index: the chosen ones as `chosen samples`, else the first few of each task.
+
+    Raises UserError for a chosen sample that is not analyzed.
+    """
+    if not subject.shown:
+        indices: dict[str, list[int]] = {}
+        for index, item in enumerate(subject.items):
+            indices.setdefault(item.task, []).append(index)
+        return {task: of_task[:SHOWN] for task, of_task in indices.items()}
+    by_id = {name: index for index, item in enumerate(subject.items) for name in item.names}
+    for name in subject.shown:
+        if name not in by_id:
+            raise UserError(
+                f"--show {name}: no such sample is analyzed; --samples all takes every one, and `show TASK` lists ids"
+            )
+    return {"chosen samples": [by_id[name] for name in subject.shown]}
+
+
+def named_question(item: Item) -> str:
+    """The sample's task, id and question in one line, for figures."""
+    return f"{item.task} {item.sample.id}: {one_text(item.sample.question)}"
+
+
+def one_text(text: str) -> str:
+    """A text in one line that a figure can show."""
+    return printable(" ".join(text.split())) or "(empty)"
 
 
 def items_of(plan: TaskPlan, runner: ModelRunner[EmmaModel], run: Path) -> tuple[AnalyzedTask, list[Item]]:
