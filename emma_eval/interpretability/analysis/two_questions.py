@@ -83,7 +83,7 @@ class TwoQuestionsBuilder:
         self._subject = subject
         unscored = [name for name, plan in subject.plans.items() if plan.task.circular]
         self._pairs = find_pairs(subject.items, unscored)
-        self._maps = MapBuilder(subject.model, self._pairs) if subject.model.alignment is not None else None
+        self._maps = MapBuilder(subject.model, self._pairs) if subject.has_alignment else None
 
     def add(self, batch: FeatureBatch) -> None:
         """Maps of a model without alignment would be zeros: no question moves its tokens."""
@@ -116,7 +116,7 @@ class TwoQuestionsBuilder:
         items = self._subject.items
         asked = [index for pair in self._pairs for index in (pair.first, pair.second)]
         found: dict[str, Texts] = {OWN: {index: items[index].answer for index in asked}}
-        if self._subject.model.alignment is not None:
+        if self._subject.has_alignment:
             partner = {a: b for pair in self._pairs for a, b in ((pair.first, pair.second), (pair.second, pair.first))}
             own = [items[index].request for index in asked]
             other = [replace(items[i].request, instruction=items[partner[i]].request.instruction) for i in asked]

@@ -12,6 +12,7 @@ from emma_eval.interpretability.analysis.subject import shown_items
 from emma_eval.interpretability.attention import measure_attention
 from emma_eval.interpretability.token_kinds import KIND_WORDS, KINDS
 from tests.interpretability.analysis.subjects import LLAVA, TASK, drawn, load, questions, subject
+from tests.tiny_mplug_owl2 import TinyMPlugOwl2
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,15 @@ def test_a_model_without_alignment_is_compared_with_nothing(llava):
     assert not [column for column in section.tables[0].columns if "off" in column]
     assert list(section.arrays) == ["mean map, as trained"]
     assert "alignment" not in " ".join(section.sentences + section.limits)
+
+
+def test_mplug_owl2_has_no_patches_to_draw_a_map_over(tmp_path):
+    about = subject(load(tmp_path, TinyMPlugOwl2()), questions(2))
+    section = AttentionBuilder(about).finish()
+    full = attention_by_hand(about.runner, about)
+    np.testing.assert_allclose(columns(section.tables[0], "attention, %"), 100 * full.mean(axis=(0, 1)), atol=1e-3)
+    assert [figure.name for figure in section.figures] == ["layers"]
+    assert section.sentences[-1].startswith("No heat maps: the visual tokens of this model are not the patches")
 
 
 def test_the_maps_lie_over_the_image_as_the_model_saw_it(emma):
