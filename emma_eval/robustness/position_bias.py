@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import pstdev
 
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import share
@@ -32,12 +33,15 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
     if not rows:
         return None
     names = sorted({letter for _, chosen, right in rows for letter in (chosen, right)})
+    letters_found = tuple(_letter_share(name, rows) for name in names)
+    recalls = [one.recall for one in letters_found if one.recall is not None]
     return PositionBias(
         orders=tuple(runs),
         answers=len(rows),
         unread=unread,
         same_option=_same_option(list(runs.values())),
-        letters=tuple(_letter_share(name, rows) for name in names),
+        recall_deviation=pstdev(recalls) if len(recalls) > 1 else None,
+        letters=letters_found,
     )
 
 
@@ -81,4 +85,5 @@ def _letter_share(name: str, rows: Sequence[Row]) -> LetterShare:
         right=sum(right) / len(rows),
         difference=metrics[1].value,
         difference_interval=of_difference,
+        recall=sum(a * b for a, b in zip(chosen, right, strict=True)) / sum(right) if any(right) else None,
     )

@@ -75,6 +75,7 @@ class LetterShare(Record):
     right: float
     difference: float = Field(description="chosen less right")
     difference_interval: tuple[float, float] | None
+    recall: float | None = Field(description="of the answers where it is right, those that choose it")
 
 
 class PositionBias(Record):
@@ -86,6 +87,7 @@ class PositionBias(Record):
     same_option: Share | None = Field(
         description="samples for which all answers choose one text; None where each has one answer alone"
     )
+    recall_deviation: float | None = Field(description="standard deviation of the letters' recalls")
     letters: tuple[LetterShare, ...]
 
 

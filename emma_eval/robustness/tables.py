@@ -38,6 +38,7 @@ LETTER_COLUMNS = (
     Column("chosen", right=True),
     Column("right", right=True),
     Column("difference", right=True),
+    Column("recall", right=True),
 )
 CSV_COLUMNS = (
     "task", "variant", "family", "asked", "left_out", "original", "score", "difference", "low", "high", "p", "p_holm",
@@ -124,9 +125,12 @@ def _bias_section(task: TaskRobustness, bias: PositionBias) -> Section:
     for one in bias.letters:
         interval = "" if one.difference_interval is None else f" {format_interval(*one.difference_interval, UNIT)}"
         chosen = _share(Share(value=one.chosen, interval=one.interval, samples=bias.answers))
-        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}"))
+        recall = "" if one.recall is None else _percent(one.recall)
+        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}", recall))
     runs = ", ".join(bias.orders)
     notes = [f"{bias.answers:,} answers with a letter, {bias.unread:,} without"]
+    if bias.recall_deviation is not None:
+        notes[0] += f"; standard deviation of the recalls {_percent(bias.recall_deviation)}"
     if bias.same_option is not None:
         notes.append(f"all answers of a sample choose one text: {_share(bias.same_option)} of the samples")
     return Section(f"{task.task}: letters chosen ({runs})", LETTER_COLUMNS, tuple(rows), tuple(notes), level=3)

@@ -110,6 +110,8 @@ def test_letters_chosen_and_right():
         ("A", 0.75, 0.5, 0.25),
         ("B", 0.25, 0.5, -0.25),
     ]
+    assert [one.recall for one in bias.letters] == [1.0, 0.5]
+    assert bias.recall_deviation == 0.25  # of 1 and 1/2 around 3/4
 
 
 def test_who_always_says_a_never_chooses_one_text():
