@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
@@ -65,7 +66,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         figures[key] = partial(dots, panels, names)
     if not figures:
         raise UserError("there is nothing to draw: the runs hold no scored task")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
@@ -90,7 +91,7 @@ def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
             figures[f"{table.key}-radar"] = partial(radar, panel, names)
     if not figures:
         raise UserError("there is nothing to draw: no benchmark that is shown is scored in percent")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def _require_matplotlib() -> None:
@@ -100,10 +101,12 @@ def _require_matplotlib() -> None:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
 
 
-def _draw(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+def draw_figures(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+    """Draw figures, each into files of its name in all formats; return the files. matplotlib must be there."""
     import matplotlib as mpl
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it; SVG keeps the text
         return [path for name, draw in figures.items() for path in _save(draw(), output / name)]
 
 

@@ -17,7 +17,7 @@ from emma_eval.types import Key, Sample
 from tests.bad_input.leaves import UnreadableError, changed_rows, parse, require_no_python, rows_of, texts
 from tests.bad_input.mutations import damaged, with_hostile_value
 from tests.bad_input.outcome import Outcome, Target, require
-from tests.predictions.formats import Given
+from tests.prediction_formats import Given
 from tests.predictions.worlds import KINDS
 
 QUESTIONS = 6
