@@ -34,19 +34,17 @@ def test_a_png_with_a_changed_byte_is_refused(tmp_path, as_file):
         open_rgb(image)
 
 
-def test_wherever_a_byte_changes_the_pixels_it_is_refused():
-    """Why it is looked for: decoding alone takes some changes for another picture."""
-    buffer = io.BytesIO()
-    make_image(10, 10).convert("P").save(buffer, "PNG", compress_level=0)
-    data = buffer.getvalue()
+def test_wherever_zeros_change_the_pixels_it_is_refused():
+    """Why it is looked for: decoding alone takes some damage for another picture."""
+    data = encoded()
     clean = np.asarray(open_rgb(ImageBytes("row 7", lambda: data)))
     silent = 0
-    for place in range(8, len(data)):
-        changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+    for place in range(8, len(data) - 20, 30):
+        changed = data[:place] + bytes(20) + data[place + 20 :]
         with contextlib.suppress(Exception), Image.open(io.BytesIO(changed)) as image:
             silent += not np.array_equal(np.asarray(image.convert("RGB")), clean)
-        with contextlib.suppress(SampleError):
-            assert np.array_equal(np.asarray(open_rgb(ImageBytes("row 7", lambda data=changed: data))), clean)
+        with pytest.raises(SampleError):
+            open_rgb(ImageBytes("row 7", lambda data=changed: data))
     assert silent > 0
 
 

@@ -6,7 +6,6 @@ import json
 import random
 import shutil
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,9 @@ class Runs:
 
 def prepare(folder: Path) -> Runs:
     """A run of twelve questions."""
-    import_module("torch")
     write_pope(data := folder / "data")
     run_pope(data, clean := folder / "clean")
+    _content(clean, data)  # imports what takes seconds
     return Runs(data, clean, folder / "damaged", _scores(clean))
 
 
@@ -81,17 +80,17 @@ def _resume(runs: Runs, name: str, before: bytes, after: bytes) -> Outcome:
 
 def _read(runs: Runs, name: str, before: bytes, after: bytes) -> Outcome:
     """What commands read of a run."""
-    found = _content(runs.damaged)
+    found = _content(runs.damaged, runs.data)
     compare_runs(read_all_statistics(runs.clean), read_all_statistics(runs.damaged))
-    if same(found, _content(runs.clean)):
+    if same(found, _content(runs.clean, runs.data)):
         return Outcome.SAME
     content = _require_readable(name, after)
     require(changed_rows(rows_of(parse(before, name)), rows_of(content)), "another run of the same content")
     return Outcome.CHANGED
 
 
-def _content(folder: Path) -> Any:
-    run = load_run(folder)
+def _content(folder: Path, data: Path) -> Any:
+    run = load_run(folder, data=data)
     return run.status, run.tasks, run.scores.to_dict(), run.samples.to_dict(), run.responses.to_dict()
 
 
