@@ -6,7 +6,16 @@ from tests.faults import clock, damage, disk, folders, hangs, kills, memory, pai
 from tests.faults.trial import Case
 
 FAMILIES = (kills, disk, folders, damage, pairs, clock, memory, hangs)
-FOR_CI = ("kill--9/one/generation-1",)
+FOR_CI = (
+    "kill--9/one/generation-3",
+    "SIGTERM/one/generation-4",
+    "Ctrl-C/one/scoring-1",
+    "disk-full/one/generation-2",
+    "run-folder-removed/one/generation",
+    "record-damaged/one/byte-1",
+    "two-on-one-folder/one/generation",
+    "worker-killed/replicas/generation",
+)
 
 
 def all_cases() -> list[Case]:

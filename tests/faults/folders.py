@@ -95,20 +95,17 @@ def why_not_unreadable() -> str:
 
 
 @contextmanager
-def closed(path: Path) -> Iterator[None]:
-    """Nobody but its owner's `chmod` gets at the path meanwhile."""
+def denied(trial: Trial, path: Path) -> Iterator[None]:
+    """Nobody can read the path meanwhile, and the command's process has no more rights than a user."""
+    if os.getuid() == 0:
+        trial.prefix = ("setpriv", "--inh-caps", CAPABILITIES, "--bounding-set", CAPABILITIES)
     mode = path.stat().st_mode
     path.chmod(0)
     try:
         yield
     finally:
         path.chmod(mode)
-
-
-def without_rights(trial: Trial) -> None:
-    """Let the command's process have no more rights than a user."""
-    if os.getuid() == 0:
-        trial.prefix = ("setpriv", "--inh-caps", CAPABILITIES, "--bounding-set", CAPABILITIES)
+        trial.prefix = ()
 
 
 def unreadable(where: str, second: bool = False) -> Callable[[Trial], None]:
@@ -117,9 +114,8 @@ def unreadable(where: str, second: bool = False) -> Callable[[Trial], None]:
     def act(trial: Trial) -> None:
         if second and trial.subject is not JUDGE:
             trial.interrupt()
-        without_rights(trial)
         path = Path(where.format(data=trial.data, out=trial.folder))
-        with closed(path):
+        with denied(trial, path):
             trial.ended(trial.start().finish(), 2, says=DENIED)
             if path.name not in trial.said:
                 raise WrongError(f"it does not name {path.name}: {trial.said}")
@@ -130,8 +126,7 @@ def unreadable(where: str, second: bool = False) -> Callable[[Trial], None]:
 
 def unreadable_image(trial: Trial) -> None:
     """An image costs its two samples, and no more."""
-    without_rights(trial)
-    with closed(trial.data / "files/img/3.png"):
+    with denied(trial, trial.data / "files/img/3.png"):
         ended = trial.ended(trial.start().finish(), 1)
         trial.require_line(ended, "3.png", DENIED)
     trial.mended("--retry-failed")
@@ -139,10 +134,9 @@ def unreadable_image(trial: Trial) -> None:
 
 def unreadable_cache(trial: Trial) -> None:
     """The cache of another user."""
-    without_rights(trial)
     cache = trial.case / "cache"
     cache.mkdir()
     trial.environment["EMMA_CACHE"] = str(cache)
-    with closed(cache):
+    with denied(trial, cache):
         trial.ended(trial.start().finish(), 2, says=DENIED)
     trial.again()

@@ -252,7 +252,7 @@ MERGE = Subject(
     shards,
     phases=(
         ("planning", "open", "shard-1/manifest.json"),
-        ("generation", "os.mkdir", ".part"),
+        ("generation", "os.mkdir", ".part/run"),
         ("scoring", "phase", "scoring"),
         ("leaderboard", "phase", "leaderboard"),
         ("moving", "phase", "moving"),

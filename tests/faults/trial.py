@@ -62,6 +62,7 @@ class Trial:
     extra: tuple[str, ...] = ()  # words at the end of the command
     prefix: tuple[str, ...] = ()
     data: Path = Path()
+    children: list[Child] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.case.mkdir(parents=True)
@@ -94,7 +95,13 @@ class Trial:
         plan = Plan(events, marks, self.subject.instrumented, moment, code, counts) if moment or counts else None
         words = self.subject.command(self.data, self.case, self.place.server.url)
         variables = {**self.place.environment, **self.environment}
-        return start([*self.prefix, *words, *self.extra], self.case, variables, plan)
+        self.children.append(start([*self.prefix, *words, *self.extra], self.case, variables, plan))
+        return self.children[-1]
+
+    def end(self) -> None:
+        """Kill what a case that failed has left running."""
+        for child in self.children:
+            child.end()
 
     def at(self, phase: str, part: float | None = None) -> Moment:
         """A moment of a phase: by chance, or after a part of its events."""
@@ -115,6 +122,7 @@ class Trial:
         """A first session that is stopped half-way by Ctrl-C."""
         child = self.stop_at(self.at("generation", 0.5))
         child.send(signal.SIGINT)
+        child.go()
         self.ended(child.finish(), 130)
 
     def ended(self, ended: Ended, *codes: int, says: str = "") -> Ended:
@@ -206,7 +214,8 @@ class Trial:
                 raise WrongError(f"{name} differs from the undisturbed one")
         if each_once and seen.keys != self.reference.keys:
             raise WrongError(f"records: {differences(seen.keys, self.reference.keys)}")
-        if strange := seen.names - self.reference.names:
+        beside = {path.name for path in self.folder.parent.glob(f".{self.folder.name}*")}
+        if strange := (seen.names - self.reference.names) | beside:
             raise WrongError(f"left behind: {', '.join(sorted(strange))}")
 
     def records(self) -> dict[str, bytes]:
