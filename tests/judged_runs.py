@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,11 @@ def finish_run(root: Path, task: str, answers: Mapping[str, str] | Sequence[str]
 
 
 def change_answer(folder: Path, task: str, before: str, after: str) -> None:
-    """Change a text in a run's record of responses."""
+    """Change a text in a run's record of responses, and take the checksums away, as one does by hand."""
     path = folder / "responses" / f"{task}.jsonl"
     text = path.read_text()
     assert before in text
-    path.write_text(text.replace(before, after))
+    path.write_text(re.sub(r', "crc32": "\w{8}"', "", text.replace(before, after)))
 
 
 def judged_scores(run: Path) -> list[dict[str, Any]]:
