@@ -79,6 +79,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "emma-mini": "emma_eval.models.checkpoints.folders:EMMA_MINI",  # a Path: a checkpoint folder
         "hf": "emma_eval.models.architectures:TRANSFORMERS",
         "llava-mini": "emma_eval.models.checkpoints.folders:LLAVA_MINI",
+        "owl2-mini": "emma_eval.models.checkpoints.folders:OWL2_MINI",
         "openai": "emma_eval.inference.server_loading:SERVER",
     },
     "architectures": {  # by the model_type of a checkpoint's config.json

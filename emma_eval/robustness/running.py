@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from emma_eval.errors import UserError
-from emma_eval.models import find_model
+from emma_eval.models import ModelHandle, find_model
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_statistics import TaskStatistics, read_task_statistics
 from emma_eval.robustness.annotated import objects_in_images
@@ -35,6 +35,7 @@ class Plan:
     """The tasks, and what each variant asks of each: variant -> task -> samples."""
 
     settings: RunSettings
+    model: ModelHandle
     tasks: Mapping[str, TaskPlan]
     variants: Mapping[str, Variant]
     task_changes: Mapping[str, TaskChange]  # variant -> what it changes
@@ -54,7 +55,11 @@ class Outcome:
 
 
 def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
-    """Read the tasks and change their samples. Raises UserError for bad tasks and where no variant asks anything."""
+    """Read the tasks and change their samples.
+
+    Raises UserError for an unknown model, for bad tasks, and where no variant asks anything.
+    """
+    model = find_model(settings.model)
     tasks = {plan.task.name: plan for plan in plan_tasks(settings)}
     for plan in tasks.values():
         if not plan.samples or not all(sample.references for sample in plan.samples):
@@ -66,7 +71,7 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
         name: {task: change.changed(plan.task, plan.samples) for task, plan in tasks.items()}
         for name, change in task_changes.items()
     }
-    found = Plan(settings, tasks, variants.variants, task_changes, changes)
+    found = Plan(settings, model, tasks, variants.variants, task_changes, changes)
     if not any(map(found.tasks_of, variants.variants)):
         raise UserError(
             f"none of these variants asks a question of {', '.join(tasks)}: no form is recognised, and there are no "
@@ -77,7 +82,7 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
 
 def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]) -> Outcome:
     """Run everything that is missing in folders of `folder`. Raises UserError as `run_evaluation` does."""
-    settings, handle = plan.settings, find_model(plan.settings.model)
+    settings, handle = plan.settings, plan.model
     model = SharedModel(handle, settings.batch_size)
     unchanged = UnchangedHandle(handle, model.load)
     failed = run_evaluation(settings, folder / ORIGINAL, progress(), unchanged, list(plan.tasks.values())).failed

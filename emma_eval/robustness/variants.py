@@ -50,7 +50,10 @@ class Variant(Strict):
         if (self.corruption is None) != (self.severity is None):
             raise ValueError("corruption and severity go together")
         if self.corruption is not None and self.severity is not None:
-            Corruption(self.corruption, self.severity)
+            try:
+                Corruption(self.corruption, self.severity)
+            except UserError as error:
+                raise ValueError(str(error)) from None
         if self.ask is None and (self.answer != "same" or self.swap is not None):
             raise ValueError("answer and swap go with ask")
         if self.swap is not None and self.answer != "flipped":

@@ -128,7 +128,7 @@ def test_an_image_whose_features_are_kept_is_not_opened_again(tmp_path):
     asked = request("A <image> B", make_image())
     (first,) = runner.ask([asked])
     (image,) = asked.images
-    features = runner.preprocess_image(image)
+    features = runner.to_pixels(image)
     assert torch.equal(features, runner.vision_cache.get(image))
     runner.vision_cache = type(runner.vision_cache)(VISION_CACHE_SIZE)  # dropped after it was prepared
     row = runner.collate([runner.tokenize(asked)])

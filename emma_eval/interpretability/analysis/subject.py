@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import SampleError, UserError, printable
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -137,6 +137,16 @@ def shown_items(subject: Subject) -> dict[str, list[int]]:
                 f"--show {name}: no such sample is analyzed; --samples all takes every one, and `show TASK` lists ids"
             )
     return {"chosen samples": [by_id[name] for name in subject.shown]}
+
+
+def named_question(item: Item) -> str:
+    """The sample's task, id and question in one line, for figures."""
+    return f"{item.task} {item.sample.id}: {one_text(item.sample.question)}"
+
+
+def one_text(text: str) -> str:
+    """A text in one line that a figure can show."""
+    return printable(" ".join(text.split())) or "(empty)"
 
 
 def items_of(plan: TaskPlan, runner: ModelRunner[EmmaModel], run: Path) -> tuple[AnalyzedTask, list[Item]]:

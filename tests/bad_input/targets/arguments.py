@@ -31,7 +31,7 @@ COMMANDS = (
     "export RUN --format csv --output OUT",
     "show quiz --task-dir TASKS --data DATA --sample 1",
     "explain quiz --task-dir TASKS",
-    "check quiz --task-dir TASKS --data DATA",
+    "check quiz quiz --task-dir TASKS --data DATA",  # without any, all tasks are checked
     "list tasks --task-dir TASKS",
     "merge RUN RUN --data DATA --output OUT",
     "submit quiz RUN --output OUT",

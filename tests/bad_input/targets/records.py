@@ -41,7 +41,8 @@ def prepare(folder: Path) -> Runs:
 
 
 def _scores(run: Path) -> Any:
-    return read_scores(run).model_dump()
+    """Metrics and counts: what else the scores say, as the model's template, they have from the manifest."""
+    return [(task.name, task.metrics, task.counts) for task in read_scores(run).tasks]
 
 
 def examine(runs: Runs, rng: random.Random) -> Outcome:
@@ -80,29 +81,18 @@ def _resume(runs: Runs, name: str, before: bytes, after: bytes) -> Outcome:
 
 def _read(runs: Runs, name: str, before: bytes, after: bytes) -> Outcome:
     """What commands read of a run."""
-    run = load_run(runs.damaged)
-    found = (
-        run.status,
-        run.tasks,
-        repr(run.scores.to_dict()),
-        repr(run.samples.to_dict()),
-        repr(run.responses.to_dict()),
-    )
-    read_all_statistics(runs.damaged)
-    compare_runs(runs.clean, runs.damaged)
-    clean = load_run(runs.clean)
-    known = (
-        clean.status,
-        clean.tasks,
-        repr(clean.scores.to_dict()),
-        repr(clean.samples.to_dict()),
-        repr(clean.responses.to_dict()),
-    )
-    if found == known:
+    found = _content(runs.damaged)
+    compare_runs(read_all_statistics(runs.clean), read_all_statistics(runs.damaged))
+    if same(found, _content(runs.clean)):
         return Outcome.SAME
     content = _require_readable(name, after)
     require(changed_rows(rows_of(parse(before, name)), rows_of(content)), "another run of the same content")
     return Outcome.CHANGED
+
+
+def _content(folder: Path) -> Any:
+    run = load_run(folder)
+    return run.status, run.tasks, run.scores.to_dict(), run.samples.to_dict(), run.responses.to_dict()
 
 
 def _require_readable(name: str, data: bytes) -> Any:
