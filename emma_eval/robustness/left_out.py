@@ -24,6 +24,8 @@ class LeftOut(StrEnum):
     CIRCULAR = "its passes are the rotations already"
     NO_LETTER = "its right answer is none of its options"
     OPTION_POINTS = "an option speaks of another one's place, or holds an image"
+    NO_CHOICES = "its right answer is neither yes nor no, and it has no options"
+    NOT_IN_VOCABULARY = "a choice is no token of the model's vocabulary"
     NO_IMAGE = "it has no image"
 
 

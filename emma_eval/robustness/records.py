@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from emma_eval.robustness.calibration import Calibration
 from emma_eval.types import Unit
 from emma_eval.utils.records import Record
 
@@ -91,6 +92,18 @@ class PositionBias(Record):
     letters: tuple[LetterShare, ...]
 
 
+class TaskCalibration(Record):
+    """Confidence on the task as it is: the probabilities of choices as the first token of an answer."""
+
+    tokens: dict[str, dict[int, str]] = Field(description="choice -> the tokens that are counted as it: id -> text")
+    mass: float = Field(description="mean probability that an answer begins with any of its choices")
+    least_mass: float
+    answer_score: float = Field(description="mean score of the same samples' answers, as the task's scorer has it")
+    failed: int
+    left_out: dict[str, int] = Field(description="reason -> samples without probabilities")
+    numbers: Calibration
+
+
 class TaskRobustness(Record):
     """All variants on one task."""
 
@@ -101,6 +114,7 @@ class TaskRobustness(Record):
     families: tuple[FamilyResult, ...]
     position_bias: tuple[PositionBias, ...]
     not_asked: dict[str, str] = Field(description="variant that asks no sample -> why")
+    calibration: TaskCalibration | None = Field(default=None, description="None where no question has choices")
 
 
 class Robustness(Record):
@@ -112,4 +126,5 @@ class Robustness(Record):
     words: dict[str, str] = Field(description="variant -> what it is, in words")
     definitions: dict[str, str] = Field(description="variant -> its changes, as its manifest has them")
     failed: int = Field(description="samples without an answer, which count as wrong, over all runs")
+    no_calibration: str = Field(default="", description="why no task has a calibration, where the model is the reason")
     tasks: tuple[TaskRobustness, ...]

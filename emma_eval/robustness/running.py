@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from emma_eval.errors import UserError
+from emma_eval.inference.choices import NoProbabilitiesError
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_statistics import TaskStatistics, read_task_statistics
@@ -17,8 +18,9 @@ from emma_eval.robustness.left_out import Changed
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import compare_family, compare_primary, compare_variant
 from emma_eval.robustness.position_bias import position_bias
-from emma_eval.robustness.records import Robustness, TaskRobustness, VariantResult
+from emma_eval.robustness.records import Robustness, TaskCalibration, TaskRobustness, VariantResult
 from emma_eval.robustness.shared_model import SharedModel
+from emma_eval.robustness.task_calibration import calibrate_tasks
 from emma_eval.robustness.variants import ORIGINAL, Variant, VariantSet
 from emma_eval.runs.plan import TaskPlan, plan_tasks, with_samples
 from emma_eval.runs.progress import RunProgress
@@ -98,6 +100,7 @@ def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]
             plans = [with_samples(plan.tasks[task], plan.changes[name][task].samples) for task in tasks]
             failed += run_evaluation(changed, folder / name, progress(), own, plans).failed
     every = plan.variants
+    calibrations, reason = _calibrations(plan, folder, model)
     ran = (ORIGINAL, *filter(plan.tasks_of, every))
     statistics = {name: _statistics(folder / name) for name in ran}
     asked = {task: asked_tasks(plan, task, statistics, folder) for task in plan.tasks}
@@ -107,9 +110,23 @@ def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]
         words={name: one.words for name, one in every.items()},
         definitions={name: one.definition for name, one in every.items()},
         failed=failed,
-        tasks=tuple(compare_task_variants(plan, task, runs, statistics) for task, runs in asked.items()),
+        no_calibration=reason,
+        tasks=tuple(
+            compare_task_variants(plan, task, runs, statistics).model_copy(
+                update={"calibration": calibrations.get(task)}
+            )
+            for task, runs in asked.items()
+        ),
     )
     return Outcome(result, asked)
+
+
+def _calibrations(plan: Plan, folder: Path, model: SharedModel) -> tuple[Mapping[str, TaskCalibration], str]:
+    """Each task's, or why the model has none."""
+    try:
+        return calibrate_tasks(plan.tasks, folder / ORIGINAL, plan.settings, model.load_engine), ""
+    except NoProbabilitiesError as error:
+        return {}, str(error)
 
 
 def asked_tasks(plan: Plan, task: str, statistics: Mapping[str, Statistics], folder: Path) -> dict[str, AskedTask]:

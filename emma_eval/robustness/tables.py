@@ -8,6 +8,8 @@ from typing import Any
 from emma_eval.reports.comparison import SIGNIFICANT
 from emma_eval.reports.sections import Section
 from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.robustness.calibration_tables import METHOD as CALIBRATION_METHOD
+from emma_eval.robustness.calibration_tables import calibration_section
 from emma_eval.robustness.figures import UNIT, variant_figures
 from emma_eval.robustness.records import Difference, PositionBias, Robustness, Share, TaskRobustness, VariantResult
 from emma_eval.robustness.variants import ORIGINAL
@@ -58,6 +60,10 @@ def robustness_sections(result: Robustness) -> list[Section]:
     """Everything but the sentence."""
     sections = [section for task in result.tasks for section in _task_sections(task)]
     notes = [METHOD]
+    if any(task.calibration for task in result.tasks):
+        notes.append(CALIBRATION_METHOD)
+    if result.no_calibration:
+        notes.append(f"no calibration: {result.no_calibration}")
     if result.failed:
         notes.append(f"{result.failed:,} samples without an answer, in all runs together, count as wrong")
     return [*sections, Section("How to read this", notes=tuple(notes))]
@@ -103,6 +109,8 @@ def _task_sections(task: TaskRobustness) -> Iterator[Section]:
         yield Section(title, FAMILY_COLUMNS, tuple(families), level=3)
     for bias in task.position_bias:
         yield _bias_section(task, bias)
+    if task.calibration is not None:
+        yield calibration_section(task.task, task.calibration)
 
 
 def _variant_row(one: VariantResult) -> tuple[str, ...]:
