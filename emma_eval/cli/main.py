@@ -228,9 +228,10 @@ def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
     if full := FULL.get(error.errno or 0):
         what, mend = full
-        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command in RESUMABLE else ""
+        goes_on = f"nothing answered is lost: {mend}, and the same command goes on"
+        advice = goes_on if command in RESUMABLE else mend
         where = f": {error.filename}" if error.filename else ""
-        return f"{what}{where}{kept}"
+        return f"{what}{where}; {advice}"
     return describe_os_error(error)
 
 

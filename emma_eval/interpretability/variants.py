@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.tasks.strict import Strict
@@ -34,6 +34,14 @@ class Variant(Strict):
     image: ImageChange | None = None
     blur_radius: float | None = Field(default=None, gt=0, le=1)  # standard deviation, share of the shorter side
     seed: int = 0  # of the permutations that `other` draws
+
+    @field_validator("words")
+    @classmethod
+    def _in_one_line(cls, words: str) -> str:
+        line = " ".join(words.split())
+        if not line or not line.isprintable():
+            raise ValueError("a line of printable text is expected")
+        return line
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

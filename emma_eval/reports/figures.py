@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
@@ -104,7 +105,8 @@ def draw_figures(figures: Mapping[str, Callable[[], Figure]], output: Path) -> l
     """Draw figures, each into files of its name in all formats; return the files. matplotlib must be there."""
     import matplotlib as mpl
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it; SVG keeps the text
         return [path for name, draw in figures.items() for path in _save(draw(), output / name)]
 
 

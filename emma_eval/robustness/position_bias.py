@@ -7,7 +7,6 @@ from statistics import pstdev
 
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import share
-from emma_eval.robustness.option_order import chosen_letters, chosen_texts
 from emma_eval.robustness.records import LetterShare, PositionBias, Share
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.tasks.circular import circular_passes
@@ -25,7 +24,7 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
     unread = 0
     for run in runs.values():
         for sample, score in zip(run.samples, run.scores, strict=True):
-            letters = chosen_letters(sample, score, run.circular) if sample.options else ()
+            letters = run.letters(sample, score) if sample.options else ()
             for (letter, choices), right in zip(letters, right_letters(sample, run.circular), strict=bool(letters)):
                 unread += letter not in choices
                 if letter in choices:
@@ -51,7 +50,7 @@ def _same_option(runs: Sequence[AskedTask]) -> Share | None:
     for run in runs:
         for sample, score in zip(run.samples, run.scores, strict=True):
             if sample.options:
-                texts.setdefault(sample.id, []).extend(chosen_texts(sample, score, run.circular))
+                texts.setdefault(sample.id, []).extend(run.chosen(sample, score))
     several = {sample_id: one for sample_id, one in texts.items() if len(one) > 1}
     if not several:
         return None

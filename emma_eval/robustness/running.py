@@ -30,6 +30,7 @@ from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
 from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
 
+JUDGED = "judged"  # the scorer that leaves scoring to a judge
 Statistics = Mapping[str, TaskStatistics]  # task -> its run's
 
 
@@ -67,6 +68,8 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
     for plan in tasks.values():
         if not plan.samples or not all(sample.references for sample in plan.samples):
             raise UserError(f"task {plan.task.name}: its right answers are not known here, so nothing can be compared")
+        if plan.task.scorer_config(plan.protocol).scorer == JUDGED:
+            raise UserError(f"task {plan.task.name}: a judge model scores it, so nothing can be compared here")
     swaps = any(one.swap for one in variants.variants.values())
     present = {task: objects_in_images(plan.task, settings) if swaps else {} for task, plan in tasks.items()}
     task_changes = {name: TaskChange(one, variants.forms, present) for name, one in variants.variants.items()}

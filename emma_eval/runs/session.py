@@ -175,10 +175,14 @@ def open_session(
 ) -> RunSession:
     """Resume the folder's run, or begin it. Raises UserError if the folder holds another run."""
     session = RunSession(settings, model, folder, progress)
-    if recorded := read_manifest(folder):
-        session.resume(recorded, plans)
-    else:
-        session.begin(plans)
+    try:
+        if recorded := read_manifest(folder):
+            session.resume(recorded, plans)
+        else:
+            session.begin(plans)
+    except BaseException:
+        session.close()  # an engine may be loaded already: processes that nobody else knows
+        raise
     return session
 
 

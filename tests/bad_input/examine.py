@@ -16,7 +16,6 @@ from typing import Any
 from emma_eval.errors import EmmaEvalError
 from tests.bad_input.outcome import Outcome, SilentlyWrongError, Target, Verdict, require_good_message
 
-HANG_SECONDS = 10
 MAX_BYTES = 4 * 10**9  # beyond what the process has before the first input
 NO_MEMORY = "not enough memory"
 
@@ -34,24 +33,26 @@ def examine(target: Target, state: Any, seed: int, number: int) -> Verdict:
 
 
 def random_numbers(target: Target, seed: int, number: int) -> random.Random:
-    """The random numbers of which one input is made."""
-    return random.Random(f"{seed}/{target.name}/{number}")
+    """The random numbers of which one input is made; they know its number."""
+    rng = random.Random(f"{seed}/{target.name}/{number}")
+    rng.number = number  # type: ignore[attr-defined]
+    return rng
 
 
 def _attempt(target: Target, state: Any, seed: int, number: int) -> Verdict:
     began = time.perf_counter()
     try:
-        with _alarm(HANG_SECONDS):
+        with _alarm(target.seconds):
             outcome, detail = judged(target, state, random_numbers(target, seed, number)), ""
     except BaseException as error:
-        outcome, detail = _failure(error)
+        outcome, detail = _failure(error, target.seconds)
     return Verdict(outcome, detail, time.perf_counter() - began)
 
 
-def _failure(error: BaseException) -> tuple[Outcome, str]:
+def _failure(error: BaseException, seconds: float) -> tuple[Outcome, str]:
     match error:
         case HangError():
-            return Outcome.HANG, f"more than {HANG_SECONDS} s"
+            return Outcome.HANG, f"more than {seconds} s"
         case SilentlyWrongError():
             return Outcome.WRONG, str(error)
         case MemoryError():
@@ -80,7 +81,7 @@ def limit_memory() -> None:
 
 
 @contextmanager
-def _alarm(seconds: int) -> Iterator[None]:
+def _alarm(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         raise HangError
 

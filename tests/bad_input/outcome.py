@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+HANG_SECONDS = 10
 LONGEST_MESSAGE = 3010  # characters
 
 
@@ -63,6 +64,7 @@ class Target:
     count: int  # inputs of a whole run
     prepare: Callable[[Path], Any]
     examine: Callable[[Any, random.Random], Outcome]
+    seconds: float = HANG_SECONDS  # of one input
 
 
 def require_good_message(message: str) -> None:

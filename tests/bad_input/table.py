@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bad_input.examine import HANG_SECONDS, MAX_BYTES
-from tests.bad_input.outcome import FAULTS, RIGHT, Outcome, Target
+from tests.bad_input.examine import MAX_BYTES
+from tests.bad_input.outcome import FAULTS, HANG_SECONDS, RIGHT, Outcome, Target
 from tests.bad_input.workers import Result
 
 DOCUMENT = Path(__file__).parents[2] / "docs/reliability.md"
@@ -69,7 +69,9 @@ def markdown(rows: Sequence[Row], seed: int) -> str:
     """The section's generated part: the table, what the inputs are, and what counts as silently wrong."""
     head = [f"| {' | '.join(HEADS)} |", f"|---{'|---:' * (len(HEADS) - 1)}|"]
     body = [f"| {' | '.join(cells)} |" for cells in [*map(_cells, rows), _total(rows)]]
-    limits = f"Limits: {HANG_SECONDS} s and {MAX_BYTES / 1e9:.0f} GB an input, seed {seed}."
+    limits = (
+        f"Limits of an input: {HANG_SECONDS} s (a script of `cases`: minutes), {MAX_BYTES / 1e9:.0f} GB. Seed {seed}."
+    )
     meaning = [f"| {row.target.name} | {row.target.what} | {row.target.wrong} |" for row in rows]
     return "\n".join(
         [*head, *body, "", limits, "", "| input | what it is | what is silently wrong |", "|---|---|---|", *meaning]

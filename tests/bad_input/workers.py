@@ -12,12 +12,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.bad_input.examine import HANG_SECONDS, examine, limit_memory
+from tests.bad_input.examine import examine, limit_memory
 from tests.bad_input.outcome import Outcome, Verdict
 from tests.bad_input.registry import load_target
 
 START_SECONDS = 300  # imports, and what `prepare` makes
-SILENCE_SECONDS = 2 * HANG_SECONDS + 30  # after which a worker hangs in a way that no signal ends
+GRACE_SECONDS = 30  # after which a worker hangs in a way that no signal ends
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class _Worker:
 
     def __init__(self, target: str, numbers: list[int], seed: int) -> None:
         self.target, self.left, self.seed = target, numbers, seed
+        self.seconds = load_target(target).seconds
         self._start()
 
     def _start(self) -> None:
@@ -74,7 +75,7 @@ class _Worker:
                 yield self._lost(Outcome.TRACEBACK, f"the process ended with {self.process.exitcode}")
             return
         silence = time.monotonic() - self.heard
-        if silence > (SILENCE_SECONDS if self.is_ready else START_SECONDS):
+        if silence > (2 * self.seconds + GRACE_SECONDS if self.is_ready else START_SECONDS):
             self.process.kill()
             yield self._lost(Outcome.HANG, f"nothing for {silence:.0f} s, and no signal ends it")
 

@@ -9,6 +9,9 @@ from PIL import Image
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ImageFile, UnpaddedImage
 from emma_eval.robustness.corruptions import FAMILIES, LEFT_OUT, CorruptedImage, Corruption, corrupt, corrupted
+from emma_eval.robustness.shown_images import images_of_variant
+from emma_eval.tasks.loading import load_task
+from emma_eval.types import Sample
 from tests.robustness.imagecorruptions_values import FILE, SEED, drawn_image
 
 ALL = [Corruption(family, severity) for family in FAMILIES for severity in (1, 2, 3, 4, 5)]
@@ -125,3 +128,23 @@ def test_what_is_no_corruption_is_named(family: str, severity: int, message: str
 def test_what_is_left_out_is_no_family() -> None:
     assert not set(LEFT_OUT) & set(FAMILIES)
     assert len(FAMILIES) + len(LEFT_OUT) == 19  # ImageNet-C: 15 and four for tuning
+
+
+@pytest.mark.parametrize(
+    ("definition", "names"),
+    [
+        ('{"corruption": "fog", "severity": 2}', ["a.png"]),
+        ('{"options": "reversed"}', None),
+        ('{"image": "none"}', "of another command"),
+        ('{"corruption": "frost", "severity": 2}', "of another command"),
+    ],
+)
+def test_pages_show_what_a_variant_showed(definition, names):
+    image = ImageFile(Path("images"), "a.png")
+    shown = images_of_variant(definition, load_task("pope"), [Sample("1", "Is it?", (image,))])
+    if names == "of another command":
+        assert shown is None
+    elif names is None:
+        assert shown == {}
+    else:
+        assert shown == {"1": (CorruptedImage(image, Corruption("fog", 2)),)}

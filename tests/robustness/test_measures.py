@@ -99,7 +99,7 @@ def choices(letters: str, rights: str, circular=False):
     samples = [sample(str(i), right, options=("p", "q")) for i, right in enumerate(rights)]
     parsed = [letters[i : i + 2] for i in range(0, len(letters), 2)] if circular else letters
     scores = [SampleScore(one.id, 0.0, answer) for one, answer in zip(samples, parsed, strict=True)]
-    return AskedTask(samples, scores, {}, circular)
+    return AskedTask(samples, scores, dict(zip(map(str, range(len(rights))), parsed, strict=True)), circular)
 
 
 def test_letters_chosen_and_right():

@@ -40,10 +40,8 @@ class Analysis:
 
 def plan_analysis(spec: ModelSpec, sections: Sequence[str], *, chosen: bool) -> Plan:
     """The sections that the model can show; of chosen ones all are expected. Raises UserError otherwise."""
-    model = AblatedModel(spec)
-    left_out = usable_sections(
-        list(sections), has_alignment=model.has_alignment, chosen=chosen, model=model_name(spec.source)
-    )
+    model = AblatedModel(spec, with_mplug_owl2=True)
+    left_out = usable_sections(list(sections), model, chosen=chosen)
     return Plan(model, tuple(name for name in sections if name not in left_out), left_out)
 
 
@@ -60,7 +58,7 @@ def run_analysis(
     subject = replace(load_subject(plan.model, settings, run), shown=tuple(shown))
     shown_items(subject)  # a sample that is not there shows at once
     builders = {key: SECTIONS[key].build(subject) for key in plan.sections}
-    for batch in subject.batches():
+    for batch in () if plan.model.is_mplug_owl2 else subject.batches():
         for builder in builders.values():
             builder.add(batch)
     return Analysis(subject, {key: builder.finish() for key, builder in builders.items()}, result.failed)

@@ -14,7 +14,7 @@ from emma_eval.interpretability.analysis.attention_figures import HeatMaps, draw
 from emma_eval.interpretability.analysis.means import Mean
 from emma_eval.interpretability.analysis.plots import as_grid, heat_maps
 from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
-from emma_eval.interpretability.analysis.subject import Item, shown_items
+from emma_eval.interpretability.analysis.subject import named_question, one_text, shown_items
 from emma_eval.interpretability.token_kinds import KIND_WORDS
 from emma_eval.results.model_analysis import Value
 from emma_eval.utils.text import pluralize
@@ -183,14 +183,10 @@ def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[in
     parts = np.array_split(np.arange(len(full)), min(3, len(full)))
     if len(parts) > 1:
         groups |= {_layer_name(part.tolist()): full[part] for part in parts}
-    maps = {
-        name: (as_grid(relative(part.mean(axis=0)), grid), part.sum(axis=1).mean()) for name, part in groups.items()
-    }
     if data.off is not None:
-        off = data.off.shown[index]
-        maps["alignment off"] = as_grid(relative(off.mean(axis=0)), grid), off.sum(axis=1).mean()
+        groups["alignment off"] = data.off.shown[index]
     return HeatMaps(
-        label=_label(item),
+        label=f"{named_question(item)} Answer: {one_text(item.answer)}",
         image=subject.runner.to_pixels(item.image).transpose(1, 2, 0),
         maps={
             name: (as_grid(relative(part.mean(axis=0)), grid), float(part.sum(axis=1).mean()))
@@ -202,8 +198,3 @@ def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[in
 def _layer_name(layers: Sequence[int]) -> str:
     first, last = layers[0] + 1, layers[-1] + 1
     return f"layer {first}" if first == last else f"layers {first} to {last}"
-
-
-def _label(item: Item) -> str:
-    question = " ".join(item.sample.question.split())
-    return f"{item.task} {item.sample.id}: {question} Answer: {' '.join(item.answer.split()) or '(empty)'}"

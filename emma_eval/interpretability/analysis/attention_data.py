@@ -79,7 +79,7 @@ def collect(subject: Subject, shown: Sequence[int]) -> AttentionData:
     answers = {index: tuple(i for i in one.token_ids if i not in end) for index, one in generations.items()}
     full = _collect(subject.runner, requests, answers, shown, "attention")
     off = None
-    if subject.model.alignment is not None:
+    if subject.has_alignment:
         without = with_weights(subject.runner, "alignment_off")
         without.vision_cache = subject.runner.vision_cache
         off = _collect(without, requests, answers, shown, "attention, alignment off")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import SampleError, UserError, printable
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -64,7 +64,7 @@ class FeatureBatch:
 class Subject:
     """The model and the items of all tasks, equal images of a task side by side."""
 
-    runner: ModelRunner[EmmaModel]
+    runner: ModelRunner[EmmaModel]  # or of mPLUG-Owl2, for the sections that need no features
     name: str  # of the model, as tables call it
     tasks: tuple[AnalyzedTask, ...]
     items: tuple[Item, ...]
@@ -78,6 +78,11 @@ class Subject:
         return self.runner.model
 
     @property
+    def has_alignment(self) -> bool:
+        """Whether the model is EMMA."""
+        return isinstance(self.model, EmmaModel) and self.model.alignment is not None
+
+    @property
     def alignment(self) -> Alignment:
         """The alignment module; sections that need one are not built for a model without."""
         assert self.model.alignment is not None
@@ -86,6 +91,8 @@ class Subject:
     @property
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of the patches that an image's tokens stand for; None if they are no square."""
+        if not isinstance(self.model, EmmaModel):
+            return None  # mPLUG-Owl2's visual tokens are learnt queries
         side = int(self.model.towers.num_patches**0.5)
         return (side, side) if side * side == self.model.num_image_tokens else None
 
@@ -137,6 +144,16 @@ def shown_items(subject: Subject) -> dict[str, list[int]]:
                 f"--show {name}: no such sample is analyzed; --samples all takes every one, and `show TASK` lists ids"
             )
     return {"chosen samples": [by_id[name] for name in subject.shown]}
+
+
+def named_question(item: Item) -> str:
+    """The sample's task, id and question in one line, for figures."""
+    return f"{item.task} {item.sample.id}: {one_text(item.sample.question)}"
+
+
+def one_text(text: str) -> str:
+    """A text in one line that a figure can show."""
+    return printable(" ".join(text.split())) or "(empty)"
 
 
 def items_of(plan: TaskPlan, runner: ModelRunner[EmmaModel], run: Path) -> tuple[AnalyzedTask, list[Item]]:

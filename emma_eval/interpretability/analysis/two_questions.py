@@ -23,7 +23,7 @@ from emma_eval.interpretability.analysis.question_pairs import (
     score_pairs,
 )
 from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
-from emma_eval.interpretability.analysis.subject import SHOWN, shown_items
+from emma_eval.interpretability.analysis.subject import SHOWN, named_question, one_text, shown_items
 from emma_eval.results.model_analysis import Value
 from emma_eval.stats.proportion import share_interval
 from emma_eval.utils.text import pluralize
@@ -83,7 +83,7 @@ class TwoQuestionsBuilder:
         self._subject = subject
         unscored = [name for name, plan in subject.plans.items() if plan.task.circular]
         self._pairs = find_pairs(subject.items, unscored)
-        self._maps = MapBuilder(subject.model, self._pairs) if subject.model.alignment is not None else None
+        self._maps = MapBuilder(subject.model, self._pairs) if subject.has_alignment else None
 
     def add(self, batch: FeatureBatch) -> None:
         """Maps of a model without alignment would be zeros: no question moves its tokens."""
@@ -116,7 +116,7 @@ class TwoQuestionsBuilder:
         items = self._subject.items
         asked = [index for pair in self._pairs for index in (pair.first, pair.second)]
         found: dict[str, Texts] = {OWN: {index: items[index].answer for index in asked}}
-        if self._subject.model.alignment is not None:
+        if self._subject.has_alignment:
             partner = {a: b for pair in self._pairs for a, b in ((pair.first, pair.second), (pair.second, pair.first))}
             own = [items[index].request for index in asked]
             other = [replace(items[i].request, instruction=items[partner[i]].request.instruction) for i in asked]
@@ -172,12 +172,7 @@ class TwoQuestionsBuilder:
             yield f"One answer is given to both questions in, percent: {shares}."
         for setting in (SWAPPED, OFF):
             if setting in last:
-                found = compare_following(last[OWN].scores, last[setting].scores)
-                low, high = found.interval
-                yield (
-                    f"With {setting} the answers follow in {found.difference:+.1f} points [{low:+.1f}, {high:+.1f}] "
-                    f"of the pairs against as trained (McNemar's exact p = {found.p_value:.2g})."
-                )
+                yield f"{setting[0].upper()}{setting[1:]}: {_change(last[OWN], last[setting])}."
         if distances:
             parts = ", ".join(f"{name} {mean}" for name, mean in distances)
             yield f"Distance of visual tokens over their norm, in percent: {parts}."
@@ -227,9 +222,18 @@ class TwoQuestionsBuilder:
 
     def _line(self, index: int, answers: Mapping[str, Texts]) -> str:
         item = self._subject.items[index]
-        question = " ".join(item.sample.question.split())
         off = answers[OFF].get(index, "(no answer)")
-        return f"{item.task} {item.sample.id}: {question} Answer: {item.answer}; with alignment off: {off}"
+        return f"{named_question(item)} Answer: {one_text(item.answer)}; with alignment off: {one_text(off)}"
+
+
+def _change(own: Followed, other: Followed) -> str:
+    """In how many more pairs both answers are right than as trained, in words."""
+    found = compare_following(own.scores, other.scores)
+    if [one.both_right for one in own.scores] == [one.both_right for one in other.scores]:
+        return "both answers are right in the same pairs as trained"
+    low, high = found.interval
+    change = f"{found.difference:+.1f} points [{low:+.1f}, {high:+.1f}] of pairs with both right than as trained"
+    return f"{change}, McNemar's exact p = {found.p_value:.2g}"
 
 
 def _tables(followed: Sequence[Followed], distances: Sequence[tuple[str, Mean]]) -> Iterator[DataTable]:

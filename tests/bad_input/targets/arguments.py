@@ -31,7 +31,7 @@ COMMANDS = (
     "export RUN --format csv --output OUT",
     "show quiz --task-dir TASKS --data DATA --sample 1",
     "explain quiz --task-dir TASKS",
-    "check quiz --task-dir TASKS --data DATA",
+    "check quiz quiz --task-dir TASKS --data DATA",  # without any, all tasks are checked
     "list tasks --task-dir TASKS",
     "merge RUN RUN --data DATA --output OUT",
     "submit quiz RUN --output OUT",
@@ -59,7 +59,8 @@ class Place:
 
 def prepare(folder: Path) -> Place:
     """Data, a task, answers, a run, a file. What takes seconds to import is imported here."""
-    import_module("torch")
+    for name in ("torch", "datasets", "pandas", "emma_eval.inference.loading"):
+        import_module(name)
     os.chdir(folder)
     os.environ["EMMA_CACHE"] = str(folder / "cache")
     write_quiz(folder, [quiz_row(number) for number in range(4)])
