@@ -108,7 +108,7 @@ class TestReadersJudge:
             readers.judge(data, data[:-5], path.name, vqa.clean, vqa.clean)
 
     def test_a_null_that_became_a_text(self, vqa: readers.Benchmark) -> None:
-        (path, data), *_ = vqa.files
+        _, (path, data) = vqa.files  # questions, annotations
         after = data.replace(b'"multiple_choice_answer": "cat"', b'"multiple_choice_answer": null')
         assert after != data
         other = [replace(one, references=("None",)) if "cat" in one.references else one for one in vqa.clean]
@@ -139,7 +139,7 @@ def test_the_table_is_put_between_its_marks(tmp_path: Path) -> None:
     text = path.read_text()
     assert text.startswith(f"before\n{BEGIN}\n| input | count | refused |")
     assert text.endswith(f"{END}\nafter\n")
-    assert "old" not in text
+    assert "\nold\n" not in text
     assert "| t | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 0.5 s |" in markdown([row], 0)
     with pytest.raises(ValueError, match="has no"):
         write_document([row], 0, Path(__file__))

@@ -152,14 +152,14 @@ def _word_lists(files: Files) -> dict[str, Any]:
     if "association" not in files:
         return {}
     path = files["association"]
-    safe = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
+    text = read_text(files["safe_words"]) if "safe_words" in files else ""
     try:
         association = {
             name: string_list(words, f"what stands for {name!r}") for name, words in read_json_object(path).items()
         }
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
-    return {"association": association, "safe_words": frozenset(safe)}
+    return {"association": association, "safe_words": frozenset(filter(None, text.splitlines()))}
 
 
 _REQUIRED = ("queries", "annotations")
