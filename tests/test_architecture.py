@@ -150,11 +150,14 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
 
 
 TESTS_OF_SEVERAL_ROOMS = {
+    "bad_input",
     "benchmarks",
     "golden",
     "integration",
+    "licences",
     "parity",
     "plugins",
+    "security",
 }  # scripts, and numbers of reference programs
 
 
