@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from emma_eval.reports.html.panels import category_panels, full_ranges, overview
 from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
 from emma_eval.reports.table_panels import MODELS, table_panel
 from emma_eval.reports.tables import Table
-from emma_eval.utils.files import make_output_folder
+from emma_eval.utils.files import make_output_folder, write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +113,8 @@ def draw_figures(figures: Mapping[str, Callable[[], Figure]], output: Path) -> l
 def _save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, metadata in METADATA.items():
-        path = stem.with_name(f"{stem.name}.{suffix}")
-        figure.savefig(path, metadata=metadata)
+        path, content = stem.with_name(f"{stem.name}.{suffix}"), BytesIO()
+        figure.savefig(content, format=suffix, metadata=metadata)
+        write_atomic(path, content.getvalue())
         paths.append(path)
     return paths

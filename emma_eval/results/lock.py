@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import locked_file, read_text
+from emma_eval.utils.files import locked_file, read_text, require_inside_folder
 
 LOCK_FILE = "run.lock"
 
@@ -41,7 +41,13 @@ def read_lock_holder(folder: Path) -> LockHolder | None:
 def lock_run_folder(
     folder: Path, advice: str = "wait for it, or choose another folder with --output"
 ) -> Iterator[None]:
-    """Hold the folder for this process. Raises UserError, naming the holder, while another process has it."""
+    """Hold the folder for this process.
+
+    Raises UserError, naming the holder, while another process has it; and for a folder within that is a link out of it.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_symlink():
+            require_inside_folder(path, folder)
     with locked_file(folder / LOCK_FILE, wait=False) as file:
         if file is None:
             raise UserError(f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; {advice}")

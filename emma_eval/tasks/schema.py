@@ -27,6 +27,7 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [{"required": ["extends"]}, {"required": required}],
     }
     del schema["required"]
-    samples = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    schema["$defs"]["ExpectedConfig"]["properties"]["samples"] = samples
+    samples = schema["$defs"]["ExpectedConfig"]["properties"]["samples"]
+    counts = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    schema["$defs"]["ExpectedConfig"]["properties"]["samples"] = counts | {"description": samples["description"]}
     return schema

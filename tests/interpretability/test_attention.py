@@ -47,7 +47,7 @@ def embedded(runner, asked):
     prompt = runner.tokenize(asked)
     images = iter(
         [
-            runner.image_embeddings([span], {image: runner.preprocess_image(image)})[span]
+            runner.image_embeddings([span], {image: runner.to_pixels(image)})[span]
             for image in prompt.images
             for span in prompt.items
             if not isinstance(span, int) and span.image is image
@@ -108,7 +108,7 @@ def test_mplug_owl2_is_what_its_forward_pass_gives(owl):
     found = measured(owl, requests, answers)
     for index, asked in enumerate(requests):
         prompt = owl.tokenize(asked)
-        pixels = owl.normalize(torch.from_numpy(owl.preprocess_image(prompt.images[0]))[None])
+        pixels = owl.normalize(torch.from_numpy(owl.to_pixels(prompt.images[0]))[None])
         ids = torch.tensor([*prompt.input_ids, *answers[index][:-1]])
         _, output = owl.model(ids, pixels, output_attentions=True)
         _, kinds = embedded(owl, asked)
@@ -124,7 +124,7 @@ def test_a_sliding_window_hides_the_beginning(emma, monkeypatch):
     found = measured(emma)
     for index in (1, 3):
         prompt = emma.tokenize(REQUESTS[index])
-        pixels = [emma.normalize(torch.from_numpy(emma.preprocess_image(image))[None]) for image in prompt.images]
+        pixels = [emma.normalize(torch.from_numpy(emma.to_pixels(image))[None]) for image in prompt.images]
         ids = torch.tensor([*prompt.input_ids, *ANSWERS[index][:-1]])
         instruction = torch.tensor(prompt.instruction_ids) if pixels else None
         _, output = emma.model(
@@ -138,7 +138,7 @@ def test_a_sliding_window_hides_the_beginning(emma, monkeypatch):
 
 def test_rows_in_parts_are_the_rows_at_once(emma):
     prompts = [emma.tokenize(asked) for asked in REQUESTS]
-    pixels = {image: emma.preprocess_image(image) for prompt in prompts for image in prompt.images}
+    pixels = {image: emma.to_pixels(image) for prompt in prompts for image in prompt.images}
     batch = [
         AnsweredPrompt(prompt.items, tuple(token_kinds(emma, asked)), ANSWERS[index])
         for index, (prompt, asked) in enumerate(zip(prompts, REQUESTS, strict=True))

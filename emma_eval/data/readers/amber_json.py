@@ -50,6 +50,18 @@ def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
     return rows_to_samples(source, questions, lambda row: _discriminative(row["query"], row, records, row["image"]))
 
 
+def present_objects(generative_queries: Path, annotations: Path) -> dict[str, tuple[str, ...]]:
+    """Image -> the objects that its annotation lists as `truth`, and not as `hallu` too. Raises UserError."""
+    records = _records(annotations)
+    found: dict[str, tuple[str, ...]] = {}
+    for query in _queries(generative_queries):
+        record = _record(query["id"], records, {"annotations": annotations})
+        place = f"{annotations}: id {record['id']}"
+        truth, hallu = (_objects(record.get(key, []), f"{place}: {key}") for key in ("truth", "hallu"))
+        found[query["image"]] = tuple(name for name in truth if name not in hallu)
+    return found
+
+
 def _discriminative(question: str, record: Mapping[str, Any], records: Annotations, image: ImageSource) -> Sample:
     if record["truth"] not in ("yes", "no"):
         raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")

@@ -187,7 +187,7 @@ def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[in
         groups["alignment off"] = data.off.shown[index]
     return HeatMaps(
         label=f"{named_question(item)} Answer: {one_text(item.answer)}",
-        image=subject.runner.preprocess_image(item.image).transpose(1, 2, 0),
+        image=subject.runner.to_pixels(item.image).transpose(1, 2, 0),
         maps={
             name: (as_grid(relative(part.mean(axis=0)), grid), float(part.sum(axis=1).mean()))
             for name, part in groups.items()

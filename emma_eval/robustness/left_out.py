@@ -1,0 +1,37 @@
+"""The samples that a variant asks, and how many it leaves out for which reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from emma_eval.types import Sample
+
+
+class LeftOut(StrEnum):
+    """Why a variant does not ask a sample."""
+
+    FORM = "the question has no form that the variant knows"
+    NOT_YES_OR_NO = "the right answer is neither yes nor no"
+    NO_PARTNER = "nothing with the other answer is known of its image"
+    NO_OPTIONS = "it has no options"
+    FEW_OPTIONS = "it has too few options"
+    HIDDEN_OPTIONS = "not all of its options are shown"
+    OPTIONS_IN_QUESTION = "its options stand in its question"
+    CIRCULAR = "its passes are the rotations already"
+    NO_LETTER = "its right answer is none of its options"
+    OPTION_POINTS = "an option speaks of another one's place, or holds an image"
+    NO_IMAGE = "it has no image"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A task's samples as a variant has them, in the task's order and with its ids."""
+
+    samples: list[Sample] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def leave_out(self, reason: LeftOut) -> None:
+        """Count a sample that is not asked."""
+        self.left_out[reason.value] += 1
