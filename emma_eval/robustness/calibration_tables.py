@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emma_eval.reports.html.charts.dots import dot_plot
@@ -12,11 +12,12 @@ from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.robustness.calibration import Calibration, Estimate, ReliabilityBin
 from emma_eval.robustness.choice_answers import words_of_tokens
 from emma_eval.robustness.records import TaskCalibration
+from emma_eval.utils.table_io import to_csv
 from emma_eval.utils.terminal import Column
 
 UNIT = "fraction"
 COLUMNS = (Column("measure"), Column("value", right=True), Column("95% interval", right=True))
-CALIBRATION_COLUMNS = ("task", "measure", "value", "low", "high", "answers")
+CSV_COLUMNS = ("task", "answers", "measure", "value", "low", "high")
 METHOD = (
     "confidence: the probability of the preferred choice as the first token of the answer, among its choices; all "
     "numbers in percent. ECE: mean distance of accuracy and confidence in 15 bins; a calibrated model has one too, by "
@@ -53,13 +54,16 @@ def reliability_chart(task: str, numbers: Calibration) -> SectionFigure:
     return SectionFigure(caption, dot_plot(panel))
 
 
-def calibration_rows(task: str, one: TaskCalibration) -> Iterator[dict[str, Any]]:
-    """Rows of calibration.csv, numbers exact."""
-    for name, estimate in measures(one.numbers):
+def calibration_csv(tasks: Mapping[str, TaskCalibration]) -> str:
+    """A row a task and measure, numbers exact."""
+    return to_csv((row for task, one in tasks.items() for row in _csv_rows(task, one.numbers)), CSV_COLUMNS)
+
+
+def _csv_rows(task: str, numbers: Calibration) -> Iterator[dict[str, Any]]:
+    for name, estimate in measures(numbers):
         low, high = estimate.interval or (None, None)
-        yield {"task": task, "measure": name, "value": estimate.value, "low": low, "high": high} | {
-            "answers": one.numbers.answers
-        }
+        row = {"task": task, "answers": numbers.answers, "measure": name, "value": estimate.value}
+        yield row | {"low": low, "high": high}
 
 
 def _notes(one: TaskCalibration) -> Iterator[str]:

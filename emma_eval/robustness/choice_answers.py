@@ -10,7 +10,6 @@ from string import ascii_uppercase
 
 from pydantic import Field
 
-from emma_eval.errors import UserError
 from emma_eval.inference.choices import choice_log_probs, choice_tokens
 from emma_eval.inference.engine import Engine
 from emma_eval.prompts.building import shown_choices
@@ -24,6 +23,7 @@ from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.progress_bars import track
 from emma_eval.utils.records import Record, read_record, to_compact_json
 
+FOLDER = "calibration"
 SPELLINGS = {YES: ("yes", "Yes", "YES"), NO: ("no", "No", "NO")} | {one: (one,) for one in ascii_uppercase}
 
 
@@ -63,18 +63,28 @@ class ChoiceAnswers(Record):
     left_out: dict[str, int] = Field(description="reason -> samples that are not asked")
 
 
-def read_choice_answers(path: Path, asked: str) -> ChoiceAnswers | None:
-    """What was found earlier of the same model, prompts and data; None if nothing was, or a question failed."""
-    if not path.is_file():
+def answers_file(folder: Path, task: str) -> Path:
+    """Where a task's probabilities are, in the folder of all runs."""
+    return folder / FOLDER / f"{task}.json"
+
+
+def read_answers(folder: Path, task: str) -> ChoiceAnswers:
+    """The probabilities that are kept. Raises UserError for a file that is missing or damaged."""
+    return read_record(answers_file(folder, task), ChoiceAnswers, "remove it, and the same command writes it anew")
+
+
+def known_answers(folder: Path, task: str, asked: str) -> ChoiceAnswers | None:
+    """Those of the same model, prompts and data; None if there are none, or a question failed.
+
+    Raises UserError for a damaged file.
+    """
+    if not answers_file(folder, task).is_file():
         return None
-    try:
-        found = read_record(path, ChoiceAnswers, "")
-    except UserError:
-        return None  # of another version: it is written anew
+    found = read_answers(folder, task)
     return found if found.asked == asked and not found.failed else None
 
 
-def ask_choices(load: Callable[[], Engine], plan: TaskPlan, path: Path, asked: str) -> ChoiceAnswers:
+def ask_choices(load: Callable[[], Engine], plan: TaskPlan, folder: Path, asked: str) -> ChoiceAnswers:
     """Ask a task's questions with choices, and write the file; without such a question nothing is loaded or written.
 
     `plan` has its requests; of a circular evaluation the first pass is asked. Raises NoProbabilitiesError for an engine
@@ -109,8 +119,8 @@ def ask_choices(load: Callable[[], Engine], plan: TaskPlan, path: Path, asked: s
         failed=failed,
         left_out=dict(left_out),
     )
-    make_output_folder(path.parent)
-    write_atomic(path, to_compact_json(found))
+    make_output_folder(folder / FOLDER)
+    write_atomic(answers_file(folder, plan.task.name), to_compact_json(found))
     return found
 
 

@@ -92,6 +92,15 @@ class PositionBias(Record):
     letters: tuple[LetterShare, ...]
 
 
+class CorruptionMean(Record):
+    """The mean over several corruptions of the image, compared with the original on the same samples."""
+
+    of: str = Field(description="which: all, a severity, or a kind")
+    variants: int
+    score: Difference = Field(description="the mean over these of a sample's scores")
+    worst: str = Field(description="the variant with the lowest score")
+
+
 class TaskCalibration(Record):
     """Confidence on the task as it is: the probabilities of choices as the first token of an answer."""
 
@@ -114,6 +123,7 @@ class TaskRobustness(Record):
     families: tuple[FamilyResult, ...]
     position_bias: tuple[PositionBias, ...]
     not_asked: dict[str, str] = Field(description="variant that asks no sample -> why")
+    corruptions: tuple[CorruptionMean, ...] = Field(default=(), description="where several corruptions were asked")
     calibration: TaskCalibration | None = Field(default=None, description="None where no question has choices")
 
 

@@ -14,6 +14,7 @@ from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_statistics import TaskStatistics, read_task_statistics
 from emma_eval.robustness.annotated import objects_in_images
 from emma_eval.robustness.changes import TaskChange
+from emma_eval.robustness.corruption_means import corruption_means
 from emma_eval.robustness.left_out import Changed
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import compare_family, compare_primary, compare_variant
@@ -177,6 +178,7 @@ def compare_task_variants(
         variants=tuple(_corrected(results)),
         families=tuple(compare_family(name, original, members) for name, members in families.items()),
         position_bias=tuple(filter(None, map(position_bias, orders))),
+        corruptions=tuple(corruption_means(variants, original, asked)),
         not_asked={name: ", ".join(changed.left_out) for name, changed in changes.items() if not changed.samples},
     )
 

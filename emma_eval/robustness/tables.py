@@ -11,7 +11,15 @@ from emma_eval.reports.tables import format_interval, format_value
 from emma_eval.robustness.calibration_tables import METHOD as CALIBRATION_METHOD
 from emma_eval.robustness.calibration_tables import calibration_section
 from emma_eval.robustness.figures import UNIT, variant_figures
-from emma_eval.robustness.records import Difference, PositionBias, Robustness, Share, TaskRobustness, VariantResult
+from emma_eval.robustness.records import (
+    CorruptionMean,
+    Difference,
+    PositionBias,
+    Robustness,
+    Share,
+    TaskRobustness,
+    VariantResult,
+)
 from emma_eval.robustness.variants import ORIGINAL
 from emma_eval.utils.table_io import to_csv
 from emma_eval.utils.terminal import Column
@@ -34,6 +42,13 @@ FAMILY_COLUMNS = (
     Column("answers", right=True, drop=1),
     Column("all agree", right=True),
     Column("all right", right=True),
+)
+CORRUPTION_COLUMNS = (
+    Column("corruptions"),
+    Column("variants", right=True, drop=2),
+    Column("score", right=True),
+    Column("difference", right=True),
+    Column("worst", drop=1),
 )
 LETTER_COLUMNS = (
     Column("letter"),
@@ -107,6 +122,9 @@ def _task_sections(task: TaskRobustness) -> Iterator[Section]:
     if families:
         title = f"{task.task}: original and all variants of a family together"
         yield Section(title, FAMILY_COLUMNS, tuple(families), level=3)
+    if task.corruptions:
+        title = f"{task.task}: means over corruptions of the image"
+        yield Section(title, CORRUPTION_COLUMNS, tuple(map(_corruption_row, task.corruptions)), level=3)
     for bias in task.position_bias:
         yield _bias_section(task, bias)
     if task.calibration is not None:
@@ -126,6 +144,11 @@ def _variant_row(one: VariantResult) -> tuple[str, ...]:
         f"{one.right_to_wrong}:{one.wrong_to_right}",
         yes,
     )
+
+
+def _corruption_row(one: CorruptionMean) -> tuple[str, ...]:
+    difference = f"{_signed(one.score.difference)} {format_interval(*one.score.interval, UNIT)}"
+    return one.of, str(one.variants), _percent(one.score.value), difference, one.worst
 
 
 def _bias_section(task: TaskRobustness, bias: PositionBias) -> Section:

@@ -14,14 +14,12 @@ from emma_eval.inference.engine import Engine
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.robustness.calibration import calibrate
-from emma_eval.robustness.choice_answers import ChoiceAnswers, ask_choices, read_choice_answers
+from emma_eval.robustness.choice_answers import ChoiceAnswers, ask_choices, known_answers
 from emma_eval.robustness.records import TaskCalibration
 from emma_eval.runs.plan import TaskPlan, with_requests
 from emma_eval.runs.settings import RunSettings
 from emma_eval.stats.bootstrap import cluster_indices
 from emma_eval.types import SampleScore
-
-FOLDER = "calibration"
 
 
 def calibrate_tasks(
@@ -37,7 +35,7 @@ def calibrate_tasks(
     engine = cache(load)
     found = {}
     for name, plan in tasks.items():
-        answers = _answers(plan, manifest, original.parent / FOLDER / f"{name}.json", settings, engine)
+        answers = _answers(plan, manifest, original.parent, settings, engine)
         if answers.answers:
             found[name] = task_calibration(answers, read_sample_scores(original, name))
     return found
@@ -64,11 +62,11 @@ def task_calibration(answers: ChoiceAnswers, scores: list[SampleScore]) -> TaskC
 
 
 def _answers(
-    plan: TaskPlan, manifest: Manifest, path: Path, settings: RunSettings, engine: Callable[[], Engine]
+    plan: TaskPlan, manifest: Manifest, folder: Path, settings: RunSettings, engine: Callable[[], Engine]
 ) -> ChoiceAnswers:
     model, facts = manifest.model, manifest.tasks[plan.task.name]
     asked = hashlib.sha256(f"{model.model_dump_json()} {facts.model_dump_json()}".encode()).hexdigest()
-    if (earlier := read_choice_answers(path, asked)) is not None:
+    if (earlier := known_answers(folder, plan.task.name, asked)) is not None:
         return earlier
     wording = settings.wordings.get(plan.task.name)
-    return ask_choices(engine, with_requests(plan, model.template or "", model.family, wording), path, asked)
+    return ask_choices(engine, with_requests(plan, model.template or "", model.family, wording), folder, asked)
