@@ -124,6 +124,7 @@ class Trial:
         child.send(signal.SIGINT)
         child.go()
         self.ended(child.finish(), 130)
+        self.said = ""
 
     def ended(self, ended: Ended, *codes: int, says: str = "") -> Ended:
         """Check exit code, standard error, and that it says the text (`says` within one line), if any is given."""
