@@ -71,7 +71,7 @@ def engine(batch_size: int | Literal["auto"] = "auto", sharing: bool = True) -> 
 def engine_on_prepared_inputs(runner: Runner, requests: Sequence[Request], repeats: int) -> Iterator[Pass]:
     """Passes of our engine; prompts are tokenized and images resized before the clock starts, as peers get them."""
     prompts = {request: runner.tokenize(request) for request in requests}
-    pixels = {image: runner.preprocess_image(image) for request in requests for image in request.images}
+    pixels = {image: runner.to_pixels(image) for request in requests for image in request.images}
 
     def answer(fresh: Runner, some: Sequence[Request], stats: InferenceStats) -> Answers:
         fresh.tokenize, fresh.preprocess_image = prompts.__getitem__, pixels.__getitem__

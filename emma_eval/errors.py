@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # Control characters and bidirectional overrides, except tabs and line ends.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LONGEST = 3000  # characters
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")  # user and password in an address
+_SIGNED = re.compile(  # the part of an address that opens a file to whoever has it
+    r"([?&][\w.~-]*(?:token|sig|key|secret|passw|credential|policy)[\w.~-]*=)[^\s&'\"]+", re.I
+)
+_SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY)$")
+_SHORTEST_SECRET = 8  # letters; shorter ones stand for none, such as EMPTY
 
 
 class EmmaEvalError(Exception):
@@ -48,6 +56,22 @@ def _escape(character: str) -> str:
     return f"\\x{ord(character):02x}" if ord(character) < 32 else f"\\u{ord(character):04x}"
 
 
+def without_secrets(text: str) -> str:
+    """The text without passwords and signatures in addresses, and what environment variables such as HF_TOKEN hold.
+
+    Libraries repeat the address that they failed at, a mirror's with its password or a signed one.
+    """
+    text = _SIGNED.sub(r"\1...", _CREDENTIALS.sub("", text)) if "://" in text else text
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and value in text and _SECRET_VARIABLE.search(name.upper()):
+            text = text.replace(value, f"[{name}]")
+    return text
+
+
 def one_line(message: str) -> str:
-    """A message in one printable line, without the memory addresses that Python's reprs have."""
-    return printable(" ".join(_ADDRESS.sub("", message).split("\n")).replace("\r", " "))
+    """A message in one printable line, without secrets and the memory addresses that Python's reprs have.
+
+    A long one, which repeats a long value of a file, loses its middle: the beginning says where, the end how to mend.
+    """
+    line = printable(" ".join(_ADDRESS.sub("", without_secrets(message)).split("\n")).replace("\r", " "))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"

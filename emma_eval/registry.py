@@ -18,7 +18,16 @@ from emma_eval.errors import MissingToolError, UserError
 from emma_eval.utils.text import error_message
 
 Kind = Literal[
-    "readers", "scorers", "models", "architectures", "submissions", "judges", "suites", "task_sources", "loggers"
+    "readers",
+    "scorers",
+    "models",
+    "architectures",
+    "submissions",
+    "judges",
+    "suites",
+    "task_sources",
+    "loggers",
+    "variants",
 ]
 PLUGIN_KINDS: tuple[Kind, ...] = ("readers", "scorers", "models", "architectures", "loggers")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -70,6 +79,7 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "emma-mini": "emma_eval.models.checkpoints.folders:EMMA_MINI",  # a Path: a checkpoint folder
         "hf": "emma_eval.models.architectures:TRANSFORMERS",
         "llava-mini": "emma_eval.models.checkpoints.folders:LLAVA_MINI",
+        "owl2-mini": "emma_eval.models.checkpoints.folders:OWL2_MINI",
         "openai": "emma_eval.inference.server_loading:SERVER",
     },
     "architectures": {  # by the model_type of a checkpoint's config.json
@@ -102,6 +112,10 @@ SHIPPED: Mapping[Kind, Mapping[str, str]] = {
         "mlflow": "emma_eval.loggers.mlflow:MlflowLogger",
         "tensorboard": "emma_eval.loggers.tensorboard:TensorboardLogger",
         "wandb": "emma_eval.loggers.wandb:WandbLogger",
+    },
+    "variants": {  # by the command that runs them: what a variant shows in place of a sample's images
+        "ablate": "emma_eval.interpretability.shown_images:images_of_variant",
+        "robustness": "emma_eval.robustness.shown_images:images_of_variant",
     },
 }
 

@@ -84,3 +84,19 @@ def values(scores: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         (metric["name"], f"{metric['group']} {metric['category']}".strip()): metric["value"]
         for metric in task["metrics"]
     }
+
+
+def prediction(body: dict[str, Any]) -> int:
+    """The number of the answer that is judged."""
+    return int(text_of(body).rsplit(" | ", 2)[1].removeprefix("answer "))
+
+
+def by_parity(body: dict[str, Any], number: int = 0) -> Reply | dict[str, Any]:
+    """A judge that gives half a point to even answers and a whole one to odd ones."""
+    return chat(["0.5", "1.0"][prediction(body) % 2], "length")
+
+
+def verdicts(folder: Path) -> Path:
+    """The record of the only judge of the run."""
+    (path,) = (folder / "run" / "judged").glob("*/verdicts.jsonl")
+    return path

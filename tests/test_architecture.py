@@ -26,11 +26,13 @@ LAYERS = (
     ("reports", "lmms"),
     ("runs", "loggers"),
     ("api", "mini", "interpretability"),
+    ("robustness",),
     ("cli",),
+    ("__main__",),
 )
 WRITTEN_LATER = {"results/runs/...", "results/runs/"}  # by commands, below the current folder
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
-BESIDE_THE_ROOMS = {"errors", "registry", "types"}
+BESIDE_THE_ROOMS = {"__main__", "errors", "registry", "types"}
 
 
 def modules() -> dict[str, Path]:
@@ -97,6 +99,9 @@ def test_every_room_says_what_it_is_for_and_what_it_may_import(layer: str) -> No
     assert "May import:" in (ast.get_docstring(ast.parse(text)) or ""), layer
 
 
+OF_ALL_ROOMS = ("bad_input", "faults")  # they try the whole program, with the helpers of any room
+
+
 @pytest.mark.parametrize("room", sorted(path.name for path in TESTS.iterdir() if (path / "__init__.py").is_file()))
 def test_a_test_imports_helpers_of_its_own_room_and_those_that_all_rooms_share(room: str) -> None:
     """What several rooms need stands directly in tests/. A test module or a conftest is imported by none."""
@@ -107,7 +112,8 @@ def test_a_test_imports_helpers_of_its_own_room_and_those_that_all_rooms_share(r
                 continue
             module = TESTS.joinpath(*inner.split("."))
             helper = next(p for p in (module.with_suffix(".py"), module.parent.with_suffix(".py")) if p.is_file())
-            assert helper.parent == TESTS or helper.is_relative_to(TESTS / room), f"{path} imports {name}"
+            shared = helper.parent == TESTS or room in OF_ALL_ROOMS
+            assert shared or helper.is_relative_to(TESTS / room), f"{path} imports {name}"
             assert not helper.name.startswith(("test_", "conftest")), f"{path} imports {name}"
 
 
@@ -144,11 +150,14 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
 
 
 TESTS_OF_SEVERAL_ROOMS = {
+    "bad_input",
     "benchmarks",
     "golden",
     "integration",
+    "licences",
     "parity",
     "plugins",
+    "security",
 }  # scripts, and numbers of reference programs
 
 
@@ -157,3 +166,24 @@ def test_folders_of_tests_are_named_after_rooms() -> None:
     packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
     extra = {folder for folder in folders if folder.parts[0] not in TESTS_OF_SEVERAL_ROOMS} - packages
     assert not extra, f"no room of the package: {', '.join(map(str, sorted(extra)))}"
+
+
+PYTHON_FILES = [
+    path for folder in ("emma_eval", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+]
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 300, 60
+
+
+def test_files_and_functions_are_short() -> None:
+    """A file holds one idea, a function does one job; a docstring and decorators count."""
+    long = []
+    for path in PYTHON_FILES:
+        text = path.read_text("utf-8")
+        if len(text.splitlines()) > LINES_OF_A_FILE:
+            long.append(f"{path.relative_to(ROOT)} has {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = 1 + (node.end_lineno or 0) - min(part.lineno for part in (node, *node.decorator_list))
+                if lines > LINES_OF_A_FUNCTION:
+                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {lines} lines")
+    assert long == []

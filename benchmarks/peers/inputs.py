@@ -38,7 +38,7 @@ def peer_inputs(runner: ModelRunner[EmmaModel], requests: Sequence[Request], emb
     if any(prompt.truncated for prompt in prompts):
         raise ValueError("a request is longer than the model reads")
     images = dict.fromkeys(image for request in requests for image in request.images)
-    pixels = {image: runner.preprocess_image(image) for image in images}
+    pixels = {image: runner.to_pixels(image) for image in images}
     rank = {image: place for place, image in enumerate(images)}
     order = sorted(
         range(len(requests)),

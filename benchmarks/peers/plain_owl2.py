@@ -53,7 +53,7 @@ def _prompt(runner: ModelRunner[MPlugOwl2Model], request: Request) -> tuple[Tens
     marker = ids == IMAGE_ID
     parts = list(runner.model.llama.embed_tokens(ids.masked_fill(marker, 0)).split(1))
     for place, image in zip(marker.nonzero().flatten().tolist(), request.images, strict=True):
-        pixels = runner.normalize(torch.from_numpy(runner.preprocess_image(image))[None].to(runner.device))
+        pixels = runner.normalize(torch.from_numpy(runner.to_pixels(image))[None].to(runner.device))
         parts[place] = runner.model.encode_images(pixels)[0]
     lengths = torch.tensor([len(part) for part in parts], device=runner.device)
     return torch.cat(parts), marker.repeat_interleave(lengths)

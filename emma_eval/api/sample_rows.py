@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from emma_eval.data.run_samples import RunSamples, find_run_samples, subset_of
+from emma_eval.data.run_samples import RunSamples, as_seen, find_run_samples
 from emma_eval.prompts.building import build_requests
 from emma_eval.results.judged import answered_run
 from emma_eval.results.manifest import Manifest, require_manifest
@@ -100,7 +100,7 @@ def task_rows(records: RunRecords, task: str, found: RunSamples) -> TaskRows:
     last = {response.key: response for response in read_responses(log_path(records.answers, task))}
     for _, response in sorted(last.items(), key=lambda item: item[0][1]):
         responses.setdefault(response.sample_id, []).append(response)
-    samples = subset_of(records.manifest, found.samples)
+    samples = as_seen(records.manifest, task, found.samples)
     problem = found.problem.removeprefix(f"task {task}: ")
     problems = [f"{task}: question, references, options and images are empty: {problem}"] if problem else []
     scored = next((one for one in records.scores.tasks if one.name == task), None) if records.scores else None

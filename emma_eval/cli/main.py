@@ -50,6 +50,11 @@ COMMANDS = {
     ),
     "params": ("emma_eval.cli.params", "count a model's parameters by part, and what a prompt costs"),
     "ablate": ("emma_eval.cli.ablate", "run variants of a model, each compared with the full one"),
+    "robustness": (
+        "emma_eval.cli.robustness",
+        "change questions, options or images, and see how the answers change",
+    ),
+    "analyze": ("emma_eval.cli.analyze", "show what a model's alignment does: weights, features, information"),
     "ask": ("emma_eval.cli.ask", "ask a model one question"),
     "list": ("emma_eval.cli.list", "list tasks, models or groups"),
     "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
@@ -61,7 +66,7 @@ COMMANDS = {
 }
 
 
-RESUMABLE = {"run", "noise", "judge", "ablate"}  # keep what they have, and go on where they stopped
+RESUMABLE = {"run", "noise", "judge", "ablate", "robustness", "analyze"}  # keep what they have, and go on there
 DRAWING_COMMANDS = {"run", "watch"}  # write escape sequences to a terminal, and escape other texts themselves
 
 

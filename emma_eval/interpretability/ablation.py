@@ -11,16 +11,18 @@ from pydantic import Field
 
 from emma_eval.analysis.compare import TaskComparison, compare_task
 from emma_eval.errors import UserError
-from emma_eval.interpretability.ablated_model import AblatedModel, FullHandle, VariantHandle
-from emma_eval.interpretability.changed_requests import VariantRequests
+from emma_eval.interpretability.ablated_model import AblatedModel
+from emma_eval.interpretability.changed_requests import VariantRequests, system_text
 from emma_eval.interpretability.variants import FULL, Variant
 from emma_eval.models import ModelHandle
 from emma_eval.models.base import ModelSpec
+from emma_eval.results.manifest import VARIANT_OPTION, read_manifest, require_manifest
 from emma_eval.results.sample_statistics import read_all_statistics
-from emma_eval.runs.plan import plan_tasks
+from emma_eval.runs.plan import TaskPlan, plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
+from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
 from emma_eval.stats.paired import MetricComparison
 from emma_eval.types import Unit
@@ -82,6 +84,7 @@ class Ablation(Record):
     definitions: dict[str, str] = Field(description="variant -> its changes, as its manifest has them")
     left_out: dict[str, str] = Field(description="shipped variant -> why it was not run")
     failed: int = Field(description="samples without an answer, which count as wrong, over all runs")
+    unscored: tuple[str, ...] = Field(description="tasks whose answers are recorded and not scored here")
     tasks: tuple[TaskAblation, ...]
 
 
@@ -113,16 +116,22 @@ def plan_ablation(spec: ModelSpec, variants: Mapping[str, Variant], *, chosen: b
 def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Callable[[], RunProgress]) -> Ablation:
     """Run the full model and every variant in folders of `folder`, and compare them.
 
-    `settings` are those of the full model's run. Raises UserError as `run_evaluation` does, and where a variant has no
-    other image or instruction to take, before anything is answered.
+    `settings` are those of the full model's run. Raises UserError as `run_evaluation` does. Before anything is answered
+    it is raised for a device that is not there, for a folder that holds another variant, and where there is no other
+    image or instruction to take; before any variant is, for a template without system text.
     """
-    _require_others(plan, settings)
-    failed = run_evaluation(settings, folder / FULL, progress(), FullHandle(plan.model)).failed
-    for name, variant in plan.variants.items():
-        handle: ModelHandle = VariantHandle(plan.model, name, variant)
-        note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
-        changed = replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note))
-        failed += run_evaluation(changed, folder / name, progress(), handle).failed
+    _require_same_variants(plan, folder)
+    if read_manifest(folder / FULL) is None:
+        plan.model.handle.check_place(device_too=True)
+    plans = plan_tasks(settings)
+    _require_others(plan, plans)
+    failed = 0
+    for name in (FULL, *plan.variants):
+        own_settings, handle = settings_of(name, plan, settings)
+        failed += run_evaluation(own_settings, folder / name, progress(), handle, plans).failed
+        if name == FULL and any(one.instruction == "system" for one in plan.variants.values()):
+            system_text(require_manifest(folder / FULL).model.template or "")
+    tasks = compare_variants(folder, list(plan.variants))
     return Ablation(
         model=settings.model.source,
         limit=settings.limit,
@@ -130,17 +139,44 @@ def run_ablation(plan: Plan, settings: RunSettings, folder: Path, progress: Call
         definitions={name: variant.definition for name, variant in plan.variants.items()},
         left_out=dict(plan.left_out),
         failed=failed,
-        tasks=tuple(compare_variants(folder, list(plan.variants))),
+        unscored=tuple(sorted({plan.task.name for plan in plans} - {task.task for task in tasks})),
+        tasks=tuple(tasks),
     )
 
 
-def _require_others(plan: Plan, settings: RunSettings) -> None:
+def settings_of(name: str, plan: Plan, settings: RunSettings) -> tuple[RunSettings, ModelHandle]:
+    """What `run_evaluation` takes for a variant, or for the full model, whose settings are given."""
+    model, batch_size = plan.model, settings.batch_size
+    if name == FULL:
+        return settings, UnchangedHandle(model.handle, lambda: model.engine(None, batch_size))
+    variant = plan.variants[name]
+    handle = VariantHandle(model.handle, name, variant.definition, lambda: model.engine(variant, batch_size))
+    note = f"variant {name} of {model_name(settings.model.source)}: {variant.words}"
+    return replace(settings, model=handle.spec, requests=OtherRequests(VariantRequests(variant), note)), handle
+
+
+def _require_same_variants(plan: Plan, folder: Path) -> None:
+    """Raise UserError where a variant's folder holds a run of another definition, found hours later otherwise."""
+    for name, variant in plan.variants.items():
+        recorded = read_manifest(folder / name)
+        before = recorded.settings.model_options.get(VARIANT_OPTION, "no variant") if recorded else variant.definition
+        if before != variant.definition:
+            raise UserError(
+                f"{folder / name} holds a different run: variant {name} was {before} and is {variant.definition} now; "
+                "give it another name, or begin another ablation with --output DIR"
+            )
+
+
+def _require_others(plan: Plan, plans: Sequence[TaskPlan]) -> None:
     """Raise UserError where a permutation is wanted and there is one image or instruction alone."""
     drawing = [one for one in plan.variants.values() if "other" in (one.image, one.instruction)]
-    for task in plan_tasks(settings) if drawing else ():
+    for task in plans if drawing else ():
         for variant in drawing:
             only = variant.model_copy(update={"instruction": "other" if variant.instruction == "other" else None})
-            VariantRequests(only)(task.task, task.samples, "")
+            try:
+                VariantRequests(only)(task.task, task.samples, "")
+            except UserError as error:
+                raise UserError(f"{error}; ask more samples, or name the variants without it by --variants") from None
 
 
 def compare_variants(folder: Path, names: Sequence[str]) -> list[TaskAblation]:

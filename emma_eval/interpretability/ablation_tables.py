@@ -114,6 +114,8 @@ def _notes(ablation: Ablation) -> Iterator[str]:
     if ablation.left_out:
         reasons = ", ".join(dict.fromkeys(ablation.left_out.values()))
         yield f"not run: {', '.join(ablation.left_out)} ({reasons})"
+    if ablation.unscored:
+        yield f"answered but not scored here, and so not compared: {', '.join(ablation.unscored)}"
     if ablation.failed:
         yield f"{ablation.failed:,} samples without an answer, in all runs together, count as wrong"
 

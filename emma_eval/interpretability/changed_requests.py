@@ -18,7 +18,7 @@ from emma_eval.types import IMAGE_MARKER, Request, Sample
 
 T = TypeVar("T")
 
-_ROLES = re.compile(r"(USER:|###Human:|\[/?INST\]|<</?SYS>>)")
+ROLES = re.compile(r"(USER:|###Human:|\[/?INST\]|<</?SYS>>)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def without_images(request: Request) -> Request:
 def system_text(template: str) -> str:
     """What a conversation template says before the user speaks. Raises UserError if it says nothing."""
     before = TEMPLATES.get(template, "").split("{message}")[0]
-    text = " ".join(_ROLES.sub(" ", before).split())
+    text = " ".join(ROLES.sub(" ", before).split())
     if not text:
         raise UserError(f"the model's conversation template {template!r} has no system text to take as instruction")
     return text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.tasks.strict import Strict
@@ -33,6 +34,14 @@ class Variant(Strict):
     image: ImageChange | None = None
     blur_radius: float | None = Field(default=None, gt=0, le=1)  # standard deviation, share of the shorter side
     seed: int = 0  # of the permutations that `other` draws
+
+    @field_validator("words")
+    @classmethod
+    def _in_one_line(cls, words: str) -> str:
+        line = " ".join(words.split())
+        if not line or not line.isprintable():
+            raise ValueError("a line of printable text is expected")
+        return line
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -71,17 +80,25 @@ def read_variants(path: Path) -> dict[str, Variant]:
 
 def choose_variants(text: str | None) -> dict[str, Variant]:
     """The variants of `--variants`: a YAML file, or names of shipped ones; all shipped ones without it."""
-    if text is not None and (text.endswith(YAML_ENDINGS) or "/" in text):
+    if text is not None and is_variant_file(text):
         return read_variants(Path(text))
     shipped = read_variants(SHIPPED)
-    if text is None:
-        return shipped
+    return shipped if text is None else {name: shipped[name] for name in chosen_names(text, shipped, FULL)}
+
+
+def is_variant_file(text: str) -> bool:
+    """Whether a value of `--variants` is a file's path rather than names."""
+    return text.endswith(YAML_ENDINGS) or "/" in text
+
+
+def chosen_names(text: str, known: Collection[str], unchanged: str) -> list[str]:
+    """The names in `V,...`, without the unchanged one, which is always run. Raises UserError for an unknown name."""
     names = [name for part in text.split(",") if (name := part.strip())]
     for name in names:
-        if name not in shipped and name != FULL:
-            hint = did_you_mean(name, shipped) or f"; known: {', '.join(shipped)}"
+        if name not in known and name != unchanged:
+            hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
             raise UserError(f"--variants: there is no variant {name!r}{hint}; or a .yaml file of your own")
-    chosen = {name: shipped[name] for name in names if name != FULL}
+    chosen = [name for name in names if name != unchanged]
     if not chosen:
-        raise UserError(f"--variants names none beside {FULL}; known: {', '.join(shipped)}")
+        raise UserError(f"--variants names none beside {unchanged}; known: {', '.join(known)}")
     return chosen

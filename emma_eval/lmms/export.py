@@ -21,7 +21,7 @@ from emma_eval.data.run_samples import find_run_samples, subset_of
 from emma_eval.errors import UserError
 from emma_eval.prompts.building import build_requests
 from emma_eval.prompts.image_placement import image_markers
-from emma_eval.results.manifest import Manifest, require_manifest
+from emma_eval.results.manifest import VARIANT_OPTION, Manifest, require_manifest
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_scores import read_sample_scores
 from emma_eval.results.scores import MetricRecord, ScoresFile, TaskScores, read_scores
@@ -72,6 +72,8 @@ def export_run(run: Path, output: Path, data: Path | None = None) -> list[Path]:
 
 
 def _exported(run: Path, scores: TaskScores, manifest: Manifest, data: Path | None) -> ExportedTask:
+    if variant := manifest.settings.model_options.get(VARIANT_OPTION):
+        raise UserError(f"{run} is the run of a variant ({variant}): its prompts and images are not the task's own")
     task, facts = load_task(scores.name), manifest.tasks[scores.name]
     found = find_run_samples([manifest], task.name, data)
     if found.problem:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from emma_eval.errors import MissingToolError, UserError
+from emma_eval.errors import MissingToolError, UserError, without_secrets
 from emma_eval.registry import entries, look_up
 from emma_eval.utils.text import did_you_mean, error_message
 
@@ -65,12 +64,7 @@ def _open(text: str, option: str) -> RunLogger:
         return logger(name.strip())
     except Exception as error:  # packages raise their own for a wrong name, key or address
         reason = str(error) if isinstance(error, UserError) else error_message(error)
-        raise UserError(f"{option} {text}: {without_credentials(reason)[:MAX_REASON]}") from error
-
-
-def without_credentials(text: str) -> str:
-    """A text with the user and password in its addresses left out."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
+        raise UserError(f"{option} {text}: {without_secrets(reason)[:MAX_REASON]}") from error
 
 
 def import_package(name: str) -> Any:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from emma_eval.errors import UserError, one_line
-from emma_eval.loggers.base import MAX_REASON, Target, without_credentials
+from emma_eval.loggers.base import MAX_REASON, Target
 from emma_eval.loggers.content import FILES, LoggedRun, run_config, run_numbers, score_rows
 from emma_eval.loggers.record import LogEntry, LogRecord, read_log_record, write_log_record
 from emma_eval.loggers.samples import SampleSource, logged_samples
@@ -67,7 +67,7 @@ def _log(content: LoggedRun, target: Target, record: LogRecord, digest: str) -> 
 
 def _problem(error: Exception) -> str:
     reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error_message(error)}"
-    return without_credentials(one_line(reason))[:MAX_REASON]
+    return one_line(reason)[:MAX_REASON]
 
 
 def _logged_run(runs: Sequence[FinishedRun], record: LogRecord, source: SampleSource) -> LoggedRun:

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from emma_eval.errors import UserError
-from emma_eval.loggers.base import import_package, without_credentials
+from emma_eval.errors import UserError, without_secrets
+from emma_eval.loggers.base import import_package
 from emma_eval.loggers.content import SCORE_COLUMNS, LoggedRun
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 from emma_eval.utils.text import error_message, replace_surrogates
@@ -43,7 +43,7 @@ class MlflowLogger:
                     self._client.search_experiments(max_results=1)
         except Exception as error:  # a store that this machine lacks the packages or the permission for
             where = os.environ.get("MLFLOW_TRACKING_URI", "")
-            at = f"MLFLOW_TRACKING_URI {without_credentials(where)}" if where else "its default store"
+            at = f"MLFLOW_TRACKING_URI {without_secrets(where)}" if where else "its default store"
             raise UserError(f"MLflow cannot use {at}: {error_message(error)}") from error
 
     @property
@@ -53,7 +53,7 @@ class MlflowLogger:
     @property
     def place(self) -> str:
         """The tracking URI."""
-        return without_credentials(str(self._client.tracking_uri))
+        return without_secrets(str(self._client.tracking_uri))
 
     def log(self, run: LoggedRun) -> str:
         """Parameters, numbers as metrics, the run's files, tables with images; a later session logs to the same run."""

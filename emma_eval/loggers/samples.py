@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
 
-from emma_eval.data.run_samples import find_run_samples
+from emma_eval.data.run_samples import as_seen, find_run_samples
 from emma_eval.images.sources import ConcatenatedImage
 from emma_eval.reports.html.browser import MAX_IMAGES, ShownSample, evenly, joined_answers, passes_by_sample
 from emma_eval.reports.html.run_loader import FinishedRun, load_task_results
@@ -62,7 +62,8 @@ def logged_samples(runs: Sequence[FinishedRun], source: SampleSource) -> Iterato
     tasks = [(run, task) for run in runs for task in run.scores.tasks]
     for run, task in tasks if source.limit else ():
         (results,) = load_task_results([run], task.name)
-        references = find_run_samples([run.manifest], task.name, source.data, source.files.get(task.name)).by_id
+        found = find_run_samples([run.manifest], task.name, source.data, source.files.get(task.name))
+        references = {sample.id: sample for sample in as_seen(run.manifest, task.name, found.samples)}
         passes = passes_by_sample(results.responses)
         chosen = [
             ShownSample(name, references.get(name), (results.samples[name],), (tuple(passes.get(name, ())),))

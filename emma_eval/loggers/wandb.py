@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from emma_eval.errors import UserError
-from emma_eval.loggers.base import import_package, without_credentials
+from emma_eval.errors import UserError, without_secrets
+from emma_eval.loggers.base import import_package
 from emma_eval.loggers.content import SCORE_COLUMNS, LoggedRun, ScoreRow
 from emma_eval.loggers.samples import COLUMNS, LoggedSample
 
@@ -40,7 +40,7 @@ class WandbLogger:
     @property
     def place(self) -> str:
         """The server, or that it is not asked."""
-        server = without_credentials(self._settings.base_url)
+        server = without_secrets(self._settings.base_url)
         return f"{server} (offline)" if self._is_offline else server
 
     def log(self, run: LoggedRun) -> str:

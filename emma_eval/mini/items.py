@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emma_eval.mini import questions
-from emma_eval.mini.questions import Question, draw_question
-from emma_eval.mini.world import Scene
+from emma_eval.mini.questions import COUNTS, PLACES, Question, draw_question
+from emma_eval.mini.world import COLORS, SHAPES, Scene
 
 LETTERS = "ABCD"
 
@@ -63,6 +63,14 @@ MME_KINDS = {
     "color": questions.color_check,
 }
 OWNERS = ("Ann", "Ben", "Cal", "Dee")
+_KINDS_OF_WORDS: dict[str, tuple[str, ...]] = {
+    "color": tuple(COLORS),
+    "shape": SHAPES,
+    "number": COUNTS,
+    "place": PLACES,
+    "name": OWNERS,
+}
+_CORNERS = {"no": "circle", "three": "triangle", "four": "square"}
 
 
 def vqa(rng: random.Random, scene: Scene) -> Item:
@@ -94,7 +102,33 @@ def scienceqa(rng: random.Random, scene: Scene) -> Item:
 
 
 def scienceqa_text(rng: random.Random) -> Item:
-    """ScienceQA without an image: the hint holds the answer."""
+    """ScienceQA without an image: what everybody knows, or what the hint says."""
+    return knowledge(rng) if rng.random() < 0.5 else belongings(rng)
+
+
+def knowledge(rng: random.Random) -> Item:
+    """Which of these is a color? Which shape has three corners? Which number is the largest?"""
+    kind = rng.choice(("words", "geometry", "numbers"))
+    count = rng.randint(2, 4)
+    if kind == "geometry":
+        corners = rng.choice(list(_CORNERS))
+        answer, values = _CORNERS[corners], [s for s in SHAPES if s not in _CORNERS.values()]
+        values += [s for s in _CORNERS.values() if s != answer]
+        return _shuffled(rng, f"Which shape has {corners} corners?", answer, rng.sample(values, count - 1), kind)
+    if kind == "numbers":
+        values = rng.sample(COUNTS, count)
+        word, pick = rng.choice((("largest", max), ("smallest", min)))
+        answer = pick(values)
+        return _shuffled(
+            rng, f"Which number is the {word}?", answer, [value for value in values if value != answer], kind
+        )
+    word, *others = rng.sample(list(_KINDS_OF_WORDS), count)
+    wrong = [rng.choice(_KINDS_OF_WORDS[other]) for other in others]
+    return _shuffled(rng, f"Which of these is a {word}?", rng.choice(_KINDS_OF_WORDS[word]), wrong, kind)
+
+
+def belongings(rng: random.Random) -> Item:
+    """Who has the red circle? What does Ann have? The hint tells."""
     owners = rng.sample(OWNERS, rng.randint(2, 3))
     names = rng.sample(questions.all_names(), len(owners))
     hint = " ".join(f"{owner} has a {name}." for owner, name in zip(owners, names, strict=True))
@@ -148,6 +182,10 @@ def _short(question: Question, scene: Scene) -> Item:
 
 def _with_options(rng: random.Random, question: Question, scene: Scene, max_options: int, hint: str = "") -> Item:
     others: Sequence[str] = rng.sample(question.others, min(max_options - 1, len(question.others)))
-    options = [question.answer, *others]
+    return replace(_shuffled(rng, question.text, question.answer, others, question.kind), hint=hint, scene=scene)
+
+
+def _shuffled(rng: random.Random, text: str, answer: str, others: Sequence[str], kind: str) -> Item:
+    options = [answer, *others]
     rng.shuffle(options)
-    return Item(question.text, question.answer, tuple(options), hint, question.kind, scene)
+    return Item(text, answer, tuple(options), kind=kind)

@@ -11,10 +11,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from emma_eval.mini.world import COLORS, SHAPES, SIZES, Scene, Thing
+from emma_eval.mini.world import COLORS, MAX_THINGS, SHAPES, SIZES, Scene, Thing
 
 PLACES = ("top left", "top right", "bottom left", "bottom right")
-COUNTS = ("0", "1", "2", "3", "4")
+COUNTS = tuple(map(str, range(MAX_THINGS + 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,15 @@ def existence_of(name: str, scene: Scene) -> Question:
     return _yes_no("existence", f"Is there a {name} in the image?", is_true)
 
 
-def trait_existence(rng: random.Random, scene: Scene) -> Question:
+def trait_existence(rng: random.Random, scene: Scene) -> Question | None:
     """Is there a circle in the image? Is there a red shape in the image?"""
     key, values = rng.choice((("shape", SHAPES), ("color", tuple(COLORS))))
     present = {getattr(thing, key) for thing in scene.things}
     is_true = rng.random() < 0.5
-    value = rng.choice([v for v in values if (v in present) == is_true])
+    fitting = [v for v in values if (v in present) == is_true]
+    if not fitting:  # every shape is there
+        return None
+    value = rng.choice(fitting)
     noun = value if key == "shape" else f"{value} shape"
     return _yes_no("existence", f"Is there a {noun} in the image?", is_true)
 
@@ -131,7 +134,7 @@ def count_check(rng: random.Random, scene: Scene) -> Question:
     """Are there two shapes in the image? Always about the number of all shapes."""
     is_true = rng.random() < 0.5
     total = len(scene.things)
-    stated = total if is_true else rng.choice([n for n in range(1, 5) if n != total])
+    stated = total if is_true else rng.choice([n for n in range(1, MAX_THINGS + 1) if n != total])
     text = "Is there one shape in the image?" if stated == 1 else f"Are there {_NUMBERS[stated]} shapes in the image?"
     return _yes_no("count", text, is_true)
 
@@ -171,7 +174,7 @@ def draw_question(rng: random.Random, scene: Scene, makers: Sequence[QuestionMak
             return question
 
 
-_NUMBERS = ("no", "one", "two", "three", "four")
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 _OPPOSITE = {
     "to the left of": "to the right of",
     "to the right of": "to the left of",

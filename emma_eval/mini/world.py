@@ -1,7 +1,8 @@
 """The synthetic world: coloured shapes on a 4 x 4 grid, generated from a seed.
 
 A Scene is data and the image is a function of it, so the answer to every question about the image is computed.
-The grid is aligned so that each object's centre falls inside one 16 px patch of the 96 px image that the model sees.
+Each cell of the grid is one patch of 24 px of the 96 px image that the models see: one visual token carries all of a
+thing, and nothing but the question says which of its traits are asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ COLORS = {
 }
 SIZES = {"small": 24, "large": 40}  # diameters in pixels
 GRID = 4
+MAX_THINGS = 6  # in an image
 CELL = 48
 SIDE = GRID * CELL  # the image is SIDE x SIDE
 JITTER = 4

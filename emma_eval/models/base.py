@@ -111,7 +111,10 @@ class Model(Protocol):
     """A model that answers requests in batches and may share what they have in common.
 
     It may have a method `prepare(rows, images)` besides, CPU work on a whole batch that runs in a thread ahead of the
-    device; what it returns is given to `generate` instead of the images.
+    device; what it returns is given to `generate` instead of the images. And, for calibration (`inference.choices`),
+    `token_texts() -> Mapping[int, str]`, the text of each id of its vocabulary, and
+    `first_token_log_probs(rows, images, groups)`, for each row and answer of `generate` a tuple with the log of the
+    probability that its first new token is of a group of ids, a number a group.
     """
 
     @property

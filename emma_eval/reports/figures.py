@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from emma_eval.reports.html.panels import category_panels, full_ranges, overview
 from emma_eval.reports.html.run_loader import read_runs, statistics_by_run
 from emma_eval.reports.table_panels import MODELS, table_panel
 from emma_eval.reports.tables import Table
-from emma_eval.utils.files import make_output_folder
+from emma_eval.utils.files import make_output_folder, write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +66,7 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
         figures[key] = partial(dots, panels, names)
     if not figures:
         raise UserError("there is nothing to draw: the runs hold no scored task")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
@@ -89,7 +91,7 @@ def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
             figures[f"{table.key}-radar"] = partial(radar, panel, names)
     if not figures:
         raise UserError("there is nothing to draw: no benchmark that is shown is scored in percent")
-    return _draw(figures, output)
+    return draw_figures(figures, output)
 
 
 def _require_matplotlib() -> None:
@@ -99,17 +101,20 @@ def _require_matplotlib() -> None:
         raise UserError("figures need matplotlib: pip install 'emma-eval[report]'") from None
 
 
-def _draw(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+def draw_figures(figures: Mapping[str, Callable[[], Figure]], output: Path) -> list[Path]:
+    """Draw figures, each into files of its name in all formats; return the files. matplotlib must be there."""
     import matplotlib as mpl
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it; SVG keeps the text
         return [path for name, draw in figures.items() for path in _save(draw(), output / name)]
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, metadata in METADATA.items():
-        path = stem.with_name(f"{stem.name}.{suffix}")
-        figure.savefig(path, metadata=metadata)
+        path, content = stem.with_name(f"{stem.name}.{suffix}"), BytesIO()
+        figure.savefig(content, format=suffix, metadata=metadata)
+        write_atomic(path, content.getvalue())
         paths.append(path)
     return paths

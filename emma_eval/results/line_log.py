@@ -49,20 +49,21 @@ def without_checksum(line: bytes) -> bytes:
 def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tuple[list[LineT], int]:
     """What `parse` makes of each line's JSON, and the number of bytes up to the end of the last whole line.
 
-    Nothing if there is no file. An incomplete last line is left out. `parse` raises KeyError, TypeError or ValueError
-    for what it can't read. Raises UserError, naming file and line, for damage before the last line; `without_it` says
-    what follows if that line is deleted.
+    Nothing if there is no file. An incomplete last line, cut off or with zeros that a power cut left, is left out.
+    `parse` raises KeyError, TypeError or ValueError for what it can't read. Raises UserError, naming file and line, for
+    any other damage; `without_it` says what follows if that line is deleted.
     """
     found: list[LineT] = []
     whole_bytes = 0
     lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
+    is_ended = lines[-1] == b""
     while lines[-1] == b"" and len(lines) > 1:
         lines.pop()
     for number, line in enumerate(lines, 1):
         try:
             found.append(parse(json.loads(without_checksum(line))))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number == len(lines):  # it was being written when the process or the power stopped
+            if number == len(lines) and not (is_ended and line and b"\0" not in line):  # it was being written
                 break
             raise UserError(
                 f"{path}, line {number} is damaged ({type(error).__name__}: {error}); "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import is_deleted, locked_file, read_text
+from emma_eval.utils.files import is_deleted, locked_file, read_text, require_inside_folder
 
 LOCK_FILE = "run.lock"
 
@@ -44,9 +44,12 @@ def lock_run_folder(
 ) -> Iterator[None]:
     """Hold the folder for this process.
 
-    Raises UserError, naming the holder, while another process has it; and at the end, instead of the missing files that
-    follow, if the folder was removed meanwhile.
+    Raises UserError, naming the holder, while another process has it; for a folder within that is a link out of it; and
+    at the end, instead of the missing files that follow, if the folder was removed meanwhile.
     """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_symlink():
+            require_inside_folder(path, folder)
     with locked_file(folder / LOCK_FILE, wait=False) as file:
         if file is None:
             raise UserError(f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; {advice}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +12,10 @@ from emma_eval.errors import UserError
 from emma_eval.results.manifest import Manifest, read_manifest
 from emma_eval.results.responses import log_path
 from emma_eval.results.run_state import RunState, run_state
-from emma_eval.runs.rate import can_estimate
+from emma_eval.runs.rate import RecentRate, can_estimate
 from emma_eval.types import Key
 
 LATEST = 20  # answers kept, the newest last
-RATE_WINDOW = 60.0  # seconds that the rate is taken over
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class RunMonitor:
         self._folder = folder
         self.latest: deque[LatestAnswer] = deque(maxlen=LATEST)
         self._files: dict[str, _ResponsesFile] = {}
-        self._polls: deque[tuple[float, int]] = deque()  # (monotonic seconds, requests done)
+        self._recent: RecentRate | None = None  # from the first poll on
 
     def poll(self) -> RunStatus:
         """The run as it is now. Raises UserError if the folder holds no run."""
@@ -124,13 +122,12 @@ class RunMonitor:
 
     def _rate(self, done: int, session: tuple[int, float] | None) -> float | None:
         """Over the last minute of polls; at the first poll over this session, the model's loading included."""
-        now = time.monotonic()
-        self._polls.append((now, done))
-        while len(self._polls) > 2 and self._polls[0][0] < now - RATE_WINDOW:
-            self._polls.popleft()
-        since, before = self._polls[0]
-        if done > before:
-            return (done - before) / (now - since)
+        if self._recent is None:
+            self._recent = RecentRate(done)
+        else:
+            self._recent.update(done)
+        if (rate := self._recent.per_second) is not None:
+            return rate
         this_session, elapsed = session or (0, 0.0)
         return this_session / elapsed if this_session > 0 and elapsed > 0 else None
 

@@ -104,6 +104,14 @@ def plan_task(name: str, settings: RunSettings) -> TaskPlan:
     return plan
 
 
+def with_samples(plan: TaskPlan, samples: Sequence[Sample]) -> TaskPlan:
+    """The plan of a run that asks these samples in place of the task's own: they are of no release, nor all of it."""
+    facts = plan.facts.model_copy(
+        update={"reference_digest": reference_digest(samples), "samples": len(samples), "release": ""}
+    )
+    return replace(plan, samples=samples, complete=False, facts=facts, notes=())
+
+
 def _require_ready(plan: TaskPlan, scorer: ScorerConfig, answers_only: bool) -> None:
     """Raise UserError now for what the scorer would fail on after hours of inference.
 

@@ -6,6 +6,7 @@ however that one ended. Scores are computed from all recorded responses, those o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from emma_eval.results.manifest import Outcome, read_manifest, served_in_all
 from emma_eval.results.sample_scores import write_sample_scores
 from emma_eval.results.sample_statistics import write_task_statistics
 from emma_eval.results.scores import SCORES_FILE, ModelRecord, ScoredRun, ScoresFile
-from emma_eval.runs.plan import plan_tasks
+from emma_eval.runs.plan import TaskPlan, plan_tasks
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.response_store import ResponseStore
 from emma_eval.runs.scoring import score_task
@@ -59,9 +60,16 @@ class SessionCounts:
 
 
 def run_evaluation(
-    settings: RunSettings, folder: Path, progress: RunProgress, model: ModelHandle | None = None
+    settings: RunSettings,
+    folder: Path,
+    progress: RunProgress,
+    model: ModelHandle | None = None,
+    plans: Sequence[TaskPlan] | None = None,
 ) -> RunResult:
-    """Run the evaluation in `folder`, or go on with it. `model` is what `find_model(settings.model)` gives.
+    """Run the evaluation in `folder`, or go on with it.
+
+    `model` is what `find_model(settings.model)` gives and `plans` what `plan_tasks(settings)` gives, where the caller
+    has them: several runs on the same plans have the very same samples and images, which are read once.
 
     Raises UserError for a user's mistake, before the model is loaded where it can be found so early;
     TooManyFailuresError when --max-errors is passed; OSError when the disk is full. Whichever way it ends, the same
@@ -71,7 +79,7 @@ def run_evaluation(
     if read_manifest(folder) is None:  # a run that is complete is scored on any machine
         model.check_place(device_too=settings.scale.is_one_here)
     require_fit(model, settings.scale, settings.engine)
-    plans = plan_tasks(settings)
+    plans = plan_tasks(settings) if plans is None else plans
     published = load_published()
     make_output_folder(folder)
     with lock_run_folder(folder), progress, closing(open_session(settings, model, folder, plans, progress)) as session:

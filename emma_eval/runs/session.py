@@ -10,6 +10,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 
+from emma_eval.errors import without_secrets
 from emma_eval.inference.engine import Engine, EngineDescription, engine_facts, machine_use
 from emma_eval.inference.replicas.loading import load_scaled
 from emma_eval.models import ModelHandle
@@ -174,10 +175,14 @@ def open_session(
 ) -> RunSession:
     """Resume the folder's run, or begin it. Raises UserError if the folder holds another run."""
     session = RunSession(settings, model, folder, progress)
-    if recorded := read_manifest(folder):
-        session.resume(recorded, plans)
-    else:
-        session.begin(plans)
+    try:
+        if recorded := read_manifest(folder):
+            session.resume(recorded, plans)
+        else:
+            session.begin(plans)
+    except BaseException:
+        session.close()  # an engine may be loaded already: processes that nobody else knows
+        raise
     return session
 
 
@@ -200,7 +205,7 @@ def _new_session(settings: RunSettings) -> Session:
     commit, dirty = environment.git_state()
     return Session(
         started=_now(),
-        command=settings.command or tuple(sys.argv),
+        command=tuple(map(without_secrets, settings.command or sys.argv)),
         batch_size=settings.batch_size,
         ray=settings.scale.ray is not None,
         versions=environment.package_versions(),

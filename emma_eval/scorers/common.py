@@ -36,7 +36,7 @@ def require_references(samples: Sequence[Sample], among: Callable[[Sample], Coll
         if allowed and reference not in allowed:
             raise UserError(
                 f"sample {sample.id!r}: the reference {reference!r:.80} is none of {', '.join(allowed)}; the keys "
-                "answer, answer_is and answer_words of its task file's `columns` say how it is read"
+                "answer, answer_is and answer_map of its task file's `columns` say how it is read"
             )
 
 

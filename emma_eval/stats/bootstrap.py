@@ -77,7 +77,7 @@ def resample_metrics(
     # Sparse: most clusters add nothing to most categories. It also adds in a fixed order, where a threaded BLAS changes
     # last digits with the number of threads.
     transposed = csr_array(cluster_sums.T)
-    sums = np.concatenate([(transposed @ counts).T for counts in _draw_counts(len(cluster_sums), resamples, seed)])
+    sums = np.concatenate([(transposed @ counts).T for counts in draw_counts(len(cluster_sums), resamples, seed)])
     quotients = _quotients(sums, cluster_sums.sum(axis=0))
     return np.stack(
         [aggregate_ratios(metric, quotients[[row_of[ratio] for ratio in metric.ratios]]) for metric in metrics]
@@ -120,7 +120,7 @@ def entry_cluster_indices(ratio: Ratio, clusters: Integers) -> Integers:
     return clusters if ratio.sample_indices is None else clusters[np.asarray(ratio.sample_indices, dtype=np.int64)]
 
 
-def _draw_counts(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
+def draw_counts(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each cluster is drawn in each resample, in chunks of shape (clusters, CHUNK)."""
     import numpy as np
 

@@ -21,19 +21,19 @@ class Columns(Strict):
 
     rows: str = Field(default="", description="the key of a JSON object under which the list of rows stands")
     id: str = Field(default="", description="column or format string; without it the row's number, from 0")
-    question: str = ""
-    hint: str = ""
+    question: str = Field(default="", description="column of the question")
+    hint: str = Field(default="", description="column of the hint")
     images: Names = Field(default=(), description="columns with an image, a list of them or nothing; a file's name")
     image_name: str = Field(default="", description="format string for the file's name, where no column holds it")
     options: Names = Field(default=(), description="a column an option, or one column that holds the list")
     option_regex: str = Field(default="", description="pattern before each option, where one text holds them all")
     no_option: Names = Field(default=(), description="cells that say that there is no such option: N/A")
-    answer: str = ""
+    answer: str = Field(default="", description="column of the reference")
     answer_is: Literal["text", "letter", "index", "option"] = Field(
         default="text", description="a text or list of texts; the letter, the number or the text of an option"
     )
     answer_map: dict[str, str] = Field(default_factory=dict, description="cell -> the answer it stands for: '1': yes")
-    category: str = ""
+    category: str = Field(default="", description="column by which scores are broken down")
     category_regex: str = Field(default="", description="pattern whose first group is the category")
     stringified_lists: Names = Field(default=(), description="columns that hold a list as text: \"['a', 'b']\"")
     group_size: PositiveInt | None = Field(default=None, description="number of successive rows that form a group")

@@ -38,20 +38,20 @@ class TaskConfig(Strict):
     name: str
     title: str = Field(description="shown in tables")
     benchmark: str = Field(description="with split and metric: the column of the leaderboard")
-    split: str
+    split: str = Field(description="of the benchmark: val, test-dev, ...")
     homepage: str = Field(default="", description="where the official files come from")
-    reader: str
+    reader: str = Field(description="the format of the files")
     files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
         default_factory=dict, description="paths below the data root; of several the first existing one"
     )
     suite: str | None = Field(default=None, description="the shipped data set that has the `files`, instead of --data")
-    hub: HubConfig | None = None
+    hub: HubConfig | None = Field(default=None, description="the same samples on the hub, if no local file exists")
     columns: Columns | None = Field(default=None, description="which column holds what, for the reader `table`")
     select: dict[str, str | bool] = Field(
         default_factory=dict, description="keep samples whose meta entries equal these"
     )
-    prompt: PromptConfig = PromptConfig()
-    generation: DecodingConfig = DecodingConfig()
+    prompt: PromptConfig = Field(default=PromptConfig(), description="how a question is laid out")
+    generation: DecodingConfig = Field(default=DecodingConfig(), description="how long an answer may be")
     wording: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="the model families whose scripts use this prompt; `own` if none do"
     )
@@ -61,14 +61,14 @@ class TaskConfig(Strict):
     circular: bool = Field(default=False, description="ask once per rotation of the options")
     metric: str = Field(description="the primary metric's name")
     protocol: str = Field(default="official", description="the protocol used when none is named")
-    protocols: dict[str, ScorerConfig] = Field(min_length=1)
+    protocols: dict[str, ScorerConfig] = Field(min_length=1, description="ways of counting: name -> scorer")
     submission: Annotated[SubmissionConfig | None, BeforeValidator(_as_section)] = Field(
         default=None, description="the file that a judge or a test server takes: a format's name, or its keys"
     )
     judge: Annotated[JudgeConfig | None, BeforeValidator(_as_section)] = Field(
         default=None, description="how the command `judge` has a judge model score it: a format's name, or its keys"
     )
-    expected: ExpectedConfig
+    expected: ExpectedConfig = Field(description="what the data must hold")
 
     @field_validator("files")
     @classmethod

@@ -67,7 +67,9 @@ class PromptConfig(Strict):
 class DecodingConfig(Strict):
     """Greedy decoding; only its length is set."""
 
-    max_new_tokens: int = Field(default=128, gt=0, le=65_536)  # beyond what any model of this kind can write
+    max_new_tokens: int = Field(  # the limit is beyond what any model of this kind can write
+        default=128, gt=0, le=65_536, description="how many tokens an answer has at most"
+    )
     min_new_tokens: int = Field(default=0, ge=0, description="the answer does not end before it has so many tokens")
 
     @model_validator(mode="after")
@@ -82,21 +84,21 @@ class DecodingConfig(Strict):
 class HubImages(Strict):
     """Images that live in another configuration of the same data set."""
 
-    config: str
+    config: str = Field(description="the configuration that holds the images")
     key: str = Field(description="the column of a question that names its image's `id`")
 
 
 class HubConfig(Strict):
     """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
 
-    id: str
+    id: str = Field(description="OWNER/NAME on the hub, or a folder")
     split: str = Field(default="", description="whose rows are the samples")
     files: tuple[str, ...] = Field(
         default=(), description="instead of a split: files and folders of the repository that are the official ones"
     )
-    config: str | None = None
+    config: str | None = Field(default=None, description="the configuration of the data set, if it has several")
     revision: str | None = Field(default=None, description="a commit, to pin the data")
-    images: HubImages | None = None
+    images: HubImages | None = Field(default=None, description="where the images are, if not in the rows")
     columns: Columns | None = Field(
         default=None,
         description="which column holds what; the reader `table` then reads the rows, whatever reads the files",
@@ -121,7 +123,7 @@ class ScorerConfig(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    scorer: str
+    scorer: str = Field(description="the name of a metric family")
     metric: str | None = Field(default=None, description="the protocol's primary metric, where it is not the task's")
 
     @property
@@ -133,8 +135,8 @@ class ScorerConfig(BaseModel):
 class WordingConfig(Strict):
     """How the scripts of one model family ask; what it leaves out is as in the task's own `prompt` and `generation`."""
 
-    prompt: PromptConfig = PromptConfig()
-    generation: DecodingConfig = DecodingConfig()
+    prompt: PromptConfig = Field(default=PromptConfig(), description="merged over the task's own")
+    generation: DecodingConfig = Field(default=DecodingConfig(), description="merged over the task's own")
     published: bool = Field(
         default=True, description="false where the family's authors published no prompt for this benchmark"
     )
@@ -151,7 +153,9 @@ class ReleaseConfig(Strict):
 class ExpectedConfig(Strict):
     """What the data must hold; more than one number where official releases differ, none where it is not known."""
 
-    samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_tuple)]
+    samples: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_tuple)] = Field(
+        description="their number; several if official releases differ, none if it is not known"
+    )
     sha256: dict[str, str] = Field(default_factory=dict, description="file key -> hash, for `data verify`")
     releases: dict[str, ReleaseConfig] = Field(
         default_factory=dict, description="name -> an official release, where several ask differently"
@@ -170,7 +174,7 @@ class ExpectedConfig(Strict):
 class JudgeConfig(Strict):
     """What a judge model decides of the answers, and the official files that it needs beside the task's own."""
 
-    format: str
+    format: str = Field(description="the name of a judge")
     files: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]] = Field(
         default_factory=dict, description="paths below the data root: of several the first existing one"
     )
@@ -184,7 +188,7 @@ class JudgeConfig(Strict):
 class SubmissionConfig(Strict):
     """The file for a judge or a test server."""
 
-    format: str
+    format: str = Field(description="the name of a submission format")
     all_questions: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="paths below the data root: the server's whole split, of which this task is a part"
     )

@@ -17,6 +17,10 @@ class LRUCache(Generic[K, V]):
         self._max_size = max_size
         self._values: OrderedDict[K, V] = OrderedDict()
 
+    def get(self, key: K) -> V | None:
+        """The value of a key, if it is cached; the order of use stays. Any thread may call."""
+        return self._values.get(key)
+
     def get_or_compute(self, keys: Sequence[K], compute: Callable[[Sequence[K]], Sequence[V]]) -> dict[K, V]:
         """The value of each key. `compute` is called once, with the distinct keys that are not cached, if any."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._values]

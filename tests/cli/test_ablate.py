@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -110,6 +111,23 @@ def test_the_same_command_goes_on_and_another_definition_does_not(ablate, place,
     assert "holds a different run" in ablate("--variants", file, output=output, code=2).err
 
 
+def test_a_page_shows_the_images_that_each_run_showed(ablate, place, tmp_path):
+    root, out = place[0], tmp_path / "out"
+    ablate("--variants", "text_off,other_image,no_image", output=out)
+    runs = [str(out / name) for name in ("full", "text_off", "other_image", "no_image")]
+    assert main(["report", *runs, "--data", str(root), "--output", str(tmp_path / "page")]) == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    (chunk,) = (json.loads(text) for text in re.findall(r'id="chunk-0"[^>]*>(.*?)</script>', page, re.DOTALL))
+    for entry in chunk["entries"]:
+        assert entry["captions"] == ["tiny-emma, tiny-emma, text_off", "tiny-emma, other_image"]
+        assert sorted(entry["images"]) == [0, 1]  # of two images the other one
+    assert main(["report", runs[3], "--data", str(root), "--output", str(tmp_path / "none")]) == 0
+    page = (tmp_path / "none" / "index.html").read_text()
+    (chunk,) = (json.loads(text) for text in re.findall(r'id="chunk-0"[^>]*>(.*?)</script>', page, re.DOTALL))
+    assert not any(entry["images"] for entry in chunk["entries"])
+    assert main(["export", runs[2], "--format", "lmms-eval", "--data", str(root), "--output", str(tmp_path / "l")]) == 2
+
+
 def test_an_image_goes_through_the_vision_tower_once_for_all_variants(ablate, tmp_path, monkeypatch):
     encoded = []
     encode = EmmaModel.encode_images
@@ -135,5 +153,25 @@ def test_llava_takes_variants_of_the_image_alone(ablate, tmp_path):
 
 
 def test_what_is_refused_before_anything_is_answered(ablate, tmp_path):
-    assert "one image" in ablate("--limit", "1", "--variants", "other_image", output=tmp_path / "a", code=2).err
+    error = ablate("--limit", "1", "--variants", "other_image", output=tmp_path / "a", code=2).err
+    assert "one image" in error
+    assert "ask more samples, or name the variants without it by --variants" in error
+    assert "no device 'gpu'" in ablate("--device", "gpu", output=tmp_path / "a", code=2).err
     assert not (tmp_path / "a").exists()
+
+
+def test_another_definition_is_refused_before_other_variants_are_answered(ablate, tmp_path):
+    file = tmp_path / "mine.yaml"
+    second = "  second: {words: b, image: none}\n"
+    file.write_text("variants:\n" + second)
+    ablate("--variants", file, "--limit", "4", output=tmp_path / "out")
+    file.write_text("variants:\n  first: {words: a, image: blank}\n" + second.replace("none", "blank"))
+    error = ablate("--variants", file, "--limit", "4", output=tmp_path / "out", code=2).err
+    assert """variant second was {"image": "none"} and is {"image": "blank"} now""" in " ".join(error.split())
+    assert not (tmp_path / "out" / "first").exists()
+
+
+def test_a_template_without_system_text_is_told_after_the_first_run(ablate, tmp_path):
+    given = ("--model-option", "template=plain", "--variants", "no_image,system_instruction")
+    assert "'plain' has no system text" in ablate(*given, output=tmp_path / "a", code=2).err
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["full"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,9 @@ def test_built_in_models_and_the_json_file(params, tmp_path):
     emma, llava = json.loads((tmp_path / "o.json").read_text())["models"]
     assert [emma["name"], llava["name"]] == ["emma-mini", "llava-mini"]
     assert emma["work"]["text_tokens"] == 30
-    assert emma["work"]["kv_bytes_per_token"] == 2 * 5 * 4 * 48 * 4
+    llama = json.loads((Path(emma["folder"]) / "config.json").read_text())
+    values = llama["num_key_value_heads"] * llama["head_dim"]
+    assert emma["work"]["kv_bytes_per_token"] == 4 * 2 * llama["num_hidden_layers"] * values
     assert emma["parameters"] - llava["parameters"] == emma["counts"]["adaptation"][1]["parameters"]
     groups = [{part["group"] for part in model["counts"]["parts"]} for model in (emma, llava)]
     assert groups[0] - groups[1] == {"text", "adaptation"}

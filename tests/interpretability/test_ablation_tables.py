@@ -22,7 +22,7 @@ def score(variant: str, difference: float, p: float) -> VariantScore:
 
 
 def ablation(*tasks: TaskAblation) -> Ablation:
-    return Ablation(model="m", limit=None, variants={}, definitions={}, left_out={}, failed=0, tasks=tasks)
+    return Ablation(model="m", limit=None, variants={}, definitions={}, left_out={}, failed=0, unscored=(), tasks=tasks)
 
 
 def task(name: str, unit, *variants: VariantScore, higher: bool | None = True) -> TaskAblation:
@@ -47,4 +47,6 @@ def test_a_metric_that_should_be_low():
 
 
 def test_without_scores():
-    assert ablation_sentence(ablation()) == "No task has scores that could be compared."
+    found = ablation().model_copy(update={"unscored": ("mmvet",)})
+    assert ablation_sentence(found) == "No task has scores that could be compared."
+    assert "answered but not scored here, and so not compared: mmvet" in ablation_markdown(found)

@@ -11,6 +11,7 @@ from PIL import Image
 from emma_eval.errors import UserError
 from emma_eval.images.sources import UnpaddedImage
 from emma_eval.interpretability.changed_requests import VariantRequests, derangement, system_text
+from emma_eval.interpretability.shown_images import images_of_variant
 from emma_eval.interpretability.variants import SHIPPED, Variant, read_variants
 from emma_eval.prompts.building import build_requests
 from emma_eval.tasks.loading import load_task
@@ -128,3 +129,19 @@ def test_where_there_is_no_other_one():
     with pytest.raises(UserError, match="'plain' has no system text"):
         system_text("plain")
     assert system_text("llava_llama_2").startswith("You are a helpful language and vision assistant.")
+
+
+@pytest.mark.parametrize("name", ["blurred_image", "blank_image", "other_image", "no_image"])
+def test_pages_show_the_images_that_were_asked_about(name):
+    shown = {one.sample_id: one.images for one in asked(name)}
+    assert images_of_variant(VARIANTS[name].definition, TASK, SAMPLES) == shown
+
+
+def test_of_other_variants_pages_show_the_samples_own():
+    assert images_of_variant(VARIANTS["system_instruction"].definition, TASK, SAMPLES) == {}
+    assert images_of_variant(VARIANTS["text_off"].definition, TASK, SAMPLES) == {}
+
+
+@pytest.mark.parametrize("definition", ["", "[]", "3", '{"corruption": "fog"}', '{"image": "none", "x": 1}'])
+def test_definitions_of_other_commands_are_left_to_them(definition):
+    assert images_of_variant(definition, TASK, SAMPLES) is None

@@ -35,6 +35,7 @@ def test_a_definition_is_the_changes_without_the_words(tmp_path):
         ("{words: x}", "variants.a: it changes nothing"),
         ("{words: x, image: blurred}", "variants.a: image: blurred and blur_radius go together"),
         ("{image: blank}", "variants.a.words is missing"),
+        ('{image: blank, words: "a\\eb"}', "variants.a.words: a line of printable text is expected"),
         ("{words: x, image: blurred, blur_radius: 0.0}", "variants.a.blur_radius: a number above 0 is expected"),
     ],
 )
@@ -52,6 +53,12 @@ def test_names_are_of_folders_beside_full(tmp_path, name):
     path.write_text(f"variants:\n  '{name}': {{words: x, image: blank}}\n")
     with pytest.raises(UserError, match=r"mine\.yaml: variants"):
         read_variants(path)
+
+
+def test_words_of_several_lines_are_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("variants:\n  a:\n    image: blank\n    words: |\n      one\n      two\n")
+    assert read_variants(path)["a"].words == "one two"
 
 
 def test_shipped_ones_are_chosen_by_name():

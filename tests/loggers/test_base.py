@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from emma_eval import registry
-from emma_eval.errors import MissingToolError, UserError
-from emma_eval.loggers.base import import_package, open_targets, without_credentials
+from emma_eval.errors import MissingToolError, UserError, without_secrets
+from emma_eval.loggers.base import import_package, open_targets
 from tests.notebook import open_notebook
 
 
@@ -30,7 +30,7 @@ def test_a_wrong_target_is_named(text, message):
     assert str(error.value) == message
 
 
-def test_what_a_package_raises_is_one_line_without_credentials(monkeypatch):
+def test_what_a_package_raises_is_one_line_without_secrets(monkeypatch):
     def refuse(name):
         raise RuntimeError("no answer from https://me:secret@host/api\nand more")
 
@@ -91,4 +91,4 @@ class TestAPackage:
     ],
 )
 def test_addresses_lose_user_and_password(address, clean):
-    assert without_credentials(address) == clean
+    assert without_secrets(address) == clean

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import prediction_formats as formats
 from tests import tiny_datasets as tiny
 from tests import tiny_datasets_wider as tiny_wider
-from tests.predictions import formats
-from tests.predictions.formats import Given, llava_answers, official, sheet
+from tests.prediction_formats import Given, llava_answers, official, sheet
 
 FORMATS = ("official results", "LLaVA's and EMMA's answers.jsonl", "LLaVA's upload", "VLMEvalKit", "lmms-eval")
 

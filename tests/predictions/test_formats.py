@@ -12,8 +12,8 @@ from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.predictions.join_strategies import PassCounts
 from emma_eval.tasks.loading import load_task
+from tests.prediction_formats import Given, lmms_eval, pope_official
 from tests.predictions.cells import BENCHMARKS, FORMATS, table
-from tests.predictions.formats import Given, lmms_eval, pope_official
 
 CELLS = [
     pytest.param(benchmark, cell, id=f"{benchmark.task}, {name}")

@@ -15,8 +15,8 @@ from emma_eval.images.sources import ImageFile
 from emma_eval.predictions.join_strategies import PassCounts
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Key, Sample
-from tests.predictions import formats
-from tests.predictions.formats import Given, Rows
+from tests import prediction_formats as formats
+from tests.prediction_formats import Given, Rows
 
 QUESTIONS = ("Is it red?", "Is it blue?", "What is it?", "What is it, and is it red?", "Name it", "Name it all")
 WORDS = ("cat", "dog", "red", "None", "3.0")

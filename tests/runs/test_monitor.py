@@ -85,7 +85,7 @@ def test_the_rate_is_that_of_the_last_minute(data, folder, monkeypatch):
     path.write_text(json.dumps(manifest))
     monkeypatch.setattr(watching, "run_state", lambda *_: "running")
     now = iter((0.0, 2.0))
-    monkeypatch.setattr(watching.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
     run_monitor = RunMonitor(folder)
     assert run_monitor.poll().rate < 1e-6  # four since 2020: all that a first look can tell
     record = folder / "responses" / "pope.jsonl"

@@ -50,6 +50,18 @@ def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
     return rows_to_samples(source, questions, lambda row: _discriminative(row["query"], row, records, row["image"]))
 
 
+def present_objects(generative_queries: Path, annotations: Path) -> dict[str, tuple[str, ...]]:
+    """Image -> the objects that its annotation lists as `truth`, and not as `hallu` too. Raises UserError."""
+    records = _records(annotations)
+    found: dict[str, tuple[str, ...]] = {}
+    for query in _queries(generative_queries):
+        record = _record(query["id"], records, {"annotations": annotations})
+        place = f"{annotations}: id {record['id']}"
+        truth, hallu = (_objects(record.get(key, []), f"{place}: {key}") for key in ("truth", "hallu"))
+        found[query["image"]] = tuple(name for name in truth if name not in hallu)
+    return found
+
+
 def _discriminative(question: str, record: Mapping[str, Any], records: Annotations, image: ImageSource) -> Sample:
     if record["truth"] not in ("yes", "no"):
         raise ValueError(f"truth {record['truth']!r} of id {record['id']} is neither 'yes' nor 'no'")
@@ -140,14 +152,14 @@ def _word_lists(files: Files) -> dict[str, Any]:
     if "association" not in files:
         return {}
     path = files["association"]
-    safe = read_text(files["safe_words"]).splitlines() if "safe_words" in files else []
+    text = read_text(files["safe_words"]) if "safe_words" in files else ""
     try:
         association = {
             name: string_list(words, f"what stands for {name!r}") for name, words in read_json_object(path).items()
         }
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
-    return {"association": association, "safe_words": frozenset(safe)}
+    return {"association": association, "safe_words": frozenset(filter(None, text.splitlines()))}
 
 
 _REQUIRED = ("queries", "annotations")

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.parsing import require_key, rows_to_samples, to_int
+from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, to_int
+from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
 from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json_object
+
+_IMAGE_ID = "key 'image_id' is missing"
 
 
 def _read_files(files: Files) -> list[Sample]:
@@ -26,8 +29,11 @@ def _read_files(files: Files) -> list[Sample]:
     captions: dict[str, list[str]] = {}
     for index, row in enumerate(require_key(content, "annotations", list, path)):
         source = Path(f"{path}, annotation {index}")
-        image_id = str(require_key(row, "image_id", object, source))
-        captions.setdefault(image_id, []).append(require_key(row, "caption", str, source))
+        caption = require_key(row, "caption", str, source)
+        try:
+            captions.setdefault(row_id(row, "image_id"), []).append(caption)
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{source}: {_IMAGE_ID if isinstance(error, KeyError) else error}") from error
     return rows_to_samples(path, images, lambda row: _coco(row, folder, captions))
 
 
@@ -35,20 +41,25 @@ def _karpathy(row: Mapping[str, Any], folder: Path) -> Sample:
     """COCO's images are in a folder per year, named in the file; Flickr30k's have no folder, and ids of their own."""
     name = f"{row['filepath']}/{row['filename']}" if "filepath" in row else row["filename"]
     captions = tuple(sentence["raw"] for sentence in row["sentences"])
-    image_id = row["cocoid"] if "cocoid" in row else row["imgid"]
-    return _sample(image_id, ImageFile(folder, safe_relative_path(name)), captions, row["split"])
+    return _sample(
+        row_id(row, "cocoid" if "cocoid" in row else "imgid"),
+        ImageFile(folder, safe_relative_path(name)),
+        captions,
+        row["split"],
+    )
 
 
 def _coco(row: Mapping[str, Any], folder: Path, captions: Mapping[str, list[str]]) -> Sample:
     """Files made for scoring alone leave out image names; they are those of COCO val2014 then."""
     name = row.get("file_name") or f"val2014/COCO_val2014_{to_int(row, 'id'):012d}.jpg"
     image = ImageFile(folder, safe_relative_path(name))
-    return _sample(row["id"], image, tuple(captions.get(str(row["id"]), ())), "test", row.get("domain", ""))
+    image_id = row_id(row, "id")
+    return _sample(image_id, image, tuple(captions.get(image_id, ())), "test", row.get("domain", ""))
 
 
-def _sample(image_id: Any, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:
+def _sample(image_id: str, image: ImageFile, captions: tuple[str, ...], split: str, domain: str = "") -> Sample:
     meta = {"split": split, "image": image.name}
-    return Sample(str(image_id), "", (image,), captions, category=domain, meta=meta)
+    return Sample(image_id, "", (image,), captions, category=domain, meta=meta)
 
 
 READER = Reader(_read_files, required=("captions",), folders=("images",))

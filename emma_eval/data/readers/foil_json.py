@@ -12,12 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from emma_eval.data.readers.parsing import require_key, rows_to_samples, to_int
+from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, to_int
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
 from emma_eval.utils.json_io import read_json
+from emma_eval.utils.text import preview
 
 _KEYS = ("id", "image_id", "caption", "foil")
 Annotation = dict[str, Any]
@@ -29,6 +30,14 @@ def _read_files(files: Files) -> list[Sample]:
     for index, record in enumerate(records):
         if not isinstance(record, dict) or not all(key in record for key in _KEYS):
             raise UserError(f"{path}, row {index}: an object with {', '.join(_KEYS)} is expected")
+        if not isinstance(record["foil"], bool):
+            raise UserError(
+                f"{path}, row {index}: key 'foil': true or false is expected, not {preview(record['foil'])}"
+            )
+        try:
+            record["id"] = row_id(record, "id")
+        except ValueError as error:
+            raise UserError(f"{path}, row {index}: {error}") from error
 
     def sample(pair: tuple[str, Annotation, Annotation]) -> Sample:
         sample_id, true, foil = pair
@@ -42,12 +51,12 @@ def _read_files(files: Files) -> list[Sample]:
 
 def _pairs(path: Path, records: list[Annotation]) -> Iterator[tuple[str, Annotation, Annotation]]:
     """(sample id, true caption, foil) in the order of the foils; a caption's second foil has the id `<id>.2`."""
-    true = {str(record["id"]): record for record in records if not record["foil"]}
+    true = {record["id"]: record for record in records if not record["foil"]}
     seen: Counter[str] = Counter()
     for record in records:
         if not record["foil"]:
             continue
-        name = str(record["id"])
+        name = record["id"]
         if name not in true:
             raise UserError(f"{path}: the foil with id {name} has no true caption")
         seen[name] += 1

@@ -69,11 +69,11 @@ def to_int(row: Mapping[str, Any], key: str) -> int:
 
 
 def to_text(cell: Any, key: str) -> str:
-    """A text, or a number as one. Raises ValueError, naming the key, for null, a list or an object.
+    """A text, or a number as one. Raises ValueError, naming the key, for null, true, false, a list or an object.
 
-    `str` would accept those: a model would be asked the question `None`, and no answer could name such an id.
+    `str` would accept those: a model would be asked the question `None`, and offered the option `False`.
     """
-    if cell is None or isinstance(cell, list | tuple | Mapping):
+    if cell is None or isinstance(cell, bool | list | tuple | Mapping):
         raise ValueError(f"key {key!r}: a text is expected, not {preview(cell)}")
     return str(cell)
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emma_eval.data.readers.parsing import describe_type_error, option_letter, require_key, rows_to_samples, to_int
+from emma_eval.data.readers.parsing import (
+    describe_type_error,
+    id_text,
+    option_letter,
+    require_key,
+    rows_to_samples,
+    to_int,
+)
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -39,7 +46,7 @@ def _read_files(files: Files) -> list[Sample]:
 def _read_rows(source: str, rows: Iterable[Row]) -> list[Sample]:
     def sample(indexed_row: tuple[int, Row]) -> Sample:
         index, row = indexed_row  # hub rows have no problem id: their index in the split is used
-        return _sample(str(row.get("id", index)), row, (row["image"],) if row["image"] else ())
+        return _sample(id_text(row.get("id", index), "id"), row, (row["image"],) if row["image"] else ())
 
     return rows_to_samples(source, enumerate(rows), sample)
 

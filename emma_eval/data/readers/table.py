@@ -199,7 +199,8 @@ def _reference(columns: Columns, cell: Any, options: tuple[str, ...]) -> str:
             return option_letter(to_int({"": cell}, ""), len(options))
         except ValueError as error:
             raise ValueError(f"answer {preview(cell)} is no number of one of the {len(options)} options") from error
-    text = to_text(cell, columns.answer)
+    is_mapped = isinstance(cell, bool) and str(cell) in columns.answer_map
+    text = str(cell) if is_mapped else to_text(cell, columns.answer)
     text = columns.answer_map.get(text, text)
     if columns.answer_is == "text":
         return text
@@ -218,7 +219,7 @@ def _letters(num_options: int) -> tuple[str, ...]:
 
 def _category(columns: Columns, row: Row) -> str:
     cell = _cell(columns.category, row) if columns.category else ""
-    text = "" if cell is None else to_text(cell, columns.category)
+    text = "" if cell is None else str(cell) if isinstance(cell, bool) else to_text(cell, columns.category)
     if not columns.category_regex:
         return text
     match = search(columns.category_regex, text)

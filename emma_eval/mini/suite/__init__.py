@@ -14,7 +14,7 @@ from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwi
 from emma_eval.mini.suite.folder import publish
 from emma_eval.utils.cache import cache_folder
 
-VERSION = 1  # raise it whenever a question or an image changes
+VERSION = 2  # raise it whenever a question or an image changes
 WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from emma_eval.mini import items
 from emma_eval.mini.items import Item, ItemMaker
-from emma_eval.mini.world import Scene, draw, random_scene
+from emma_eval.mini.world import MAX_THINGS, Scene, draw, random_scene
 
 # The first seed of each benchmark; all are below FIRST_TRAINING_SEED.
 FIRST_SEED = {
@@ -27,7 +27,6 @@ FIRST_SEED = {
     "seed": 700_000,
     "pope": 800_000,
 }
-MAX_THINGS = 4
 COCO_FOLDER = "coco/val2014"
 _OPPOSITE = {"yes": "no", "no": "yes"}
 _ENCODINGS: dict[str, dict[str, int]] = {

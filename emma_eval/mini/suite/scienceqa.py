@@ -17,6 +17,9 @@ _SUBJECT_AND_TOPIC = {
     "shape": ("natural science", "shapes"),
     "count": ("natural science", "counting"),
     "place": ("social science", "places"),
+    "words": ("language science", "vocabulary"),
+    "geometry": ("natural science", "geometry"),
+    "numbers": ("natural science", "numbers"),
     "owner": ("language science", "reading"),
     "belonging": ("language science", "reading"),
 }

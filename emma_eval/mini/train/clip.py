@@ -1,8 +1,9 @@
-"""Contrastive pretraining of the two CLIP towers, with an auxiliary classification loss on every patch.
+"""Contrastive pretraining of the two CLIP towers, with an auxiliary loss on what each will be read for.
 
-The contrastive loss is CLIP's (arXiv 2103.00020). The patch loss predicts, from the penultimate layer, which the
-language model will read, the shape, colour and size of the thing whose centre is in a patch (or `nothing`) and the
-patch's row and column. Its heads are discarded after training.
+The contrastive loss is CLIP's (arXiv 2103.00020). Both auxiliary losses are on the penultimate layers, which later
+stages read: the patch loss predicts the shape, colour and size of the thing whose centre is in a patch (or `nothing`)
+and the patch's row and column; the question loss (train/text_heads.py) the words of a question. The heads are
+discarded after training.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import CLIPConfig, CLIPModel
 
-from emma_eval.mini.train.examples import caption_example, easy_questions, world_example
+from emma_eval.mini.train.examples import caption_example, draw_item, easy_questions
 from emma_eval.mini.train.images import (
     ALL_COLORS,
     NUM_PATCHES,
@@ -32,6 +33,7 @@ from emma_eval.mini.train.images import (
     world_scene,
 )
 from emma_eval.mini.train.loop import Schedule, StepResult, fit, is_done
+from emma_eval.mini.train.text_heads import QuestionHeads
 from emma_eval.mini.world import SHAPES, SIZES
 from emma_eval.models.clip.text_tokenizer import tokenize_instruction
 
@@ -43,6 +45,7 @@ TRAITS = {
 EMPTY_WEIGHT = 0.3  # of the patches without a thing
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 BATCH = 192
+QUESTIONS = 96  # a batch, for the question loss
 
 CONFIG = CLIPConfig(
     vision_config={
@@ -50,7 +53,7 @@ CONFIG = CLIPConfig(
         "image_size": PIXELS, "patch_size": PATCH, "projection_dim": 64,
     },
     text_config={
-        "hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4,
         "vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 0, "projection_dim": 64,
     },
     projection_dim=64,
@@ -58,16 +61,17 @@ CONFIG = CLIPConfig(
 )  # fmt: skip
 
 
-class ClipWithPatchHeads(nn.Module):
-    """CLIP with linear classification heads on its patches."""
+class ClipWithHeads(nn.Module):
+    """CLIP with linear classification heads on its patches, and on the text after a question's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, used_ids: Tensor) -> None:
         super().__init__()
         self.clip = CLIPModel(CONFIG)
         width = CONFIG.vision_config.hidden_size
         self.heads = nn.ModuleDict({trait: nn.Linear(width, len(values)) for trait, values in TRAITS.items()})
         self.heads["row"] = nn.Linear(width, PATCHES_PER_SIDE)
         self.heads["column"] = nn.Linear(width, PATCHES_PER_SIDE)
+        self.question_heads = QuestionHeads(CONFIG.text_config.hidden_size, used_ids)
 
     def losses(self, pixels: Tensor, ids: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, Tensor, float]:
         """Contrastive loss, patch loss, and the share of things whose shape and colour are classified correctly."""
@@ -78,9 +82,15 @@ class ClipWithPatchHeads(nn.Module):
         logits = self.clip.logit_scale.exp().clamp(max=100.0) * image @ words.T  # (B, B)
         matches = torch.arange(len(logits))
         contrastive = (cross_entropy(logits, matches) + cross_entropy(logits.T, matches)) / 2
-        patches = vision.hidden_states[-2][:, 1:]  # (B, 36, 128)
+        patches = vision.hidden_states[-2][:, 1:]  # (B, 16, 128)
         patch_loss, accuracy = self._patch_loss(patches, targets)
         return contrastive, patch_loss, accuracy
+
+    def question_loss(self, ids: Tensor) -> Tensor:
+        """How well the words of questions (B, 77) can be told from the states behind their ends."""
+        states = self.clip.text_model(ids, output_hidden_states=True).hidden_states[-2]
+        loss: Tensor = self.question_heads(states.float(), ids)
+        return loss
 
     def _patch_loss(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, float]:
         filled = targets["shape"] > 0
@@ -108,36 +118,46 @@ def train_clip(folder: Path, steps: int, scenes: int) -> tuple[CLIPModel, Tensor
     Returns CLIP and the token ids that occur in this world's texts, (n,) int64.
     """
     torch.manual_seed(0)
-    model = ClipWithPatchHeads()
+    used_ids = _used_ids()
+    model = ClipWithHeads(used_ids)
     schedule = Schedule(steps, 1e-3, hold=0.3)
     images, pixels = ([], []) if is_done("clip", schedule, folder) else _images(scenes)
+    easy = sorted({question for question, _, _ in easy_questions("train")})
 
     def loss_of(step: int) -> StepResult:
         rng = random.Random(step)
         indices = [rng.randrange(len(images)) for _ in range(BATCH)]
         ids = torch.tensor([tokenize_instruction(caption(images[k], rng)) for k in indices])
-        ids = ids[:, : int(ids.ne(0).sum(1).max())]  # padding has no gradient
+        ids = ids[:, : int(ids.ne(0).sum(1).max())]  # padding has no part in the contrastive loss
+        questions = [_question(rng, k, scenes, easy) for k in indices[:QUESTIONS]]
         with torch.autocast("cpu", torch.bfloat16):
             batch = normalised([pixels[k] for k in indices])
             contrastive, patch_loss, accuracy = model.losses(batch, ids, patch_targets([images[k] for k in indices]))
-        return contrastive + patch_loss, {
+            question_loss = model.question_loss(torch.tensor([tokenize_instruction(text) for text in questions]))
+        return contrastive + patch_loss + question_loss, {
             "contrastive": [contrastive.item()],
+            "question": [question_loss.item()],
             "patch": [patch_loss.item()],
             "accuracy": [accuracy],
         }
 
     fit("clip", model, loss_of, schedule, folder)
-    return model.clip, _used_ids()
+    return model.clip, used_ids
+
+
+def _question(rng: random.Random, image: int, scenes: int, easy: Sequence[str]) -> str:
+    """A question about a training image: of the world for the first `scenes`, of easy-VQA for the others."""
+    return draw_item(rng, world_scene(image))[1].question if image < scenes else rng.choice(easy)
 
 
 def _used_ids() -> Tensor:
     """Every CLIP id in captions and instructions, the start, end and padding ids included."""
     rng = random.Random(0)
-    scenes = [world_scene(k, max_things=4) for k in range(3000)]
-    texts = [world_example(rng, 0, scene).instruction for scene in scenes]
+    scenes = [world_scene(k) for k in range(3000)]
+    texts = [draw_item(rng, scene)[1].question for scene in scenes]
     texts += [caption(TrainingImage(_NO_PIXELS, labels_of(scene)), rng) for scene in scenes]
     texts += [question for question, _, _ in easy_questions("train")]
-    texts += [caption_example(0, scenes[0]).instruction]
+    texts += [caption_example(0, scenes[0]).item.question]
     return torch.tensor(sorted({i for text in set(texts) for i in tokenize_instruction(text)}))
 
 

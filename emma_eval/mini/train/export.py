@@ -23,34 +23,49 @@ def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
     """Write both towers. Embeddings of ids that never occur in training are set to zero."""
     folder = folder / TOWER
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = _half(clip)
+    tensors = half(clip)
     words = tensors["text_model.embeddings.token_embedding.weight"]
     unused = torch.ones(len(words), dtype=torch.bool)
     unused[used_ids] = False
     words[unused] = 0
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     config = clip.config.to_dict() | {"architectures": ["CLIPModel"], "dtype": "float16"}
-    _write(folder / "config.json", config)
-    processor = {
-        "crop_size": PIXELS, "do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3,
-        "feature_extractor_type": "CLIPFeatureExtractor",
-        "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "size": PIXELS,
-    }  # fmt: skip
-    _write(folder / "preprocessor_config.json", processor)
+    write_json(folder / "config.json", config)
+    write_processor(folder)
 
 
 def export_model(vlm: TrainableVLM, tokenizer: Path, folder: Path) -> None:
     """Write a LLaVA or EMMA folder whose `mm_vision_tower` is the CLIP folder beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.model", "tokenizer_config.json"):
-        shutil.copy(tokenizer / name, folder / name)
-    projector = {f"model.mm_projector.{key}": value for key, value in _half(vlm.projector).items()}
-    save_file(_half(vlm.llama) | projector, folder / "model.safetensors", {"format": "pt"})
+    copy_tokenizer(tokenizer, folder)
+    projector = {f"model.mm_projector.{key}": value for key, value in half(vlm.projector).items()}
+    save_file(half(vlm.llama) | projector, folder / "model.safetensors", {"format": "pt"})
     config = vlm.llama.config.to_dict() | _multimodal(vlm)
     if vlm.alignment is not None:
-        torch.save(_half(vlm.alignment), folder / "vision_tower.bin")
-    _write(folder / "config.json", config)
-    _write(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0})
+        torch.save(half(vlm.alignment), folder / "vision_tower.bin")
+    write_json(folder / "config.json", config)
+    write_generation_config(folder)
+
+
+def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """SentencePiece's model and its settings."""
+    for name in ("tokenizer.model", "tokenizer_config.json"):
+        shutil.copy(tokenizer / name, folder / name)
+
+
+def write_processor(folder: Path) -> None:
+    """How images are prepared: CLIP's preprocessing at the tower's size."""
+    processor = {
+        "crop_size": PIXELS, "do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3,
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "size": PIXELS,
+    }  # fmt: skip
+    write_json(folder / "preprocessor_config.json", processor)
+
+
+def write_generation_config(folder: Path) -> None:
+    """LLaMA's begin, end and padding ids."""
+    write_json(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0})
 
 
 def _multimodal(vlm: TrainableVLM) -> dict[str, Any]:
@@ -78,9 +93,11 @@ def _multimodal(vlm: TrainableVLM) -> dict[str, Any]:
     }
 
 
-def _half(module: nn.Module) -> dict[str, Tensor]:
+def half(module: nn.Module) -> dict[str, Tensor]:
+    """The module's tensors in float16."""
     return {key: value.detach().half().contiguous() for key, value in module.state_dict().items()}
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """One JSON object, keys sorted."""
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")

@@ -17,16 +17,16 @@ CHUNK = 256
 
 @torch.inference_mode()
 def encode_images(clip: CLIPModel, pixels: Sequence[np.ndarray]) -> Tensor:
-    """Images (96, 96, 3) uint8 -> (B, 36, 128) float16: penultimate hidden states without the class token."""
+    """Images (96, 96, 3) uint8 -> (B, 1 + N, Dv) float16: penultimate hidden states, class token first."""
     chunks = []
     for start in range(0, len(pixels), CHUNK):
         states = clip.vision_model(normalised(pixels[start : start + CHUNK]), output_hidden_states=True).hidden_states
-        chunks.append(states[-2][:, 1:].half())
+        chunks.append(states[-2].half())
     return torch.cat(chunks)
 
 
 class TextFeatureCache:
-    """The text features of every instruction so far, (77, 48) float16 each."""
+    """The text features of every instruction so far, (77, Dt) float16 each."""
 
     def __init__(self, clip: CLIPModel) -> None:
         self.clip = clip
@@ -34,7 +34,7 @@ class TextFeatureCache:
 
     @torch.inference_mode()
     def __call__(self, instructions: Sequence[str]) -> Tensor:
-        """Instructions -> (B, 77, 48) float32: penultimate hidden states, padding included."""
+        """Instructions -> (B, 77, Dt) float32: penultimate hidden states, padding included."""
         new = [text for text in dict.fromkeys(instructions) if text not in self.features]
         if new:
             ids = torch.tensor([tokenize_instruction(text) for text in new])

@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from emma_eval.mini.world import COLORS, FIRST_TRAINING_SEED, SIDE, Scene, draw, random_scene
+from emma_eval.mini.world import COLORS, FIRST_TRAINING_SEED, MAX_THINGS, SHAPES, SIDE, Scene, draw, random_scene
 from emma_eval.models.clip.image_processor import CLIP_MEAN, CLIP_STD
 
 PIXELS = 96  # side of the vision tower's input
-PATCH = 16
+PATCH = 24  # one cell of the world's grid
 PATCHES_PER_SIDE = PIXELS // PATCH
 NUM_PATCHES = PATCHES_PER_SIDE**2
 EASY_COLORS = {
@@ -62,7 +62,7 @@ class TrainingImage:
     labels: tuple[ThingLabel, ...]
 
 
-def world_scene(seed: int, max_things: int = 5) -> Scene:
+def world_scene(seed: int, max_things: int = MAX_THINGS) -> Scene:
     """The training scene of a seed, with one to `max_things` things."""
     rng = random.Random(FIRST_TRAINING_SEED + seed)
     return random_scene(rng, rng.randint(1, max_things))
@@ -112,4 +112,5 @@ def normalised(pixels: Sequence[np.ndarray]) -> Tensor:
     return (batch - MEAN) / STD
 
 
+ALL_SHAPES = tuple(dict.fromkeys([*SHAPES, *EASY_SHAPES]))
 ALL_COLORS = tuple(dict.fromkeys([*COLORS, *EASY_COLORS]))

@@ -20,6 +20,7 @@ SENTENCES = (
     "Answer the question using a single word or phrase.",
     "Answer with the option's letter from the given choices directly.",
     "When the provided information is insufficient, respond with 'Unanswerable'.",
+    "Answer with the option\N{RIGHT SINGLE QUOTATION MARK}s letter from the given choices directly.",  # mPLUG-Owl2's
     "Provide a one-sentence caption for the provided image.",
 )
 SETTINGS = {

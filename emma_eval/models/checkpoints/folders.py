@@ -22,9 +22,10 @@ from emma_eval.utils.text import did_you_mean
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
     "llava-mini": "the same training without the alignment module, for comparison",
+    "owl2-mini": "a small mPLUG-Owl2 of the same training, for comparison",
 }
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
-EMMA_MINI, LLAVA_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
+EMMA_MINI, LLAVA_MINI, OWL2_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
 MOST_BELOW = 3  # folders named in a message
 OPEN_CLIP_PREFIX = "open_clip:"

@@ -32,6 +32,12 @@ class FastTokenizer:
         if self.image_marker is None or self._encode(self.image_marker)[-1:] != [image_token_id]:
             raise UserError(f"{folder}: image_token_index {image_token_id} of config.json is no token of its tokenizer")
 
+    @property
+    def bos_id(self) -> int | None:
+        """The begin token; None if there is none."""
+        index: int | None = self.tokenizer.bos_token_id
+        return index
+
     def encode_prompt(self, prompt: str) -> list[int]:
         """A prompt's ids with those that begin one, and IMAGE_ID at each image marker."""
         return [IMAGE_ID if index == self.image_token_id else index for index in self._encode(prompt)]

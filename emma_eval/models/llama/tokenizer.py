@@ -8,7 +8,7 @@ text's start gets a prefix space, with `legacy: true` (the default) every piece 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -21,6 +21,7 @@ from emma_eval.models.llama.prefix_trie import IMAGE_ID
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.files import read_bytes
 from emma_eval.utils.json_io import read_json_object
+from emma_eval.utils.text import replace_surrogates
 
 IMAGE_PATCH = "<im_patch>"
 SPACE = "▁"
@@ -72,6 +73,7 @@ class LlamaTokenizer:
         self.legacy = config.legacy
         self.sentencepiece = _load_sentencepiece(folder / "tokenizer.model", prefix_space=self.legacy)
         self.added_tokens = _read_added_tokens(folder, config)  # text -> id
+        _require_texts(folder, (*self.added_tokens, *config.special_tokens, config.unk_token or ""))
         outside = next((token for token, index in self.added_tokens.items() if not 0 <= index < len(self)), None)
         if outside is not None:
             raise UserError(
@@ -161,6 +163,12 @@ class LlamaTokenizer:
             return self.added_tokens[token]
         index = self.sentencepiece.piece_to_id(token)
         return index if self.sentencepiece.id_to_piece(index) == token else None
+
+
+def _require_texts(folder: Path, tokens: Iterable[str]) -> None:
+    """Raise UserError for a token with half a surrogate pair, which JSON can spell and SentencePiece cannot take."""
+    if broken := [token for token in tokens if replace_surrogates(token) != token]:
+        raise UserError(f"{folder}: the token {broken[0]!r:.60} is no text: it has half of a surrogate pair")
 
 
 def _read_config(folder: Path) -> TokenizerConfig:

@@ -1,13 +1,13 @@
 """Answers requests with a multimodal model: tokenization, caches, KV cache, CUDA graphs, batched greedy decoding.
 
-The architecture is an nn.Module that this knows by the few methods of `MultimodalModel`.
+The architecture is an nn.Module that this knows by the few methods of `interfaces.MultimodalModel`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from emma_eval.models.llama.cuda_graphs import DecodeGraphs
 from emma_eval.models.llama.generation import Continuation, DecodeState, Limits, greedy, prefill
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
 from emma_eval.models.llama.memory import max_batch_tokens
-from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import (
     IMAGE_ID,
     ImageSpan,
@@ -33,76 +32,22 @@ from emma_eval.models.llama.prefix_trie import (
     num_slots,
     shared_prefix,
 )
-from emma_eval.models.multimodal import batching
+from emma_eval.models.multimodal import batching, first_token, not_finite
 from emma_eval.models.multimodal.batching import MultimodalPrompt, TrieRow
+from emma_eval.models.multimodal.first_token import Groups, LogProbs
+from emma_eval.models.multimodal.interfaces import ModelT, Tokenizer
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
 from emma_eval.utils.text import pluralize
 
-Pixels = Mapping[ImageSource, NDArray[np.uint8]]  # (3, S, S) each: resized and cropped, not yet normalized
+# (3, S, S) each: resized and cropped, not yet normalized; or an image's features, as `encode_images` gives them
+Pixels = Mapping[ImageSource, NDArray[np.uint8] | Tensor]
 InstructionIds = tuple[int, ...]
 
 VISION_CACHE_SIZE = 256  # images whose features are kept for later questions about them
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
 VISION_BATCH = 64  # images that go through the vision tower at a time,
 VISION_PIXELS = VISION_BATCH * 336**2  # and how many pixels at most: an image's memory grows with them
-
-NOT_FINITE_ADVICE = {  # what to do about logits that are not finite
-    torch.float16: "the model overflows float16, or its weights are broken; try --dtype bfloat16 (or float32)",
-    torch.bfloat16: "try --dtype float32; if that fails too, the weights are broken",
-    torch.float32: "the weights are broken, for what overflows float16 alone (and --dtype bfloat16 mends) is finite in "
-    "float32; take another copy or an earlier save of the checkpoint",
-}
-
-
-class MultimodalModel(Protocol):
-    """An architecture that gives images as embeddings to LLaMA. All of it is in one type on one device."""
-
-    @property
-    def llama(self) -> Llama:
-        """The language model."""
-        ...
-
-    @property
-    def num_image_tokens(self) -> int:
-        """N: how many embeddings an image has."""
-        ...
-
-    def parameters(self) -> Iterator[Tensor]:
-        """All weights, each once."""
-        ...
-
-    def encode_images(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, S, S) -> features (B, ...), which are cached by image."""
-        ...
-
-    def encode_instructions(self, ids: Tensor) -> Tensor:
-        """Instruction ids (B, 77) -> features (B, ...), which are cached by instruction."""
-        ...
-
-    def embed_images(self, images: Tensor, instructions: Tensor | None) -> Tensor:
-        """Features of P images, and of an instruction for each if the model reads them -> embeddings (P, N, D)."""
-        ...
-
-
-ModelT = TypeVar("ModelT", bound=MultimodalModel)
-
-
-class Tokenizer(Protocol):
-    """The language model's tokenizer."""
-
-    @property
-    def image_marker(self) -> str:
-        """What stands in a prompt where an image goes."""
-        ...
-
-    def encode_prompt(self, prompt: str) -> list[int]:
-        """The ids of a prompt, with IMAGE_ID at each image marker."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer."""
-        ...
 
 
 @dataclass(eq=False)
@@ -187,8 +132,16 @@ class ModelRunner(Generic[ModelT]):
             raise SampleError(f"prompt and answer may have {length:,} tokens; the model reads {self.max_tokens:,}")
         return MultimodalPrompt(tuple(ids), instruction, request.images, tuple(kept), limits, truncated=kept != items)
 
-    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8]:
-        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable. Any thread may call."""
+    def preprocess_image(self, image: ImageSource) -> NDArray[np.uint8] | Tensor:
+        """Decode, resize and crop an image: (3, S, S); one whose features are cached is not opened, they are given.
+
+        Raises SampleError if it is unreadable. Any thread may call.
+        """
+        features = self.vision_cache.get(image)
+        return self.to_pixels(image) if features is None else features
+
+    def to_pixels(self, image: ImageSource) -> NDArray[np.uint8]:
+        """Decode, resize and crop an image: (3, S, S). Raises SampleError if it is unreadable."""
         processor = self.processor
         if isinstance(image, UnpaddedImage) and processor.squaring == "pad":
             processor = replace(processor, squaring="none")
@@ -210,6 +163,16 @@ class ModelRunner(Generic[ModelT]):
         limits = [limit for row in rows for limit in row.limits]
         answers = iter(greedy(self.model.llama, logits, state, limits, self.eos_ids))
         return [[self.to_generation(next(answers)) for _ in row.indices] for row in rows]
+
+    def token_texts(self) -> dict[int, str]:
+        """The text of each id of the vocabulary; see `first_token`."""
+        return first_token.texts_of_tokens(self.tokenizer.decode, self.model.llama.config.vocab_size)
+
+    @torch.inference_mode()
+    def first_token_log_probs(self, rows: Sequence[TrieRow], pixels: Pixels, groups: Groups) -> list[list[LogProbs]]:
+        """The log of the probability that each answer begins with one of each group's ids; see `first_token`."""
+        found = iter(first_token.group_log_probs(self.prefill(rows, pixels)[0], groups))
+        return [[next(found) for _ in row.indices] for row in rows]
 
     def ask(self, requests: Sequence[Request]) -> list[Generation]:
         """Answer a few requests as one batch, in order. Raises SampleError if one cannot be answered."""
@@ -268,12 +231,16 @@ class ModelRunner(Generic[ModelT]):
         return self._normalization_table.index_select(0, indices).view(pixels_uint8.shape)
 
     def _encode_images(self, images: Sequence[ImageSource], pixels: Pixels) -> list[Tensor]:
-        features: list[Tensor] = []
+        given = {image: pixels[image] for image in images}
+        features = {image: one.to(self.device) for image, one in given.items() if isinstance(one, Tensor)}
+        missing = [(image, one) for image, one in given.items() if not isinstance(one, Tensor)]
         size = min(VISION_BATCH, max(1, VISION_PIXELS // self.processor.crop_size**2))
-        for start in range(0, len(images), size):
-            batch = np.stack([pixels[image] for image in images[start : start + size]])
-            features += self.model.encode_images(self.normalize(torch.from_numpy(batch).to(self.device))).unbind()
-        return features
+        for start in range(0, len(missing), size):
+            part = missing[start : start + size]
+            batch = torch.from_numpy(np.stack([one for _, one in part])).to(self.device)
+            encoded = self.model.encode_images(self.normalize(batch)).unbind()
+            features.update(zip([image for image, _ in part], encoded, strict=True))
+        return [features[image] for image in images]
 
     def _encode_instructions(self, instructions: Sequence[InstructionIds]) -> Sequence[Tensor]:
         return self.model.encode_instructions(torch.tensor(instructions, device=self.device)).unbind()
@@ -288,7 +255,7 @@ class ModelRunner(Generic[ModelT]):
         """An answer with its text, or the reason why there is none."""
         ids, reason = answer
         if reason == "error":
-            error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {NOT_FINITE_ADVICE[self.dtype]}"
+            error = f"logits are not finite after {pluralize(len(ids), 'new token')}: {not_finite.ADVICE[self.dtype]}"
             return Generation("", tuple(ids), reason, error)
         try:
             return Generation(self.tokenizer.decode(ids), tuple(ids), reason)

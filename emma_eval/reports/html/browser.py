@@ -31,6 +31,7 @@ class ShownSample:
     sample: Sample | None  # None if the benchmark's data are not at hand
     scores: tuple[SampleScore | None, ...]  # one a run; None if it was not asked
     passes: tuple[tuple[Response, ...], ...]  # one tuple a run
+    images: tuple[tuple[ImageSource, str], ...] = ()  # each with the runs that showed it; "" for all
 
     @property
     def question(self) -> str:
@@ -63,18 +64,30 @@ class SampleBrowser:
     shown: list[tuple[int, ShownSample]] = field(default_factory=list)  # (index of the task, sample)
     images: dict[ImageSource, int] = field(default_factory=dict)  # those of the chunks given so far -> their number
 
-    def add(self, task: TaskScores, results: Sequence[TaskResults], references: Mapping[str, Sample]) -> None:
-        """Add a task's samples, `limit` of them at even distances so that every category is represented."""
+    def add(
+        self,
+        task: TaskScores,
+        results: Sequence[TaskResults],
+        references: Mapping[str, Sample],
+        seen: Sequence[Sequence[Sample]],
+    ) -> None:
+        """Add a task's samples, `limit` of them at even distances so that every category is represented.
+
+        `seen` are for each of the results the samples with the images that its run showed.
+        """
         ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
         passes = [passes_by_sample(result.responses) for result in results]
+        labels = [self.runs[result.run] for result in results]
+        images = [{sample.id: sample.images for sample in of_run} for of_run in seen]
         for sample_id in chosen:
             scores: list[SampleScore | None] = [None] * len(self.runs)
             responses: list[tuple[Response, ...]] = [()] * len(self.runs)
             for result, own in zip(results, passes, strict=True):
                 scores[result.run] = result.samples.get(sample_id)
                 responses[result.run] = tuple(own.get(sample_id, ()))
-            sample = ShownSample(sample_id, references.get(sample_id), tuple(scores), tuple(responses))
+            shown = captioned({label: of_run.get(sample_id) for label, of_run in zip(labels, images, strict=True)})
+            sample = ShownSample(sample_id, references.get(sample_id), tuple(scores), tuple(responses), shown)
             self.shown.append((len(self.tasks), sample))
         categories = dict.fromkeys(_category(references.get(sample_id)) for sample_id in chosen)
         self.tasks.append(
@@ -114,7 +127,8 @@ class SampleBrowser:
 
     def _chunk(self, samples: Sequence[ShownSample]) -> dict[str, Any]:
         images = {
-            image: index for index, image in enumerate(dict.fromkeys(i for sample in samples for i in _images(sample)))
+            image: index
+            for index, image in enumerate(dict.fromkeys(image for sample in samples for image, _ in sample.images))
         }
         numbers = [self.images.setdefault(image, len(self.images)) for image in images]
         small = thumbnails(images)
@@ -128,9 +142,10 @@ class SampleBrowser:
 
         entries = [
             {
-                "images": [images[image] for image in _images(sample)],
+                "images": [images[image] for image, _ in sample.images],
                 "passes": [[asked(response) for response in responses] for responses in sample.passes],
             }
+            | ({"captions": captions} if any(captions := [caption for _, caption in sample.images]) else {})
             for sample in samples
         ]
         thumbnails_and_numbers = [(small[image], number) for image, number in zip(images, numbers, strict=True)]
@@ -144,8 +159,19 @@ def evenly(items: Sequence[str], limit: int) -> list[str]:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def _images(shown: ShownSample) -> Sequence[ImageSource]:
-    return shown.sample.images[:MAX_IMAGES] if shown.sample else ()
+def captioned(seen: Mapping[str, Sequence[ImageSource] | None]) -> tuple[tuple[ImageSource, str], ...]:
+    """Each image that a run showed with the labels of the runs that did, "" for all; None: the run had no such sample.
+
+    Runs of one model show the same images; a variant of it (`ablate`) may have shown others, or none.
+    """
+    asked = {label: tuple(images[:MAX_IMAGES]) for label, images in seen.items() if images is not None}
+    if len(set(asked.values())) < 2:
+        return tuple((image, "") for images in asked.values() for image in images)[:MAX_IMAGES]
+    runs: dict[ImageSource, list[str]] = {}
+    for label, images in asked.items():
+        for image in dict.fromkeys(images):
+            runs.setdefault(image, []).append(label)
+    return tuple((image, "" if len(labels) == len(asked) else ", ".join(labels)) for image, labels in runs.items())
 
 
 def passes_by_sample(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:

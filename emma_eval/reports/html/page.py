@@ -14,6 +14,7 @@ from markupsafe import Markup
 from emma_eval.analysis.compare import compare_task, holm_over_tasks
 from emma_eval.errors import UserError
 from emma_eval.reports.comparison import comparison_table
+from emma_eval.reports.html.analysis_page import MAX_ROWS, analyses_of
 from emma_eval.reports.html.charts.bars import profile
 from emma_eval.reports.html.charts.dots import dot_plot
 from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram, time_histogram
@@ -125,6 +126,8 @@ def render(
         "endings": ENDINGS,
         "failures": _failures(runs),
         "manifests": [_manifest(run) for run in runs],
+        "analyses": analyses_of([run.folder for run in runs]),
+        "max_rows": MAX_ROWS,
         "index": index,
         "embedded": embedded,
     }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from emma_eval.data.run_samples import find_run_samples
+from emma_eval.data.run_samples import as_seen, find_run_samples
 from emma_eval.reports.html.browser import Limit, SampleBrowser
 from emma_eval.reports.html.confusion import confusion_tables
 from emma_eval.reports.html.page import TaskDetails, render, task_details
@@ -65,6 +65,7 @@ def _add_task(browser: SampleBrowser, runs: Sequence[FinishedRun], name: str, da
     records = load_task_results(runs, name)
     references = find_run_samples([runs[record.run].manifest for record in records], name, data)
     by_id = references.by_id
-    browser.add(records[0].scores, records, by_id)
+    seen = [as_seen(runs[record.run].manifest, name, references.samples) for record in records]
+    browser.add(records[0].scores, records, by_id, seen)
     tables = [table for record in records for table in confusion_tables(record, by_id)]
     return task_details(runs, records, references.problem, tables)

@@ -21,6 +21,15 @@ def script_of(names: Sequence[str]) -> str:
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
 
 
+def shown_value(value: str | int | float | None) -> str:
+    """A cell of an analysis: four significant digits of a number with a point."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
 @cache
 def environment() -> Environment:
     """Jinja2 with our filters; what a model or a data set wrote is escaped."""
@@ -31,6 +40,7 @@ def environment() -> Environment:
         value=value_of,
         interval=lambda metric: interval_of(metric) or metric.no_interval,
         percent=lambda fraction: f"{as_percent(fraction, 'fraction'):.1f}",
+        cell=shown_value,
         words=lambda name: name.replace("_", " "),
     )
     return made

@@ -53,3 +53,19 @@ def test_a_missing_or_broken_model_is_one_clear_line(content: bytes | None, tmp_
         (tmp_path / "tokenizer.model").write_bytes(content)
     with pytest.raises(UserError, match=r"tokenizer\.model is"):
         LlamaTokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", {"bos_token": "\ud800"}),
+        ("tokenizer_config.json", {"unk_token": "a\udfff"}),
+        ("special_tokens_map.json", {"additional_special_tokens": ["\ud800"]}),
+        ("added_tokens.json", {"\ud800": 400}),
+    ],
+)
+def test_half_a_surrogate_pair_is_no_token(name: str, content: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copy(DATA / "tokenizer.model", tmp_path)
+    (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match="is no text: it has half of a surrogate pair"):
+        LlamaTokenizer(tmp_path)

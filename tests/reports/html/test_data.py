@@ -117,7 +117,8 @@ def test_a_chunk_holds_shared_texts_and_images_once(runs, data):
     read = read_runs(runs)
     browser = SampleBrowser(("alpha", "beta"), "all")
     records = load_task_results(read, "gqa")
-    browser.add(records[0].scores, records, benchmark_samples(read, "gqa", data).by_id)
+    found = benchmark_samples(read, "gqa", data)
+    browser.add(records[0].scores, records, found.by_id, [found.samples] * 2)
     (chunk,) = browser.chunks()
     assert len(chunk["entries"]) == COUNT
     assert len(chunk["images"]) == COUNT // 4

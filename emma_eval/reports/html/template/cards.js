@@ -54,11 +54,16 @@ function verdict(sample, run) {
 async function showImages(sample, box) {
   try {
     const { images } = await details(sample);
-    box.replaceChildren(...images.map(({ thumbnail }, number) => image(thumbnail, sample, number)));
+    box.replaceChildren(...images.map(({ thumbnail, caption }, number) => captioned(image(thumbnail, sample, number), caption)));
     if (!images.length) box.append(element("span", "no-image", "no image"));
   } catch (error) {
     box.replaceChildren(element("span", "no-image", error.message));
   }
+}
+
+// An image that not all runs showed, with the names of those that did.
+function captioned(image, caption) {
+  return caption ? element("figure", "shown-by", image, element("figcaption", "caption", caption)) : image;
 }
 
 function image(thumbnail, sample, number) {

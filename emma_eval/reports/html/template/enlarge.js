@@ -14,8 +14,9 @@ async function enlarge(sample, place) {
   shown.onload = () => {
     const size = `${shown.naturalWidth} × ${shown.naturalHeight}`;
     const several = images.length > 1 ? `image ${place + 1} of ${images.length}, ` : "";
+    const by = images[place].caption ? `, ${images[place].caption}` : "";
     const note = full ? "" : ", a thumbnail: report --full-images keeps the image itself";
-    document.getElementById("enlarged-size").textContent = `${several}${size} pixels${note}`;
+    document.getElementById("enlarged-size").textContent = `${several}${size} pixels${by}${note}`;
   };
   document.getElementById("enlarged-image").replaceChildren(shown);
   document.getElementById("enlarged-question").textContent = store.question[sample];

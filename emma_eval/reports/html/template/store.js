@@ -41,12 +41,12 @@ function imageOf(chunk, index) {
   };
 }
 
-// A sample's prompts and images: {images: [imageOf], passes: per run [{prompt, instruction, text, ...}]}.
+// A sample's prompts and images: {images: [imageOf with a caption], passes: per run [{prompt, instruction, text, ...}]}.
 async function details(sample) {
   const chunk = await loadChunk(Math.floor(sample / store.chunk));
   const entry = chunk.entries[sample % store.chunk];
   return {
-    images: entry.images.map((index) => imageOf(chunk, index)),
+    images: entry.images.map((index, number) => ({ ...imageOf(chunk, index), caption: entry.captions?.[number] })),
     passes: entry.passes.map((passes) => passes.map(([prompt, instruction, text, error, tokens, seconds]) => ({
       prompt: chunk.texts[prompt], instruction: chunk.texts[instruction], text, error, tokens, seconds,
     }))),

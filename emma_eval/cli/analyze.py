@@ -1,0 +1,104 @@
+"""`analyze MODEL --tasks T,...`: what a checkpoint's alignment does, in its weights and on the samples of tasks."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from emma_eval.cli.arguments import (
+    add_task_options,
+    expand_and_tell,
+    integer,
+    key_value,
+    positive_or,
+)
+from emma_eval.cli.interrupts import interrupt
+
+DEFAULT_TASKS = "mini"
+SAMPLES = 500
+EPILOG = """\
+examples:
+  emma-eval analyze emma-mini --tasks vqav2_mini,pope_mini --output analysis
+  emma-eval analyze /models/emma-7b --tasks pope --data ROOT --samples 1000 --output DIR
+  emma-eval analyze llava-mini --tasks pope_mini --sections information --output DIR
+
+The tasks are answered in DIR/run, an ordinary run, and the samples of one image are analyzed. Results: index.html,
+analysis.json, tables/ and arrays/ as CSV, figures/ as PNG, SVG and PDF. Interrupted, the same command goes on.
+Formulas, sources and limits of every number: docs/analysis.md. exit codes: 0 all answered, 1 a sample failed, 2 usage
+error, 130 interrupted"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    from emma_eval.interpretability.analysis.sections import SECTIONS
+
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a checkpoint of EMMA, LLaVA or mPLUG-Owl2, as `run --model` takes it")
+    add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
+    add_task_options(parser, data="the folder that holds the official benchmark files")
+    add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of the run and of all results")
+    add("--sections", metavar="S,...", help=f"which of {', '.join(SECTIONS)} (all of them)")
+    add(
+        "--samples",
+        type=positive_or("all"),
+        default=SAMPLES,
+        metavar="N|all",
+        help="samples of each task, drawn by --seed (%(default)s)",
+    )
+    add("--seed", type=integer, default=0, metavar="S", help="of the samples and of all that is drawn (%(default)s)")
+    add(
+        "--show",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a sample to be drawn; may be repeated (3 of each task)",
+    )
+    add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
+    add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
+    add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
+    add("--allow-partial", action="store_true", help="accept data that lack samples")
+    add(
+        "--model-option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="K=V",
+        help="an option of the model's own",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyze and write; 1 if a sample failed. Raises UserError for what can't be analyzed."""
+    from emma_eval.interpretability.analysis.sections import choose_sections
+    from emma_eval.runs.settings import RunSettings, split_names
+
+    signal.signal(signal.SIGTERM, interrupt)
+    sections = choose_sections(args.sections)
+    names = split_names(args.tasks)
+    tasks = tuple(expand_and_tell(names))
+    from emma_eval.interpretability.analysis.analyze import plan_analysis, run_analysis
+    from emma_eval.interpretability.analysis.writing import write_analysis
+    from emma_eval.models.base import ModelSpec
+    from emma_eval.reports.analysis_notes import analysis_lines
+    from emma_eval.runs.progress import progress_for_terminal
+    from emma_eval.utils.terminal import terminal_width
+
+    settings = RunSettings(
+        model=ModelSpec(args.model, args.device, args.dtype, dict(args.model_option), args.seed),
+        tasks=tasks,
+        suite="+".join(names),
+        data=args.data,
+        limit=None if args.samples == "all" else args.samples,
+        seed=args.seed,
+        batch_size=args.batch_size,
+        allow_partial=args.allow_partial,
+    )
+    folder: Path = args.output
+    plan = plan_analysis(settings.model, sections, chosen=args.sections is not None)
+    analysis = run_analysis(plan, settings, folder, progress_for_terminal(), args.show)
+    record = write_analysis(analysis, plan, settings, folder)
+    print(*analysis_lines(record, terminal_width()), sep="\n")
+    print(f"written: {folder / 'index.html'}\nbeside it: analysis.json, tables, arrays, figures, run")
+    return 1 if analysis.failed else 0

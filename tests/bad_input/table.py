@@ -1,0 +1,88 @@
+"""The counts as a table: for the terminal, and for docs/reliability.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bad_input.examine import MAX_BYTES
+from tests.bad_input.outcome import FAULTS, HANG_SECONDS, RIGHT, Outcome, Target
+from tests.bad_input.workers import Result
+
+DOCUMENT = Path(__file__).parents[2] / "docs/reliability.md"
+BEGIN, END = "<!-- bad-input -->", "<!-- /bad-input -->"
+HEADS = ("input", "count", *RIGHT, *FAULTS, "slowest")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one target's inputs."""
+
+    target: Target
+    outcomes: Counter[Outcome]
+    slowest: float  # seconds
+    seconds: float
+
+    @property
+    def count(self) -> int:
+        """All inputs."""
+        return self.outcomes.total()
+
+    @property
+    def faults(self) -> int:
+        """The inputs that found a fault."""
+        return sum(self.outcomes[fault] for fault in FAULTS)
+
+
+def row_of(target: Target, results: Sequence[Result], seconds: float) -> Row:
+    """The counts of a target's results."""
+    outcomes = Counter(result.verdict.outcome for result in results)
+    return Row(target, outcomes, max((result.verdict.seconds for result in results), default=0.0), seconds)
+
+
+def _cells(row: Row) -> list[str]:
+    return [row.target.name, f"{row.count:,}", *_counts(row.outcomes), f"{row.slowest:.1f} s"]
+
+
+def _counts(outcomes: Counter[Outcome]) -> list[str]:
+    return [f"{outcomes[outcome]:,}" for outcome in (*RIGHT, *FAULTS)]
+
+
+def _total(rows: Sequence[Row]) -> list[str]:
+    outcomes = sum((row.outcomes for row in rows), Counter[Outcome]())
+    return ["all", f"{outcomes.total():,}", *_counts(outcomes), f"{max(row.slowest for row in rows):.1f} s"]
+
+
+def console_table(rows: Sequence[Row]) -> str:
+    """Aligned columns, a line a target and one for all."""
+    lines = [list(map(str, HEADS)), *map(_cells, rows), _total(rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(HEADS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(pairs))
+        for pairs in (list(zip(line, widths, strict=True)) for line in lines)
+    )
+
+
+def markdown(rows: Sequence[Row], seed: int) -> str:
+    """The section's generated part: the table, what the inputs are, and what counts as silently wrong."""
+    head = [f"| {' | '.join(HEADS)} |", f"|---{'|---:' * (len(HEADS) - 1)}|"]
+    body = [f"| {' | '.join(cells)} |" for cells in [*map(_cells, rows), _total(rows)]]
+    limits = (
+        f"Limits of an input: {HANG_SECONDS} s (a script of `cases`: minutes), {MAX_BYTES / 1e9:.0f} GB. Seed {seed}."
+    )
+    meaning = [f"| {row.target.name} | {row.target.what} | {row.target.wrong} |" for row in rows]
+    return "\n".join(
+        [*head, *body, "", limits, "", "| input | what it is | what is silently wrong |", "|---|---|---|", *meaning]
+    )
+
+
+def write_document(rows: Sequence[Row], seed: int, path: Path = DOCUMENT) -> None:
+    """Put the generated part between its marks. Raises ValueError for a document without them."""
+    text = path.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        raise ValueError(f"{path} has no {BEGIN} ... {END}")
+    path.write_text(f"{before}{BEGIN}\n{markdown(rows, seed)}\n{END}{after}", encoding="utf-8")

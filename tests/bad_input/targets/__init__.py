@@ -1,0 +1,1 @@
+"""What is given malformed input: one file each; `registry.TARGETS` lists them."""
