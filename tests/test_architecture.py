@@ -151,6 +151,7 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
 
 TESTS_OF_SEVERAL_ROOMS = {
     "bad_input",
+    "faults",
     "benchmarks",
     "golden",
     "integration",
