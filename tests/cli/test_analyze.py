@@ -120,7 +120,8 @@ def test_wrong_arguments_are_one_line(analyze, arguments, message):
 def test_other_models_and_broken_weights_are_refused(analyze, place):
     root = place[0]
     owl = TinyMPlugOwl2().write(root / "owl")
-    assert "mPLUG-Owl2 can't be ablated or analyzed" in analyze(model=owl, output=root / "x", code=2).err
+    refused = analyze("--sections", "norms", model=owl, output=root / "x", code=2).err
+    assert "norms can't be shown of it: mPLUG-Owl2 has no alignment module; attention, two-questions can" in refused
     assert "can be ablated or analyzed" in analyze(model="openai:x", output=root / "x", code=2).err
     broken = TinyCheckpoint().write(root / "broken")
     tensors = torch.load(broken / "vision_tower.bin")
