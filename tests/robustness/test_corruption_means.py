@@ -1,5 +1,7 @@
 """Means over corruptions, by hand."""
 
+import pytest
+
 from emma_eval.robustness.corruption_means import corruption_means
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.variants import corruption_variants
@@ -24,7 +26,7 @@ def test_a_mean_is_over_variants_within_each_sample_and_then_over_samples() -> N
     }
     found = {one.of: one for one in corruption_means(variants, asked(1, 1, 1, 0), runs)}
     assert list(found) == ["all", "severity 5", "weather"]
-    assert found["all"].score.value == (1 + 1 / 3 + 2 / 3 + 1 / 3) / 4
+    assert found["all"].score.value == pytest.approx((1 + 1 / 3 + 2 / 3 + 1 / 3) / 4)
     assert found["all"].score.original == 0.75
     assert found["severity 5"].score.value == (1 + 0 + 0.5 + 0) / 4
     assert found["severity 5"].score.difference == 0.375 - 0.75
