@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -120,12 +121,20 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(drip)
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads, block_on_close = True, False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Without a word on a client that has gone away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def fake_server(behave: Behaviour = lambda body, number: chat()) -> Iterator[FakeServer]:
     """Run a server on a free port of loopback."""
     handler = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        http.daemon_threads, http.block_on_close = True, False
+    with _Http(("127.0.0.1", 0), handler) as http:
         handler.fake = FakeServer(f"http://127.0.0.1:{http.server_address[1]}/v1", behave)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

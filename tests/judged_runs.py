@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,11 @@ def finish_run(root: Path, task: str, answers: Mapping[str, str] | Sequence[str]
 
 
 def change_answer(folder: Path, task: str, before: str, after: str) -> None:
-    """Change a text in a run's record of responses."""
+    """Change a text in a run's record of responses, and take the checksums away, as one does by hand."""
     path = folder / "responses" / f"{task}.jsonl"
     text = path.read_text()
     assert before in text
-    path.write_text(text.replace(before, after))
+    path.write_text(re.sub(r', "crc32": "\w{8}"', "", text.replace(before, after)))
 
 
 def judged_scores(run: Path) -> list[dict[str, Any]]:
@@ -83,3 +84,19 @@ def values(scores: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         (metric["name"], f"{metric['group']} {metric['category']}".strip()): metric["value"]
         for metric in task["metrics"]
     }
+
+
+def prediction(body: dict[str, Any]) -> int:
+    """The number of the answer that is judged."""
+    return int(text_of(body).rsplit(" | ", 2)[1].removeprefix("answer "))
+
+
+def by_parity(body: dict[str, Any], number: int = 0) -> Reply | dict[str, Any]:
+    """A judge that gives half a point to even answers and a whole one to odd ones."""
+    return chat(["0.5", "1.0"][prediction(body) % 2], "length")
+
+
+def verdicts(folder: Path) -> Path:
+    """The record of the only judge of the run."""
+    (path,) = (folder / "run" / "judged").glob("*/verdicts.jsonl")
+    return path

@@ -150,11 +150,15 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
 
 
 TESTS_OF_SEVERAL_ROOMS = {
+    "bad_input",
+    "faults",
     "benchmarks",
     "golden",
     "integration",
+    "licences",
     "parity",
     "plugins",
+    "security",
 }  # scripts, and numbers of reference programs
 
 
@@ -163,3 +167,24 @@ def test_folders_of_tests_are_named_after_rooms() -> None:
     packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
     extra = {folder for folder in folders if folder.parts[0] not in TESTS_OF_SEVERAL_ROOMS} - packages
     assert not extra, f"no room of the package: {', '.join(map(str, sorted(extra)))}"
+
+
+PYTHON_FILES = [
+    path for folder in ("emma_eval", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+]
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 300, 60
+
+
+def test_files_and_functions_are_short() -> None:
+    """A file holds one idea, a function does one job; a docstring and decorators count."""
+    long = []
+    for path in PYTHON_FILES:
+        text = path.read_text("utf-8")
+        if len(text.splitlines()) > LINES_OF_A_FILE:
+            long.append(f"{path.relative_to(ROOT)} has {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = 1 + (node.end_lineno or 0) - min(part.lineno for part in (node, *node.decorator_list))
+                if lines > LINES_OF_A_FUNCTION:
+                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {lines} lines")
+    assert long == []

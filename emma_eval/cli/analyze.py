@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a checkpoint of EMMA or LLaVA, as `run --model` takes it")
+    add("model", metavar="MODEL", help="a checkpoint of EMMA, LLaVA or mPLUG-Owl2, as `run --model` takes it")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
     add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of the run and of all results")
@@ -48,7 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples of each task, drawn by --seed (%(default)s)",
     )
     add("--seed", type=integer, default=0, metavar="S", help="of the samples and of all that is drawn (%(default)s)")
-    add("--show", action="append", default=[], metavar="ID", help="a sample for the heat maps (3 of each task)")
+    add(
+        "--show",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a sample to be drawn; may be repeated (3 of each task)",
+    )
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
@@ -94,5 +100,5 @@ def run(args: argparse.Namespace) -> int:
     analysis = run_analysis(plan, settings, folder, progress_for_terminal(), args.show)
     record = write_analysis(analysis, plan, settings, folder)
     print(*analysis_lines(record, terminal_width()), sep="\n")
-    print(f"written: {folder / 'index.html'}, {folder / 'analysis.json'}, and the files beside them")
+    print(f"written: {folder / 'index.html'}\nbeside it: analysis.json, tables, arrays, figures, run")
     return 1 if analysis.failed else 0

@@ -22,7 +22,7 @@ from emma_eval.errors import UserError, printable
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
-from emma_eval.utils.file_errors import describe_os_error
+from emma_eval.utils.file_errors import describe_os_error, is_memory_shortage
 from emma_eval.utils.terminal import paragraph, print_message, terminal_width
 from emma_eval.utils.text import did_you_mean
 
@@ -128,11 +128,14 @@ def user_message(error: Exception, command: str) -> str | None:
     """One line on an error that the user or the machine's administrator can fix; None for a fault of this program."""
     if isinstance(error, UserError):
         return str(error)
+    if is_memory_shortage(error):
+        goes_on = "; nothing answered is lost: free some, and the same command goes on" if command in RESUMABLE else ""
+        return f"there is not enough memory{goes_on}"
     if isinstance(error, OSError) and error.errno:
         return os_error_message(error, command)
     if isinstance(error, RuntimeError) and "home directory" in str(error):
         return "there is no home folder for a path with ~; write the path in full"
-    return "there is not enough memory" if isinstance(error, MemoryError) else None
+    return None
 
 
 def interrupted(command: str) -> int:
@@ -228,9 +231,10 @@ def os_error_message(error: OSError, command: str) -> str:
     """One line on a full disk or a missing permission, and how to continue."""
     if full := FULL.get(error.errno or 0):
         what, mend = full
-        kept = f"; nothing answered is lost: {mend}, and the same command goes on" if command in RESUMABLE else ""
+        goes_on = f"nothing answered is lost: {mend}, and the same command goes on"
+        advice = goes_on if command in RESUMABLE else mend
         where = f": {error.filename}" if error.filename else ""
-        return f"{what}{where}{kept}"
+        return f"{what}{where}; {advice}"
     return describe_os_error(error)
 
 

@@ -1,4 +1,4 @@
-"""Images as encoded bytes of a format that every server reads: the original bytes where they are one already."""
+"""Images as files for a server: the original bytes if servers read their format, else a PNG."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ class EncodedImage:
 
 
 def encode_image(image: ImageSource, longest_side: int | None = None) -> EncodedImage:
-    """The image's own bytes if servers read their format; else, or if it is larger than `longest_side`, as PNG.
+    """The image's own bytes if servers read their format; else, or if a side exceeds `longest_side` pixels, a PNG.
 
     The bytes are decoded in any case, so that a broken image is noticed here. Raises SampleError naming the image.
     """
-    if isinstance(image, UnpaddedImage):
+    if isinstance(image, UnpaddedImage):  # padding is a matter of models computed here
         image = image.image
     read = getattr(image, "read", None)  # an image made of others has no bytes of its own
     data = read() if read else None
     pixels = image.open() if data is None else decode(data, image.label)
     with naming(image):
         if longest_side is not None and max(pixels.size) > longest_side:
-            return EncodedImage(_png(_shrunk(pixels, longest_side)), "image/png", resized=True)
+            return EncodedImage(_png(_shrink(pixels, longest_side)), "image/png", resized=True)
         kind = None if data is None else image_format(data)
         if data is not None and kind in MEDIA_TYPES:
             return EncodedImage(data, MEDIA_TYPES[kind])
         return EncodedImage(_png(pixels), "image/png", recoded=True)
 
 
-def _shrunk(image: Image, longest_side: int) -> Image:
+def _shrink(image: Image, longest_side: int) -> Image:
+    """The image in RGB with its longer side of `longest_side` pixels, its proportions kept."""
     from PIL import Image as Pillow
 
     scale = longest_side / max(image.size)

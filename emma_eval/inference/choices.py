@@ -21,6 +21,10 @@ NOT_FINITE = "the logits of the first token are not finite"
 LogProbs = tuple[float, ...]
 
 
+class NoProbabilitiesError(UserError):
+    """The model does not give the probabilities of tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class _FirstToken(Generation):
     """No answer, but what it would begin with."""
@@ -54,7 +58,7 @@ def _to_generation(log_probs: LogProbs) -> Generation:
 def choice_tokens(engine: Engine, spellings: Mapping[str, Collection[str]]) -> dict[str, dict[int, str]]:
     """Choice -> the tokens that spell it (id -> text); none where the tokenizer has no such token.
 
-    Raises UserError for an engine that does not give the probabilities of tokens.
+    Raises NoProbabilitiesError for an engine that does not give the probabilities of tokens.
     """
     texts: Mapping[int, str] = _model_of(engine).token_texts()
     return {
@@ -68,7 +72,7 @@ def choice_log_probs(
 ) -> Iterator[tuple[int, LogProbs | Failure]]:
     """Yield, for every request, its index and the log of the probability of each group of token ids, in any order.
 
-    Batched, shared and retried as answers are. Raises UserError for an engine that does not give them.
+    Batched, shared and retried as answers are. Raises NoProbabilitiesError for an engine that does not give them.
     """
     _model_of(engine)
     assert isinstance(engine, BatchedEngine)
@@ -83,7 +87,7 @@ def choice_log_probs(
 def _model_of(engine: Engine) -> Any:
     if isinstance(engine, BatchedEngine) and hasattr(engine.model, "first_token_log_probs"):
         return engine.model
-    raise UserError(
+    raise NoProbabilitiesError(
         "the model gives no probabilities of an answer's first token: that takes a checkpoint that is computed here, "
         "no server and no model of one method"
     )

@@ -33,8 +33,8 @@ FEATURE_BYTES = 2**31  # of image features that variants share, in host memory
 class AblatedModel:
     """A checkpoint of EMMA or LLaVA whose weights are read when the first variant has something to answer."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        """Raises UserError for any other model."""
+    def __init__(self, spec: ModelSpec, *, with_mplug_owl2: bool = False) -> None:
+        """Raises UserError for any other model; mPLUG-Owl2, which has no variants, can be let in."""
         self.handle = find_model(spec)
         folder = self.handle.folder
         if folder is None:
@@ -42,11 +42,12 @@ class AblatedModel:
                 f"{spec.source}: only checkpoints of EMMA and LLaVA that are loaded here can be ablated or analyzed"
             )
         content = read_json_object(folder / "config.json")
-        if content.get("model_type") in (MODEL_TYPE, SUCCESSOR):
-            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated or analyzed: both are of EMMA and LLaVA")
+        self.is_mplug_owl2 = content.get("model_type") in (MODEL_TYPE, SUCCESSOR)
+        if self.is_mplug_owl2 and not with_mplug_owl2:
+            raise UserError(f"{spec.source}: mPLUG-Owl2 can't be ablated: variants are of EMMA and LLaVA")
         self._answers: SharedAnswers = {}
         self.has_alignment = False
-        if not is_conversion(content):
+        if not self.is_mplug_owl2 and not is_conversion(content):
             parts = find_parts(folder, spec.options.get("base"), spec.options.get("alignment"))
             self.has_alignment = read_config(parts.folder, parts.base).alignment is not None
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ class TensorboardLogger:
         from PIL import Image
         from torch.utils.tensorboard import SummaryWriter
 
-        suffix = f".emma-eval-{run.key}"
+        suffix = f".emma-eval-{run.key}"  # by which a later session of the same run finds its file
         earlier = list(self._root.glob(f"*/events.out.tfevents.*{suffix}"))
         folder = earlier[0].parent if earlier else self._new_folder(run.folder.resolve().name)
         with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
@@ -60,20 +62,17 @@ class TensorboardLogger:
         return f"tensorboard --logdir {self._root}"
 
     def _new_folder(self, name: str) -> Path:
-        """A folder that no other run has."""
-        number = 1
-        while True:
+        """Make the folder `name`, or `name-2`, ..., that no other run has."""
+        for number in count(1):
             folder = self._root / (name if number == 1 else f"{name}-{number}")
-            try:
+            with suppress(FileExistsError):  # by another run, perhaps this very moment
                 folder.mkdir(parents=True)
-            except FileExistsError:
-                number += 1
-            else:
                 return folder
+        raise AssertionError("numbers do not end")
 
 
 def _code(config: Any) -> str:
-    """As a block of code: each line is indented."""
+    """As a block of code in Markdown, whose lines are indented."""
     return "\n".join(f"    {line}" for line in json.dumps(config, indent=1, ensure_ascii=False).splitlines())
 
 

@@ -31,7 +31,8 @@ TOWER_FILES = ("config.json", "preprocessor_config.json")
 def weights_fingerprint(name_or_path: str | Path, base: str | None = None, alignment: str | None = None) -> str:
     """The hex SHA-256 over a checkpoint's files, its base's and its vision tower's, wherever they are.
 
-    `base` and `alignment` are the model options of a LoRA or projector folder.
+    `base` and `alignment` are the model options of a LoRA or projector folder. Files count by name, role and content:
+    the same checkpoint in another folder has the same fingerprint.
 
     Raises UserError for a missing file, like `load_model`, and for unsupported models before gigabytes are read.
     """
@@ -42,8 +43,8 @@ def weights_fingerprint(name_or_path: str | Path, base: str | None = None, align
     parts = find_parts(folder, base, alignment)
     tower = read_config(folder, parts.base).llava.mm_vision_tower
     total = hashlib.sha256()
-    if parts.base != folder:
-        total.update(b"alignment=base" if parts.base_alignment else b"")
+    if parts.base != folder:  # LoRA or projector alone
+        total.update(b"alignment=base" if parts.base_alignment else b"")  # an option that no file tells
         files = _existing_files(folder, ("config.json", "vision_tower.bin", ADAPTER_CONFIG, NON_LORA))
         trained = parts.adapter.weights if parts.adapter else parts.projector
         _add(total, "adapter", [*files, *filter(None, [trained])])
@@ -74,5 +75,6 @@ def _existing_files(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 def _add(total: hashlib._Hash, role: str, files: Iterable[Path]) -> None:
+    """Add each file's role, name and hash, in the order of paths."""
     for path in sorted(files):
         total.update(f"{role}/{path.name} {cached_sha256(path)}\n".encode())

@@ -2,25 +2,48 @@
 
 Each line is passed to the kernel before `write` returns, so `kill -9` costs at most the line being written. It is on
 the disk at most SYNC_SECONDS later, so a power cut costs no more than those. Opening a log removes an incomplete last
-line. Damage anywhere else is an error.
+line. Damage anywhere else is an error: a line ends with the CRC-32 of what stands before, so that a changed byte is
+noticed even where the line is JSON still. Lines without one, of earlier versions or written by hand, are read too.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import open_output, read_bytes
+from emma_eval.utils.files import is_deleted, open_output, read_bytes
 
 LineT = TypeVar("LineT")
 
 SYNC_SECONDS = 2.0
+CHECKSUM_KEY = "crc32"
+_SUFFIX = b', "%s": "%%08x"}' % CHECKSUM_KEY.encode()  # in place of the closing brace
+_SUFFIX_BYTES = len(_SUFFIX % 0)
+_SUFFIX_BEGIN = _SUFFIX.partition(b"%")[0]
+
+
+def with_checksum(line: bytes) -> bytes:
+    """The JSON object of a line, not an empty one, with the checksum of its bytes as its last key."""
+    return line[:-1] + _SUFFIX % zlib.crc32(line)
+
+
+def without_checksum(line: bytes) -> bytes:
+    """The reverse; a line without a checksum as it is. Raises ValueError where the checksum is another."""
+    suffix = line[-_SUFFIX_BYTES:]
+    if not suffix.startswith(_SUFFIX_BEGIN):
+        return line
+    content = line[:-_SUFFIX_BYTES] + b"}"
+    if suffix != _SUFFIX % zlib.crc32(content):
+        raise ValueError(f"not as it was written, by its {CHECKSUM_KEY}; whoever changes it by hand removes that key")
+    return content
 
 
 def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tuple[list[LineT], int]:
@@ -38,7 +61,7 @@ def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tu
         lines.pop()
     for number, line in enumerate(lines, 1):
         try:
-            found.append(parse(json.loads(line)))
+            found.append(parse(json.loads(without_checksum(line))))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines) and not (is_ended and line and b"\0" not in line):  # it was being written
                 break
@@ -55,7 +78,7 @@ class LineLog:
 
     def __init__(self, path: Path, whole_bytes: int) -> None:
         """Open it; `whole_bytes` is what `read_lines` returned."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # whose own folder was made before: if it is gone, so is the run
         # Unbuffered: the write that meets a full disk raises, and close() has nothing left to lose.
         self._file = open_output(path, "ab", buffering=0)
         self._synced = time.monotonic()
@@ -66,8 +89,9 @@ class LineLog:
             self._file.truncate(whole_bytes)
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Write one object. Raises OSError if it can't be written whole, as on a full disk."""
-        self._write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        """Write one object. Raises OSError if it can't be written whole, as on a full disk, or the log is deleted."""
+        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        self._write(with_checksum(line) + b"\n")
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 
@@ -77,6 +101,8 @@ class LineLog:
         self._synced = time.monotonic()
 
     def _write(self, data: bytes) -> None:
+        if is_deleted(self._file, Path(self._file.name)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._file.name)
         try:
             while data:  # an unbuffered write may take only a part
                 data = data[self._file.write(data) :]

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import locked_file, read_text, require_inside_folder
+from emma_eval.utils.files import is_deleted, locked_file, read_text, require_inside_folder
 
 LOCK_FILE = "run.lock"
 
@@ -43,7 +44,8 @@ def lock_run_folder(
 ) -> Iterator[None]:
     """Hold the folder for this process.
 
-    Raises UserError, naming the holder, while another process has it; and for a folder within that is a link out of it.
+    Raises UserError, naming the holder, while another process has it; for a folder within that is a link out of it; and
+    at the end, instead of the missing files that follow, if the folder was removed meanwhile.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_symlink():
@@ -51,7 +53,22 @@ def lock_run_folder(
     with locked_file(folder / LOCK_FILE, wait=False) as file:
         if file is None:
             raise UserError(f"{folder} is being written by {read_lock_holder(folder) or 'another process'}; {advice}")
-        file.truncate(0)
-        file.write(str(LockHolder(os.getpid(), socket.gethostname())))
-        file.flush()
-        yield
+        try:
+            file.truncate(0)
+            os.write(file.fileno(), str(LockHolder(os.getpid(), socket.gethostname())).encode())
+        except OSError as error:  # a full disk, whose message names the file
+            raise OSError(error.errno, error.strerror, str(folder / LOCK_FILE)) from error
+        try:
+            yield
+        except FileNotFoundError as error:
+            _require_there(file, folder, error)
+            raise
+        _require_there(file, folder)
+
+
+def _require_there(file: IO[str], folder: Path, cause: Exception | None = None) -> None:
+    """Raise UserError if the held folder was removed."""
+    if is_deleted(file, folder / LOCK_FILE):
+        raise UserError(
+            f"{folder} is gone: it was removed while this command wrote to it; the same command begins anew"
+        ) from cause

@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.results.responses import Fields, require_fields
 from emma_eval.results.sample_statistics import HOW_TO_REWRITE
 from emma_eval.types import SampleScore, SampleStatus
-from emma_eval.utils.files import make_output_folder, read_bytes, write_atomic
+from emma_eval.utils.files import read_bytes, write_atomic
 
 FOLDER = "samples"
 RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of sample scores written by earlier versions
@@ -22,7 +22,7 @@ STATUSES = get_args(SampleStatus)
 
 def write_sample_scores(run: Path, task: str, samples: Sequence[SampleScore]) -> None:
     """Write the file of a task into its run folder."""
-    make_output_folder(run / FOLDER)
+    (run / FOLDER).mkdir(exist_ok=True)
     lines = (json.dumps(asdict(sample), ensure_ascii=False) + "\n" for sample in samples)
     write_atomic(run / FOLDER / f"{task}.jsonl", "".join(lines))
 

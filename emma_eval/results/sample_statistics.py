@@ -19,7 +19,7 @@ from emma_eval.results.manifest import TaskFacts
 from emma_eval.results.scores import SCORES_FILE, MetricFields, TaskScores, read_scores, with_judged
 from emma_eval.stats.aggregations import AGGREGATIONS
 from emma_eval.types import Metric, Ratio, SampleScore, SampleStatus, Scores
-from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.files import write_atomic
 from emma_eval.utils.records import Record, read_record, to_compact_json
 
 SCHEMA_VERSION = 1
@@ -125,7 +125,7 @@ class TaskStatistics:
 
 def write_task_statistics(folder: Path, task: TaskScores, facts: TaskFacts, scores: Scores) -> None:
     """Write the record of a scored task into its run folder."""
-    make_output_folder(folder / FOLDER)
+    (folder / FOLDER).mkdir(exist_ok=True)
     write_atomic(folder / FOLDER / f"{task.name}.json", to_compact_json(to_record(task, facts, scores)))
 
 

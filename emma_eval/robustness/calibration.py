@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from emma_eval.robustness.selective import RiskCoverage
-from emma_eval.stats.bootstrap import CHUNK, RESAMPLES, ROUNDING, SEED, draw_counts, quantile_levels
+from emma_eval.robustness.selective import COVERAGES, RiskCoverage
+from emma_eval.stats.bootstrap import (
+    CHUNK,
+    RESAMPLES,
+    ROUNDING,
+    SEED,
+    degenerate_interval,
+    draw_counts,
+    quantile_levels,
+)
 from emma_eval.stats.proportion import share_interval
+from emma_eval.types import Metric
 from emma_eval.utils.records import Record
 
 Floats = NDArray[np.float64]
@@ -27,7 +37,7 @@ class Estimate(Record):
     """A number and its 95% interval."""
 
     value: float
-    interval: tuple[float, float] | None = Field(description="none where there is one cluster alone to resample")
+    interval: tuple[float, float] | None = Field(description="none where all resamples agree")
 
 
 class ReliabilityBin(Record):
@@ -59,7 +69,9 @@ class Calibration(Record):
     bins: tuple[ReliabilityBin, ...] = Field(description="those of equal width that hold answers")
 
 
-ERRORS = ("ece", "adaptive_ece", "debiased_rms")  # to which noise adds
+ERRORS = ("ece", "adaptive_ece")  # to which noise adds
+SHARES = ("accuracy", *(f"{one:.0%}" for one in COVERAGES))  # of right answers
+SQUARE, DEBIASED = "square", "debiased square"
 
 Statistics = Callable[[Floats], Mapping[str, Floats]]  # weights of answers (n, R) -> values (R,) by name
 
@@ -76,7 +88,7 @@ def calibrate(confidence: Floats, is_correct: Floats, clusters: Integers) -> Cal
         return (
             {name: values @ weights / total for name, values in terms.items()}
             | {"ece": wide.expected_error(weights), "adaptive_ece": even.expected_error(weights)}
-            | {"debiased_rms": even.debiased_rms(weights)}
+            | even.mean_squares(weights)
             | curve.summary(weights)
         )
 
@@ -146,18 +158,19 @@ class BinSums:
             errors.append(np.abs(surplus).sum(axis=0) / self.n)
         return np.concatenate(errors)
 
-    def debiased_rms(self, weights: Floats) -> Floats:
-        """Kumar et al. 2019: from each bin's squared difference goes the variance of its accuracy, (R,).
+    def mean_squares(self, weights: Floats) -> dict[str, Floats]:
+        """The mean over answers of their bins' squared difference, (R,): as it is, and debiased (Kumar et al. 2019).
 
-        The root of the mean over answers, 0 where that is negative; a bin of one answer counts as 0.
+        From each bin's square goes the variance of its accuracy; a bin of one answer then counts as 0.
         """
         counts, confidence, correct = self.sums(weights)
-        several = counts > 1
-        held = np.where(several, counts, 2)
+        held = np.maximum(counts, 1)
         accuracy = correct / held
-        squares = (confidence / held - accuracy) ** 2 - accuracy * (1 - accuracy) / (held - 1)
-        mean = (np.where(several, squares, 0) * counts).sum(axis=0) / counts.sum(axis=0)
-        return np.asarray(np.sqrt(np.maximum(mean, 0)))
+        squares = (confidence / held - accuracy) ** 2
+        variance = accuracy * (1 - accuracy) / np.maximum(counts - 1, 1)
+        debiased = np.where(counts > 1, squares - variance, 0)
+        total = counts.sum(axis=0)
+        return {SQUARE: (squares * counts).sum(axis=0) / total, DEBIASED: (debiased * counts).sum(axis=0) / total}
 
 
 def _reliability_bins(bins: BinSums) -> Iterator[ReliabilityBin]:
@@ -182,18 +195,35 @@ def _estimates(statistics: Statistics, clusters: Integers) -> dict[str, Estimate
 
     Percentiles, widened for few clusters as in `stats.bootstrap`. A resample is noisier than the data, and noise adds
     to a calibration error, so its percentiles lie too high: of ERRORS they are mirrored at the value (the basic
-    bootstrap, as Kumar et al. take it), and cut at 0.
+    bootstrap), cut at 0. The debiased square's resamples lie around the plain square, so their distances to it are
+    taken, as Kumar et al. do, before the root.
     """
     count = int(clusters.max()) + 1
     values = {name: float(value[0]) for name, value in statistics(np.ones((len(clusters), 1))).items()}
-    if count == 1:
-        return {name: Estimate(value=value, interval=None) for name, value in values.items()}
-    drawn = [statistics(counts[clusters]) for counts in draw_counts(count, RESAMPLES, SEED)]
-    found = {}
-    for name, value in values.items():
-        resampled = np.concatenate([part[name] for part in drawn])
-        low, high = np.quantile(resampled, quantile_levels(count)).tolist()
-        if name in ERRORS:
-            low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
-        found[name] = Estimate(value=value, interval=(low, high))
+    bounds: dict[str, tuple[float, float]] = {}
+    if count > 1:
+        drawn = [statistics(counts[clusters]) for counts in draw_counts(count, RESAMPLES, SEED)]
+        for name in values:
+            resampled = np.concatenate([part[name] for part in drawn])
+            low, high = np.quantile(resampled, quantile_levels(count)).tolist()
+            bounds[name] = (low, high)
+    found = {name: _estimate(name, value, bounds.get(name), count) for name, value in values.items()}
+    del found[SQUARE]
+    root, around = max(0.0, values[DEBIASED]) ** 0.5, values[DEBIASED] + values[SQUARE]
+    low, high = bounds.get(DEBIASED, (0.0, 0.0))
+    interval = (max(0.0, around - high) ** 0.5, max(0.0, around - low) ** 0.5) if low < high else None
+    found["debiased_rms"] = Estimate(value=root, interval=interval)
+    del found[DEBIASED]
     return found
+
+
+def _estimate(name: str, value: float, bounds: tuple[float, float] | None, count: int) -> Estimate:
+    """With the exact interval where every answer is right or every one wrong; with none where no resample differs."""
+    low, high = bounds or (value, value)
+    if high - low <= ROUNDING:
+        share = float(name.rstrip("%")) / 100 if name.endswith("%") else 1.0
+        metric = Metric(name, value, count, "fraction", value_is_bounded=name in SHARES)
+        return Estimate(value=value, interval=degenerate_interval(metric, ceil(share * count)) if count > 1 else None)
+    if name in ERRORS:
+        low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
+    return Estimate(value=value, interval=(low, high))

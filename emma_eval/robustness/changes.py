@@ -27,6 +27,9 @@ class TaskChange:
 
     def changed(self, task: TaskConfig, samples: Sequence[Sample]) -> Changed:
         """The samples that the variant asks, and why it does not ask the others."""
+        prompts = (task.prompt, *(wording.prompt for wording in task.wordings.values()))
+        if self.variant.ask is not None and any(prompt.question for prompt in prompts):
+            return Changed.nothing(samples, LeftOut.ONE_QUESTION)
         if self.variant.ask is not None:
             return reworded(samples, self.variant, self.forms, self.present.get(task.name, {}))
         if self.variant.options is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emma_eval.robustness.option_order import chosen_texts
+from emma_eval.robustness.option_order import chosen_letters
 from emma_eval.robustness.questions import FLIPPED
+from emma_eval.tasks.circular import Choices
 from emma_eval.types import Sample, SampleScore
 
 Meaning = tuple[str, ...] | None  # one entry a pass; None: not known
@@ -29,11 +30,19 @@ class AskedTask:
             sample.id: self._meaning(sample, score) for sample, score in zip(self.samples, self.scores, strict=True)
         }
 
+    def letters(self, sample: Sample, score: SampleScore) -> list[tuple[str, Choices]]:
+        """(letter, what was shown) of each pass of a sample with options; the letter is empty where none was read."""
+        return chosen_letters(sample, score, self.texts.get(sample.id, ""), self.circular)
+
+    def chosen(self, sample: Sample, score: SampleScore) -> list[str | None]:
+        """The text of the option that each pass's answer chose; None where none was read."""
+        return [choices.get(letter) for letter, choices in self.letters(sample, score)]
+
     def _meaning(self, sample: Sample, score: SampleScore) -> Meaning:
         if score.status != "answered":
             return None
         if sample.options:
-            texts = chosen_texts(sample, score, self.circular)
+            texts = self.chosen(sample, score)
             return None if None in texts else tuple(text for text in texts if text is not None)
         text = score.parsed_answer.strip().casefold()
         if is_yes_or_no(sample):

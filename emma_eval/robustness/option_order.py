@@ -81,18 +81,22 @@ def in_order(items: Sequence[T], variant: Variant) -> list[T]:
     return [*items[places:], *items[:places]]
 
 
-def chosen_letters(sample: Sample, score: SampleScore, circular: bool) -> list[tuple[str, Choices]]:
-    """(the letter that the scorer read, or empty; what was shown) of each pass of a sample with options."""
+def chosen_letters(sample: Sample, score: SampleScore, text: str, circular: bool) -> list[tuple[str, Choices]]:
+    """(the letter that the scorer read, or empty; what was shown) of each pass of a sample with options.
+
+    A letter that the answer's text does not give is empty: MMMU's official tool draws one at random.
+    """
     shown = pass_choices(sample, circular)
     parsed: Sequence[str] = score.parsed_answer if circular else [score.parsed_answer]
     if len(parsed) != len(shown) or score.status != "answered":
         parsed = [""] * len(shown)
-    return [
-        (text if text in choices else infer_letter(text, choices) or "", choices)
-        for text, choices in zip(parsed, shown, strict=True)
-    ]
+    pairs = zip(parsed, shown, strict=True)
+    letters = [one if one in choices else infer_letter(one, choices) or "" for one, choices in pairs]
+    if not circular and letters[0] in shown[0] and not _gives(text, letters[0], shown[0][letters[0]]):
+        letters = [""]
+    return list(zip(letters, shown, strict=True))
 
 
-def chosen_texts(sample: Sample, score: SampleScore, circular: bool) -> list[str | None]:
-    """The text of the option that each pass's answer chose; None where none was read."""
-    return [choices.get(letter) for letter, choices in chosen_letters(sample, score, circular)]
+def _gives(text: str, letter: str, option: str) -> bool:
+    said = text.strip()
+    return said.upper() == letter or bool(re.search(rf"\b{letter}\b", said)) or option.casefold() in said.casefold()

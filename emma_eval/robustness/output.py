@@ -7,6 +7,8 @@ from pathlib import Path
 
 from emma_eval.reports.html.section_page import section_page
 from emma_eval.reports.sections import Section, section_markdown
+from emma_eval.robustness.calibration_plots import write_calibration_figures
+from emma_eval.robustness.calibration_tables import calibration_csv
 from emma_eval.robustness.changed_answers import changed_answers_csv
 from emma_eval.robustness.running import Outcome
 from emma_eval.robustness.tables import robustness_csv, robustness_sentence
@@ -17,7 +19,7 @@ NAME = "robustness"
 
 
 def write_robustness(outcome: Outcome, sections: Sequence[Section], folder: Path) -> list[Path]:
-    """JSON, CSV, Markdown and the page, and the answers that changed; returns their paths."""
+    """JSON, CSV, Markdown, the page, the answers that changed; returns their paths. Figures where matplotlib is."""
     result = outcome.result
     title, lead = f"Robustness of {result.model}", [robustness_sentence(result)]
     contents = {
@@ -27,7 +29,11 @@ def write_robustness(outcome: Outcome, sections: Sequence[Section], folder: Path
         ".html": section_page(title, lead, sections),
         "-answers.csv": changed_answers_csv(outcome.asked),
     }
+    calibrations = {task.task: task.calibration for task in result.tasks if task.calibration}
+    if calibrations:
+        contents["-calibration.csv"] = calibration_csv(calibrations)
     paths = [folder / f"{NAME}{ending}" for ending in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         write_atomic(path, content)
+    write_calibration_figures({task: one.numbers for task, one in calibrations.items()}, folder)
     return paths

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import pstdev
 
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import share
-from emma_eval.robustness.option_order import chosen_letters, chosen_texts
 from emma_eval.robustness.records import LetterShare, PositionBias, Share
 from emma_eval.stats.bootstrap import intervals
 from emma_eval.tasks.circular import circular_passes
@@ -24,7 +24,7 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
     unread = 0
     for run in runs.values():
         for sample, score in zip(run.samples, run.scores, strict=True):
-            letters = chosen_letters(sample, score, run.circular) if sample.options else ()
+            letters = run.letters(sample, score) if sample.options else ()
             for (letter, choices), right in zip(letters, right_letters(sample, run.circular), strict=bool(letters)):
                 unread += letter not in choices
                 if letter in choices:
@@ -32,12 +32,15 @@ def position_bias(runs: Mapping[str, AskedTask]) -> PositionBias | None:
     if not rows:
         return None
     names = sorted({letter for _, chosen, right in rows for letter in (chosen, right)})
+    letters_found = tuple(_letter_share(name, rows) for name in names)
+    recalls = [one.recall for one in letters_found if one.recall is not None]
     return PositionBias(
         orders=tuple(runs),
         answers=len(rows),
         unread=unread,
         same_option=_same_option(list(runs.values())),
-        letters=tuple(_letter_share(name, rows) for name in names),
+        recall_deviation=pstdev(recalls) if len(recalls) > 1 else None,
+        letters=letters_found,
     )
 
 
@@ -47,7 +50,7 @@ def _same_option(runs: Sequence[AskedTask]) -> Share | None:
     for run in runs:
         for sample, score in zip(run.samples, run.scores, strict=True):
             if sample.options:
-                texts.setdefault(sample.id, []).extend(chosen_texts(sample, score, run.circular))
+                texts.setdefault(sample.id, []).extend(run.chosen(sample, score))
     several = {sample_id: one for sample_id, one in texts.items() if len(one) > 1}
     if not several:
         return None
@@ -81,4 +84,5 @@ def _letter_share(name: str, rows: Sequence[Row]) -> LetterShare:
         right=sum(right) / len(rows),
         difference=metrics[1].value,
         difference_interval=of_difference,
+        recall=sum(a * b for a, b in zip(chosen, right, strict=True)) / sum(right) if any(right) else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from emma_eval.robustness.calibration import Calibration
 from emma_eval.types import Unit
 from emma_eval.utils.records import Record
 
@@ -75,6 +76,7 @@ class LetterShare(Record):
     right: float
     difference: float = Field(description="chosen less right")
     difference_interval: tuple[float, float] | None
+    recall: float | None = Field(description="of the answers where it is right, those that choose it")
 
 
 class PositionBias(Record):
@@ -86,7 +88,29 @@ class PositionBias(Record):
     same_option: Share | None = Field(
         description="samples for which all answers choose one text; None where each has one answer alone"
     )
+    recall_deviation: float | None = Field(description="standard deviation of the letters' recalls")
     letters: tuple[LetterShare, ...]
+
+
+class CorruptionMean(Record):
+    """The mean over several corruptions of the image, compared with the original on the same samples."""
+
+    of: str = Field(description="which: all, a severity, or a kind")
+    variants: int
+    score: Difference = Field(description="the mean over these of a sample's scores")
+    worst: str = Field(description="the variant with the lowest score")
+
+
+class TaskCalibration(Record):
+    """Confidence on the task as it is: the probabilities of choices as the first token of an answer."""
+
+    tokens: dict[str, dict[int, str]] = Field(description="choice -> the tokens that are counted as it: id -> text")
+    mass: float = Field(description="mean probability that an answer begins with any of its choices")
+    least_mass: float
+    answer_score: float = Field(description="mean score of the same samples' answers, as the task's scorer has it")
+    failed: int
+    left_out: dict[str, int] = Field(description="reason -> samples without probabilities")
+    numbers: Calibration
 
 
 class TaskRobustness(Record):
@@ -99,6 +123,8 @@ class TaskRobustness(Record):
     families: tuple[FamilyResult, ...]
     position_bias: tuple[PositionBias, ...]
     not_asked: dict[str, str] = Field(description="variant that asks no sample -> why")
+    corruptions: tuple[CorruptionMean, ...] = Field(default=(), description="where several corruptions were asked")
+    calibration: TaskCalibration | None = Field(default=None, description="None where no question has choices")
 
 
 class Robustness(Record):
@@ -110,4 +136,5 @@ class Robustness(Record):
     words: dict[str, str] = Field(description="variant -> what it is, in words")
     definitions: dict[str, str] = Field(description="variant -> its changes, as its manifest has them")
     failed: int = Field(description="samples without an answer, which count as wrong, over all runs")
+    no_calibration: str = Field(default="", description="why no task has a calibration, where the model is the reason")
     tasks: tuple[TaskRobustness, ...]

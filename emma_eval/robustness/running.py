@@ -8,17 +8,20 @@ from pathlib import Path
 from statistics import fmean
 
 from emma_eval.errors import UserError
+from emma_eval.inference.choices import NoProbabilitiesError
 from emma_eval.models import ModelHandle, find_model
 from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.sample_statistics import TaskStatistics, read_task_statistics
 from emma_eval.robustness.annotated import objects_in_images
 from emma_eval.robustness.changes import TaskChange
+from emma_eval.robustness.corruption_means import corruption_means
 from emma_eval.robustness.left_out import Changed
 from emma_eval.robustness.meaning import AskedTask
 from emma_eval.robustness.measures import compare_family, compare_primary, compare_variant
 from emma_eval.robustness.position_bias import position_bias
-from emma_eval.robustness.records import Robustness, TaskRobustness, VariantResult
+from emma_eval.robustness.records import Robustness, TaskCalibration, TaskRobustness, VariantResult
 from emma_eval.robustness.shared_model import SharedModel
+from emma_eval.robustness.task_calibration import calibrate_tasks
 from emma_eval.robustness.variants import ORIGINAL, Variant, VariantSet
 from emma_eval.runs.plan import TaskPlan, plan_tasks, with_samples
 from emma_eval.runs.progress import RunProgress
@@ -27,6 +30,7 @@ from emma_eval.runs.settings import OtherRequests, RunSettings, model_name
 from emma_eval.runs.variants import UnchangedHandle, VariantHandle
 from emma_eval.stats.exact_tests import holm
 
+JUDGED = "judged"  # the scorer that leaves scoring to a judge
 Statistics = Mapping[str, TaskStatistics]  # task -> its run's
 
 
@@ -64,6 +68,8 @@ def plan_robustness(settings: RunSettings, variants: VariantSet) -> Plan:
     for plan in tasks.values():
         if not plan.samples or not all(sample.references for sample in plan.samples):
             raise UserError(f"task {plan.task.name}: its right answers are not known here, so nothing can be compared")
+        if plan.task.scorer_config(plan.protocol).scorer == JUDGED:
+            raise UserError(f"task {plan.task.name}: a judge model scores it, so nothing can be compared here")
     swaps = any(one.swap for one in variants.variants.values())
     present = {task: objects_in_images(plan.task, settings) if swaps else {} for task, plan in tasks.items()}
     task_changes = {name: TaskChange(one, variants.forms, present) for name, one in variants.variants.items()}
@@ -95,6 +101,7 @@ def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]
             plans = [with_samples(plan.tasks[task], plan.changes[name][task].samples) for task in tasks]
             failed += run_evaluation(changed, folder / name, progress(), own, plans).failed
     every = plan.variants
+    calibrations, reason = _calibrations(plan, folder, model)
     ran = (ORIGINAL, *filter(plan.tasks_of, every))
     statistics = {name: _statistics(folder / name) for name in ran}
     asked = {task: asked_tasks(plan, task, statistics, folder) for task in plan.tasks}
@@ -104,9 +111,23 @@ def run_robustness(plan: Plan, folder: Path, progress: Callable[[], RunProgress]
         words={name: one.words for name, one in every.items()},
         definitions={name: one.definition for name, one in every.items()},
         failed=failed,
-        tasks=tuple(compare_task_variants(plan, task, runs, statistics) for task, runs in asked.items()),
+        no_calibration=reason,
+        tasks=tuple(
+            compare_task_variants(plan, task, runs, statistics).model_copy(
+                update={"calibration": calibrations.get(task)}
+            )
+            for task, runs in asked.items()
+        ),
     )
     return Outcome(result, asked)
+
+
+def _calibrations(plan: Plan, folder: Path, model: SharedModel) -> tuple[Mapping[str, TaskCalibration], str]:
+    """Each task's, or why the model has none."""
+    try:
+        return calibrate_tasks(plan.tasks, folder / ORIGINAL, plan.settings, model.load_engine), ""
+    except NoProbabilitiesError as error:
+        return {}, str(error)
 
 
 def asked_tasks(plan: Plan, task: str, statistics: Mapping[str, Statistics], folder: Path) -> dict[str, AskedTask]:
@@ -157,6 +178,7 @@ def compare_task_variants(
         variants=tuple(_corrected(results)),
         families=tuple(compare_family(name, original, members) for name, members in families.items()),
         position_bias=tuple(filter(None, map(position_bias, orders))),
+        corruptions=tuple(corruption_means(variants, original, asked)),
         not_asked={name: ", ".join(changed.left_out) for name, changed in changes.items() if not changed.samples},
     )
 

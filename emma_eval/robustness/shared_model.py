@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from emma_eval.inference.engine import Engine
+from emma_eval.inference.loading import load_engine
 from emma_eval.models import ModelHandle
+from emma_eval.runs.variants import UnchangedHandle
 
 FEATURE_BYTES = 2**31  # of image features that variants share, in host memory
 
@@ -36,3 +39,11 @@ class SharedModel:
         if not hasattr(loaded, "collate"):
             return loaded
         return SharingEngine(BatchedEngine(loaded, self._batch_size), "as trained", self._answers)
+
+    def load_engine(self) -> Engine:
+        """An engine of the model that remembers no answers. Raises UserError if it cannot be loaded."""
+        loaded = self.load()
+        if hasattr(loaded, "answers"):
+            engine: Engine = loaded.engine
+            return engine
+        return load_engine(UnchangedHandle(self._handle, lambda: loaded), self._batch_size)

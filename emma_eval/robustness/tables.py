@@ -8,8 +8,18 @@ from typing import Any
 from emma_eval.reports.comparison import SIGNIFICANT
 from emma_eval.reports.sections import Section
 from emma_eval.reports.tables import format_interval, format_value
+from emma_eval.robustness.calibration_tables import METHOD as CALIBRATION_METHOD
+from emma_eval.robustness.calibration_tables import calibration_section
 from emma_eval.robustness.figures import UNIT, variant_figures
-from emma_eval.robustness.records import Difference, PositionBias, Robustness, Share, TaskRobustness, VariantResult
+from emma_eval.robustness.records import (
+    CorruptionMean,
+    Difference,
+    PositionBias,
+    Robustness,
+    Share,
+    TaskRobustness,
+    VariantResult,
+)
 from emma_eval.robustness.variants import ORIGINAL
 from emma_eval.utils.table_io import to_csv
 from emma_eval.utils.terminal import Column
@@ -33,11 +43,19 @@ FAMILY_COLUMNS = (
     Column("all agree", right=True),
     Column("all right", right=True),
 )
+CORRUPTION_COLUMNS = (
+    Column("corruptions"),
+    Column("variants", right=True, drop=2),
+    Column("score", right=True),
+    Column("difference", right=True),
+    Column("worst", drop=1),
+)
 LETTER_COLUMNS = (
     Column("letter"),
     Column("chosen", right=True),
     Column("right", right=True),
     Column("difference", right=True),
+    Column("recall", right=True),
 )
 CSV_COLUMNS = (
     "task", "variant", "family", "asked", "left_out", "original", "score", "difference", "low", "high", "p", "p_holm",
@@ -57,6 +75,10 @@ def robustness_sections(result: Robustness) -> list[Section]:
     """Everything but the sentence."""
     sections = [section for task in result.tasks for section in _task_sections(task)]
     notes = [METHOD]
+    if any(task.calibration for task in result.tasks):
+        notes.append(CALIBRATION_METHOD)
+    if result.no_calibration:
+        notes.append(f"no calibration: {result.no_calibration}")
     if result.failed:
         notes.append(f"{result.failed:,} samples without an answer, in all runs together, count as wrong")
     return [*sections, Section("How to read this", notes=tuple(notes))]
@@ -100,8 +122,13 @@ def _task_sections(task: TaskRobustness) -> Iterator[Section]:
     if families:
         title = f"{task.task}: original and all variants of a family together"
         yield Section(title, FAMILY_COLUMNS, tuple(families), level=3)
+    if task.corruptions:
+        title = f"{task.task}: means over corruptions of the image"
+        yield Section(title, CORRUPTION_COLUMNS, tuple(map(_corruption_row, task.corruptions)), level=3)
     for bias in task.position_bias:
         yield _bias_section(task, bias)
+    if task.calibration is not None:
+        yield calibration_section(task.task, task.calibration)
 
 
 def _variant_row(one: VariantResult) -> tuple[str, ...]:
@@ -119,14 +146,22 @@ def _variant_row(one: VariantResult) -> tuple[str, ...]:
     )
 
 
+def _corruption_row(one: CorruptionMean) -> tuple[str, ...]:
+    difference = f"{_signed(one.score.difference)} {format_interval(*one.score.interval, UNIT)}"
+    return one.of, str(one.variants), _percent(one.score.value), difference, one.worst
+
+
 def _bias_section(task: TaskRobustness, bias: PositionBias) -> Section:
     rows = []
     for one in bias.letters:
         interval = "" if one.difference_interval is None else f" {format_interval(*one.difference_interval, UNIT)}"
         chosen = _share(Share(value=one.chosen, interval=one.interval, samples=bias.answers))
-        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}"))
+        recall = "" if one.recall is None else _percent(one.recall)
+        rows.append((one.letter, chosen, _percent(one.right), f"{_signed(one.difference)}{interval}", recall))
     runs = ", ".join(bias.orders)
     notes = [f"{bias.answers:,} answers with a letter, {bias.unread:,} without"]
+    if bias.recall_deviation is not None:
+        notes[0] += f"; standard deviation of the recalls {_percent(bias.recall_deviation)}"
     if bias.same_option is not None:
         notes.append(f"all answers of a sample choose one text: {_share(bias.same_option)} of the samples")
     return Section(f"{task.task}: letters chosen ({runs})", LETTER_COLUMNS, tuple(rows), tuple(notes), level=3)

@@ -128,24 +128,30 @@ def choose_variants(text: str | None) -> VariantSet:
     if is_variant_file(text):
         return read_variants(Path(text), shipped)
     every = {**shipped.variants, **corruption_variants()}
-    families = dict.fromkeys(variant.family for variant in every.values())
-    wanted = set(chosen_names(text, {**families, CORRUPTIONS: None, **dict.fromkeys(every)}, ORIGINAL))
-    chosen = {
-        name: one for name, one in every.items() if {name, one.family, CORRUPTIONS if one.corruption else name} & wanted
-    }
-    return VariantSet(shipped.forms, chosen)
+    keys = {name: {name, one.family, *_corruption_names(one)} for name, one in every.items()}
+    wanted = set(chosen_names(text, dict.fromkeys(key for of_one in keys.values() for key in of_one), ORIGINAL))
+    return VariantSet(shipped.forms, {name: one for name, one in every.items() if keys[name] & wanted})
+
+
+def _corruption_names(variant: Variant) -> list[str]:
+    """What else chooses a variant: its corruption in every severity, and all corruptions of the paper's mean."""
+    if variant.corruption is None:
+        return []
+    return [variant.corruption, *([] if variant.corruption in HELD_OUT else [CORRUPTIONS])]
 
 
 def corruption_variants() -> dict[str, Variant]:
-    """The families of ImageNet-C's mean, each in three severities; those of a kind are one family of variants."""
+    """The families of ImageNet-C, each in three severities; those of a kind are one family of variants.
+
+    The families that the paper keeps for tuning are one of their own.
+    """
     return {
         f"{corruption}_{severity}": Variant(
             words=f"images with {corruption.replace('_', ' ')}, severity {severity} of 5",
-            family=kind,
+            family="held_out" if corruption in HELD_OUT else kind,
             corruption=corruption,
             severity=severity,
         )
         for corruption, kind in FAMILIES.items()
-        if corruption not in HELD_OUT
         for severity in CORRUPTION_SEVERITIES
     }

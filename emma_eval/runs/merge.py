@@ -1,16 +1,17 @@
 """Joins the shards of one run, made by `run --shard I/N` on any machines, into an ordinary run folder.
 
-The folder is made beside its place and moved there whole, so an interrupted merge leaves nothing half. If
-there is an empty folder already (the current one, a volume), its parts are moved into it, the manifest last.
+The folder is made beside its place, as `.NAME.part`, and moved there whole: an interrupted merge leaves nothing half,
+and the next one takes away what a killed one leaves. If there is an empty folder already (the current one, a volume),
+its parts are moved into it, the manifest last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from emma_eval.errors import UserError
@@ -80,7 +81,9 @@ def merge_shards(folders: Sequence[Path], output: Path, settings: MergeSettings,
     Raises UserError, naming the folder, for a shard that is missing, doubled, unfinished or of another run, and for an
     output folder that exists.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    home = output if output.exists() else output.parent
+    place = home / f".{output.name}.part"
+    if output.exists() and (not output.is_dir() or any(path != place for path in output.iterdir())):
         raise UserError(f"{output} exists; name a folder that does not with --output")
     paths = [folder.resolve() for folder in folders]
     if twice := [folder for folder, path in zip(folders, paths, strict=True) if paths.count(path) > 1]:
@@ -88,17 +91,31 @@ def merge_shards(folders: Sequence[Path], output: Path, settings: MergeSettings,
     with ExitStack() as locks:
         shards = sorted((_read(folder, locks) for folder in folders), key=lambda shard: shard.number)
         _require_whole(shards)
-        home = output if output.exists() else output.parent
         make_output_folder(home)
-        with TemporaryDirectory(prefix=f".{output.name}-", suffix=".part", dir=home) as place:
-            draft = Path(place) / "run"
-            draft.mkdir()
+        with _draft(place) as draft:
             merged = _joined(shards, settings.name)
             write_manifest(draft, merged)
             _write_responses(shards, draft)
             result = _scored(merged, draft, settings, progress)
             _move(draft, output)
     return replace(result, folder=output)
+
+
+@contextmanager
+def _draft(place: Path) -> Iterator[Path]:
+    """An empty folder below `place`, which is gone at the end. Raises UserError while another process has it."""
+    place.mkdir(exist_ok=True)
+    is_ours = False
+    try:
+        with lock_run_folder(place):
+            is_ours = True
+            draft = place / "run"
+            shutil.rmtree(draft, ignore_errors=True)  # of a merge that was killed
+            draft.mkdir()
+            yield draft
+    finally:
+        if is_ours:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _move(draft: Path, output: Path) -> None:

@@ -41,8 +41,8 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
         return float(parsed == sample.references[0]), parsed
 
     sample_scores = score_samples(samples, answers, grade, image_of)
-    pairs: dict[str, list[tuple[bool, bool]]] = {}
-    indices: dict[str, list[int]] = {}
+    pairs: dict[str, list[tuple[bool, bool]]] = {}  # category -> (said yes, is yes) of each sample
+    indices: dict[str, list[int]] = {}  # category -> indices in sample_scores
     for index, (sample, score) in enumerate(zip(samples, sample_scores, strict=True)):
         is_yes = sample.references[0] == "yes"
         said_yes = is_yes == bool(score.score)  # so a missing answer is always wrong
@@ -67,17 +67,26 @@ def pope(samples: Sequence[Sample], answers: Answers) -> Scores:
     return Scores(
         tuple(metrics),
         tuple(sample_scores),
-        (*_notes(confusions), *_neither_note(samples, answers)),
+        (*_division_note(confusions), *_neither_note(samples, answers)),
         cluster_unit="image",
     )
 
 
 def _category_metrics(category: str, confusion: Confusion, ratios: Mapping[str, Ratio]) -> list[Metric]:
-    n, group = confusion.n, "category"
-    return [
-        Metric(m, getattr(confusion, m), n, "fraction", group, category, higher_is_better, (ratios[m],))
-        for m, higher_is_better in METRICS.items()
-    ] + count_metrics(confusion, ratios, group, category)
+    metrics = [
+        Metric(
+            name,
+            getattr(confusion, name),
+            confusion.n,
+            "fraction",
+            group="category",
+            category=category,
+            higher_is_better=higher_is_better,
+            ratios=(ratios[name],),
+        )
+        for name, higher_is_better in METRICS.items()
+    ]
+    return metrics + count_metrics(confusion, ratios, "category", category)
 
 
 def _neither_note(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...]:
@@ -89,7 +98,8 @@ def _neither_note(samples: Sequence[Sample], answers: Answers) -> tuple[str, ...
     return (f"{neither:,} of {pluralize(len(texts), 'answer')} gave neither yes nor no; the official tool reads yes",)
 
 
-def _notes(confusions: dict[str, Confusion]) -> list[str]:
+def _division_note(confusions: Mapping[str, Confusion]) -> list[str]:
+    """A note on categories whose precision, recall and F1 are 0 by our choice."""
     without = [category for category, confusion in confusions.items() if confusion.tp == 0]
     reported = "there is no true positive; where the official tool would divide by zero, 0 is reported"
     return [f"{', '.join(without)}: {reported}"] if without else []

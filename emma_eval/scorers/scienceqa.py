@@ -23,7 +23,8 @@ from emma_eval.scorers.common import (
 from emma_eval.types import IMAGE_MARKER, Answers, Sample, Scores
 
 LETTERS = ("A", "B", "C", "D", "E")
-FAILED = "FAILED"
+GRADES = {str(grade): "1-6" if grade <= 6 else "7-12" for grade in range(1, 13)}
+FAILED = "FAILED"  # as the official scripts call an answer without a letter
 LETTER_AND_TEXT = re.compile(r"([A-E])\. ")
 THE_ANSWER_IS = re.compile(r"The answer is ([A-Z]).")  # the last `.` is any character, as officially
 
@@ -75,7 +76,7 @@ def _asked_with_image(sample: Sample, answers: Answers) -> bool:
 
 
 def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
-    """The sample's (group, category) pairs, as in evaluate_acc.py; a question can have both text and an image."""
+    """The sample's (group, category) pairs, as in evaluate_acc.py; its context can be both a text and an image."""
     meta = sample.meta
     yield "subject", meta["subject"]
     if sample.hint:
@@ -84,8 +85,7 @@ def _groups(sample: Sample) -> Iterator[tuple[str, str]]:
         yield "context", "image"
     if not sample.hint and not meta["has_image"]:
         yield "context", "none"
-    if meta["grade"].removeprefix("grade") in {"1", "2", "3", "4", "5", "6"}:
-        yield "grade", "1-6"
-    if meta["grade"].removeprefix("grade") in {"7", "8", "9", "10", "11", "12"}:
-        yield "grade", "7-12"
+    grade = meta["grade"].removeprefix("grade")
+    if grade in GRADES:
+        yield "grade", GRADES[grade]
     yield "topic", meta["topic"]

@@ -9,7 +9,11 @@ from emma_eval.tasks.config import TaskConfig
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a task file, for editors: what load_task takes, so nothing is required beside `extends`."""
+    """The JSON Schema of a task file as a user writes it.
+
+    Pydantic's schema of TaskConfig describes a loaded task. In a file the name is left out, a base may give what is
+    required, one text stands for a list of one, and `submission` and `judge` may be a format's name alone.
+    """
     schema: dict[str, Any] = TaskConfig.model_json_schema(mode="validation")
     properties = {key: value for key, value in schema["properties"].items() if key != "name"}
     properties["extends"] = {"type": "string", "description": "the task or base (`_name`) this file is merged over"}
@@ -19,15 +23,13 @@ def json_schema() -> dict[str, Any]:
     properties["wording"] = text_or_list | {"description": properties["wording"]["description"]}
     for key in ("submission", "judge"):
         properties[key]["anyOf"].append({"type": "string"})
-    required = [str(key) for key in schema["required"] if key != "name"]
-    schema |= {
+    samples = schema["$defs"]["ExpectedConfig"]["properties"]["samples"]
+    counts = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    schema["$defs"]["ExpectedConfig"]["properties"]["samples"] = counts | {"description": samples["description"]}
+    required = [str(key) for key in schema.pop("required") if key != "name"]
+    return schema | {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "emma-eval task",
         "properties": properties,
         "anyOf": [{"required": ["extends"]}, {"required": required}],
     }
-    del schema["required"]
-    samples = schema["$defs"]["ExpectedConfig"]["properties"]["samples"]
-    counts = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    schema["$defs"]["ExpectedConfig"]["properties"]["samples"] = counts | {"description": samples["description"]}
-    return schema

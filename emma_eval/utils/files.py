@@ -270,6 +270,11 @@ def locked_file(path: Path, *, wait: bool) -> Iterator[IO[str] | None]:
         yield file if is_held else None
 
 
+def is_deleted(file: IO[Any], path: Path) -> bool:
+    """Whether an open file was removed from its folder, so that what is written to it is lost."""
+    return os.fstat(file.fileno()).st_nlink == 0 and not path.exists()  # some network disks count no links
+
+
 def sha256_of_file(path: Path) -> str:
     """The hex SHA-256 of a file's bytes. Raises OSError."""
     with open_regular(path, sys.maxsize) as file:

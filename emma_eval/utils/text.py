@@ -44,18 +44,24 @@ def preview(value: Any) -> str:
 def json_type_name(value: Any) -> str:
     """The type of a value of a data file, in the words of JSON: `a list`."""
     kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
-    named = next((name for kind, name in kinds if isinstance(value, kind)), None)
-    return named or {"NoneType": "null", "dict": "an object", "bytes": "bytes"}.get(type(value).__name__, "an image")
+    named = next((name for kind, name in kinds if isinstance(value, kind)), None)  # bool first: it is an int, too
+    others = {"NoneType": "null", "dict": "an object", "bytes": "bytes"}
+    return named or others.get(type(value).__name__, "an image")  # the only other kind that rows of the hub hold
 
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that is likely meant, whatever its case and punctuation; None where none is close."""
+    """The candidate that is likely meant, whatever its case and punctuation; None where none is close.
+
+    In this order: a slip (`pope_minni` is pope_mini, not a longer pope), a name cut short or made longer, the likest.
+    """
     known = {_letters(candidate): candidate for candidate in sorted(set(candidates))}
     name = _letters(name)
-    begun = [other for other in known if len(min(name, other, key=len)) > 2 and _one_begins_the_other(name, other)]
+    shorter_or_longer = [
+        other for other in known if len(min(name, other, key=len)) > 2 and _one_begins_the_other(name, other)
+    ]
     found = (
-        get_close_matches(name, known, n=1, cutoff=VERY_CLOSE)  # a slip: pope_minni is no longer pope
-        or get_close_matches(name, begun, n=1, cutoff=0.0)
+        get_close_matches(name, known, n=1, cutoff=VERY_CLOSE)
+        or get_close_matches(name, shorter_or_longer, n=1, cutoff=0.0)
         or get_close_matches(name, known, n=1, cutoff=CLOSE)
     )
     return known[found[0]] if found else None

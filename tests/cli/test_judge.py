@@ -19,7 +19,7 @@ from emma_eval.cli.main import main
 from emma_eval.results.lock import lock_run_folder
 from tests import judged_runs
 from tests.fake_server import Reply, chat, error, fake_server, text_of
-from tests.judged_runs import change_answer, judged_scores, values
+from tests.judged_runs import by_parity, change_answer, judged_scores, prediction, values, verdicts
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., int]
@@ -50,23 +50,9 @@ def call(folder: Path) -> Call:
     return judge
 
 
-def prediction(body: dict[str, Any]) -> int:
-    """The number of the answer that is judged."""
-    return int(text_of(body).rsplit(" | ", 2)[1].removeprefix("answer "))
-
-
-def by_parity(body: dict[str, Any], number: int = 0) -> Reply | dict[str, Any]:
-    return chat(["0.5", "1.0"][prediction(body) % 2], "length")
-
-
 def words(capsys: pytest.CaptureFixture[str]) -> str:
     """What was printed, wherever lines were broken."""
     return " ".join(capsys.readouterr().out.split())
-
-
-def verdicts(folder: Path) -> Path:
-    (path,) = (folder / "run" / "judged").glob("*/verdicts.jsonl")
-    return path
 
 
 def test_the_judge_is_asked_as_the_official_tool_asks_and_its_scores_bear_its_name(call, folder, capsys) -> None:
@@ -285,48 +271,12 @@ def test_verdicts_of_another_judge_and_damaged_ones_are_refused(call, folder, ca
     assert all("line 1 is damaged" in line for line in damaged)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"judge": "emma-mini"}, "--judge emma-mini: openai:NAME is expected, a model behind a server"),
-        ({"task": "pope"}, "task pope has no judge; see `explain pope`"),
-        ({"task": "llava_bench"}, "has no answers to the task llava_bench; known: mmvet"),
-        ({"run": "data"}, "is no run folder: a judge judges the answers of a finished run"),
-        ({"more": ["--model-option", 'parameters={"temperature": 1}']}, "asked with the official temperature"),
-        ({"more": ["--model-option", 'parameters={"top_p": NaN}']}, "parameters: a JSON object is expected"),
-        ({"more": ["--repeats", "0"]}, "whole number above 0"),
-    ],
-)
-def test_mistakes_are_one_line(call, capsys, change, message) -> None:
-    more = change.pop("more", [])
-    assert call("http://127.0.0.1:1/v1", *more, **change) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert message in line
-
-
 def test_two_processes_do_not_judge_the_same_answers(call, folder, capsys) -> None:
     with fake_server(by_parity) as server:
         assert call(server.url) == 0
         with lock_run_folder(verdicts(folder).parent):
             assert call(server.url) == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith("; wait for it")
-
-
-def test_other_data_and_missing_files_are_one_line(call, folder, capsys) -> None:
-    path = folder / "data" / "mm-vet" / "mm-vet.json"
-    whole = path.read_text()
-    path.write_text(json.dumps(dict(list(json.loads(whole).items())[:4])))
-    assert call("http://127.0.0.1:1/v1") == 2
-    path.write_text(whole.replace('"answer"', '"reply"'))
-    assert call("http://127.0.0.1:1/v1") == 2
-    path.unlink()
-    rows = [{"question_id": f"v1_{n}", "image": f"v1_{n}.png", "text": f"What is {n}?"} for n in range(6)]
-    path.with_name("llava-mm-vet.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert call("http://127.0.0.1:1/v1") == 2
-    other, entry, missing = capsys.readouterr().err.splitlines()
-    assert "the questions of mmvet in the data are not those that it was asked" in other
-    assert "mm-vet.json, v1_0: question, answer and a list of capabilities are expected" in entry
-    assert "the judge is shown the official mm-vet/mm-vet.json, which is not there below " in missing
 
 
 def test_a_run_says_what_command_comes_next(folder, capsys) -> None:

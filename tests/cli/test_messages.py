@@ -19,7 +19,7 @@ def refused(capsys, *arguments):
     [
         (["--dtype", "int8"], "--dtype: unknown dtype 'int8'; known: auto, float32, float16, bfloat16"),
         (["--device", "gpu"], "--device: there is no device 'gpu'; cpu, cuda, cuda:1 or mps, for example"),
-        (["--device", "meta"], "--device: 'meta' is not to be had here"),
+        (["--device", "meta"], "--device: 'meta' is not available here"),
     ],
 )
 @pytest.mark.parametrize("model", ["emma-mini", "hf:some-folder"])

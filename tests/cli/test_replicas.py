@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import quiz_row, write_quiz
+from tests.installed_package import install_package
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,11 +52,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         site = folder / "site"
-        metadata = site / "beg-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (site / "beg.py").write_text(MODEL)
-        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: beg\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text("[emma_eval.models]\nbeg = beg:Beg\n")
+        install_package(site, "beg", MODEL, "Beg")
         rows = [quiz_row(number, question="What colour" + "?" * (number % 7)) for number in range(QUESTIONS)]
         for number, row in enumerate(rows):
             row["image"] = f"{number // 2}.png"

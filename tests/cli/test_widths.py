@@ -46,6 +46,7 @@ COMMANDS = (
     "params emma-mini llava-mini",
     "params emma-mini --latency --repeats 2",
     "ablate emma-mini --tasks pope_mini,gqa_mini --limit 12 --variants text_off,no_image --output ablated",
+    "analyze emma-mini --tasks pope_mini --samples 12 --sections norms,movement,information --output analyzed",
     "robustness emma-mini --tasks pope_mini,seed_mini --limit 12 --variants leading_yes,rotated_3 --output robust",
 )
 

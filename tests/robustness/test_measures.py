@@ -99,7 +99,7 @@ def choices(letters: str, rights: str, circular=False):
     samples = [sample(str(i), right, options=("p", "q")) for i, right in enumerate(rights)]
     parsed = [letters[i : i + 2] for i in range(0, len(letters), 2)] if circular else letters
     scores = [SampleScore(one.id, 0.0, answer) for one, answer in zip(samples, parsed, strict=True)]
-    return AskedTask(samples, scores, {}, circular)
+    return AskedTask(samples, scores, dict(zip(map(str, range(len(rights))), parsed, strict=True)), circular)
 
 
 def test_letters_chosen_and_right():
@@ -110,6 +110,8 @@ def test_letters_chosen_and_right():
         ("A", 0.75, 0.5, 0.25),
         ("B", 0.25, 0.5, -0.25),
     ]
+    assert [one.recall for one in bias.letters] == [1.0, 0.5]
+    assert bias.recall_deviation == 0.25  # of 1 and 1/2 around 3/4
 
 
 def test_who_always_says_a_never_chooses_one_text():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from emma_eval.robustness.option_order import chosen_texts, reordered
+from emma_eval.robustness.option_order import chosen_letters, reordered
 from emma_eval.robustness.variants import choose_variants
 from emma_eval.types import SampleScore
 from tests.fakes import sample
@@ -89,5 +89,15 @@ def test_above_the_table_is_a_place_in_the_image():
     ],
 )
 def test_the_text_that_an_answer_chose(parsed, status, circular, texts):
-    score = SampleScore("1", 1.0, parsed, status)
-    assert chosen_texts(sample("1", "B", options=WORDS), score, circular) == texts
+    found = chosen_letters(sample("1", "B", options=WORDS), SampleScore("1", 1.0, parsed, status), parsed, circular)
+    assert [choices.get(letter) for letter, choices in found] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [("B", "B"), ("(B) green", "B"), ("b", "B"), ("It is Green.", "B"), ("I cannot see it", ""), ("a thing", "")],
+)
+def test_a_letter_that_was_drawn_at_random_is_no_answer(text, letter):
+    """MMMU's official tool draws one where the text gives none."""
+    ((found, _),) = chosen_letters(sample("1", "B", options=WORDS), SampleScore("1", 1.0, "B"), text, circular=False)
+    assert found == letter

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from emma_eval.robustness.changes import TaskChange
 from emma_eval.robustness.questions import reworded
 from emma_eval.robustness.variants import choose_variants
+from emma_eval.tasks.loading import load_task
 from tests.fakes import sample
 
 SHIPPED = choose_variants(None)
@@ -106,3 +108,11 @@ def test_where_nothing_asked_is_present_the_annotation_says_what_is():
         ("Is there a lake in this image?", ("yes",)),  # not the sun: a question says that there is none
         ("Is there a sky in this image?", ("yes",)),
     ]
+
+
+def test_a_task_with_one_question_of_its_own_can_not_be_asked_in_other_words():
+    """Captions: whatever a sample's question says, the prompt is the task's."""
+    change = TaskChange(SHIPPED.variants["rephrased_please"], SHIPPED.forms, {})
+    changed = change.changed(load_task("nocaps"), [question("x"), question("y")])
+    assert not changed.samples
+    assert changed.left_out == {"the task asks all its samples one question of its own": 2}

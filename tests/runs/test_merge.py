@@ -207,6 +207,24 @@ def test_an_interrupted_merge_leaves_nothing(
     assert merge(data, shards).scores is not None
 
 
+@pytest.mark.parametrize("is_there", [False, True], ids=["no folder", "an empty folder"])
+def test_what_a_killed_merge_left_is_taken_away(data: Path, shards: list[Path], tmp_path: Path, is_there: bool) -> None:
+    home = tmp_path / "merged" if is_there else tmp_path
+    left = home / ".merged.part" / "run" / "responses"
+    left.mkdir(parents=True)
+    (left / "pope.jsonl").write_text("half a record")
+    assert merge(data, shards).scores == run_pope(data, tmp_path / "whole").scores
+    assert not list(home.glob(".merged*"))
+
+
+def test_two_merges_to_one_place_do_not_meet(data: Path, shards: list[Path], tmp_path: Path) -> None:
+    draft = tmp_path / ".merged.part"
+    draft.mkdir()
+    with lock_run_folder(draft), pytest.raises(UserError, match=r"\.merged\.part is being written by process"):
+        merge(data, shards)
+    assert (draft / "run.lock").exists(), "it is the other's"
+
+
 def test_a_shard_has_no_scores_of_its_own(shards: list[Path]) -> None:
     with pytest.raises(UserError, match="one is shard 1/2 of a run; `merge` joins and scores them all"):
         read_scores(shards[0])

@@ -88,9 +88,6 @@ class NormsBuilder:
             _kind_table(kinds, columns["text"], contributions, means, shares),
             _part_table(means, shares),
         )
-        by_position = {
-            kind: (kinds == number).mean(axis=0) for number, kind in enumerate(KINDS)
-        }  # how many samples have this kind there
         arrays = {
             "column norms, image": columns["image"],
             "column norms, text": columns["text"],
@@ -99,13 +96,41 @@ class NormsBuilder:
             "row norms, other patches": np.linalg.norm(mixing, axis=1),
             "row norms, text": np.linalg.norm(text, axis=1),
         }
+        return Section(
+            title="Norms of W",
+            sentences=tuple(_sentences(columns, mixing, kinds, means, shares)),
+            limits=(
+                "The norm of a weight is not a contribution: it also takes the token's own norm, and tokens of like "
+                "direction add up where others cancel. The contributions are measured on these samples for that "
+                "reason; their norms do not add up to that of the whole, and a large one need not change an answer: "
+                "`ablate` measures that.",
+                "Padding is a part of the instruction here: CLIP's causal text encoder lets every later position, "
+                "padding too, read all words before it.",
+            ),
+            tables=tables,
+            arrays=arrays,
+            figures=self._figures(kinds, arrays, means, shares),
+        )
+
+    def _figures(
+        self,
+        kinds: NDArray[np.int64],
+        arrays: dict[str, Floats],
+        means: dict[str, Mean],
+        shares: dict[str, float | None],
+    ) -> tuple[SectionFigure, ...]:
+        by_position = {
+            kind: (kinds == number).mean(axis=0) for number, kind in enumerate(KINDS)
+        }  # how many samples have this kind there
         figures = [
             SectionFigure(
                 "text-positions",
                 "Norm of the text columns of W by position, with the mean norm of an image column (dashed); below, the "
                 "mean norm of what each position adds to the visual tokens, and which kind of token stands there, as a "
                 f"share of {len(kinds):,} samples.",
-                partial(draw_text_curve, self._positions, arrays, float(columns["image"].mean()), by_position),
+                partial(
+                    draw_text_curve, self._positions, arrays, float(arrays["column norms, image"].mean()), by_position
+                ),
             ),
             SectionFigure(
                 "contributions",
@@ -134,21 +159,7 @@ class NormsBuilder:
                     partial(heat_maps, maps),
                 ),
             )
-        return Section(
-            title="Norms of W",
-            sentences=tuple(_sentences(columns, mixing, kinds, means, shares)),
-            limits=(
-                "The norm of a weight is not a contribution: it also takes the token's own norm, and tokens of like "
-                "direction add up where others cancel. The contributions are measured on these samples for that "
-                "reason; their norms do not add up to that of the whole, and a large one need not change an answer: "
-                "`ablate` measures that.",
-                "Padding is a part of the instruction here: CLIP's causal text encoder lets every later position, "
-                "padding too, read all words before it.",
-            ),
-            tables=tables,
-            arrays=arrays,
-            figures=tuple(figures),
-        )
+        return tuple(figures)
 
 
 def _sentences(

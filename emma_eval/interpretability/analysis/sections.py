@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from emma_eval.errors import UserError
+from emma_eval.runs.settings import model_name
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
+    from emma_eval.interpretability.ablated_model import AblatedModel
     from emma_eval.interpretability.analysis.section import SectionBuilder
     from emma_eval.interpretability.analysis.subject import Subject
 
@@ -23,6 +25,7 @@ class SectionKind:
     builder: str  # a class in it, made of a Subject
     needs_alignment: bool
     words: str  # what it shows
+    needs_features: bool = True  # of EMMA's or LLaVA's visual tokens; else mPLUG-Owl2 has the section, too
 
     def build(self, subject: Subject) -> SectionBuilder:
         """A builder that has seen nothing yet."""
@@ -35,9 +38,9 @@ SECTIONS: Mapping[str, SectionKind] = {
     "movement": SectionKind("movement", "MovementBuilder", True, "how far visual tokens move"),
     "information": SectionKind("information", "InformationBuilder", False, "mutual information before and after"),
     "spectrum": SectionKind("spectrum", "SpectrumBuilder", True, "singular values and effective rank of W"),
-    "attention": SectionKind("attention", "AttentionBuilder", False, "where answer tokens look, and heat maps"),
+    "attention": SectionKind("attention", "AttentionBuilder", False, "where answer tokens look, and heat maps", False),
     "two-questions": SectionKind(
-        "two_questions", "TwoQuestionsBuilder", False, "what two questions change about one image"
+        "two_questions", "TwoQuestionsBuilder", False, "what two questions change about one image", False
     ),
 }
 
@@ -56,11 +59,16 @@ def choose_sections(text: str | None) -> list[str]:
     return [name for name in SECTIONS if name in names]
 
 
-def usable_sections(names: list[str], *, has_alignment: bool, chosen: bool, model: str) -> dict[str, str]:
+def usable_sections(names: list[str], model: AblatedModel, *, chosen: bool) -> dict[str, str]:
     """Of these sections, those that the model can't show -> why; raises UserError if one of them was chosen."""
-    needy = [name for name in names if SECTIONS[name].needs_alignment and not has_alignment]
+
+    def is_shown(kind: SectionKind) -> bool:
+        return (model.has_alignment or not kind.needs_alignment) and not (model.is_mplug_owl2 and kind.needs_features)
+
+    needy = [name for name in names if not is_shown(SECTIONS[name])]
+    reason = "mPLUG-Owl2 has no alignment module" if model.is_mplug_owl2 else "the model has no alignment module"
     if needy and chosen:
-        others = ", ".join(name for name, kind in SECTIONS.items() if not kind.needs_alignment)
-        rest = f"; {others} can" if others else ""
-        raise UserError(f"{model} has no alignment module: {', '.join(needy)} can't be shown of it{rest}")
-    return dict.fromkeys(needy, "the model has no alignment module")
+        others = ", ".join(name for name, kind in SECTIONS.items() if is_shown(kind))
+        source = model_name(model.handle.spec.source)
+        raise UserError(f"{source}: {', '.join(needy)} can't be shown of it: {reason}; {others} can")
+    return dict.fromkeys(needy, reason)

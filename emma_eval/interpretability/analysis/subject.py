@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import SampleError, UserError, printable
+from emma_eval.inference.engine import Engine
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -64,18 +65,24 @@ class FeatureBatch:
 class Subject:
     """The model and the items of all tasks, equal images of a task side by side."""
 
-    runner: ModelRunner[EmmaModel]
+    runner: ModelRunner[EmmaModel]  # or of mPLUG-Owl2, for the sections that need no features
     name: str  # of the model, as tables call it
     tasks: tuple[AnalyzedTask, ...]
     items: tuple[Item, ...]
     seed: int  # of all that is drawn
     plans: Mapping[str, TaskPlan] = field(default_factory=dict)  # by task
+    engine: Engine | None = None  # of the model, which knows what the run was answered; None: one that knows nothing
     shown: tuple[str, ...] = ()  # ids of samples that figures show; none: the first few of each task
 
     @property
     def model(self) -> EmmaModel:
         """The modules."""
         return self.runner.model
+
+    @property
+    def has_alignment(self) -> bool:
+        """Whether the model is EMMA."""
+        return isinstance(self.model, EmmaModel) and self.model.alignment is not None
 
     @property
     def alignment(self) -> Alignment:
@@ -86,6 +93,8 @@ class Subject:
     @property
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of the patches that an image's tokens stand for; None if they are no square."""
+        if not isinstance(self.model, EmmaModel):
+            return None  # mPLUG-Owl2's visual tokens are learnt queries
         side = int(self.model.towers.num_patches**0.5)
         return (side, side) if side * side == self.model.num_image_tokens else None
 
@@ -133,10 +142,8 @@ def shown_items(subject: Subject) -> dict[str, list[int]]:
     by_id = {name: index for index, item in enumerate(subject.items) for name in item.names}
     for name in subject.shown:
         if name not in by_id:
-            raise UserError(
-                f"--show {name}: no such sample is analyzed; --samples all takes every one, and `show TASK` lists ids"
-            )
-    return {"chosen samples": [by_id[name] for name in subject.shown]}
+            raise UserError(f"--show {name} is not analyzed: it has several images, none, or no answer")
+    return {"chosen samples": list(dict.fromkeys(by_id[name] for name in subject.shown))}
 
 
 def named_question(item: Item) -> str:

@@ -1,4 +1,7 @@
-"""One prompt computed plainly, without trie and cache: what analyses and tests look into, with all hidden states."""
+"""The forward pass of one prompt as a paper writes it, without prefix trie and KV cache, for analyses and tests.
+
+Unlike the engine's pass it can return hidden states and attention weights of every position.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ def forward_prompt(
     output_hidden_states: bool = False,
     output_attentions: bool = False,
 ) -> tuple[Tensor, TransformerOutput]:
-    """Logits (1, L, V) and LLaMA's output for `input_ids` (K,); the next of `images` (N, D) goes to each IMAGE_ID.
+    """Logits (1, L, V) and LLaMA's output for `input_ids` (K,), in which each IMAGE_ID stands for the next of `images`.
 
-    L counts ids and the images' tokens; nothing is truncated.
+    `images` are embeddings (N, D), as `embed_images` returns them. L is the prompt's length with all of their tokens;
+    nothing is truncated.
     """
-    rows = iter(images)
+    next_image = iter(images)
     is_image_id = input_ids == IMAGE_ID
-    tokens = llama.embed_tokens(input_ids.masked_fill(is_image_id, 0)).split(1)  # (1, D) each
-    parts = [next(rows) if image else token for image, token in zip(is_image_id.tolist(), tokens, strict=True)]
+    tokens = llama.embed_tokens(input_ids.masked_fill(is_image_id, 0)).split(1)  # (1, D) each; IMAGE_ID is no token
+    parts = [next(next_image) if image else token for image, token in zip(is_image_id.tolist(), tokens, strict=True)]
     embeds = torch.cat(parts)[None]  # (1, L, D)
     positions = torch.arange(embeds.shape[1], device=embeds.device)[None]  # (1, L)
     modalities = None

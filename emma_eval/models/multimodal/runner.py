@@ -1,13 +1,13 @@
 """Answers requests with a multimodal model: tokenization, caches, KV cache, CUDA graphs, batched greedy decoding.
 
-The architecture is an nn.Module that this knows by the few methods of `MultimodalModel`.
+The architecture is an nn.Module that this knows by the few methods of `interfaces.MultimodalModel`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from emma_eval.models.llama.cuda_graphs import DecodeGraphs
 from emma_eval.models.llama.generation import Continuation, DecodeState, Limits, greedy, prefill
 from emma_eval.models.llama.kv_cache import KVCache, LayerKV
 from emma_eval.models.llama.memory import max_batch_tokens
-from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.prefix_trie import (
     IMAGE_ID,
     ImageSpan,
@@ -36,6 +35,7 @@ from emma_eval.models.llama.prefix_trie import (
 from emma_eval.models.multimodal import batching, first_token, not_finite
 from emma_eval.models.multimodal.batching import MultimodalPrompt, TrieRow
 from emma_eval.models.multimodal.first_token import Groups, LogProbs
+from emma_eval.models.multimodal.interfaces import ModelT, Tokenizer
 from emma_eval.types import IMAGE_MARKER, Generation, ImageSource, Request
 from emma_eval.utils.lru_cache import LRUCache
 from emma_eval.utils.text import pluralize
@@ -48,61 +48,6 @@ VISION_CACHE_SIZE = 256  # images whose features are kept for later questions ab
 TEXT_CACHE_SIZE = 1024  # instructions whose features are kept
 VISION_BATCH = 64  # images that go through the vision tower at a time,
 VISION_PIXELS = VISION_BATCH * 336**2  # and how many pixels at most: an image's memory grows with them
-
-
-class MultimodalModel(Protocol):
-    """An architecture that gives images as embeddings to LLaMA. All of it is in one type on one device."""
-
-    @property
-    def llama(self) -> Llama:
-        """The language model."""
-        ...
-
-    @property
-    def num_image_tokens(self) -> int:
-        """N: how many embeddings an image has."""
-        ...
-
-    def parameters(self) -> Iterator[Tensor]:
-        """All weights, each once."""
-        ...
-
-    def encode_images(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, S, S) -> features (B, ...), which are cached by image."""
-        ...
-
-    def encode_instructions(self, ids: Tensor) -> Tensor:
-        """Instruction ids (B, 77) -> features (B, ...), which are cached by instruction."""
-        ...
-
-    def embed_images(self, images: Tensor, instructions: Tensor | None) -> Tensor:
-        """Features of P images, and of an instruction for each if the model reads them -> embeddings (P, N, D)."""
-        ...
-
-
-ModelT = TypeVar("ModelT", bound=MultimodalModel)
-
-
-class Tokenizer(Protocol):
-    """The language model's tokenizer."""
-
-    @property
-    def image_marker(self) -> str:
-        """What stands in a prompt where an image goes."""
-        ...
-
-    @property
-    def bos_id(self) -> int | None:
-        """The begin token; None if there is none."""
-        ...
-
-    def encode_prompt(self, prompt: str) -> list[int]:
-        """The ids of a prompt, with IMAGE_ID at each image marker."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer."""
-        ...
 
 
 @dataclass(eq=False)

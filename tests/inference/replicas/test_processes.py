@@ -17,6 +17,7 @@ from emma_eval.inference.replicas.fleet import ReplicaJob
 from emma_eval.inference.replicas.processes import ProcessFleet
 from emma_eval.models.base import ModelSpec
 from emma_eval.types import Generation, InferenceStats, Request
+from tests.installed_package import install_package
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads times of processes in /proc")
 
@@ -46,11 +47,7 @@ LIMIT = 0.6  # seconds
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model as an installed package."""
-    metadata = tmp_path / "mute-1.0.dist-info"
-    metadata.mkdir()
-    (tmp_path / "mute.py").write_text(MODEL)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mute\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[emma_eval.models]\nmute = mute:Mute\n")
+    install_package(tmp_path, "mute", MODEL, "Mute")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(processes, "FROZEN_SECONDS", LIMIT)
     monkeypatch.setattr(processes, "TICK_SECONDS", 0.05)

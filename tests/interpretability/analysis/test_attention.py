@@ -12,6 +12,7 @@ from emma_eval.interpretability.analysis.subject import shown_items
 from emma_eval.interpretability.attention import measure_attention
 from emma_eval.interpretability.token_kinds import KIND_WORDS, KINDS
 from tests.interpretability.analysis.subjects import LLAVA, TASK, drawn, load, questions, subject
+from tests.tiny_mplug_owl2 import TinyMPlugOwl2
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,15 @@ def test_a_model_without_alignment_is_compared_with_nothing(llava):
     assert "alignment" not in " ".join(section.sentences + section.limits)
 
 
+def test_mplug_owl2_has_no_patches_to_draw_a_map_over(tmp_path):
+    about = subject(load(tmp_path, TinyMPlugOwl2()), questions(2))
+    section = AttentionBuilder(about).finish()
+    full = attention_by_hand(about.runner, about)
+    np.testing.assert_allclose(columns(section.tables[0], "attention, %"), 100 * full.mean(axis=(0, 1)), atol=1e-3)
+    assert [figure.name for figure in section.figures] == ["layers"]
+    assert section.sentences[-1].startswith("No heat maps: the visual tokens of this model are not the patches")
+
+
 def test_the_maps_lie_over_the_image_as_the_model_saw_it(emma):
     """The images are 50 x 30 pixels, which is padded to a square."""
     section = AttentionBuilder(subject(emma, questions(2), shown=("1b",))).finish()
@@ -95,7 +105,7 @@ def test_the_first_samples_of_each_task_are_shown_unless_others_are_chosen(emma)
     items = questions(3)
     assert shown_items(subject(emma, items)) == {TASK: [0, 1, 2]}
     assert shown_items(subject(emma, items, shown=(f"{TASK}:2a", "0b"))) == {"chosen samples": [4, 1]}
-    with pytest.raises(UserError, match="--show 9: no such sample is analyzed; --samples all"):
+    with pytest.raises(UserError, match="--show 9 is not analyzed: it has several images"):
         shown_items(subject(emma, items, shown=("9",)))
 
 
