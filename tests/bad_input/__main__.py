@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", type=float, default=1.0, metavar="X", help="of each target's inputs (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="other inputs (default: 0)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
-    parser.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="write these lines into docs/reliability.md")
     parser.add_argument("--list", action="store_true", help="print every input's outcome and message")
     args = parser.parse_args(argv)
     rows = [_examine(text, args) for text in args.targets]
@@ -45,7 +45,9 @@ def _examine(text: str, args: argparse.Namespace) -> Row:
         results.append(result)
         if args.list or number or result.verdict.outcome in FAULTS:
             print(_line(result), file=sys.stderr, flush=True)
-    return row_of(target, results, time.monotonic() - began)
+    row = row_of(target, results, time.monotonic() - began)
+    print(f"{name}: {row.count:,} inputs, {row.faults} faults, {row.seconds:.0f} s", file=sys.stderr, flush=True)
+    return row
 
 
 def _line(result: Result) -> str:

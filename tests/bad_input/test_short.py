@@ -141,6 +141,11 @@ def test_the_table_is_put_between_its_marks(tmp_path: Path) -> None:
     assert text.endswith(f"{END}\nafter\n")
     assert "\nold\n" not in text
     assert "| t | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 0.5 s |" in markdown([row], 0)
+    other = replace(row, target=replace(target, name="readers"))
+    write_document([other], 0, path)
+    assert "| readers | 8 |" in path.read_text()
+    assert "| t | 8 |" in path.read_text(), "a target that was not examined now keeps its line"
+    assert "| all | 16 | 2 |" in path.read_text()
     with pytest.raises(ValueError, match="has no"):
         write_document([row], 0, Path(__file__))
 
