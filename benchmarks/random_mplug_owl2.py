@@ -37,7 +37,7 @@ SMALL = configuration(
     ),
 )  # fmt: skip
 
-MINI = configuration(  # of llava-mini's sizes
+MINI = configuration(  # of the sizes of the llava-mini that results/benchmarks/throughput-cpu.json is of
     VisionConfig(
         hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4, image_size=96, patch_size=16
     ),

@@ -100,5 +100,5 @@ def run(args: argparse.Namespace) -> int:
     analysis = run_analysis(plan, settings, folder, progress_for_terminal(), args.show)
     record = write_analysis(analysis, plan, settings, folder)
     print(*analysis_lines(record, terminal_width()), sep="\n")
-    print(f"written: {folder / 'index.html'}, {folder / 'analysis.json'}, and the files beside them")
+    print(f"written: {folder / 'index.html'}\nbeside it: analysis.json, tables, arrays, figures, run")
     return 1 if analysis.failed else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,12 +104,9 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> list[str]:
 
 
 def _sample_problems(task: TaskConfig, samples: Sequence[Sample]) -> Iterator[str]:
-    """Problems of the number of samples, their ids, and image markers in their prompts."""
+    """Problems of the number of samples and of image markers in their prompts; reading them has checked their ids."""
     if not task.expected.allows(len(samples)):
         yield f"{len(samples):,} samples were read, {task.expected.in_words} are expected"
-    sample_id, count = Counter(sample.id for sample in samples).most_common(1)[0]
-    if count > 1:
-        yield f"the sample id {sample_id!r} occurs {count} times"
     from emma_eval.prompts.building import build_requests
 
     for sample in samples:

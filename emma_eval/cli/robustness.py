@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     tasks = tuple(expand_and_tell(names))
     from emma_eval.models.base import ModelSpec
     from emma_eval.reports.sections import section_lines
-    from emma_eval.robustness.output import NAME, write_robustness
+    from emma_eval.robustness.output import write_robustness
     from emma_eval.robustness.running import plan_robustness, run_robustness
     from emma_eval.robustness.tables import robustness_sections, robustness_sentence
     from emma_eval.runs.progress import progress_for_terminal
@@ -87,5 +87,6 @@ def run(args: argparse.Namespace) -> int:
     written = write_robustness(outcome, sections, folder)
     width = terminal_width()
     print(*section_lines(sections, width), *paragraph(robustness_sentence(result), width), sep="\n")
-    print(f"written: {folder / NAME}{', '.join(path.name.removeprefix(NAME) for path in written)}")
+    first, *others = written
+    print(f"written: {first}", *paragraph(f"beside it: {', '.join(path.name for path in others)}", width), sep="\n")
     return 1 if result.failed else 0

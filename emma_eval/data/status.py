@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -108,15 +109,21 @@ def _snapshot(hub: HubConfig, root: Path) -> tuple[list[Split], int, int]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Bytes of a file, or of all files in a folder, links followed; what cannot be looked at is not counted."""
     if path.is_file():
         return path.stat().st_size
-    total, folders = 0, [path]
+    total, folders, seen = 0, [str(path)], set[tuple[int, int]]()
     while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    folders.append(Path(entry.path))
-                else:
-                    total += entry.stat().st_size
+        folder = folders.pop()
+        with suppress(OSError):  # a link to nothing, or a folder that is not readable
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in seen:  # a link back to a folder above
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        folders.append(entry.path)
+                    elif entry.is_file():  # neither of a link to nothing
+                        total += entry.stat().st_size
     return total

@@ -55,8 +55,7 @@ class AblatedModel:
     def runner(self) -> ModelRunner[EmmaModel]:
         """The model as it is. Raises UserError if it cannot be loaded."""
         runner: ModelRunner[EmmaModel] = self.handle.load()
-        if not self.is_mplug_owl2:
-            runner.vision_cache = FeatureStore(FEATURE_BYTES)
+        runner.vision_cache = FeatureStore(FEATURE_BYTES)
         return runner
 
     def variant(self, variant: Variant | None) -> ModelRunner[EmmaModel]:

@@ -59,6 +59,22 @@ _DESCRIPTIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
 )
 
 
+# What Python, the dynamic loader, numpy and torch say when memory runs out, each by an exception of its own.
+_SHORTAGES = ("out of memory", "allocate memory", "start new thread", "failed to map segment", "bad_alloc")
+
+
+def is_memory_shortage(error: BaseException | None) -> bool:
+    """Whether memory ran out: a MemoryError, or another exception that says so, itself or by what it came from."""
+    seen = 0
+    while error is not None and seen < 20:  # a chain of causes may be long, though not of causes that matter
+        says = str(error).lower()
+        by_its_words = isinstance(error, RuntimeError | ImportError) and any(words in says for words in _SHORTAGES)
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or by_its_words:
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
+
+
 def describe_os_error(error: OSError) -> str:
     """`describe_error` with the file's name where the error knows it, for the command line."""
     where = f": {os.fsdecode(error.filename)[:200]}" if isinstance(error.filename, str | bytes) else ""

@@ -124,6 +124,7 @@ class Trial:
         child.send(signal.SIGINT)
         child.go()
         self.ended(child.finish(), 130)
+        self.said = ""
 
     def ended(self, ended: Ended, *codes: int, says: str = "") -> Ended:
         """Check exit code, standard error, and that it says the text (`says` within one line), if any is given."""
@@ -170,11 +171,14 @@ class Trial:
             raise WrongError(f"{lost} logs have not every record")
 
     def refused_or_whole(self, mend: Callable[[], None]) -> None:
-        """The command refuses what is damaged, in a line, and goes on once it is mended; or all is whole."""
-        ended = self.ended(self.start().finish(), 0, 2)
+        """The command refuses what is damaged, in a line, and goes on once it is mended; or all is whole.
+
+        Where only samples fail, as with a damaged image in a cell of a table, they are asked again.
+        """
+        ended = self.ended(self.start().finish(), 0, 1, 2)
         if ended.code:
             mend()
-            self.again()
+            self.again() if ended.code == STOPPED[1] else self.mended("--retry-failed")
         else:
             self.require_whole()
 

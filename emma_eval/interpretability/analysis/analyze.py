@@ -13,7 +13,7 @@ from emma_eval.interpretability.analysis.sections import SECTIONS, usable_sectio
 from emma_eval.interpretability.analysis.subject import Subject, items_of, shown_items
 from emma_eval.models.base import ModelSpec
 from emma_eval.results.model_analysis import RUN_FOLDER
-from emma_eval.runs.plan import plan_tasks, with_requests
+from emma_eval.runs.plan import TaskPlan, plan_tasks, with_requests
 from emma_eval.runs.progress import RunProgress
 from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings, model_name
@@ -52,16 +52,29 @@ def run_analysis(
 
     Raises UserError as `run_evaluation` does, and where no sample is left.
     """
+    if shown:
+        require_samples(shown, plan_tasks(settings))
     run = folder / RUN_FOLDER
     handle = UnchangedHandle(plan.model.handle, lambda: plan.model.engine(None, settings.batch_size))
     result = run_evaluation(settings, run, progress, handle)
     subject = replace(load_subject(plan.model, settings, run), shown=tuple(shown))
-    shown_items(subject)  # a sample that is not there shows at once
+    shown_items(subject)  # a sample that was not analyzed shows at once
     builders = {key: SECTIONS[key].build(subject) for key in plan.sections}
     for batch in () if plan.model.is_mplug_owl2 else subject.batches():
         for builder in builders.values():
             builder.add(batch)
     return Analysis(subject, {key: builder.finish() for key, builder in builders.items()}, result.failed)
+
+
+def require_samples(shown: Sequence[str], plans: Sequence[TaskPlan]) -> None:
+    """Raise UserError, before anything is answered, for a sample to be drawn that no task asks about."""
+    ids = {name for plan in plans for one in plan.samples for name in (one.id, f"{plan.task.name}:{one.id}")}
+    for name in shown:
+        if name not in ids:
+            raise UserError(
+                f"--show {name}: no such sample is asked; --samples all asks every one, and `show TASK --sample N` "
+                "tells a sample's id"
+            )
 
 
 def load_subject(model: AblatedModel, settings: RunSettings, run: Path) -> Subject:
@@ -83,4 +96,5 @@ def load_subject(model: AblatedModel, settings: RunSettings, run: Path) -> Subje
         items=tuple(items),
         seed=settings.seed or 0,
         plans={plan.task.name: plan for plan in plans},
+        engine=model.engine(None, settings.batch_size),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emma_eval.inference.batched import BatchedEngine
+from emma_eval.inference.engine import Engine
 from emma_eval.interpretability.ablated_model import with_weights
 from emma_eval.interpretability.analysis.means import Mean, column_means
 from emma_eval.interpretability.analysis.section import Floats
@@ -74,7 +75,7 @@ class AttentionData:
 def collect(subject: Subject, shown: Sequence[int]) -> AttentionData:
     """Measure the attention of every item's answer; maps are kept of the `shown` items alone."""
     requests = [item.request for item in subject.items]
-    generations = generate(subject.runner, requests)
+    generations = generate(subject.engine or BatchedEngine(subject.runner), requests)
     end = subject.runner.eos_ids
     answers = {index: tuple(i for i in one.token_ids if i not in end) for index, one in generations.items()}
     full = _collect(subject.runner, requests, answers, shown, "attention")
@@ -90,9 +91,9 @@ def collect(subject: Subject, shown: Sequence[int]) -> AttentionData:
     return AttentionData(tuple(measured), full, off, answers, dict(reasons), others)
 
 
-def generate(runner: ModelRunner[EmmaModel], requests: Sequence[Request]) -> dict[int, Generation]:
+def generate(engine: Engine, requests: Sequence[Request]) -> dict[int, Generation]:
     """The answers to requests by index; those without one are absent."""
-    outcomes = BatchedEngine(runner).generate(requests, InferenceStats())
+    outcomes = engine.generate(requests, InferenceStats())
     followed = track(outcomes, len(requests), "answers")
     return {index: outcome for index, outcome in followed if isinstance(outcome, Generation)}
 

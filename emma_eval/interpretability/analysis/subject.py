@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from emma_eval.errors import SampleError, UserError, printable
+from emma_eval.inference.engine import Engine
 from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -70,6 +71,7 @@ class Subject:
     items: tuple[Item, ...]
     seed: int  # of all that is drawn
     plans: Mapping[str, TaskPlan] = field(default_factory=dict)  # by task
+    engine: Engine | None = None  # of the model, which knows what the run was answered; None: one that knows nothing
     shown: tuple[str, ...] = ()  # ids of samples that figures show; none: the first few of each task
 
     @property
@@ -140,10 +142,8 @@ def shown_items(subject: Subject) -> dict[str, list[int]]:
     by_id = {name: index for index, item in enumerate(subject.items) for name in item.names}
     for name in subject.shown:
         if name not in by_id:
-            raise UserError(
-                f"--show {name}: no such sample is analyzed; --samples all takes every one, and `show TASK` lists ids"
-            )
-    return {"chosen samples": [by_id[name] for name in subject.shown]}
+            raise UserError(f"--show {name} is not analyzed: it has several images, none, or no answer")
+    return {"chosen samples": list(dict.fromkeys(by_id[name] for name in subject.shown))}
 
 
 def named_question(item: Item) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emma_eval.inference.batched import BatchedEngine
 from emma_eval.interpretability.ablated_model import with_weights
 from emma_eval.interpretability.analysis.attention_data import ALL, generate
 from emma_eval.interpretability.analysis.means import Mean, column_means
@@ -44,8 +45,9 @@ READS_TOO = (
     "difference between the settings alone."
 )
 COLUMNS = (
-    "task", "setting", "pairs", "both right, %", "both right: low", "both right: high", "difference, points",
-    "difference: low", "difference: high", "p", "same answer, %", "same answer: low", "same answer: high",
+    "task", "setting", "pairs", "both right", "both right, %", "both right: low", "both right: high",
+    "difference, points", "difference: low", "difference: high", "p", "same answer", "same answer, %",
+    "same answer: low", "same answer: high",
     "score for its own question, %", "score for the other question, %",
 )  # fmt: skip
 Texts = Mapping[int, str]  # the answer to each item, by index
@@ -66,14 +68,14 @@ class Followed:
         return Mean(100 * count / total, (100 * low, 100 * high), total)
 
     @property
-    def both_right(self) -> Mean:
+    def num_right(self) -> int:
         """In how many both answers are right."""
-        return self.share(sum(score.both_right for score in self.scores))
+        return sum(score.both_right for score in self.scores)
 
     @property
-    def same(self) -> Mean:
+    def num_same(self) -> int:
         """In how many one answer is given to both questions."""
-        return self.share(sum(score.same for score in self.scores))
+        return sum(score.same for score in self.scores)
 
 
 class TwoQuestionsBuilder:
@@ -123,8 +125,9 @@ class TwoQuestionsBuilder:
             runner = self._subject.runner
             without = with_weights(runner, "alignment_off")
             without.vision_cache = runner.vision_cache
-            for setting, model, requests in ((SWAPPED, runner, other), (OFF, without, own)):
-                found[setting] = {asked[place]: one.text for place, one in generate(model, requests).items()}
+            engine = self._subject.engine or BatchedEngine(runner)
+            for setting, asking, requests in ((SWAPPED, engine, other), (OFF, BatchedEngine(without), own)):
+                found[setting] = {asked[place]: one.text for place, one in generate(asking, requests).items()}
         lost = [
             pair for pair in self._pairs for texts in found.values() if not {pair.first, pair.second} <= texts.keys()
         ]
@@ -166,9 +169,9 @@ class TwoQuestionsBuilder:
         )
         last = {one.setting: one for one in followed if one.task == followed[-1].task}
         if OWN in last:
-            shares = ", ".join(f"{setting} {one.both_right}" for setting, one in last.items())
+            shares = ", ".join(f"{setting} {one.share(one.num_right)}" for setting, one in last.items())
             yield f"Both answers are right in, percent of these pairs: {shares}."
-            shares = ", ".join(f"{setting} {one.same}" for setting, one in last.items())
+            shares = ", ".join(f"{setting} {one.share(one.num_same)}" for setting, one in last.items())
             yield f"One answer is given to both questions in, percent: {shares}."
         for setting in (SWAPPED, OFF):
             if setting in last:
@@ -254,4 +257,5 @@ def _rows(followed: Sequence[Followed]) -> Iterator[tuple[Value, ...]]:
             found = compare_following(own[one.task].scores, one.scores)
             difference = [found.difference, *found.interval, found.p_value]
         means_of = [100 * float(np.mean([getattr(score, name) for score in one.scores])) for name in ("own", "other")]
-        yield (one.task, one.setting, len(one.scores), *one.both_right.cells, *difference, *one.same.cells, *means_of)
+        counted = [(count, *one.share(count).cells) for count in (one.num_right, one.num_same)]
+        yield (one.task, one.setting, len(one.scores), *counted[0], *difference, *counted[1], *means_of)

@@ -165,8 +165,8 @@ def captioned(seen: Mapping[str, Sequence[ImageSource] | None]) -> tuple[tuple[I
     Runs of one model show the same images; a variant of it (`ablate`) may have shown others, or none.
     """
     asked = {label: tuple(images[:MAX_IMAGES]) for label, images in seen.items() if images is not None}
-    if len(set(asked.values())) < 2:
-        return tuple((image, "") for images in asked.values() for image in images)[:MAX_IMAGES]
+    if len(same := set(asked.values())) < 2:
+        return tuple((image, "") for images in same for image in images)
     runs: dict[ImageSource, list[str]] = {}
     for label, images in asked.items():
         for image in dict.fromkeys(images):

@@ -105,7 +105,7 @@ def test_the_first_samples_of_each_task_are_shown_unless_others_are_chosen(emma)
     items = questions(3)
     assert shown_items(subject(emma, items)) == {TASK: [0, 1, 2]}
     assert shown_items(subject(emma, items, shown=(f"{TASK}:2a", "0b"))) == {"chosen samples": [4, 1]}
-    with pytest.raises(UserError, match="--show 9: no such sample is analyzed; --samples all"):
+    with pytest.raises(UserError, match="--show 9 is not analyzed: it has several images"):
         shown_items(subject(emma, items, shown=("9",)))
 
 

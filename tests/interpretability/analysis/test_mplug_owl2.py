@@ -38,4 +38,6 @@ def test_the_command_shows_its_attention_and_its_answers(owl, tmp_path, capsys, 
     assert [section.key for section in record.sections] == ["attention", "two-questions"]
     assert record.sections[1].tables[0].rows[0][2] == 1  # pair
     assert (tmp_path / "found/figures/attention-layers.svg").is_file()
-    assert "no such sample is analyzed" in command_output(capsys, [*argv, "--show", "7"], 2)
+    said = command_output(capsys, [*argv[:-1], "nothing", "--show", "7"], 2)
+    assert "--show 7: no such sample is asked; --samples all asks every one" in said
+    assert not (tmp_path / "nothing").exists()

@@ -25,9 +25,10 @@ def built(about):
 def test_the_settings_differ_in_what_the_text_encoder_reads_alone(emma, monkeypatch):
     asked = []
 
-    def generate(runner, requests):
-        asked.append((runner.model.alignment is not None, list(requests)))
-        said = ["red", "two"] if runner.model.alignment is None else ["red", "red"]
+    def generate(engine, requests):
+        alignment = engine.model.model.alignment
+        asked.append((alignment is not None, list(requests)))
+        said = ["red", "two"] if alignment is None else ["red", "red"]
         return {index: Generation(said[index % 2]) for index in range(len(requests))}
 
     monkeypatch.setattr(two_questions, "generate", generate)
@@ -52,8 +53,10 @@ def test_the_settings_differ_in_what_the_text_encoder_reads_alone(emma, monkeypa
 
 
 def test_a_pair_without_an_answer_in_some_setting_is_left_out_of_all(emma, monkeypatch):
-    def generate(runner, requests):
-        return {index: Generation("red") for index in range(len(requests)) if runner.model.alignment or index != 3}
+    def generate(engine, requests):
+        return {
+            index: Generation("red") for index in range(len(requests)) if engine.model.model.alignment or index != 3
+        }
 
     monkeypatch.setattr(two_questions, "generate", generate)
     section = built(subject(emma, questions(3)))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from emma_eval.data.run_samples import RunSamples, find_run_samples
 from emma_eval.errors import UserError
+from emma_eval.images.sources import ImageBytes
 from emma_eval.reports.html import parts
-from emma_eval.reports.html.browser import SampleBrowser, ShownSample, evenly
+from emma_eval.reports.html.browser import SampleBrowser, ShownSample, captioned, evenly
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.report import write_report
 from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
@@ -47,6 +48,14 @@ def test_samples_are_chosen_at_even_distances():
     assert evenly(list("abcdefgh"), 4) == list("aceg")
     assert evenly(list("abc"), 2) == list("ab")
     assert evenly(list("abc"), 5) == list("abc")
+
+
+def test_an_image_that_all_runs_showed_is_there_once():
+    """One that some runs alone showed names them; a run without the sample showed nothing."""
+    sharp, blurred = ImageBytes("sharp", bytes), ImageBytes("blurred", bytes)
+    assert captioned({"A": [sharp], "B": [sharp], "C": None}) == ((sharp, ""),)
+    assert captioned({"A": [sharp, blurred], "B": [sharp]}) == ((sharp, ""), (blurred, "A"))
+    assert captioned({"A": [sharp, sharp]}) == ((sharp, ""), (sharp, ""))
 
 
 @pytest.mark.parametrize(
