@@ -19,12 +19,10 @@ from emma_eval.stats.bootstrap import (
     RESAMPLES,
     ROUNDING,
     SEED,
-    degenerate_interval,
     draw_counts,
     quantile_levels,
 )
 from emma_eval.stats.proportion import share_interval
-from emma_eval.types import Metric
 from emma_eval.utils.records import Record
 
 Floats = NDArray[np.float64]
@@ -221,9 +219,9 @@ def _estimate(name: str, value: float, bounds: tuple[float, float] | None, count
     """With the exact interval where every answer is right or every one wrong; with none where no resample differs."""
     low, high = bounds or (value, value)
     if high - low <= ROUNDING:
-        share = float(name.rstrip("%")) / 100 if name.endswith("%") else 1.0
-        metric = Metric(name, value, count, "fraction", value_is_bounded=name in SHARES)
-        return Estimate(value=value, interval=degenerate_interval(metric, ceil(share * count)) if count > 1 else None)
+        is_share = name in SHARES and count > 1 and min(abs(value), abs(1 - value)) <= ROUNDING
+        size = ceil(count * (float(name.rstrip("%")) / 100 if name.endswith("%") else 1))  # clusters that it is of
+        return Estimate(value=value, interval=share_interval(round(value) * size, size) if is_share else None)
     if name in ERRORS:
         low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
     return Estimate(value=value, interval=(low, high))

@@ -63,7 +63,7 @@ def _reliability(axis: Axes, numbers: Calibration) -> None:
     above = [one.interval[1] - one.accuracy for one in bins]
     axis.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle="--")
     axis.errorbar(x, y, [below, above], fmt="o", color=colour(0), markersize=3.5, linewidth=1, capsize=1.5)
-    axis.text(0.03, 0.97, f"ECE {numbers.ece.value:.3f}", transform=axis.transAxes, va="top")
+    axis.set_title(f"ECE {numbers.ece.value:.3f}", loc="right", fontsize=8)
     axis.set_xlim(*_confidence_range(numbers))
     axis.set_ylim(-0.02, 1.02)
     axis.set_ylabel("accuracy")

@@ -105,3 +105,20 @@ def test_one_answer_alone_has_no_interval(right: float) -> None:
     assert found.ece.interval is None
     assert found.aurc.value == 1 - right
     assert found.debiased_rms.value == 0
+
+
+def test_where_every_answer_is_right_the_interval_is_exact() -> None:
+    """Clopper and Pearson's for 40 of 40 answers, and for 20 of 20 at half of the coverage."""
+    found = calibrate(np.linspace(0.9, 1, 40), np.ones(40), np.arange(40))
+    assert found.accuracy.interval == pytest.approx((0.025 ** (1 / 40), 1))
+    assert found.selective_accuracy["50%"].interval == pytest.approx((0.025 ** (1 / 20), 1))
+    assert found.aurc.interval is None
+
+
+def test_the_debiased_error_of_a_calibrated_model_may_be_zero_and_has_an_upper_bound() -> None:
+    random = np.random.default_rng(1)
+    confidence = random.uniform(0.5, 1, 300)
+    found = calibrate(confidence, (random.random(300) < confidence).astype(float), np.arange(300))
+    assert found.debiased_rms.interval is not None
+    low, high = found.debiased_rms.interval
+    assert low == 0 < high < 0.15
