@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from threading import Event, current_thread, main_thread
 
 pressed = Event()
@@ -10,8 +11,15 @@ pressed = Event()
 
 def interrupt(number: int, frame: object) -> None:
     """A signal handler that ends a command as Ctrl-C does."""
+    if pressed.is_set():  # a second one may come while a generator is closed, where Python would print a traceback
+        sys.unraisablehook = _without_interrupts
     pressed.set()
     raise KeyboardInterrupt
+
+
+def _without_interrupts(what: sys.UnraisableHookArgs) -> None:
+    if what.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(what)
 
 
 def watch_for_interrupts() -> None:
