@@ -121,7 +121,7 @@ def test_other_models_and_broken_weights_are_refused(analyze, place):
     root = place[0]
     owl = TinyMPlugOwl2().write(root / "owl")
     refused = analyze("--sections", "norms", model=owl, output=root / "x", code=2).err
-    assert "norms can't be shown of it: mPLUG-Owl2 has no alignment module; attention, two-questions can" in refused
+    assert "norms can't be shown of it: mPLUG-Owl2 has no alignment module;" in " ".join(refused.split())
     assert "can be ablated or analyzed" in analyze(model="openai:x", output=root / "x", code=2).err
     broken = TinyCheckpoint().write(root / "broken")
     tensors = torch.load(broken / "vision_tower.bin")
