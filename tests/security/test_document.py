@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-DOCUMENT = TESTS.parent / "SECURITY.md"
+DOCUMENT = TESTS.parent / "docs" / "SECURITY.md"
 ROWS = re.findall(r"^\| (?!it holds that|---)(.+?) \| (.+?) \|$", DOCUMENT.read_text(encoding="utf-8"), re.M)
 
 
