@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +15,7 @@ import pytest
 
 from emma_eval.results.baseline import write_baseline
 from emma_eval.utils.yaml_io import read_yaml
-from tests.fakes import run_pope, write_pope
+from tests.fakes import FakeEngine, run_pope, write_pope
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "actions" / "regression-gate"
@@ -64,12 +65,20 @@ class Runner:
         return dict(line.split("=", 1) for line in self.output.read_text().splitlines())
 
 
+class Perfect(FakeEngine):
+    """Right on the files of `write_pope`, where every other question's answer is yes."""
+
+    def respond(self, request):
+        number = int(request.instruction.rstrip("?").split()[-1])
+        return replace(super().respond(request), text="no" if number % 2 else "yes")
+
+
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> dict[str, str]:
-    """Inputs of a gate on twelve questions, whose baseline answers nothing right that emma-mini does not."""
+    """Inputs of a gate on twelve questions about red squares, whose baseline answers them all as the file does."""
     folder = tmp_path_factory.mktemp("asked")
     write_pope(folder / "data")
-    run_pope(folder / "data", folder / "run")
+    run_pope(folder / "data", folder / "run", Perfect())
     baseline = write_baseline(folder / "run", folder / "baseline.json.xz")
     arguments = "--allow-partial --device cpu"
     return {"tasks": "pope", "data": str(folder / "data"), "baseline": str(baseline), "arguments": arguments}

@@ -30,7 +30,7 @@ def test_each_sentence_names_tests_that_exist(sentence, shown_by):
     tests = list(named(shown_by))
     assert tests, sentence
     for path, test in tests:
-        tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
+        tree = ast.parse((TESTS.parent / path).read_text(encoding="utf-8"))
         functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         assert test in functions, f"{path} has no {test}"
 
