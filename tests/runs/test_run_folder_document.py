@@ -73,6 +73,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     task = task_scores("captions", "test", MetricRecord(name="cider", value=1.0, n=1, unit="number"))
     metric = Metric("cider", 1.0, 1, "number", ratios=(Ratio((1.0,)),), value_is_bounded=False)
     facts = TaskFacts(config="c", protocol="official", data={}, reference_digest="t", samples=1)
+    (root / "unbounded").mkdir()
     write_task_statistics(root / "unbounded", task, facts, Scores((metric,), (SampleScore("1", 1.0, ""),)))
     list(log_run(root / "failing", [Target("fake:x", FakeLogger())], SampleSource()))
     judged_runs.mmvet(root / "mmvet", 2)
