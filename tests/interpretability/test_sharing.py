@@ -47,7 +47,7 @@ def plan(settings, variants=VARIANTS):
 
 def answers(folder):
     lines = [json.loads(line) for path in folder.glob("responses/*.jsonl") for line in path.read_text().splitlines()]
-    return {(line["prompt"], line["id"], line["pass_index"]): line | {"seconds": 0} for line in lines}
+    return {(line["prompt"], line["id"], line["pass_index"]): line | {"seconds": 0, "crc32": ""} for line in lines}
 
 
 def test_every_answer_is_that_of_a_run_of_its_own(settings, tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_an_image_whose_features_are_kept_is_not_opened_again(tmp_path):
     asked = request("A <image> B", make_image())
     (first,) = runner.ask([asked])
     (image,) = asked.images
-    features = runner.to_pixels(image)
+    features = runner.preprocess_image(image)
     assert torch.equal(features, runner.vision_cache.get(image))
     runner.vision_cache = type(runner.vision_cache)(VISION_CACHE_SIZE)  # dropped after it was prepared
     row = runner.collate([runner.tokenize(asked)])
