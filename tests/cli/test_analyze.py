@@ -100,7 +100,7 @@ def test_plain_llava_shows_what_it_has(analyze, place):
     assert f"not shown: {lacking} (the model has no alignment module)" in shown
     assert "The model has no alignment: its visual features are those before." in shown
     error = analyze("--sections", "norms", model=llava, output=place[0] / "x", code=2).err
-    assert "has no alignment module: norms can't be shown of it; " in error
+    assert "norms can't be shown of it: the model has no alignment module; " in error
     assert not (place[0] / "x").exists()
 
 

@@ -44,7 +44,7 @@ class MeanColor(nn.Module):
 
 def greedy_without_cache(runner: ModelRunner[MeanColor], request: Request) -> list[int]:
     """The prompt and its answer so far, computed anew for every token."""
-    pixels = runner.normalize(torch.from_numpy(runner.preprocess_image(request.images[0]))[None])
+    pixels = runner.normalize(torch.from_numpy(runner.to_pixels(request.images[0]))[None])
     image = runner.model.embed_images(runner.model.encode_images(pixels), None)[0]
     llama = runner.model.llama
     parts = [
