@@ -24,7 +24,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {
     signal.SIGKILL: (-signal.SIGKILL, 0),
     signal.SIGTERM: (130, -signal.SIGTERM, 0),  # -15: a command without state has no handler of its own
-    signal.SIGINT: (130, 0),
+    signal.SIGINT: (130, -signal.SIGINT, 0),  # -2: a second Ctrl-C while Python ends; a shell says 130 of it, too
 }
 LONGEST_DELAY = 0.03  # seconds after the moment, so that it is not always between two steps of Python
 
