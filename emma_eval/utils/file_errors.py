@@ -24,6 +24,7 @@ _ERRNO_MESSAGES = {
     errno.ELOOP: "a symbolic link, or links that lead round in a circle",
     errno.ENAMETOOLONG: "the name is too long",
     errno.EACCES: "Permission denied",
+    errno.ENOSPC: "the disk is full",
     errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
 }
 
@@ -59,8 +60,11 @@ _DESCRIPTIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
 )
 
 
-# What Python, the dynamic loader, numpy and torch say when memory runs out, each by an exception of its own.
-_SHORTAGES = ("out of memory", "allocate memory", "start new thread", "failed to map segment", "bad_alloc")
+# What Python, the dynamic loader, numpy, torch and oneDNN say when memory runs out, each by an exception of its own.
+_SHORTAGES = (
+    *("out of memory", "allocate memory", "start new thread", "failed to map segment", "bad_alloc"),
+    "could not create a primitive",
+)
 
 
 def is_memory_shortage(error: BaseException | None) -> bool:

@@ -36,7 +36,7 @@ def cases() -> Iterator[Case]:
     ):
         for phase in phases:
             yield Case("out of memory", subject, phase, limited(phase))
-    yield Case("out of memory", BUILT_IN, "device once", device_full("(1, 2)"))
+    yield Case("out of memory", BUILT_IN, "device once", device_full("(1,)"))
     yield Case("out of memory", ONE, "model once", model_full)
     yield Case("out of memory", REPLICAS, "model once", model_full)
     yield Case("worker killed", REPLICAS, "generation", worker_killed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,17 +161,17 @@ def test_no_layer_computes_more_than_the_answers_rows_and_no_hook_stays(emma, mo
     assert not any(module._forward_hooks for module in emma.model.modules())
 
 
-def test_what_has_no_row_says_why(emma, monkeypatch):
+def test_what_has_no_row_says_why(emma, monkeypatch, tmp_path):
     monkeypatch.setitem(TEMPLATES, "plain", "{message}")
     short = replace(emma, max_length=10, template="plain")
     image = make_image(seed=1)
-    broken = replace(REQUESTS[0], images=(ImageFile(Path("nowhere"), "a.png"),))
+    broken = replace(REQUESTS[0], images=(ImageFile(tmp_path, "a.png"),))
     asked = [request("<image>\nWhat?", image), REQUESTS[0], request(""), broken]
     assert measured(short, asked, {0: (70,), 1: (), 3: (70,)}) == {
         0: "its prompt is cut within the image",
         1: "it has no answer token",
         2: "it has no answer token",
-        3: "nowhere/a.png: no such image file",
+        3: f"{tmp_path}/a.png: no such image file",
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emma_eval.errors import UserError
+from emma_eval.utils.file_errors import describe_error
 from emma_eval.utils.files import locked_file, read_text, safe_relative_path, sha256_of_file
 
 CHECKSUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` reads it too
@@ -42,7 +43,9 @@ def publish(folder: Path, write: Callable[[Path], None]) -> Path:
             else:
                 draft.rename(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error}; name another place in EMMA_CACHE") from error
+        raise UserError(
+            f"{folder} cannot be written: {describe_error(error)}; name another place in EMMA_CACHE"
+        ) from error
     return folder
 
 
