@@ -86,7 +86,7 @@ def model_full(trial: Trial) -> None:
 
 
 def worker_killed(trial: Trial) -> None:
-    """As Linux does when memory runs out: the worker with SIGKILL. Another one takes its requests, if it had any left."""
+    """As Linux does when memory runs out: the worker with SIGKILL. Another one takes the requests it had left."""
     child = trial.stop_at(trial.at("generation", 0.3))
     os.kill(child.worker(), signal.SIGKILL)
     child.go()
