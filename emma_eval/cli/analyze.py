@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 
-from emma_eval.cli.arguments import (
-    add_task_options,
-    expand_and_tell,
-    integer,
-    key_value,
-    positive_or,
-)
-from emma_eval.cli.interrupts import interrupt
+from emma_eval.cli.arguments import add_task_options, integer, positive_or
+from emma_eval.cli.repeated_runs import add_asking_options, settings_of
 
 DEFAULT_TASKS = "mini"
 SAMPLES = 500
@@ -55,46 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="a sample to be drawn; may be repeated (3 of each task)",
     )
-    add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
-    add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
-    add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
-    add("--allow-partial", action="store_true", help="accept data that lack samples")
-    add(
-        "--model-option",
-        action="append",
-        default=[],
-        type=key_value,
-        metavar="K=V",
-        help="an option of the model's own",
-    )
+    add_asking_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyze and write; 1 if a sample failed. Raises UserError for what can't be analyzed."""
     from emma_eval.interpretability.analysis.sections import choose_sections
-    from emma_eval.runs.settings import RunSettings, split_names
 
-    signal.signal(signal.SIGTERM, interrupt)
     sections = choose_sections(args.sections)
-    names = split_names(args.tasks)
-    tasks = tuple(expand_and_tell(names))
+    settings = settings_of(args, None if args.samples == "all" else args.samples)
     from emma_eval.interpretability.analysis.analyze import plan_analysis, run_analysis
     from emma_eval.interpretability.analysis.writing import write_analysis
-    from emma_eval.models.base import ModelSpec
     from emma_eval.reports.analysis_notes import analysis_lines
     from emma_eval.runs.progress import progress_for_terminal
     from emma_eval.utils.terminal import terminal_width
 
-    settings = RunSettings(
-        model=ModelSpec(args.model, args.device, args.dtype, dict(args.model_option), args.seed),
-        tasks=tasks,
-        suite="+".join(names),
-        data=args.data,
-        limit=None if args.samples == "all" else args.samples,
-        seed=args.seed,
-        batch_size=args.batch_size,
-        allow_partial=args.allow_partial,
-    )
     folder: Path = args.output
     plan = plan_analysis(settings.model, sections, chosen=args.sections is not None)
     analysis = run_analysis(plan, settings, folder, progress_for_terminal(), args.show)

@@ -1,0 +1,57 @@
+"""What `ablate`, `analyze` and `robustness` share: how the model is asked in each of the runs that they make."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from typing import TYPE_CHECKING
+
+from emma_eval.cli.arguments import expand_and_tell, integer, key_value, positive, positive_or
+from emma_eval.cli.interrupts import interrupt
+
+if TYPE_CHECKING:
+    from emma_eval.runs.settings import RunSettings
+
+
+def add_subset_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --limit and --seed."""
+    parser.add_argument("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    parser.add_argument("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed")
+
+
+def add_asking_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --batch-size, --device, --dtype, --allow-partial and --model-option."""
+    add = parser.add_argument
+    add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
+    add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
+    add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
+    add("--allow-partial", action="store_true", help="accept data that lack samples")
+    add(
+        "--model-option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="K=V",
+        help="an option of the model's own",
+    )
+
+
+def settings_of(args: argparse.Namespace, limit: int | None) -> RunSettings:
+    """The settings of the runs. A SIGTERM ends them as Ctrl-C does. Raises UserError for an unknown task."""
+    from emma_eval.runs.settings import RunSettings, split_names
+
+    signal.signal(signal.SIGTERM, interrupt)
+    names = split_names(args.tasks)
+    tasks = tuple(expand_and_tell(names))
+    from emma_eval.models.base import ModelSpec
+
+    return RunSettings(
+        model=ModelSpec(args.model, args.device, args.dtype, dict(args.model_option), args.seed or 0),
+        tasks=tasks,
+        suite="+".join(names),
+        data=args.data,
+        limit=limit,
+        seed=args.seed,
+        batch_size=args.batch_size,
+        allow_partial=args.allow_partial,
+    )
