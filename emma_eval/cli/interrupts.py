@@ -27,3 +27,11 @@ def watch_for_interrupts() -> None:
     pressed.clear()
     if current_thread() is main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
+
+
+def stop_watching() -> None:
+    """Let Ctrl-C and SIGTERM end the process at once: all is done, and Python's own end would print a traceback."""
+    if current_thread() is main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, signal.SIG_DFL)
