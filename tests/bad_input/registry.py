@@ -17,6 +17,7 @@ NAMES = (
     "arguments",
     "servers",
     "cases",
+    "loading",
 )
 
 
