@@ -57,16 +57,11 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def robustness(place, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-
+def robustness(place, at_80_columns, monkeypatch):
     def call(*arguments, engine=None, output=place / "out", code=0):
         monkeypatch.setattr("emma_eval.robustness.running.find_model", lambda spec: FakeHandle(engine or Parrot()))
-        given = ["--tasks", "amber_discriminative", "--data", place, "--allow-partial", "--output", output, *arguments]
-        assert main(["robustness", *map(str, ("fake", *given))]) == code
-        shown = capsys.readouterr()
-        assert all(len(line) <= 80 for line in shown.out.splitlines() if not line.startswith("written"))
-        return shown
+        given = ["--tasks", "amber_discriminative", "--data", place, "--allow-partial", "--output", output]
+        return at_80_columns("robustness", "fake", *given, *arguments, code=code)
 
     return call
 
