@@ -67,15 +67,14 @@ def robustness(place, at_80_columns, monkeypatch):
 
 
 def prompts_of(run):
+    """Sample id -> the prompt that it was asked with."""
     return {one.sample_id: one.prompt for one in read_responses(run / "responses" / "amber_discriminative.jsonl")}
 
 
 def test_each_variant_is_a_run_with_its_own_questions_and_right_answers(robustness, place):
     shown = robustness("--variants", VARIANTS).out
     out = place / "out"
-    prompts = {
-        one.sample_id: one.prompt for one in read_responses(out / "negated/responses/amber_discriminative.jsonl")
-    }
+    prompts = prompts_of(out / "negated")
     assert "Is it true that there is no cloud in this image?" in prompts["11"]
     assert "Is it true that the sky is not sunny in this image?" in prompts["15"]
     assert "17" not in prompts

@@ -49,7 +49,7 @@ def test_a_target_given_twice_is_one():
     assert open_targets(["notebook:a"])[0].logger is open_notebook("a")
 
 
-def test_the_name_may_hold_colons(tmp_path):
+def test_the_name_may_hold_colons():
     assert open_targets(["notebook:a:b"])[0].logger is open_notebook("a:b")
 
 
