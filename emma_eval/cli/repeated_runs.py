@@ -6,7 +6,7 @@ import argparse
 import signal
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import expand_and_tell, integer, key_value, positive, positive_or
+from emma_eval.cli.arguments import add_model_option, expand_and_tell, integer, positive, positive_or
 from emma_eval.cli.interrupts import interrupt
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ def add_asking_options(parser: argparse.ArgumentParser) -> None:
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
     add("--allow-partial", action="store_true", help="accept data that lack samples")
-    add(
-        "--model-option",
-        action="append",
-        default=[],
-        type=key_value,
-        metavar="K=V",
-        help="an option of the model's own",
-    )
+    add_model_option(parser)
 
 
 def settings_of(args: argparse.Namespace, limit: int | None) -> RunSettings:

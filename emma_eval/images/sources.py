@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -150,14 +150,14 @@ class ConcatenatedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpaddedImage:
-    """An image that a model must not pad to a square, whatever its configuration says; a task's wording asks for it."""
+class WrappedImage:
+    """Base of images that are made of another when they are opened: it is named, and there, as that one is."""
 
     image: ImageSource
 
     @property
     def name(self) -> str:
-        """The image's name."""
+        """The image's name; a subclass that changes pixels says so here, for equal names are equal images."""
         return self.image.name
 
     @property
@@ -172,6 +172,16 @@ class UnpaddedImage:
     def open(self) -> Image:
         """The decoded image. Raises SampleError if it cannot be read."""
         return self.image.open()
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaddedImage(WrappedImage):
+    """An image that a model must not pad to a square, whatever its configuration says; a task's wording asks for it."""
+
+
+def keep_unpadded(image: ImageSource, change: Callable[[ImageSource], ImageSource]) -> ImageSource:
+    """The image changed; one that must not be padded stays so, which the model sees by its class."""
+    return replace(image, image=change(image.image)) if isinstance(image, UnpaddedImage) else change(image)
 
 
 def image_size(image: ImageSource) -> tuple[int, int]:

@@ -23,7 +23,10 @@ HELD_BACK = "expected answers are held back, so nothing is scored here: `submit`
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
-    """The task's record for the scores file, and the scorer's own result with each sample's status."""
+    """The task's record for the scores file, and the scorer's own result with each sample's status.
+
+    Raises UserError for samples that the scorer cannot score.
+    """
     messages = {request.key: request.message for request in plan.requests}  # with markers as no template changes them
     answers = {
         key: Answer(response.text, messages.get(key, response.prompt))

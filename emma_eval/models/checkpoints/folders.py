@@ -103,7 +103,10 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
 
 
 def hub_snapshot(name: str, role: str) -> Path:
-    """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    """A hub repository's files on this machine, downloaded unless they are cached.
+
+    Raises UserError, in which `role` says what the repository is for, if it is not to be had.
+    """
     require_valid_endpoint()
     from huggingface_hub import snapshot_download
 
