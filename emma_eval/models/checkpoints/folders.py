@@ -15,6 +15,7 @@ from emma_eval.models.checkpoints.unsupported import (
     describe_folder_without_weights,
     refuse_doubtful_adapter,
 )
+from emma_eval.registry import entries
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import closest, did_you_mean
@@ -27,6 +28,7 @@ BUILT_IN = {
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
 EMMA_MINI, LLAVA_MINI, OWL2_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
+PREFIXES = {"hf", "openai"}  # of names: hf:PATH, openai:NAME
 MOST_BELOW = 3  # folders named in a message
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -56,7 +58,7 @@ def model_folder(name_or_path: str) -> Path:
         raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
     raise UserError(
         f"no model {shorten_path(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name "
-        f"(ORG/NAME){_like_named_folder(folder) or did_you_mean(name_or_path, BUILT_IN)}"
+        f"(ORG/NAME){_like_named_folder(folder) or did_you_mean(name_or_path, set(entries('models')) - PREFIXES)}"
     )
 
 
