@@ -16,11 +16,11 @@ from emma_eval.data.readers.parsing import id_text, option_letter, require_key, 
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.columns import Columns
-from emma_eval.tasks.patterns import search, split
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json_rows
+from emma_eval.utils.patterns import search, split
 from emma_eval.utils.table_io import read_table
 from emma_eval.utils.text import did_you_mean, json_type_name, preview
 
