@@ -13,7 +13,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")  # user and password in an addres
 _SIGNED = re.compile(  # the part of an address that opens a file to whoever has it
     r"([?&][\w.~-]*(?:token|sig|key|secret|passw|credential|policy)[\w.~-]*=)[^\s&'\"]+", re.I
 )
-_SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY)$")
+_SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$")
 _SHORTEST_SECRET = 8  # letters; shorter ones stand for none, such as EMPTY
 
 
