@@ -21,6 +21,7 @@ ELSEWHERE = {  # options that other programs have, and what is meant by them her
     "--gpus": "did you mean --replicas?",
     "--num-gpus": "did you mean --replicas?",
 }
+ASKING = "how the model is asked"  # heading of a group of options
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -105,12 +106,17 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {meant!r}?" if meant else ""
 
 
-def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline.
+def add_task_options(
+    parser: argparse.ArgumentParser, *, data: str = "", offline: bool = True
+) -> argparse._ArgumentGroup:
+    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline, as a group of options.
 
-    `main.run_command` does the rest.
+    `main.run_command` does the rest. Returns the group, for further options about tasks and data.
     """
-    parser.add_argument(
+    group = parser.add_argument_group("tasks and data" if data else "tasks")
+    if data:
+        group.add_argument("--data", type=Path, metavar="ROOT", help=data)
+    group.add_argument(
         "--task-dir",
         action="append",
         default=[],
@@ -118,7 +124,7 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         metavar="DIR",
         help="a folder with task files of your own, beside the shipped ones; may be repeated",
     )
-    parser.add_argument(
+    group.add_argument(
         "--include-path",
         action="append",
         default=[],
@@ -126,9 +132,9 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         metavar="DIR",
         help="a folder with tasks written for lmms-eval, for names like lmms:my_task; may be repeated",
     )
-    if data:
-        parser.add_argument("--data", type=Path, metavar="ROOT", help=data)
-        parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+    if data and offline:
+        group.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+    return group
 
 
 def expand_and_tell(names: Sequence[str]) -> list[str]:
@@ -144,7 +150,7 @@ def expand_and_tell(names: Sequence[str]) -> list[str]:
     return tasks
 
 
-def add_model_option(parser: argparse.ArgumentParser) -> None:
+def add_model_option(parser: argparse._ActionsContainer) -> None:
     """Declare --model-option, the options of the model's own."""
     parser.add_argument(
         "--model-option",
@@ -156,7 +162,7 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
+def add_model_options(parser: argparse._ActionsContainer) -> None:
     """Declare --model-option and --base-url; `named_options` gives their values."""
     add_model_option(parser)
     parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", type=positive, default=1, metavar="N", help="verdicts on each answer, averaged (MM-Vet's paper: 5)"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
-    add_model_options(parser)
+    add_model_options(parser.add_argument_group("how the judge is asked"))
     add_task_options(parser, data="folder of the official data files")
 
 

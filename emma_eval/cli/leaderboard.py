@@ -11,7 +11,7 @@ from emma_eval.errors import UserError
 EPILOG = """\
 examples:
   emma-eval leaderboard results/runs/emma-7b-*          beside published models
-  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b  whom it is compared with
+  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b   whom it is compared with
   emma-eval leaderboard RUN --tasks pope,MMBench --columns params --sort POPE
   emma-eval leaderboard RUN --strict                    like beside like alone
 

@@ -39,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument("--to", action="append", required=True, metavar="KIND:NAME", help=f"{KINDS}; may be repeated")
     _add_samples(parser)
-    add_task_options(parser)
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add_task_options(parser, data="the folder that holds the official benchmark files", offline=False)
 
 
 def add_log_options(parser: argparse.ArgumentParser) -> None:

@@ -39,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or to --output",
     )
     add("--output", "-o", type=Path, metavar="DIR", help="folder for index.html (results/report)")
-    add_task_options(parser)
-    add("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add_task_options(parser, data="the folder that holds the official benchmark files", offline=False)
     add(
         "--samples",
         type=positive_or("all", "none"),

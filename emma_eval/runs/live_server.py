@@ -7,13 +7,13 @@ It listens on the loopback address alone, gives three things (the page, its stat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 from emma_eval.errors import UserError
 from emma_eval.reports.headline_metrics import interval_of, name_of, value_of
@@ -22,7 +22,7 @@ from emma_eval.results.scores import SCORES_FILE, read_scores
 from emma_eval.runs.monitor import RunMonitor
 
 ADDRESS = "127.0.0.1"
-HOSTS = (ADDRESS, "localhost")
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 SCRIPTS = ("theme.js", "live.js")
 
 
@@ -80,17 +80,23 @@ def serving(folder: Path, port: int) -> Iterator[str]:
     live = LiveRun(folder)
     html, policy = page(folder.absolute().name)
     try:
-        server = ThreadingHTTPServer((ADDRESS, port), _handler(live, html, policy))
+        server = _QuietServer((ADDRESS, port), _handler(live, html, policy))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no such port"
         raise UserError(f"--serve {port}: {reason}; --serve 0 takes any free port") from error
-    server.daemon_threads = True
     with server:
         Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
         try:
             yield f"http://{ADDRESS}:{server.server_port}/"
         finally:
             server.shutdown()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing: a browser that goes away in the middle of a page is no news, and the terminal shows the run."""
 
 
 def _handler(live: LiveRun, html: str, policy: str) -> type[BaseHTTPRequestHandler]:
@@ -100,7 +106,7 @@ def _handler(live: LiveRun, html: str, policy: str) -> type[BaseHTTPRequestHandl
         timeout = 10  # seconds that a client may take to say what it wants
 
         def do_GET(self) -> None:
-            if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in HOSTS:
+            if HOST.fullmatch(self.headers.get("Host", "")) is None:
                 self._answer(403, "text/plain", "this page is for this machine alone")
             elif self.path == "/":
                 self._answer(200, "text/html", html)

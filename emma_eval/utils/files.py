@@ -91,9 +91,9 @@ def require_inside_data_root(path: Path) -> None:
 
 
 def require_inside_folder(path: Path, folder: Path) -> None:
-    """Raise UserError where symbolic links lead from a path that is to be written to outside of the folder."""
+    """Raise UserError where `..` or symbolic links lead from a path of a run or data set outside of its folder."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
+        raise UserError(f"{path}: a symbolic link leads out of {folder}; it is not followed, delete it")
 
 
 def _allowed_folder(root: Path) -> Path:

@@ -128,7 +128,7 @@ def test_a_task_that_extends_another_has_its_own_column_apart_from_the_benchmark
         ("POPE", "coco", "f1, task pope_short"),
         ("POPE", "coco", "f1, task pope_long"),
     ]
-    assert all("is not the benchmark's own, so it is not comparable" in line["source"] for line in lines)
+    assert all("is not a shipped one, so it is not comparable" in line["source"] for line in lines)
     capsys.readouterr()
     assert main(["report", "first", "--data", "data"]) == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from emma_eval.results.model_analysis import (
     analyses_of_run,
     read_analysis,
 )
-from emma_eval.utils.files import read_bytes, write_atomic
+from emma_eval.utils.files import read_bytes, require_inside_folder, write_atomic
 
 PAGE = "index.html"
 SCRIPTS = ("theme.js",)
@@ -69,5 +69,6 @@ def _shown(record: AnalysisRecord, folder: Path, run: int) -> ShownAnalysis:
             name = f"{section.key}-{figure.name}"
             path = folder / FIGURES_FOLDER / f"{name}.png"
             if path.is_file():
+                require_inside_folder(path, folder)
                 images[name] = f"data:image/png;base64,{base64.b64encode(read_bytes(path)).decode('ascii')}"
     return ShownAnalysis(record, run, images)

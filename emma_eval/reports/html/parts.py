@@ -60,7 +60,8 @@ class PageParts:
         return "page"
 
     def _write(self, parts: dict[str, Markup]) -> None:
-        make_output_folder(self.folder)
+        if not self.folder.is_dir():
+            make_output_folder(self.folder)
         for name, content in parts.items():
             write_atomic(self.folder / f"{name}.js", f'reportFile("{name}",{content});\n')
 
