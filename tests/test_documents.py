@@ -36,7 +36,7 @@ OTHER_PROGRAMS = {  # options of docker, pip, lmms-eval, official tools and scri
     "reliability.md": "again keep write",
     "scale.md": "address",
     "vllm.md": "against vllm-python extra-index-url",
-    "README.md": "add against commit lmms-python repeats sizes small vllm-python weights",
+    "README.md": "add against commit lmms-python questions repeats sizes small vllm-python weights",
 }
 
 

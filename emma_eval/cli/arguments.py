@@ -181,6 +181,12 @@ def key_value(text: str) -> tuple[str, str]:
     return key, value
 
 
+def require_folder(option: str, path: Path | None) -> None:
+    """Raise UserError unless the folder is there, or none is named; to be called before any work is done."""
+    if path is not None and not path.is_dir():
+        raise UserError(f"{option} {path}: no such folder")
+
+
 def require_place(option: str, path: Path | None) -> None:
     """Raise UserError unless a file can be written at the path; to be called before any work is done."""
     if path is None:

@@ -99,7 +99,8 @@ def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     engine: ServerEngine = handle.load()
     settings, parameters = engine.settings, request_parameters(options.get("parameters"))
     if official := parameters.keys() & {"temperature", settings.max_tokens_field}:
-        raise UserError(f"--model-option parameters: a judge is asked with the official {min(map(str, official))}")
+        name = min(map(str, official))
+        raise UserError(f"--model-option parameters: a judge is asked with the official {name}; leave it out")
     deciding = dict(handle.deciding_options or {})
     model = JudgeModel(
         name=settings.model,

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_task_options, positive_or
+from emma_eval.cli.arguments import add_task_options, positive_or, require_folder
 from emma_eval.errors import UserError
 
 EPILOG = """\
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Write page, figures, model card, print their paths. Raises UserError without a finished run or without --data."""
     if args.index:
         return _write_index(args)
-    if args.data and not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    require_folder("--data", args.data)
     if args.figures:
         from emma_eval.reports.figures import write_figures
 
