@@ -21,6 +21,7 @@ DOCUMENTS = (
     *sorted((ROOT / ".github").rglob("*.md")),
     *sorted((ROOT / ".github").rglob("*.yml")),
 )
+WIDEST = 105  # letters of a shell block's line, beyond which a reader scrolls
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.S | re.M)
 PROGRAM = r"(?:emma-eval|python run_eval\.py|python -m emma_eval)"
 NO_COMMAND = {  # begins like a command
@@ -120,6 +121,13 @@ def test_every_file_that_a_document_names_exists() -> None:
             path.read_text("utf-8"),
         ):
             assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_no_command_is_wider_than_a_page() -> None:
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        for language, block in FENCE.findall(path.read_text("utf-8")):
+            wide = [line for line in block.splitlines() if len(line) > WIDEST and language == "bash"]
+            assert wide == [], path.name
 
 
 def snippets() -> Iterator[Any]:
