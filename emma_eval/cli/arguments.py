@@ -150,8 +150,8 @@ def expand_and_tell(names: Sequence[str]) -> list[str]:
     return tasks
 
 
-def add_model_options(parser: argparse._ActionsContainer) -> None:
-    """Declare --model-option and --base-url; `named_options` gives their values."""
+def add_model_option(parser: argparse._ActionsContainer) -> None:
+    """Declare --model-option, the options of the model's own."""
     parser.add_argument(
         "--model-option",
         action="append",
@@ -160,6 +160,11 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
+
+
+def add_model_options(parser: argparse._ActionsContainer) -> None:
+    """Declare --model-option and --base-url; `named_options` gives their values."""
+    add_model_option(parser)
     parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")
 
 

@@ -52,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the three files, print the benchmarks that were measured and the files' paths."""
+    """Write the three files, print the benchmarks that were measured and the files' paths.
+
+    Raises UserError for options that do not go together or name nothing, and for a folder that is no run.
+    """
     from dataclasses import replace
 
     from emma_eval.reports.leaderboard import Leaderboard

@@ -111,6 +111,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def require_bounded(text: str) -> None:
+    """Raise YAMLError for a text whose values are nested too deep, or too many once its aliases are written out.
+
+    Whatever else reads the text then ends; without this, one of some lines can take hours, or all memory.
+    """
+    _require_shallow(text)
+    node = yaml.compose(text, Loader=_SafeLoader)
+    if node is not None:
+        _count_values(node, {}, 0)
+
+
 def _require_shallow(text: str) -> None:
     """Raise ConstructorError for values nested too deep: the C loader needs stack for each and would end the process.
 

@@ -204,7 +204,7 @@ class TestAnEditedScoresFile:
         assert "statistics/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
 
 
-def test_the_scores_file_is_accepted_for_its_run_in_every_command(capsys):
+def test_the_scores_file_is_accepted_for_its_run_in_every_command():
     run("first")
     run("second")
     for command in (["leaderboard"], ["report"], ["compare", "second"], ["baseline"]):

@@ -22,7 +22,7 @@ def parquet(tmp_path, name="gqa/main"):
     return tmp_path / "root" / "hub" / "org" / name / "part-0.parquet"
 
 
-def test_what_is_fetched_is_read_counted_and_known_again(command, hub, tmp_path):
+def test_what_is_fetched_is_read_counted_and_known_again(command, hub):
     done = command("data", "fetch", "my_gqa")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"my_gqa: 2 files fetched: 2 samples, 9.0 kB, org/gqa at commit {COMMIT[:12]}" in done.stdout
@@ -129,7 +129,7 @@ def test_without_network_it_is_one_line_at_once(command, hub):
     assert shown.stderr.count("\n") == 1
 
 
-def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories, tmp_path):
+def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories):
     (repositories / "tasks" / "gone.yaml").write_text("extends: gqa\nhub: {id: org/gone}\n")
     (repositories / "tasks" / "no_split.yaml").write_text(GQA.replace("dev", "dav"))
     done = command("data", "fetch", "gone", "no_split", "foil", "pope_mini", "my_pope")

@@ -111,14 +111,17 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
     Raises UserError if a part is missing.
     """
     architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
-    if not architecture or not pretrained:
+    if not architecture or not pretrained or ":" in architecture:  # `hf-hub:`, `local-dir:` bring their own configs
         raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
     file = next((path for path in _candidates(pretrained, checkpoint) if _exists(is_regular_file, path)), None)
     return architecture, str(file or pretrained)
 
 
 def hub_snapshot(name: str, role: str) -> Path:
-    """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    """A hub repository's files on this machine, downloaded unless they are cached.
+
+    Raises UserError, in which `role` says what the repository is for, if it is not to be had.
+    """
     require_valid_endpoint()
     from huggingface_hub import snapshot_download
 

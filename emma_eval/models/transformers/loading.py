@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import error_message, pluralize
 
 SAFE = {"local_files_only": True, "trust_remote_code": False}
+OWN_ATTENTION = (None, "eager", "sdpa")  # others are packages, or kernels: code that transformers gets from the hub
 ResultT = TypeVar("ResultT")
 
 
@@ -84,6 +85,7 @@ def _load_weights(
     stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
     torch_dtype = choose_dtype(dtype, device, str(stored).removeprefix("torch."))
     prepare_device(device, torch_dtype)
+    notes = _with_own_attention(config)
     model, loaded = _call(
         folder,
         lambda: AutoModelForImageTextToText.from_pretrained(
@@ -102,12 +104,32 @@ def _load_weights(
     for name, *_ in sorted(loaded["mismatched_keys"]):
         raise UserError(f"{folder}: tensor {name} has another shape than config.json asks for")
     unused = loaded["unexpected_keys"]
-    notes = [f"{pluralize(len(unused), 'tensor')} not used ({min(unused)}, ...)"] if unused else []
+    notes += [f"{pluralize(len(unused), 'tensor')} not used ({min(unused)}, ...)"] if unused else []
     if device_map:
         require_on_gpus(model)
     else:
         model.to(device)
     return model.eval().requires_grad_(False), notes
+
+
+def _with_own_attention(config: Any) -> list[str]:
+    """Put transformers' own attention and experts in place of others that a config.json names; a note on each."""
+    notes = []
+    for part in _parts(config):
+        for key in ("_attn_implementation", "_experts_implementation"):
+            named = getattr(part, key, None)
+            if named not in OWN_ATTENTION:
+                setattr(part, key, None)
+                notes.append(f"{key.removeprefix('_')} {named!r:.60} of config.json not used: transformers' own is")
+    return list(dict.fromkeys(notes))
+
+
+def _parts(config: Any) -> Iterator[Any]:
+    """A configuration and those within it."""
+    yield config
+    for name in getattr(config, "sub_configs", ()):
+        if (part := getattr(config, name, None)) is not None:
+            yield from _parts(part)
 
 
 def _own_template(processor: Any, folder: Path) -> str:

@@ -15,7 +15,10 @@ from emma_eval.scorers.mmmu import SEED, parse_letter
 
 
 def mmmu(task: AnsweredTask) -> str:
-    """`{"test_Accounting_1": "B", ...}`; letters are drawn in the order of subjects and rows, as the tool does."""
+    """`{"test_Accounting_1": "B", ...}`; letters are drawn in the order of subjects and rows, as the tool does.
+
+    Raises UserError for a question id that stands twice.
+    """
     generator = Random(SEED)
     answers = {}
     for sample in sorted(task.samples, key=lambda sample: sample.category):

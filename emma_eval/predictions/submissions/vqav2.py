@@ -17,7 +17,10 @@ from emma_eval.utils.text import pluralize
 
 
 def vqav2(task: AnsweredTask) -> str:
-    """`[{"question_id": 262144000, "answer": "no"}, ...]` in the order of the file of all questions."""
+    """`[{"question_id": 262144000, "answer": "no"}, ...]` in the order of the file of all questions.
+
+    Raises UserError where that file is not there, or is of another split.
+    """
     if task.all_questions is None:
         raise UserError(
             "the server wants an answer to every question of test2015, and their file is not below --data ROOT: "

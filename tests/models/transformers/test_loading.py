@@ -98,6 +98,22 @@ def test_a_template_that_does_not_fit_the_processor_is_refused(folder: Path, tem
         load_model(f"hf:{folder}", device="cpu")
 
 
+@pytest.mark.parametrize("part", ["", "text_config", "vision_config"])
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+@pytest.mark.parametrize("named", ["kernels-community/flash-attn2", "org/kernel:forward", "flash_attention_2"])
+def test_no_kernel_of_a_config_is_fetched(folder: Path, part: str, key: str, named: str, monkeypatch: Any) -> None:
+    """A kernel is a repository of the hub with Python code: transformers would get and run it, where it is asked to."""
+    content = json.loads((folder / "config.json").read_text())
+    (content[part] if part else content)[key] = named
+    (folder / "config.json").write_text(json.dumps(content))
+    monkeypatch.setattr("transformers.modeling_utils.is_kernels_available", lambda: True)
+    monkeypatch.setattr("transformers.modeling_utils.lazy_import_flash_attention", None)  # which gets it
+    model = load_model(f"hf:{folder}", device="cpu")
+    assert model.model.config._attn_implementation == "sdpa"
+    told = f"{key.removeprefix('_')} '{named}' of config.json not used: transformers' own is"
+    assert (told in model.summary) == (not part)  # transformers itself overlooks those further in
+
+
 def test_a_package_that_a_processor_needs_is_named_with_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
     folder = tiny_transformers.write("smolvlm", tmp_path / "smolvlm")
     monkeypatch.setattr("transformers.models.smolvlm.processing_smolvlm.num2words", None)
