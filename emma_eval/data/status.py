@@ -67,11 +67,9 @@ def data_status(task: TaskConfig, root: Path, *, count: bool = True) -> DataStat
     image_folders = get_reader(task.reader, task.columns).folders  # which may be there for another task
     has_own = downloaded or set(files) - set(image_folders)
     ways.append(manual_download(task, root))
-    return (
-        DataStatus("partly", size + downloaded, ways=tuple(ways))
-        if has_own
-        else DataStatus("missing", ways=tuple(ways))
-    )
+    if has_own:
+        return DataStatus("partly", size + downloaded, ways=tuple(ways))
+    return DataStatus("missing", ways=tuple(ways))
 
 
 def _whole(task: TaskConfig, root: Path, status: DataStatus, to_read: int) -> DataStatus:
