@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", type=positive, default=1, metavar="N", help="verdicts on each answer, averaged (MM-Vet's paper: 5)"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
-    add_model_options(parser)
+    add_model_options(parser.add_argument_group("how the judge is asked"))
     add_task_options(parser, data="folder of the official data files")
 
 
@@ -99,7 +99,8 @@ def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     engine: ServerEngine = handle.load()
     settings, parameters = engine.settings, request_parameters(options.get("parameters"))
     if official := parameters.keys() & {"temperature", settings.max_tokens_field}:
-        raise UserError(f"--model-option parameters: a judge is asked with the official {min(map(str, official))}")
+        name = min(map(str, official))
+        raise UserError(f"--model-option parameters: a judge is asked with the official {name}; leave it out")
     deciding = dict(handle.deciding_options or {})
     model = JudgeModel(
         name=settings.model,

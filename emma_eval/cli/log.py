@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, not_negative
+from emma_eval.cli.arguments import add_task_options, not_negative, require_folder
 from emma_eval.errors import UserError, one_line, printable
 from emma_eval.utils.terminal import print_message
 from emma_eval.utils.text import error_message
@@ -39,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument("--to", action="append", required=True, metavar="KIND:NAME", help=f"{KINDS}; may be repeated")
     _add_samples(parser)
-    add_task_options(parser)
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="the folder that holds the official benchmark files")
+    add_task_options(parser, data="the folder that holds the official benchmark files", offline=False)
 
 
 def add_log_options(parser: argparse.ArgumentParser) -> None:
@@ -73,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.loggers.base import open_targets
     from emma_eval.loggers.samples import SampleSource
 
-    if args.data and not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    require_folder("--data", args.data)
     targets = open_targets(args.to, "--to")
     return 0 if _log(args.run, targets, SampleSource(data=args.data, limit=args.log_samples)) else 1
 

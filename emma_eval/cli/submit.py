@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
     parser.add_argument("--answer-key", metavar="KEY", help="the answers' key, where several may hold them")
     parser.add_argument("--protocol", metavar="P", help="`llava`: answers cleaned as LLaVA does before it submits them")
-    add_task_options(parser, data="folder of the official data files")
-    parser.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
+    data = add_task_options(parser, data="folder of the official data files")
+    data.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
 
 
 def run(args: argparse.Namespace) -> int:

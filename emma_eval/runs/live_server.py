@@ -15,12 +15,9 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from markupsafe import Markup
-
 from emma_eval.errors import UserError
 from emma_eval.reports.headline_metrics import interval_of, name_of, value_of
-from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.html.templates import environment, page_frame
 from emma_eval.results.scores import SCORES_FILE, read_scores
 from emma_eval.runs.monitor import RunMonitor
 
@@ -72,11 +69,9 @@ class LiveRun:
 
 def page(name: str) -> tuple[str, str]:
     """(the page of the run of that name, its Content-Security-Policy)."""
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = script_of(SCRIPTS)
-    policy = content_policy([script], [style]) + "; connect-src 'self'; frame-ancestors 'none'"
-    html = environment().get_template("live.html")
-    return html.render(title=name, style=Markup(style), script=Markup(script)), policy  # noqa: S704 (our own files)
+    frame = page_frame(SCRIPTS)
+    policy = frame.pop("policy") + "; connect-src 'self'; frame-ancestors 'none'"  # sent as a header
+    return environment().get_template("live.html").render(title=name, **frame), policy
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Unit
+from emma_eval.types import Answers, Metric, Ratio, Sample, SampleScore, Scores, Unit
 from emma_eval.utils.text import pluralize
 
 GroupT = TypeVar("GroupT", bound=Hashable)
@@ -73,6 +73,15 @@ def mean_metric(  # noqa: PLR0913 (a metric has so many parts)
     ratios = (Ratio(scores, sample_indices=indices),)
     scale = 100.0 if unit == "percent" else 1.0
     return Metric(name, average(scores), len(scores), unit, group, category, ratios=ratios, scale=scale)
+
+
+def accuracy_scores(samples: Sequence[Sample], sample_scores: Sequence[SampleScore]) -> Scores:
+    """The accuracy in percent, overall and by the samples' category; there is one score a sample, in [0, 1]."""
+    scores = [score.score for score in sample_scores]
+    overall = mean_metric("accuracy", scores, mean_percent)
+    return Scores(
+        (overall, *accuracy_by("category", (sample.category for sample in samples), scores)), tuple(sample_scores)
+    )
 
 
 def accuracy_by(

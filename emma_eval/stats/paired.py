@@ -133,7 +133,10 @@ def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integ
 
 
 def independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[float] | None:
-    """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric."""
+    """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric.
+
+    `clusters` (samples,) are those of `cluster_indices`.
+    """
     ratio = metric.ratios[0]
     is_mean = (
         len(metric.ratios) == 1
@@ -150,7 +153,7 @@ def independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[fl
 
 
 def bootstrap_p(differences: Floats, count: int) -> float:
-    """Two-sided p value of no difference, of resampled differences over `count` clusters.
+    """Two-sided p value of no difference, of resampled differences (resamples,) over `count` clusters.
 
     Twice the smaller share of resamples on one side of 0, expanded for few clusters like the interval: p is below 5%
     exactly where the 95% interval excludes 0. One resample is added to the share, so that p can't be 0.

@@ -102,7 +102,7 @@ def _one_begins_the_other(one: str, other: str) -> bool:
 
 
 def format_bytes(size: float) -> str:
-    """`1.2 GB`, `34.5 MB`, `7.2 kB`."""
+    """Bytes in powers of ten: `1.2 GB`, `34.5 MB`, `7.2 kB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"

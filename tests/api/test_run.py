@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,10 @@ from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
 from tests.fakes import REQUESTS, FakeEngine, FakeHandle, quiz_row, run_pope, write_quiz
 
+pytestmark = pytest.mark.usefixtures("warnings_are_errors")
+
 KNOWN = ["question", "references", "options", "category", "images"]  # from the data
 EARLIER = Path(__file__).parents[1] / "results" / "earlier_run"
-
-
-@pytest.fixture(autouse=True)
-def _warnings_are_expected_by_name():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", EmmaEvalWarning)
-        yield
-
-
-def statuses(run):
-    return dict(run.samples["status"].value_counts())
 
 
 class TestAFinishedRun:

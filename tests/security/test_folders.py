@@ -136,7 +136,7 @@ def test_a_draft_is_beside_its_file_and_gone_afterwards(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
-def test_a_planted_link_is_not_drawn_through(tmp_path, monkeypatch):
+def test_a_planted_link_is_not_drawn_through(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 

@@ -52,7 +52,7 @@ class AdapterConfig(HFConfig):
         return self.rank_pattern.get(_matching(self.rank_pattern, module), self.r)
 
     def scale(self, module: str) -> float:
-        """What B A is multiplied with in W + scale B A."""
+        """What B A is multiplied with in W + scale B A: alpha / r, or alpha / sqrt(r) with rslora (a factor)."""
         rank = self.rank(module)
         alpha = self.alpha_pattern.get(_matching(self.alpha_pattern, module), self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
