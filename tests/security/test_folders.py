@@ -22,6 +22,7 @@ from emma_eval.reports.html.analysis_page import write_analysis_page
 from emma_eval.results.model_analysis import AnalysisRecord, FigureRecord, SectionRecord
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.sections import HubConfig
 from emma_eval.utils.files import require_inside_folder, safe_relative_path, write_atomic
 from tests.fakes import FakeEngine, FakeHandle, quiz_row, run_pope, write_pope, write_quiz
 
@@ -57,6 +58,15 @@ def test_a_task_file_cannot_name_data_elsewhere(tmp_path, name):
     path.write_text(path.read_text().replace("rows: rows.jsonl", f"rows: {json.dumps(name)}"))
     with extra_task_folders([tmp_path / "tasks"]), pytest.raises(UserError, match=r"quiz\.yaml"):
         load_task("quiz")
+
+
+@pytest.mark.parametrize("key", ["split", "config", "images"])
+@pytest.mark.parametrize("name", ["../../x", "/x", "..\\x", "a\0b"])
+def test_a_data_set_of_the_hub_names_no_file_elsewhere(key, name):
+    """Its split and configuration are in the name of its list of files."""
+    content = {"id": "a/b", "split": "test"} | {key: {"config": name, "key": "k"} if key == "images" else name}
+    with pytest.raises(ValidationError, match=r"(?s)(config|split)\n +String should match pattern"):
+        HubConfig.model_validate(content)
 
 
 @pytest.mark.parametrize("path", LEADING_OUT)
