@@ -30,7 +30,6 @@ RESAMPLES = 10_000
 LEVELS = (0.025, 0.975)
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def main() -> None:

@@ -143,11 +143,11 @@ def by_run(folder: Path, questions: int) -> MemoryPeaks:
     return memory
 
 
-def prepare(folder: Path, questions: int) -> None:
-    """Write the benchmark's files and images."""
+def prepare(folder: Path, questions: int, size: tuple[int, int] = SIZE) -> None:
+    """Write the benchmark's files, and images of `size`, width and height in pixels."""
     score_vqav2.generate(folder, questions)
     (folder / "val2014").mkdir()
-    originals = vqa_load.photographs(folder, FILES, SIZE)
+    originals = vqa_load.photographs(folder, FILES, size)
     for number in range(-(-questions // QUESTIONS_PER_IMAGE)):
         os.link(originals[number % FILES].path, _image(folder, number).path)
 

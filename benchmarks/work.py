@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -42,30 +43,27 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = SIDE) -> f
     """Operations a second of the device's own product of two square matrices, the best of three series."""
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     product = left @ right
-    best = float("inf")
-    for _ in range(3):
-        synchronize(device)
-        start = time.perf_counter()
-        for _ in range(REPEATS):
-            torch.matmul(left, right, out=product)
-        synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return 2.0 * side**3 * REPEATS / best
+    return 2.0 * side**3 / _seconds(device, lambda: torch.matmul(left, right, out=product))
 
 
 def copy_rate(device: torch.device, size: int) -> float:
     """Bytes a second of a copy within the device's memory, read and written both counted, the best of three series."""
     source = torch.empty(size, dtype=torch.uint8, device=device).random_()
     target = torch.empty_like(source)
+    return 2.0 * size / _seconds(device, lambda: target.copy_(source))
+
+
+def _seconds(device: torch.device, act: Callable[[], object]) -> float:
+    """Seconds of a call, in the best of three series of REPEATS."""
     best = float("inf")
     for _ in range(3):
         synchronize(device)
         start = time.perf_counter()
         for _ in range(REPEATS):
-            target.copy_(source)
+            act()
         synchronize(device)
         best = min(best, time.perf_counter() - start)
-    return 2.0 * size * REPEATS / best
+    return best / REPEATS
 
 
 def synchronize(device: torch.device) -> None:

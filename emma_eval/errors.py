@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 
-# Control characters and bidirectional overrides, except tabs and line ends.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Control characters, Unicode's line ends and bidirectional overrides, except tabs and plain line ends.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _LONGEST = 3000  # characters
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")  # user and password in an address
 _SIGNED = re.compile(  # the part of an address that opens a file to whoever has it
     r"([?&][\w.~-]*(?:token|sig|key|secret|passw|credential|policy)[\w.~-]*=)[^\s&'\"]+", re.I
 )
-_SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY)$")
+_SECRET_VARIABLE = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$")
 _SHORTEST_SECRET = 8  # letters; shorter ones stand for none, such as EMPTY
 
 

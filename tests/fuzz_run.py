@@ -25,6 +25,7 @@ TARGETS = {  # what is given, by test file
     "tests/data/readers/test_fuzz.py": "data files and images, any bytes; official files with one value changed",
     "tests/tasks/test_fuzz.py": "task files",
     "tests/results/test_fuzz_records.py": "records of answers",
+    "tests/results/test_lines_by_schema.py": "lines of records and samples, read by a schema and as plain JSON",
     "tests/judges/test_fuzz_judges.py": "records of verdicts, official verdict files, a judge's replies",
     "tests/models/emma/test_fuzz_configurations.py": "configurations of an EMMA or LLaVA checkpoint",
     "tests/models/mplug_owl2/test_fuzz_configurations.py": "configurations of an mPLUG-Owl2 checkpoint",

@@ -31,7 +31,9 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.summary, self.output = folder / "summary.md", folder / "output"
-        program = folder / "temp" / "regression-gate" / "venv" / "bin" / "emma-eval"  # in place of what pip makes
+        program = self.program = (
+            folder / "temp" / "regression-gate" / "venv" / "bin" / "emma-eval"
+        )  # in place of what pip makes
         program.parent.mkdir(parents=True)
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "run_eval.py"}" "$@"\n')
         program.chmod(0o755)
@@ -104,6 +106,33 @@ def test_a_missing_baseline_is_told_before_anything_runs(tmp_path):
     code, printed = Runner(tmp_path).run(baseline="nowhere.json.xz")
     assert (code, printed.count("\n")) == (2, 1)
     assert "::error::there is no baseline nowhere.json.xz" in printed
+
+
+def commands(printed: str) -> list[str]:
+    """The lines that GitHub's runner would obey: none between `::stop-commands::TOKEN` and `::TOKEN::`."""
+    obeyed, token = [], ""
+    for line in map(str.strip, printed.splitlines()):
+        if token:
+            token = "" if line == f"::{token}::" else token
+        elif line.startswith("::stop-commands::"):
+            token = line.removeprefix("::stop-commands::")
+            assert re.fullmatch(r"[0-9a-f]{32}", token)
+        elif line.startswith("::") or "##[" in line:
+            obeyed.append(line)
+    assert not token, "commands are never listened to again"
+    return obeyed
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_no_output_of_the_program_is_a_command_to_the_runner(tmp_path, code):
+    runner = Runner(tmp_path)
+    (tmp_path / "baseline.json").touch()
+    evil = "::set-output name=run::/etc\n  ::add-mask::a\n::error::x\n##[error]y\n::0::"
+    runner.program.write_text(f"#!/bin/sh\nprintf '%s' '{evil}'\nexit {code}\n")
+    given, printed = runner.run(baseline="baseline.json")
+    assert given == code
+    assert "##[error]y" in printed
+    assert commands(printed) == (["::warning::some samples have no answer; they count as wrong"] if code == 1 else [])
 
 
 def test_no_input_is_put_into_a_script():

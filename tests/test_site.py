@@ -16,6 +16,7 @@ import yaml
 import emma_eval
 from emma_eval.cli.main import COMMANDS
 from emma_eval.tasks.schema import json_schema
+from tests.reports.html.chromium import chromium, set_width
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "docs" / "site" / "mkdocs.yml"
@@ -71,6 +72,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser for this module; skips without one."""
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Page]:
     """Every page of the site, built with --strict: a warning would be an error."""
     folder = tmp_path_factory.mktemp("site")
@@ -111,3 +119,28 @@ def test_the_reference_has_every_command_key_and_public_name(site: dict[Path, Pa
     assert {name.lower() for name in json_schema()["$defs"]} <= by_name["task-keys"].anchors
     documented = {anchor.rsplit(".", 1)[-1] for anchor in by_name["api"].anchors}
     assert set(emma_eval.__all__) - {"__version__"} <= documented
+
+
+@needs_mkdocs
+def test_the_search_finds_a_page_without_a_server(site: dict[Path, Page], chrome: Any) -> None:
+    home = next(path for path in site if path.name == "index.html")
+    chrome.get(home.as_uri())
+    chrome.execute_script("document.querySelector('#__search').click()")
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    wait = WebDriverWait(chrome, 20)
+    wait.until(lambda _: chrome.find_element("css selector", ".md-search__input").is_displayed())
+    chrome.find_element("css selector", ".md-search__input").send_keys("jackknife")
+    found = wait.until(lambda _: chrome.find_elements("css selector", ".md-search-result__link"))
+    assert any("statistics.html" in link.get_attribute("href") for link in found)
+
+
+@needs_mkdocs
+def test_no_page_is_wider_than_a_phone(site: dict[Path, Page], chrome: Any) -> None:
+    set_width(chrome, 390, 900)
+    wide = []
+    for path in site:
+        chrome.get(path.as_uri())
+        if chrome.execute_script("return document.documentElement.scrollWidth") > 390:
+            wide.append(path.name)
+    assert wide == []

@@ -37,7 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
-    files.append(File.generated(config, "site.css", abs_src_path=str(Path(__file__).parent / "site.css")))
+    for name in ("site.css", "iframe-worker.js"):
+        files.append(File.generated(config, name, abs_src_path=str(Path(__file__).parent / name)))
     return files
 
 
@@ -64,7 +65,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def home() -> str:
     """The README, its links as they are from docs/."""
-    text = (ROOT / "README.md").read_text("utf-8").replace('src="docs/', 'src="')
+    text = (ROOT / "README.md").read_text("utf-8").replace('"docs/report/', '"report/')
     from_docs = re.sub(r"\]\((?!https?:|#)(docs/)?", lambda link: "](" if link[1] else "](../", text)
     return f"---\nhide: [navigation]\n---\n\n{from_docs}"
 

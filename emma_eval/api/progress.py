@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from html import escape
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from emma_eval.errors import one_line
-from emma_eval.runs.progress import ALL, Counters, RequestCounter, RunProgress, progress_for_terminal
+from emma_eval.runs.progress import ALL, Counters, ProgressDisplay, RequestCounter, RunProgress, progress_for_terminal
 
 DISPLAY_SECONDS = 0.5  # between two changes of a notebook's display
 
@@ -19,16 +18,8 @@ def progress_in_python() -> RunProgress:
     return NotebookProgress() if _in_notebook() else progress_for_terminal()
 
 
-class NoProgress:
+class NoProgress(ProgressDisplay):
     """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def message(self, text: str) -> None:
         """Nothing is shown."""
@@ -49,12 +40,8 @@ class NotebookProgress(Counters):
         self._display: Any = None
         self._shown = 0.0  # when it was changed
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Show the last state."""
         self._show()
 
     def message(self, text: str) -> None:

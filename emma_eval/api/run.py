@@ -122,7 +122,7 @@ class Run:
 
     @property
     def samples(self) -> pd.DataFrame:
-        """A row a sample of all tasks; see `samples_of`."""
+        """A row a sample of all tasks; columns and warnings are those of `samples_of`."""
         return self._samples(None)
 
     def samples_of(self, tasks: Tasks = None) -> pd.DataFrame:
@@ -130,6 +130,7 @@ class Run:
 
         The columns are those of `SampleRow`. Question, references, options, category and images are read from the
         task's data; a warning says where they are not found. Of a run that is not scored, `score` is empty.
+        Raises UserError for a task that the run does not have.
         """
         return self._samples(tasks)
 
@@ -140,7 +141,7 @@ class Run:
         return frames.samples_frame(row for one in every for row in one.rows)
 
     def rows(self, tasks: Tasks = None) -> list[TaskRows]:
-        """The rows of `samples_of`, task by task, with what is amiss with them."""
+        """The rows of `samples_of`, task by task, with what is amiss with them. Raises UserError as that does."""
         with self._places.known():
             records = self._records
             return list(run_rows(records, self._named(tasks), self._places.data, self._places.files))
@@ -151,7 +152,10 @@ class Run:
         return self.responses_of()
 
     def responses_of(self, tasks: Tasks = None) -> pd.DataFrame:
-        """As `responses`, of some tasks. The last response to each request counts."""
+        """As `responses`, of some tasks. The last response to each request counts.
+
+        Raises UserError for a task that the run does not have.
+        """
         last = {
             (task, *response.key): (task, response)
             for task in self._named(tasks)
@@ -220,7 +224,7 @@ class Run:
         return self.log_to(open_targets(targets, "log"), samples)
 
     def log_to(self, targets: Sequence[Target], samples: int) -> list[LogOutcome]:
-        """As `log`, to targets that are open."""
+        """As `log`, to targets that are open. Raises UserError for a run without scores."""
         from emma_eval.loggers.log_run import log_run
         from emma_eval.loggers.samples import SampleSource
 
@@ -234,7 +238,7 @@ class Run:
     def export(self, output: PathText, format: Literal["csv", "parquet", "jsonl"] | None = None) -> list[Path]:  # noqa: A002 (as the option)
         """Write the samples to a file, or a file a task to a folder; returns the paths. See the command `export`.
 
-        Without `format` it is the one that the file's name ends with.
+        Without `format` it is the one that the file's name ends with. Raises UserError for a name that ends otherwise.
         """
         from emma_eval.api.export import export_samples, format_of
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_task_options
 from emma_eval.cli.repeated_runs import add_asking_options, add_subset_options, settings_of
 
 DEFAULT_TASKS = "mini"
@@ -17,8 +16,8 @@ examples:
   emma-eval ablate emma-mini --tasks pope_mini --variants mine.yaml --output DIR
 
 Each variant is a run of its own in DIR/VARIANT, the model as it is in DIR/full; interrupted, the same command goes on.
-Tables go to ablation.md and ablation.json. Variants, and how to write one: docs/analysis.md. exit codes: 0 all
-answered, 1 a sample failed, 2 usage error, 130 interrupted"""
+Tables go to ablation.md and ablation.json. Variants, and how to write one: docs/analysis.md.
+exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a checkpoint of EMMA or LLaVA, as `run --model` takes it")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
-    add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of all runs and of the tables")
     add("--variants", metavar="FILE|V,...", help="a YAML file of variants, or names of shipped ones (all of them)")
     add_subset_options(parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_task_options, integer, positive_or
+from emma_eval.cli.arguments import integer, positive_or
 from emma_eval.cli.repeated_runs import add_asking_options, settings_of
 
 DEFAULT_TASKS = "mini"
@@ -18,8 +18,8 @@ examples:
 
 The tasks are answered in DIR/run, an ordinary run, and the samples of one image are analyzed. Results: index.html,
 analysis.json, tables/ and arrays/ as CSV, figures/ as PNG, SVG and PDF. Interrupted, the same command goes on.
-Formulas, sources and limits of every number: docs/analysis.md. exit codes: 0 all answered, 1 a sample failed, 2 usage
-error, 130 interrupted"""
+Formulas, sources and limits of every number: docs/analysis.md.
+exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a checkpoint of EMMA, LLaVA or mPLUG-Owl2, as `run --model` takes it")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
-    add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of the run and of all results")
     add("--sections", metavar="S,...", help=f"which of {', '.join(SECTIONS)} (all of them)")
     add(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.utils.terminal import paragraph
+from emma_eval.utils.terminal import paragraph, print_message
 from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
@@ -21,6 +20,7 @@ ELSEWHERE = {  # options that other programs have, and what is meant by them her
     "--gpus": "did you mean --replicas?",
     "--num-gpus": "did you mean --replicas?",
 }
+ASKING = "how the model is asked"  # heading of a group of options
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -105,12 +105,17 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {meant!r}?" if meant else ""
 
 
-def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None:
-    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline.
+def add_task_options(
+    parser: argparse.ArgumentParser, *, data: str = "", offline: bool = True
+) -> argparse._ArgumentGroup:
+    """Declare --task-dir, --include-path and, with a help text for --data, --data and --offline, as a group of options.
 
-    `main.run_command` does the rest.
+    `main.run_command` does the rest. Returns the group, for further options about tasks and data.
     """
-    parser.add_argument(
+    group = parser.add_argument_group("tasks and data" if data else "tasks")
+    if data:
+        group.add_argument("--data", type=Path, metavar="ROOT", help=data)
+    group.add_argument(
         "--task-dir",
         action="append",
         default=[],
@@ -118,7 +123,7 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         metavar="DIR",
         help="a folder with task files of your own, beside the shipped ones; may be repeated",
     )
-    parser.add_argument(
+    group.add_argument(
         "--include-path",
         action="append",
         default=[],
@@ -126,9 +131,9 @@ def add_task_options(parser: argparse.ArgumentParser, *, data: str = "") -> None
         metavar="DIR",
         help="a folder with tasks written for lmms-eval, for names like lmms:my_task; may be repeated",
     )
-    if data:
-        parser.add_argument("--data", type=Path, metavar="ROOT", help=data)
-        parser.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+    if data and offline:
+        group.add_argument("--offline", action="store_true", help="use what is on this machine, never the network")
+    return group
 
 
 def expand_and_tell(names: Sequence[str]) -> list[str]:
@@ -140,12 +145,12 @@ def expand_and_tell(names: Sequence[str]) -> list[str]:
 
     tasks = expand_tasks(names)
     for remark in group_remarks(names):
-        print(f"note: {remark}", file=sys.stderr)
+        print_message(f"note: {remark}")
     return tasks
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model-option and --base-url; `named_options` gives their values."""
+def add_model_option(parser: argparse._ActionsContainer) -> None:
+    """Declare --model-option, the options of the model's own."""
     parser.add_argument(
         "--model-option",
         action="append",
@@ -154,6 +159,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="K=V",
         help="an option of the model's own; may be repeated",
     )
+
+
+def add_model_options(parser: argparse._ActionsContainer) -> None:
+    """Declare --model-option and --base-url; `named_options` gives their values."""
+    add_model_option(parser)
     parser.add_argument("--base-url", metavar="URL", help="of openai:NAME, the server: http://127.0.0.1:8000/v1")
 
 
@@ -168,6 +178,12 @@ def key_value(text: str) -> tuple[str, str]:
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE")
     return key, value
+
+
+def require_folder(option: str, path: Path | None) -> None:
+    """Raise UserError unless the folder is there, or none is named; to be called before any work is done."""
+    if path is not None and not path.is_dir():
+        raise UserError(f"{option} {path}: no such folder")
 
 
 def require_place(option: str, path: Path | None) -> None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emma_eval.cli.arguments import add_model_options, named_options, not_negative, positive
+from emma_eval.cli.arguments import ASKING, add_model_options, named_options, not_negative, positive
 from emma_eval.errors import UserError
 from emma_eval.utils.terminal import print_message
 
@@ -51,17 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="first_line",
         help="how much of the question EMMA's text encoder reads (default: %(default)s)",
     )
+    add("--json", action="store_true", help="print ids, prompt, template, model and counts too, as JSON")
+    group = parser.add_argument_group(ASKING)
+    add = group.add_argument
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", default="auto", metavar="D", help="float32, float16, bfloat16 or auto (the default)")
-    add_model_options(parser)
-    add("--max-new-tokens", type=positive, default=128, metavar="N", help="(default: %(default)s)")
+    add_model_options(group)
+    add("--max-new-tokens", type=positive, default=128, metavar="N", help="the longest answer (default: %(default)s)")
     add(
         "--min-new-tokens",
         type=not_negative,
         metavar="N",
         help="the answer does not end before (default: 0; 1 for a complete prompt to mPLUG-Owl2)",
     )
-    add("--json", action="store_true", help="print ids, prompt, template, model and counts too, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,7 +104,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--min-new-tokens {args.min_new_tokens} is above --max-new-tokens {args.max_new_tokens}")
     for image in args.image:
         if not image.is_file():
-            raise UserError(f"no image {image}")
+            raise UserError(f"--image {image}: no such file")
 
 
 def _request(args: argparse.Namespace, model: EngineDescription) -> Request:

@@ -11,7 +11,7 @@ from emma_eval.errors import UserError
 EPILOG = """\
 examples:
   emma-eval leaderboard results/runs/emma-7b-*          beside published models
-  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b  whom it is compared with
+  emma-eval leaderboard RUN --as my-llava=llava-1.5-7b   whom it is compared with
   emma-eval leaderboard RUN --tasks pope,MMBench --columns params --sort POPE
   emma-eval leaderboard RUN --strict                    like beside like alone
 
@@ -52,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the three files, print the benchmarks that were measured and the files' paths."""
+    """Write the three files, print the benchmarks that were measured and the files' paths.
+
+    Raises UserError for options that do not go together or name nothing, and for a folder that is no run.
+    """
     from dataclasses import replace
 
     from emma_eval.reports.leaderboard import Leaderboard

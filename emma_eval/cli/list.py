@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 NO_LIMIT = 10_000  # columns of a file or a pipe
 FOOT = "FOLDER: a checkpoint's folder or hub name (ORG/NAME); see docs/models.md"
+EPILOG = """\
+examples:
+  emma-eval list                               every task with its benchmark, samples and metric
+  emma-eval list groups                        names that stand for several tasks
+  emma-eval list models --long                 what --model takes, with the options of each"""
 HINT = "`list models --long` adds what --model-option takes."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks")
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "what", nargs="?", choices=("tasks", "models", "groups"), default="tasks", help="what is listed (tasks)"
+    )
     parser.add_argument("--long", action="store_true", help="tasks: all columns; models: with the options of each")
     add_task_options(parser)
 

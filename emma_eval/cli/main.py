@@ -29,40 +29,49 @@ from emma_eval.utils.text import did_you_mean
 PROGRAM = "emma-eval"
 DEFAULT_COMMAND = "run"
 
-COMMANDS = {
-    "run": ("emma_eval.cli.run", "answer benchmarks with a model, score the answers, write the leaderboard"),
-    "merge": ("emma_eval.cli.merge", "join the shards of a run, made by run --shard, and score them"),
-    "leaderboard": ("emma_eval.cli.leaderboard", "set finished runs beside published scores: Markdown, CSV, LaTeX"),
-    "report": ("emma_eval.cli.report", "write a page about finished runs, with a browser of their samples"),
-    "watch": ("emma_eval.cli.watch", "show how far a run is, from another terminal"),
-    "compare": ("emma_eval.cli.compare", "test whether one run is better than another, on the same samples"),
-    "plan": ("emma_eval.cli.plan", "how many samples it takes to tell two models apart"),
-    "noise": ("emma_eval.cli.noise", "ask a model twice, batched in another way: how many answers change"),
-    "baseline": ("emma_eval.cli.baseline", "keep a run's scores, sample by sample, for the regression gate"),
-    "regress": ("emma_eval.cli.regress", "the regression gate: fail when a run is worse than a baseline"),
-    "score": ("emma_eval.cli.score", "score answers made anywhere, without a model"),
-    "submit": ("emma_eval.cli.submit", "write answers in the file that a judge model or a test server takes"),
-    "judge": ("emma_eval.cli.judge", "have a judge model score what only a judge can"),
-    "log": ("emma_eval.cli.log", "log a run to Weights & Biases, TensorBoard or MLflow"),
-    "export": (
-        "emma_eval.cli.export",
-        "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
-    ),
-    "params": ("emma_eval.cli.params", "count a model's parameters by part, and what a prompt costs"),
-    "ablate": ("emma_eval.cli.ablate", "run variants of a model, each compared with the full one"),
-    "robustness": (
-        "emma_eval.cli.robustness",
-        "change questions, options or images, and see how the answers change",
-    ),
-    "analyze": ("emma_eval.cli.analyze", "show what a model's alignment does: weights, features, information"),
-    "ask": ("emma_eval.cli.ask", "ask a model one question"),
-    "list": ("emma_eval.cli.list", "list tasks, models or groups"),
-    "show": ("emma_eval.cli.show", "show a task's sample, its prompt and its expected answer"),
-    "explain": ("emma_eval.cli.explain", "explain how a task is asked and scored, and what published numbers used"),
-    "data": ("emma_eval.cli.data", "fetch benchmarks' data, check it, list what is there"),
-    "check": ("emma_eval.cli.check", "check task files, data files, counts and images"),
-    "completion": ("emma_eval.cli.completion", "print a script that completes commands and names in your shell"),
-    "schema": ("emma_eval.cli.schema", "print the JSON Schema of task files, for editors"),
+COMMAND_GROUPS = {  # heading of --help -> command -> what it does
+    "answer and score": {
+        "run": "answer benchmarks with a model, score the answers, write the leaderboard",
+        "watch": "show how far a run is, from another terminal",
+        "merge": "join the shards of a run, made by run --shard, and score them",
+        "score": "score answers made anywhere, without a model",
+        "judge": "have a judge model score what only a judge can",
+        "submit": "write answers in the file that a judge model or a test server takes",
+    },
+    "compare": {
+        "compare": "test whether one run is better than another, on the same samples",
+        "plan": "how many samples it takes to tell two models apart",
+        "noise": "ask a model twice, batched in another way: how many answers change",
+        "baseline": "keep a run's scores, sample by sample, for the regression gate",
+        "regress": "the regression gate: fail when a run is worse than a baseline",
+    },
+    "tables and pages": {
+        "leaderboard": "set finished runs beside published scores: Markdown, CSV, LaTeX",
+        "report": "write a page about finished runs, with a browser of their samples",
+        "export": "write a run's samples as CSV, Parquet or JSON lines, or as the files of lmms-eval",
+        "log": "log a run to Weights & Biases, TensorBoard or MLflow",
+    },
+    "look into a model": {
+        "ask": "ask a model one question",
+        "params": "count a model's parameters by part, and what a prompt costs",
+        "ablate": "run variants of a model, each compared with the full one",
+        "robustness": "change questions, options or images, and see how the answers change",
+        "analyze": "show what a model's alignment does: weights, features, information",
+    },
+    "tasks and data": {
+        "list": "list tasks, models or groups",
+        "explain": "explain how a task is asked and scored, and what published numbers used",
+        "show": "show a task's sample, its prompt and its expected answer",
+        "data": "fetch benchmarks' data, check it, list what is there",
+        "check": "check task files, data files, counts and images",
+    },
+    "shell and editor": {
+        "completion": "print a script that completes commands and names in your shell",
+        "schema": "print the JSON Schema of task files, for editors",
+    },
+}
+COMMANDS = {  # command -> its module, what it does
+    name: (f"emma_eval.cli.{name}", summary) for group in COMMAND_GROUPS.values() for name, summary in group.items()
 }
 
 
@@ -194,12 +203,13 @@ def _offline() -> AbstractContextManager[None]:
 def overview() -> str:
     """The text of --help."""
     width, longest = terminal_width(), max(map(len, COMMANDS))
-    commands = [
-        line
-        for name, (_, summary) in COMMANDS.items()
-        for line in paragraph(summary, width, f"  {name:<{longest}}  ", " " * (longest + 4))
-    ]
+    commands: list[str] = []
+    for heading, group in COMMAND_GROUPS.items():
+        commands += ["", f"{heading}:"]
+        for name, summary in group.items():
+            commands += paragraph(summary, width, f"  {name:<{longest}}  ", " " * (longest + 4))
     texts = (
+        f"Begin with `{PROGRAM} run --limit 20`, which needs no data and no download, or with docs/tutorial.md. "
         f"Without a command it is `{DEFAULT_COMMAND}`; without anything, `{DEFAULT_COMMAND}` with its defaults: the "
         "shipped model emma-mini on the shipped suite mini.",
         f"`{PROGRAM} COMMAND --help` shows a command's options; `{PROGRAM} --version` the version.",
@@ -211,8 +221,6 @@ def overview() -> str:
             *paragraph("(in a checkout: python run_eval.py ...)", width, "       "),
             "",
             *paragraph(purpose, width),
-            "",
-            "commands:",
             *commands,
             "",
             *(line for text in texts for line in paragraph(text, width)),

@@ -24,10 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="SHARD", help="the folders of all shards")
     add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of the whole run; made here")
-    add_task_options(parser, data="the folder that holds the official benchmark files, as for `run`")
-    add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--name", type=run_name, help="what tables call the run (the shards' name, or the model's)")
     add("--answers-only", action="store_true", help="leave scoring to `run` with --output DIR")
+    data = add_task_options(parser, data="the folder that holds the official benchmark files, as for `run`")
+    data.add_argument(
+        "--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's"
+    )
     add_log_options(parser)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import (
+    ASKING,
     add_model_options,
     add_task_options,
     expand_and_tell,
@@ -34,7 +35,8 @@ examples:
 
 The model is asked twice, as `run` asks it, in the folders first and second; interrupted, the same command goes on. What
 differs goes to noise.json, which `compare --noise` and `plan --noise` take: a difference between two models that noise
-alone could make is none. exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
+alone could make is none.
+exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="as `run --model` takes it")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
-    add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--output", "-o", type=Path, metavar="DIR", help="the folder of both runs (results/noise/MODEL-TASKS-HASH)")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
     add("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed")
+    data = add_task_options(parser, data="the folder that holds the official benchmark files")
+    data.add_argument("--allow-partial", action="store_true", help="accept data that lack samples")
+    asking = parser.add_argument_group(ASKING)
+    add = asking.add_argument
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="the first time (auto)")
     add(
         "--batch-size-b",
@@ -58,8 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dtype", help="the first time: float32, float16 or bfloat16 (as for `run`)")
     add("--dtype-b", help="the second time (the same)")
     add("--replicas", type=positive, metavar="N", help="copies of the model that answer, as for `run` (1)")
-    add("--allow-partial", action="store_true", help="accept data that lack samples")
-    add_model_options(parser)
+    add_model_options(asking)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     model = find_model(first.model)
     second = _second(args, first)
     if first == second and not args.model.startswith(SERVER):
-        raise UserError("both times are alike, so nothing would differ; see --batch-size-b and --dtype-b")
+        raise UserError(
+            "both runs would be asked alike, so nothing would differ: give the second --batch-size-b or --dtype-b"
+        )
     name = f"{default_folder(first, model.deciding_options).name}-{second.batch_size}-{second.model.dtype or 'auto'}"
     folder: Path = args.output or default_folder(first).parent.parent / "noise" / name
     both = ((first, folder / "first"), (second, folder / "second"))

@@ -6,7 +6,15 @@ import argparse
 import signal
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import expand_and_tell, integer, key_value, positive, positive_or
+from emma_eval.cli.arguments import (
+    ASKING,
+    add_model_option,
+    add_task_options,
+    expand_and_tell,
+    integer,
+    positive,
+    positive_or,
+)
 from emma_eval.cli.interrupts import interrupt
 
 if TYPE_CHECKING:
@@ -20,20 +28,15 @@ def add_subset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_asking_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --batch-size, --device, --dtype, --allow-partial and --model-option."""
-    add = parser.add_argument
+    """Declare where tasks and data are, and how the model is asked."""
+    data = add_task_options(parser, data="the folder that holds the official benchmark files")
+    data.add_argument("--allow-partial", action="store_true", help="accept data that lack samples")
+    group = parser.add_argument_group(ASKING)
+    add = group.add_argument
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (as for `run`)")
-    add("--allow-partial", action="store_true", help="accept data that lack samples")
-    add(
-        "--model-option",
-        action="append",
-        default=[],
-        type=key_value,
-        metavar="K=V",
-        help="an option of the model's own",
-    )
+    add_model_option(group)
 
 
 def settings_of(args: argparse.Namespace, limit: int | None) -> RunSettings:

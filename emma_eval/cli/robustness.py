@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_task_options
 from emma_eval.cli.repeated_runs import add_asking_options, add_subset_options, settings_of
 
 EPILOG = """\
@@ -17,7 +16,8 @@ examples:
 
 Each variant is a run of its own in DIR/VARIANT, the tasks as they are in DIR/original; interrupted, the same command
 goes on. What is found goes to DIR/robustness.md, .csv, .json and .html. Variants, and how to write one:
-docs/robustness.md. exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
+docs/robustness.md.
+exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="any model, as `run --model` takes it")
     add("--tasks", "-t", required=True, metavar="T,...", help="tasks and groups")
-    add_task_options(parser, data="the folder that holds the official benchmark files")
     add("--output", "-o", type=Path, required=True, metavar="DIR", help="the folder of all runs and of the tables")
     add("--variants", metavar="FILE|V,...", help="a YAML file of variants, or names of shipped ones or of families")
     add_subset_options(parser)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 from emma_eval.cli.arguments import (
+    ASKING,
     add_model_options,
     add_task_options,
     expand_and_tell,
@@ -45,7 +46,8 @@ examples:
   emma-eval run --tasks vqav2_mini --limit 20 --seed 1        20 questions, drawn by chance
 
 Interrupted in whatever way, the same command goes on where it stopped; once finished, it scores the recorded answers
-again and asks nothing. exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
+again and asks nothing.
+exit codes: 0 all answered, 1 a sample failed, 2 usage error, 130 interrupted"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,27 +56,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", "-m", default=DEFAULT_MODEL, help="built-in name, checkpoint folder or hub name (%(default)s)")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
-    add_task_options(parser, data="the folder that holds the official benchmark files")
-    add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
     add("--output", "-o", type=Path, metavar="DIR", help="the run's folder (results/runs/MODEL-TASKS-HASH)")
     add("--name", type=run_name, help="what tables call the run (the model's name); may be changed later")
     add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
+    add("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
+    add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
+    add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
+    add("--answers-only", action="store_true", help="leave scoring to the same command without this")
+    add_data_options(parser)
+    add_asking_options(parser)
+    add_scale_options(parser)
+    add_log_options(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Declare where tasks and data are, and which wording and scoring of a task is meant."""
+    add = add_task_options(parser, data="the folder that holds the official benchmark files").add_argument
+    add("--file", action="append", default=[], metavar="T.KEY=PATH", help="one file of a task, in place of ROOT's")
+    add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
+    add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
+    add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
+
+
+def add_asking_options(parser: argparse.ArgumentParser) -> None:
+    """Declare by what engine, where and how the model is asked."""
+    group = parser.add_argument_group(ASKING)
+    add = group.add_argument
     add("--engine", choices=get_args(EngineName), default="built-in", help="vllm: docs/vllm.md (%(default)s)")
     add("--engine-option", action="append", default=[], type=key_value, metavar="K=V", help="an option of the engine")
     add("--batch-size", type=positive_or("auto"), default="auto", metavar="N|auto", help="requests at a time (auto)")
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", help="float32, float16 or bfloat16 (float32 on a CPU, half precision on a GPU)")
-    add("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed; also seeds the model")
-    add("--protocol", action="append", default=[], metavar="T=P", help="score a task by another protocol of its file")
-    add("--wording", action="append", default=[], metavar="T=W", help="ask a task as another model family's scripts do")
-    add("--allow-partial", action="store_true", help="accept data that lack samples; not comparable with other scores")
-    add_model_options(parser)
+    add_model_options(group)
     add("--fast-preprocess", action="store_true", help="--model-option fast_preprocess=true: up to one grey level off")
-    add("--max-errors", type=error_limit, metavar="N|P%", help="stop once more than N requests, or P%%, have failed")
-    add("--answers-only", action="store_true", help="leave scoring to the same command without this")
-    add("--retry-failed", action="store_true", help="ask the samples again that failed in an earlier session")
-    add_scale_options(parser)
-    add_log_options(parser)
 
 
 def add_scale_options(parser: argparse.ArgumentParser) -> None:
@@ -218,7 +232,7 @@ def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str
         name, equals, path = text.partition("=")
         task, dot, key = name.partition(".")
         if not (equals and dot and key and path):
-            raise UserError(f"--file {text}: TASK.KEY=PATH is expected")
+            raise UserError(f"--file {text}: TASK.KEY=PATH is expected, as in --file pope.random=random.json")
         require_run(task, tasks, f"--file {text}")
         files.setdefault(task, {})[key] = Path(path)
     return files

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+EPILOG = """\
+example:
+  emma-eval schema > task.schema.json
+
+An editor with a YAML language server then completes and checks keys below this first line of a task file:
+  # yaml-language-server: $schema=task.schema.json"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """No options."""
+    parser.epilog = EPILOG
 
 
 def run(args: argparse.Namespace) -> int:

@@ -32,11 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--predictions", required=True, type=path, metavar="FILE", help="answers: JSON lines or an official format")
     add("--answer-key", metavar="KEY", help="the key or column of the answers, where several may hold them")
     add("--protocol", metavar="P", help="way of scoring (default: the official one)")
-    add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
-    add_task_options(parser, data="folder of the official data files, for those not given by --file")
     add("--all", action="store_true", help="print every breakdown too, such as MME's subtasks")
     add("--json", type=path, metavar="OUT", help="write metrics and the score of every sample to this file")
     add("--limit", type=positive, metavar="N", help="score only the first N questions")
+    data = add_task_options(parser, data="folder of the official data files, for those not given by --file")
+    add = data.add_argument
+    add("--file", action="append", default=[], metavar="KEY=PATH", help="a data file of the task; may be repeated")
     add("--allow-partial", action="store_true", help="take incomplete answers or data; a missing answer is wrong")
 
 

@@ -24,13 +24,13 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task, run, data and output."""
     parser.epilog = EPILOG
-    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("task", metavar="TASK", help="the task that was answered")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a file of answers")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
     parser.add_argument("--answer-key", metavar="KEY", help="the answers' key, where several may hold them")
     parser.add_argument("--protocol", metavar="P", help="`llava`: answers cleaned as LLaVA does before it submits them")
-    add_task_options(parser, data="folder of the official data files")
-    parser.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
+    data = add_task_options(parser, data="folder of the official data files")
+    data.add_argument("--allow-partial", action="store_true", help="take data with another number of questions")
 
 
 def run(args: argparse.Namespace) -> int:

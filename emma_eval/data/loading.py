@@ -27,7 +27,7 @@ def load_samples(  # noqa: PLR0913 (five named choices, each of its own)
     allow_partial: bool = False,
     need_images: bool = False,
 ) -> list[Sample]:
-    """Find the task's data and read its samples: `locate_data`, then `read_samples`."""
+    """Find the task's data and read its samples: `locate_data`, then `read_samples`, whose errors it raises."""
     location = locate_data(task, data_root, files)
     return read_samples(location, limit=limit, allow_partial=allow_partial, need_images=need_images)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -150,14 +150,14 @@ class ConcatenatedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpaddedImage:
-    """An image that a model must not pad to a square, whatever its configuration says; a task's wording asks for it."""
+class WrappedImage:
+    """Base of images that are made of another when they are opened: it is named, and there, as that one is."""
 
     image: ImageSource
 
     @property
     def name(self) -> str:
-        """The image's name."""
+        """The image's name; a subclass that changes pixels says so here, for equal names are equal images."""
         return self.image.name
 
     @property
@@ -172,6 +172,16 @@ class UnpaddedImage:
     def open(self) -> Image:
         """The decoded image. Raises SampleError if it cannot be read."""
         return self.image.open()
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaddedImage(WrappedImage):
+    """An image that a model must not pad to a square, whatever its configuration says; a task's wording asks for it."""
+
+
+def keep_unpadded(image: ImageSource, change: Callable[[ImageSource], ImageSource]) -> ImageSource:
+    """The image changed; one that must not be padded stays so, which the model sees by its class."""
+    return replace(image, image=change(image.image)) if isinstance(image, UnpaddedImage) else change(image)
 
 
 def image_size(image: ImageSource) -> tuple[int, int]:
@@ -200,14 +210,27 @@ def naming(image: ImageSource) -> Iterator[None]:
         raise SampleError(f"{image.label}: no memory to decode the image in") from error
 
 
-def decode(data: bytes, label: str) -> Image:
-    """The image that these bytes encode. Raises SampleError, naming the label, if they encode none."""
+def open_small(image: ImageSource, side: int) -> Image:
+    """The decoded image; of a JPEG a half, a quarter or an eighth, if its longer side has `side` pixels then still.
+
+    It is for thumbnails, and takes half the time. Raises SampleError if the image cannot be read.
+    """
+    if isinstance(image, ImageFile | ImageBytes):
+        return decode(image.read(), image.label, side)
+    return image.open()
+
+
+def decode(data: bytes, label: str, side: int | None = None) -> Image:
+    """The image that these bytes encode; with `side` a smaller one may do, see `open_small`.
+
+    Raises SampleError, naming the label, if they encode none.
+    """
     from PIL import UnidentifiedImageError
 
     if not data:
         raise SampleError(f"{label}: not a readable image: it is empty")
     try:
-        return _open_with_pillow(data)
+        return _open_with_pillow(data, side)
     except UnidentifiedImageError as error:
         reason = content_hint(data).removeprefix("; ") or f"its {format_bytes(len(data))} are of no known image format"
         raise SampleError(f"{label}: not a readable image: {reason}") from error
@@ -238,10 +261,13 @@ def image_format(data: bytes) -> str | None:
         return str(image.format) if is_single else None
 
 
-def _open_with_pillow(data: bytes) -> Image:
+def _open_with_pillow(data: bytes, side: int | None) -> Image:
     with _pillow().open(BytesIO(data)) as image:
         if image.format in _EXTERNAL_FORMATS:
             raise ValueError(f"{image.format} is no format of photographs")
+        if side is not None:
+            longer = max(image.size)
+            image.draft(None, tuple(side * length // longer for length in image.size))
         image.load()  # Pillow decodes late; a truncated file must be noticed here
         copied: Image = image.copy()
         return copied

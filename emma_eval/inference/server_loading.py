@@ -95,7 +95,10 @@ def asking_policy(options: Mapping[str, str]) -> AskingPolicy:
 
 
 def chat_settings(spec: ModelSpec) -> ChatSettings:
-    """What every chat request holds: temperature 0 and the seed, unless the options say otherwise."""
+    """What every chat request holds: temperature 0 and the seed, unless the options say otherwise.
+
+    Raises UserError for an option that no request can follow.
+    """
     options = spec.options
     field = options.get("max_tokens_field", "max_tokens")
     if not FIELD_NAME.fullmatch(field) or field in RESERVED:

@@ -26,7 +26,7 @@ WHERE = "where the differences come from, the categories that weigh most (differ
 
 
 def ablation_lines(ablation: Ablation, width: int) -> list[str]:
-    """The tables, the categories and the sentence within a width."""
+    """The tables, the categories and the sentence, in lines of at most `width` characters."""
     lines: list[str] = []
     for task in ablation.tasks:
         metric = task.metric.replace("_", " ")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -78,7 +76,7 @@ def build_skeleton(folder: Path) -> Skeleton:
         return replace(_emma(conversion.config, conversion.vision, None, ()), as_stored=False)
     config = read_emma_config(folder)
     vision, text, notes = _clip_configs(config, folder)
-    return _emma(config, vision, text, (*notes, *_doubts(config, folder, content)))
+    return _emma(config, vision, text, (*notes, *_doubts(config, folder)))
 
 
 def _emma(
@@ -148,7 +146,7 @@ def _clip_configs(config: EmmaConfig, folder: Path) -> tuple[ClipVisionConfig, C
     return (*read_clip_config(tower), ())
 
 
-def _doubts(config: EmmaConfig, folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+def _doubts(config: EmmaConfig, folder: Path) -> tuple[str, ...]:
     """Notes on a folder that may be more than its configuration says."""
     notes = []
     if config.alignment is None and not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emma_eval.images.sources import UnpaddedImage, open_rgb
+from emma_eval.images.sources import WrappedImage, keep_unpadded, open_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,25 +35,15 @@ class BlankImage:
 
 
 @dataclass(frozen=True, slots=True)
-class BlurredImage:
+class BlurredImage(WrappedImage):
     """An image behind Pillow's Gaussian blur; `radius` is its standard deviation as a share of the shorter side."""
 
-    image: ImageSource
     radius: float
 
     @property
     def name(self) -> str:
         """The image's name and the radius."""
         return f"{self.image.name}, blurred by {self.radius:g}"
-
-    @property
-    def label(self) -> str:
-        """The image's label."""
-        return self.image.label
-
-    def exists(self) -> bool:
-        """Whether the image is there."""
-        return self.image.exists()
 
     def open(self) -> Image:
         """The blurred image, RGB. Raises SampleError if the image cannot be read."""
@@ -64,7 +54,5 @@ class BlurredImage:
 
 
 def blurred(image: ImageSource, radius: float) -> ImageSource:
-    """The image blurred; one that must not be padded stays so, which the model sees by its class."""
-    if isinstance(image, UnpaddedImage):
-        return replace(image, image=BlurredImage(image.image, radius))
-    return BlurredImage(image, radius)
+    """The image blurred by a radius in shares of its shorter side; one that must not be padded stays so."""
+    return keep_unpadded(image, lambda inner: BlurredImage(inner, radius))

@@ -24,7 +24,7 @@ class FeatureStore(LRUCache[ImageSource, Tensor]):
         self._bytes_left = max_bytes
 
     def get(self, key: ImageSource) -> Tensor | None:
-        """The features of an image, on the model's device or on the host; None if neither has them."""
+        """What `encode_images` gave for an image, on the model's device or on the host; None if neither has it."""
         recent = super().get(key)
         return self._kept.get(key) if recent is None else recent
 

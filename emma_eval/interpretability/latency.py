@@ -97,7 +97,7 @@ def measure_latency(
 
 
 def median_with_interval(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> Timing:
-    """The median, and the percentile bootstrap's interval of it (Efron and Tibshirani 1993), seeded."""
+    """The median of values (n,), and the percentile bootstrap's interval of it (Efron and Tibshirani 1993), seeded."""
     sample = np.asarray(values)
     drawn = np.random.default_rng(0).choice(sample, size=(RESAMPLES, len(sample)))
     # The interval is of the median over repeats on one machine, not of other machines.

@@ -79,7 +79,10 @@ def read_variants(path: Path) -> dict[str, Variant]:
 
 
 def choose_variants(text: str | None) -> dict[str, Variant]:
-    """The variants of `--variants`: a YAML file, or names of shipped ones; all shipped ones without it."""
+    """The variants of `--variants`: a YAML file, or names of shipped ones; all shipped ones without it.
+
+    Raises UserError for an unknown name, and for a file that defines none or wrongly.
+    """
     if text is not None and is_variant_file(text):
         return read_variants(Path(text))
     shipped = read_variants(SHIPPED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def read_verdicts(path: Path, judge: str) -> tuple[list[Verdict], int]:
 
     Raises UserError naming the line of damage, and for a verdict of another judge.
     """
-    verdicts, whole_bytes = read_lines(path, _from_record, "what it was about is judged again")
+    verdicts, whole_bytes = read_lines(path, _parse, "what it was about is judged again")
     for number, verdict in enumerate(verdicts, 1):
         if verdict.judge != judge:
             raise UserError(
@@ -67,8 +68,9 @@ def to_record(verdict: Verdict) -> dict[str, Any]:
     return asdict(verdict)
 
 
-def _from_record(record: Any) -> Verdict:
-    """The verdict of a JSON object. Raises KeyError, TypeError or ValueError for anything else."""
+def _parse(line: bytes) -> Verdict:
+    """The verdict of a line's JSON object. Raises KeyError, TypeError or ValueError for anything else."""
+    record = json.loads(line)
     if not isinstance(record, dict):
         raise TypeError("a JSON object is expected")
     require_fields(record, FIELDS)

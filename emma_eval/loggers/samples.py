@@ -64,10 +64,11 @@ def logged_samples(runs: Sequence[FinishedRun], source: SampleSource) -> Iterato
         (results,) = load_task_results([run], task.name)
         found = find_run_samples([run.manifest], task.name, source.data, source.files.get(task.name))
         references = {sample.id: sample for sample in as_seen(run.manifest, task.name, found.samples)}
-        passes = passes_by_sample(results.responses)
+        names = choose(results.samples, source.limit)
+        passes = passes_by_sample(results.responses, set(names))
         chosen = [
             ShownSample(name, references.get(name), (results.samples[name],), (tuple(passes.get(name, ())),))
-            for name in choose(results.samples, source.limit)
+            for name in names
         ]
         with ThreadPoolExecutor(usable_cpus()) as pool:
             images = pool.map(_image, chosen)

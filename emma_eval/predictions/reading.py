@@ -70,7 +70,7 @@ def join_answers(  # noqa: PLR0913 (as above)
     """The same for rows that are read already; `path` is what messages call them.
 
     `keys` are those of the requests that the rows answer, None for a question that is not among the samples, where the
-    caller knows them; nothing is joined then.
+    caller knows them; nothing is joined then. Raises UserError as `read_predictions` does.
     """
     with gc_paused():
         if not rows:

@@ -9,7 +9,7 @@ from emma_eval.utils.terminal import paragraph
 
 
 def analysis_lines(record: AnalysisRecord, width: int) -> list[str]:
-    """What was found, within a width."""
+    """What was found, in lines of at most `width` characters."""
     lines: list[str] = []
     for section in record.sections:
         lines += [section.title]

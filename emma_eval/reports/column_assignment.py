@@ -125,7 +125,7 @@ def not_comparable(task: TaskScores) -> list[str]:
         reasons.append("it was asked through a server, whose prompt is not known")
     shipped = shipped_task(task.name)
     if shipped is None:
-        reasons.append(f"the task {task.name} is not the benchmark's own")
+        reasons.append(f"the task {task.name} is not a shipped one")
     elif is_changed(task, shipped):
         reasons.append(f"the task file {task.name} was another one when this was asked")
     elif task.complete and not shipped.expected.allows(task.counts.samples):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as Xml
 
 from emma_eval.analysis.regression_gate import GateResult, MetricVerdict
@@ -12,6 +13,7 @@ from emma_eval.stats.verdict import FAILING, Verdict
 from emma_eval.utils.terminal import Column, paragraph, table_lines
 from emma_eval.utils.text import pluralize, single_spaced
 
+NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 can't even spell these
 HEADS = ("metric", "baseline", "now", "difference", "p, Holm", "smallest effect", "verdict")
 DROPPED = {"smallest effect": 2, "p, Holm": 1}  # where a terminal is narrow, in this order from the highest on
 COUNTED: tuple[Verdict, ...] = ("regressed", "changed", "incomparable", "improved")
@@ -95,6 +97,10 @@ def gate_markdown(result: GateResult, names: tuple[str, str]) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
+def _xml_text(text: str) -> str:
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", single_spaced(text))
+
+
 def junit(result: GateResult) -> str:
     """One test suite a task, one case a metric. `regressed` and `changed` are failures, `incomparable` is an error."""
     root = Xml.Element("testsuites", name="emma-eval regress")
@@ -105,13 +111,15 @@ def junit(result: GateResult) -> str:
             "failures": sum(verdict.outcome in {"regressed", "changed"} for verdict in verdicts),
             "errors": sum(verdict.outcome == "incomparable" for verdict in verdicts),
         }
-        suite = Xml.SubElement(root, "testsuite", {"name": task} | {key: str(n) for key, n in counts.items()})
+        suite = Xml.SubElement(
+            root, "testsuite", {"name": _xml_text(task)} | {key: str(n) for key, n in counts.items()}
+        )
         for verdict in verdicts:
-            case = Xml.SubElement(suite, "testcase", classname=task, name=verdict.metric)
+            case = Xml.SubElement(suite, "testcase", classname=_xml_text(task), name=_xml_text(verdict.metric))
             if verdict.outcome in FAILING:
                 kind = "error" if verdict.outcome == "incomparable" else "failure"
-                Xml.SubElement(case, kind, message=single_spaced(describe(verdict)), type=verdict.outcome)
+                Xml.SubElement(case, kind, message=_xml_text(describe(verdict)), type=verdict.outcome)
             else:
-                Xml.SubElement(case, "system-out").text = single_spaced(describe(verdict))
+                Xml.SubElement(case, "system-out").text = _xml_text(describe(verdict))
     Xml.indent(root)
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -149,8 +149,13 @@ def _heads(corner: str, headings: Sequence[Heading]) -> list[str]:
     for line in range(height):
         texts = [lines[line - height] if line - height >= -len(lines) else "" for lines in heads]
         first = corner if line == height - 1 else ""
-        rows.append(" & ".join(map(escape_latex, (first, *texts))) + r" \\")
+        rows.append(" & ".join([_row_begin(escape_latex(first)), *map(escape_latex, texts)]) + r" \\")
     return rows
+
+
+def _row_begin(label: str) -> str:
+    r"""A row's first cell: `[` or `*` at its beginning would be read as an argument of the `\\` or rule before it."""
+    return f"{{}}{label}" if label.startswith(("[", "*")) else label
 
 
 def _row(row: TableRow, notes: Notes) -> str:
@@ -160,7 +165,7 @@ def _row(row: TableRow, notes: Notes) -> str:
     if row.kind in ("interval", "difference"):
         label = rf"\quad {label}"
     styled: Callable[[Cell], str] = _interval_cell if row.kind == "interval" else lambda cell: _cell(cell, notes)
-    return " & ".join([label, *map(styled, row.cells)]) + r" \\"
+    return " & ".join([_row_begin(label), *map(styled, row.cells)]) + r" \\"
 
 
 def _interval_cell(cell: Cell) -> str:

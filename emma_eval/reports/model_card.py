@@ -19,6 +19,7 @@ from emma_eval.reports.model_card_results import TOOL, eval_results, results_tab
 from emma_eval.results.scores import ScoredRun, read_runs
 from emma_eval.utils.files import make_output_folder, read_text, write_atomic
 from emma_eval.utils.text import first_error_line, single_spaced
+from emma_eval.utils.yaml_io import require_bounded
 
 KEY = "model-index"
 BEGIN, END = "<!-- emma-eval results: begin -->", "<!-- emma-eval results: end -->"
@@ -61,6 +62,7 @@ def updated_card(card: str, runs: Sequence[ScoredRun], path: Path) -> str:
 
 def _parsed(metadata: str, path: Path) -> dict[str, Any]:
     try:
+        require_bounded(metadata)
         entries = yaml.safe_load(metadata) or {}
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path}: its metadata is not YAML: {first_error_line(error)}") from error

@@ -16,7 +16,7 @@ from emma_eval.reports.model_rows import ModelRow
 from emma_eval.reports.paper_columns import paper_key
 from emma_eval.reports.paper_differences import difference, signed
 from emma_eval.reports.paper_facts import fact_cells
-from emma_eval.reports.provenance import cite, disagreement, doubts, provenance
+from emma_eval.reports.provenance import doubts, provenance, published_record, sources_of
 from emma_eval.reports.published import ChosenScore, PaperColumn, PaperRow, Published
 from emma_eval.reports.tables import Cell, Footnotes, Heading, Table, TableRow, format_published, with_ranks
 from emma_eval.reports.view import FACT_HEADS, View, find_column
@@ -87,15 +87,8 @@ class PaperTables:
         remarks = doubts(score, self.published)
         if score.model != row.id:
             remarks.insert(0, f"{row.name}: {self.published.name_of(score.model)}")
-        source = cite(score, self.published, column.metric) + disagreement(chosen, self.published, column.metric)
-        record = self._csv_record(column, score.split) | {
-            "model": row.name,
-            "kind": "published",
-            "value": score.value,
-            "unit": score.unit,
-            "source": source,
-            "remarks": " ".join(remarks),
-        }
+        source = sources_of(chosen, self.published, column.metric)
+        record = self._csv_record(column, score.split) | published_record(row.name, score, source, remarks)
         footnotes = tuple(map(self.footnotes.mark, (source, *remarks)))
         return Cell(format_published(score.value), score.value, footnotes, csv_record=record)
 

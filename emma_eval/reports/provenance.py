@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from emma_eval.reports.measured_value import MeasuredValue
 from emma_eval.reports.published import ChosenScore, Published, PublishedScore
 from emma_eval.reports.shipped_tasks import shipped_task
@@ -19,10 +21,23 @@ def cite(score: PublishedScore, published: Published, metric: str) -> str:
     return f"{published.sources[score.source]}, {score.where}; split: {score.split}{named}{note}"
 
 
-def disagreement(chosen: ChosenScore, published: Published, metric: str) -> str:
-    """The values of other sources, where they differ."""
+def sources_of(chosen: ChosenScore, published: Published, metric: str) -> str:
+    """The citation of a published score, and the values of other sources where they differ."""
     others = [f"{score.value:g} in {cite(score, published, metric)}" for score in chosen.disagreeing]
-    return f" [elsewhere {'; '.join(others)}]" if others else ""
+    elsewhere = f" [elsewhere {'; '.join(others)}]" if others else ""
+    return cite(chosen.score, published, metric) + elsewhere
+
+
+def published_record(model: str, score: PublishedScore, source: str, remarks: Sequence[str]) -> dict[str, object]:
+    """What the CSV says of a published score beside its column."""
+    return {
+        "model": model,
+        "kind": "published",
+        "value": score.value,
+        "unit": score.unit,
+        "source": source,
+        "remarks": " ".join(remarks),
+    }
 
 
 def doubts(score: PublishedScore, published: Published) -> list[str]:

@@ -21,14 +21,19 @@ from emma_eval.utils.yaml_io import read_yaml
 TableKey = Literal["general", "mllm", "hallucination"]
 
 
-class MetricSelector(Record):
-    """A metric of a task that may stand in a published column."""
+class PaperMetric(Record):
+    """A metric of a task that may stand in a column of the paper's table, by whatever protocol."""
 
     benchmark: str
     split: str
     name: str
     group: str = ""
     category: str = ""
+
+
+class MetricSelector(PaperMetric):
+    """A metric of a task that may stand in a published column of the strict view."""
+
     protocol: str = "official"
     n: int | None = None  # only if computed over so many questions; for benchmarks of several releases
     judge: str = ""  # only if judged by the model that its server names so
@@ -95,16 +100,6 @@ class PublishedModel(Record):
 
     id: str
     name: str
-
-
-class PaperMetric(Record):
-    """A metric of a task that may stand in a column of the paper's table, by whatever protocol."""
-
-    benchmark: str
-    split: str
-    name: str
-    group: str = ""
-    category: str = ""
 
 
 class PaperColumn(Record):

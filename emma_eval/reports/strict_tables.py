@@ -13,7 +13,7 @@ from emma_eval.reports.column_assignment import assign_columns, strict_layout
 from emma_eval.reports.comparability import template_notes
 from emma_eval.reports.measured_value import ColumnKey, heading_of, key_of, measured_cell
 from emma_eval.reports.model_rows import ModelRow, model_rows
-from emma_eval.reports.provenance import cite, disagreement, doubts, provenance
+from emma_eval.reports.provenance import doubts, provenance, published_record, sources_of
 from emma_eval.reports.published import ChosenScore, Published
 from emma_eval.reports.tables import Cell, Footnotes, Table, TableRow, format_value, with_ranks
 from emma_eval.reports.view import Selection
@@ -113,15 +113,9 @@ class _TableBuilder:
             return Cell()
         score = chosen.score
         remarks = doubts(score, self.published)
-        source = cite(score, self.published, column.metric) + disagreement(chosen, self.published, column.metric)
-        record = self._csv_record(column) | {
-            "model": self.published.name_of(model),
-            "kind": "published",
-            "value": score.value,
-            "unit": score.unit,
-            "source": source,
-            "remarks": " ".join(remarks),
-        }
+        source = sources_of(chosen, self.published, column.metric)
+        name = self.published.name_of(model)
+        record = self._csv_record(column) | published_record(name, score, source, remarks)
         footnotes = tuple(map(self.footnotes.mark, (source, *remarks)))
         return Cell(format_value(score.value, score.unit), score.value, footnotes, csv_record=record)
 

@@ -20,10 +20,12 @@ from typing import Any, Self, TypeVar
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import is_deleted, open_output, read_bytes
+from emma_eval.utils.gc_utils import gc_paused
 
 LineT = TypeVar("LineT")
 
 SYNC_SECONDS = 2.0
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 CHECKSUM_KEY = "crc32"
 _SUFFIX = b', "%s": "%%08x"}' % CHECKSUM_KEY.encode()  # in place of the closing brace
 _SUFFIX_BYTES = len(_SUFFIX % 0)
@@ -46,13 +48,18 @@ def without_checksum(line: bytes) -> bytes:
     return content
 
 
-def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tuple[list[LineT], int]:
-    """What `parse` makes of each line's JSON, and the number of bytes up to the end of the last whole line.
+def read_lines(path: Path, parse: Callable[[bytes], LineT], without_it: str) -> tuple[list[LineT], int]:
+    """What `parse` makes of each line, and the number of bytes up to the end of the last whole line.
 
     Nothing if there is no file. An incomplete last line, cut off or with zeros that a power cut left, is left out.
     `parse` raises KeyError, TypeError or ValueError for what it can't read. Raises UserError, naming file and line, for
     any other damage; `without_it` says what follows if that line is deleted.
     """
+    with gc_paused():
+        return _parse_lines(path, parse, without_it)
+
+
+def _parse_lines(path: Path, parse: Callable[[bytes], LineT], without_it: str) -> tuple[list[LineT], int]:
     found: list[LineT] = []
     whole_bytes = 0
     lines = read_bytes(path).split(b"\n") if path.exists() else [b""]
@@ -61,7 +68,7 @@ def read_lines(path: Path, parse: Callable[[Any], LineT], without_it: str) -> tu
         lines.pop()
     for number, line in enumerate(lines, 1):
         try:
-            found.append(parse(json.loads(without_checksum(line))))
+            found.append(parse(without_checksum(line)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines) and not (is_ended and line and b"\0" not in line):  # it was being written
                 break
@@ -90,7 +97,7 @@ class LineLog:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write one object. Raises OSError if it can't be written whole, as on a full disk, or the log is deleted."""
-        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        line = _encode(record).encode("utf-8", "backslashreplace")
         self._write(with_checksum(line) + b"\n")
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()

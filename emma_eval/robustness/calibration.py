@@ -110,7 +110,7 @@ def equal_width_edges() -> Floats:
 
 
 def equal_mass_edges(confidence: Floats) -> Floats:
-    """The upper ends of at most 15 bins of equally many answers, as Kumar et al. cut them.
+    """The upper ends (B,) of at most 15 bins of equally many answers of confidence (n,), as Kumar et al. cut them.
 
     An end lies midway between two answers; where these are equal, fewer and larger bins remain.
     """

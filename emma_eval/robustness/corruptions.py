@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from emma_eval.errors import SampleError, UserError
-from emma_eval.images.sources import UnpaddedImage, open_rgb
+from emma_eval.images.sources import WrappedImage, keep_unpadded, open_rgb
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -108,25 +108,15 @@ def _function(family: str) -> Callable[[Any, int, Any], Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class CorruptedImage:
+class CorruptedImage(WrappedImage):
     """An image behind a corruption."""
 
-    image: ImageSource
     corruption: Corruption
 
     @property
     def name(self) -> str:
         """The image's name and the corruption."""
         return f"{self.image.name}, {self.corruption.name}"
-
-    @property
-    def label(self) -> str:
-        """The image's label."""
-        return self.image.label
-
-    def exists(self) -> bool:
-        """Whether the image is there."""
-        return self.image.exists()
 
     def open(self) -> Image:
         """The corrupted image, RGB. Raises SampleError if the image cannot be read or is too large to be corrupted."""
@@ -139,11 +129,9 @@ class CorruptedImage:
 
 
 def corrupted(image: ImageSource, family: str, severity: int) -> ImageSource:
-    """The image corrupted; one that must not be padded stays so, which the model sees by its class.
+    """The image corrupted; one that must not be padded stays so.
 
     Raises UserError for a family or severity that there is none of.
     """
     corruption = Corruption(family, severity)
-    if isinstance(image, UnpaddedImage):
-        return replace(image, image=CorruptedImage(image.image, corruption))
-    return CorruptedImage(image, corruption)
+    return keep_unpadded(image, lambda inner: CorruptedImage(inner, corruption))

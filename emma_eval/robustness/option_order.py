@@ -16,7 +16,6 @@ from emma_eval.tasks.config import TaskConfig
 from emma_eval.types import Sample, SampleScore
 
 T = TypeVar("T")
-Passes = Sequence[tuple[Choices, str]]
 
 # "none of the above", "both A and B": such an option means another thing in another place.
 _POINTS = re.compile(

@@ -121,6 +121,7 @@ def choose_variants(text: str | None) -> VariantSet:
     """The variants of `--variants`: a YAML file, or names of shipped variants and families.
 
     Without it all that are shipped as YAML; corruptions of images, which are many, are run where they are named.
+    Raises UserError for an unknown name, and for a file that defines none or wrongly.
     """
     shipped = read_variants(SHIPPED)
     if text is None:

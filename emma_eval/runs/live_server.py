@@ -7,25 +7,22 @@ It listens on the loopback address alone, gives three things (the page, its stat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
-from urllib.parse import urlsplit
-
-from markupsafe import Markup
 
 from emma_eval.errors import UserError
 from emma_eval.reports.headline_metrics import interval_of, name_of, value_of
-from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.html.templates import environment, page_frame
 from emma_eval.results.scores import SCORES_FILE, read_scores
 from emma_eval.runs.monitor import RunMonitor
 
 ADDRESS = "127.0.0.1"
-HOSTS = (ADDRESS, "localhost")
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 SCRIPTS = ("theme.js", "live.js")
 
 
@@ -72,11 +69,9 @@ class LiveRun:
 
 def page(name: str) -> tuple[str, str]:
     """(the page of the run of that name, its Content-Security-Policy)."""
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = script_of(SCRIPTS)
-    policy = content_policy([script], [style]) + "; connect-src 'self'; frame-ancestors 'none'"
-    html = environment().get_template("live.html")
-    return html.render(title=name, style=Markup(style), script=Markup(script)), policy  # noqa: S704 (our own files)
+    frame = page_frame(SCRIPTS)
+    policy = frame.pop("policy") + "; connect-src 'self'; frame-ancestors 'none'"  # sent as a header
+    return environment().get_template("live.html").render(title=name, **frame), policy
 
 
 @contextmanager
@@ -85,17 +80,23 @@ def serving(folder: Path, port: int) -> Iterator[str]:
     live = LiveRun(folder)
     html, policy = page(folder.absolute().name)
     try:
-        server = ThreadingHTTPServer((ADDRESS, port), _handler(live, html, policy))
+        server = _QuietServer((ADDRESS, port), _handler(live, html, policy))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no such port"
         raise UserError(f"--serve {port}: {reason}; --serve 0 takes any free port") from error
-    server.daemon_threads = True
     with server:
         Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
         try:
             yield f"http://{ADDRESS}:{server.server_port}/"
         finally:
             server.shutdown()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing: a browser that goes away in the middle of a page is no news, and the terminal shows the run."""
 
 
 def _handler(live: LiveRun, html: str, policy: str) -> type[BaseHTTPRequestHandler]:
@@ -105,7 +106,7 @@ def _handler(live: LiveRun, html: str, policy: str) -> type[BaseHTTPRequestHandl
         timeout = 10  # seconds that a client may take to say what it wants
 
         def do_GET(self) -> None:
-            if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in HOSTS:
+            if HOST.fullmatch(self.headers.get("Host", "")) is None:
                 self._answer(403, "text/plain", "this page is for this machine alone")
             elif self.path == "/":
                 self._answer(200, "text/html", html)

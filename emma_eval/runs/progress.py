@@ -110,8 +110,23 @@ class TaskCounter(RequestCounter):
         return ", ".join(filter(None, (self.counts, self.speed)))
 
 
-class Counters:
-    """The counters of all tasks and of the whole run, which every display shows."""
+class ProgressDisplay:
+    """A display as a context: `end` is called when the run ends, however it does."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """By default nothing is left to show."""
+
+
+class Counters(ProgressDisplay):
+    """The counters of all tasks and of the whole run, which most displays show."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, TaskCounter] = {}
@@ -135,14 +150,6 @@ class PlainProgress(Counters):
     def __init__(self) -> None:
         super().__init__()
         self._last_line = 0.0  # when it was printed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def message(self, text: str) -> None:
         """Print a line."""
@@ -177,12 +184,7 @@ class BarProgress(Counters):
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
+    def end(self) -> None:
         """One line in place of the bars."""
         self._bars.stop()
         if not self._has_ended and self.overall.seconds:
@@ -227,7 +229,7 @@ class BarProgress(Counters):
         )
         self._bars.update(self._ids[ALL], completed=self.overall.done, counts=self.overall.counts)
         if self.overall.done == self.overall.total:
-            self._end()
+            self.end()
 
 
 def progress_for_terminal() -> RunProgress:

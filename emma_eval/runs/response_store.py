@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emma_eval.results.responses import ResponseLog, log_path, read_log
 from emma_eval.types import Key, Request, Response
+from emma_eval.utils.gc_utils import gc_paused
 
 Appender = Callable[[str, Response], None]  # takes the task and the response
 Responses = Mapping[Key, Response]  # the last to each request
@@ -24,9 +25,10 @@ class ResponseStore:
         self._folder = folder
         self._responses: dict[str, dict[Key, Response]] = {}
         self._sound_bytes: dict[str, int] = {}
-        for task in tasks:
-            responses, self._sound_bytes[task] = read_log(log_path(folder, task))
-            self._responses[task] = {response.key: response for response in responses}
+        with gc_paused():
+            for task in tasks:
+                responses, self._sound_bytes[task] = read_log(log_path(folder, task))
+                self._responses[task] = {response.key: response for response in responses}
 
     def of(self, task: str) -> Responses:
         """The last response to each request of a task that has one."""

@@ -14,7 +14,7 @@ from emma_eval.runs.plan import TaskPlan
 from emma_eval.runs.response_store import Responses
 from emma_eval.scorers.common import references_are_known
 from emma_eval.tasks.wording import is_published
-from emma_eval.types import Answer, Key, SampleScore, Scores
+from emma_eval.types import Answer, Key, SampleScore, SampleStatus, Scores
 
 if TYPE_CHECKING:
     from emma_eval.tasks.config import TaskConfig
@@ -23,7 +23,10 @@ HELD_BACK = "expected answers are held back, so nothing is scored here: `submit`
 
 
 def score_task(plan: TaskPlan, responses: Responses) -> tuple[TaskScores, Scores]:
-    """The task's record for the scores file, and the scorer's own result with each sample's status."""
+    """The task's record for the scores file, and the scorer's own result with each sample's status.
+
+    Raises UserError for samples that the scorer cannot score.
+    """
     messages = {request.key: request.message for request in plan.requests}  # with markers as no template changes them
     answers = {
         key: Answer(response.text, messages.get(key, response.prompt))
@@ -113,10 +116,11 @@ def with_status(plan: TaskPlan, scores: Scores, answered: Set[Key], failed: Set[
     """The samples' scores with their status: a sample is failed or missing as soon as one of its passes is."""
     missing = {request.sample_id for request in plan.requests if request.key not in answered} - failed
     scored = scores.samples or tuple(SampleScore(sample.id, 0.0, "") for sample in plan.samples)
+
+    def status(sample: SampleScore) -> SampleStatus:
+        return "failed" if sample.id in failed else "missing" if sample.id in missing else "answered"
+
     return tuple(
-        replace(
-            sample,
-            status="failed" if sample.id in failed else "missing" if sample.id in missing else "answered",
-        )
-        for sample in scored
+        sample if sample.status == own else replace(sample, status=own)
+        for sample, own in ((sample, status(sample)) for sample in scored)
     )

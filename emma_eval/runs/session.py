@@ -65,7 +65,10 @@ class RunSession:
         )
 
     def begin(self, plans: Sequence[TaskPlan]) -> None:
-        """Begin a run. Loads the model, because its family decides the wording of tasks that have several."""
+        """Begin a run. Loads the model, because its family decides the wording of tasks that have several.
+
+        Raises UserError if it cannot be loaded.
+        """
         self._set_plans(plans)
         self.engine()
         self._add_requests()

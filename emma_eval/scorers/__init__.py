@@ -4,6 +4,9 @@ A scorer maps Samples and Answers to Scores. The docstring at the head of its fi
 reads. Variants (LLaVA's answer processor, exact letters, ...) are keyword options of the function, which a task's
 `protocols` set. Other packages add scorers by entry points of the group `emma_eval.scorers`.
 
+Every scorer raises UserError, naming the sample, for samples that it cannot score: one without a reference answer, or
+with one that its benchmark does not know. An answer that cannot be parsed is wrong, never an error.
+
 May import: `types`, `registry`, `utils`.
 """
 

@@ -41,7 +41,8 @@ class Description:
 def amber_generative(samples: Sequence[Sample], answers: Answers) -> Scores:
     """CHAIR, Cover, Hal and Cog in percent; all but Cover are better when lower.
 
-    A sample scores 1 if nothing is hallucinated. A missing description names nothing and scores 0.
+    A sample scores 1 if nothing is hallucinated. A missing description names nothing and scores 0. Raises UserError
+    where the benchmark's word lists or the packages that find nouns are missing.
     """
     require_references(samples)
     require_nouns()

@@ -71,6 +71,7 @@ def tokenize(texts: Sequence[Sequence[str]]) -> Tokenized:
     """Each caption lower-cased and without punctuation, by the Penn Treebank tokenizer.
 
     The tokenizer works line by line: a line break of any kind within a caption would shift all captions after it.
+    Raises ValueError, with what it printed, if it gives another number of captions than it got.
     """
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 

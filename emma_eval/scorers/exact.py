@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emma_eval.scorers.arithmetic import mean_percent
-from emma_eval.scorers.common import accuracy_by, mean_metric, require_references, score_samples
+from emma_eval.scorers.common import accuracy_scores, require_references, score_samples
 from emma_eval.types import Answers, Sample, Scores
 
 
@@ -28,9 +27,4 @@ def exact(samples: Sequence[Sample], answers: Answers) -> Scores:
         parsed = normalize(text)
         return float(parsed in map(normalize, sample.references)), parsed
 
-    sample_scores = score_samples(samples, answers, grade)
-    scores = [score.score for score in sample_scores]
-    overall = mean_metric("accuracy", scores, mean_percent)
-    return Scores(
-        (overall, *accuracy_by("category", (sample.category for sample in samples), scores)), tuple(sample_scores)
-    )
+    return accuracy_scores(samples, score_samples(samples, answers, grade))

@@ -31,6 +31,7 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
 
     `conversion="llava"` strips trailing full stops and lower-cases, as LLaVA's convert_gqa_for_eval.py does.
     Metrics that the data do not allow (no choices, links to questions outside the file) are left out, with a note.
+    Raises UserError if no question is balanced.
     """
     require_references(samples)
 

@@ -164,7 +164,7 @@ class ServerClient:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.policy.total_timeout):
-                status, headers, text = await self._post(json.dumps(body).encode())
+                status, headers, text = await self._exchange("POST", CHAT_PATH, json.dumps(body).encode())
         except (TimeoutError, self._library.TimeoutException) as error:
             nobody = isinstance(error, self._library.ConnectTimeout)
             raise PassingError("no reply in time", overload=True, nobody_there=nobody) from error
@@ -183,17 +183,17 @@ class ServerClient:
             raise UserError(f"{self.endpoint.base_url}: {error}{hint}") from error
         return replace(parse_reply(text), seconds=time.monotonic() - began)
 
-    async def _post(self, data: bytes) -> tuple[int, Mapping[str, str], str]:
-        """Status, headers and text of a response, the text without the key."""
-        headers = {"Content-Type": "application/json"}
-        url = self.endpoint.base_url + CHAT_PATH
-        async with self._http.stream("POST", url, content=data, headers=headers) as response:
+    async def _exchange(self, method: str, path: str, data: bytes | None = None) -> tuple[int, Mapping[str, str], str]:
+        """Status, headers and text of a response, the text without the key. Raises PassingError for one too long."""
+        headers = {"Content-Type": "application/json"} if data else {}
+        url = self.endpoint.base_url + path
+        async with self._http.stream(method, url, content=data, headers=headers) as response:
             received = bytearray()
             async for piece in response.aiter_bytes():
                 received += piece
                 if len(received) > MAX_REPLY_BYTES:
                     raise PassingError(f"the reply is longer than {format_bytes(MAX_REPLY_BYTES)}")
-        text = self.endpoint.redacted(bytes(received)).decode("utf-8", "replace")
+        text = self.endpoint.redacted(received.decode("utf-8", "replace"))
         return response.status_code, response.headers, text
 
     async def _judge(self, error: PassingError, trial: _Trial) -> float:
@@ -246,10 +246,18 @@ class ServerClient:
         """`; it has: ...`, the models that the server lists; empty where it lists none."""
         try:
             async with asyncio.timeout(self.policy.connect_timeout):
-                response = await self._http.get(f"{self.endpoint.base_url}/models")
-            content = json.loads(self.endpoint.redacted(response.content[:MAX_REPLY_BYTES]))
+                _, _, text = await self._exchange("GET", "/models")
+            content = json.loads(text)
             names = [str(entry["id"]) for entry in content["data"]]
-        except (self._library.HTTPError, TimeoutError, ValueError, LookupError, TypeError, RecursionError):
+        except (
+            self._library.HTTPError,
+            PassingError,
+            TimeoutError,
+            ValueError,
+            LookupError,
+            TypeError,
+            RecursionError,
+        ):
             return ""
         return f"; it has: {', '.join(sorted(names)[:10])}" if names else ""
 

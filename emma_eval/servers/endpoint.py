@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -36,9 +38,23 @@ class Endpoint:
         """Whether the server is on this machine, so that no proxy is asked."""
         return self.host in LOOPBACK
 
-    def redacted(self, data: bytes) -> bytes:
-        """What a server sent, without the key: one that repeats it must not bring it into a file."""
-        return data if len(self.key) < SHORTEST_SECRET else data.replace(self.key.encode(), b"[key]")
+    def redacted(self, text: str) -> str:
+        """What a server sent, without the key: one that repeats it must not bring it into a file.
+
+        JSON can write a letter in several ways: a text with such letters is written anew where that shows the key.
+        """
+        if len(self.key) < SHORTEST_SECRET:
+            return text
+        if "\\" in text:
+            with suppress(ValueError, RecursionError):
+                plain = json.dumps(json.loads(text), ensure_ascii=False)
+                text = plain if self._written in plain else text
+        return text.replace(self._written, "[key]").replace(self.key, "[key]")
+
+    @property
+    def _written(self) -> str:
+        """The key within a text of JSON."""
+        return json.dumps(self.key)[1:-1]
 
 
 def find_endpoint(url: str | None, key_variable: str | None, environment: Mapping[str, str] = os.environ) -> Endpoint:

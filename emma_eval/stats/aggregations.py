@@ -29,7 +29,7 @@ def average_precision(ratios: Floats) -> Floats:
 
 
 def bleu(ratios: Floats) -> Floats:
-    """BLEU; ratios: n-gram precisions for n = 1, 2, ..., then caption length over reference length."""
+    """BLEU (Papineni et al. 2002); ratios: precisions of n-grams, n = 1, 2, ..., then caption over reference length."""
     import numpy as np
 
     precisions, lengths = ratios[:-1], ratios[-1]
@@ -46,7 +46,7 @@ def guarded_f1(ratios: Floats) -> Floats:
 
 
 def meteor(ratios: Floats) -> Floats:
-    """METEOR 1.5 with its parameters for English; ratios: precision, recall, chunks over matched words."""
+    """METEOR 1.5 (Denkowski and Lavie 2014) for English; ratios: precision, recall, chunks over matched words."""
     import numpy as np
 
     precision, recall, fragmentation = ratios

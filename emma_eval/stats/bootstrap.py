@@ -160,7 +160,7 @@ def _interval(metric: Metric, values: Floats, count: int, cluster_unit: str) -> 
 
 
 def num_clusters(metric: Metric, clusters: Integers) -> int:
-    """How many clusters the metric is computed over; 0 if it has no ratios."""
+    """How many clusters the metric is computed over, by those of the samples (samples,); 0 if it has no ratios."""
     import numpy as np
 
     if not metric.ratios:

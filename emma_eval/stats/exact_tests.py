@@ -17,7 +17,10 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def mcnemar(wins: int, losses: int) -> float:
-    """McNemar's exact two-sided p value: the sign test in the direction of the majority, doubled."""
+    """McNemar's exact two-sided p value: the sign test in the direction of the majority, doubled.
+
+    McNemar, Psychometrika 12 (1947), whose normal approximation the binomial distribution itself replaces here.
+    """
     return min(1.0, 2 * sign_test(max(wins, losses), min(wins, losses)))
 
 

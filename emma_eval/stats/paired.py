@@ -29,11 +29,8 @@ from emma_eval.types import Metric, SampleScore, Scores
 if TYPE_CHECKING:
     from emma_eval.stats.bootstrap import Floats, Integers
 
-
 MCNEMAR = "McNemar, exact"
 BOOTSTRAP = "paired bootstrap"
-
-
 ROUNDING = 1e-9  # a spread below it is that of equal resamples, summed in another order
 
 
@@ -114,7 +111,7 @@ def _key(metric: Metric) -> tuple[str, str, str]:
 
 
 def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integers) -> MetricComparison:
-    """`differences` are the resampled ones, shape (resamples,)."""
+    """The first run's metric and the second's; `differences` (resamples,) are the resampled ones, second less first."""
     import numpy as np
 
     count = min(num_clusters(before, clusters), num_clusters(after, clusters))
@@ -133,7 +130,10 @@ def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integ
 
 
 def independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[float] | None:
-    """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric."""
+    """The entries of a plain mean of zeros and ones with one entry a cluster; None for any other metric.
+
+    `clusters` (samples,) are those of `cluster_indices`.
+    """
     ratio = metric.ratios[0]
     is_mean = (
         len(metric.ratios) == 1
@@ -150,7 +150,7 @@ def independent_binary_scores(metric: Metric, clusters: Integers) -> Sequence[fl
 
 
 def bootstrap_p(differences: Floats, count: int) -> float:
-    """Two-sided p value of no difference, of resampled differences over `count` clusters.
+    """Two-sided p value of no difference, of resampled differences (resamples,) over `count` clusters.
 
     Twice the smaller share of resamples on one side of 0, expanded for few clusters like the interval: p is below 5%
     exactly where the 95% interval excludes 0. One resample is added to the share, so that p can't be 0.

@@ -54,16 +54,16 @@ class McNemarDesign:
 
     @property
     def largest(self) -> float:
-        """One run has right whatever they disagree on."""
+        """The disagreement: one run has right whatever they disagree on."""
         return self.disagreement
 
     @property
     def spread(self) -> float:
-        """Of two equally good runs."""
+        """That of two equally good runs."""
         return math.sqrt(self.disagreement)
 
     def power(self, samples: int, difference: float, alpha: float) -> float:
-        """Exact, of the two-sided test."""
+        """How often the exact two-sided test finds the difference; see the head of this file."""
         import numpy as np
         from scipy.special import betainc, gammaln, xlogy
 
@@ -95,7 +95,7 @@ class NormalDesign:
         return 1.0
 
     def power(self, samples: int, difference: float, alpha: float) -> float:
-        """Of a two-sided normal test."""
+        """How often a two-sided normal test finds the difference."""
         from scipy.special import ndtr, ndtri
 
         if self.spread <= 0:

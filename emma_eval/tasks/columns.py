@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator
 
-from emma_eval.tasks.patterns import require_pattern
 from emma_eval.tasks.strict import Strict, as_tuple
+from emma_eval.utils.patterns import require_pattern
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 

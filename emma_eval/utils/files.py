@@ -70,16 +70,16 @@ def safe_relative_path(name: str) -> str:
     return name
 
 
-_DATA_ROOTS: dict[Path, Path] = {}  # a root as it was given -> the folder that holds whatever links may lead to
+_DATA_ROOTS: dict[Path, Path] = {}  # a root's absolute path -> the folder that holds whatever links may lead to
 
 
 def register_data_root(root: Path) -> None:
     """Make `require_inside_data_root` refuse links that lead from below this folder to outside of it."""
-    _DATA_ROOTS[root] = _allowed_folder(root)
+    _DATA_ROOTS[root.absolute()] = _allowed_folder(root)
 
 
 def data_roots() -> tuple[Path, ...]:
-    """The folders that were registered, for another process to register."""
+    """The absolute paths that were registered, for another process to register."""
     return tuple(_DATA_ROOTS)
 
 
@@ -88,7 +88,8 @@ def require_inside_data_root(path: Path) -> None:
 
     Otherwise a downloaded data set could have any file of this machine sent to a model and shown in a report.
     """
-    allowed = [folder for root, folder in _DATA_ROOTS.items() if path.is_relative_to(root)]
+    below = path.absolute()  # of the root and the path either may be relative, and not to the same folder
+    allowed = [folder for root, folder in _DATA_ROOTS.items() if below.is_relative_to(root)]
     if not allowed:
         return
     real = Path(os.path.realpath(path))
@@ -100,9 +101,9 @@ def require_inside_data_root(path: Path) -> None:
 
 
 def require_inside_folder(path: Path, folder: Path) -> None:
-    """Raise UserError where symbolic links lead from a path that is to be written to outside of the folder."""
+    """Raise UserError where `..` or symbolic links lead from a path of a run or data set outside of its folder."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise UserError(f"{path}: a symbolic link leads out of {folder}; nothing is written there, delete it")
+        raise UserError(f"{path}: a symbolic link leads out of {folder}; it is not followed, delete it")
 
 
 def _allowed_folder(root: Path) -> Path:

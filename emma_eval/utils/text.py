@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from datetime import date, time, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,9 +28,18 @@ def replace_surrogates(text: str) -> str:
     return text
 
 
+def sound(value: Any) -> Any:
+    """A text, or a list or mapping with texts, as UTF-8 can hold it; all else as it is."""
+    if isinstance(value, str):
+        return replace_surrogates(value)
+    if isinstance(value, list):
+        return [sound(item) for item in value]
+    return {key: sound(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def single_spaced(text: str) -> str:
-    """The text with each run of white space and control characters replaced by one blank, for a cell or a heading."""
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+    """The text with one blank for each run of white space, control characters and bidirectional overrides: a cell's."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
 
 
 def preview(value: Any) -> str:
@@ -43,7 +54,14 @@ def preview(value: Any) -> str:
 
 def json_type_name(value: Any) -> str:
     """The type of a value of a data file, in the words of JSON: `a list`."""
-    kinds = ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list"))
+    kinds = (
+        (bool, "true or false"),
+        (int | float, "a number"),
+        (Decimal, "a decimal number"),
+        (str, "a text"),
+        (list | tuple, "a list"),
+        (date | time | timedelta, "a date or time"),
+    )
     named = next((name for kind, name in kinds if isinstance(value, kind)), None)  # bool first: it is an int, too
     others = {"NoneType": "null", "dict": "an object", "bytes": "bytes"}
     return named or others.get(type(value).__name__, "an image")  # the only other kind that rows of the hub hold
@@ -84,7 +102,7 @@ def _one_begins_the_other(one: str, other: str) -> bool:
 
 
 def format_bytes(size: float) -> str:
-    """`1.2 GB`, `34.5 MB`, `7.2 kB`."""
+    """Bytes in powers of ten: `1.2 GB`, `34.5 MB`, `7.2 kB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"

@@ -18,7 +18,7 @@ def runs(data, tmp_path):
     return answering("yes"), answering("no")
 
 
-def test_frames_hold_what_the_command_writes(runs, tmp_path, capsys):
+def test_frames_hold_what_the_command_writes(runs, tmp_path):
     first, second = runs
     file = tmp_path / "comparison.json"
     assert main(["compare", str(first.path), str(second.path), "--json", str(file)]) == 0
@@ -47,7 +47,7 @@ def test_prints_the_commands_table(runs):
     assert "6 : 6 : 0" in first.compare(second)._repr_html_()
 
 
-def test_a_path_or_a_baseline_stands_for_a_run(runs, tmp_path, capsys):
+def test_a_path_or_a_baseline_stands_for_a_run(runs, tmp_path):
     first, second = runs
     assert main(["baseline", str(second.path), "--output", str(tmp_path / "base.json")]) == 0
     tables = [first.compare(other).table for other in (second, second.path, str(second.path), tmp_path / "base.json")]

@@ -51,7 +51,7 @@ class TestAsTheCommand:
                 default = parameters[action.dest].default
                 assert (default or None) == (action.default or None), action.dest
 
-    def test_scores_are_the_same_to_the_byte(self, tmp_path, capsys):
+    def test_scores_are_the_same_to_the_byte(self, tmp_path):
         ours, theirs = tmp_path / "python", tmp_path / "command"
         emma_eval.evaluate("emma-mini", ["pope_mini"], limit=20, seed=3, name="the same", output=ours, progress=False)
         command = ["run", "--tasks", "pope_mini", "--limit", "20", "--seed", "3", "--name", "the same"]
@@ -59,7 +59,7 @@ class TestAsTheCommand:
         for name in ("scores.json", "samples/pope_mini.jsonl", "leaderboard.md", "statistics/pope_mini.json"):
             assert (ours / name).read_bytes() == (theirs / name).read_bytes()
 
-    def test_the_command_goes_on_in_its_default_folder(self, tmp_path, capsys):
+    def test_the_command_goes_on_in_its_default_folder(self, capsys):
         run = emma_eval.evaluate("emma-mini", "pope_mini", limit=10, progress=False)
         assert run.path.parts[:2] == ("results", "runs")
         assert main(["run", "--tasks", "pope_mini", "--limit", "10"]) == 0

@@ -18,7 +18,6 @@ HOSTILE = (
     "two\nlines", "two\r\nlines", "a lone\rreturn", "\u2028\x85\x0b", "日本語 🦜 e\u0301", "", "'", "null", "NaN",
     "007", "-5", "\x00",
 )  # fmt: skip
-NULLS = {"keep_default_na": False, "dtype": str}
 
 
 def rows(texts=HOSTILE):

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,10 @@ from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import RunSettings
 from tests.fakes import REQUESTS, FakeEngine, FakeHandle, quiz_row, run_pope, write_quiz
 
+pytestmark = pytest.mark.usefixtures("warnings_are_errors")
+
 KNOWN = ["question", "references", "options", "category", "images"]  # from the data
 EARLIER = Path(__file__).parents[1] / "results" / "earlier_run"
-
-
-@pytest.fixture(autouse=True)
-def _warnings_are_expected_by_name():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", EmmaEvalWarning)
-        yield
-
-
-def statuses(run):
-    return dict(run.samples["status"].value_counts())
 
 
 class TestAFinishedRun:
@@ -80,6 +70,16 @@ class TestAFinishedRun:
     def test_types_are_those_of_numbers_and_texts(self, run):
         types = run.samples.dtypes.astype(str)
         assert (types["score"], types["seconds"], types["tokens"]) == ("float64", "float64", "Int64")
+
+    def test_half_a_surrogate_pair_is_a_replacement_character(self, run, data, folder):
+        """JSON can spell one, and a line of a response that another program wrote may hold it."""
+        path = folder / "responses/pope.jsonl"
+        first, *rest = map(json.loads, path.read_text().splitlines())
+        lines = [first | {"text": "yes \ud800"}, *rest]
+        path.write_text("".join(json.dumps({k: v for k, v in line.items() if k != "crc32"}) + "\n" for line in lines))
+        shown = emma_eval.load_run(folder, data=data)
+        assert shown.responses["answer"][0] == "yes \ufffd"
+        assert shown.samples["answer"].str.contains("\ufffd").sum() == 1
 
     def test_tasks_are_read_once_each(self, run):
         assert len(run.samples_of(["pope", "pope"])) == len(run.samples_of("pope")) == REQUESTS

@@ -31,7 +31,7 @@ def texts(pope):
 
 
 @pytest.fixture
-def expected(texts, data, tmp_path, capsys):
+def expected(texts, data, tmp_path):
     """What the command writes for the same answers in a file."""
     file = tmp_path / "answers.jsonl"
     file.write_text("".join(json.dumps({"question_id": key, "text": text}) + "\n" for key, text in texts.items()))

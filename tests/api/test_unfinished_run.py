@@ -1,7 +1,6 @@
 """`load_run` of what is not finished: an interrupted run, a shard of one."""
 
 import shutil
-import warnings
 
 import pytest
 
@@ -13,12 +12,7 @@ from emma_eval.runs.runner import run_evaluation
 from emma_eval.runs.settings import Shard
 from tests.fakes import REQUESTS, FakeEngine, FakeHandle, pope_settings, run_pope
 
-
-@pytest.fixture(autouse=True)
-def _warnings_are_expected_by_name():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", EmmaEvalWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("warnings_are_errors")
 
 
 def statuses(run):

@@ -17,6 +17,7 @@ from tests.bad_input.outcome import Outcome, Verdict
 from tests.bad_input.registry import load_target
 
 START_SECONDS = 300  # imports, and what `prepare` makes
+PAUSE_SECONDS = 3.0  # counted at most between two looks, which are a second apart
 GRACE_SECONDS = 30  # after which a worker hangs in a way that no signal ends
 
 
@@ -58,14 +59,14 @@ class _Worker:
         )
         self.process.start()
         sending.close()
-        self.heard, self.is_ready = time.monotonic(), False
+        self.looked, self.silence, self.is_ready = time.monotonic(), 0.0, False
 
     def take(self) -> Iterator[Result]:
         """What has come; a result for the input at which the process has ended or hangs."""
         try:
             while self.results.poll():
                 message = self.results.recv()
-                self.heard, self.is_ready = time.monotonic(), True
+                self.silence, self.is_ready = 0.0, True
                 if isinstance(message, Result):
                     self.left.remove(message.number)
                     yield message
@@ -74,7 +75,9 @@ class _Worker:
             if self.left:
                 yield self._lost(Outcome.TRACEBACK, f"the process ended with {self.process.exitcode}")
             return
-        silence = time.monotonic() - self.heard
+        now = time.monotonic()
+        self.silence += min(now - self.looked, PAUSE_SECONDS)  # more: this process itself was stopped for a while
+        self.looked, silence = now, self.silence
         if silence > (2 * self.seconds + GRACE_SECONDS if self.is_ready else START_SECONDS):
             self.process.kill()
             yield self._lost(Outcome.HANG, f"nothing for {silence:.0f} s, and no signal ends it")

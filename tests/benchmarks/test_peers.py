@@ -106,7 +106,7 @@ def test_a_process_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
         list(vllm_process.vllm_engine(Path(sys.executable), "emma-mini")(runner, some_requests(1), 1))
 
 
-def test_the_engine_of_vllm_is_run_on_the_same_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_engine_of_vllm_is_run_on_the_same_requests(monkeypatch: pytest.MonkeyPatch):
     install(monkeypatch)
     runner, requests = load_model("emma-mini", device="cpu", dtype="float32"), some_requests(2)
     (ours,) = in_this_process(engine())(runner, requests, 1)

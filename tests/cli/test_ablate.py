@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import pytest
 
@@ -11,31 +12,14 @@ from emma_eval.cli.main import main
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.reports.comparison import SIGNIFICANT
 from emma_eval.results.responses import read_responses
-from tests.fakes import write_pope
 from tests.tiny_checkpoint import TinyCheckpoint
 
 CHOSEN = "alignment_off,other_instruction,no_image"
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("ablate")
-    write_pope(root)
-    return root, TinyCheckpoint().write(root / "model")
-
-
 @pytest.fixture
-def ablate(place, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments, model=place[1], output=place[0] / "out", code=0):
-        given = ["--tasks", "pope", "--data", place[0], "--allow-partial", "--output", output, *arguments]
-        assert main(["ablate", *map(str, (model, *given))]) == code
-        shown = capsys.readouterr()
-        assert all(len(line) <= 80 for line in shown.out.splitlines() if not line.startswith("written"))
-        return shown
-
-    return call
+def ablate(ask_emma):
+    return partial(ask_emma, "ablate")
 
 
 def test_variants_are_runs_beside_the_full_one(ablate, place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 
 import pytest
 import torch
@@ -11,32 +12,15 @@ from emma_eval.cli.main import main
 from emma_eval.interpretability.analysis.sections import SECTIONS
 from emma_eval.results.model_analysis import read_analysis
 from emma_eval.utils.json_io import read_json
-from tests.fakes import write_pope
 from tests.tiny_checkpoint import TinyCheckpoint
 from tests.tiny_mplug_owl2 import TinyMPlugOwl2
 
 CHOSEN = "norms,movement,information,spectrum"
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("analyze")
-    write_pope(root)
-    return root, TinyCheckpoint().write(root / "model")
-
-
 @pytest.fixture
-def analyze(place, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments, model=place[1], output=place[0] / "out", code=0):
-        given = ["--tasks", "pope", "--data", place[0], "--allow-partial", "--output", output, *arguments]
-        assert main(["analyze", *map(str, (model, *given))]) == code
-        shown = capsys.readouterr()
-        assert all(len(line) <= 80 for line in shown.out.splitlines() if not line.startswith("written"))
-        return shown
-
-    return call
+def analyze(ask_emma):
+    return partial(ask_emma, "analyze")
 
 
 def test_everything_is_written_and_strict(analyze, place):

@@ -106,7 +106,7 @@ def test_verdicts_are_asked_once_those_of_changed_answers_again(call, folder, ca
     assert main(["leaderboard", str(folder / "run"), "--output", str(folder)]) == 0
 
 
-def test_a_killed_judge_goes_on_where_it_was_and_gives_the_same_scores(call, folder, finished, tmp_path) -> None:
+def test_a_killed_judge_goes_on_where_it_was_and_gives_the_same_scores(call, folder, finished) -> None:
     def hangs(body: dict[str, Any], number: int) -> Reply | dict[str, Any]:
         return by_parity(body) if number < 3 else Reply(delay=20)
 
@@ -280,7 +280,7 @@ def test_two_processes_do_not_judge_the_same_answers(call, folder, capsys) -> No
     assert capsys.readouterr().err.splitlines()[-1].endswith("; wait for it")
 
 
-def test_a_run_says_what_command_comes_next(folder, capsys) -> None:
+def test_a_run_says_what_command_comes_next(folder) -> None:
     scores = json.loads((folder / "run" / "scores.json").read_text())
     assert scores["tasks"][0]["notes"] == [
         "asked through a server: the prompt is the server's, by a chat template that is not seen here",
@@ -289,7 +289,7 @@ def test_a_run_says_what_command_comes_next(folder, capsys) -> None:
     ]
 
 
-def test_a_run_of_some_questions_is_judged_on_those(folder, capsys) -> None:
+def test_a_run_of_some_questions_is_judged_on_those(folder) -> None:
     limited = ["--limit", "3", "--seed", "1"]
     judged_runs.finish_run(folder / "data", "mmvet", [f"answer {n}" for n in range(3)], folder / "few", *limited)
     with fake_server(by_parity) as server:

@@ -56,7 +56,7 @@ class TestLog:
         assert "logged to notebook:b: page 1" in output
         assert notebook.samples[0]["pope"][0].image is not None
 
-    def test_exits_with_1_where_a_place_fails(self, data, folder, notebook, capsys):
+    def test_exits_with_1_where_a_place_fails(self, data, folder, notebook):
         run_pope(data, folder)
         notebook.error = OSError("no")
         assert main(["log", str(folder), "--to", "notebook:a"]) == 1

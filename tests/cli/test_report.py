@@ -22,7 +22,7 @@ def test_the_page_is_written_and_its_path_printed(run, tmp_path, capsys):
     assert "<title>Evaluation of emma</title>" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_report_into_the_run_itself_leaves_the_run_alone(run, capsys):
+def test_a_report_into_the_run_itself_leaves_the_run_alone(run):
     before = {path: path.read_bytes() for path in run.rglob("*.json*")}
     assert main(["report", str(run), "--output", str(run)]) == 0
     assert {path: path.read_bytes() for path in run.rglob("*.json*")} == before
@@ -49,7 +49,7 @@ def test_a_usage_error_is_one_line(arguments, complaint, capsys):
     assert complaint in capsys.readouterr().err
 
 
-def test_a_task_of_ones_own_shows_questions_and_images_when_its_folder_is_named(tmp_path, capsys):
+def test_a_task_of_ones_own_shows_questions_and_images_when_its_folder_is_named(tmp_path):
     write_pope(tmp_path / "data")
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "mine.yaml").write_text("extends: pope\nprompt: {suffix: ' Say yes or no.'}\n")

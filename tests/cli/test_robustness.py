@@ -57,30 +57,24 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def robustness(place, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-
+def robustness(place, at_80_columns, monkeypatch):
     def call(*arguments, engine=None, output=place / "out", code=0):
         monkeypatch.setattr("emma_eval.robustness.running.find_model", lambda spec: FakeHandle(engine or Parrot()))
-        given = ["--tasks", "amber_discriminative", "--data", place, "--allow-partial", "--output", output, *arguments]
-        assert main(["robustness", *map(str, ("fake", *given))]) == code
-        shown = capsys.readouterr()
-        assert all(len(line) <= 80 for line in shown.out.splitlines() if not line.startswith("written"))
-        return shown
+        given = ["--tasks", "amber_discriminative", "--data", place, "--allow-partial", "--output", output]
+        return at_80_columns("robustness", "fake", *given, *arguments, code=code)
 
     return call
 
 
 def prompts_of(run):
+    """Sample id -> the prompt that it was asked with."""
     return {one.sample_id: one.prompt for one in read_responses(run / "responses" / "amber_discriminative.jsonl")}
 
 
 def test_each_variant_is_a_run_with_its_own_questions_and_right_answers(robustness, place):
     shown = robustness("--variants", VARIANTS).out
     out = place / "out"
-    prompts = {
-        one.sample_id: one.prompt for one in read_responses(out / "negated/responses/amber_discriminative.jsonl")
-    }
+    prompts = prompts_of(out / "negated")
     assert "Is it true that there is no cloud in this image?" in prompts["11"]
     assert "Is it true that the sky is not sunny in this image?" in prompts["15"]
     assert "17" not in prompts

@@ -13,14 +13,7 @@ from emma_eval.errors import MissingToolError, UserError
 from emma_eval.results.manifest import Manifest, ModelFacts, SettingsFacts, write_manifest
 from emma_eval.results.scores import read_scores
 from emma_eval.runs.settings import ErrorLimit
-from tests.fakes import REQUESTS, FakeEngine, FakeHandle, write_pope
-
-
-@pytest.fixture
-def data(tmp_path):
-    root = tmp_path / "data"
-    write_pope(root)
-    return root
+from tests.fakes import REQUESTS, FakeEngine, FakeHandle
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_a_task_that_extends_another_has_its_own_column_apart_from_the_benchmark
         ("POPE", "coco", "f1, task pope_short"),
         ("POPE", "coco", "f1, task pope_long"),
     ]
-    assert all("is not the benchmark's own, so it is not comparable" in line["source"] for line in lines)
+    assert all("is not a shipped one, so it is not comparable" in line["source"] for line in lines)
     capsys.readouterr()
     assert main(["report", "first", "--data", "data"]) == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")
@@ -204,7 +204,7 @@ class TestAnEditedScoresFile:
         assert "statistics/pope.json and the run's scores.json contradict each other" in capsys.readouterr().err
 
 
-def test_the_scores_file_is_accepted_for_its_run_in_every_command(capsys):
+def test_the_scores_file_is_accepted_for_its_run_in_every_command():
     run("first")
     run("second")
     for command in (["leaderboard"], ["report"], ["compare", "second"], ["baseline"]):

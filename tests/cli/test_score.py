@@ -51,7 +51,7 @@ def test_the_table_says_what_was_scored_and_how(folder, capsys):
     assert "50.00%" in out
 
 
-def test_json_holds_metrics_samples_and_hashes(folder, capsys):
+def test_json_holds_metrics_samples_and_hashes(folder):
     out = folder / "scores.json"
     assert (
         main(arguments(folder, rows("cat", "Dog"), "--allow-partial", "--protocol", "llava", "--json", str(out))) == 0

@@ -22,7 +22,7 @@ def parquet(tmp_path, name="gqa/main"):
     return tmp_path / "root" / "hub" / "org" / name / "part-0.parquet"
 
 
-def test_what_is_fetched_is_read_counted_and_known_again(command, hub, tmp_path):
+def test_what_is_fetched_is_read_counted_and_known_again(command, hub):
     done = command("data", "fetch", "my_gqa")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"my_gqa: 2 files fetched: 2 samples, 9.0 kB, org/gqa at commit {COMMIT[:12]}" in done.stdout
@@ -118,7 +118,7 @@ def test_a_disk_too_small_is_said_before_anything_is_downloaded(command, hub):
 
 def test_without_network_it_is_one_line_at_once(command, hub):
     offline = command("data", "fetch", "my_gqa", "--offline")
-    assert offline.stdout.startswith("my_gqa: PROBLEM: --offline (or HF_HUB_OFFLINE) keeps from the hub")
+    assert offline.stdout.startswith("my_gqa: PROBLEM: --offline (or HF_HUB_OFFLINE) forbids the hub")
     assert hub.log == []
     unreachable = command("data", "fetch", "my_gqa", "my_pope", url="http://127.0.0.1:9")
     assert "my_gqa: PROBLEM: the hub http://127.0.0.1:9 cannot be reached; check the network" in unreachable.stdout
@@ -129,7 +129,7 @@ def test_without_network_it_is_one_line_at_once(command, hub):
     assert shown.stderr.count("\n") == 1
 
 
-def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories, tmp_path):
+def test_one_problem_does_not_keep_from_the_other_tasks(command, repositories):
     (repositories / "tasks" / "gone.yaml").write_text("extends: gqa\nhub: {id: org/gone}\n")
     (repositories / "tasks" / "no_split.yaml").write_text(GQA.replace("dev", "dav"))
     done = command("data", "fetch", "gone", "no_split", "foil", "pope_mini", "my_pope")

@@ -4,7 +4,16 @@ import pytest
 from PIL import Image
 
 from emma_eval.errors import SampleError
-from emma_eval.images.sources import ConcatenatedImage, ImageBytes, ImageFile, image_size, naming, open_rgb, zero_filled
+from emma_eval.images.sources import (
+    ConcatenatedImage,
+    ImageBytes,
+    ImageFile,
+    image_size,
+    naming,
+    open_rgb,
+    open_small,
+    zero_filled,
+)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
@@ -39,6 +48,25 @@ def test_a_jpeg_that_a_download_left_half_empty_is_told_though_it_decodes(tmp_pa
     image.open()
     zeros = len(data) - len(image.path.read_bytes().rstrip(bytes(1)))
     assert f"a.jpg: not a whole image: its last {zeros:,} of {len(data):,} bytes are zeros" in zero_filled(image)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "opened"),
+    [
+        ((640, 480), 176, (320, 240)),
+        ((480, 640), 176, (240, 320)),
+        ((1408, 100), 176, (176, 13)),
+        ((200, 9), 176, (200, 9)),
+    ],
+)
+def test_a_jpeg_may_be_opened_smaller_but_not_below_the_side(size, side, opened, tmp_path):
+    """JPEG decodes at 1/2, 1/4 and 1/8, rounded up."""
+    Image.new("RGB", size, "red").save(tmp_path / "a.jpg")
+    image = open_small(ImageFile(tmp_path, "a.jpg"), side)
+    assert image.size == opened
+    assert ImageFile(tmp_path, "a.jpg").open().size == size
+    Image.new("RGB", size, "red").save(tmp_path / "a.png")
+    assert open_small(ImageFile(tmp_path, "a.png"), side).size == size
 
 
 def test_a_missing_file_fails_with_its_name(tmp_path):

@@ -52,7 +52,7 @@ def test_files_have_the_names_and_keys_of_lmms_eval(run, capsys):
     assert rows[0]["token_counts"] == [{"output_tokens": 2}]
 
 
-def test_the_samples_file_scores_as_the_run_did(run, capsys):
+def test_the_samples_file_scores_as_the_run_did(run):
     export(run)
     (samples,) = (run / "logs").rglob("*_samples_pope.jsonl")
     output = run / "again.json"

@@ -49,7 +49,7 @@ def test_a_target_given_twice_is_one():
     assert open_targets(["notebook:a"])[0].logger is open_notebook("a")
 
 
-def test_the_name_may_hold_colons(tmp_path):
+def test_the_name_may_hold_colons():
     assert open_targets(["notebook:a:b"])[0].logger is open_notebook("a:b")
 
 
@@ -64,17 +64,23 @@ class TestAPackage:
         with pytest.raises(MissingToolError, match="the package hollow is not installed"):
             import_package("hollow")
 
-    def test_that_fails_as_it_is_imported_is_told_from_a_missing_one(self, tmp_path, monkeypatch):
-        (tmp_path / "brittle.py").write_text("raise TypeError('descriptors cannot be created')")
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (
+                "raise TypeError('descriptors cannot be created')",
+                r"cannot be imported \(TypeError: descriptors cannot be created\)",
+            ),
+            ("import no_such_package", r"brittle cannot be imported .*no_such_package"),
+        ],
+        ids=["fails as it is imported", "needs a missing one"],
+    )
+    def test_that_cannot_be_imported_is_told_from_a_missing_one(self, tmp_path, monkeypatch, content, reason):
+        (tmp_path / "brittle.py").write_text(content)
         monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(MissingToolError, match=r"cannot be imported \(TypeError: descriptors cannot be created\)"):
+        monkeypatch.delitem(sys.modules, "brittle", raising=False)
+        with pytest.raises(MissingToolError, match=reason):
             import_package("brittle")
-
-    def test_whose_own_need_is_missing_is_told_from_a_missing_one(self, tmp_path, monkeypatch):
-        (tmp_path / "needy.py").write_text("import no_such_package")
-        monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(MissingToolError, match=r"needy cannot be imported .*no_such_package"):
-            import_package("needy")
 
     def test_that_is_there_is_given(self):
         assert import_package("json") is sys.modules["json"]

@@ -1,18 +1,15 @@
 """`docs/add-a-model.md` followed to the letter: its files, installed, answer a task."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.fakes import write_pope
+from tests.plugins.command import ROOT, emma_eval
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "add-a-model.md").read_text("utf-8")
 FILES = {name: text for _, name, text in re.findall(r"```(python|toml)\n# (\S+)\n(.*?)```", DOCUMENT, re.S)}
 
@@ -28,12 +25,6 @@ def site(tmp_path: Path) -> Path:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-model\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[{group[0]}]\n{group[1].replace(chr(34), '')}\n")
     return folder
-
-
-def emma_eval(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, str(ROOT / "run_eval.py"), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_example_answers_a_question(site: Path, tmp_path: Path) -> None:

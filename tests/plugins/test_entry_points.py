@@ -1,7 +1,6 @@
 """Readers, scorers and models of another package: installed, they are found by name; what clashes is refused."""
 
 import json
-import os
 import subprocess
 import sys
 from importlib import metadata
@@ -17,6 +16,7 @@ from emma_eval.models import ModelHandle, find_model, list_models, load_model
 from emma_eval.models.base import ModelSpec
 from emma_eval.registry import entries
 from emma_eval.scorers import get_scorer
+from tests.plugins.command import emma_eval
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,12 +57,6 @@ def quiz(tmp_path):
     (tmp_path / "images").mkdir()
     Image.new("RGB", (4, 4), "red").save(tmp_path / "images" / "a.png")
     return tmp_path
-
-
-def emma_eval(site, *arguments):
-    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, str(ROOT / "run_eval.py"), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_task_runs_on_another_packages_reader_scorer_and_model(installed, quiz):

@@ -171,6 +171,9 @@ def test_missing_files_are_the_users_mistake(tmp_path):
         read_predictions(tmp_path, MME)
 
 
+SHEET = "xl/worksheets/sheet1.xml"
+
+
 def sheet(path, *rows, second=()):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
@@ -199,6 +202,39 @@ def test_an_excel_sheet(tmp_path):
 def test_a_doubtful_sheet_is_refused(tmp_path, rows, second, message):
     with pytest.raises(UserError, match=message):
         read_predictions(sheet(tmp_path / "a.xlsx", *rows, second=second), CIRCULAR, MMBENCH)
+
+
+def change_part(path, name, change):
+    """Write the Excel file again with one of its parts changed."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part, content in parts.items():
+            archive.writestr(part, change(content) if part == name else content)
+
+
+@pytest.mark.parametrize("claimed", [b"A1", b"A1:B2", b"A1:XFD1048576"])
+def test_the_size_that_a_sheet_claims_is_not_believed(tmp_path, claimed):
+    """Rows beyond a smaller one would be lost; for a larger one, cells would be made up by the milliard."""
+    path = sheet(tmp_path / "a.xlsx", ("index", "prediction"), (1, "A"), (1_000_001.0, "B"))
+    change_part(path, SHEET, lambda xml: xml.replace(b'ref="A1:B3"', b'ref="%s"' % claimed))
+    assert texts(read_predictions(path, CIRCULAR, MMBENCH)) == {("1", 0): "A", ("1", 1): "B"}
+
+
+def test_an_excel_file_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
+    path = sheet(tmp_path / "a.xlsx", ("index", "prediction"), (1, "A"))
+    change_part(path, SHEET, lambda xml: xml + b" " * 2**28)
+    with pytest.raises(UserError, match=r"it unpacks to 268\.5 MB, as no file of answers does"):
+        read_predictions(path, CIRCULAR, MMBENCH)
+
+
+def test_a_sheet_of_millions_of_empty_cells_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("emma_eval.predictions.excel_format.MAX_CELLS", 1000)
+    path = sheet(tmp_path / "a.xlsx", ("index", "prediction"), (1, "A"))
+    far = b'<row r="9000"><c r="A9000" t="n"><v>1</v></c></row></sheetData>'
+    change_part(path, SHEET, lambda xml: xml.replace(b"</sheetData>", far))
+    with pytest.raises(UserError, match="it has more than 1,000 cells, as no file of answers does"):
+        read_predictions(path, CIRCULAR, MMBENCH)
 
 
 def test_no_excel_file_or_nothing_to_read_it_with(tmp_path, monkeypatch):

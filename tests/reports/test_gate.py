@@ -28,6 +28,14 @@ def test_junit_counts_failures_and_errors():
     assert "recall regressed: 100.0 -> 0.0" in recall.find("failure").get("message")
 
 
+def test_junit_is_xml_whatever_a_task_is_called():
+    name = "a\1b\x1b[31m]]>&<x>\ufffe \u202ec"
+    gone = judge([], [task_statistics(task=name)], Tolerances())
+    (suite,) = ElementTree.fromstring(junit(gone).encode())
+    assert suite.get("name") == "a b [31m]]>&<x>\ufffd c"
+    assert {case.get("classname") for case in suite} == {suite.get("name")}
+
+
 def test_the_words_say_what_was_lost():
     assert summary(RESULT).startswith("failed: ")
     lines = explanations(RESULT)

@@ -85,6 +85,14 @@ def test_specials_of_a_name_are_escaped():
     )
 
 
+@pytest.mark.parametrize("name", ["[5pt]", "*", "[", "*[1]"])
+def test_a_name_is_no_argument_of_the_line_before(name):
+    """A line's end and a rule take a star, and a length in brackets, from the line that follows."""
+    table = Table("t", "T", name, (Heading(("A",)),), (TableRow(name, (Cell("1"),), "measured"),))
+    rows = [line for line in latex([table]).splitlines() if line.endswith(r"\\")]
+    assert rows == [rf"{{}}{name} & A \\", rf"{{}}{name} & 1 \\"]
+
+
 def test_a_minus_is_one_and_a_difference_of_unlike_values_is_marked():
     cells = (Cell("-1.5", differs=True), Cell("+0.5", footnotes=("3",), differs=True))
     headings = (Heading(("A",)), Heading(("B",)))

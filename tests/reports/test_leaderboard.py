@@ -216,7 +216,7 @@ class TestRanks:
         assert [cell(tables, row, "GQA").rank for row in ("x (measured)", "y (measured)")] == [0, 0]
 
 
-def test_the_file_names_each_model_once(tmp_path):
+def test_the_file_names_each_model_once():
     assert isinstance(PUBLISHED, Published)
     ids = [row.id for row in PUBLISHED.paper.rows]
     names = [name for row in PUBLISHED.paper.rows for name in row.checkpoints]

@@ -220,6 +220,11 @@ def test_runs_of_two_models_or_of_one_task_twice_are_refused():
         updated_card("", [scored_run(gqa(), folder="a"), scored_run(gqa(), folder="b")], CARD)
 
 
+LAUGHS = "\n".join(  # each line says the line before ten times
+    f"a{line}: &a{line} [{', '.join([f'*a{line - 1}' if line else 'ha'] * 10)}]" for line in range(12)
+)
+
+
 @pytest.mark.parametrize(
     ("card", "complaint"),
     [
@@ -232,6 +237,9 @@ def test_runs_of_two_models_or_of_one_task_twice_are_refused():
             "once its model-index is replaced: found undefined alias 'x'",
         ),
         ("---\nlicense: mit\n---\n<!-- emma-eval results: begin -->\n", "each must stand once"),
+        (f"---\na: {'[' * 100_000}\n---\n", "nested too deep"),
+        (f"---\n{LAUGHS}\n---\n", "aliases that make more than 1,000,000 values"),
+        ("---\na: !!python/object/apply:os.system [touch x]\n---\n", "its metadata is not YAML"),
     ],
 )
 def test_a_card_that_cannot_be_updated_is_left_alone(card, complaint, tmp_path, capsys):

@@ -20,7 +20,7 @@ def path(tmp_path):
 
 
 def read(path):
-    return read_lines(path, dict, "it is asked again")
+    return read_lines(path, json.loads, "it is asked again")
 
 
 def test_the_checksum_is_the_crc_32_that_gzip_writes():

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -71,15 +73,27 @@ def test_the_page_is_for_this_machine_alone_and_nothing_else_is_served(finished)
         assert get(address, Host="localhost:1234").status == 200  # by an SSH tunnel
         assert refused(address, Host="evil.example") == 403
         assert refused(address, "status", Host="127.0.0.1.evil.example:80") == 403
+        for host in ("[", "a@localhost", "localhost#.evil.example", "localhost?evil", "evil.example#localhost", ""):
+            assert refused(address, Host=host) == 403
         assert refused(address, "manifest.json") == 404
         assert refused(address, "../manifest.json") == 404
+
+
+def test_a_browser_that_goes_away_is_no_news(finished, capfd):
+    with serving(finished, 0) as address:
+        for request in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\0\xff\r\n", b"GET"):
+            with socket.create_connection(("127.0.0.1", urlsplit(address).port)) as browser:
+                browser.sendall(request)
+                browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        assert get(address).status == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_damage_is_told_in_words_and_the_server_lives_on(finished):
     with serving(finished, 0) as address:
         with (finished / "responses" / "pope.jsonl").open("a") as log:
             log.write("{}\n")
-        assert "pope.jsonl is damaged at byte" in json.load(get(address, "status"))["problem"]
+        assert "is damaged; delete that line" in json.load(get(address, "status"))["problem"]
         assert get(address).status == 200
 
 

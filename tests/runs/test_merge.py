@@ -180,7 +180,7 @@ class TestRefusing:
         run_pope(data, tmp_path / "whole")
         self.refused(data, [shards[0], tmp_path / "whole"], "whole holds a run of its own, not a shard")
 
-    def test_a_folder_that_is_there(self, data: Path, shards: list[Path], tmp_path: Path) -> None:
+    def test_a_folder_that_is_there(self, data: Path, shards: list[Path]) -> None:
         merge(data, shards)
         self.refused(data, shards, "merged exists")
 

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from emma_eval.data.hub.dataset import hub_rows
+from emma_eval.data.hub.snapshot import snapshot_splits
 from emma_eval.errors import UserError
 from emma_eval.models import load_model
 from emma_eval.models.checkpoints.state_dict import read_tensors
+from emma_eval.tasks.sections import HubConfig
 from emma_eval.utils.yaml_io import read_yaml
 from tests.tiny_checkpoint import EMMA, TinyCheckpoint
 
@@ -38,6 +41,7 @@ FORBIDDEN = {  # what executes or unpickles; and where it may stand all the same
     "subprocess.getoutput": {},
     "extractall": {},
     "zipfile.ZipFile": {},
+    "ZipFile": {"predictions/excel_format.py": "asks for the sizes of an Excel file's parts alone"},
     "tarfile.open": {},
     "yaml.load": {"utils/yaml_io.py": "with a loader below SafeLoader"},
     "yaml.unsafe_load": {},
@@ -75,6 +79,13 @@ def test_torch_reads_tensors_alone(all_calls):
     loads = [(path, call) for path, name, call in all_calls if name == "torch.load"]
     assert len(loads) >= 3
     assert {argument(call, "weights_only") for _, call in loads} == {"True"}
+
+
+def test_what_is_said_on_standard_error_goes_through_what_makes_it_printable(all_calls):
+    """Standard output is a stream that does so; bars write escape sequences to the other."""
+    allowed = ("cli/door.py", "cli/main.py", "utils/terminal.py", "mini/train/")
+    direct = {path for path, name, call in all_calls if name == "print" and argument(call, "file") == "sys.stderr"}
+    assert not {path for path in direct if not path.startswith(allowed)}
 
 
 def test_no_program_is_started_through_a_shell(all_calls):
@@ -128,6 +139,21 @@ def test_a_pickled_program_in_any_file_of_tensors_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Payload(tmp_path / "proof")))
     with pytest.raises(UserError, match="is not a readable file of weights"):
         read_tensors([tmp_path / name])
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.parametrize("builder", ["pandas", "pickle", "some/dataset", "../evil", "/tmp/evil.py"])
+def test_a_list_of_downloads_cannot_name_a_reader_that_executes(tmp_path, builder):
+    """`datasets` had a reader of pickles, and takes any other name for a data set, which may have code."""
+    folder = tmp_path / "hub/org/x"
+    (folder / ".splits").mkdir(parents=True)
+    (folder / "rows.pkl").write_bytes(content := pickle.dumps(Payload(tmp_path / "proof")))
+    files = [{"path": "rows.pkl", "size": len(content)}]
+    split = {"id": "org/x", "config": None, "split": "test", "revision": "0" * 40, "builder": builder, "features": None}
+    (folder / ".splits/default-test.json").write_text(json.dumps({**split, "files": files}))
+    hub = HubConfig(id="org/x", split="test")
+    with pytest.raises(UserError, match=r"default-test\.json cannot be read: builder"):
+        list(hub_rows(hub, tmp_path, snapshot_splits(tmp_path, hub)))
     assert not (tmp_path / "proof").exists()
 
 

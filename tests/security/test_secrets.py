@@ -37,7 +37,7 @@ def test_a_page_that_is_found_by_a_query_keeps_it():
     assert without_secrets(address) == address
 
 
-def test_the_address_of_a_mirror_loses_its_password(monkeypatch, capsys):
+def test_the_address_of_a_mirror_loses_its_password(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://me:{TOKEN}@127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     from emma_eval.utils.hub import require_hub_reachable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from emma_eval.errors import UserError
@@ -67,6 +69,19 @@ def test_a_key_that_no_header_may_hold_is_refused_without_repeating_it() -> None
 
 
 def test_a_word_that_stands_for_no_key_is_left_in_answers() -> None:
-    assert (
-        find_endpoint("http://host/v1", None, {"OPENAI_API_KEY": "EMPTY"}).redacted(b"is it EMPTY?") == b"is it EMPTY?"
-    )
+    assert find_endpoint("http://host/v1", None, {"OPENAI_API_KEY": "EMPTY"}).redacted("is it EMPTY?") == "is it EMPTY?"
+
+
+@pytest.mark.parametrize(
+    "written", ["sk/a+secret", r"sk\/a+secret", r"sk\u002fa+secret", r"\u0073k/a\u002Bsecret", r"sk/a+s\u0065cret"]
+)
+def test_a_key_is_found_however_json_spells_it(written):
+    endpoint = find_endpoint("http://host/v1", None, {"OPENAI_API_KEY": "sk/a+secret"})
+    assert json.loads(endpoint.redacted(f'{{"a": ["is it {written}?", "\\n"]}}')) == {"a": ["is it [key]?", "\n"]}
+    assert endpoint.redacted("sk/a+secret, says \\ a page") == "[key], says \\ a page"
+    assert endpoint.redacted(other := r'{"a": "\u0073k"}') == other
+
+
+def test_a_key_with_characters_that_json_spells_otherwise_is_found():
+    endpoint = find_endpoint("http://host/v1", None, {"OPENAI_API_KEY": 'a"b\\cdefgh'})
+    assert json.loads(endpoint.redacted(json.dumps({"a": 'a"b\\cdefgh'}))) == {"a": "[key]"}

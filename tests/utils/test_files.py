@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import find_file, locked_file, make_output_folder, sha256_of_file, write_atomic
+from emma_eval.utils.files import (
+    find_file,
+    locked_file,
+    make_output_folder,
+    register_data_root,
+    require_inside_data_root,
+    sha256_of_file,
+    write_atomic,
+)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -97,3 +105,18 @@ def test_on_a_disk_without_locks_the_file_is_used_unlocked(wait, tmp_path, monke
     monkeypatch.setattr("filelock.lock_descriptor", no_locks)
     with locked_file(tmp_path / "run.lock", wait=wait) as file:
         assert file is not None
+
+
+def test_a_relative_data_root_is_the_folder_that_it_named(tmp_path, monkeypatch):
+    """Not whatever has that name below the folder that the process is in later."""
+    for place in ("one", "two"):
+        (tmp_path / place / "data").mkdir(parents=True)
+        (tmp_path / place / "data" / "out").symlink_to(tmp_path)
+        (tmp_path / place / "data" / "in").symlink_to(tmp_path / place / "data")
+        monkeypatch.chdir(tmp_path / place)
+        register_data_root(Path("data"))
+        require_inside_data_root(Path("data/in"))
+    for path in (Path("data"), tmp_path / "two" / "data", tmp_path / "one" / "data"):
+        require_inside_data_root(path / "in")
+        with pytest.raises(UserError, match="a symbolic link leads out of the data root"):
+            require_inside_data_root(path / "out")

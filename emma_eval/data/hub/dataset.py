@@ -53,6 +53,13 @@ class HubTable:
     """The split of one configuration, by rows or by columns; an image is read when it is opened."""
 
     def __init__(self, name: str, table: Any, images: Sequence[str], folders: Sequence[Path] = ()) -> None:
+        """Raises UserError for a damaged table, whose texts are not UTF-8, say: Arrow trusts what it reads."""
+        from pyarrow import ArrowInvalid
+
+        try:
+            table.validate(full=True)
+        except ArrowInvalid as error:
+            raise UserError(f"{name}: its table is damaged: {error_message(error)[:200]}") from error
         self.name = name
         self.folders = [Path(os.path.realpath(folder)) for folder in folders]  # that its rows may name files in
         self.cells = table.drop_columns(list(images))  # an Arrow table without the image columns

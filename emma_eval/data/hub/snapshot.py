@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 HUB_FOLDER = "hub"  # below the data root
 ARROW_FOLDER = ".prepared"  # below that
+
+
+# Of datasets' readers those of plain tables and images: one of them unpickles, and any other name is a data set's.
+Builder = Literal["", "parquet", "arrow", "csv", "json", "text", "imagefolder", "webdataset"]
 
 
 class HubFile(Record):
@@ -57,9 +61,7 @@ class Split(Record):
     config: str | None
     split: str
     revision: str = Field(description="the commit")
-    builder: str = Field(
-        description="parquet, csv, ...: the name of datasets' reader; empty for files read as they are"
-    )
+    builder: Builder = Field(description="the name of datasets' reader; empty for files read as they are")
     features: dict[str, Any] | None = Field(description="the columns' types, where the repository's README gives them")
     files: tuple[HubFile, ...]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,11 +71,14 @@ def to_int(row: Mapping[str, Any], key: str) -> int:
 
 
 def to_text(cell: Any, key: str) -> str:
-    """A text, or a number as one. Raises ValueError, naming the key, for null, true, false, a list or an object.
+    """A text, or a number as one. Raises ValueError, naming the key, for null, true, NaN, a list, bytes, a date, ...
 
-    `str` would accept those: a model would be asked the question `None`, and offered the option `False`.
+    `str` would accept those: a model would be asked the question `None`, and offered the option `b'red'`.
     """
-    if cell is None or isinstance(cell, bool | list | tuple | Mapping):
+    if isinstance(cell, str):
+        return cell
+    is_number = isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+    if not is_number or (not isinstance(cell, int) and not math.isfinite(cell)):
         raise ValueError(f"key {key!r}: a text is expected, not {preview(cell)}")
     return str(cell)
 

@@ -6,6 +6,7 @@ The task file says which column holds what (`columns`, see `Columns`), so that a
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -16,11 +17,11 @@ from emma_eval.data.readers.parsing import id_text, option_letter, require_key, 
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.columns import Columns
-from emma_eval.tasks.patterns import search, split
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
 from emma_eval.utils.files import safe_relative_path
 from emma_eval.utils.json_io import read_json_rows
+from emma_eval.utils.patterns import search, split
 from emma_eval.utils.table_io import read_table
 from emma_eval.utils.text import did_you_mean, json_type_name, preview
 
@@ -86,7 +87,9 @@ def _samples(
             images,
             _references(columns, row, options),
             options,
-            hint=", ".join(map(str, _values((columns.hint,), row))) if columns.hint else "",
+            hint=", ".join(to_text(cell, columns.hint) for cell in _values((columns.hint,), row))
+            if columns.hint
+            else "",
             category=_category(columns, row),
             meta=meta,
         )
@@ -112,10 +115,10 @@ def _cell(column: str, row: Row) -> Any:
 
 
 def _scalar(column: str, row: Row) -> str | float | None:
-    """A cell that is no list and no object."""
+    """A text, a number, true, false or null."""
     cell: str | float | None = _cell(column, row)
-    if isinstance(cell, list | Mapping):
-        raise ValueError(f"{column} must be a text or a number, not {preview(cell)}")  # noqa: TRY004 (its message is for the user)
+    if not isinstance(cell, str | int | float | None) or (isinstance(cell, float) and not math.isfinite(cell)):
+        raise ValueError(f"{column} must be a text or a number, not {preview(cell)}")
     return cell
 
 
@@ -174,6 +177,10 @@ def _options(columns: Columns, row: Row) -> tuple[str, ...]:
     if columns.option_regex:
         texts = [text.strip() for joined in texts for text in split(columns.option_regex, joined)[1:]]
     return tuple(text for text in texts if text not in columns.no_option)
+
+
+def _hint(columns: Columns, row: Row) -> str:
+    return ", ".join(to_text(cell, columns.hint) for cell in _values((columns.hint,), row)) if columns.hint else ""
 
 
 def _references(columns: Columns, row: Row, options: tuple[str, ...]) -> tuple[str, ...]:

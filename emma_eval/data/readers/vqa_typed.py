@@ -61,10 +61,10 @@ ImageSources = Callable[[str], Callable[[int], ImageSource]]  # the file's data_
 def read_typed(questions: Path, annotations: Path, image_sources: ImageSources) -> list[Sample] | None:
     """One sample per annotation, in their order, equal images and meta shared; None for files that do not fit."""
     try:
-        content = read_bytes(questions)
+        content = _utf8(questions)
         question_file = msgspec.json.decode(content, type=_Questions)
         regular = _has_each_key_once(content, len(question_file.questions), _Question)
-        content = read_bytes(annotations)
+        content = _utf8(annotations)
         annotation_file = msgspec.json.decode(content, type=_Annotations)
         regular = regular and _has_each_key_once(content, len(annotation_file.annotations), _Annotation)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -93,6 +93,14 @@ def read_typed(questions: Path, annotations: Path, image_sources: ImageSources) 
             )
         )
     return samples
+
+
+def _utf8(path: Path) -> bytes:
+    """The bytes. Raises UnicodeDecodeError for others than UTF-8, which the decoder overlooks in what it skips."""
+    content = read_bytes(path)
+    if not content.isascii():
+        content.decode()
+    return content
 
 
 def _has_each_key_once(content: bytes, rows: int, kind: type[msgspec.Struct]) -> bool:

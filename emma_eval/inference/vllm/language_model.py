@@ -181,7 +181,7 @@ def vllm_config(llama: Llama, max_length: int) -> dict[str, Any]:
 
 
 def hand_over(llama: Llama) -> Iterator[tuple[str, Tensor]]:
-    """All tensors by their official names; each but the embeddings is freed when the next one is asked for."""
+    """(official name, tensor) of all weights; each but the embeddings is freed as the next is asked for."""
     for name, parameter in llama.named_parameters():
         yield from official_tensors(name, parameter.detach(), llama.config.head_dim)
         if name != EMBEDDING:

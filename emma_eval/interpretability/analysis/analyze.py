@@ -78,7 +78,7 @@ def require_samples(shown: Sequence[str], plans: Sequence[TaskPlan]) -> None:
 
 
 def load_subject(model: AblatedModel, settings: RunSettings, run: Path) -> Subject:
-    """The model with the items of a finished run."""
+    """The model with the items of a finished run. Raises UserError if none of its samples can be analyzed."""
     runner = model.runner
     tasks, items = [], []
     plans = [with_requests(plan, runner.template, runner.family) for plan in plan_tasks(settings)]

@@ -147,7 +147,7 @@ def _mean_maps(data: AttentionData, grid: tuple[int, int]) -> dict[str, Floats]:
 
 
 def relative(attention: Floats) -> Floats:
-    """Attention to N visual tokens over its mean: 1 where it is even."""
+    """Attention (N,) to visual tokens over its mean: 1 where it is even."""
     mean = attention.mean()
     return attention / mean if mean else attention
 

@@ -103,7 +103,7 @@ def _draw_row(part: SubFigure, one: HeatMaps, columns: int) -> None:
 
 
 def draw_image(axis: Axes, image: NDArray[np.uint8], title: str, below: str = "") -> None:
-    """The image, and room for a map over it."""
+    """An image (H, W, 3), and room for a map over it."""
     axis.imshow(image)
     axis.set_title(title, fontsize=6.5)
     axis.set_xlabel(below, fontsize=6)
@@ -113,7 +113,7 @@ def draw_image(axis: Axes, image: NDArray[np.uint8], title: str, below: str = ""
 
 
 def cover(axis: Axes, image: NDArray[np.uint8], values: Floats, colours: str, norm: Any) -> Any:
-    """A map over an image: a patch of the grid is a square of it."""
+    """A map (G, G) over an image (H, W, 3): a patch of the grid is a square of it. Returns what a colour bar takes."""
     height, width = image.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     return axis.imshow(values, cmap=colours, norm=norm, alpha=OPACITY, extent=extent, interpolation="nearest")

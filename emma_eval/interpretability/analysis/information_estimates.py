@@ -39,13 +39,11 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """Mutual information in bits, with what is needed to judge it."""
+class Change:
+    """After less before, in bits."""
 
     value: float
     error: float  # standard error
-    shuffled: Floats  # values with the target shuffled, (SHUFFLES,)
-    by_dimensions: Mapping[int, float]  # with other numbers of directions
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -54,16 +52,11 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """After less before, in bits."""
+class Estimate(Change):
+    """Mutual information in bits, with what is needed to judge it."""
 
-    value: float
-    error: float
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95%, of the normal distribution."""
-        return self.value - Z * self.error, self.value + Z * self.error
+    shuffled: Floats  # values with the target shuffled, (SHUFFLES,)
+    by_dimensions: Mapping[int, float]  # with other numbers of directions
 
 
 @dataclass(frozen=True, slots=True)

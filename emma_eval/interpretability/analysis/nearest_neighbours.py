@@ -61,7 +61,7 @@ def kraskov(first: Floats, second: Floats, k: int = NEIGHBOURS) -> float:
 
 
 def entropy(labels: NDArray[np.int64]) -> float:
-    """Of the labels' shares, in bits: the most that anything can tell about them."""
+    """The entropy of labels (n,) in bits, by their shares: the most that anything can tell about them."""
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return float(-(shares * np.log2(shares)).sum())
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def draw_text_curve(
     positions: NDArray[np.int64], arrays: Mapping[str, Floats], image_norm: float, kinds: Mapping[str, Floats]
 ) -> Figure:
-    """Column norms and contributions over text positions, above which kinds of tokens stand there."""
+    """Column norms and contributions over text positions (T,), above which kinds of tokens stand there.
+
+    Arrays are (T,), `kinds` a share of the tokens for each position.
+    """
     figure = new_figure(3.6, 3.8)
     norms, added, shares = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.4))
     marker = "o" if len(positions) == 1 else None

@@ -80,7 +80,7 @@ class SpectrumBuilder:
 
 
 def effective_rank(values: Floats) -> float:
-    """exp(-sum p ln p) of singular values s, p = s / sum(s): Roy and Vetterli, EUSIPCO 2007. 0 of a zero matrix."""
+    """exp(-sum p ln p) of singular values s (n,), p = s / sum(s): Roy, Vetterli, EUSIPCO 2007. 0 of a zero matrix."""
     total = values.sum()
     if total == 0:
         return 0.0
@@ -89,7 +89,7 @@ def effective_rank(values: Floats) -> float:
 
 
 def rank_of_share(values: Floats, share: float) -> int:
-    """How many singular values, the largest first, hold this share of the sum of squares."""
+    """How many of the singular values (n,), the largest first, hold this share (0 to 1) of the sum of squares."""
     squares = np.cumsum(values**2)
     return int(np.searchsorted(squares, share * squares[-1] * (1 - 1e-12)) + 1) if squares[-1] else 0
 

@@ -35,7 +35,7 @@ TABLES_FOLDER, ARRAYS_FOLDER = "tables", "arrays"
 def write_analysis(analysis: Analysis, plan: Plan, settings: RunSettings, folder: Path) -> AnalysisRecord:
     """Write everything into the folder, replacing what an earlier analysis wrote, and return the record.
 
-    Without matplotlib there are no figures.
+    Without matplotlib there are no figures. Raises UserError where nothing can be written.
     """
     has_figures = find_spec("matplotlib") is not None
     for name in (TABLES_FOLDER, ARRAYS_FOLDER, FIGURES_FOLDER):

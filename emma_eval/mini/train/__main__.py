@@ -78,7 +78,7 @@ def build_training_data(clip: CLIPModel, tokenizer: Path, folder: Path, scenes: 
 
 
 def new_vlm(kind: Kind, pretrained: dict[str, torch.Tensor], data: TrainingData, seed: int) -> TrainableVLM:
-    """A model with an untrained connector and the pretrained language model."""
+    """A model with an untrained connector and a language model of the `pretrained` parameters, by name."""
     language = new_language_model(len(data.tokenizers["emma"]))
     language.load_state_dict(pretrained)
     torch.manual_seed(seed)

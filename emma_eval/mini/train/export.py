@@ -20,7 +20,7 @@ TOWER = "clip-mini"
 
 
 def export_clip(clip: CLIPModel, used_ids: Tensor, folder: Path) -> None:
-    """Write both towers. Embeddings of ids that never occur in training are set to zero."""
+    """Write both towers in float16. Embeddings of ids that are not in `used_ids` (n,) are set to zero."""
     folder = folder / TOWER
     folder.mkdir(parents=True, exist_ok=True)
     tensors = half(clip)

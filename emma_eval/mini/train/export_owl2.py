@@ -36,7 +36,7 @@ def export_owl2(vlm: TrainableVLM, clip: CLIPModel, tokenizer: Path, folder: Pat
     tensors = dict(_vision(clip, layers)) | dict(_abstractor(vlm)) | half(vlm.llama)
     tensors |= {f"{VISION}post_layernorm.{key}": value for key, value in half(vlm.post_layernorm).items()}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
-    write_json(folder / "config.json", vlm.llama.config.to_dict() | _config(vlm, clip, layers))
+    write_json(folder / "config.json", vlm.llama.config.to_dict() | _config(clip, layers))
     write_generation_config(folder)
     write_processor(folder)
 
@@ -67,7 +67,7 @@ def _abstractor(vlm: TrainableVLM) -> Iterator[tuple[str, Tensor]]:
             yield stored, part[(None,) * leading] if leading else part.clone()
 
 
-def _config(vlm: TrainableVLM, clip: CLIPModel, layers: int) -> dict[str, Any]:
+def _config(clip: CLIPModel, layers: int) -> dict[str, Any]:
     vision = clip.config.vision_config
     return {
         "architectures": ["MPLUGOwl2LlamaForCausalLM"],

@@ -102,7 +102,7 @@ def easy_lookalike(seed: int) -> TrainingImage:
 
 
 def shrink(image: Image.Image) -> np.ndarray:
-    """Resize a square image as the model's preprocessing does: Pillow's bicubic, to the tower's size."""
+    """A square image as (96, 96, 3) uint8, resized as the model's preprocessing does it, by Pillow's bicubic."""
     return np.asarray(image.convert("RGB").resize((PIXELS, PIXELS), Image.Resampling.BICUBIC))
 
 

@@ -81,7 +81,7 @@ class TrainableVLM(nn.Module):
         return "mplug_owl2" if self.kind == "owl2" else "emma"
 
     def loss(self, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
-        """The loss of `answer_loss` on a batch with or without images."""
+        """(loss, (B,) bool) of `answer_loss`, on a batch with or without images."""
         return answer_loss(self.llama, self.hidden_states(batch), batch)
 
     def hidden_states(self, batch: TrainingBatch) -> Tensor:

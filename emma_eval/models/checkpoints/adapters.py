@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +15,7 @@ from emma_eval.models.checkpoints.hf_config import Array, HFConfig, parse_config
 from emma_eval.models.checkpoints.paths import is_regular_file
 from emma_eval.models.checkpoints.unsupported import ADAPTER_CONFIG, ADAPTER_WEIGHTS, NON_LORA
 from emma_eval.utils.json_io import read_json_object
+from emma_eval.utils.patterns import match, require_pattern
 
 INITIALISATIONS = (None, True, False, "gaussian", "eva", "orthogonal")  # which leave the base's weights as they are
 # Of training, or of other settings; fan_in_fan_out is of layers that LLaMA does not have, and PEFT ignores it there.
@@ -52,7 +52,7 @@ class AdapterConfig(HFConfig):
         return self.rank_pattern.get(_matching(self.rank_pattern, module), self.r)
 
     def scale(self, module: str) -> float:
-        """What B A is multiplied with in W + scale B A."""
+        """What B A is multiplied with in W + scale B A: alpha / r, or alpha / sqrt(r) with rslora (a factor)."""
         rank = self.rank(module)
         alpha = self.alpha_pattern.get(_matching(self.alpha_pattern, module), self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
@@ -77,8 +77,8 @@ class AdapterConfig(HFConfig):
         indices = self.layers_to_transform
         patterns = (self.layers_pattern,) if isinstance(self.layers_pattern, str) else self.layers_pattern
         for pattern in filter(None, patterns) if any(patterns) else (r"[^.]*",):
-            if match := re.match(rf"(?:^|.*?\.){pattern}\.(?P<index>\d+)\.", module):
-                return int(match["index"]) in (indices if isinstance(indices, tuple) else (indices,))
+            if found := _match(rf"(?:^|.*?\.){pattern}\.(?P<index>\d+)\.", module):
+                return int(found["index"]) in (indices if isinstance(indices, tuple) else (indices,))
         return False
 
 
@@ -119,19 +119,28 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
     expressions += [config.layers_pattern] if isinstance(config.layers_pattern, str) else config.layers_pattern
     for expression in expressions:
         try:
-            re.compile(expression)
-        except re.error as error:
-            raise UserError(f"{path}: {expression!r:.60} is no regular expression: {error}") from None
+            require_pattern(expression)
+        except ValueError as error:
+            reason = str(error).removeprefix("not a regular expression: ")
+            raise UserError(f"{path}: {expression!r:.60} is no regular expression: {reason}") from None
     return config
 
 
 def _names(modules: tuple[str, ...] | str, module: str) -> bool:
     """Whether a list names a module by the end of its name, or an expression by the whole of it."""
     if isinstance(modules, str):
-        return bool(modules) and re.fullmatch(modules, module) is not None
+        return bool(modules) and _match(rf"(?:{modules})\Z", module) is not None
     return any(f".{module}".endswith(f".{name}") for name in modules)
 
 
 def _matching(patterns: Iterable[str], module: str) -> str:
     """The first expression that the end of a module's name matches, as PEFT finds it; else empty."""
-    return next((pattern for pattern in patterns if re.match(rf"(.*\.)?({pattern})$", module)), "")
+    return next((pattern for pattern in patterns if _match(rf"(.*\.)?({pattern})$", module)), "")
+
+
+def _match(pattern: str, module: str) -> Any:
+    """As `match`. Raises UserError for a pattern that would never end."""
+    try:
+        return match(pattern, module)
+    except ValueError as error:
+        raise UserError(f"{ADAPTER_CONFIG}: {error}") from None

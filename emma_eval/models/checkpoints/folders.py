@@ -15,9 +15,10 @@ from emma_eval.models.checkpoints.unsupported import (
     describe_folder_without_weights,
     refuse_doubtful_adapter,
 )
+from emma_eval.registry import entries
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
-from emma_eval.utils.text import did_you_mean
+from emma_eval.utils.text import closest, did_you_mean
 
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
@@ -27,6 +28,7 @@ BUILT_IN = {
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
 EMMA_MINI, LLAVA_MINI, OWL2_MINI = (BUILT_IN_WEIGHTS / name for name in BUILT_IN)  # as the registry names them
 
+PREFIXES = {"hf", "openai"}  # of names: hf:PATH, openai:NAME
 MOST_BELOW = 3  # folders named in a message
 OPEN_CLIP_PREFIX = "open_clip:"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -47,13 +49,26 @@ def model_folder(name_or_path: str) -> Path:
     if name_or_path and is_folder(folder):
         return _require_checkpoint(folder)
     if HUB_NAME.fullmatch(name_or_path):
-        return _require_checkpoint(hub_snapshot(name_or_path, "model"))
+        try:
+            snapshot = hub_snapshot(name_or_path, "model")
+        except UserError as error:
+            raise UserError(f"{error}{_like_named_folder(folder)}") from error
+        return _require_checkpoint(snapshot)
     if name_or_path and is_regular_file(folder):
         raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
     raise UserError(
         f"no model {shorten_path(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name "
-        f"(ORG/NAME){did_you_mean(name_or_path, BUILT_IN)}"
+        f"(ORG/NAME){_like_named_folder(folder) or did_you_mean(name_or_path, set(entries('models')) - PREFIXES)}"
     )
+
+
+def _like_named_folder(path: Path) -> str:
+    """`; did you mean 'models/emma-7b'?` where a checkpoint's folder of nearly this name lies beside it; else empty."""
+    beside: list[str] = []
+    with suppress(OSError, ValueError):
+        beside = [folder.name for folder in path.parent.iterdir() if (folder / "config.json").is_file()]
+    meant = closest(path.name, beside)
+    return f"; did you mean {shorten_path(path.parent / meant)!r}?" if meant else ""
 
 
 def existing_folder(name: str, checkpoint: Path) -> Path | None:
@@ -96,14 +111,17 @@ def open_clip_names(tower: str, checkpoint: Path) -> tuple[str, str]:
     Raises UserError if a part is missing.
     """
     architecture, _, pretrained = tower.removeprefix(OPEN_CLIP_PREFIX).partition("/")
-    if not architecture or not pretrained:
+    if not architecture or not pretrained or ":" in architecture:  # `hf-hub:`, `local-dir:` bring their own configs
         raise UserError(f"{checkpoint / 'config.json'}: mm_vision_tower {tower!r} must be open_clip:ARCH/PRETRAINED")
     file = next((path for path in _candidates(pretrained, checkpoint) if _exists(is_regular_file, path)), None)
     return architecture, str(file or pretrained)
 
 
 def hub_snapshot(name: str, role: str) -> Path:
-    """A hub repository's files on this machine, downloaded unless they are cached. `role` is for the message."""
+    """A hub repository's files on this machine, downloaded unless they are cached.
+
+    Raises UserError, in which `role` says what the repository is for, if it is not to be had.
+    """
     require_valid_endpoint()
     from huggingface_hub import snapshot_download
 

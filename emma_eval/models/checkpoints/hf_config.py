@@ -34,6 +34,11 @@ T = TypeVar("T")
 Array = Annotated[tuple[T, ...], Field(strict=False)]  # a JSON array, kept as a tuple
 
 
+def without_nulls(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a JSON object whose value is neither null nor {}."""
+    return {key: value for key, value in content.items() if value is not None and value != {}}
+
+
 class HFConfig(BaseModel):
     """What a JSON object of a configuration says. Unknown keys are ignored; null or {} is as good as a missing key."""
 
@@ -42,9 +47,7 @@ class HFConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_missing(cls, content: Any) -> Any:
-        if not isinstance(content, Mapping):
-            return content
-        return {key: value for key, value in content.items() if value is not None and value != {}}
+        return without_nulls(content) if isinstance(content, Mapping) else content
 
 
 ConfigT = TypeVar("ConfigT", bound=HFConfig)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -46,7 +44,9 @@ def _read_shard(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         # Only torch's zip format can be memory-mapped; the format before torch 1.6 is read whole.
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # torch's unpickler meets damage with whatever Python raises
         raise UserError(
             f"{path} is not a readable file of weights: truncated, corrupt, or holding more than tensors"
         ) from error

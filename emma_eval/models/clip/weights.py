@@ -101,7 +101,10 @@ def first_difference(towers: ClipTowers, copy: Mapping[str, Tensor]) -> str | No
 
 
 def num_layers_up_to(layer: int, num_layers: int, key: str, source: Path | str) -> int:
-    """How many layers are computed for hidden state `layer` of a tower with `num_layers` (and one state more)."""
+    """How many layers are computed for hidden state `layer` of a tower with `num_layers` (and one state more).
+
+    Raises UserError, naming `key` of config.json, for a state that the tower of `source` does not have.
+    """
     depth = layer if layer >= 0 else num_layers + 1 + layer
     if not 0 <= depth <= num_layers:
         raise UserError(f"config.json: {key} {layer} does not exist, {source} has {num_layers} layers")

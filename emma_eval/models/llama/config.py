@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from emma_eval.models.checkpoints.hf_config import Array, Epsilon, HFConfig, NumLayers, Size
+from emma_eval.models.checkpoints.hf_config import Array, Epsilon, HFConfig, NumLayers, Size, without_nulls
 
 RopeType = Literal["default", "linear"]
 
@@ -94,5 +94,5 @@ class MistralConfig(LlamaConfig):
         """Not of the window: null says that there is none, a missing key that it is the default."""
         if not isinstance(content, Mapping):
             return content
-        kept = {key: value for key, value in content.items() if value is not None and value != {}}
+        kept = without_nulls(content)
         return {**kept, "sliding_window": None} if content.get("sliding_window", 0) is None else kept

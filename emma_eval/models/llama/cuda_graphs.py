@@ -100,7 +100,10 @@ class CapturedGraph:
         self._replay = capture(compute, pool)
 
     def __call__(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Compute the step, which fills the next free slots of the cache."""
+        """The last hidden state (B, L, D) of tokens (B, L); the step fills the next L free slots of the cache.
+
+        It is overwritten by the next call. `positions` are (B, L), `mask` is (B, 1, L, K).
+        """
         width = tokens.shape[1]
         self._tokens.copy_(tokens)
         self._positions.copy_(positions)

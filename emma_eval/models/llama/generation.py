@@ -165,7 +165,7 @@ class Limits(NamedTuple):
 def greedy(
     llama: Llama, logits: Tensor, state: DecodeState, limits: Sequence[Limits], eos_ids: Set[int]
 ) -> list[Continuation]:
-    """Decode greedily from prefill's logits and state: for each prompt its new ids, up to its limit or an end id.
+    """Decode greedily from prefill's logits (P, V) and state: for each prompt its new ids, to its limit or an end id.
 
     Logits that are not finite end an answer, for their argmax means nothing.
     """

@@ -47,5 +47,5 @@ class ByModality(nn.Module):
 
 
 def by_modality(module: nn.Module, x: Tensor, modalities: Modalities | None) -> Tensor:
-    """`module`, given which tokens are of images if any is."""
+    """`module` on x (B, L, D), given which tokens are of images if any is."""
     return cast(Tensor, module(x) if modalities is None else module(x, modalities))

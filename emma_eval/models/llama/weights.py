@@ -94,7 +94,7 @@ def interleave_rotary_pairs(rows: Tensor, head_dim: int) -> Tensor:
 
 
 def separate_rotary_pairs(rows: Tensor, head_dim: int) -> Tensor:
-    """The inverse of `interleave_rotary_pairs`."""
+    """The inverse of `interleave_rotary_pairs`: (H Dh, D) -> (H Dh, D)."""
     return rows.reshape(-1, head_dim // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
 
 

@@ -36,7 +36,7 @@ class MultimodalModel(Protocol):
         ...
 
     def embed_images(self, images: Tensor, instructions: Tensor | None) -> Tensor:
-        """Features of P images, and of an instruction for each if the model reads them -> embeddings (P, N, D)."""
+        """Features (P, ...) of images, and of an instruction each if the model reads them -> embeddings (P, N, D)."""
         ...
 
 

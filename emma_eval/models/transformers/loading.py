@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.devices import choose_dtype, prepare_device
 from emma_eval.models.transformers.chat_template import choose_dialect
+from emma_eval.models.transformers.folder import refuse_control_characters
 from emma_eval.models.transformers.generation import greedy_config
 from emma_eval.models.transformers.model import TransformersModel
 from emma_eval.models.transformers.placement import EXTRA, choose_placement, require_on_gpus
@@ -21,6 +22,7 @@ from emma_eval.utils.json_io import read_json_object
 from emma_eval.utils.text import error_message, pluralize
 
 SAFE = {"local_files_only": True, "trust_remote_code": False}
+OWN_ATTENTION = (None, "eager", "sdpa")  # others are packages, or kernels: code that transformers gets from the hub
 ResultT = TypeVar("ResultT")
 
 
@@ -39,6 +41,7 @@ def load_transformers(
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     _require_known(folder)
+    refuse_control_characters(folder)
     torch_device = choose_placement(device, device_map)
     processor = _call(folder, lambda: AutoProcessor.from_pretrained(folder, **SAFE))
     tokenizer = getattr(processor, "tokenizer", None)
@@ -50,12 +53,12 @@ def load_transformers(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model, notes = _load_weights(folder, torch_device, dtype, device_map)
-    model.generation_config, settings = greedy_config(model.generation_config, tokenizer)
+    model.generation_config, settings = _call(folder, lambda: greedy_config(model.generation_config, tokenizer))
     origin = "of --model-option chat_template" if chat_template else "its own"
     kind = f"{type(model).__name__} of transformers {transformers.__version__}, chat template {origin}"
     dtype_name = str(model.dtype).removeprefix("torch.")
     place = f"{torch.cuda.device_count()} GPUs" if device_map else torch_device
-    loaded = TransformersModel(model, processor, template)
+    loaded = _call(folder, lambda: TransformersModel(model, processor, template))
     loaded.summary = "; ".join([f"{kind}, {dtype_name} on {place}", *notes, *settings])
     if refusal := loaded.refusal_of_an_image():
         raise UserError(f"{folder}: processor and chat template do not fit together: {refusal}")
@@ -84,6 +87,7 @@ def _load_weights(
     stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
     torch_dtype = choose_dtype(dtype, device, str(stored).removeprefix("torch."))
     prepare_device(device, torch_dtype)
+    notes = _with_own_attention(config)
     model, loaded = _call(
         folder,
         lambda: AutoModelForImageTextToText.from_pretrained(
@@ -102,12 +106,32 @@ def _load_weights(
     for name, *_ in sorted(loaded["mismatched_keys"]):
         raise UserError(f"{folder}: tensor {name} has another shape than config.json asks for")
     unused = loaded["unexpected_keys"]
-    notes = [f"{pluralize(len(unused), 'tensor')} not used ({min(unused)}, ...)"] if unused else []
+    notes += [f"{pluralize(len(unused), 'tensor')} not used ({min(unused)}, ...)"] if unused else []
     if device_map:
         require_on_gpus(model)
     else:
         model.to(device)
     return model.eval().requires_grad_(False), notes
+
+
+def _with_own_attention(config: Any) -> list[str]:
+    """Put transformers' own attention and experts in place of others that a config.json names; a note on each."""
+    notes = []
+    for part in _parts(config):
+        for key in ("_attn_implementation", "_experts_implementation"):
+            named = getattr(part, key, None)
+            if named not in OWN_ATTENTION:
+                setattr(part, key, None)
+                notes.append(f"{key.removeprefix('_')} {named!r:.60} of config.json not used: transformers' own is")
+    return list(dict.fromkeys(notes))
+
+
+def _parts(config: Any) -> Iterator[Any]:
+    """A configuration and those within it."""
+    yield config
+    for name in getattr(config, "sub_configs", ()):
+        if (part := getattr(config, name, None)) is not None:
+            yield from _parts(part)
 
 
 def _own_template(processor: Any, folder: Path) -> str:

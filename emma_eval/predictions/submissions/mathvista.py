@@ -12,7 +12,10 @@ from emma_eval.predictions.submissions.answered_task import AnsweredTask
 
 
 def mathvista(task: AnsweredTask) -> str:
-    """`{"1": {"pid": "1", "query": ..., "response": ..., ...}, ...}` with what the official tools read of a problem."""
+    """`{"1": {"pid": "1", "query": ..., "response": ..., ...}, ...}` with what the official tools read of a problem.
+
+    Raises UserError for a problem whose id is no whole number or stands twice.
+    """
     problems = {}
     for sample in task.samples:
         if not sample.id.isdecimal() or sample.id in problems:

@@ -10,7 +10,10 @@ from emma_eval.predictions.submissions.answered_task import AnsweredTask
 
 
 def vizwiz(task: AnsweredTask) -> str:
-    """`[{"image": "VizWiz_test_00000000.jpg", "answer": "..."}, ...]` in the order of the questions."""
+    """`[{"image": "VizWiz_test_00000000.jpg", "answer": "..."}, ...]` in the order of the questions.
+
+    Raises UserError for a sample that is no image of VizWiz, or that stands twice.
+    """
     for sample in task.samples:
         if not sample.id.startswith("VizWiz_") or not sample.id.endswith(".jpg"):
             raise UserError(f"the server takes images' names such as VizWiz_test_00000000.jpg, not {sample.id!r}")

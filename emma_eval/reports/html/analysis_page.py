@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from emma_eval.reports.analysis_notes import analysis_notes
-from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.html.templates import environment, page_frame
 from emma_eval.results.model_analysis import (
     FIGURES_FOLDER,
     AnalysisRecord,
@@ -19,7 +16,7 @@ from emma_eval.results.model_analysis import (
     analyses_of_run,
     read_analysis,
 )
-from emma_eval.utils.files import read_bytes, write_atomic
+from emma_eval.utils.files import read_bytes, require_inside_folder, write_atomic
 
 PAGE = "index.html"
 SCRIPTS = ("theme.js",)
@@ -46,12 +43,8 @@ class ShownAnalysis:
 
 def write_analysis_page(record: AnalysisRecord, folder: Path) -> Path:
     """Write `index.html` into the analysis folder."""
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = script_of(SCRIPTS)
     context = {
-        "policy": content_policy([script], [style]),
-        "style": Markup(style),  # noqa: S704 (our own files)
-        "script": Markup(script),  # noqa: S704
+        **page_frame(SCRIPTS),
         "analysis": _shown(record, folder, 0),
         "max_rows": MAX_ROWS,
     }
@@ -76,5 +69,6 @@ def _shown(record: AnalysisRecord, folder: Path, run: int) -> ShownAnalysis:
             name = f"{section.key}-{figure.name}"
             path = folder / FIGURES_FOLDER / f"{name}.png"
             if path.is_file():
+                require_inside_folder(path, folder)
                 images[name] = f"data:image/png;base64,{base64.b64encode(read_bytes(path)).decode('ascii')}"
     return ShownAnalysis(record, run, images)

@@ -6,7 +6,7 @@ The index is columnar, with one entry a sample. A chunk holds the prompts and im
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from emma_eval.reports.html.run_loader import TaskResults
 from emma_eval.reports.html.thumbnails import thumbnails
 from emma_eval.results.sample_scores import STATUSES
 from emma_eval.results.scores import TaskScores
-from emma_eval.types import ImageSource, Response, Sample, SampleScore
+from emma_eval.types import ImageSource, Key, Response, Sample, SampleScore
 
 CHUNK = 100
 NOT_ASKED = 3  # as a status, after those of STATUSES
@@ -77,7 +77,7 @@ class SampleBrowser:
         """
         ids = list(dict.fromkeys(sample_id for result in results for sample_id in result.samples))
         chosen = ids if self.limit == "all" else evenly(ids, self.limit)
-        passes = [passes_by_sample(result.responses) for result in results]
+        passes = [passes_by_sample(result.responses, set(chosen)) for result in results]
         labels = [self.runs[result.run] for result in results]
         images = [{sample.id: sample.images for sample in of_run} for of_run in seen]
         for sample_id in chosen:
@@ -122,16 +122,15 @@ class SampleBrowser:
 
     def chunks(self) -> Iterator[dict[str, Any]]:
         """The chunks in order. Texts and images that samples of a chunk share are in it once."""
-        for start in range(0, len(self.shown), CHUNK):
-            yield self._chunk([sample for _, sample in self.shown[start : start + CHUNK]])
+        starts = range(0, len(self.shown), CHUNK)
+        groups = [[sample for _, sample in self.shown[start : start + CHUNK]] for start in starts]
+        for samples, made in zip(groups, thumbnails(map(_images_of, groups)), strict=True):
+            yield self._chunk(samples, made)
 
-    def _chunk(self, samples: Sequence[ShownSample]) -> dict[str, Any]:
-        images = {
-            image: index
-            for index, image in enumerate(dict.fromkeys(image for sample in samples for image, _ in sample.images))
-        }
+    def _chunk(self, samples: Sequence[ShownSample], made: Sequence[str]) -> dict[str, Any]:
+        """A chunk's content; `made` are the thumbnails of its images."""
+        images = {image: index for index, image in enumerate(_images_of(samples))}
         numbers = [self.images.setdefault(image, len(self.images)) for image in images]
-        small = thumbnails(images)
         texts: dict[str, int] = {}
 
         def text_index(text: str) -> int:
@@ -148,8 +147,12 @@ class SampleBrowser:
             | ({"captions": captions} if any(captions := [caption for _, caption in sample.images]) else {})
             for sample in samples
         ]
-        thumbnails_and_numbers = [(small[image], number) for image, number in zip(images, numbers, strict=True)]
-        return {"images": thumbnails_and_numbers, "entries": entries, "texts": list(texts)}
+        return {"images": list(zip(made, numbers, strict=True)), "entries": entries, "texts": list(texts)}
+
+
+def _images_of(samples: Sequence[ShownSample]) -> list[ImageSource]:
+    """The samples' images, each once."""
+    return list(dict.fromkeys(image for sample in samples for image, _ in sample.images))
 
 
 def evenly(items: Sequence[str], limit: int) -> list[str]:
@@ -165,6 +168,8 @@ def captioned(seen: Mapping[str, Sequence[ImageSource] | None]) -> tuple[tuple[I
     Runs of one model show the same images; a variant of it (`ablate`) may have shown others, or none.
     """
     asked = {label: tuple(images[:MAX_IMAGES]) for label, images in seen.items() if images is not None}
+    if len(asked) == 1:  # the usual case: comparing images takes longer
+        return tuple((image, "") for images in asked.values() for image in images)
     if len(same := set(asked.values())) < 2:
         return tuple((image, "") for images in same for image in images)
     runs: dict[ImageSource, list[str]] = {}
@@ -174,11 +179,14 @@ def captioned(seen: Mapping[str, Sequence[ImageSource] | None]) -> tuple[tuple[I
     return tuple((image, "" if len(labels) == len(asked) else ", ".join(labels)) for image, labels in runs.items())
 
 
-def passes_by_sample(responses: Mapping[tuple[str, int], Response]) -> dict[str, list[Response]]:
-    """Sample id -> its responses, in the order of the passes."""
+def passes_by_sample(responses: Mapping[Key, Response], ids: Set[str]) -> dict[str, list[Response]]:
+    """Id of a sample, of those given -> its responses, in the order of the passes."""
     found: dict[str, list[Response]] = {}
-    for _, response in sorted(responses.items(), key=lambda item: item[0][1]):
-        found.setdefault(response.sample_id, []).append(response)
+    for response in responses.values():
+        if response.sample_id in ids:
+            found.setdefault(response.sample_id, []).append(response)
+    for passes in found.values():
+        passes.sort(key=lambda response: response.pass_index)
     return found
 
 

@@ -48,7 +48,10 @@ AnswerPair = tuple[str, str]  # (reference, given)
 
 def _yes_no(sample: Sample, score: SampleScore) -> AnswerPair | None:
     """The pair of a yes/no question. Of several references the most frequent counts."""
-    reference = Counter(answer.lower() for answer in sample.references).most_common(1)[0][0]
+    answers = [answer.lower() for answer in sample.references]
+    if YES_NO[0] not in answers and YES_NO[1] not in answers:  # nearly all others: counting takes much longer
+        return None
+    reference = Counter(answers).most_common(1)[0][0]
     return (reference, score.parsed_answer.lower()) if reference in YES_NO else None
 
 

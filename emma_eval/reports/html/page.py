@@ -21,8 +21,7 @@ from emma_eval.reports.html.charts.histogram import in_seconds, length_histogram
 from emma_eval.reports.html.confusion import ConfusionTable
 from emma_eval.reports.html.panels import category_panels, full_ranges, profiles, score_panels
 from emma_eval.reports.html.run_loader import FinishedRun, TaskResults, statistics_by_run
-from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.html.templates import environment, page_frame
 from emma_eval.reports.leaderboard import Leaderboard
 from emma_eval.reports.published import load_published
 from emma_eval.reports.tables import Table, footnotes_of
@@ -101,15 +100,11 @@ def render(
     runs: Sequence[FinishedRun], details: Sequence[TaskDetails], index: Markup | None, embedded: Mapping[str, Markup]
 ) -> str:
     """The whole page. `index` is the sample browser's data, `embedded` what its script loads from the page by name."""
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = script_of(SCRIPTS)
     statistics, problems = statistics_by_run(runs)
     comparisons, refused = _comparisons(runs, statistics)
     tables = Leaderboard([run.as_scored for run in runs], load_published()).tables(measured_only=True)
     context: dict[str, Any] = {
-        "policy": content_policy([script], [style]),
-        "style": Markup(style),  # noqa: S704 (our own files)
-        "script": Markup(script),  # noqa: S704
+        **page_frame(SCRIPTS),
         "title": " · ".join(run.label for run in runs),
         "runs": runs,
         "samples_asked": sum(task.counts.samples for run in runs for task in run.scores.tasks),

@@ -42,13 +42,15 @@ class PageParts:
         for stale in (*self.folder.glob("[0-9]*.js"), *self.folder.glob("chunk-*.js"), *self.folder.glob("image-*.js")):
             stale.unlink()
 
-    def add(self, parts: Iterable[Named]) -> Place:
-        """Embed the parts if there is room for all of them; else write all to the folder."""
+    def add(self, parts: Iterable[Named], *, else_beside: bool = True) -> Place:
+        """Embed the parts if there is room for all of them; else write all to the folder, or leave all out."""
         pending: dict[str, Markup] = {}
         left = self.room
         for name, content in parts:
             pending[name] = content
             left -= len(content)
+            if left < 0 and not else_beside:
+                return "none"
             if left < 0:  # from here on each is written as it comes
                 self._write(pending)
                 pending = {}
@@ -57,20 +59,9 @@ class PageParts:
         self.embedded |= pending
         return "page"
 
-    def add_if_room(self, parts: Iterable[Named]) -> Place:
-        """Embed the parts if there is room for all of them; else none."""
-        pending: dict[str, Markup] = {}
-        left = self.room
-        for name, content in parts:
-            pending[name] = content
-            left -= len(content)
-            if left < 0:
-                return "none"
-        self.embedded |= pending
-        return "page"
-
     def _write(self, parts: dict[str, Markup]) -> None:
-        make_output_folder(self.folder)
+        if not self.folder.is_dir():
+            make_output_folder(self.folder)
         for name, content in parts.items():
             write_atomic(self.folder / f"{name}.js", f'reportFile("{name}",{content});\n')
 

@@ -53,10 +53,8 @@ def _add_samples(browser: SampleBrowser, parts: PageParts, keep_images: bool) ->
     chunks = parts.add((f"chunk-{number}", embedded_json(chunk)) for number, chunk in enumerate(browser.chunks()))
     images = full_images(browser.images)
     full: Place = "none"
-    if keep_images:
-        full = parts.add(images)
-    elif chunks == "page":
-        full = parts.add_if_room(images)
+    if keep_images or chunks == "page":
+        full = parts.add(images, else_beside=keep_images)
     return embedded_json(browser.index() | {"beside": chunks == "beside", "full_images": full})
 
 

@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from emma_eval.errors import UserError
 from emma_eval.reports.headline_metrics import interval_of, value_of
 from emma_eval.reports.html.panels import TaskGroup, comparable_groups
 from emma_eval.reports.html.run_loader import FinishedRun, with_distinct_titles
-from emma_eval.reports.html.safe_embed import content_policy
-from emma_eval.reports.html.templates import TEMPLATE, environment, script_of
+from emma_eval.reports.html.templates import environment, page_frame
 from emma_eval.reports.tables import as_percent
 from emma_eval.results.manifest import MANIFEST_FILE, Manifest, read_manifest
 from emma_eval.results.run_labels import LabelParts, labels
@@ -109,16 +106,12 @@ def _started(manifest: Manifest) -> str:
 
 def render_index(runs: Sequence[FoundRun], problems: Sequence[str], root: Path, output: Path) -> str:
     """The page; the links in it are relative to `output`."""
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = script_of(SCRIPTS)
     rows, columns = index_rows(runs, output)
     return (
         environment()
         .get_template("index.html")
         .render(
-            policy=content_policy([script], [style]),
-            style=Markup(style),  # noqa: S704 (our own files)
-            script=Markup(script),  # noqa: S704
+            **page_frame(SCRIPTS),
             title=root.absolute().name,
             rows=rows,
             columns=[(column.title, column.subtitle) for column in columns],

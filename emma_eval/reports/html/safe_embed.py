@@ -11,13 +11,15 @@ from typing import Any
 from markupsafe import Markup
 
 # Characters that can end a script element or, in old engines, a line of script; escaped they are the same JSON.
-UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def embedded_json(content: Any) -> Markup:
     """JSON for a script element or a script file."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.translate(UNSAFE))  # noqa: S704 (no character is left that means anything to HTML)
+    for character, escaped in UNSAFE.items():  # several times faster than one `translate`
+        text = text.replace(character, escaped)
+    return Markup(text)  # noqa: S704 (no character is left that means anything to HTML)
 
 
 def content_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:

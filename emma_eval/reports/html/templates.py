@@ -7,15 +7,27 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from emma_eval.reports.headline_metrics import interval_of, value_of
 from emma_eval.reports.html.charts.svg import run_class
+from emma_eval.reports.html.safe_embed import content_policy
 from emma_eval.reports.tables import as_percent
 
 TEMPLATE = Path(__file__).parent / "template"
 
 
-def script_of(names: Sequence[str]) -> str:
+def page_frame(scripts: Sequence[str]) -> dict[str, str]:
+    """What `layout.html` needs of every page: the style, these scripts, and the policy that allows those two alone."""
+    style, script = (TEMPLATE / "style.css").read_text(encoding="utf-8"), _script_of(scripts)
+    return {
+        "policy": content_policy([script], [style]),
+        "style": Markup(style),  # noqa: S704 (our own files)
+        "script": Markup(script),  # noqa: S704
+    }
+
+
+def _script_of(names: Sequence[str]) -> str:
     """One script of these files, in this order."""
     parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in names]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"

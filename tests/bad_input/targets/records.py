@@ -98,11 +98,13 @@ def _require_readable(name: str, data: bytes) -> Any:
     try:
         return parse(data, name)
     except UnreadableError as error:
+        last = data.rstrip(b"\n").rpartition(b"\n")[2]
+        was_being_written = not data.endswith(b"\n") or b"\0" in last  # a power cut leaves zeros
         require(
-            name.endswith(".jsonl") and not data.endswith(b"\n"),
+            name.endswith(".jsonl") and was_being_written,
             f"{name} is read, though it is no JSON: {error!s:.200}",
         )
-        return parse(data[: data.rfind(b"\n") + 1], name)  # the line that a killed run leaves is asked again
+        return parse(data[: len(data.rstrip(b"\n")) - len(last)], name)  # that line is asked again
 
 
 TARGET = Target(

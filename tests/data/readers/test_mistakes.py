@@ -38,6 +38,11 @@ def edit(path, change):
     path.write_text(json.dumps(content))
 
 
+def retype(path, old, new):
+    """Put `new` in place of the first `old`, as a slip of the hand does."""
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
 def test_another_number_of_samples_than_expected(root):
     assert "3 samples were read, 214,354 are expected" in complaint("vqav2", root, allow_partial=False)
     assert len(load("vqav2", root, allow_partial=False, limit=2)) == 2
@@ -87,7 +92,7 @@ def test_a_missing_key_names_file_row_and_nearest_key(root):
 
 def test_a_missing_column_names_the_nearest_one(root):
     path = root / "mmbench/mmbench_dev_20230712.tsv"
-    path.write_text(path.read_text().replace("\tanswer\t", "\tanswers\t", 1))
+    retype(path, "\tanswer\t", "\tanswers\t")
     assert f"{path}, row 0: key 'answer' is missing; did you mean 'answers'?" in complaint("mmbench_en", root)
 
 
@@ -121,13 +126,13 @@ def test_truncated_gzip(root):
 
 def test_a_broken_json_line(root):
     path = root / "pope/coco/coco_pope_random.json"
-    path.write_text(path.read_text().replace('"yes"}', '"yes"', 1))
+    retype(path, '"yes"}', '"yes"')
     assert f"{path}, line 1, column 1" in complaint("pope", root)
 
 
 def test_a_label_that_is_no_label(root):
     path = root / "pope/coco/coco_pope_random.json"
-    path.write_text(path.read_text().replace('"no"', '"No"', 1))
+    retype(path, '"no"', '"No"')
     assert f"{path}, row 1: label 'No' is neither 'yes' nor 'no'" in complaint("pope", root)
 
 

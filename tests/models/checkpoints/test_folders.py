@@ -178,3 +178,19 @@ def test_a_tower_folder_needs_a_config_file(tmp_path: Path) -> None:
     folder = EMMA.write(tmp_path)
     (tmp_path / "tiny-clip" / "config.json").unlink()
     fails(folder, "mm_vision_tower 'tiny-clip'", "no config.json")
+
+
+@pytest.mark.parametrize("name", ["models/emma-7", "{}/models/emma-7", "models/emma7b", "./models/emma_7b"])
+def test_a_misspelt_path_is_answered_with_the_folder_that_lies_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for folder in ("emma-7b", "runs"):
+        (tmp_path / "models" / folder).mkdir(parents=True)
+    (tmp_path / "models" / "emma-7b" / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"; did you mean '.*models/emma-7b'"):
+        model_folder(name.format(tmp_path))
+    with pytest.raises(UserError) as other:
+        model_folder("models/run")
+    assert "did you mean" not in str(other.value)

@@ -95,14 +95,19 @@ def test_configurations_are_understood_or_refused_in_one_line(tmp_path: Path) ->
         run_fuzz(fuzz)
 
 
+def fails_with(place: Path, key: str, value: Any) -> None:
+    """A tiny EMMA whose config.json has this value is refused in one line that names the file and the key."""
+    folder = EMMA.write(place)
+    configure(folder, **{key: value})
+    fails(folder, "config.json", key)
+
+
 @pytest.mark.parametrize("key", ["rms_norm_eps", "rope_theta"])
 @pytest.mark.parametrize(
     "value", [float("inf"), float("-inf"), float("nan"), 10**400, -1.0, 0, True, "1e-5", [1e-5], 1e300]
 )
 def test_numbers_that_no_model_has_are_refused(key: str, value: Any, tmp_path: Path) -> None:
-    folder = EMMA.write(tmp_path)
-    configure(folder, **{key: value})
-    fails(folder, "config.json", key)
+    fails_with(tmp_path, key, value)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +115,7 @@ def test_numbers_that_no_model_has_are_refused(key: str, value: Any, tmp_path: P
 )
 @pytest.mark.parametrize("value", [-1, 0, 10**9, 10**400, 2.0, float("inf"), True])
 def test_sizes_that_no_model_has_are_refused(key: str, value: Any, tmp_path: Path) -> None:
-    folder = EMMA.write(tmp_path)
-    configure(folder, **{key: value})
-    fails(folder, "config.json", key)
+    fails_with(tmp_path, key, value)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +176,7 @@ def test_rotary_positions_that_are_not_computed_are_refused(rope: dict[str, Any]
     ],
 )
 def test_settings_that_are_not_computed_are_refused_by_name(key: str, value: Any, tmp_path: Path) -> None:
-    folder = EMMA.write(tmp_path)
-    configure(folder, **{key: value})
-    fails(folder, "config.json", key)
+    fails_with(tmp_path, key, value)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,16 @@ def test_an_unknown_device_or_dtype_is_named(wrong: dict[str, str], tmp_path: Pa
         load_model(str(folder), **wrong)
 
 
+@pytest.mark.parametrize(
+    "tower", ["open_clip:hf-hub:org/model", "open_clip:local-dir:x/y", "open_clip:/x", "open_clip:x"]
+)
+def test_a_tower_of_open_clip_is_one_that_open_clip_knows(tower: str, tmp_path: Path) -> None:
+    """Its other forms take a configuration from elsewhere, which may name a text model with code of its own."""
+    folder = EMMA.write(tmp_path)
+    configure(folder, mm_vision_tower=tower)
+    fails(folder, f"mm_vision_tower '{tower}' must be open_clip:ARCH/PRETRAINED")
+
+
 def test_a_tower_of_open_clip_says_what_is_missing(tmp_path, monkeypatch) -> None:
     """An environment made for vLLM has no torchvision, without which open_clip cannot be imported."""
     folder = EMMA.write(tmp_path)

@@ -16,14 +16,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emma_eval.errors import SampleError
+from emma_eval.errors import SampleError, UserError
 from emma_eval.models import load_model, weights_fingerprint
+from emma_eval.models.checkpoints.adapters import AdapterConfig
 from tests.fakes import make_image, request
 from tests.models.answers import refused
 from tests.models.damaged_checkpoints import configure, edit, edit_shards
 from tests.tiny_checkpoint import EMMA, LLAVA, TinyCheckpoint
 
 QUERY, OUTPUT = (f"model.layers.0.self_attn.{name}_proj" for name in "qo")
+ENDLESS = r"(model\.)?(a|aa)+$"
 TOWER = "model.vision_tower.vision_tower.vision_model."
 
 
@@ -102,6 +104,26 @@ def test_tensors_that_do_not_fit_are_refused(name: str, tensor: torch.Tensor, fr
     path = folder / "adapter_model.safetensors"
     save_file(load_file(path) | {f"base_model.model.{name}": tensor}, path)
     assert fragment in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"target_modules": ENDLESS},
+        {"exclude_modules": ENDLESS},
+        {"rank_pattern": {ENDLESS: 4}},
+        {"target_modules": ["q_proj"], "layers_to_transform": [0], "layers_pattern": ENDLESS},
+    ],
+)
+def test_an_endless_pattern_of_an_adapter_is_refused(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emma_eval.utils.patterns.TIMEOUT_SECONDS", 0.1)
+    read = {"target_modules": r".*", "layers_pattern": "layers"} | config
+    settings = AdapterConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in read.items()})
+    long = f"model.{'a' * 60}.0.self_attn.q_proj"
+    with pytest.raises(UserError, match=r"adapter_config\.json: the pattern .* takes more than 0\.1 seconds"):
+        settings.targets(long), settings.rank(long)
 
 
 def test_trained_embeddings_of_a_base_that_ties_them_are_in_doubt(tmp_path: Path) -> None:

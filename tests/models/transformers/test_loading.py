@@ -98,6 +98,39 @@ def test_a_template_that_does_not_fit_the_processor_is_refused(folder: Path, tem
         load_model(f"hf:{folder}", device="cpu")
 
 
+@pytest.mark.parametrize("part", ["", "text_config", "vision_config"])
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+@pytest.mark.parametrize("named", ["kernels-community/flash-attn2", "org/kernel:forward", "flash_attention_2"])
+def test_no_kernel_of_a_config_is_fetched(folder: Path, part: str, key: str, named: str, monkeypatch: Any) -> None:
+    """A kernel is a repository of the hub with Python code: transformers would get and run it, where it is asked to."""
+    content = json.loads((folder / "config.json").read_text())
+    (content[part] if part else content)[key] = named
+    (folder / "config.json").write_text(json.dumps(content))
+    monkeypatch.setattr("transformers.modeling_utils.is_kernels_available", lambda: True)
+    monkeypatch.setattr("transformers.modeling_utils.lazy_import_flash_attention", None)  # which gets it
+    model = load_model(f"hf:{folder}", device="cpu")
+    assert model.model.config._attn_implementation == "sdpa"
+    told = f"{key.removeprefix('_')} '{named}' of config.json not used: transformers' own is"
+    assert (told in model.summary) == (not part)  # transformers itself overlooks those further in
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "processor_config.json", "tokenizer.json"])
+def test_a_key_that_a_library_would_print_holds_no_control_characters(folder: Path, name: str) -> None:
+    """The tokenizers' library prints the keys of a token that it does not know to the terminal as they are."""
+    evil = "x\x1b]52;c;b3duZWQ=\x07"
+    content = json.loads((folder / name).read_text())
+    (content["added_tokens"][0] if name == "tokenizer.json" else content)[evil] = True
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"{name}: the key 'x\\x1b.* holds control characters"):
+        load_model(f"hf:{folder}", device="cpu")
+
+
+def test_an_id_that_is_none_is_refused(folder: Path) -> None:
+    change(folder / "generation_config.json", eos_token_id={"a": 1})
+    with pytest.raises(UserError, match=r"eos_token_id \{'a': 1\} must be a token's id, or a list of ids"):
+        load_model(f"hf:{folder}", device="cpu")
+
+
 def test_a_package_that_a_processor_needs_is_named_with_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
     folder = tiny_transformers.write("smolvlm", tmp_path / "smolvlm")
     monkeypatch.setattr("transformers.models.smolvlm.processing_smolvlm.num2words", None)

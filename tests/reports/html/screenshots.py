@@ -1,4 +1,4 @@
-"""The README's images of the page: `python -m tests.reports.html.screenshots RUN_A RUN_B`."""
+"""The images of the page in README.md and docs/reports.md: `python -m tests.reports.html.screenshots RUN_A RUN_B`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tests.reports.html.chromium import chromium, prefer, set_width
 
 DOCS = Path(__file__).parents[3] / "docs" / "report"
 WIDTH = 1200
+SCORES = 610  # pixels: two rows of charts
 VIEWS = {  # name: (scheme, section at the top, outcome chosen in the sample browser, width, height)
-    "light": ("light", "scores", "any", WIDTH, 1330),
-    "dark": ("dark", "samples", "A right, B wrong", WIDTH, 900),
+    "light": ("light", "scores", "any", WIDTH, SCORES),
+    "dark": ("dark", "scores", "any", WIDTH, SCORES),
+    "samples": ("dark", "samples", "A right, B wrong", WIDTH, 900),
     "phone": ("light", "samples", "answers differ", 390, 900),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from emma_eval.data.run_samples import RunSamples, find_run_samples
 from emma_eval.errors import UserError
@@ -20,7 +21,7 @@ from emma_eval.reports.html.panels import category_panels, full_ranges, profiles
 from emma_eval.reports.html.report import write_report
 from emma_eval.reports.html.run_loader import FinishedRun, read_runs, statistics_by_run
 from emma_eval.reports.html.safe_embed import content_policy, embedded_json
-from emma_eval.reports.html.thumbnails import thumbnail
+from emma_eval.reports.html.thumbnails import thumbnail, thumbnails
 from emma_eval.types import Sample
 from tests.reports.html.fake_runs import ATTACKS, COUNT, write_gqa
 
@@ -141,7 +142,18 @@ def test_data_that_are_not_the_runs_own_are_not_shown(runs, tmp_path):
     assert found.problem == "the data found are not those that the answers were scored by"
 
 
-def test_a_image_that_cannot_be_opened_is_empty(tmp_path):
+def test_thumbnails_come_in_the_order_of_groups_and_images(tmp_path):
+    from emma_eval.images.sources import ImageFile
+
+    images = []
+    for shade in range(30):
+        Image.new("L", (8, 8), shade * 8).save(tmp_path / f"{shade}.png")
+        images.append(ImageFile(tmp_path, f"{shade}.png"))
+    groups = [images[:1], [], images[1:13], images[13:14], images[14:], [], images[:2]]
+    assert list(thumbnails(groups)) == [[thumbnail(image) for image in group] for group in groups]
+
+
+def test_an_image_that_cannot_be_opened_is_empty(tmp_path):
     from emma_eval.images.sources import ImageFile
 
     assert thumbnail(ImageFile(tmp_path, "gone.jpg")) == ""

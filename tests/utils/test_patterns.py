@@ -6,9 +6,9 @@ import time
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.tasks import patterns
 from emma_eval.tasks.columns import Columns
 from emma_eval.tasks.reader import get_reader
+from emma_eval.utils import patterns
 
 ENDLESS = "(a|aa)+$"  # takes half as long again with each letter
 
