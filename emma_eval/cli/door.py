@@ -6,11 +6,11 @@ from __future__ import annotations
 def main() -> int:
     """Run the process's command line and return its exit code; Ctrl-C while importing ends it in one line."""
     try:
-        from emma_eval.cli.interrupts import stop_watching
+        from emma_eval.cli.interrupts import end_quietly
         from emma_eval.cli.main import main as run
 
         code = run()
-        stop_watching()
+        end_quietly()
     except KeyboardInterrupt:
         import sys
 

@@ -29,9 +29,18 @@ def watch_for_interrupts() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
-def stop_watching() -> None:
-    """Let Ctrl-C and SIGTERM end the process at once: all is done, and Python's own end would print a traceback."""
+def end_quietly() -> None:
+    """Let a signal end the process at once, for all is done, and print nothing of what libraries raise at its end.
+
+    They do where memory has run out. `python -X dev` shows it.
+    """
     if current_thread() is main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, signal.SIG_DFL)
+    if not sys.flags.dev_mode:
+        sys.unraisablehook = _say_nothing
+
+
+def _say_nothing(what: sys.UnraisableHookArgs) -> None:
+    pass

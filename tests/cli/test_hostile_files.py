@@ -176,6 +176,20 @@ def test_a_signal_while_python_ends_prints_no_traceback(sent, tmp_path):
     assert (tmp_path / "out/scores.json").exists()
 
 
+def test_what_libraries_raise_while_python_ends_is_not_printed(tmp_path):
+    code = "import atexit, sys; from emma_eval.cli.door import main; atexit.register(int, 'x'); sys.exit(main())"
+    words = ["list", "groups"]
+    shown, quiet = (
+        subprocess.run(
+            [sys.executable, *more, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        for more in (["-X", "dev"], [])
+    )
+    assert (shown.returncode, quiet.returncode) == (0, 0)
+    assert "ValueError: invalid literal for int" in shown.stderr
+    assert quiet.stderr == ""
+
+
 PARQUET_TASK = """\
 title: T
 benchmark: t

@@ -25,7 +25,7 @@ from emma_eval.models.llama.generation import Continuation, Limits
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.weights import official_tensors
 from emma_eval.utils.cpu import return_freed_memory
-from emma_eval.utils.file_errors import is_memory_shortage
+from emma_eval.utils.file_errors import is_address_space_full, is_memory_shortage
 from emma_eval.utils.text import error_message
 
 LOAD_FORMAT = "emma_eval"  # the name of our loader in vLLM's table
@@ -237,7 +237,7 @@ def _failures(what: str) -> Iterator[None]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error_message(error)}"
         more = "VLLM_LOGGING_LEVEL=INFO shows more"
-        if is_memory_shortage(error):
+        if is_memory_shortage(error) or is_address_space_full():
             more = NO_MEMORY
         elif "torchvision" in reason:
             more = UNINSTALL
