@@ -21,6 +21,7 @@ DOCUMENTS = (
     *sorted((ROOT / ".github").rglob("*.md")),
     *sorted((ROOT / ".github").rglob("*.yml")),
 )
+WIDEST = 105  # letters of a shell block's line, beyond which a reader scrolls
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.S | re.M)
 PROGRAM = r"(?:emma-eval|python run_eval\.py|python -m emma_eval)"
 NO_COMMAND = {  # begins like a command
@@ -36,7 +37,6 @@ OTHER_PROGRAMS = {  # options of docker, pip, lmms-eval, official tools and scri
     "reliability.md": "again keep write",
     "scale.md": "address",
     "vllm.md": "against vllm-python extra-index-url",
-    "README.md": "add against commit lmms-python questions repeats sizes small vllm-python weights",
 }
 
 
@@ -101,9 +101,7 @@ def test_every_example_of_help_parses() -> None:
 
 def test_every_option_in_a_document_exists() -> None:
     options = {option for name in COMMANDS for action in parser_of(name)._actions for option in action.option_strings}
-    for path in DOCUMENTS:
-        if path.suffix != ".md":
-            continue
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         others = {f"--{name}" for name in OTHER_PROGRAMS.get(path.name, "").split()}
         named = {
             option
@@ -120,6 +118,13 @@ def test_every_file_that_a_document_names_exists() -> None:
             path.read_text("utf-8"),
         ):
             assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_no_command_is_wider_than_a_page() -> None:
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        for language, block in FENCE.findall(path.read_text("utf-8")):
+            wide = [line for line in block.splitlines() if len(line) > WIDEST and language == "bash"]
+            assert wide == [], path.name
 
 
 def snippets() -> Iterator[Any]:

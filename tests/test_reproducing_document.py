@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "reproducing-emma.md").read_text("utf-8")
 RECORDS = (ROOT / "results" / "published.yaml").read_text("utf-8")
 SCORES: list[dict[str, Any]] = yaml.load(RECORDS, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["scores"]
-COMMAND_LINES = re.findall(r"^python run_eval\.py (.*)$", DOCUMENT, re.M)
+COMMAND_LINES = re.findall(r"^emma-eval (.*)$", DOCUMENT.replace("\\\n", ""), re.M)
 VARIANTS = re.findall(r"^```yaml\n# variants/(\w+\.yaml).*?\n(.*?)^```$", DOCUMENT, re.S | re.M)
 PROSE = re.sub(r"^```.*?^```$", "", DOCUMENT, flags=re.S | re.M)
 PUBLISHED_BY_EMMA = [score for score in SCORES if score["source"] == "emma-readme"]
@@ -64,7 +64,7 @@ def protocols_of(args: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def test_the_commands_are_found():
-    assert len(COMMAND_LINES) == DOCUMENT.count("python run_eval.py ") > 30
+    assert len(COMMAND_LINES) == len(re.findall("^emma-eval ", DOCUMENT, re.M)) > 30
 
 
 @pytest.mark.parametrize("line", COMMAND_LINES)

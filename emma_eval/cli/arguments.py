@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.utils.terminal import paragraph
+from emma_eval.utils.terminal import paragraph, print_message
 from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
@@ -146,7 +145,7 @@ def expand_and_tell(names: Sequence[str]) -> list[str]:
 
     tasks = expand_tasks(names)
     for remark in group_remarks(names):
-        print(f"note: {remark}", file=sys.stderr)
+        print_message(f"note: {remark}")
     return tasks
 
 

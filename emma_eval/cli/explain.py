@@ -47,7 +47,7 @@ class Verbatim(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task and data root."""
     parser.epilog = EPILOG
-    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("task", metavar="TASK", help="a task's name; `emma-eval list` has them")
     add_task_options(parser, data="folder of the official files, for a real example")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task, sample and data root."""
     parser.epilog = "examples:\n  emma-eval show mmbench_mini --sample 3\n  emma-eval show pope --data /data/benchmarks"
-    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("task", metavar="TASK", help="a task's name; `emma-eval list` has them")
     parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
     parser.add_argument("--wording", metavar="W", help="as the scripts of this model family ask, of several")
     add_task_options(parser, data="folder of the official files")

@@ -16,7 +16,7 @@ from tests.tiny_datasets_wider import write_lines
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "add-a-scorer.md").read_text("utf-8")
 FILES = dict(re.findall(r"```(?:python|toml|yaml)\n# (\S+)\n(.*?)```", DOCUMENT, re.S))
-CHECK, SCORE, STRICT = re.findall(r"^emma-eval (.*)$", DOCUMENT, re.M)
+CHECK, SCORE, STRICT = re.findall(r"^emma-eval (.*)$", DOCUMENT.replace("\\\n", ""), re.M)
 
 
 @pytest.fixture
