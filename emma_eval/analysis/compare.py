@@ -77,7 +77,10 @@ def compare_task(first: TaskStatistics, second: TaskStatistics, *, intersect: bo
     metrics = compare_metrics(before, after)
     metrics.sort(key=lambda pair: (pair.metric.name, pair.metric.group) != (first.record.primary, ""))
     if not metrics or metrics[0].metric.name != first.record.primary:
-        raise UserError(f"task {first.task}: its metric {first.record.primary} can't be compared on these samples")
+        raise UserError(
+            f"task {first.task}: its metric {first.record.primary} can't be compared: not both runs record what each "
+            "of these samples adds to it"
+        )
     won, lost, ties = flips(before, after, metrics[0].metric)
     return TaskComparison(
         task=first.task,

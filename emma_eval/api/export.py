@@ -12,7 +12,7 @@ from emma_eval.api.sample_rows import COLUMNS, SampleRow, TaskRows
 from emma_eval.errors import UserError
 from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.table_io import to_csv
-from emma_eval.utils.text import replace_surrogates
+from emma_eval.utils.text import replace_surrogates, sound
 
 Format = Literal["csv", "parquet", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -80,17 +80,10 @@ def _parquet(rows: Sequence[SampleRow]) -> bytes:
 
     numbers = {"score": pa.float64(), "seconds": pa.float64(), "tokens": pa.int64(), "passes": pa.int64()}
     types = {name: pa.list_(pa.string()) if name in LISTS else numbers.get(name, pa.string()) for name in COLUMNS}
-    columns = {name: pa.array([_sound(getattr(row, name)) for row in rows], types[name]) for name in COLUMNS}
+    columns = {name: pa.array(sound([getattr(row, name) for row in rows]), types[name]) for name in COLUMNS}
     content = BytesIO()
     parquet.write_table(pa.table(columns), content)
     return content.getvalue()
-
-
-def _sound(value: Any) -> Any:
-    """The value as UTF-8 can hold it."""
-    if isinstance(value, list):
-        return [_sound(item) for item in value]
-    return replace_surrogates(value) if isinstance(value, str) else value
 
 
 CONTENT: Mapping[Format, Callable[[Sequence[SampleRow]], str | bytes]] = {

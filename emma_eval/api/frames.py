@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emma_eval.api.sample_rows import COLUMNS, SampleRow
 from emma_eval.results.scores import MetricRecord, TaskScores
 from emma_eval.types import Response
+from emma_eval.utils.text import sound
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +33,16 @@ RESPONSE_COLUMNS = (
 def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
     """A frame of rows, or of columns by name; numbers are float64 or Int64 also where none is known.
 
-    Of a row a missing key is None, and keys that are no columns are left out.
+    Of a row a missing key is None, and keys that are no columns are left out. U+FFFD stands for half a surrogate pair,
+    which JSON can spell and pandas cannot hold.
     """
     import pandas as pd
 
-    found = pd.DataFrame(rows if isinstance(rows, Mapping) else list(rows), columns=list(columns))
+    content = dict(rows) if isinstance(rows, Mapping) else list(rows)
+    try:
+        found = pd.DataFrame(content, columns=list(columns))
+    except UnicodeEncodeError:
+        found = pd.DataFrame(sound(content), columns=list(columns))
     types = {name: "float64" for name in FLOATS if name in columns}
     return found.astype(types | {name: "Int64" for name in COUNTS if name in columns})
 

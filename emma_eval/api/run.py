@@ -129,8 +129,8 @@ class Run:
         """A row a sample: question, references, answer, parsed answer, score, category, images, status, ...
 
         The columns are those of `SampleRow`. Question, references, options, category and images are read from the
-        task's data; a warning says where they are not found. Of a run that is not scored, `score` is empty. Raises
-        UserError for a task that the run does not have.
+        task's data; a warning says where they are not found. Of a run that is not scored, `score` is empty.
+        Raises UserError for a task that the run does not have.
         """
         return self._samples(tasks)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emma_eval.errors import UserError
-from emma_eval.utils.terminal import paragraph
+from emma_eval.utils.terminal import paragraph, print_message
 from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
@@ -146,7 +145,7 @@ def expand_and_tell(names: Sequence[str]) -> list[str]:
 
     tasks = expand_tasks(names)
     for remark in group_remarks(names):
-        print(f"note: {remark}", file=sys.stderr)
+        print_message(f"note: {remark}")
     return tasks
 
 
@@ -179,6 +178,12 @@ def key_value(text: str) -> tuple[str, str]:
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE")
     return key, value
+
+
+def require_folder(option: str, path: Path | None) -> None:
+    """Raise UserError unless the folder is there, or none is named; to be called before any work is done."""
+    if path is not None and not path.is_dir():
+        raise UserError(f"{option} {path}: no such folder")
 
 
 def require_place(option: str, path: Path | None) -> None:

@@ -104,7 +104,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--min-new-tokens {args.min_new_tokens} is above --max-new-tokens {args.max_new_tokens}")
     for image in args.image:
         if not image.is_file():
-            raise UserError(f"no image {image}")
+            raise UserError(f"--image {image}: no such file")
 
 
 def _request(args: argparse.Namespace, model: EngineDescription) -> Request:

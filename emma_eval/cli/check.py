@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, expand_and_tell
+from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_folder
 from emma_eval.errors import SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.tasks.index import task_groups, task_names
     from emma_eval.tasks.loading import renamed_keys
 
-    if args.data and not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    require_folder("--data", args.data)
     task_groups()
     names = expand_and_tell(args.tasks) if args.tasks else task_names()
     problems = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_place
+from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_folder, require_place
 from emma_eval.errors import UserError
 from emma_eval.utils.terminal import message_lines
 from emma_eval.utils.text import format_bytes, pluralize
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
         _make_folder(args.data)
     elif args.action == "status" and args.lock:
         raise UserError("--lock is for data fetch and data verify")
-    elif not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    else:
+        require_folder("--data", args.data)
     tasks = map(load_task, expand_and_tell(args.tasks) if args.tasks else task_names())
     if args.action == "status":
         return _status(tasks, args.data, named=bool(args.tasks))

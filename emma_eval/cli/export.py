@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from emma_eval.cli.arguments import add_task_options
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import print_message
 
 LMMS_EVAL = "lmms-eval"
 FORMATS = ("csv", "parquet", "jsonl", LMMS_EVAL)
@@ -49,6 +49,6 @@ def run(args: argparse.Namespace) -> int:
         loaded = load_run(args.run, data=args.data, task_dir=args.task_dir, include_path=args.include_path)
         written, problems = export_samples(loaded.rows(), args.output, args.format)
         for problem in problems:
-            print(problem, file=sys.stderr)
+            print_message(problem)
     print(*written, sep="\n")
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_model_options, add_task_options, named_options, positive
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import print_message
 from emma_eval.utils.text import pluralize, slug
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def _judge_model(args: argparse.Namespace) -> tuple[ServerEngine, JudgeModel]:
     engine: ServerEngine = handle.load()
     settings, parameters = engine.settings, request_parameters(options.get("parameters"))
     if official := parameters.keys() & {"temperature", settings.max_tokens_field}:
-        raise UserError(f"--model-option parameters: a judge is asked with the official {min(map(str, official))}")
+        name = min(map(str, official))
+        raise UserError(f"--model-option parameters: a judge is asked with the official {name}; leave it out")
     deciding = dict(handle.deciding_options or {})
     model = JudgeModel(
         name=settings.model,
@@ -119,11 +120,11 @@ def _collect(session: JudgeSession, task: JudgedTask, engine: ServerEngine) -> C
 
     def report(done: int, wanted: int) -> None:
         if done % EVERY == 0 or done == wanted:
-            print(f"{task.name} judged {done:,}/{wanted:,}", file=sys.stderr)
+            print_message(f"{task.name} judged {done:,}/{wanted:,}")
 
     stats = ServerStats()
     collected = session.collect(lambda: ServerClient(engine.endpoint, engine.policy, stats), task, report)
-    print(stats if stats.attempts else "everything is judged already", file=sys.stderr)
+    print_message(str(stats) if stats.attempts else "everything is judged already")
     return collected
 
 

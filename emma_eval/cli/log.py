@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from emma_eval.cli.arguments import add_task_options, not_negative
+from emma_eval.cli.arguments import add_task_options, not_negative, require_folder
 from emma_eval.errors import UserError, one_line, printable
+from emma_eval.utils.terminal import print_message
 from emma_eval.utils.text import error_message
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.loggers.base import open_targets
     from emma_eval.loggers.samples import SampleSource
 
-    if args.data and not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    require_folder("--data", args.data)
     targets = open_targets(args.to, "--to")
     return 0 if _log(args.run, targets, SampleSource(data=args.data, limit=args.log_samples)) else 1
 
@@ -105,19 +104,19 @@ def log_finished(args: argparse.Namespace, folder: Path, targets: Sequence[Targe
         _log(folder, targets, SampleSource(args.data, files, args.log_samples))
     except Exception as error:
         again = _command(folder, [target.text for target in targets])
-        print(printable(f"not logged: {one_line(error_message(error))}; {again} tries again"), file=sys.stderr)
+        print_message(f"not logged: {one_line(error_message(error))}; {again} tries again")
 
 
 def _log(folder: Path, targets: Sequence[Target], source: SampleSource) -> bool:
     """Log and print a line for each target; whether all have the run now."""
     from emma_eval.loggers.log_run import log_run
 
-    print(f"logging to {', '.join(target.text for target in targets)}", file=sys.stderr)
+    print_message(f"logging to {', '.join(target.text for target in targets)}")
     succeeded = True
     for outcome in log_run(folder, targets, source):
         if outcome.problem:
             again = f"{_command(folder, [outcome.target])} tries again"
-            print(printable(f"not logged to {outcome.target}: {outcome.problem}; {again}"), file=sys.stderr)
+            print_message(f"not logged to {outcome.target}: {outcome.problem}; {again}")
             succeeded = False
         else:
             already = "" if outcome.is_new else "already "

@@ -81,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     model = find_model(first.model)
     second = _second(args, first)
     if first == second and not args.model.startswith(SERVER):
-        raise UserError("both times are alike, so nothing would differ; see --batch-size-b and --dtype-b")
+        raise UserError(
+            "both runs would be asked alike, so nothing would differ: give the second --batch-size-b or --dtype-b"
+        )
     name = f"{default_folder(first, model.deciding_options).name}-{second.batch_size}-{second.model.dtype or 'auto'}"
     folder: Path = args.output or default_folder(first).parent.parent / "noise" / name
     both = ((first, folder / "first"), (second, folder / "second"))

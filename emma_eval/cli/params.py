@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_dtype(args.dtype)
     if not args.latency and (option := "--device" if args.device else "--repeats" if args.repeats else ""):
-        raise UserError(f"{option} is of --latency, which is not asked for")
+        raise UserError(f"{option} goes with --latency alone: give that too, or leave it out")
     require_place("--json", args.json)
     from emma_eval.interpretability.report import ParamsReport, ParamsSettings, published_adaptations, report_model
     from emma_eval.interpretability.tables import report_lines

@@ -87,12 +87,12 @@ def _statistics(path: Path, task: str) -> TaskStatistics:
 
 def points(text: str) -> float:
     """The type of --detect: a positive number."""
-    return _between_0_and(1e6, text, "is no number of points above 0")
+    return _between_0_and(1e6, text, "is not a number of points above 0")
 
 
 def share(text: str) -> float:
     """The type of shares: above 0 and below 1."""
-    return _between_0_and(1, text, "is no share above 0 and below 1, as 0.05")
+    return _between_0_and(1, text, "is not a share above 0 and below 1, such as 0.05")
 
 
 def _between_0_and(bound: float, text: str, complaint: str) -> float:

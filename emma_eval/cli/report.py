@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from emma_eval.cli.arguments import add_task_options, positive_or
+from emma_eval.cli.arguments import add_task_options, positive_or, require_folder
 from emma_eval.errors import UserError
+from emma_eval.utils.terminal import print_message
 
 EPILOG = """\
 examples:
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Write page, figures, model card, print their paths. Raises UserError without a finished run or without --data."""
     if args.index:
         return _write_index(args)
-    if args.data and not args.data.is_dir():
-        raise UserError(f"--data {args.data}: no such folder")
+    require_folder("--data", args.data)
     if args.figures:
         from emma_eval.reports.figures import write_figures
 
@@ -99,5 +98,5 @@ def _write_index(args: argparse.Namespace) -> int:
     page, number, problems = write_index(args.runs[0], args.output)
     print(page)
     unread = f"; {pluralize(len(problems), 'folder')} could not be read, the page says why" if problems else ""
-    print(f"{pluralize(number, 'run')}{unread}", file=sys.stderr)
+    print_message(f"{pluralize(number, 'run')}{unread}")
     return 0

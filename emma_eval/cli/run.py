@@ -232,7 +232,7 @@ def files_by_task(arguments: Sequence[str], tasks: Sequence[str]) -> Mapping[str
         name, equals, path = text.partition("=")
         task, dot, key = name.partition(".")
         if not (equals and dot and key and path):
-            raise UserError(f"--file {text}: TASK.KEY=PATH is expected")
+            raise UserError(f"--file {text}: TASK.KEY=PATH is expected, as in --file pope.random=random.json")
         require_run(task, tasks, f"--file {text}")
         files.setdefault(task, {})[key] = Path(path)
     return files

@@ -11,7 +11,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import not_negative
-from emma_eval.utils.progress_bars import WIDEST, can_draw_bars
+from emma_eval.errors import one_line
+from emma_eval.utils.progress_bars import WIDEST, can_draw_bars, description_column
 from emma_eval.utils.terminal import terminal_width
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def render(status: RunStatus, rows: int | None = None) -> Group:
     from rich.text import Text
 
     bars = Progress(
-        TextColumn("{task.description}", markup=False),
+        description_column(),
         BarColumn(bar_width=None),
         TextColumn("{task.completed:,}/{task.total:,}"),
         TextColumn("{task.fields[failed]}"),
@@ -147,7 +148,7 @@ def render(status: RunStatus, rows: int | None = None) -> Group:
     begun = sum(counts.done > 0 for counts in status.tasks.values())
     hidden = [f"{begun} of {len(status.tasks)} tasks have begun"] if len(tasks) < len(status.tasks) else []
     lines = [Text(line) for line in (*hidden, rate_in_words(status)) if line]
-    return Group(Text(f"{status.model}: {status.state}", "bold"), bars.make_tasks_table(bars.tasks), *lines)
+    return Group(Text(one_line(f"{status.model}: {status.state}"), "bold"), bars.make_tasks_table(bars.tasks), *lines)
 
 
 def rate_in_words(status: RunStatus) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from emma_eval.errors import UserError
 from emma_eval.utils.files import locked_file, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
 from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
+from emma_eval.utils.terminal import print_message
 from emma_eval.utils.text import format_bytes, pluralize
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _lines(name: str, files: int, total: int) -> Iterator[tuple[BeginFile, AddBy
 
     def begin_file(number: int, path: str) -> None:
         progress = f"{format_bytes(done)} of {format_bytes(total)}"
-        print(f"{name}: file {number} of {files}, {path}, {progress}", file=sys.stderr, flush=True)
+        print_message(f"{name}: file {number} of {files}, {path}, {progress}")
 
     def add_bytes(size: int) -> None:
         nonlocal done

@@ -20,7 +20,7 @@ MAX_LISTED = 20  # failed samples listed for a task; scores.json has all
 def write_leaderboard(
     folder: Path, leaderboard: Leaderboard, view: View = EVERYTHING, latex_notes: Notes = "list"
 ) -> list[Path]:
-    """Write `leaderboard.md`, `.csv` and `.tex`, return their paths. Raises UserError where nothing can be written."""
+    """Write `leaderboard.md`, `.csv` and `.tex` and return their paths. Raises UserError if the folder takes none."""
     tables = leaderboard.tables(view)
     make_output_folder(folder)
     contents = {

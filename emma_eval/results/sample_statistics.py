@@ -119,7 +119,10 @@ class TaskStatistics:
         overall = (metric for metric in self.scores.metrics if metric.name == self.record.primary and not metric.group)
         metric = next(overall, None)
         if metric is None:
-            raise UserError(f"task {self.task}: its metric {self.record.primary} can't be compared")
+            raise UserError(
+                f"task {self.task}: its metric {self.record.primary} can't be compared: it is not recorded what each "
+                "sample adds to it"
+            )
         return metric
 
 

@@ -68,7 +68,8 @@ class _ResponsesFile:
     task: str
     path: Path
     latest: deque[LatestAnswer]  # of all tasks
-    offset: int = 0
+    offset: int = 0  # bytes that are read
+    lines: int = 0  # that are read
     failed: dict[Key, bool] = field(default_factory=dict)  # of every request that has an answer or a failure
 
     def read_new_lines(self) -> None:
@@ -81,6 +82,7 @@ class _ResponsesFile:
                 if not line.endswith(b"\n"):
                     return
                 self.offset += len(line)
+                self.lines += 1
                 try:
                     entry = json.loads(line)
                     answer = LatestAnswer(self.task, entry["id"], entry["text"], entry["error"])
@@ -90,7 +92,7 @@ class _ResponsesFile:
                     self.latest.append(answer)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise UserError(
-                        f"{self.path} is damaged at byte {self.offset - len(line)}; "
+                        f"{self.path}, line {self.lines} is damaged; "
                         "delete that line, and its sample will be asked again"
                     ) from None
 

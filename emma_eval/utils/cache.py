@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import read_text, sha256_of_file, write_atomic
+from emma_eval.utils.terminal import print_message
 
 CACHE_ABOVE_BYTES = 256 * 2**20  # a smaller file is hashed in less than a second
 
@@ -47,7 +47,7 @@ def cached_sha256(path: Path) -> str:
         digest = read_text(record, 1000)
         if re.fullmatch("[0-9a-f]{64}", digest):
             return digest
-    print(f"hashing {path} ({status.st_size / 2**30:.1f} GiB, once)", file=sys.stderr, flush=True)
+    print_message(f"hashing {path} ({status.st_size / 2**30:.1f} GiB, once)")
     digest = sha256_of_file(path)
     with suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ def offline() -> Iterator[None]:
 
 
 def offline_switch(*, for_data: bool = False) -> str:
-    """The variable that keeps from the hub, for messages; empty if none does. Data sets have one of their own."""
+    """The variable that forbids the hub, for messages; empty if none does. Data sets have one of their own."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -71,7 +71,7 @@ def require_hub_reachable() -> None:
     require_valid_endpoint()
     if switch := offline_switch(for_data=True):
         named = f"--offline (or {switch})" if switch == OFFLINE_VARIABLE else switch
-        raise UserError(f"{named} keeps from the hub, and this is not on this machine yet")
+        raise UserError(f"{named} forbids the hub, and this is not on this machine yet")
     if _connection_error():
         raise UserError(f"the hub {constants.ENDPOINT} cannot be reached; check the network, or HF_ENDPOINT")
 
@@ -107,7 +107,7 @@ def describe_hub_error(error: Exception, *, for_data: bool = False) -> str:
     absent = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
     switch = offline_switch(for_data=for_data)
     if switch and (absent or "offline" in str(error).lower()):  # `datasets` raises its own
-        reason = f"{switch}{' (or --offline)' if switch == OFFLINE_VARIABLE else ''} keeps from the hub"
+        reason = f"{switch}{' (or --offline)' if switch == OFFLINE_VARIABLE else ''} forbids the hub"
         return f"{_offline_reasons[0] if _offline_reasons else reason}, and it is not in the cache on this machine"
     return error_message(error)
 

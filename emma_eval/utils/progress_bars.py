@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from emma_eval.errors import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
@@ -27,7 +29,7 @@ def progress_bars(
     `transient` ones disappear at the end.
     """
     from rich.console import Console, RenderableType
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress
 
     class Bars(Progress):
         def get_renderables(self) -> Iterable[RenderableType]:
@@ -37,8 +39,21 @@ def progress_bars(
 
     console = Console(stderr=True)
     console.width = min(console.width, WIDEST)
-    described = TextColumn("{task.description}", markup=False)
-    return Bars(described, BarColumn(bar_width=None), *columns, console=console, transient=transient, expand=True)
+    return Bars(
+        description_column(), BarColumn(bar_width=None), *columns, console=console, transient=transient, expand=True
+    )
+
+
+def description_column() -> ProgressColumn:
+    """A bar's description, in which names of files and models cannot move or colour the terminal's writing."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(one_line(task.description))
+
+    return Description()
 
 
 def track(items: Iterable[T], total: int, description: str) -> Iterator[T]:

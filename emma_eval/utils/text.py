@@ -28,6 +28,15 @@ def replace_surrogates(text: str) -> str:
     return text
 
 
+def sound(value: Any) -> Any:
+    """A text, or a list or mapping with texts, as UTF-8 can hold it; all else as it is."""
+    if isinstance(value, str):
+        return replace_surrogates(value)
+    if isinstance(value, list):
+        return [sound(item) for item in value]
+    return {key: sound(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def single_spaced(text: str) -> str:
     """The text with one blank for each run of white space, control characters and bidirectional overrides: a cell's."""
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()

@@ -6,6 +6,7 @@ A repeated key is an error, and so are numbers that are not finite and aliases t
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ _MAX_FILE_BYTES = 2**24  # bytes; published.yaml, the largest here, has some 100
 _MAX_VALUES = 1_000_000  # in a file with its aliases expanded
 _TOO_DEEP = "mappings and lists nested too deep, or an alias within itself"
 _MAX_DEPTH = 100  # mappings and lists within each other
+
+_OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")  # 010 is 8, and 1:30 is 90
 
 # The C loader is several times faster, but not every PyYAML has it.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,6 +42,9 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc]
         except (ValueError, KeyError, OverflowError, TypeError, AttributeError, IndexError) as error:
             message = f"{_preview_node(node)} cannot be read as a value; put it in quotes if it is a text"
             raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
+        if isinstance(value, int | float) and isinstance(node.value, str) and _OTHER_BASE.fullmatch(node.value):
+            message = f"{_preview_node(node)} means {value:g} in YAML; write that, or put it in quotes"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
         if isinstance(value, float) and not math.isfinite(value):
             raise yaml.constructor.ConstructorError(
                 None, None, f"{_preview_node(node)} is not a finite number", node.start_mark

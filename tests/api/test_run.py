@@ -71,6 +71,16 @@ class TestAFinishedRun:
         types = run.samples.dtypes.astype(str)
         assert (types["score"], types["seconds"], types["tokens"]) == ("float64", "float64", "Int64")
 
+    def test_half_a_surrogate_pair_is_a_replacement_character(self, run, data, folder):
+        """JSON can spell one, and a line of a response that another program wrote may hold it."""
+        path = folder / "responses/pope.jsonl"
+        first, *rest = map(json.loads, path.read_text().splitlines())
+        lines = [first | {"text": "yes \ud800"}, *rest]
+        path.write_text("".join(json.dumps({k: v for k, v in line.items() if k != "crc32"}) + "\n" for line in lines))
+        shown = emma_eval.load_run(folder, data=data)
+        assert shown.responses["answer"][0] == "yes \ufffd"
+        assert shown.samples["answer"].str.contains("\ufffd").sum() == 1
+
     def test_tasks_are_read_once_each(self, run):
         assert len(run.samples_of(["pope", "pope"])) == len(run.samples_of("pope")) == REQUESTS
 

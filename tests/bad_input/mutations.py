@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import gzip
 import random
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
 Place = tuple[Any, ...]
+_PAIR = re.compile(rb'("[^"\\\n]{1,80}"): ')
+_NUMBER = re.compile(rb"(?<![\w.\"+-])[0-9]{1,18}(?![\w.])")
 
 HOSTILE_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 3, 10**19, -(2**63) - 1, 1.5, -0.0, 1e308, float("nan"), float("inf"),
+    None, True, False, 0, -1, 1, 3, 1.0, 10**19, -(2**63) - 1, 2**53 + 1, 10**400, 1.5, -0.0, 1e308, float("nan"),
+    float("inf"), "1", "1.0", "01", "1 ", "\u00a01", "\u0661", "e\u0301", "\u00e9", "\u200d\U0001f469", "\u2028",
     "", " ", "0", "nan", "None", "\ud800", "\0", "a\x1b[31mb", "\u202eabc", "\ufeff", "x" * 5000, "9" * 5000,
     "../../etc/passwd", "/etc/passwd", "C:\\x", "~root", "a/../../b", "=1+1", "<script>alert(1)</script>", "%s%n{}{0}",
     "<image>", "A", "yes", "\n", "\r\n", "2001-01-01",
@@ -86,12 +91,54 @@ def _encode(data: bytes, rng: random.Random) -> bytes:
         lambda: gzip.compress(data),
         lambda: data + b"\n\n\n",
         lambda: text.upper().encode("utf-8", "replace"),
+        lambda: b"\xef\xbb\xbf" * 2 + data,
+        lambda: text.encode("utf-16-le"),
+        lambda: text.encode("latin-1", "replace").replace(b"a", b"\xe9"),
+        lambda: unicodedata.normalize("NFD", text.replace("a", "\u00e9")).encode(),
+        lambda: data.replace(b"\n", b"\r"),
+        lambda: data.replace(b"\n", b"\xe2\x80\xa8"),
+        lambda: data.replace(b" ", b"\xc2\xa0"),
+        lambda: gzip.compress(data) + gzip.compress(data),
+        lambda: gzip.compress(data)[:-9],
+        lambda: data + b"\x1a",
     )
     return rng.choice(ways)()
 
 
 def _replace(data: bytes, rng: random.Random) -> bytes:
     return rng.choice(REPLACEMENTS)
+
+
+def _key_twice(data: bytes, rng: random.Random) -> bytes:
+    """A JSON object, if there is one, with a second value under one of its keys, before or behind the first."""
+    found = list(_PAIR.finditer(data))
+    if not found:
+        return _double(data, rng)
+    pair = rng.choice(found)
+    again = b"%s: %s, " % (pair[1], rng.choice((b"null", b"0", b'"x"', b"[]")))
+    return data[: pair.start()] + again + data[pair.start() :]
+
+
+def _other_number(data: bytes, rng: random.Random) -> bytes:
+    """A number written in another way: some mean the same, some are no JSON, some are beyond any."""
+    found = list(_NUMBER.finditer(data))
+    if not found:
+        return _insert(data, rng)
+    number = rng.choice(found)
+    written = rng.choice(
+        (b"%s.0", b"%se0", b"0%s", b"+%s", b"%s.", b"%se400", b"-%s", b"%s_0", b"0x%s", b'"%s"', b"%s%%")
+    )
+    return data[: number.start()] + written.replace(b"%s", number[0]).replace(b"%%", b"%") + data[number.end() :]
+
+
+def _deep(data: bytes, rng: random.Random) -> bytes:
+    """A value within thousands of lists, or of objects."""
+    found = list(_NUMBER.finditer(data))
+    begin, end = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
+    if not found:
+        return begin * 20_000
+    number, depth = rng.choice(found), rng.choice((100, 2_000, 100_000))
+    return data[: number.start()] + begin * depth + number[0] + end * depth + data[number.end() :]
 
 
 def _several(data: bytes, rng: random.Random) -> bytes:
@@ -101,8 +148,8 @@ def _several(data: bytes, rng: random.Random) -> bytes:
 
 
 _DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    _flip_bit, _flip_bit, _other_byte, _insert, _insert, _lose, _double, _zero, _cut, _lines, _encode, _replace,
-    _several,
+    _flip_bit, _flip_bit, _other_byte, _insert, _insert, _lose, _double, _zero, _cut, _lines, _encode, _encode,
+    _replace, _several, _key_twice, _other_number, _other_number, _deep,
 )  # fmt: skip
 
 

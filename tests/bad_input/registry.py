@@ -14,6 +14,7 @@ NAMES = (
     "tasks",
     "records",
     "checkpoints",
+    "transformers",
     "arguments",
     "servers",
     "cases",

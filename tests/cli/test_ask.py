@@ -144,7 +144,7 @@ def test_an_answer_does_not_end_before_it_has_the_least_new_tokens(
         (("--raw-prompt", "Why?", "--suffix", "Briefly."), "--suffix: a complete prompt"),
         (("Why?", "--min-new-tokens", "9", "--max-new-tokens", "8"), "--min-new-tokens 9 is above --max-new-tokens 8"),
         (("Why?", "--min-new-tokens", "-1"), "'-1' is not a whole number of 0 or more"),
-        (("Why?", "--image", "none.png"), "no image none.png"),
+        (("Why?", "--image", "none.png"), "--image none.png: no such file"),
         (("--raw-prompt", "Why?"), "the model emma-mini takes no complete prompt; give it a QUESTION"),
     ],
 )

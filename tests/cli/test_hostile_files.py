@@ -2,18 +2,24 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from emma_eval.cli.main import main
+from emma_eval.cli.watch import render
 from emma_eval.errors import UserError
+from emma_eval.runs.monitor import RunMonitor
 from emma_eval.utils.files import open_output, write_atomic
-from tests.fakes import command_output, quiz_row, write_quiz
+from emma_eval.utils.progress_bars import progress_bars
+from tests.fakes import command_output, quiz_row, run_pope, write_pope, write_quiz
 
 ROOT = Path(__file__).parents[2]
 LONG = "a" * 5000
@@ -211,3 +217,24 @@ def test_a_parquet_row_reads_no_file_and_ends_no_run(tmp_path, monkeypatch, cell
     one.images[0].open()
     with pytest.raises(SampleError, match=f"row 1: .*{message}"):
         two.images[0].open()
+
+
+def test_no_name_of_a_run_moves_the_cursor_of_a_terminal(tmp_path):
+    """Bars are drawn with escape sequences of our own, and none from a manifest or a list of downloads."""
+    write_pope(tmp_path / "data")
+    run_pope(tmp_path / "data", tmp_path / "run")
+    path = tmp_path / "run/manifest.json"
+    manifest = json.loads(path.read_text())
+    evil = "x\x1b]52;c;b3duZWQ=\x07\x1b[2J\x9b\u202e"
+    manifest["model"]["name"], manifest["tasks"] = evil, {evil: manifest["tasks"]["pope"]}
+    path.write_text(json.dumps(manifest))
+    terminal = StringIO()
+    Console(file=terminal, force_terminal=True, width=200).print(render(RunMonitor(tmp_path / "run").poll()))
+    shown = terminal.getvalue()
+    assert shown.count("x\\x1b]52;c;") == 2
+    assert not {"\x07", "\x9b", "\u202e", "\x1b]", "\x1b[2J"} & {*shown, *re.findall(r"\x1b.[0-9]*.", shown)}
+    progress = progress_bars()
+    progress.console.file, progress.console._force_terminal = terminal, True
+    progress.add_task(evil, total=2)
+    progress.console.print(progress.get_renderable())
+    assert not {"\x07", "\x9b", "\u202e"} & set(terminal.getvalue())

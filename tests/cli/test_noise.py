@@ -77,7 +77,7 @@ def test_a_folder_with_answers_in_batches_of_another_size_is_refused(noise, caps
 def test_two_times_the_same_is_refused(capsys):
     assert main(["noise", "emma-mini", "--batch-size", "1"]) == 2
     assert capsys.readouterr().err.startswith(
-        "error: both times are alike, so nothing would differ; see --batch-size-b"
+        "error: both runs would be asked alike, so nothing would differ: give the second --batch-size-b"
     )
 
 

@@ -107,7 +107,7 @@ def test_latency_where_there_is_an_alignment(params, tmp_path):
     assert emma["latency"]["alignment_path"]["median"] > emma["latency"]["align"]["median"] > 0
     assert llava["latency"] is None
     assert "no latency: it has no alignment module" in shown
-    assert "--device is of --latency" in params("emma-mini", "--device", "cpu", code=2)
+    assert "--device goes with --latency" in params("emma-mini", "--device", "cpu", code=2)
     assert "there is no device 'gpu'" in params("emma-mini", "--latency", "--device", "gpu", code=2)
 
 

@@ -62,10 +62,10 @@ def test_a_difference_that_no_number_of_samples_tells(plan):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--detect", "0"], "'0' is no number of points above 0"),
-        (["--detect", "nan"], "'nan' is no number of points above 0"),
-        (["--power", "1.5"], "'1.5' is no share above 0 and below 1"),
-        (["--disagreement", "12"], "'12' is no share above 0 and below 1"),
+        (["--detect", "0"], "'0' is not a number of points above 0"),
+        (["--detect", "nan"], "'nan' is not a number of points above 0"),
+        (["--power", "1.5"], "'1.5' is not a share above 0 and below 1"),
+        (["--disagreement", "12"], "'12' is not a share above 0 and below 1"),
         (["--power", "0.04"], "--power 0.04: more than --alpha 0.05 is expected"),
         (["--runs", "nowhere"], "nowhere is missing"),
         (["--runs", "a", "b", "c"], "--runs: two runs, or one"),

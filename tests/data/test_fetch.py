@@ -118,7 +118,7 @@ def test_a_disk_too_small_is_said_before_anything_is_downloaded(command, hub):
 
 def test_without_network_it_is_one_line_at_once(command, hub):
     offline = command("data", "fetch", "my_gqa", "--offline")
-    assert offline.stdout.startswith("my_gqa: PROBLEM: --offline (or HF_HUB_OFFLINE) keeps from the hub")
+    assert offline.stdout.startswith("my_gqa: PROBLEM: --offline (or HF_HUB_OFFLINE) forbids the hub")
     assert hub.log == []
     unreachable = command("data", "fetch", "my_gqa", "my_pope", url="http://127.0.0.1:9")
     assert "my_gqa: PROBLEM: the hub http://127.0.0.1:9 cannot be reached; check the network" in unreachable.stdout

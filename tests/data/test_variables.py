@@ -50,7 +50,7 @@ def test_without_them_all_caches_are_below_xdg_cache_home(show, tmp_path):
 
 
 def test_a_switch_of_data_sets_alone_is_named(show, hub):
-    says = "cannot be had: HF_DATASETS_OFFLINE keeps from the hub, and it is not in the cache on this machine"
+    says = "cannot be had: HF_DATASETS_OFFLINE forbids the hub, and it is not in the cache on this machine"
     assert says in show(code=2, HF_DATASETS_OFFLINE="ON")
     assert hub.log == []
 
@@ -59,6 +59,6 @@ def test_a_switch_of_data_sets_alone_is_named(show, hub):
 def test_nothing_is_fetched_where_a_switch_is_on(variable, command, hub):
     fetched = command("data", "fetch", "my_gqa", **{variable: "1"})
     named = "--offline (or HF_HUB_OFFLINE)" if variable == "HF_HUB_OFFLINE" else variable
-    assert fetched.stdout.startswith(f"my_gqa: PROBLEM: {named} keeps from the hub, and this is not on this machine")
+    assert fetched.stdout.startswith(f"my_gqa: PROBLEM: {named} forbids the hub, and this is not on this machine")
     assert fetched.returncode == 2
     assert hub.log == []

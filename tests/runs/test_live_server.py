@@ -93,7 +93,7 @@ def test_damage_is_told_in_words_and_the_server_lives_on(finished):
     with serving(finished, 0) as address:
         with (finished / "responses" / "pope.jsonl").open("a") as log:
             log.write("{}\n")
-        assert "pope.jsonl is damaged at byte" in json.load(get(address, "status"))["problem"]
+        assert "is damaged; delete that line" in json.load(get(address, "status"))["problem"]
         assert get(address).status == 200
 
 

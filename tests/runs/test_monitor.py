@@ -104,4 +104,4 @@ def test_a_folder_without_a_run_is_a_mistake(tmp_path, data, folder, capsys):
     run_pope(data, folder)
     (folder / "responses" / "pope.jsonl").write_text("damage\n")
     assert main(["watch", str(folder), "--once"]) == 2
-    assert "pope.jsonl is damaged at byte 0" in capsys.readouterr().err
+    assert "pope.jsonl, line 1 is damaged" in capsys.readouterr().err

@@ -81,6 +81,13 @@ def test_torch_reads_tensors_alone(all_calls):
     assert {argument(call, "weights_only") for _, call in loads} == {"True"}
 
 
+def test_what_is_said_on_standard_error_goes_through_what_makes_it_printable(all_calls):
+    """Standard output is a stream that does so; bars write escape sequences to the other."""
+    allowed = ("cli/door.py", "cli/main.py", "utils/terminal.py", "mini/train/")
+    direct = {path for path, name, call in all_calls if name == "print" and argument(call, "file") == "sys.stderr"}
+    assert not {path for path in direct if not path.startswith(allowed)}
+
+
 def test_no_program_is_started_through_a_shell(all_calls):
     starts = [call for _, name, call in all_calls if name.startswith("subprocess.")]
     assert starts

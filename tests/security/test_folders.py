@@ -4,19 +4,25 @@ import json
 import os
 import stat
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
 from emma_eval.cli.main import main
-from emma_eval.data.hub.snapshot import HubFile
+from emma_eval.data.hub.download import download
+from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.data.loading import load_samples
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ImageFile
+from emma_eval.reports.html.analysis_page import write_analysis_page
+from emma_eval.results.model_analysis import AnalysisRecord, FigureRecord, SectionRecord
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
+from emma_eval.tasks.sections import HubConfig
 from emma_eval.utils.files import require_inside_folder, safe_relative_path, write_atomic
 from tests.fakes import FakeEngine, FakeHandle, quiz_row, run_pope, write_pope, write_quiz
 
@@ -52,6 +58,15 @@ def test_a_task_file_cannot_name_data_elsewhere(tmp_path, name):
     path.write_text(path.read_text().replace("rows: rows.jsonl", f"rows: {json.dumps(name)}"))
     with extra_task_folders([tmp_path / "tasks"]), pytest.raises(UserError, match=r"quiz\.yaml"):
         load_task("quiz")
+
+
+@pytest.mark.parametrize("key", ["split", "config", "images"])
+@pytest.mark.parametrize("name", ["../../x", "/x", "..\\x", "a\0b"])
+def test_a_data_set_of_the_hub_names_no_file_elsewhere(key, name):
+    """Its split and configuration are in the name of its list of files."""
+    content = {"id": "a/b", "split": "test"} | {key: {"config": name, "key": "k"} if key == "images" else name}
+    with pytest.raises(ValidationError, match=r"(?s)(config|split)\n +String should match pattern"):
+        HubConfig.model_validate(content)
 
 
 @pytest.mark.parametrize("path", LEADING_OUT)
@@ -134,6 +149,39 @@ def test_a_planted_link_is_not_drawn_through(tmp_path):
     _save(Figure(), tmp_path / "overview")
     assert victim.read_text() == "precious"
     assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["x", "../../../../secret"])
+def test_a_figure_of_an_analysis_is_not_taken_from_elsewhere(tmp_path, name):
+    """A page has the figures in it, and is given to others."""
+    Image.new("RGB", (2, 2)).save(tmp_path / "secret.png")
+    folder = tmp_path / "analysis"
+    (folder / "figures/s-..").mkdir(parents=True)
+    if name == "x":
+        (folder / "figures/s-x.png").symlink_to(tmp_path / "secret.png")
+    figure = FigureRecord(name=name, caption="")
+    section = SectionRecord(key="s", title="S", sentences=(), limits=(), tables=(), arrays={}, figures=(figure,))
+    words = dict.fromkeys(("model", "name", "summary", "dtype", "device"), "x")
+    record = AnalysisRecord(**words, samples=None, seed=0, tasks=(), left_out={}, has_figures=True, sections=(section,))
+    with pytest.raises(UserError, match="a symbolic link leads out of"):
+        write_analysis_page(record, folder)
+
+
+def test_a_download_that_does_not_end_is_broken_off(tmp_path, monkeypatch):
+    """The hub tells a size; whoever answers in its place must not fill the disk."""
+
+    class Endless(BytesIO):
+        def read(self, size):
+            return bytes(size)
+
+    opened = {"open": lambda *_, **__: Endless()}
+    monkeypatch.setattr("huggingface_hub.HfFileSystem", lambda: SimpleNamespace(**opened))
+    monkeypatch.setattr("emma_eval.utils.hub._connection_error", lambda: None)
+    file = HubFile(path="a.bin", size=10, sha256="0" * 64)
+    split = Split(id="o/n", config=None, split="test", revision="0" * 40, builder="", features=None, files=(file,))
+    with pytest.raises(UserError, match="came with another hash than the hub tells; it was deleted"):
+        download(split, file, tmp_path, lambda _: None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/b", "..", "x\0y", "C:x"])

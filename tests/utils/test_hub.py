@@ -57,7 +57,7 @@ def test_the_network_is_named_and_no_switch_that_the_user_did_not_set(tmp_path):
 def test_a_switch_that_the_user_set_is_named(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "_offline_reasons", [])
-    with pytest.raises(UserError, match=r"HF_HUB_OFFLINE \(or --offline\) keeps from the hub"):
+    with pytest.raises(UserError, match=r"HF_HUB_OFFLINE \(or --offline\) forbids the hub"):
         model_folder("nobody/nothing")
 
 

@@ -69,6 +69,6 @@ def _append(source: str, part: Path, size: int, on_bytes: Callable[[int], None])
             return
         with HfFileSystem().open(source, "rb", block_size=BLOCK, cache_type="none") as file:
             file.seek(sink.tell())
-            while block := file.read(BLOCK):
+            while sink.tell() <= size and (block := file.read(BLOCK)):  # one that goes on has another hash
                 sink.write(block)
                 on_bytes(len(block))

@@ -89,6 +89,9 @@ def _within_repository(name: str, urls: list[str]) -> tuple[str, list[str]]:
     start = f"hf://datasets/{name}@"
     elsewhere = [url for url in urls if not url.startswith(start)]
     if elsewhere:
-        raise UserError(f"data set {name} keeps its files elsewhere, {elsewhere[0]}, which this cannot fetch")
+        raise UserError(
+            f"data set {name} keeps its files elsewhere, {elsewhere[0]}, where nothing is fetched from; "
+            "give the official files with --data"
+        )
     parts = [url.removeprefix(start).split("/", 1) for url in urls]
     return unquote(parts[0][0]), [path for _, path in parts]

@@ -77,7 +77,8 @@ def to_text(cell: Any, key: str) -> str:
     """
     if isinstance(cell, str):
         return cell
-    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal) or not math.isfinite(cell):
+    is_number = isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+    if not is_number or (not isinstance(cell, int) and not math.isfinite(cell)):
         raise ValueError(f"key {key!r}: a text is expected, not {preview(cell)}")
     return str(cell)
 

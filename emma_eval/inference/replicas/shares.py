@@ -29,7 +29,9 @@ def environments(replicas: int, device: str | None) -> list[dict[str, str]]:
             "--device cpu makes replicas on the CPU"
         )
     if replicas > cpus:
-        raise UserError(f"--replicas {replicas}: {pluralize(cpus, 'CPU')} can be used here, at least one for each")
+        raise UserError(
+            f"--replicas {replicas}: {pluralize(cpus, 'CPU')} can be used here, and each replica needs at least one"
+        )
     threads = os.environ.get("OMP_NUM_THREADS") or str(cpus // replicas)
     shared = {"OMP_NUM_THREADS": threads}
     return [shared | ({VISIBLE: gpus[number]} if gpus else {}) for number in range(replicas)]

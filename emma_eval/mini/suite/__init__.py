@@ -6,13 +6,13 @@ first use and kept in the cache.
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 
 from emma_eval.mini.suite import gqa, mmbench, mme, pope, scienceqa, seed, vizwiz, vqav2
 from emma_eval.mini.suite.folder import publish
 from emma_eval.utils.cache import cache_folder
+from emma_eval.utils.terminal import print_message
 
 VERSION = 2  # raise it whenever a question or an image changes
 WRITERS = (vqav2, gqa, vizwiz, scienceqa, mmbench, mme, seed, pope)
@@ -39,5 +39,5 @@ def write_suite(root: Path) -> None:
 
 
 def _write_with_notice(root: Path) -> None:
-    print(f"writing the suite mini to {cache_folder()} (once, some seconds)", file=sys.stderr, flush=True)
+    print_message(f"writing the suite mini to {cache_folder()} (once, some seconds)")
     write_suite(root)

@@ -6,7 +6,11 @@ Imports no torch.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.folders import model_folder, weight_files
@@ -15,6 +19,7 @@ from emma_eval.utils.cache import cached_sha256
 from emma_eval.utils.files import read_text
 from emma_eval.utils.json_io import read_json_object
 
+VOCABULARIES = ("tokenizer.json", "vocab.json", "added_tokens.json")
 SETTINGS = ("*.json", "*.jinja", "*.txt", "tokenizer.model")  # of model, processor, tokenizer, generation
 
 
@@ -31,6 +36,25 @@ def transformers_folder(source: str) -> Path:
     if not isinstance(read_json_object(folder / "config.json").get("model_type"), str):
         raise UserError(f"{folder / 'config.json'} has no model_type; hf: reads what save_pretrained writes")
     return folder
+
+
+def refuse_control_characters(folder: Path) -> None:
+    """Raise UserError for a key with control characters in a settings file: libraries print unknown ones."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = msgspec.json.decode(path.read_bytes())
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError):  # whoever reads the file tells
+            continue
+        if path.name in VOCABULARIES:  # whose keys are tokens
+            content = content.get("added_tokens") if isinstance(content, dict) else None
+        if key := next((key for key in _keys(content) if not key.isprintable()), ""):
+            raise UserError(f"{path}: the key {key!r:.60} holds control characters")
+
+
+def _keys(content: Any) -> Iterator[str]:
+    for value in content if isinstance(content, list) else content.values() if isinstance(content, dict) else ():
+        yield from _keys(value)
+    yield from content if isinstance(content, dict) else ()
 
 
 def read_chat_template(path: str | None) -> str | None:

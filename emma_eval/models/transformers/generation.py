@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor
 
+from emma_eval.errors import UserError
+
 IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 KEPT = (
     "bad_words_ids", "begin_suppress_tokens", "encoder_no_repeat_ngram_size", "encoder_repetition_penalty",
@@ -22,16 +24,25 @@ WITHOUT_EFFECT: tuple[Any, ...] = (None, 0, 1, [], {})
 def greedy_config(own: GenerationConfig, tokenizer: Any) -> tuple[GenerationConfig, list[str]]:
     """A model's generation config without sampling and beams, and notes of what in it changes answers or is left out.
 
-    The tokenizer's end id stands where the model has none.
+    The tokenizer's end id stands where the model has none. Raises UserError for an id that is none.
     """
     settings = {name: getattr(own, name, None) for name in (*IDS, *KEPT)}
     for name in ("eos_token_id", "pad_token_id"):
         if settings[name] is None:
             settings[name] = getattr(tokenizer, name)
+        if not _are_ids(settings[name]):
+            raise UserError(
+                f"generation_config.json: {name} {settings[name]!r:.60} must be a token's id, or a list of ids"
+            )
     config = GenerationConfig(**settings, do_sample=False, num_beams=1, num_return_sequences=1, use_cache=True)
     notes = [f"{name} {settings[name]} of its generation_config.json" for name in KEPT if _matters(settings[name])]
     dropped = [name for name in LEFT_OUT if _matters(getattr(own, name, None))]
     return config, notes + [f"{name} of its generation_config.json is not used" for name in dropped]
+
+
+def _are_ids(value: object) -> bool:
+    """Whether the value is an id or some; None is none."""
+    return value is None or all(type(one) is int for one in (value if isinstance(value, list) and value else [value]))
 
 
 def _matters(value: object) -> bool:

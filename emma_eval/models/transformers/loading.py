@@ -14,6 +14,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from emma_eval.errors import UserError
 from emma_eval.models.checkpoints.devices import choose_dtype, prepare_device
 from emma_eval.models.transformers.chat_template import choose_dialect
+from emma_eval.models.transformers.folder import refuse_control_characters
 from emma_eval.models.transformers.generation import greedy_config
 from emma_eval.models.transformers.model import TransformersModel
 from emma_eval.models.transformers.placement import EXTRA, choose_placement, require_on_gpus
@@ -40,6 +41,7 @@ def load_transformers(
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     _require_known(folder)
+    refuse_control_characters(folder)
     torch_device = choose_placement(device, device_map)
     processor = _call(folder, lambda: AutoProcessor.from_pretrained(folder, **SAFE))
     tokenizer = getattr(processor, "tokenizer", None)
@@ -51,12 +53,12 @@ def load_transformers(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model, notes = _load_weights(folder, torch_device, dtype, device_map)
-    model.generation_config, settings = greedy_config(model.generation_config, tokenizer)
+    model.generation_config, settings = _call(folder, lambda: greedy_config(model.generation_config, tokenizer))
     origin = "of --model-option chat_template" if chat_template else "its own"
     kind = f"{type(model).__name__} of transformers {transformers.__version__}, chat template {origin}"
     dtype_name = str(model.dtype).removeprefix("torch.")
     place = f"{torch.cuda.device_count()} GPUs" if device_map else torch_device
-    loaded = TransformersModel(model, processor, template)
+    loaded = _call(folder, lambda: TransformersModel(model, processor, template))
     loaded.summary = "; ".join([f"{kind}, {dtype_name} on {place}", *notes, *settings])
     if refusal := loaded.refusal_of_an_image():
         raise UserError(f"{folder}: processor and chat template do not fit together: {refusal}")

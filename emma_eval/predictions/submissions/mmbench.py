@@ -47,7 +47,7 @@ def _rows(task: AnsweredTask) -> Iterator[SheetRow]:
             index = integer_id(sample) + INDEX_STEP * pass_index
             if len(text) > LONGEST_CELL:
                 raise UserError(
-                    f"the answer to index {index} has {len(text):,} characters, Excel takes {LONGEST_CELL:,}"
+                    f"the answer to index {index} has {len(text):,} characters, a cell of Excel takes {LONGEST_CELL:,}"
                 )
             yield (index, sample.question, *(choices.get(letter, "") for letter in LETTERS), text)
 

@@ -6,6 +6,7 @@ Letters are parsed from the answers as the official tool does, which draws one a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from random import Random
 from string import ascii_uppercase
 
@@ -28,5 +29,6 @@ def mmmu(task: AnsweredTask) -> str:
             text = parse_letter(text, sample.options) or generator.choice(letters)
         answers[sample.id] = text
     if len(answers) < len(task.samples):
-        raise UserError("a question id stands twice in the data; the server takes one answer to each")
+        twice = Counter(sample.id for sample in task.samples).most_common(1)[0][0]
+        raise UserError(f"the question id {twice} stands twice in the data; the server takes one answer to each")
     return json.dumps({sample.id: answers[sample.id] for sample in task.samples}, indent=1, ensure_ascii=False) + "\n"

@@ -7,6 +7,7 @@ LLaVA's uploads; it scores test-dev by the others.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from emma_eval.data.readers.parsing import require_key
@@ -46,5 +47,6 @@ def _question_ids(path: Path) -> list[int]:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: every question must have a whole number as its question_id") from error
     if len(set(ids)) < len(ids):
-        raise UserError(f"{path}: a question_id stands twice")
+        twice = Counter(ids).most_common(1)[0][0]
+        raise UserError(f"{path}: the question_id {twice} stands twice; fetch the official file again")
     return ids

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+
 import pytest
 
 from emma_eval.errors import SampleError, UserError
@@ -73,3 +76,24 @@ def test_todays_date_is_the_same_every_day() -> None:
     """As in the templates of Llama 3.2 and Mistral Small 3.1."""
     dated = "{% if strftime_now is defined %}{% set today = strftime_now('%d %b %Y') %}{% endif %}{{ today }}"
     assert ChatTemplate(dated + '/{{ strftime_now("%Y-%m-%d") }}').render("Well?") == "26 Jul 2024/2024-07-26"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__.__mro__ }}", "{{ ''|attr('__class__') }}", "{{ '{0.__class__}'.format('') }}",
+        "{{ ''['__class__'] }}", "{{ ('{0.__class__}'|attr('format'))('') }}",
+        "{{ '{x.__class__}'.format_map({'x': 1}) }}",
+        "{{ (['{0.__class__}']|map('attr', 'format')|first)('') }}", "{{ cycler.__init__.__globals__.os }}",
+        "{{ raise_exception.__globals__ }}", "{{ self._TemplateReference__context }}",
+        "{{ joiner.__init__.__globals__ }}",
+        "{{ lipsum.__globals__['os'].popen('id').read() }}", "{% set n = namespace() %}{% set n.__class__ = 1 %}",
+        "{% include '/etc/passwd' %}", "{% import 'os' as os %}{{ os }}", "{% extends '/etc/passwd' %}",
+        "{{ messages.append(1) }}{{ messages|length }}", "{{ [].__class__.__base__.__subclasses__() }}",
+        "{{ (messages|map(attribute='__class__')|list) }}", "{{ messages|selectattr('__class__')|list }}",
+    ],
+)  # fmt: skip
+def test_a_template_does_not_leave_its_sandbox(text: str) -> None:
+    """The classic ways out, to classes, modules and files: refused, or nothing comes of them."""
+    with suppress(SampleError):
+        assert not re.search(r"class|module|function|method|root:|uid=|<|2", ChatTemplate(text).render("Well?"))

@@ -114,6 +114,23 @@ def test_no_kernel_of_a_config_is_fetched(folder: Path, part: str, key: str, nam
     assert (told in model.summary) == (not part)  # transformers itself overlooks those further in
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "processor_config.json", "tokenizer.json"])
+def test_a_key_that_a_library_would_print_holds_no_control_characters(folder: Path, name: str) -> None:
+    """The tokenizers' library prints the keys of a token that it does not know to the terminal as they are."""
+    evil = "x\x1b]52;c;b3duZWQ=\x07"
+    content = json.loads((folder / name).read_text())
+    (content["added_tokens"][0] if name == "tokenizer.json" else content)[evil] = True
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"{name}: the key 'x\\x1b.* holds control characters"):
+        load_model(f"hf:{folder}", device="cpu")
+
+
+def test_an_id_that_is_none_is_refused(folder: Path) -> None:
+    change(folder / "generation_config.json", eos_token_id={"a": 1})
+    with pytest.raises(UserError, match=r"eos_token_id \{'a': 1\} must be a token's id, or a list of ids"):
+        load_model(f"hf:{folder}", device="cpu")
+
+
 def test_a_package_that_a_processor_needs_is_named_with_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
     folder = tiny_transformers.write("smolvlm", tmp_path / "smolvlm")
     monkeypatch.setattr("transformers.models.smolvlm.processing_smolvlm.num2words", None)

@@ -81,7 +81,7 @@ def test_vqav2_from_llavas_own_question_files(tmp_path):
     [
         (None, "the server wants an answer to every question of test2015, and their file is not below --data ROOT"),
         ([3, 4], "2 answered questions not among its own, the first is 1: it is the file of another split"),
-        ([1, 2, 2], "a question_id stands twice"),
+        ([1, 2, 2], "the question_id 2 stands twice"),
         ([1, 2, "x"], "every question must have a whole number as its question_id"),
     ],
 )
