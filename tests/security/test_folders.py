@@ -16,6 +16,7 @@ from emma_eval.cli.main import main
 from emma_eval.data.hub.download import download
 from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.data.loading import load_samples
+from emma_eval.data.readers.vqa_json import _coco_images
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.reports.html.analysis_page import write_analysis_page
@@ -58,6 +59,16 @@ def test_a_task_file_cannot_name_data_elsewhere(tmp_path, name):
     path.write_text(path.read_text().replace("rows: rows.jsonl", f"rows: {json.dumps(name)}"))
     with extra_task_folders([tmp_path / "tasks"]), pytest.raises(UserError, match=r"quiz\.yaml"):
         load_task("quiz")
+
+
+@pytest.mark.parametrize("subtype", ["x/../../../y", "..\\y", "/y", "a\0"])
+def test_a_kind_of_vqas_images_is_no_path(tmp_path, subtype):
+    with pytest.raises(UserError, match="is none of COCO's"):
+        _coco_images(tmp_path / "q.json", tmp_path, subtype)
+
+
+def test_a_percent_sign_in_it_is_one(tmp_path):
+    assert _coco_images(tmp_path / "q.json", tmp_path, "%s%n")(7).name == "COCO_%s%n_000000000007.jpg"
 
 
 @pytest.mark.parametrize("key", ["split", "config", "images"])
