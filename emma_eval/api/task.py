@@ -106,8 +106,10 @@ def load_task(  # noqa: PLR0913 (named choices, each of its own)
 ) -> Task:
     """A benchmark's samples, which `evaluate` would ask with the same options; no model is needed.
 
-    `data` is the root of the benchmarks' files, `file` maps the task's file keys to paths. Raises UserError for an
-    unknown task, and at the first use of a sample for data that are missing.
+    `data` is the root of the benchmarks' files, `file` maps the task's file keys to paths. `limit` takes the first so
+    many samples, with `seed` as many that it draws; `allow_partial` takes data that lack some. `task_dir` and
+    `include_path` are folders of further tasks, ours and lmms-eval's. With `offline` nothing is downloaded. Raises
+    UserError for an unknown task, and at the first use of a sample for data that are missing.
     """
     limit, seed = require_limit(limit), require_integer("seed", seed)
     files = {name: {key: Path(path) for key, path in (file or {}).items()}}

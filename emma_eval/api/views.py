@@ -37,15 +37,15 @@ def run_html(path: str, manifest: Manifest, status: str, tasks: Sequence[TaskSco
 def html_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A table in HTML, every cell escaped."""
 
-    def line(tag: str, cells: Sequence[str]) -> str:
+    def html_cells(tag: str, texts: Sequence[str]) -> str:
         sides = ("right" if column.right else "left" for column in columns)
-        aligned = zip(sides, cells, strict=True)
         return "".join(
-            f'<{tag} style="text-align:{side}">{escape(single_spaced(cell))}</{tag}>' for side, cell in aligned
+            f'<{tag} style="text-align:{side}">{escape(single_spaced(text))}</{tag}>'
+            for side, text in zip(sides, texts, strict=True)
         )
 
-    head = line("th", [column.head for column in columns])
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    head = html_cells("th", [column.head for column in columns])
+    body = "".join(f"<tr>{html_cells('td', row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -61,8 +61,8 @@ def _rows(tasks: Sequence[TaskScores]) -> list[list[str]]:
 
 def _row(task: TaskScores) -> list[str]:
     primary = task.find(task.metric)
-    lost = task.counts.without_answer
+    unanswered = task.counts.without_answer
     values = ["not scored here", ""] if primary is None else [value_of(primary), interval_of(primary)]
     partial = "" if task.complete else " (partial)"
     name = f"{task.name}, {task.judge.label}" if task.judge else task.name
-    return [name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{lost:,}" if lost else ""]
+    return [name, task.metric, *values, f"{task.counts.samples:,}{partial}", f"{unanswered:,}" if unanswered else ""]

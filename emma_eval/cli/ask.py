@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", help="cpu, cuda, cuda:1, ... (a GPU if there is one)")
     add("--dtype", default="auto", metavar="D", help="float32, float16, bfloat16 or auto (the default)")
     add_model_options(group)
-    add("--max-new-tokens", type=positive, default=128, metavar="N", help="(default: %(default)s)")
+    add("--max-new-tokens", type=positive, default=128, metavar="N", help="the longest answer (default: %(default)s)")
     add(
         "--min-new-tokens",
         type=not_negative,

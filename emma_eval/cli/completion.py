@@ -58,7 +58,7 @@ end
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the shell, and --task-dir."""
     parser.epilog = EPILOG
-    parser.add_argument("shell", choices=tuple(FUNCTIONS))
+    parser.add_argument("shell", choices=tuple(FUNCTIONS), help="your shell")
     add_task_options(parser)
 
 

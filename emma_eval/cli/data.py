@@ -29,7 +29,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare action, tasks and data root."""
     parser.epilog = EPILOG
-    parser.add_argument("action", choices=("fetch", "verify", "status"))
+    parser.add_argument("action", choices=("fetch", "verify", "status"), help="what to do")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks or groups (verify, status: those with data)")
     parser.add_argument(
         "--lock", type=Path, metavar="FILE", help="fetch: keep to the commits in this file, and add those it has not"

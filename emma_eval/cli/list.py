@@ -27,7 +27,9 @@ HINT = "`list models --long` adds what --model-option takes."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.epilog = EPILOG
-    parser.add_argument("what", nargs="?", choices=("tasks", "models", "groups"), default="tasks", help="(tasks)")
+    parser.add_argument(
+        "what", nargs="?", choices=("tasks", "models", "groups"), default="tasks", help="what is listed (tasks)"
+    )
     parser.add_argument("--long", action="store_true", help="tasks: all columns; models: with the options of each")
     add_task_options(parser)
 

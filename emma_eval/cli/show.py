@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task, sample and data root."""
     parser.epilog = "examples:\n  emma-eval show mmbench_mini --sample 3\n  emma-eval show pope --data /data/benchmarks"
-    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("task", metavar="TASK", help="a task's name; `emma-eval list` has them")
     parser.add_argument("--sample", metavar="N|ID", default="0", help="a sample's id, or its number counted from 0")
     parser.add_argument("--wording", metavar="W", help="as the scripts of this model family ask, of several")
     add_task_options(parser, data="folder of the official files")
@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     worded = task.with_wording(wording)
     if task.wordings:
         others = [name for name in (*task.wording, *task.wordings) if name != wording]
-        told = f"wording: {wording} (others: {', '.join(others)}): {describe_wording(task, wording)}"
-        print(*paragraph(told, terminal_width(), rest="    "), sep="\n")
+        text = f"wording: {wording} (others: {', '.join(others)}): {describe_wording(task, wording)}"
+        print(*paragraph(text, terminal_width(), rest="    "), sep="\n")
     for label, text in _describe(worded, wording, samples[index], f"{index:,} of {len(samples):,}"):
         if "\n" in text:
             print(f"{label}:", *quoted(text), sep="\n")
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _find(samples: Sequence[Sample], name_or_index: str, task: str) -> int:
-    """The index of a sample by its id, or by the index itself."""
+    """The index of a sample by its id, or by the index itself. Raises UserError if it is neither."""
     for index, sample in enumerate(samples):
         if sample.id == name_or_index:
             return index
@@ -60,16 +60,17 @@ def _find(samples: Sequence[Sample], name_or_index: str, task: str) -> int:
 
 
 def _describe(task: TaskConfig, wording: str, sample: Sample, position: str) -> list[tuple[str, str]]:
+    """(label, text) of all that is shown of a sample; a circular task asks it in several passes."""
     from emma_eval.models.checkpoints.templates import render_for_family
     from emma_eval.prompts.building import build_requests
 
     requests = list(build_requests(task, [sample]))
     lines = [("task", f"{task.name} ({task.title})"), ("sample", f"{sample.id} ({position})")]
-    same = len({request.images for request in requests}) == 1
-    lines += _images(requests[0]) if same else []
+    shares_images = len({request.images for request in requests}) == 1
+    lines += _images(requests[0]) if shares_images else []
     for request in requests:
         which = f" of pass {request.pass_index}" if len(requests) > 1 else ""
-        lines += [] if same else _images(request, which)
+        lines += [] if shares_images else _images(request, which)
         prompt = request.prompt(lambda message: render_for_family(message, wording))
         lines.append((f"prompt{which}", prompt))
         if request.pass_index == 0:
@@ -81,6 +82,7 @@ def _describe(task: TaskConfig, wording: str, sample: Sample, position: str) -> 
 
 
 def _limits(request: Request) -> str:
+    """The fewest and the most new tokens."""
     least = f"at least {request.min_new_tokens}, " if request.min_new_tokens else ""
     return f"{least}up to {request.max_new_tokens:,}"
 

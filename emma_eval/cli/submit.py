@@ -24,7 +24,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare task, run, data and output."""
     parser.epilog = EPILOG
-    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("task", metavar="TASK", help="the task that was answered")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a file of answers")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the file to write")
     parser.add_argument("--answer-key", metavar="KEY", help="the answers' key, where several may hold them")

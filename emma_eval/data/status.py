@@ -55,8 +55,8 @@ def data_status(task: TaskConfig, root: Path, *, count: bool = True) -> DataStat
     from_hub = is_downloaded(root, task.hub, files)
     size = 0 if from_hub else sum(map(_size, set(files.values())))
     if not missing and not from_hub:
-        lone = [path for path in files.values() if path.is_file()]
-        to_read = sum(_size(path) * (GZIP_RATIO if path.suffix == ".gz" else 1) for path in lone)
+        single_files = [path for path in files.values() if path.is_file()]  # the others are folders of images
+        to_read = sum(_size(path) * (GZIP_RATIO if path.suffix == ".gz" else 1) for path in single_files)
         status = DataStatus("present", size, source="official files")
         return _whole(task, root, status, to_read) if count else status
     splits, total, downloaded = _snapshot(task.hub, root) if task.hub else ([], 0, 0)
@@ -64,9 +64,12 @@ def data_status(task: TaskConfig, root: Path, *, count: bool = True) -> DataStat
         source = f"from the hub, commit {splits[0].revision[:12]}"
         return DataStatus("complete", downloaded, _rows(root, splits[0]) if count else "", source)
     ways = [f"data fetch {task.name}"] if can_fetch(task) else []
-    own = downloaded or set(files) - set(get_reader(task.reader, task.columns).folders)  # images may be another task's
+    image_folders = get_reader(task.reader, task.columns).folders  # which may be there for another task
+    has_own = downloaded or set(files) - set(image_folders)
     ways.append(manual_download(task, root))
-    return DataStatus("partly", size + downloaded, ways=tuple(ways)) if own else DataStatus("missing", ways=tuple(ways))
+    if has_own:
+        return DataStatus("partly", size + downloaded, ways=tuple(ways))
+    return DataStatus("missing", ways=tuple(ways))
 
 
 def _whole(task: TaskConfig, root: Path, status: DataStatus, to_read: int) -> DataStatus:
@@ -124,6 +127,6 @@ def _size(path: Path) -> int:
                 for entry in entries:
                     if entry.is_dir():
                         folders.append(entry.path)
-                    elif entry.is_file():  # neither of a link to nothing
+                    elif entry.is_file():  # a link to nothing is neither
                         total += entry.stat().st_size
     return total

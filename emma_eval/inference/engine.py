@@ -77,7 +77,8 @@ def prepare_engine(engine: Engine, requests: Sequence[Request], report: Callable
 
 def engine_facts(engine: Engine) -> dict[str, Any]:
     """What the engine says of itself by a method `facts`: another program's version and settings, for the manifest."""
-    facts: dict[str, Any] = own() if (own := getattr(engine, "facts", None)) else {}
+    own = getattr(engine, "facts", None)
+    facts: dict[str, Any] = own() if own else {}
     return facts
 
 

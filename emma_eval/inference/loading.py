@@ -45,11 +45,11 @@ def load_engine(
     if choice.name == "vllm":
         return load_vllm_engine(model, batch_size, choice.options)
     loaded = model.load()
-    if hasattr(loaded, "describe"):
+    if hasattr(loaded, "describe"):  # an Engine
         engine: Engine = loaded
         return engine
-    if hasattr(loaded, "collate"):
+    if hasattr(loaded, "collate"):  # a Model
         return BatchedEngine(loaded, batch_size)
-    if hasattr(loaded, "generate"):
+    if hasattr(loaded, "generate"):  # a TextModel
         return SimpleEngine(loaded, batch_size)
     raise UserError(f"the model {model.spec.source} has no method generate(messages); docs/add-a-model.md shows one")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from torch import nn
 
 from emma_eval.interpretability.architecture import Skeleton, num_parameters
+from emma_eval.models.emma.alignment import Alignment
 from emma_eval.models.emma.model import EmmaModel
 from emma_eval.models.llama.modality import ByModality
 from emma_eval.models.llama.model import Llama
@@ -94,44 +95,50 @@ def count_parameters(skeleton: Skeleton) -> ParameterCounts:
 
 
 def _of_emma(model: EmmaModel, skeleton: Skeleton) -> ParameterCounts:
-    towers, alignment, config = model.towers, model.alignment, model.config
-    assert isinstance(towers, nn.Module)
-    unfrozen: Trained = "yes" if config.llava.unfreeze_mm_vision_tower else "no"
-    vision = num_parameters(towers.get_submodule("vision"))
-    parts = [
-        Part(
-            name="vision tower", group="vision", checkpoint=skeleton.whole_vision, computed=vision, fine_tuning=unfrozen
-        )
-    ]
-    adaptation: Sequence[Adaptation] = ()
-    source = LLAVA_SOURCE
-    if alignment is not None:
-        text = num_parameters(towers.get_submodule("text"))
-        parts.append(Part(name="text tower", group="text", checkpoint=skeleton.whole_text, computed=text))
-        is_v3 = alignment.learnable_tokens is not None
-        source = EMMA_V3_SOURCE if is_v3 else EMMA_SOURCE
-        linears: Trained = "no" if is_v3 else "yes"
-        parts += [
-            _part("text projection", "adaptation", num_parameters(alignment.text_projection), "yes", linears),
-            _part("infusion W", "adaptation", num_parameters(alignment.image_text_infusion), "yes", linears),
-        ]
-        if alignment.learnable_tokens is not None:
-            tokens = alignment.learnable_tokens.numel()
-            parts.append(_part("learnable tokens", "adaptation", tokens, "yes", "yes"))
+    config = model.config
+    parts = [*_tower_parts(model, skeleton), *(_alignment_parts(model.alignment) if model.alignment else ())]
     parts.append(_part("projector", "connector", num_parameters(model.projector), "yes", "yes"))
     parts += [_part(name, "language model", number, "no", "yes") for name, number in _llama_parts(model.llama)]
     name = f"EMMA {config.alignment.encoder_version}" if config.alignment else "LLaVA-1.5"
     counts = ParameterCounts(
-        architecture=f"{name}, {model.llama.config.family}", parts=tuple(parts), adaptation=(), training_source=source
+        architecture=f"{name}, {model.llama.config.family}",
+        parts=tuple(parts),
+        adaptation=(),
+        training_source=LLAVA_SOURCE,
     )
-    if alignment is not None:
-        added, text = counts.total("adaptation"), counts.total("text")
-        base = counts.total() - added - text
-        adaptation = (
-            _adaptation("alignment", added, "LLaVA without it", base),
-            _adaptation("alignment and frozen text tower", added + text, "LLaVA without them", base),
-        )
-    return counts.model_copy(update={"adaptation": tuple(adaptation)})
+    if model.alignment is None:
+        return counts
+    added, text = counts.total("adaptation"), counts.total("text")
+    base = counts.total() - added - text
+    adaptation = (
+        _adaptation("alignment", added, "LLaVA without it", base),
+        _adaptation("alignment and frozen text tower", added + text, "LLaVA without them", base),
+    )
+    source = EMMA_SOURCE if model.alignment.learnable_tokens is None else EMMA_V3_SOURCE
+    return counts.model_copy(update={"adaptation": adaptation, "training_source": source})
+
+
+def _tower_parts(model: EmmaModel, skeleton: Skeleton) -> Iterator[Part]:
+    """CLIP's towers: whole in the checkpoint, computed up to the selected layers."""
+    assert isinstance(model.towers, nn.Module)
+    vision = num_parameters(model.towers.get_submodule("vision"))
+    tuned: Trained = "yes" if model.config.llava.unfreeze_mm_vision_tower else "no"
+    yield Part(
+        name="vision tower", group="vision", checkpoint=skeleton.whole_vision, computed=vision, fine_tuning=tuned
+    )
+    if model.alignment is not None:
+        text = num_parameters(model.towers.get_submodule("text"))
+        yield Part(name="text tower", group="text", checkpoint=skeleton.whole_text, computed=text)
+
+
+def _alignment_parts(alignment: Alignment) -> Iterator[Part]:
+    """Version 3 has learnable tokens, and fine-tuning freezes its two linear layers; see EMMA_V3_SOURCE."""
+    tokens = alignment.learnable_tokens
+    tuned: Trained = "yes" if tokens is None else "no"
+    yield _part("text projection", "adaptation", num_parameters(alignment.text_projection), "yes", tuned)
+    yield _part("infusion W", "adaptation", num_parameters(alignment.image_text_infusion), "yes", tuned)
+    if tokens is not None:
+        yield _part("learnable tokens", "adaptation", tokens.numel(), "yes", "yes")
 
 
 def _of_mplug_owl2(model: MPlugOwl2Model) -> ParameterCounts:
@@ -172,6 +179,7 @@ def _by_modality(llama: Llama) -> Iterator[ByModality]:
 def _part(
     name: str, group: Group, number: int, pretraining: Trained | Literal["in part"], fine_tuning: Trained
 ) -> Part:
+    """A part all of which is computed."""
     return Part(
         name=name,
         group=group,

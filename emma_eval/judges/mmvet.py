@@ -90,7 +90,7 @@ def judge_prompt(question: Question, answer: str, *, again: bool = False) -> str
 def parse_score(reply: str) -> float | None:
     """The score that a reply begins with, 0 to 1; None if it begins with none.
 
-    The evaluator takes `nan`, too, which makes its every mean nan; here it is no score.
+    The official evaluator accepts `nan`, which turns its means into nan; here it is no score.
     """
     try:
         score = float(reply.split(" ", maxsplit=1)[0].strip())

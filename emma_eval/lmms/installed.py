@@ -34,13 +34,13 @@ def lmms_version() -> str:
 def lmms_module(name: str) -> Any:
     """A module of lmms-eval. Raises MissingToolError where it is not installed, or does not import here.
 
-    It prints to standard output what it logs, which is no place for it.
+    Its logger is switched off: it writes to standard output, where results alone belong.
     """
     version = lmms_version()
     try:
         module = importlib.import_module(name)
         from loguru import logger
-    except Exception as error:  # filelock 4 gives a TypeError
+    except Exception as error:  # what it imports may fail in any way: filelock 4 by a TypeError
         raise MissingToolError(
             f"lmms-eval {version} cannot be imported: {error_message(error)}; {HOW_TO_INSTALL}"
         ) from error
@@ -55,9 +55,9 @@ def task_manager(folders: tuple[Path, ...]) -> Any:
     try:
         manager = tasks.TaskManager("ERROR", include_path=[str(folder) for folder in folders], model_name=MODEL_NAME)
         own = tasks.TaskManager("ERROR", include_path=[*map(str, folders)], include_defaults=False) if folders else None
-    except Exception as error:  # YAML of any kind
+    except Exception as error:  # task files may fail in any way
         raise UserError(f"lmms-eval cannot read its task files: {error_message(error)}") from error
-    for name, entry in own.task_index.items() if own else ():
+    for name, entry in own.task_index.items() if own else ():  # of one name `manager` keeps lmms-eval's own task
         found = manager.task_index[name]["yaml_path"]
         if found != entry["yaml_path"]:
             raise UserError(

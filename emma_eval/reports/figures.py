@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -36,7 +36,7 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,  # fonts that a printer can embed
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
-METADATA: dict[str, Any] = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+METADATA: dict[str, Any] = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # of each format
 MIN_AXES = 3  # of a radar
 
 
@@ -60,17 +60,20 @@ def write_figures(folders: Sequence[Path], output: Path) -> list[Path]:
     if len(all_tasks.rows) >= MIN_AXES:
         figures["models-radar"] = partial(radar, all_tasks, names)
     for title, panels in category_panels(runs).items():
-        name = "categories-" + re.sub(r"[^\w.-]+", "-", title)
-        earlier = sum(page == name or page.startswith(f"{name}-no-") for page in figures)
-        key = f"{name}-no-{earlier + 1}" if earlier else name
-        figures[key] = partial(dots, panels, names)
+        figures[_new_name("categories-" + re.sub(r"[^\w.-]+", "-", title), figures)] = partial(dots, panels, names)
     if not figures:
         raise UserError("there is nothing to draw: the runs hold no scored task")
     return draw_figures(figures, output)
 
 
+def _new_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it if a title gave the same one before."""
+    earlier = sum(one == name or one.startswith(f"{name}-no-") for one in taken)
+    return f"{name}-no-{earlier + 1}" if earlier else name
+
+
 def write_table_figures(tables: Sequence[Table], output: Path) -> list[Path]:
-    """Draw the paper's tables, a figure a form for each; return the files.
+    """Draw the paper's tables, each as dots, as bars and, of three rows or more, as a radar; return the files.
 
     Raises UserError without matplotlib, and if no table has a score in percent.
     """

@@ -24,7 +24,7 @@ SAME_SIZE = 0.01  # layers that no answer depends on are not loaded, so loaded p
 
 @dataclass(frozen=True, slots=True)
 class ModelMatch:
-    """The published model that a measured one is compared with, and why; or None, and mostly no word about it."""
+    """The published model that a measured one is compared with, or None; and the reason, where one is worth a note."""
 
     row: PaperRow | None
     why: str = ""
@@ -32,11 +32,12 @@ class ModelMatch:
 
 def match_models(rows: Sequence[ModelRow], published: Published, given: Mapping[str, str]) -> dict[str, ModelMatch]:
     """The match of each row, by its label. Raises UserError for a name in `given` that no row or model has."""
-    settled = _settled(rows, published, given)
-    return {row.label: settled.get(row.label) or _recognised(row, published) for row in rows}
+    told = _told_matches(rows, published, given)
+    return {row.label: told.get(row.label) or _recognised(row, published) for row in rows}
 
 
-def _settled(rows: Sequence[ModelRow], published: Published, given: Mapping[str, str]) -> dict[str, ModelMatch]:
+def _told_matches(rows: Sequence[ModelRow], published: Published, given: Mapping[str, str]) -> dict[str, ModelMatch]:
+    """The matches that --as names, by the row's label; a row may be named by its own name, its run's or its model's."""
     by_name: dict[str, list[ModelRow]] = {}
     for row in rows:
         for name in dict.fromkeys((row.name, row.run.scores.name, row.run.scores.model.name)):
@@ -73,14 +74,14 @@ def _recognised(row: ModelRow, published: Published) -> ModelMatch:
     same_family = [one for one in published.paper.rows if one.family == facts.family]
     name = checkpoint_name(facts.source)
     for one in same_family:
-        sized = _same_size(facts.parameters, one.parameters)
-        if name in one.checkpoints and sized is not False:
+        has_its_name, has_its_size = name in one.checkpoints, _same_size(facts.parameters, one.parameters)
+        if has_its_name and has_its_size is not False:  # a size that is not known contradicts nothing
             size = f" of {facts.parameters:,} parameters" if facts.parameters else ""
             return ModelMatch(one, f"{facts.family} model{size} from a checkpoint called {name}")
-        if name in one.checkpoints:
+        if has_its_name:
             why = f"its checkpoint is called {name}, but it has {facts.parameters:,} parameters, not {one.parameters:,}"
             return ModelMatch(None, f"not compared with {one.name}: {why}")
-        if sized:
+        if has_its_size:
             how = f"--as '{row.name}={one.id}' compares them if it is the same"
             return ModelMatch(None, f"of {one.name}'s kind and size under another name: {how}")
     return ModelMatch(None)

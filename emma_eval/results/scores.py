@@ -279,6 +279,8 @@ def read_scores(run: Path) -> ScoresFile:
             raise UserError(f"{run} is not a run folder: it has no {SCORES_FILE}")
         if manifest.settings.shard:
             raise UserError(f"{run} is shard {manifest.settings.shard} of a run; `merge` joins and scores them all")
+        if manifest.sessions and manifest.sessions[-1].outcome == "finished":
+            raise UserError(f"{run} has no scores yet: the same command without --answers-only scores it")
         raise UserError(
             f"{run} has no scores yet: the run is not finished; the command that started it goes on where it stopped"
         )

@@ -32,7 +32,7 @@ class Form:
 def compile_form(text: str, fields: Mapping[str, str]) -> Form:
     """The form of a text; `fields` says what names stand for. Raises ValueError for no regular expression."""
     pieces, seen = [], dict[str, None]()
-    for index, piece in enumerate(_NAME.split(text)):
+    for index, piece in enumerate(_NAME.split(text)):  # texts and names by turns
         if index % 2 == 0:
             pieces.append(re.escape(piece))
         elif piece in seen:

@@ -86,9 +86,8 @@ class _ResponsesFile:
                 try:
                     entry = json.loads(line)
                     answer = LatestAnswer(self.task, entry["id"], entry["text"], entry["error"])
-                    self.failed[answer.sample_id, entry.get("pass_index", entry.get("round", 0))] = (
-                        answer.error is not None
-                    )
+                    pass_index = entry.get("pass_index", entry.get("round", 0))  # its name in earlier versions
+                    self.failed[answer.sample_id, pass_index] = answer.error is not None
                     self.latest.append(answer)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     raise UserError(

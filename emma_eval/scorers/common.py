@@ -93,13 +93,13 @@ def accuracy_by(
 ) -> list[Metric]:
     """The accuracy in percent of each category, in the order of first appearance; scores are in [0, 1]."""
     members = group_samples(((category,) for category in categories), scores, indices)
-    return group_accuracies({(group, category): rows for category, rows in members.items()}, average)
+    return group_accuracies({(group, category): of_one for category, of_one in members.items()}, average)
 
 
 def group_accuracies(
     members: Mapping[tuple[str, str], GroupMembers], average: Average, unit: Unit = "percent"
 ) -> list[Metric]:
-    """The accuracy of each (group, category)."""
+    """The accuracy of each (group, category), by the given average."""
     return [
         mean_metric("accuracy", rows.scores, average, unit, indices=rows.indices, group=group, category=category)
         for (group, category), rows in members.items()
@@ -109,13 +109,16 @@ def group_accuracies(
 def group_samples(
     groups: Iterable[Iterable[GroupT]], scores: Iterable[float], indices: Iterable[int] | None = None
 ) -> dict[GroupT, GroupMembers]:
-    """The samples of each group, in the order of first appearance; `groups` has the groups of each score."""
+    """The samples of each group, in the order of first appearance; `groups` has the groups of each score.
+
+    `indices` are those of the scores' samples, None for all in order.
+    """
     members: dict[GroupT, GroupMembers] = {}
-    for sample_groups, score, index in zip(groups, scores, indices or count(), strict=False):
+    for sample_groups, score, index in zip(groups, scores, indices or count(), strict=False):  # count() has no end
         for group in sample_groups:
-            rows = members.setdefault(group, GroupMembers())
-            rows.indices.append(index)
-            rows.scores.append(score)
+            of_group = members.setdefault(group, GroupMembers())
+            of_group.indices.append(index)
+            of_group.scores.append(score)
     return members
 
 

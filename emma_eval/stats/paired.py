@@ -29,11 +29,8 @@ from emma_eval.types import Metric, SampleScore, Scores
 if TYPE_CHECKING:
     from emma_eval.stats.bootstrap import Floats, Integers
 
-
 MCNEMAR = "McNemar, exact"
 BOOTSTRAP = "paired bootstrap"
-
-
 ROUNDING = 1e-9  # a spread below it is that of equal resamples, summed in another order
 
 
@@ -114,7 +111,7 @@ def _key(metric: Metric) -> tuple[str, str, str]:
 
 
 def _compare(before: Metric, after: Metric, differences: Floats, clusters: Integers) -> MetricComparison:
-    """`differences` are the resampled ones, shape (resamples,)."""
+    """The first run's metric and the second's; `differences` (resamples,) are the resampled ones, second less first."""
     import numpy as np
 
     count = min(num_clusters(before, clusters), num_clusters(after, clusters))

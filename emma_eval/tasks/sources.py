@@ -42,7 +42,7 @@ def find_source(name: str) -> tuple[TaskSource, str] | None:
 
 @contextmanager
 def extra_include_paths(folders: Sequence[Path]) -> Iterator[None]:
-    """A context in which sources know the definitions in these folders. Raises UserError for a path that is none."""
+    """A context in which sources know the definitions in these folders. Raises UserError for one that is not there."""
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"--include-path {folder}: no such folder")

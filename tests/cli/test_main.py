@@ -1,6 +1,7 @@
 """The front desk: which command, which exit code, which single line, and how little it imports."""
 
 import errno
+import importlib
 import resource
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from emma_eval import __version__
 from emma_eval.cli import main as desk
+from emma_eval.cli.arguments import Parser
 from emma_eval.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +139,14 @@ def test_help_names_every_command(capsys):
 def test_every_command_has_its_help(name, capsys):
     assert desk.main([name, "--help"]) == 0
     assert f"emma-eval {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", desk.COMMANDS)
+def test_every_argument_is_explained_and_an_example_is_given(name):
+    parser = Parser(name, "")
+    importlib.import_module(desk.COMMANDS[name][0]).add_arguments(parser)
+    assert all(action.help and not action.help.startswith("(") for action in parser._actions)
+    assert "emma-eval" in parser.epilog
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["list", "tasks"], ["run", "--help"], ["leaderboard", "--help"]])

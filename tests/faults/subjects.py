@@ -285,7 +285,6 @@ VLLM = Subject(
     task="pope_mini",
     missing="" if find_spec("vllm") else "vLLM is not installed",
 )
-SUBJECTS = (ONE, BUILT_IN, REPLICAS, SERVER, VLLM, PARQUET, MINI, JUDGE, MERGE, REPORT)
 
 
 def copy_data(place: Place, case: Path) -> Path:

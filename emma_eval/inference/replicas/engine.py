@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 from emma_eval.errors import UserError
 from emma_eval.inference.engine import EngineDescription, MachineUse, Outcome
-from emma_eval.inference.replicas.fleet import Answered, Died, Finished, Fleet, Message, Ready, Refused, add
+from emma_eval.inference.replicas.fleet import Answered, Died, Finished, Fleet, Message, Ready, Refused, add_stats
 from emma_eval.inference.replicas.leases import Groups, LeasePlanner
 from emma_eval.inference.replicas.packing import pack
 from emma_eval.types import InferenceStats, Request
@@ -18,7 +18,7 @@ from emma_eval.utils.text import format_duration, pluralize
 
 MAX_RESTARTS = 3  # of each replica
 STALLED_SECONDS = 600.0  # without an outcome, while another replica has nothing left to do
-SETTLING_SECONDS = 2.0
+SETTLING_SECONDS = 2.0  # for the last counts, when every request has its outcome
 
 
 @dataclass(slots=True)
@@ -42,12 +42,12 @@ class ReplicatedEngine:
         """
         self._fleet, self._report, self._fingerprint = fleet, report, fingerprint
         self._ready: dict[int, Ready] = {}  # by replica, of its last start
-        self._uses: dict[int, MachineUse] = {}
-        self._idle: set[int] = set()
-        self._leases: dict[int, _Lease] = {}
+        self._uses: dict[int, MachineUse] = {}  # by replica, as it told last
+        self._idle: set[int] = set()  # replicas that wait for a lease
+        self._leases: dict[int, _Lease] = {}  # by replica
         self._open: set[int] = set()  # indices of the requests without an outcome
-        self._restarts: Counter[int] = Counter()
-        self._has_answered: set[int] = set()  # since its last start
+        self._restarts: Counter[int] = Counter()  # by replica
+        self._has_answered: set[int] = set()  # replicas, since their last start
         try:
             self._load()
         except BaseException:
@@ -86,7 +86,7 @@ class ReplicatedEngine:
                 replica, message = heard
                 lease = self._leases.get(replica)
                 if isinstance(message, Answered) and lease:
-                    add(stats, message.stats)
+                    add_stats(stats, message.stats)
                     index = lease.order[message.index]
                     lease.outcomes, lease.last_sign = lease.outcomes + 1, time.monotonic()
                     self._has_answered.add(replica)
@@ -94,7 +94,7 @@ class ReplicatedEngine:
                         self._open.remove(index)
                         yield index, message.outcome
                 elif isinstance(message, Finished) and lease:
-                    add(stats, message.stats)
+                    add_stats(stats, message.stats)
                     planner.give_back(self._finish(replica, message))
                 elif isinstance(message, Died):
                     planner.give_back(self._died(replica, message))
@@ -116,7 +116,7 @@ class ReplicatedEngine:
                     self._died(replica, message)
                     continue
                 if isinstance(message, Finished) and replica in self._leases:
-                    add(stats, message.stats)
+                    add_stats(stats, message.stats)
                     del self._leases[replica]
                 self._take_in(replica, message)
 

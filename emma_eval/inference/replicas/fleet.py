@@ -123,7 +123,7 @@ def difference(stats: InferenceStats, before: InferenceStats) -> tuple[Inference
     return InferenceStats(**{name: getattr(now, name) - getattr(before, name) for name in COUNTS}), now
 
 
-def add(stats: InferenceStats, added: InferenceStats | None) -> None:
+def add_stats(stats: InferenceStats, added: InferenceStats | None) -> None:
     """Add counts and times to `stats`."""
     for name in COUNTS if added else ():
         setattr(stats, name, getattr(stats, name) + getattr(added, name))

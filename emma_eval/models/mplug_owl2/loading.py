@@ -56,11 +56,9 @@ def load_mplug_owl2(
     like = torch.empty(0, dtype=torch_dtype, device=torch_device)
     llama = load_llama(config.llama, shards, source, config.llama.vocab_size, like)
     vision, abstractor = load_vision(config, shards, source), load_abstractor(config, shards, source)
-    used = all_stored_names(llama) | {LM_HEAD}
-    used |= {stored for name in vision.state_dict() for stored in vision_names(name)}
-    used |= {stored for name in abstractor.state_dict() for stored in abstractor_names(name)}
-    refuse_unused((name for name in shards if name not in used), source)
     model = MPlugOwl2Model(config, vision, abstractor, llama)
+    used = _stored_names(model)
+    refuse_unused((name for name in shards if name not in used), source)
     return ModelRunner(
         model=model.to(torch_device, torch_dtype).eval().requires_grad_(False),
         tokenizer=tokenizer,
@@ -73,18 +71,27 @@ def load_mplug_owl2(
     )
 
 
+def _stored_names(model: MPlugOwl2Model) -> set[str]:
+    """Every tensor of the shards that the model reads, or may do without."""
+    names = all_stored_names(model.llama) | {LM_HEAD}
+    names |= {stored for name in model.vision.state_dict() for stored in vision_names(name)}
+    return names | {stored for name in model.abstractor.state_dict() for stored in abstractor_names(name)}
+
+
 def describe(
     config: MPlugOwl2Config, squaring: Squaring, names: Iterable[str], dtype: torch.dtype, device: torch.device
 ) -> Iterator[str]:
     """What was built, and a setting that is not used; `names` are those of the stored tensors."""
     llama, vision, abstractor = config.llama, config.vision, config.abstractor
-    tables = sum(name.endswith(("attention.q_pos_embed", "attention.k_pos_embed")) for name in names)
-    of = {0: "computed", 2 * abstractor.num_hidden_layers: "of the folder"}.get(tables, "partly of the folder")
+    stored = sum(name.endswith(("attention.q_pos_embed", "attention.k_pos_embed")) for name in names)
+    all_of_them = 2 * abstractor.num_hidden_layers  # a table of queries and one of keys a layer
+    positions = {0: "computed", all_of_them: "of the folder"}.get(stored, "partly of the folder")
     yield (
         f"mPLUG-Owl2: LLaMA of {llama.num_hidden_layers} layers x {llama.hidden_size} that adapts to modalities, "
         f"vision model of {vision.num_hidden_layers} layers x {vision.hidden_size}, abstractor of "
-        f"{abstractor.num_hidden_layers} layers (positions {of}), {abstractor.num_learnable_queries + 1} tokens an "
-        f"image, images {SQUARING_IN_WORDS[squaring]}, {str(dtype).removeprefix('torch.')} on {device}"
+        f"{abstractor.num_hidden_layers} layers (positions {positions}), "
+        f"{abstractor.num_learnable_queries + 1} tokens an image, images {SQUARING_IN_WORDS[squaring]}, "
+        f"{str(dtype).removeprefix('torch.')} on {device}"
     )
     if config.image_aspect_ratio is not None:
         yield f"image_aspect_ratio {config.image_aspect_ratio!r:.60} of config.json is not used (--model-option is)"
