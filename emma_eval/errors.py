@@ -73,5 +73,5 @@ def one_line(message: str) -> str:
 
     A long one, which repeats a long value of a file, loses its middle: the beginning says where, the end how to mend.
     """
-    line = printable(" ".join(_ADDRESS.sub("", without_secrets(message)).split("\n")).replace("\r", " "))
+    line = printable(_ADDRESS.sub("", without_secrets(message)).replace("\n", " ").replace("\r", " "))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"

@@ -78,15 +78,15 @@ def _print(head: str, texts: Iterator[str | Verbatim], width: int) -> None:
 
 
 def _prompting(task: TaskConfig, data: Path | None) -> Iterator[str | Verbatim]:
+    """How the task is asked, with the prompt of an example, in each of its wordings."""
     from emma_eval.prompts.building import build_requests
     from emma_eval.tasks.wording import describe_wording
 
     yield " ".join(_prompt_in_words(task))
     sample, origin = _example(task, data)
     requests = list(build_requests(task, [sample]))
-    yield f"Example ({origin}), the whole prompt" + (
-        f" of the first of {len(requests)} passes:" * (len(requests) > 1) or ":"
-    )
+    which = f" of the first of {len(requests)} passes" if len(requests) > 1 else ""
+    yield f"Example ({origin}), the whole prompt{which}:"
     yield _prompt_lines(requests[0], task.own_wording)
     yield "CLIP instruction:"
     yield Verbatim(quoted(requests[0].instruction, PROMPT_INDENT))
@@ -113,7 +113,7 @@ def _prompt_in_words(task: TaskConfig) -> Iterator[str]:
         yield "Its images are not padded to a square, whatever the model's configuration says."
     if prompt.suffix:
         after = "" if prompt.suffix_separator == "\n" else f", after {prompt.suffix_separator!r},"
-        yield f"The end{after} is {prompt.suffix!r}" + (
+        yield f"At the end{after} stands {prompt.suffix!r}" + (
             "." if prompt.open_ended_suffix is None else f"; of open questions {prompt.open_ended_suffix!r}."
         )
     if task.circular:
@@ -128,23 +128,23 @@ def _question_in_words(prompt: PromptConfig) -> Iterator[str]:
         yield "Every sample is asked the same question."
     if prompt.strip_text:
         blanks = ", the blanks around it are not" if prompt.keep_blanks else ""
-        yield f"{prompt.strip_text!r} is taken out of the question{blanks}."
+        yield f"{prompt.strip_text!r} is removed from the question{blanks}."
     if prompt.capitalize_first:
-        yield "The question's first letter is made large, all others small."
+        yield "The question's first letter becomes upper case, all others lower case."
     if prompt.hint:
         yield "A hint, where there is one, comes before the question."
     if prompt.hint_suffix:
         yield "A hint comes after it." if prompt.include_empty_hint else "A hint, where there is one, comes after it."
     if prompt.missing_hint:
-        yield f"For a hint that is missing stands {prompt.missing_hint!r}."
+        yield f"In place of a missing hint stands {prompt.missing_hint!r}."
     if prompt.options_prefix:
         yield f"Before the options stands {prompt.options_prefix!r}."
     if prompt.option:
         yield f"Each option follows as {prompt.option!r}."
     if prompt.max_options:
-        yield f"The first {prompt.max_options} options are shown, no more."
+        yield f"At most the first {prompt.max_options} options are shown."
     if prompt.collapse_spaces:
-        yield "Of two blanks one is made, and markers and blanks at the ends of the text go."
+        yield "Two blanks become one, and markers and blanks at the ends of the text are removed."
 
 
 def _after_images(separator: str) -> str:
@@ -171,6 +171,7 @@ def _example(task: TaskConfig, data: Path | None) -> tuple[Sample, str]:
 
 
 def _scoring(task: TaskConfig) -> Iterator[str | Verbatim]:
+    """How each protocol scores it; a scorer is explained once."""
     yield f"The primary metric is {task.metric}."
     explained: dict[str, str] = {}
     for name, config in task.protocols.items():

@@ -165,6 +165,8 @@ def split_command(argv: list[str]) -> tuple[str, list[str]]:
     """The command's name and its arguments. Raises UserError for an unknown command, SystemExit after --help."""
     if argv and argv[0] in COMMANDS:
         return argv[0], argv[1:]
+    if len(argv) == 2 and argv[0] == "help" and argv[1] in COMMANDS:
+        return argv[1], ["--help"]
     if argv and argv[0] in ("-h", "--help", "help"):
         print(overview())
         raise SystemExit(0)

@@ -172,9 +172,10 @@ def _require_others(plan: Plan, plans: Sequence[TaskPlan]) -> None:
     drawing = [one for one in plan.variants.values() if "other" in (one.image, one.instruction)]
     for task in plans if drawing else ():
         for variant in drawing:
-            only = variant.model_copy(update={"instruction": "other" if variant.instruction == "other" else None})
+            # An instruction of another kind needs the model's template, which is not known before it is loaded.
+            drawn = variant.model_copy(update={"instruction": "other" if variant.instruction == "other" else None})
             try:
-                VariantRequests(only)(task.task, task.samples, "")
+                VariantRequests(drawn)(task.task, task.samples, "")
             except UserError as error:
                 raise UserError(f"{error}; ask more samples, or name the variants without it by --variants") from None
 
@@ -217,8 +218,8 @@ def _score(name: str, pair: TaskComparison, p_holm: float) -> VariantScore:
 
 def _largest_categories(pair: TaskComparison) -> list[MetricComparison]:
     """Of the task's first breakdown those that weigh most in the whole: difference times number of questions."""
-    same = [one for one in pair.metrics if one.metric.name == pair.primary.metric.name and one.metric.category]
-    first = [one for one in same if one.metric.group == same[0].metric.group and one.difference]
+    by_category = [one for one in pair.metrics if one.metric.name == pair.primary.metric.name and one.metric.category]
+    first = [one for one in by_category if one.metric.group == by_category[0].metric.group and one.difference]
     return sorted(first, key=lambda one: -abs(one.difference) * one.metric.n)[:MOST_CATEGORIES]
 
 

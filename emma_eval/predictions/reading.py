@@ -88,6 +88,7 @@ def join_answers(  # noqa: PLR0913 (as above)
 def _collect(
     path: Path, rows: Sequence[AnswerRow], texts: Sequence[str | None], keys: Sequence[Key | None], ignore_foreign: bool
 ) -> Predictions:
+    """The answers by their requests. Raises UserError for those to foreign questions unless they are to be ignored."""
     answers: dict[Key, Answer] = {}
     failed: set[Key] = set()
     foreign = [row for row, key in zip(rows, keys, strict=True) if key is None]

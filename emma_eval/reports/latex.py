@@ -69,9 +69,9 @@ def _breakable(text: str) -> str:
 def _float(table: Table, notes: Notes) -> str:
     shown = with_interval_rows(table)
     parts = [_tabular(with_columns(shown, columns), notes) for columns in _parts(shown, notes)]
-    under = [escape_latex(note) for note in table.notes]
+    below = [escape_latex(note) for note in table.notes]
     if notes == "none" and any(cell.differs for row in table.rows for cell in row.cells):
-        under.insert(0, r"\textsuperscript{*} Not known to be of one split, metric, protocol and size.")
+        below.insert(0, r"\textsuperscript{*} Not known to be of one split, metric, protocol and size.")
     return "\n".join(
         [
             r"\begin{table}[tp]",
@@ -79,7 +79,7 @@ def _float(table: Table, notes: Notes) -> str:
             rf"\caption{{{escape_latex(table.title)}}}",
             rf"\label{{tab:{table.key}}}\par\smallskip",
             "\n\\par\\medskip\n".join(parts),
-            *([rf"\par\smallskip\footnotesize {' '.join(under)}"] if under else []),
+            *([rf"\par\smallskip\footnotesize {' '.join(below)}"] if below else []),
             r"\end{table}",
         ]
     )
@@ -143,14 +143,10 @@ def _tabular(table: Table, notes: Notes) -> str:
 
 def _heads(corner: str, headings: Sequence[Heading]) -> list[str]:
     """A row for each line of the heads; short heads stand at the bottom."""
-    heads = [_head_lines(heading) for heading in headings]
-    height = max(map(len, heads), default=1)
-    rows = []
-    for line in range(height):
-        texts = [lines[line - height] if line - height >= -len(lines) else "" for lines in heads]
-        first = corner if line == height - 1 else ""
-        rows.append(" & ".join([_row_begin(escape_latex(first)), *map(escape_latex, texts)]) + r" \\")
-    return rows
+    heads = [[corner], *map(_head_lines, headings)]
+    height = max(map(len, heads))
+    rows = zip(*([""] * (height - len(lines)) + lines for lines in heads), strict=True)
+    return [" & ".join([_row_begin(escape_latex(first)), *map(escape_latex, texts)]) + r" \\" for first, *texts in rows]
 
 
 def _row_begin(label: str) -> str:

@@ -25,6 +25,7 @@ NOT_THE_OFFICIAL_WORDS = (
     "nouns, and also words with similar vectors in en_core_web_lg: models that are in no package registry"
 )
 Similar = Callable[[str, str], bool]
+_Words = Sequence[tuple[str, int]]  # (word, index of the object that it stands for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +66,43 @@ def describe(words: Sequence[str], sample: Sample, similar: Similar = lambda nou
     association = sample.meta["association"]
     known = association.keys() | {word for own in association.values() for word in own}
     named = tuple(word for word in words if word in known)
-    words_of = (_words_of(sample.references, association), _words_of(sample.meta["hallu"], association))
+    present = _words_of(sample.references, association)
+    invented = _words_of(sample.meta["hallu"], association)
     covered: set[int] = set()
     expected: set[int] = set()
     hallucinated = 0
     for noun in named:
         if noun not in sample.meta["safe_words"]:
-            hallucinated += _match(noun, words_of, (covered, expected), similar)
+            in_image, in_hallu = _match(noun, present, invented, similar)
+            covered |= in_image
+            expected |= in_hallu
+            hallucinated += not in_image
     return Description(named, hallucinated, len(covered), len(expected))
 
 
-def _words_of(objects: Sequence[str], association: Mapping[str, Collection[str]]) -> list[tuple[str, int]]:
-    """(word, index of the object it stands for) in the tool's order: first associated words, then names."""
+def _words_of(objects: Sequence[str], association: Mapping[str, Collection[str]]) -> _Words:
+    """The words of objects in the tool's order: first associated words, then names."""
     associated = [(word, index) for index, name in enumerate(objects) for word in association[name]]
     return associated + [(name, index) for index, name in enumerate(objects)]
 
 
-def _match(
-    noun: str,
-    words_of: tuple[list[tuple[str, int]], list[tuple[str, int]]],
-    found: tuple[set[int], set[int]],
-    similar: Similar,
-) -> bool:
-    """Add the objects that a noun matches to `found`; True if it matches nothing in the image."""
-    present, absent = words_of
-    covered, expected = found
-    equal = _first(present, lambda word: word == noun)
-    if equal is not None:
-        covered.add(equal)
-        return False
-    for match in (_first(absent, lambda word: word == noun), _first(absent, lambda word: similar(noun, word))):
-        if match is not None:
-            expected.add(match)
-    alike = _first(present, lambda word: similar(noun, word))
-    if alike is not None:
-        covered.add(alike)
-    return alike is None
+def _match(noun: str, present: _Words, invented: _Words, similar: Similar) -> tuple[set[int], set[int]]:
+    """The objects that a noun matches: (of those in the image, of those that are often invented).
+
+    A noun that is a word of an object in the image is compared with no others.
+    """
+    if equal := _first(present, lambda word: word == noun):
+        return equal, set()
+    in_hallu = _first(invented, lambda word: word == noun) | _first(invented, lambda word: similar(noun, word))
+    return _first(present, lambda word: similar(noun, word)), in_hallu
 
 
-def _first(words: Sequence[tuple[str, int]], fits: Callable[[str], bool]) -> int | None:
-    return next((index for word, index in words if fits(word)), None)
+def _first(words: _Words, fits: Callable[[str], bool]) -> set[int]:
+    """The object of the first word that fits; empty without one."""
+    for word, index in words:
+        if fits(word):
+            return {index}
+    return set()
 
 
 def measures(samples: Sequence[Sample], descriptions: Sequence[Description], clean: Sequence[float]) -> list[Metric]:

@@ -23,6 +23,7 @@ def restrict_scores(scores: Scores, ids: Sequence[str]) -> Scores:
 
 
 def _restrict_metric(metric: Metric, new_index: Mapping[int, int], samples: Sequence[SampleScore]) -> Metric | None:
+    """The metric of the samples that are left, `new_index` by their earlier index; None for one that has none."""
     ratios = [_restrict_ratio(ratio, new_index) for ratio in metric.ratios]
     remaining = tuple(ratio for ratio in ratios if ratio.numerator)
     if metric.unit == "count" or metric.aggregate in NEEDS_ALL_SAMPLES:
@@ -31,8 +32,9 @@ def _restrict_metric(metric: Metric, new_index: Mapping[int, int], samples: Sequ
         return None
     # A mean over categories becomes a mean over the remaining ones; points (MME) are summed over them.
     scale = metric.scale if metric.unit == "points" else metric.scale * len(ratios) / len(remaining)
-    part = replace(metric, ratios=remaining, scale=scale)
-    return replace(part, value=recompute(part, samples), n=len(covered_indices(part, len(samples))))
+    restricted = replace(metric, ratios=remaining, scale=scale)
+    n = len(covered_indices(restricted, len(samples)))
+    return replace(restricted, value=recompute(restricted, samples), n=n)
 
 
 def _restrict_ratio(ratio: Ratio, new_index: Mapping[int, int]) -> Ratio:

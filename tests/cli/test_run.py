@@ -70,6 +70,8 @@ def test_without_the_scorers_tools_answers_are_kept_and_scored_later(data, tmp_p
         assert call(data, tmp_path / "run", "--answers-only") == 0
     assert "the same command without --answers-only scores the run" in capsys.readouterr().out
     assert not (tmp_path / "run" / "scores.json").exists()
+    with pytest.raises(UserError, match="no scores yet: the same command without --answers-only scores it"):
+        read_scores(tmp_path / "run")
     assert call(data, tmp_path / "run") == 0
     assert "everything is answered already" in capsys.readouterr().err
     assert read_scores(tmp_path / "run").tasks[0].counts.answered

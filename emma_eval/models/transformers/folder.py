@@ -69,8 +69,8 @@ def transformers_fingerprint(source: str, chat_template: str | None) -> str:
     """
     folder = transformers_folder(source)
     files = {path for pattern in SETTINGS for path in folder.glob(pattern) if path.is_file()}
-    total = hashlib.sha256(b"transformers\n")
+    digest = hashlib.sha256(b"transformers\n")
     for path in sorted(files | set(weight_files(folder))):
-        total.update(f"{path.name} {cached_sha256(path)}\n".encode())
-    total.update((read_chat_template(chat_template) or "").encode())
-    return total.hexdigest()
+        digest.update(f"{path.name} {cached_sha256(path)}\n".encode())
+    digest.update((read_chat_template(chat_template) or "").encode())
+    return digest.hexdigest()
