@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, to_int, with_image_name
+from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
@@ -37,7 +38,10 @@ def _read_files(files: Files) -> list[Sample]:
     path, images, frames = files["questions"], files.get("images", Path()), files.get("frames", Path())
     content = read_json(path)
     questions = require_key(content, "questions", list, path)
-    types = {number: name for name, number in require_key(content, "question_type", dict, path, {}).items()} or _TYPES
+    named = require_key(content, "question_type", dict, path, {})
+    if wrong := [name for name, number in named.items() if type(number) is not int]:
+        raise UserError(f"{path}: question_type {preview(wrong[0])} is {preview(named[wrong[0]])}, not a whole number")
+    types = {number: name for name, number in named.items()} or _TYPES
 
     def sample(row: dict[str, Any]) -> Sample:
         if row["data_type"] not in ("image", "video"):
