@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.results.lock import lock_run_folder
     from emma_eval.runs.judged_task import read_answered_run, read_judged_task
     from emma_eval.tasks.loading import load_task
-    from emma_eval.utils.files import make_output_folder
+    from emma_eval.utils.files import make_output_folder, require_inside_folder
 
     task = load_task(args.task)
     if task.judge is None:
@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         _print_estimate(JudgeSession(judge, model, folder / VERDICTS_FILE, args.repeats), judged, engine)
         return 0
+    require_inside_folder(folder, answered.folder)
     make_output_folder(folder)
     with lock_run_folder(folder, "wait for it"):
         session = JudgeSession(

@@ -14,7 +14,7 @@ from emma_eval.data.hub.snapshot import Split, configurations, is_downloaded, re
 from emma_eval.data.loading import load_samples, row_reader
 from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
-from emma_eval.utils.files import locked_file, write_atomic
+from emma_eval.utils.files import locked_file, require_inside_folder, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
 from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
 from emma_eval.utils.terminal import print_message
@@ -40,6 +40,7 @@ def fetch(task: TaskConfig, root: Path) -> str:
         return "its official files are there: nothing to fetch"
     if task.hub is None or not can_fetch(task):
         raise UserError(f"not on the hub: {manual_download(task, root)}")
+    require_inside_folder(repository_folder(root, task.hub.id) / ".splits", root)
     splits = [
         read_split(root, task.hub, config) or _write_split(root, task, config) for config in configurations(task.hub)
     ]

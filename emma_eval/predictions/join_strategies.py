@@ -87,7 +87,7 @@ def by_format(formats: Sequence[str], samples: Sequence[Sample]) -> FindSample:
             names = re.findall(r"\{([^{}]+)\}", id_format)
             cells = {name: row.text(name) for name in names}
             if names and all(cells.values()):
-                sample_id = id_format.format_map(cells)
+                sample_id = re.sub(r"\{([^{}]+)\}", lambda field: cells[field[1]], id_format)  # noqa: B023 (used at once)
                 if sample_id in sample_ids:
                     return sample_id, 0
         return None

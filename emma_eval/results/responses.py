@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +34,7 @@ SERVED_FIELDS: Fields = {  # of a server's answers alone
 LATER_FIELDS: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: None
 RENAMED = {"round": "pass_index"}  # keys of records written before
 MAX_SECONDS = 1e9
+MAX_NUMBER = 2**53  # beyond it whole numbers are no longer told apart as floats, and no count is near
 
 
 class _ResponseLine(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -65,11 +65,12 @@ def to_record(response: Response) -> dict[str, Any]:
 
 
 def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
-    """Raise KeyError or TypeError unless the record has these fields, of these types, numbers finite."""
+    """Raise KeyError or TypeError unless the record has these fields, of these types, numbers of a plausible size."""
     for name, kind in fields.items():
         value = record[name]
         is_other = isinstance(value, bool) and bool not in (get_args(kind) or (kind,))  # in Python a bool is an integer
-        if not isinstance(value, kind) or is_other or (isinstance(value, float) and not math.isfinite(value)):
+        is_huge = isinstance(value, int | float) and not abs(value) < MAX_NUMBER  # NaN, too, is not less
+        if not isinstance(value, kind) or is_other or is_huge:
             raise TypeError(f"{name} is {value!r:.40}")
 
 
@@ -110,7 +111,8 @@ def checked(response: Response) -> Response:
         raise ValueError(f"finish_reason is {reason!r}")
     if reason is not None and (reason == "error") != (response.text is None):
         raise ValueError("finish_reason must be error where there is no text, and nowhere else")
-    if min(response.pass_index, response.tokens, response.seconds) < 0 or response.seconds > MAX_SECONDS:
+    numbers = response.pass_index, response.tokens, response.seconds
+    if min(numbers) < 0 or max(numbers) >= MAX_NUMBER or response.seconds > MAX_SECONDS:
         raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a plausible size")
     return response
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from emma_eval.errors import UserError
-from emma_eval.results.responses import Fields, require_fields
+from emma_eval.results.responses import MAX_NUMBER, Fields, require_fields
 from emma_eval.results.sample_statistics import HOW_TO_REWRITE
 from emma_eval.types import SampleScore, SampleStatus
 from emma_eval.utils.files import read_bytes, write_atomic
@@ -66,6 +66,8 @@ def parse_line(line: bytes) -> SampleScore:
         row = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeError):
         return score_of(json.loads(line))
+    if not abs(row.score) < MAX_NUMBER:
+        raise ValueError(f"score is {row.score}")
     return SampleScore(row.id, row.score, row.parsed_answer, row.status, row.cluster)
 
 

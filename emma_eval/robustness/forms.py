@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from emma_eval.errors import UserError
+from emma_eval.utils.patterns import match, require_pattern
+
 ANY_WORDS = ".+"
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -14,41 +17,41 @@ _NAME = re.compile(r"\{(\w+)\}")
 class Form:
     """A question with names in braces."""
 
-    pattern: re.Pattern[str]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names in braces."""
-        return tuple(self.pattern.groupindex)
+    pattern: str
+    names: tuple[str, ...]  # those in braces
 
     def parts(self, question: str) -> dict[str, str] | None:
-        """What stands for each name; None if the question has another form."""
-        match = self.pattern.fullmatch(question.strip())
-        return match.groupdict() if match else None
+        """What stands for each name; None if the question has another form. Raises UserError for an endless pattern."""
+        try:
+            found = match(rf"(?:{self.pattern})\Z", question.strip())
+        except ValueError as error:
+            raise UserError(f"a form of --variants: {error}") from None
+        return found.groupdict() if found else None
 
 
 def compile_form(text: str, fields: Mapping[str, str]) -> Form:
     """The form of a text; `fields` says what names stand for. Raises ValueError for no regular expression."""
-    pieces, seen = [], set[str]()
+    pieces, seen = [], dict[str, None]()
     for index, piece in enumerate(_NAME.split(text)):  # texts and names by turns
         if index % 2 == 0:
             pieces.append(re.escape(piece))
         elif piece in seen:
             pieces.append(f"(?P={piece})")
         else:
-            seen.add(piece)
+            seen[piece] = None
             pieces.append(f"(?P<{piece}>{fields.get(piece, ANY_WORDS)})")
     try:
-        return Form(re.compile("".join(pieces)))
-    except re.error as error:
-        raise ValueError(f"form {text!r}: no regular expression: {error}") from None
+        return Form(require_pattern("".join(pieces)), tuple(seen))
+    except ValueError as error:
+        reason = str(error).removeprefix("not a regular expression: ")
+        raise ValueError(f"form {text!r}: no regular expression: {reason}") from None
 
 
 def template_names(template: str) -> Iterator[str]:
     """The names in braces of a template."""
-    return (match[1] for match in _NAME.finditer(template))
+    return (found[1] for found in _NAME.finditer(template))
 
 
 def fill(template: str, parts: Mapping[str, str]) -> str:
     """The template with the parts in place of names."""
-    return _NAME.sub(lambda match: parts[match[1]], template)
+    return _NAME.sub(lambda found: parts[found[1]], template)

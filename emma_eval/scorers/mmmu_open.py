@@ -13,7 +13,9 @@ CUES = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "
 LAST_LINE_CUES = (*CUES, "=")
 TRIVIAL = {":", ",", ".", "!", "?", ";", "'"}
 WITH_COMMAS = re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b")
-SCIENTIFIC = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+")
+SCIENTIFIC = re.compile(  # the official -?\d+..., which takes seconds where thousands of digits end in no exponent
+    r"(?:-|(?<!\d))\d+(?:\.\d+)?[eE][+-]?\d+"
+)
 PLAIN = re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])")
 
 Candidate = str | float

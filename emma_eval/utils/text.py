@@ -137,4 +137,4 @@ def format_duration(seconds: float) -> str:
 
 def slug(text: str) -> str:
     """The text made a part of a file's name."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-")[:40] or "run"
+    return re.sub(r"[^\w.]+", "-", text).strip("-.")[:40] or "run"

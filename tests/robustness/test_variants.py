@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emma_eval.errors import UserError
+from emma_eval.robustness.forms import compile_form
 from emma_eval.robustness.variants import choose_variants
 
 
@@ -20,7 +21,7 @@ def test_variants_and_families_by_name():
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("negate", "--variants: there is no variant 'negate'; did you mean 'negated'?"),
+        ("negate", "--variants: there is neither a variant nor a .yaml file 'negate'; did you mean 'negated'?"),
         ("original", "--variants names none beside original"),
     ],
 )
@@ -45,6 +46,12 @@ def test_a_file_of_ones_own_may_use_the_shipped_forms(tmp_path):
     assert chosen.forms["animal"].parts("Show me the dog!") == {"animal": "dog"}
     assert chosen.forms["animal"].parts("Show me the bird!") is None
     assert chosen.variants["loud"].definition == '{"ask": {"animal": "SHOW ME THE {animal}!", "object": "{question}!"}}'
+
+
+def test_an_endless_field_ends_and_is_told(monkeypatch):
+    monkeypatch.setattr("emma_eval.utils.patterns.TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(UserError, match=r"a form of --variants: the pattern .* takes more than 0\.1 seconds"):
+        compile_form("{x}!", {"x": "(a|aa)+"}).parts("a" * 60 + "b!")
 
 
 @pytest.mark.parametrize(

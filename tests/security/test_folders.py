@@ -13,12 +13,15 @@ from PIL import Image
 from pydantic import ValidationError
 
 from emma_eval.cli.main import main
+from emma_eval.data.fetch import fetch
 from emma_eval.data.hub.download import download
 from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.data.loading import load_samples
+from emma_eval.data.readers.vqa_json import _coco_images
 from emma_eval.errors import SampleError, UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.reports.html.analysis_page import write_analysis_page
+from emma_eval.reports.html.report import write_report
 from emma_eval.results.model_analysis import AnalysisRecord, FigureRecord, SectionRecord
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
@@ -58,6 +61,16 @@ def test_a_task_file_cannot_name_data_elsewhere(tmp_path, name):
     path.write_text(path.read_text().replace("rows: rows.jsonl", f"rows: {json.dumps(name)}"))
     with extra_task_folders([tmp_path / "tasks"]), pytest.raises(UserError, match=r"quiz\.yaml"):
         load_task("quiz")
+
+
+@pytest.mark.parametrize("subtype", ["x/../../../y", "..\\y", "/y", "a\0"])
+def test_a_kind_of_vqas_images_is_no_path(tmp_path, subtype):
+    with pytest.raises(UserError, match="is none of COCO's"):
+        _coco_images(tmp_path / "q.json", tmp_path, subtype)
+
+
+def test_a_percent_sign_in_it_is_one(tmp_path):
+    assert _coco_images(tmp_path / "q.json", tmp_path, "%s%n")(7).name == "COCO_%s%n_000000000007.jpg"
 
 
 @pytest.mark.parametrize("key", ["split", "config", "images"])
@@ -106,6 +119,29 @@ def test_a_folder_planted_in_a_run_as_a_link_is_not_written_through(tmp_path, na
     (tmp_path / "run" / name).symlink_to(elsewhere)
     with pytest.raises(UserError, match=f"{name}: a symbolic link leads out of"):
         run_pope(data, tmp_path / "run")
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_folder_planted_beside_a_page_as_a_link_is_not_emptied_and_not_written_through(tmp_path):
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "chunk-0.js").write_text("precious")
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page/report-samples").symlink_to(elsewhere)
+    write_pope(data := tmp_path / "data")
+    run_pope(data, tmp_path / "run")
+    with pytest.raises(UserError, match="report-samples: a symbolic link leads out of"):
+        write_report([tmp_path / "run"], tmp_path / "page", data=data)
+    assert (elsewhere / "chunk-0.js").read_text() == "precious"
+
+
+@pytest.mark.parametrize("link", ["hub", "hub/org", "hub/org/gqa", "hub/org/gqa/.splits"])
+def test_nothing_is_fetched_through_a_link_out_of_the_data_root(tmp_path, link):
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root" / link).parent.mkdir(parents=True)
+    (tmp_path / "root" / link).symlink_to(elsewhere)
+    task = load_task("gqa").model_copy(update={"hub": HubConfig(id="org/gqa", split="test")})
+    with pytest.raises(UserError, match="a symbolic link leads out of"):
+        fetch(task, tmp_path / "root")
     assert not list(elsewhere.iterdir())
 
 

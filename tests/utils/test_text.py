@@ -2,7 +2,7 @@
 
 import pytest
 
-from emma_eval.utils.text import closest, did_you_mean
+from emma_eval.utils.text import closest, did_you_mean, slug
 
 TASKS = [
     "gqa",
@@ -55,3 +55,8 @@ def test_dashes_make_no_options_alike(option, meant):
 def test_few_names_are_listed_and_many_are_not():
     assert did_you_mean("xyz", ["a", "b"]) == "; known: a, b"
     assert did_you_mean("xyz", [f"name{i}" for i in range(30)]) == ""
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../..", "-..-", "...", "/", ""])
+def test_a_name_made_a_part_of_a_files_name_is_no_folder_above(name):
+    assert slug(name) == "run"

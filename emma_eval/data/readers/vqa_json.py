@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.data.hub.dataset import HubTable
-from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, with_image_name
+from emma_eval.data.readers.parsing import require_key, row_id, rows_to_samples, to_int, with_image_name
 from emma_eval.data.readers.vqa_typed import OFFICIAL_IDS, read_columns, read_typed
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
@@ -30,7 +30,8 @@ _Images = tuple[ImageSource, ...]
 def _read_files(files: Files) -> list[Sample]:
     folder = files.get("images", Path())
     if "annotations" in files:
-        samples = read_typed(files["questions"], files["annotations"], partial(_coco_images, folder))
+        images = partial(_coco_images, files["questions"], folder)
+        samples = read_typed(files["questions"], files["annotations"], images)
         if samples is not None:
             return samples
     content = read_json_rows(files["questions"])
@@ -38,7 +39,7 @@ def _read_files(files: Files) -> list[Sample]:
         return rows_to_samples(files["questions"], content, partial(_llava_sample, folder))
     questions = require_key(content, "questions", list, files["questions"])
     subtype = require_key(content, "data_subtype", str, files["questions"], "val2014")
-    image = _coco_images(folder, subtype)
+    image = _coco_images(files["questions"], folder, subtype)
     make = _SampleMaker()
     if "annotations" not in files:
         return rows_to_samples(files["questions"], questions, lambda q: make.unanswered(q, (image(q["image_id"]),)))
@@ -87,10 +88,18 @@ def _by_id(path: Path, questions: list[Any]) -> dict[Any, Any]:
     return by_id
 
 
-def _coco_images(folder: Path, subtype: str) -> Callable[[int], ImageFile]:
+def _coco_images(path: Path, folder: Path, subtype: str) -> Callable[[int], ImageFile]:
+    """The image of an id, by the data_subtype of the file at `path`. Raises UserError for one that is a path."""
     # test-dev2015 is a part of test2015 and has its images
-    name = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_%012d.jpg"
-    return lambda image_id: ImageFile(folder, name % image_id)
+    begin = f"COCO_{'test2015' if subtype.startswith('test') else subtype}_"
+    if "/" in begin or "\\" in begin or "\0" in begin:
+        raise UserError(f"{path}: data_subtype {subtype!r:.80} is none of COCO's: val2014, test2015, ...")
+
+    def image(image_id: Any) -> ImageFile:
+        number = image_id if type(image_id) is int else to_int({"image_id": image_id}, "image_id")
+        return ImageFile(folder, f"{begin}{number:012d}.jpg")
+
+    return image
 
 
 class _SampleMaker:

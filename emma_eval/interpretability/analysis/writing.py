@@ -25,7 +25,7 @@ from emma_eval.results.model_analysis import (
     Value,
 )
 from emma_eval.runs.settings import RunSettings
-from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.files import make_output_folder, require_inside_folder, write_atomic
 from emma_eval.utils.records import to_json
 from emma_eval.utils.table_io import to_csv
 
@@ -39,6 +39,7 @@ def write_analysis(analysis: Analysis, plan: Plan, settings: RunSettings, folder
     """
     has_figures = find_spec("matplotlib") is not None
     for name in (TABLES_FOLDER, ARRAYS_FOLDER, FIGURES_FOLDER):
+        require_inside_folder(folder / name, folder)
         shutil.rmtree(folder / name, ignore_errors=True)
         if name != FIGURES_FOLDER or has_figures:
             make_output_folder(folder / name)

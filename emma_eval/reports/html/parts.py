@@ -15,7 +15,7 @@ from emma_eval.images.encoding import encode_image
 from emma_eval.reports.html.safe_embed import embedded_json
 from emma_eval.types import ImageSource
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.files import make_output_folder, require_inside_folder, write_atomic
 
 MAX_EMBEDDED = 12 * 2**20  # characters in the page; if there are more, all of a kind go to files beside it
 FILES = "report-samples"  # the folder beside the page
@@ -38,7 +38,8 @@ class PageParts:
         return MAX_EMBEDDED - sum(map(len, self.embedded.values()))
 
     def remove_stale(self) -> None:
-        """Remove the files that an earlier report wrote."""
+        """Remove the files that an earlier report wrote. Raises UserError for a folder that is a link to elsewhere."""
+        require_inside_folder(self.folder, self.folder.parent)
         for stale in (*self.folder.glob("[0-9]*.js"), *self.folder.glob("chunk-*.js"), *self.folder.glob("image-*.js")):
             stale.unlink()
 
