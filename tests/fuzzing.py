@@ -1,22 +1,27 @@
 """Fuzz tests: EXAMPLES examples each, or as many as fit into EMMA_FUZZ_SECONDS for each target.
 
-A target is a kind of input: answer files, task files, records, configurations, data files. Its tests share the seconds.
+A target is a test file: of answer files, task files, records, configurations, data files. Its tests share the seconds.
 Examples are generated from a seed, so tests are deterministic; EMMA_FUZZ_SEED (default 0) gives other examples.
+`python -m tests.fuzz_run` fuzzes all targets, counts their examples by the file that EMMA_FUZZ_COUNTS names, and writes
+a table.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 SECONDS = float(os.environ.get("EMMA_FUZZ_SECONDS", "0"))
+COUNTS = os.environ.get("EMMA_FUZZ_COUNTS", "")
 SEED = int(os.environ.get("EMMA_FUZZ_SEED", "0"))
 EXAMPLES = 300
 
@@ -30,11 +35,32 @@ def run_fuzz(fuzz: Callable[[], Any], tests: int = 1) -> None:
 
     `tests`: the number of tests of its target.
     """
-    end = time.monotonic() + SECONDS / tests
-    for example_seed in count(SEED):
-        seed(example_seed)(fuzz)()
-        if time.monotonic() >= end:
-            return
+    began, computed = time.monotonic(), time.process_time()
+    examples = _counted(fuzz)
+    try:
+        for example_seed in count(SEED):
+            seed(example_seed)(fuzz)()
+            if time.monotonic() >= began + SECONDS / tests:
+                return
+    finally:
+        if COUNTS:
+            seconds = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - computed}
+            found = {**seconds, "examples": examples[0], "seeds": [SEED, example_seed]}
+            with Path(COUNTS).open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(found)}\n")
+
+
+def _counted(fuzz: Any) -> list[int]:
+    """The number of examples that the test is given, as it grows."""
+    examples, test = [0], fuzz.hypothesis.inner_test
+
+    @functools.wraps(test)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        examples[0] += 1
+        return test(*args, **kwargs)
+
+    fuzz.hypothesis.inner_test = counted
+    return examples
 
 
 def fuzz_test(

@@ -52,18 +52,18 @@ def score_answers(task_name: str, predictions: Any, options: ScoreOptions, *, ha
     scorer = get_scorer(config.scorer, **config.options)
     location = locate_data(task, options.data, options.file)
     partial = options.allow_partial or options.limit is not None
-    # All of the data, of which the limit leaves a part: rows find their sample among all of them.
-    every = read_samples(location, allow_partial=partial)
-    path = predictions if isinstance(predictions, Path) else IN_MEMORY
-    samples = every[: options.limit]
-    if predictions is path:
+    all_samples = read_samples(location, allow_partial=partial)  # rows find their sample among all of them
+    samples = all_samples[: options.limit]
+    is_file = isinstance(predictions, Path)
+    path: Path = predictions if is_file else IN_MEMORY
+    if is_file:
         given = GivenAnswers(read_answer_rows(path))
     else:
-        given = given_answers(predictions, every, options.limit, task, partial=options.allow_partial)
+        given = given_answers(predictions, all_samples, options.limit, task, partial=options.allow_partial)
     answers = join_answers(
         path,
         given.rows,
-        every,
+        all_samples,
         task,
         protocol=options.protocol,
         answer_key=options.answer_key,
@@ -84,7 +84,7 @@ def score_answers(task_name: str, predictions: Any, options: ScoreOptions, *, ha
         scorer=config.scorer,
         options=config.options,
         complete=not partial,
-        predictions=InputFile.of(path) if hashes and predictions is path else InputFile(name=path.name, sha256=None),
+        predictions=InputFile.of(path) if hashes and is_file else InputFile(name=path.name, sha256=None),
         data={key: InputFile.of(path) for key, path in location.files.items()} if hashes else {},
         counts=Counts.of(scores.samples),
         metrics=MetricRecord.all_of(scores),
@@ -164,8 +164,11 @@ def score(  # noqa: PLR0913 (named choices, each of its own)
 
     `predictions` is a file's path, a mapping of sample ids (or of ids with their pass index) to texts, a DataFrame or a
     list of rows with the keys that files may have (docs/predictions.md), or a list of one text for each sample, in
-    their order. None is a failed sample. Raises UserError for answers that do not fit the task's samples, and, without
-    `allow_partial`, for missing ones.
+    their order. None is a failed sample. `data` is the root of the benchmarks' files, `file` maps the task's file keys
+    to paths. `protocol` is one of the task's, `answer_key` the key of a row that holds the answer; `limit` scores the
+    first so many samples. `task_dir` and `include_path` are folders of further tasks; with `offline` nothing is
+    downloaded. Raises UserError for answers that do not fit the task's samples, and, without `allow_partial`, for
+    missing ones.
     """
     limit = require_limit(limit)
     if isinstance(predictions, str | PathLike):

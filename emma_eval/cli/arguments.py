@@ -13,6 +13,7 @@ from emma_eval.utils.terminal import paragraph, print_message
 from emma_eval.utils.text import closest, did_you_mean
 
 ELSEWHERE = {  # options that other programs have, and what is meant by them here
+    "--version": "`emma-eval --version` prints it",
     "--split": "a split is a task of its own, `emma-eval list tasks` shows them",
     "--model-args": "options of a model are given as --model-option K=V",
     "--max-samples": "did you mean --limit?",
@@ -101,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         name = option.lower().replace("_", "-")
         if name in ELSEWHERE:
             return f"; {ELSEWHERE[name]}"
-        meant = closest(option, options)
+        meant = closest(option, [*options, "--version"])
         return f"; did you mean {meant!r}?" if meant else ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emma_eval.cli.arguments import add_task_options, expand_and_tell, require_folder
-from emma_eval.errors import SampleError, UserError
+from emma_eval.errors import MissingToolError, SampleError, UserError
 from emma_eval.types import IMAGE_MARKER
 from emma_eval.utils.cpu import usable_cpus
 from emma_eval.utils.progress_bars import track
@@ -89,7 +89,12 @@ def _check(name: str, data_root: Path | None, must_exist: bool) -> list[str]:
         return [f"task file is right (none of its data below {data_root})"]
     scoring = task.scorer_config()
     require_tools("scorers", scoring.scorer)
-    samples = read_local_samples(location, need_images=True, allow_partial=True)
+    try:
+        samples = read_local_samples(location, need_images=True, allow_partial=True)
+    except MissingToolError as error:
+        if must_exist:
+            raise
+        return [f"task file is right ({error})"]
     problems = [*_sample_problems(task, samples), *_image_problems(task, samples)]
     try:
         require_ready(scoring.scorer, scoring.options, samples, task.primary_metric())

@@ -6,11 +6,14 @@ from __future__ import annotations
 def main() -> int:
     """Run the process's command line and return its exit code; Ctrl-C while importing ends it in one line."""
     try:
+        from emma_eval.cli.interrupts import end_quietly
         from emma_eval.cli.main import main as run
 
-        return run()
+        code = run()
+        end_quietly()
     except KeyboardInterrupt:
         import sys
 
         print("\ninterrupted", file=sys.stderr)
         return 130
+    return code

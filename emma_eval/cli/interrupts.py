@@ -27,3 +27,20 @@ def watch_for_interrupts() -> None:
     pressed.clear()
     if current_thread() is main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
+
+
+def end_quietly() -> None:
+    """Let a signal end the process at once, for all is done, and print nothing of what libraries raise at its end.
+
+    They do where memory has run out. `python -X dev` shows it.
+    """
+    if current_thread() is main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, signal.SIG_DFL)
+    if not sys.flags.dev_mode:
+        sys.unraisablehook = _say_nothing
+
+
+def _say_nothing(what: sys.UnraisableHookArgs) -> None:
+    pass

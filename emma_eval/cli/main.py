@@ -22,7 +22,7 @@ from emma_eval.errors import UserError, printable
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.sources import extra_include_paths
 from emma_eval.utils.cpu import set_openmp_wait_policy
-from emma_eval.utils.file_errors import describe_os_error, is_memory_shortage
+from emma_eval.utils.file_errors import describe_os_error, is_address_space_full, is_memory_shortage
 from emma_eval.utils.terminal import paragraph, print_message, terminal_width
 from emma_eval.utils.text import did_you_mean
 
@@ -137,7 +137,7 @@ def user_message(error: Exception, command: str) -> str | None:
     """One line on an error that the user or the machine's administrator can fix; None for a fault of this program."""
     if isinstance(error, UserError):
         return str(error)
-    if is_memory_shortage(error):
+    if is_memory_shortage(error) or is_address_space_full():
         goes_on = "; nothing answered is lost: free some, and the same command goes on" if command in RESUMABLE else ""
         return f"there is not enough memory{goes_on}"
     if isinstance(error, OSError) and error.errno:
@@ -165,6 +165,8 @@ def split_command(argv: list[str]) -> tuple[str, list[str]]:
     """The command's name and its arguments. Raises UserError for an unknown command, SystemExit after --help."""
     if argv and argv[0] in COMMANDS:
         return argv[0], argv[1:]
+    if len(argv) == 2 and argv[0] == "help" and argv[1] in COMMANDS:
+        return argv[1], ["--help"]
     if argv and argv[0] in ("-h", "--help", "help"):
         print(overview())
         raise SystemExit(0)

@@ -100,7 +100,7 @@ def chosen_names(text: str, known: Collection[str], unchanged: str) -> list[str]
     for name in names:
         if name not in known and name != unchanged:
             hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-            raise UserError(f"--variants: there is no variant {name!r}{hint}; or a .yaml file of your own")
+            raise UserError(f"--variants: there is neither a variant nor a .yaml file {name!r}{hint}")
     chosen = [name for name in names if name != unchanged]
     if not chosen:
         raise UserError(f"--variants names none beside {unchanged}; known: {', '.join(known)}")

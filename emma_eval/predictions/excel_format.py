@@ -43,9 +43,9 @@ def _sheet(path: Path) -> list[tuple[int, Cells]]:
     try:
         _require_bounded(path)
         # Formulas as text: an answer that begins with = is one to Excel.
-        book = load_workbook(path, read_only=True)
-        sheets = [rows for sheet in book.worksheets if (rows := list(_filled_rows(sheet)))]
-        book.close()
+        with path.open("rb") as file:  # openpyxl leaves a file open that it cannot read
+            book = load_workbook(file, read_only=True)
+            sheets = [rows for sheet in book.worksheets if (rows := list(_filled_rows(sheet)))]
     except Exception as error:  # openpyxl raises what zip, XML and its own code raise
         raise UserError(f"{path}: not an Excel file: {first_error_line(error)}") from error
     if len(sheets) > 1:

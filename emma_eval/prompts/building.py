@@ -115,6 +115,7 @@ def shown_choices(task: TaskConfig, sample: Sample) -> Iterator[Choices]:
 
 
 def _suffix(prompt: PromptConfig, choices: Choices) -> str:
+    """The suffix, with the letters of the options shown; an open question, which has none, may have its own."""
     if prompt.open_ended_suffix is not None and not choices:
         return prompt.open_ended_suffix
     return prompt.suffix.replace("{letters}", ", ".join(choices))

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import model_validator
 
 from emma_eval.errors import UserError
+from emma_eval.results.manifest import MANIFEST_FILE
 from emma_eval.results.run_labels import LabelParts
 from emma_eval.results.sample_statistics import (
     TaskStatistics,
@@ -26,6 +27,7 @@ from emma_eval.results.scores import ModelRecord, ScoredRun, read_scores, run_fo
 from emma_eval.utils.compression import compress
 from emma_eval.utils.environment import default_results_folder
 from emma_eval.utils.files import make_output_folder, write_atomic
+from emma_eval.utils.neighbours import did_you_mean_folder
 from emma_eval.utils.records import Record, read_record, to_compact_json
 from emma_eval.utils.text import slug
 
@@ -119,7 +121,7 @@ def read_run_or_baseline(path: Path) -> tuple[LabelParts, list[TaskStatistics]]:
     if path.is_dir():
         return ScoredRun(path, read_scores(path)).label_parts, read_all_statistics(path)
     if not path.exists():
-        raise UserError(f"{path} is missing: {EXPECTED}")
+        raise UserError(f"{path} is missing: {EXPECTED}{did_you_mean_folder(path, MANIFEST_FILE)}")
     baseline = read_record(path, Baseline, EXPECTED, EARLIER)
     label_parts = LabelParts(baseline.name or baseline.model.name, baseline.model.dtype, (path,))
     return label_parts, [from_record(record, path) for record in baseline.tasks]

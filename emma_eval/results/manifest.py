@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from emma_eval.errors import UserError
 from emma_eval.types import EngineName, InferenceStats, ServerStats
 from emma_eval.utils.files import write_atomic
+from emma_eval.utils.neighbours import did_you_mean_folder
 from emma_eval.utils.records import Record, read_record, to_json
 
 SCHEMA_VERSION = 1
@@ -165,7 +166,8 @@ def require_manifest(folder: Path) -> Manifest:
     """The manifest of a run folder. Raises UserError if there is none, or it can't be read."""
     manifest = read_manifest(folder)
     if manifest is None:
-        raise UserError(f"{folder} is not a run folder: it has no {MANIFEST_FILE}")
+        like_named = did_you_mean_folder(folder, MANIFEST_FILE)
+        raise UserError(f"{folder} is not a run folder: it has no {MANIFEST_FILE}{like_named}")
     return manifest
 
 

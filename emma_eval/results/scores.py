@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 
 from emma_eval.errors import UserError
 from emma_eval.results.judged import JudgeRecord, judged_folders, require_same_answers
-from emma_eval.results.manifest import read_manifest
+from emma_eval.results.manifest import MANIFEST_FILE, read_manifest
 from emma_eval.results.run_labels import LabelParts
 from emma_eval.types import Metric, SampleScore, Scores, Unit
+from emma_eval.utils.neighbours import did_you_mean_folder
 from emma_eval.utils.records import Record, read_record
 from emma_eval.utils.text import pluralize
 
@@ -276,7 +277,8 @@ def read_scores(run: Path) -> ScoresFile:
     if not path.exists():
         manifest = read_manifest(run) if run.is_dir() else None
         if manifest is None:
-            raise UserError(f"{run} is not a run folder: it has no {SCORES_FILE}")
+            like_named = did_you_mean_folder(run, MANIFEST_FILE)
+            raise UserError(f"{run} is not a run folder: it has no {SCORES_FILE}{like_named}")
         if manifest.settings.shard:
             raise UserError(f"{run} is shard {manifest.settings.shard} of a run; `merge` joins and scores them all")
         if manifest.sessions and manifest.sessions[-1].outcome == "finished":

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emma_eval.errors import UserError
-from emma_eval.results.manifest import Manifest, read_manifest
+from emma_eval.results.manifest import MANIFEST_FILE, Manifest, read_manifest
 from emma_eval.results.responses import log_path
 from emma_eval.results.run_state import RunState, run_state
 from emma_eval.runs.rate import RecentRate, can_estimate
 from emma_eval.types import Key
+from emma_eval.utils.neighbours import did_you_mean_folder
 
 LATEST = 20  # answers kept, the newest last
 
@@ -109,7 +110,10 @@ class RunMonitor:
         """The run as it is now. Raises UserError if the folder holds no run."""
         manifest = read_manifest(self._folder)
         if manifest is None:
-            raise UserError(f"{self._folder} is not a run folder, or its run has not begun: it has no manifest.json")
+            like_named = did_you_mean_folder(self._folder, MANIFEST_FILE)
+            raise UserError(
+                f"{self._folder} is not a run folder, or its run has not begun: it has no {MANIFEST_FILE}{like_named}"
+            )
         tasks = {}
         for name, facts in manifest.tasks.items():
             file = self._files.setdefault(name, _ResponsesFile(name, log_path(self._folder, name), self.latest))

@@ -58,15 +58,15 @@ def gqa(samples: Sequence[Sample], answers: Answers, *, conversion: Literal["non
 def _accuracies(
     balanced: Sequence[Sample], sample_scores: Sequence[SampleScore], indices: Sequence[int]
 ) -> list[Metric]:
+    """Accuracy of all balanced questions, of those about yes and no or a choice, and of open ones."""
     metrics = [mean_metric("accuracy", [score.score for score in sample_scores], mean_percent, indices=indices)]
     for name, is_open in (("binary", False), ("open", True)):
-        rows = [
-            (index, score.score)
+        scores = {
+            index: score.score
             for index, sample, score in zip(indices, balanced, sample_scores, strict=True)
             if (sample.meta["types"]["structural"] == "query") is is_open
-        ]
-        own = [index for index, _ in rows]
-        metrics.append(mean_metric(name, [value for _, value in rows], mean_percent, indices=own))
+        }
+        metrics.append(mean_metric(name, list(scores.values()), mean_percent, indices=list(scores)))
     return metrics
 
 
@@ -136,8 +136,8 @@ def _consistency(balanced: Sequence[Sample], scores: Mapping[str, SampleScore], 
         return []
     rates = {
         index: mean([scores[other].score for other in others])
-        for index, (id_, others) in zip(indices, links.items(), strict=True)
-        if others and scores[id_].score
+        for index, (sample_id, others) in zip(indices, links.items(), strict=True)
+        if others and scores[sample_id].score
     }
     return [mean_metric("consistency", list(rates.values()), mean_percent, indices=list(rates))]
 

@@ -32,7 +32,7 @@ class AdaptiveLimit:
         return int(self._limit)
 
     async def acquire(self) -> int:
-        """Wait for a place; the number that is returned goes to `release`."""
+        """Wait for a place; the number that is returned, of the decreases before it, goes to `release`."""
         while True:
             pause = self._resume_at - time.monotonic()
             if pause > 0:
@@ -52,7 +52,7 @@ class AdaptiveLimit:
             self._limit = max(1.0, self._limit / 2)
             self._decreases += 1
         self._active -= 1
-        self._changed.set()
+        self._changed.set()  # wakes all that wait; who waits next, waits for the next change
         self._changed = asyncio.Event()
 
     async def close(self, patience: float) -> None:

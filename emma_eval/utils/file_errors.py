@@ -9,6 +9,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -60,6 +61,7 @@ _DESCRIPTIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
 )
 
 
+_NEARLY_FULL_BYTES = 2**24
 # What Python, the dynamic loader, numpy, torch and oneDNN say when memory runs out, each by an exception of its own.
 _SHORTAGES = (
     *("out of memory", "allocate memory", "start new thread", "failed to map segment", "bad_alloc"),
@@ -77,6 +79,18 @@ def is_memory_shortage(error: BaseException | None) -> bool:
             return True
         error, seen = error.__cause__ or error.__context__, seen + 1
     return False
+
+
+def is_address_space_full() -> bool:
+    """Whether this process has all the memory that `ulimit -v` grants: what fails then may fail by any exception."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # no Linux
+        return False
+    return limit != resource.RLIM_INFINITY and used > limit - _NEARLY_FULL_BYTES
 
 
 def describe_os_error(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import hashlib
 import lzma
@@ -49,7 +50,16 @@ _SIGNATURES = (
 def find_file(path: Path) -> Path | None:
     """The path itself, its gzip twin `path.gz`, or None when neither exists."""
     twin = path.with_name(path.name + ".gz")
-    return path if path.exists() else twin if twin.exists() else None
+    return path if _exists(path) else twin if _exists(twin) else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # there is no such file, as a name without .gz may just fit
+            return False
+        raise
 
 
 def safe_relative_path(name: str) -> str:

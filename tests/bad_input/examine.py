@@ -15,6 +15,7 @@ from typing import Any
 
 from emma_eval.errors import EmmaEvalError
 from tests.bad_input.outcome import Outcome, SilentlyWrongError, Target, Verdict, require_good_message
+from tests.open_files import open_files
 
 MAX_BYTES = 4 * 10**9  # beyond what the process has before the first input
 NO_MEMORY = "not enough memory"
@@ -40,12 +41,14 @@ def random_numbers(target: Target, seed: int, number: int) -> random.Random:
 
 
 def _attempt(target: Target, state: Any, seed: int, number: int) -> Verdict:
-    began = time.perf_counter()
+    began, before = time.perf_counter(), open_files()
     try:
         with _alarm(target.seconds):
             outcome, detail = judged(target, state, random_numbers(target, seed, number)), ""
     except BaseException as error:
         outcome, detail = _failure(error, target.seconds)
+    if left := open_files() - before:  # a thousand such inputs, and no file can be opened any more
+        outcome, detail = Outcome.TRACEBACK, f"left open: {', '.join(sorted(left))}"
     return Verdict(outcome, detail, time.perf_counter() - began)
 
 

@@ -18,6 +18,7 @@ NAMES = (
     "arguments",
     "servers",
     "cases",
+    "loading",
 )
 
 

@@ -78,7 +78,7 @@ def markdown(rows: Sequence[Row], seed: int, before: str = "") -> str:
     counts.pop("all", None)
     known = [name for name in [*NAMES, *counts] if name in counts]
     listed = [counts[name] for name in dict.fromkeys(known)]
-    limits = f"Limits: {HANG_SECONDS} s an input (a script of `cases`: minutes), {MAX_BYTES / 1e9:.0f} GB. Seed {seed}."
+    limits = f"Limits: {HANG_SECONDS} s an input (`cases`, `loading`: minutes), {MAX_BYTES / 1e9:.0f} GB. Seed {seed}."
     table = _table(HEADS, [*listed, _sum(listed)], right=True)
     return "\n\n".join([table, limits, _table(MEANING_HEADS, [meanings[cells[0]] for cells in listed])])
 

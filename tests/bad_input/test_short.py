@@ -80,6 +80,20 @@ def test_a_hang_is_a_fault() -> None:
     assert examine(replace(_target(forever), seconds=0.05), None, 0, 0).outcome is Outcome.HANG
 
 
+def test_a_file_that_is_left_open_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    kept = []
+
+    def open_it() -> Outcome:
+        kept.append(path.open())
+        raise UserError("no")
+
+    verdict = examine(_target(open_it), None, 0, 0)
+    kept[0].close()
+    assert (verdict.outcome, verdict.detail) == (Outcome.TRACEBACK, f"left open: {path}")
+
+
 def test_what_is_returned_is_the_outcome() -> None:
     assert judged(_target(lambda: Outcome.SAME), None, random.Random(0)) is Outcome.SAME
 

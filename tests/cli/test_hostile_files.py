@@ -161,6 +161,35 @@ def test_an_interrupt_while_modules_are_imported_ends_in_one_line(module, tmp_pa
     assert "interrupted" in err
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_python_ends_prints_no_traceback(sent, tmp_path):
+    """All is done by then; libraries' own functions at exit would end in one."""
+    code = (
+        "import atexit, os, sys, time; from emma_eval.cli.door import main\n"
+        f"atexit.register(lambda: (os.kill(os.getpid(), {int(sent)}), time.sleep(5)))\n"
+        "sys.exit(main())"
+    )
+    words = ["run", "--tasks", "pope_mini", "--limit", "2", "--output", str(tmp_path / "out")]
+    ended = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == -sent
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / "out/scores.json").exists()
+
+
+def test_what_libraries_raise_while_python_ends_is_not_printed(tmp_path):
+    code = "import atexit, sys; from emma_eval.cli.door import main; atexit.register(int, 'x'); sys.exit(main())"
+    words = ["list", "groups"]
+    shown, quiet = (
+        subprocess.run(
+            [sys.executable, *more, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        for more in (["-X", "dev"], [])
+    )
+    assert (shown.returncode, quiet.returncode) == (0, 0)
+    assert "ValueError: invalid literal for int" in shown.stderr
+    assert quiet.stderr == ""
+
+
 PARQUET_TASK = """\
 title: T
 benchmark: t

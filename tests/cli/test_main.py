@@ -75,6 +75,8 @@ def test_a_user_error_is_one_line_and_exit_code_2(command, capsys):
         (["show"], "error: the following arguments are required: TASK"),
         (["show", "mini"], "error: 'mini' is a group; one task is expected: vqav2_mini, gqa_mini"),
         (["--modle=x"], "did you mean '--model'?"),
+        (["--verion"], "did you mean '--version'?"),
+        (["run", "--version"], "unknown option --version; `emma-eval --version` prints it"),
     ],
 )
 def test_a_typo_is_exit_code_2_and_suggests_the_nearest_name(capsys, argv, words):
@@ -138,7 +140,10 @@ def test_help_names_every_command(capsys):
 @pytest.mark.parametrize("name", desk.COMMANDS)
 def test_every_command_has_its_help(name, capsys):
     assert desk.main([name, "--help"]) == 0
-    assert f"emma-eval {name}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"emma-eval {name}" in shown
+    assert desk.main(["help", name]) == 0
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize("name", desk.COMMANDS)

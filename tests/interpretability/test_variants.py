@@ -63,7 +63,7 @@ def test_words_of_several_lines_are_one(tmp_path):
 
 def test_shipped_ones_are_chosen_by_name():
     assert list(choose_variants("no_image, full,text_off")) == ["no_image", "text_off"]
-    with pytest.raises(UserError, match="there is no variant 'text_of'; did you mean 'text_off'"):
+    with pytest.raises(UserError, match=r"neither a variant nor a \.yaml file 'text_of'; did you mean 'text_off'"):
         choose_variants("text_of")
     with pytest.raises(UserError, match="names none"):
         choose_variants("full")

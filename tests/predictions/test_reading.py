@@ -1,9 +1,11 @@
 """Read answers of any program: formats, joins, and mistakes reported in one line."""
 
+import gc
 import gzip
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from emma_eval.errors import UserError
 from emma_eval.predictions import read_predictions
 from emma_eval.tasks.loading import load_task
 from emma_eval.types import Sample
+from tests.open_files import open_files
 
 TWO = [Sample("1", "Is it a cat?"), Sample("2", "Is it a dog?")]
 MME = [Sample("OCR/7.jpg#0", "Is it A? Please answer yes or no.", category="OCR", meta={"image": "7.jpg", "pair": 0})]
@@ -241,3 +244,23 @@ def test_no_excel_file_or_nothing_to_read_it_with(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UserError, match="need openpyxl"):
         read_predictions(path, TWO)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds open files in /proc")
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml"])
+def test_a_workbook_that_cannot_be_read_is_closed(tmp_path, part):
+    """A thousand of them, and no file could be opened any more."""
+    path = sheet(tmp_path / "a.xlsx", ("index", "prediction"), (1, "A"))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, b"" if name == part else content)
+    gc.disable()  # it would close it, some time
+    try:
+        with pytest.raises(UserError, match="not an Excel file") as refused:
+            read_predictions(path, CIRCULAR, MMBENCH)
+        del refused
+        assert str(path) not in open_files()
+    finally:
+        gc.enable()

@@ -21,7 +21,7 @@ def test_variants_and_families_by_name():
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("negate", "--variants: there is no variant 'negate'; did you mean 'negated'?"),
+        ("negate", "--variants: there is neither a variant nor a .yaml file 'negate'; did you mean 'negated'?"),
         ("original", "--variants names none beside original"),
     ],
 )

@@ -80,6 +80,16 @@ def test_check_without_data_checks_the_task_files(capsys):
     assert "no problems" in capsys.readouterr().out
 
 
+def test_check_of_all_tasks_takes_no_offence_at_an_optional_package(monkeypatch, capsys):
+    monkeypatch.setattr("emma_eval.data.readers.easy_vqa.find_spec", lambda name: None)
+    assert main(["check"]) == 0
+    assert "easy_vqa: task file is right (the task easy_vqa needs the package easy-vqa: " in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert main(["check", "easy_vqa"]) == 2
+    assert "easy_vqa: PROBLEM: the task easy_vqa needs the package" in " ".join(capsys.readouterr().out.split())
+
+
 def test_check_finds_wrong_counts_and_missing_data(tmp_path, capsys):
     tiny.seed(tmp_path)
     assert main(["check", "seed", "vqav2", "--data", str(tmp_path)]) == 2

@@ -8,6 +8,7 @@ import pytest
 
 from emma_eval.errors import UserError
 from emma_eval.utils.files import (
+    find_file,
     locked_file,
     make_output_folder,
     register_data_root,
@@ -37,6 +38,18 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         write_atomic(path, "two\n")
     assert path.read_text() == "one\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_or_its_gzip_twin_is_found(tmp_path):
+    (tmp_path / "a.json").touch()
+    (tmp_path / "b.json.gz").touch()
+    found = [find_file(tmp_path / name) for name in ("a.json", "b.json", "c.json")]
+    assert found == [tmp_path / "a.json", tmp_path / "b.json.gz", None]
+
+
+@pytest.mark.parametrize("length", [252, 253, 255, 256, 5000])  # with .gz, one letter too many from 253 on
+def test_no_file_has_a_name_that_is_too_long(tmp_path, length):
+    assert find_file(tmp_path / ("a" * length)) is None
 
 
 def test_hashes_are_those_of_the_bytes(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emma_eval.data.readers.parsing import rows_to_samples
-from emma_eval.errors import UserError
+from emma_eval.errors import MissingToolError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader
 from emma_eval.types import Sample
@@ -34,10 +34,10 @@ def _read_files(files: Files) -> list[Sample]:
 
 
 def installed_data(split: str) -> Path:
-    """The folder of a split in the installed package. Raises UserError where there is none."""
+    """The folder of a split in the installed package. Raises MissingToolError where there is none."""
     spec = find_spec("easy_vqa")
     if spec is None or spec.origin is None:
-        raise UserError("the task easy_vqa needs the package easy-vqa: pip install 'emma-eval[mini]'")
+        raise MissingToolError("the task easy_vqa needs the package easy-vqa: pip install 'emma-eval[mini]'")
     return Path(spec.origin).parent / "data" / split
 
 

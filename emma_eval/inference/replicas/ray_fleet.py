@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import current_thread, main_thread
@@ -32,6 +32,7 @@ from emma_eval.utils.text import error_message, format_duration
 RESTARTS = 3  # by Ray, of each actor
 FROZEN_SECONDS = 600.0  # without a beat: more than on this machine, where it is seen whether a process computes
 BEAT_SECONDS, TICK_SECONDS = 5.0, 1.0
+LOST_SECONDS = 60.0  # without a machine for any replica, while none computes
 RETRY_SECONDS = 0.5  # between two questions whether a restarted actor is ready: until then calls fail at once
 MESSAGES, MESSAGE_SECONDS = 32, 0.5  # sent together at most, since an object of Ray's takes a millisecond
 LOOPBACK = "127.0.0.2"  # Ray replaces 127.0.0.1 by the machine's own address
@@ -114,7 +115,8 @@ class RayFleet:
         self._again: dict[int, float] = {}  # replicas that Ray is starting again, and when to ask them
         self._messages: deque[tuple[int, Message]] = deque()
         self._pulses: dict[int, _Pulse] = {}
-        self._looked = time.monotonic()  # for frozen actors
+        self._looked = time.monotonic()  # for frozen actors and lost machines
+        self._lost = 0.0  # seconds
 
     @property
     def size(self) -> int:
@@ -144,10 +146,16 @@ class RayFleet:
     def next_message(self) -> tuple[int, Message] | None:
         """The next message of any actor, within a second. One that does not answer for minutes is killed, and has died.
 
-        Ray itself looks after machines, not after a process of theirs that was stopped.
+        Ray itself looks after machines, not after a process of theirs that was stopped. Raises UserError if no machine
+        is left for a replica: Ray would wait for one.
         """
         if not self._messages:
-            self._look_for_frozen()
+            passed = time.monotonic() - self._looked
+            if passed >= TICK_SECONDS:
+                self._looked += passed
+                seconds = min(passed, 2 * TICK_SECONDS)  # more: this process was paused
+                self._look_for_frozen(seconds)
+                self._require_machine(seconds)
             self._ask_again()
             timeout = RETRY_SECONDS if self._again else TICK_SECONDS
             if not self._waiting:
@@ -196,13 +204,8 @@ class RayFleet:
                 self._give_up(replica)
             yield from ((replica, message) for message in messages)
 
-    def _look_for_frozen(self) -> None:
-        passed = time.monotonic() - self._looked
-        if passed < TICK_SECONDS:
-            return
-        self._looked += passed
+    def _look_for_frozen(self, seconds: float) -> None:
         for replica, pulse in list(self._pulses.items()):
-            seconds = min(passed, 2 * TICK_SECONDS)  # more: this process was paused
             pulse.silence, pulse.since_beat = pulse.silence + seconds, pulse.since_beat + seconds
             if pulse.beat is not None and self._ray.wait([pulse.beat], timeout=0)[0]:
                 pulse.beat, pulse.silence = None, 0.0
@@ -212,6 +215,14 @@ class RayFleet:
                 self._give_up(replica)
                 reason = f"killed, for it gave no sign of life for {format_duration(pulse.silence)}"
                 self._messages.append((replica, Died(reason)))
+
+    def _require_machine(self, seconds: float) -> None:
+        self._lost = 0.0 if self._pulses or has_room(self._ray.nodes(), self._resources) else self._lost + seconds
+        if self._lost >= LOST_SECONDS:
+            raise UserError(
+                f"the Ray cluster has had no machine for a replica for {format_duration(self._lost)}; what is answered "
+                "is kept, and the same command goes on with another cluster"
+            )
 
     def _give_up(self, replica: int) -> None:
         """Kill the actor; `start` makes another."""
@@ -240,7 +251,7 @@ def connect(address: str) -> Any:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, logging_level="ERROR", log_to_driver=False, configure_logging=True, **more)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises some as nothing more
         raise UserError(f"--ray {address}: no cluster can be reached: {error_message(error)[:300]}") from error
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end the run without a word
@@ -263,6 +274,15 @@ def shares(ray: Any, replicas: int | None, device: str | None) -> tuple[int, dic
         if count and sum(number // each for number in cpus) >= count:
             return count, {"num_cpus": each}
     raise UserError(f"--replicas {count}: the cluster has {sum(cpus)} CPUs, and each replica needs at least one")
+
+
+def has_room(nodes: Iterable[Mapping[str, Any]], resources: Mapping[str, float]) -> bool:
+    """Whether a machine that is alive has what a replica takes, whoever uses it now. A dead one is known in 15 s."""
+    needs = {{"num_cpus": "CPU", "num_gpus": "GPU"}[name]: count for name, count in resources.items()}
+    return any(
+        node["Alive"] and all(node["Resources"].get(name, 0) >= count for name, count in needs.items())
+        for node in nodes
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -25,12 +25,14 @@ from emma_eval.models.llama.generation import Continuation, Limits
 from emma_eval.models.llama.model import Llama
 from emma_eval.models.llama.weights import official_tensors
 from emma_eval.utils.cpu import return_freed_memory
+from emma_eval.utils.file_errors import is_address_space_full, is_memory_shortage
 from emma_eval.utils.text import error_message
 
 LOAD_FORMAT = "emma_eval"  # the name of our loader in vLLM's table
 EMBEDDING = "embed_tokens.weight"  # stays here: prompts are embedded by us
 FAILED = "failed; what is answered is kept, and the same command goes on"
 UNINSTALL = "the torchvision here does not fit PyTorch: pip uninstall torchvision, see docs/vllm.md"
+NO_MEMORY = "there is not enough memory: free some, and the same command goes on"
 RECORDED = {  # of vLLM's configuration, in the manifest
     "cache_config": ("block_size", "enable_prefix_caching"),
     "scheduler_config": ("max_num_batched_tokens", "max_num_seqs"),
@@ -234,5 +236,9 @@ def _failures(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error_message(error)}"
-        more = UNINSTALL if "torchvision" in reason else "VLLM_LOGGING_LEVEL=INFO shows more"
+        more = "VLLM_LOGGING_LEVEL=INFO shows more"
+        if is_memory_shortage(error) or is_address_space_full():
+            more = NO_MEMORY
+        elif "torchvision" in reason:
+            more = UNINSTALL
         raise UserError(f"vLLM {what}: {reason} ({more})") from error

@@ -18,7 +18,8 @@ from emma_eval.models.checkpoints.unsupported import (
 from emma_eval.registry import entries
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.json_io import read_json_object
-from emma_eval.utils.text import closest, did_you_mean
+from emma_eval.utils.neighbours import did_you_mean_folder
+from emma_eval.utils.text import did_you_mean
 
 BUILT_IN = {
     "emma-mini": "a small EMMA trained on the mini world; the embedded default",
@@ -52,23 +53,15 @@ def model_folder(name_or_path: str) -> Path:
         try:
             snapshot = hub_snapshot(name_or_path, "model")
         except UserError as error:
-            raise UserError(f"{error}{_like_named_folder(folder)}") from error
+            raise UserError(f"{error}{did_you_mean_folder(folder, 'config.json')}") from error
         return _require_checkpoint(snapshot)
     if name_or_path and is_regular_file(folder):
         raise UserError(f"{folder} is a file; a model is given as the folder that it lies in")
+    like_named = did_you_mean_folder(folder, "config.json")
     raise UserError(
         f"no model {shorten_path(Path(name_or_path))!r}: neither a built-in name, nor a folder, nor a hub name "
-        f"(ORG/NAME){_like_named_folder(folder) or did_you_mean(name_or_path, set(entries('models')) - PREFIXES)}"
+        f"(ORG/NAME){like_named or did_you_mean(name_or_path, set(entries('models')) - PREFIXES)}"
     )
-
-
-def _like_named_folder(path: Path) -> str:
-    """`; did you mean 'models/emma-7b'?` where a checkpoint's folder of nearly this name lies beside it; else empty."""
-    beside: list[str] = []
-    with suppress(OSError, ValueError):
-        beside = [folder.name for folder in path.parent.iterdir() if (folder / "config.json").is_file()]
-    meant = closest(path.name, beside)
-    return f"; did you mean {shorten_path(path.parent / meant)!r}?" if meant else ""
 
 
 def existing_folder(name: str, checkpoint: Path) -> Path | None:

@@ -12,7 +12,7 @@ from emma_eval.errors import UserError
 from emma_eval.inference.engine import MachineUse
 from emma_eval.inference.replicas import ray_fleet
 from emma_eval.inference.replicas.fleet import Answered, Finished
-from emma_eval.inference.replicas.ray_fleet import connect, shares, together
+from emma_eval.inference.replicas.ray_fleet import RayFleet, connect, has_room, shares, together
 from emma_eval.types import Failure, InferenceStats
 
 DONE = Finished(InferenceStats(), MachineUse("A CPU", 1, None))
@@ -55,6 +55,41 @@ def test_more_than_the_cluster_has_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         shares(cluster(*nodes), replicas, device)
+
+
+@pytest.mark.parametrize(
+    ("node", "resources", "expected"),
+    [
+        ({"Alive": True, "Resources": {"CPU": 4}}, {"num_cpus": 4}, True),
+        ({"Alive": True, "Resources": {"CPU": 4, "GPU": 1}}, {"num_gpus": 1, "num_cpus": 1}, True),
+        ({"Alive": True, "Resources": {"CPU": 4}}, {"num_cpus": 5}, False),
+        ({"Alive": True, "Resources": {"CPU": 4}}, {"num_gpus": 1, "num_cpus": 1}, False),
+        ({"Alive": False, "Resources": {}}, {"num_cpus": 1}, False),
+    ],
+)
+def test_a_machine_has_room_for_a_replica(node: dict[str, Any], resources: dict[str, float], expected: bool) -> None:
+    assert has_room([{"Alive": False, "Resources": {}}, node], resources) is expected
+
+
+def test_a_cluster_without_a_machine_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    nodes: list[dict[str, Any]] = [{"Alive": True, "Resources": {"CPU": 1}}]
+
+    def wait(refs: object, timeout: float) -> tuple[list[object], object]:
+        clock[0] += timeout
+        return [], refs
+
+    monkeypatch.setattr(ray_fleet.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ray_fleet, "connect", lambda address: SimpleNamespace(nodes=lambda: nodes, wait=wait))
+    fleet = RayFleet(SimpleNamespace(spec=SimpleNamespace(device=None)), "auto", 1)  # type: ignore[arg-type]
+    fleet._waiting["the ready of a replica"] = 0
+    for _ in range(100):
+        assert fleet.next_message() is None
+    nodes[:] = [{"Alive": False, "Resources": {}}]
+    for _ in range(int(ray_fleet.LOST_SECONDS) - 1):
+        assert fleet.next_message() is None
+    with pytest.raises(UserError, match=r"no machine for a replica for 1 min.*the same command goes on"):
+        fleet.next_message()
 
 
 def test_messages_travel_in_lists_and_none_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,13 @@ def test_a_vllm_that_does_not_start_is_one_clear_error(runner: ModelRunner) -> N
     assert "\n" not in str(failure.value)
 
 
+def test_too_little_memory_to_start_is_said(runner: ModelRunner) -> None:
+    """Whatever the loader of a library calls it."""
+    LLM.does_not_start = ImportError("_cbor2.so: failed to map segment from shared object")
+    with pytest.raises(UserError, match=r"did not start: ImportError: .*\(there is not enough memory: free some, and"):
+        answers(VllmEngine(runner, VllmSettings()), questions())
+
+
 def test_a_torchvision_that_does_not_fit_is_named(runner: ModelRunner) -> None:
     LLM.does_not_start = RuntimeError("operator torchvision::nms does not exist")
     with pytest.raises(UserError, match=r"torchvision::nms does not exist \(the torchvision here .*docs/vllm\.md\)$"):
