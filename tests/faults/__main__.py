@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import shutil
 import sys
 from pathlib import Path
 
 from tests.faults.cases import all_cases, chosen_for_ci
 from tests.faults.document import write_table
+from tests.faults.engines import NAMES, PYTHONS
 from tests.faults.results import Results
 from tests.faults.running import run_cases
 
@@ -26,7 +28,13 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="run the cases again that have passed")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the folders of failed cases here")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table of all results into this document")
+    for package, name in NAMES.items():
+        parser.add_argument(f"--{package}-python", metavar="FILE", help=f"of an environment with {name} (this one's)")
     args = parser.parse_args()
+    given = {package: getattr(args, f"{package}_python") for package in NAMES}
+    PYTHONS.update({package: python for package, python in given.items() if python})
+    if absent := [python for python in PYTHONS.values() if not shutil.which(python)]:
+        parser.error(f"{absent[0]} is no program")
     cases = [
         case
         for case in (chosen_for_ci() if args.short else all_cases())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.faults import clock, damage, disk, folders, hangs, kills, memory, pairs
+from tests.faults import clock, damage, disk, folders, hangs, kills, lost, memory, pairs
 from tests.faults.trial import Case
 
-FAMILIES = (kills, disk, folders, damage, pairs, clock, memory, hangs)
+FAMILIES = (kills, disk, folders, damage, pairs, clock, memory, lost, hangs)
 FOR_CI = (
     "kill--9/one/generation-3",
     "SIGTERM/one/generation-4",

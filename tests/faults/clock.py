@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, ONE, REPLICAS, REPORT, SERVER
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, ONE, RAY, REPLICAS, REPORT, SERVER, VLLM
 from tests.faults.trial import Case, Trial
 
 BACK = "-3d"
@@ -17,7 +17,7 @@ LIBRARIES = ("/usr/lib", "/usr/local/lib", os.environ.get("FAULT_LIBRARIES", "/o
 def cases() -> Iterator[Case]:
     """Back by three days."""
     missing = "" if library() else "libfaketime is not installed"
-    for subject in (ONE, BUILT_IN, REPLICAS, SERVER, JUDGE):
+    for subject in (ONE, BUILT_IN, REPLICAS, SERVER, JUDGE, VLLM, RAY):
         yield Case("clock set back", subject, "between", between, missing)
     for subject in (ONE, REPLICAS, JUDGE):
         yield Case("clock set back", subject, "within", within, missing)

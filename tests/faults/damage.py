@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults.process import WrongError
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET, Subject
+from tests.faults.subject import Subject
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET
 from tests.faults.trial import Case, Trial
 
 Harm = Callable[[Path, random.Random], None]

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, REPLICAS, REPORT, SERVER, Subject
+from tests.faults.subject import Subject
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, RAY, REPLICAS, REPORT, SERVER, VLLM
 from tests.faults.trial import Case, Trial
 
 FILLER = "filler"
@@ -29,6 +30,8 @@ MOMENTS: tuple[tuple[Subject, str, float | None], ...] = (
     (JUDGE, "scoring", 0.0),
     (MERGE, "generation", None),
     (REPORT, "leaderboard", 0.0),
+    (VLLM, "generation", None),
+    (RAY, "generation", None),
 )
 
 

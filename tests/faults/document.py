@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.faults.results import Result, Results
@@ -10,6 +11,16 @@ from tests.faults.trial import Case
 
 BEGIN = "<!-- the table: written by python -m tests.faults --write -->"
 END = "<!-- end of the table -->"
+KILLS = ("kill -9", "SIGTERM", "Ctrl-C")
+PHASES = {  # of a command, in their order
+    "start": "importing",
+    "planning": "planning",
+    "loading": "loading",
+    "generation": "answering",
+    "scoring": "scoring",
+    "leaderboard": "reporting",
+    "exit": "ending",
+}
 LONGEST = 170  # letters of a message
 KINDS = {  # what is done to the command
     "kill -9": "SIGKILL at a random moment",
@@ -34,7 +45,8 @@ KINDS = {  # what is done to the command
     "clock set back": "the clock goes back three days, between sessions or within one (libfaketime)",
     "out of memory": "hardly any more memory from a moment on (`RLIMIT_AS`), or an error of the device or model",
     "worker killed": "the system kills a replica's process",
-    "worker hangs": "a replica's process stops (its limit lowered from 120 s to 3 s)",
+    "engine lost": "an error out of vLLM's step; Ray's process on a machine is killed: on one of two, on the only one",
+    "worker hangs": "a replica's process stops (its limit lowered from 120 s to 3 s, Ray's from 600 s to 8 s)",
     "server hangs": "a server is silent, breaks off, is gone or busy, for a while or for ever",
     "judge hangs": "a judge, likewise",
 }
@@ -58,8 +70,34 @@ def table(cases: Sequence[Case], results: Results) -> str:
         titles = ", ".join(dict.fromkeys(case.subject.title for case in own))
         lines.append(f"| {words} | {titles} | {len(passed)} of {len(own)} | {example(passed)} |")
     known = [results.by_label[case.label] for case in cases if case.label in results.by_label]
-    lines += ["", summary(len(cases), known, results.seed)]
+    lines += ["", summary(len(cases), known, results.seed), "", *commands_table(cases, results)]
     return "\n".join(lines)
+
+
+def commands_table(cases: Sequence[Case], results: Results) -> list[str]:
+    """Which command met what: kills by phase, then all other faults, each with the number of cases that passed."""
+    lines = ["| command | killed while (passed) | other faults (passed) |", "|---|---|---|"]
+    totals: Counter[str] = Counter()
+    for title in dict.fromkeys(case.subject.title for case in cases):
+        passed = [case for case in cases if case.subject.title == title and is_passed(case, results)]
+        phases = Counter(PHASES[case.name.split()[0]] for case in passed if case.kind in KILLS)
+        kinds = Counter(case.kind for case in passed if case.kind not in KILLS)
+        totals += phases
+        lines.append(f"| {title} | {counted(phases)} | {counted(kinds)} |")
+    return [*lines, f"| all | {counted(totals)}: {totals.total()} | |"]
+
+
+def is_passed(case: Case, results: Results) -> bool:
+    """Whether the case has run and holds."""
+    result = results.by_label.get(case.label)
+    return bool(result and result.outcome == "passed")
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Each name with its number."""
+    order = list(PHASES.values())
+    names = sorted(counts, key=lambda name: order.index(name) if name in order else len(order))
+    return ", ".join(f"{name} {counts[name]}" for name in names) or "none"
 
 
 def example(passed: Sequence[Result]) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.process import WrongError
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET, REPLICAS, REPORT, SERVER
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET, RAY, REPLICAS, REPORT, SERVER, VLLM
 from tests.faults.trial import Case, Trial
 
 # Root may read everything. Without these capabilities it is like any other user, and the files are still its own.
@@ -19,11 +19,12 @@ DENIED = "Permission denied"
 
 def cases() -> Iterator[Case]:
     """Removed: data, run folder, cache. Unreadable: data, image, checkpoint, records, manifest, folders."""
-    for subject in (ONE, BUILT_IN, REPLICAS, SERVER):
+    for subject in (ONE, BUILT_IN, REPLICAS, SERVER, VLLM, RAY):
         yield Case("data folder removed", subject, "generation", data_removed)
     for subject, phase in ((ONE, "loading"), (ONE, "generation"), (ONE, "scoring"), (REPLICAS, "generation")):
         yield Case("run folder removed", subject, phase, run_folder_removed(phase))
-    yield Case("run folder removed", JUDGE, "generation", run_folder_removed("generation"))
+    for subject in (JUDGE, VLLM, RAY):
+        yield Case("run folder removed", subject, "generation", run_folder_removed("generation"))
     for phase in ("planning", "generation"):
         yield Case("cache folder removed", MINI, phase, cache_removed(phase))
     missing = why_not_unreadable()

@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.fake_server import Reply, error
-from tests.faults.process import Child
-from tests.faults.subjects import JUDGE, REPLICAS, SERVER
+from tests.faults.subjects import JUDGE, RAY, REPLICAS, SERVER
 from tests.faults.trial import Case, Trial
 
 SILENT = 100.0  # seconds, longer than the case waits
-LOWERED = "import emma_eval.inference.replicas.processes as here; here.FROZEN_SECONDS = 3.0"  # of 120
+LOWERED = {  # of 120 and 600
+    REPLICAS.name: "import emma_eval.inference.replicas.processes as here; here.FROZEN_SECONDS = 3.0",
+    RAY.name: "import emma_eval.inference.replicas.ray_fleet as here; here.FROZEN_SECONDS = 8.0",
+}
 Behave = Callable[[dict[str, Any], int], "Reply | dict[str, Any]"]
 
 
 def cases() -> Iterator[Case]:
     """A worker that is stopped; a server and a judge that hang, fail, break off."""
-    yield Case("worker hangs", REPLICAS, "one", worker_hangs)
-    yield Case("worker hangs", REPLICAS, "Ctrl-C", worker_hangs_interrupted)
+    for subject in (REPLICAS, RAY):
+        yield Case("worker hangs", subject, "one", worker_hangs)
+        yield Case("worker hangs", subject, "Ctrl-C", worker_hangs_interrupted)
     for subject in (SERVER, JUDGE):
         kind = "judge" if subject is JUDGE else "server"
         for name, fault in PASSING.items():
@@ -44,8 +47,8 @@ def worker_hangs(trial: Trial) -> None:
 
     One that had just finished its last lease is not missed, and nothing is said.
     """
-    child = trial.stop_at(trial.at("generation", 0.3), LOWERED)
-    stop_worker(child)
+    child = trial.stop_at(trial.at("generation", 0.3), LOWERED[trial.subject.name])
+    os.kill(child.worker(trial.subject.worker), signal.SIGSTOP)
     child.go()
     trial.ended(child.finish(), 0)
     trial.require_whole()
@@ -55,18 +58,13 @@ def worker_hangs(trial: Trial) -> None:
 def worker_hangs_interrupted(trial: Trial) -> None:
     """Ctrl-C while a worker hangs ends the run in seconds, and the worker."""
     child = trial.stop_at(trial.at("generation", 0.3))
-    stop_worker(child)
+    os.kill(child.worker(trial.subject.worker), signal.SIGSTOP)
     child.go()
     child.send(signal.SIGINT)
     trial.ended(child.finish(), 130)
     before = trial.records()
     trial.again()
     trial.require_kept(before)
-
-
-def stop_worker(child: Child) -> None:
-    """Stop one of the command's workers."""
-    os.kill(child.worker(), signal.SIGSTOP)
 
 
 def at_some(fault: Reply, behave: Behave, first: int, last: int) -> Behave:

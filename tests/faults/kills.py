@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, ONE, REPLICAS, REPORT, SERVER, VLLM, Subject
+from tests.faults.subject import Subject
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, ONE, RAY, REPLICAS, REPORT, SERVER, VLLM
 from tests.faults.trial import Case, Trial
 
 # How often each command is killed in each phase, by SIGKILL, SIGTERM and SIGINT in turn.
@@ -18,7 +19,8 @@ MOMENTS: tuple[tuple[Subject, dict[str, int]], ...] = (
     (JUDGE, {"planning": 1, "generation": 3, "scoring": 1}),
     (MERGE, {"planning": 1, "generation": 2, "scoring": 2}),
     (REPORT, {"start": 1, "leaderboard": 1}),
-    (VLLM, {"loading": 1, "generation": 2}),
+    (VLLM, {"start": 1, "loading": 4, "generation": 5, "scoring": 1, "exit": 1}),
+    (RAY, {"loading": 3, "generation": 6, "exit": 1}),
 )
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults.process import WrongError
-from tests.faults.subjects import BUILT_IN, ONE, REPLICAS, REPORT
+from tests.faults.subjects import BUILT_IN, ONE, RAY, REPLICAS, REPORT, VLLM
 from tests.faults.trial import Case, Trial
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -17,13 +17,13 @@ MARGIN = 3 * 2**20  # bytes that the process may still take
 DEVICE_FULL = """
 import torch
 from emma_eval.models.multimodal.runner import ModelRunner
-generate, calls = ModelRunner.generate, [0]
+method, calls = ModelRunner.{name}, [0]
 def failing(self, *arguments):
     calls[0] += 1
     if calls[0] in {calls}:
         raise torch.OutOfMemoryError("injected")
-    return generate(self, *arguments)
-ModelRunner.generate = failing
+    return method(self, *arguments)
+ModelRunner.{name} = failing
 """
 
 
@@ -33,13 +33,16 @@ def cases() -> Iterator[Case]:
         (ONE, ("planning", "loading", "generation", "scoring", "leaderboard")),
         (BUILT_IN, ("loading", "generation")),
         (REPORT, ("leaderboard",)),
+        (VLLM, ("loading", "generation")),
     ):
         for phase in phases:
             yield Case("out of memory", subject, phase, limited(phase))
-    yield Case("out of memory", BUILT_IN, "device once", device_full("(1,)"))
+    yield Case("out of memory", BUILT_IN, "device once", device_full("(1,)", "generate"))
     yield Case("out of memory", ONE, "model once", model_full)
-    yield Case("out of memory", REPLICAS, "model once", model_full)
-    yield Case("worker killed", REPLICAS, "generation", worker_killed)
+    yield Case("out of memory", VLLM, "device once", device_full("(1,)", "embed"))
+    for subject in (REPLICAS, RAY):
+        yield Case("out of memory", subject, "model once", model_full)
+        yield Case("worker killed", subject, "generation", worker_killed)
 
 
 def limited(phase: str) -> Callable[[Trial], None]:
@@ -60,11 +63,12 @@ def limited(phase: str) -> Callable[[Trial], None]:
     return act
 
 
-def device_full(calls: str) -> Callable[[Trial], None]:
+def device_full(calls: str, name: str) -> Callable[[Trial], None]:
     """A case: the device has no memory for a batch, which is halved. No answer is lost."""
 
     def act(trial: Trial) -> None:
-        child = trial.start(trial.at("generation", 0.0), DEVICE_FULL.replace("{calls}", calls))
+        code = DEVICE_FULL.replace("{calls}", calls).replace("{name}", name)
+        child = trial.start(trial.at("generation", 0.0), code)
         child.wait_for_moment()
         child.go()
         trial.ended(child.finish(), 0)
@@ -88,7 +92,7 @@ def model_full(trial: Trial) -> None:
 def worker_killed(trial: Trial) -> None:
     """As Linux does when memory runs out: the worker with SIGKILL. Another one takes the requests it had left."""
     child = trial.stop_at(trial.at("generation", 0.3))
-    os.kill(child.worker(), signal.SIGKILL)
+    os.kill(child.worker(trial.subject.worker), signal.SIGKILL)
     child.go()
     trial.ended(child.finish(), 0)
     trial.require_whole()

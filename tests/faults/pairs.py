@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.faults.process import WrongError
-from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET, REPLICAS
+from tests.faults.subjects import BUILT_IN, JUDGE, MERGE, MINI, ONE, PARQUET, RAY, REPLICAS, VLLM
 from tests.faults.trial import Case, Trial
 
 BUSY = "is being written by process"
@@ -13,7 +13,7 @@ BUSY = "is being written by process"
 
 def cases() -> Iterator[Case]:
     """One is stopped at a moment, and meanwhile the other runs."""
-    for subject in (ONE, BUILT_IN, REPLICAS, JUDGE):
+    for subject in (ONE, BUILT_IN, REPLICAS, JUDGE, VLLM, RAY):
         yield Case("two on one folder", subject, "generation", same_folder("generation"))
     yield Case("two on one folder", ONE, "scoring", same_folder("scoring"))
     yield Case("two on one folder", MERGE, "generation", same_output)

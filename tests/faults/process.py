@@ -19,7 +19,6 @@ from typing import Any
 SITE = Path(__file__).parent / "site"
 TICK_SECONDS = 0.02
 LIMIT_SECONDS = 60.0
-ENDING_SECONDS = 10.0  # that a process may take to end after the one that started it
 TOKEN = "FAULT_TOKEN"
 WIDTH = 200  # columns, so that messages are not broken
 
@@ -86,6 +85,7 @@ class Child:
     token: str
     told: int = -1  # read here at the moment
     word: int = -1  # written here, and it goes on
+    ending: float = 10.0  # seconds that the processes it started may take to end after it
     started: float = field(default_factory=time.monotonic)
 
     def wait_for_moment(self) -> str | None:
@@ -120,7 +120,7 @@ class Child:
         for descriptor in (self.told, self.word):
             if descriptor >= 0:
                 os.close(descriptor)
-        deadline = Deadline(ENDING_SECONDS)
+        deadline = Deadline(self.ending)
         while left := self.family():
             time.sleep(TICK_SECONDS)
             if deadline.is_over():
@@ -144,10 +144,13 @@ class Child:
                     found.append(int(path.parent.name))
         return found
 
-    def worker(self) -> int:
-        """A replica's process, told from others that the command starts for a moment."""
+    def worker(self, title: str) -> int:
+        """A replica's process, told by its command line from others that the command starts."""
         of = {number: Path(f"/proc/{number}/cmdline").read_bytes() for number in self.family()}
-        return min(number for number, command in of.items() if b"replicas.worker" in command)
+        found = [number for number, command in of.items() if title.encode() in command]
+        if not found:
+            raise WrongError(f"no process is a {title}")
+        return min(found)
 
     def end(self) -> None:
         """Kill it with all that it started."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.fake_server import fake_server
 from tests.faults.process import WrongError
 from tests.faults.results import Result, Results
-from tests.faults.subjects import Place, Subject
+from tests.faults.subject import Place, Subject
 from tests.faults.trial import Case, Trial, Undisturbed, run_undisturbed
 
 

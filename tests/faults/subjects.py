@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from tests import judged_runs
-from tests.fake_server import Behaviour, FakeServer, Reply, chat, text_of
+from tests.fake_server import Reply, chat, text_of
 from tests.fakes import QUIZ_TASK, quiz_row, write_quiz
-from tests.faults.process import SITE
+from tests.faults.subject import Place, Subject
 from tests.installed_package import install_package
 from tests.tiny_datasets import png, save_image
 
-ROOT = Path(__file__).parents[2]
 QUESTIONS = 24
 JUDGED = 12
 SHARDS = 2
@@ -41,83 +36,6 @@ class Beg:
             exec(path.read_text())
         return ["red" if len(message.text) % 3 else "blue" for message in messages]
 """
-RUN_PHASES = (
-    ("planning", "open", "{task}.yaml"),
-    ("loading", "open", "run.lock"),
-    ("generation", "open", "responses/{task}.jsonl"),
-    ("scoring", "phase", "scoring"),
-    ("leaderboard", "phase", "leaderboard"),
-    ("exit", "phase", "exit"),
-)
-RUN_MARKS = {
-    "emma_eval.runs.runner:score_run": "scoring",
-    "emma_eval.runs.runner:write_leaderboard": "leaderboard",
-    "emma_eval.cli.run:print_result": "exit",
-}
-RUN_RESULTS = ("scores.json", "samples/*", "statistics/*", "leaderboard.*")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where everything of one fault run is. `data` is copied for cases that change it."""
-
-    root: Path
-    server: FakeServer
-
-    @property
-    def site(self) -> Path:
-        """The model's package."""
-        return self.root / "site"
-
-    @property
-    def data(self) -> Path:
-        """Tasks, data, a checkpoint, finished runs."""
-        return self.root / "data"
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Of every command."""
-        return {
-            "PYTHONPATH": os.pathsep.join(map(str, (SITE, self.site, ROOT))),
-            "EMMA_CACHE": str(self.root / "cache"),
-            "HF_HOME": str(self.root / "hf"),
-            "HF_HUB_OFFLINE": "1",
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "passive",
-            "MPLCONFIGDIR": str(self.root / "matplotlib"),
-        }
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A command. `{data}`, `{out}` and `{url}` in its words are the case's own folders and the server's address."""
-
-    name: str
-    title: str
-    words: str
-    prepare: Callable[[Place], None]
-    results: tuple[str, ...] = RUN_RESULTS  # files in the output folder, equal to the byte each time
-    records: tuple[str, ...] = ("responses/*.jsonl",)  # logs there, with each key once
-    task: str = "quiz"
-    phases: tuple[tuple[str, str, str], ...] = RUN_PHASES
-    marks: Mapping[str, str] = field(default_factory=lambda: RUN_MARKS)
-    instrumented: str = "loading"
-    output: str = "{case}/out"  # the folder that the command writes
-    behave: Behaviour | None = None  # of the server
-    missing: str = ""  # why it cannot be had here
-
-    def command(self, data: Path, case: Path, url: str) -> list[str]:
-        """The command line."""
-        places = {"data": str(data), "out": str(self.folder(data, case)), "url": url}
-        return [sys.executable, str(ROOT / "run_eval.py"), *(word.format(**places) for word in self.words.split())]
-
-    def folder(self, data: Path, case: Path) -> Path:
-        """The folder that the command writes."""
-        return Path(self.output.format(data=data, case=case))
-
-    def phase_events(self) -> list[tuple[str, str, str]]:
-        """The phases with the task's name in them."""
-        return [(name, event, text.format(task=self.task)) for name, event, text in self.phases]
 
 
 def quiz(place: Place) -> None:
@@ -280,10 +198,18 @@ REPORT = Subject(
 VLLM = Subject(
     "vllm",
     "`--engine vllm`",
-    "run --model emma-mini --engine vllm --tasks pope_mini --limit 24 --output {out}",
+    f"run --model emma-mini --engine vllm --batch-size 2 {QUIZ}",
     quiz,
-    task="pope_mini",
-    missing="" if find_spec("vllm") else "vLLM is not installed",
+    package="vllm",
+)
+RAY = Subject(
+    "ray",
+    "`--ray local`",
+    f"{ONE.words} --ray local --replicas 2",
+    quiz,
+    package="ray",
+    worker="ray::RayReplica",
+    ending=100.0,  # two of Ray's agents look for a minute for what was killed
 )
 
 

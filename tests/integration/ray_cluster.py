@@ -18,19 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.2"  # Ray replaces 127.0.0.1 by the machine's own address
 REQUESTS = 1910  # of the mini suite
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(ROOT),
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "HF_HUB_OFFLINE": "1",
-}
+RAY_ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+ENVIRONMENT = os.environ | RAY_ENVIRONMENT | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 
 IMPATIENT = """
 import sys
@@ -45,7 +41,8 @@ sys.exit(main())
 class Cluster:
     """Two nodes of one CPU each, every one a `ray start --block`."""
 
-    def __init__(self, temp: str) -> None:
+    def __init__(self, temp: str, python: str = sys.executable, environment: Mapping[str, str] = ENVIRONMENT) -> None:
+        self.python, self.environment = python, {**environment, **RAY_ENVIRONMENT}
         with socket.create_server((HOST, 0)) as free:
             port = free.getsockname()[1]
         self.address = f"{HOST}:{port}"
@@ -55,9 +52,9 @@ class Cluster:
         time.sleep(8)
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--node-ip-address={HOST}"]
+        command = [str(Path(self.python).with_name("ray")), "start", "--block", f"--node-ip-address={HOST}"]
         command += ["--num-cpus=1", "--disable-usage-stats", *arguments]
-        return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def kill_raylet_of_second(self) -> None:
         """As when the machine is lost: nobody is told."""
