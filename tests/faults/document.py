@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,7 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def example(passed: Sequence[Result]) -> str:
     """What one of them said."""
-    said = next((result.said for result in passed if result.said), "")
+    said = re.sub(r"/\S*/site-packages/", "", next((result.said for result in passed if result.said), ""))
     return f"`{said[:LONGEST].replace('|', '/').replace('`', '')}`" if said else "nothing"
 
 
