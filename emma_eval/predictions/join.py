@@ -67,12 +67,13 @@ def join_rows(path: Path, rows: Sequence[AnswerRow], checker: RowChecker) -> lis
 
 
 def _attempt(strategy: JoinStrategy, rows: Sequence[AnswerRow], checker: RowChecker) -> JoinAttempt:
+    """What the strategy gives for each row; one that fits several samples counts as a contradiction."""
     attempt = JoinAttempt(strategy)
     for index, row in enumerate(rows):
         try:
             key = strategy.find_sample(index, row)
             contradiction = None if key is None else checker.contradiction(row, key)
-        except ValueError as error:  # the row fits more than one sample
+        except ValueError as error:  # it fits more than one sample, and none of them is its key
             key, contradiction = ("", 0), str(error)
         attempt.keys.append(key)
         if contradiction:

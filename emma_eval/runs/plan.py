@@ -135,7 +135,10 @@ def with_requests(
     wording: str | None = None,
     other_requests: OtherRequests | None = None,
 ) -> TaskPlan:
-    """The plan with its requests, in the given wording or else the model family's own; or with other requests."""
+    """The plan with its requests, in the given wording or else the model family's own; or with other requests.
+
+    A wording that the task does not have is the task's own. Raises UserError where the other requests can't be made.
+    """
     from emma_eval.prompts.building import build_requests
 
     own = plan.task.wording_for(family)

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from emma_eval.tasks.columns import Columns
 from emma_eval.tasks.strict import Strict, as_tuple
 from emma_eval.utils.files import safe_relative_path
 
-PLAIN_NAME = r"^[^/\\\x00]*$"  # it becomes a part of a file's name
+
+def _plain_name(name: str) -> str:
+    """The name itself, which becomes a part of a file's name. Raises ValueError for one that could make a path."""
+    if any(sign in name for sign in "/\\\0"):
+        raise ValueError(f"a name without slashes is expected, not {name!r:.80}")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain_name)]
 InstructionPolicy = Literal["first_line", "full"]
 ImagePlacement = Literal["first", "inline", "pointed", "concatenated", "concatenated_inline", "none"]
 
@@ -85,7 +102,7 @@ class DecodingConfig(Strict):
 class HubImages(Strict):
     """Images that live in another configuration of the same data set."""
 
-    config: str = Field(pattern=PLAIN_NAME, description="the configuration that holds the images")
+    config: PlainName = Field(description="the configuration that holds the images")
     key: str = Field(description="the column of a question that names its image's `id`")
 
 
@@ -93,13 +110,11 @@ class HubConfig(Strict):
     """A data set on the Hugging Face hub (or a local folder in its layout) that gives the same samples."""
 
     id: str = Field(description="OWNER/NAME on the hub, or a folder")
-    split: str = Field(default="", pattern=PLAIN_NAME, description="whose rows are the samples")
+    split: PlainName = Field(default="", description="whose rows are the samples")
     files: tuple[str, ...] = Field(
         default=(), description="instead of a split: files and folders of the repository that are the official ones"
     )
-    config: str | None = Field(
-        default=None, pattern=PLAIN_NAME, description="the configuration of the data set, if it has several"
-    )
+    config: PlainName | None = Field(default=None, description="the configuration of the data set, if it has several")
     revision: str | None = Field(default=None, description="a commit, to pin the data")
     images: HubImages | None = Field(default=None, description="where the images are, if not in the rows")
     columns: Columns | None = Field(

@@ -36,7 +36,7 @@ class Beg:
         self.fault = spec.options.get("fault")
         if self.fault == "load":
             raise UserError("the model is not in the mood; ask it nicely")
-        print("loaded by", os.getpid())
+        print(f"loaded by {os.getpid()}\\n", end="")  # in one write: two processes print at a time
 
     def generate(self, messages):
         time.sleep(0.02)

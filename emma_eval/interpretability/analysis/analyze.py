@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emma_eval.errors import UserError
 from emma_eval.interpretability.ablated_model import AblatedModel
-from emma_eval.interpretability.analysis.section import Section
+from emma_eval.interpretability.analysis.section import AnalysisSection
 from emma_eval.interpretability.analysis.sections import SECTIONS, usable_sections
 from emma_eval.interpretability.analysis.subject import Subject, items_of, shown_items
 from emma_eval.models.base import ModelSpec
@@ -34,7 +34,7 @@ class Analysis:
     """What was found."""
 
     subject: Subject
-    sections: dict[str, Section]  # by key
+    sections: dict[str, AnalysisSection]  # by key
     failed: int  # samples of the run without an answer
 
 

@@ -13,7 +13,7 @@ from emma_eval.interpretability.analysis.attention_data import AttentionData, Ki
 from emma_eval.interpretability.analysis.attention_figures import HeatMaps, draw_heat_maps, draw_layers
 from emma_eval.interpretability.analysis.means import Mean
 from emma_eval.interpretability.analysis.plots import as_grid, heat_maps
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.interpretability.analysis.subject import named_question, one_text, shown_items
 from emma_eval.interpretability.token_kinds import KIND_WORDS
 from emma_eval.results.model_analysis import Value
@@ -43,7 +43,7 @@ class AttentionBuilder:
     def add(self, batch: FeatureBatch) -> None:
         """Its features are not needed: the language model computes the samples anew."""
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """The section."""
         subject = self._subject
         shown = shown_items(subject)
@@ -56,7 +56,7 @@ class AttentionBuilder:
         figures = [_layers_figure(layers, len(data.samples))]
         figures += [_mean_map_figure(maps)] if maps else []
         figures += _heat_map_figures(subject, data, shown) if has_maps else []
-        return Section(
+        return AnalysisSection(
             title="Attention of answers",
             sentences=tuple(_sentences(data, tasks, has_maps=has_maps)),
             limits=(*LIMITS, *([OFF[0].upper() + OFF[1:] + "."] if data.off else [])),
@@ -126,14 +126,14 @@ def _sentences(data: AttentionData, tasks: Sequence[KindMean], *, has_maps: bool
         yield "No heat maps: the visual tokens of this model are not the patches of a square grid."
 
 
-def _layers_figure(layers: Sequence[KindMean], samples: int) -> SectionFigure:
+def _layers_figure(layers: Sequence[KindMean], samples: int) -> AnalysisFigure:
     has_off = layers[0].share_off is not None
     caption = (
         f"Attention of answer tokens by layer, mean over heads and {pluralize(samples, 'answer')}; bands are 95% "
         "intervals. Left: the share that goes to all tokens of a kind, which sums to 100%. Right: for one token, in "
         "multiples of an even share; 1 is even." + (" Dashed: alignment off." if has_off else "")
     )
-    return SectionFigure("layers", caption, partial(draw_layers, layers))
+    return AnalysisFigure("layers", caption, partial(draw_layers, layers))
 
 
 def _mean_maps(data: AttentionData, grid: tuple[int, int]) -> dict[str, Floats]:
@@ -152,15 +152,15 @@ def relative(attention: Floats) -> Floats:
     return attention / mean if mean else attention
 
 
-def _mean_map_figure(maps: dict[str, Floats]) -> SectionFigure:
+def _mean_map_figure(maps: dict[str, Floats]) -> AnalysisFigure:
     caption = (
         "Attention of answer tokens to each patch, mean over samples, layers and heads, in multiples of an even share "
         "of what goes to the image. What many images have in common is a matter of place: sinks, and padding."
     )
-    return SectionFigure("mean-map", caption, partial(heat_maps, maps, same_scale=True))
+    return AnalysisFigure("mean-map", caption, partial(heat_maps, maps, same_scale=True))
 
 
-def _heat_map_figures(subject: Subject, data: AttentionData, shown: dict[str, list[int]]) -> Iterator[SectionFigure]:
+def _heat_map_figures(subject: Subject, data: AttentionData, shown: dict[str, list[int]]) -> Iterator[AnalysisFigure]:
     assert subject.grid is not None
     for name, indices in shown.items():
         rows = [_heat_maps(subject, data, index, subject.grid) for index in indices if index in data.samples]
@@ -172,7 +172,7 @@ def _heat_map_figures(subject: Subject, data: AttentionData, shown: dict[str, li
                 + (" Right: alignment off, and with less without." if data.off else "")
             )
             file = "maps-" + re.sub(r"[^\w.-]+", "-", name)
-            yield SectionFigure(file, caption, partial(draw_heat_maps, rows))
+            yield AnalysisFigure(file, caption, partial(draw_heat_maps, rows))
 
 
 def _heat_maps(subject: Subject, data: AttentionData, index: int, grid: tuple[int, int]) -> HeatMaps:

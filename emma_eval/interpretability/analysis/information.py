@@ -25,7 +25,7 @@ from emma_eval.interpretability.analysis.information_estimates import (
 )
 from emma_eval.interpretability.analysis.nearest_neighbours import NEIGHBOURS
 from emma_eval.interpretability.analysis.plots import mark_grid, new_figure
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.reports.figure_plots import MARKERS, colour
 from emma_eval.results.model_analysis import Value
 from emma_eval.utils.progress_bars import track
@@ -85,7 +85,7 @@ class InformationBuilder:
             self._directions[kind] = torch.from_numpy(drawn).to(flat.device)
         return self._directions[kind]
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """See SectionBuilder."""
         features = {name: np.concatenate(found) for name, found in self._projected.items()}
         clusters = [item.cluster for item in self._items]
@@ -95,8 +95,8 @@ class InformationBuilder:
             for target in track(targets, len(targets), "mutual information")
             if not target.problem
         ]
-        figure = SectionFigure("bits", CAPTION, partial(_draw, results))
-        return Section(
+        figure = AnalysisFigure("bits", CAPTION, partial(_draw, results))
+        return AnalysisSection(
             title="Mutual information of visual features",
             sentences=(
                 *_sentences(results),

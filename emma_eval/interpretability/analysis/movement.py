@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 
 from emma_eval.interpretability.analysis.means import Mean, Variation, group_means, groups_of
 from emma_eval.interpretability.analysis.plots import as_grid, heat_maps, mark_grid, new_figure
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.reports.figure_plots import MARKERS, colour
 from emma_eval.results.model_analysis import Value
 
@@ -48,7 +48,7 @@ class MovementBuilder:
         self._variation.add(moved)
         self._items += batch.items
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """See SectionBuilder."""
         clusters = [item.cluster for item in self._items]
         values = {name: np.concatenate(found) for name, found in self._values.items()}
@@ -63,7 +63,7 @@ class MovementBuilder:
         if self._subject.grid is not None:
             maps = {name: as_grid(by_token[name], self._subject.grid) for name in ("cosine", "relative distance")}
             figures.append(
-                SectionFigure(
+                AnalysisFigure(
                     "patches",
                     "How far alignment moves each visual token, over the patch grid: cosine between a token before and "
                     "after, and the distance between both relative to the norm before, means over "
@@ -73,7 +73,7 @@ class MovementBuilder:
             )
         if drawn:
             figures.append(
-                SectionFigure(
+                AnalysisFigure(
                     "groups",
                     "Distance between visual tokens before and after alignment, relative to their norm before, by "
                     "category of the task (circles) and by whether the answer is right (squares): means over samples "
@@ -81,7 +81,7 @@ class MovementBuilder:
                     partial(_draw_groups, drawn),
                 )
             )
-        return Section(
+        return AnalysisSection(
             title="How far alignment moves visual tokens",
             sentences=tuple(self._sentences(means)),
             limits=(

@@ -13,7 +13,7 @@ from torch import Tensor
 from emma_eval.interpretability.analysis.means import Mean, Variation, group_means
 from emma_eval.interpretability.analysis.norm_figures import draw_contributions, draw_text_curve
 from emma_eval.interpretability.analysis.plots import as_grid, heat_maps
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.interpretability.analysis.tokens import KINDS, token_kinds
 from emma_eval.results.model_analysis import Value
 
@@ -68,7 +68,7 @@ class NormsBuilder:
             parts[LEARNABLE] = alignment.learnable_tokens.detach().float().expand_as(vision)
         return parts
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """See SectionBuilder."""
         weight = self._weight.double().cpu().numpy()
         tokens = len(weight)
@@ -96,7 +96,7 @@ class NormsBuilder:
             "row norms, other patches": np.linalg.norm(mixing, axis=1),
             "row norms, text": np.linalg.norm(text, axis=1),
         }
-        return Section(
+        return AnalysisSection(
             title="Norms of W",
             sentences=tuple(_sentences(columns, mixing, kinds, means, shares)),
             limits=(
@@ -118,12 +118,12 @@ class NormsBuilder:
         arrays: dict[str, Floats],
         means: dict[str, Mean],
         shares: dict[str, float | None],
-    ) -> tuple[SectionFigure, ...]:
+    ) -> tuple[AnalysisFigure, ...]:
         by_position = {
             kind: (kinds == number).mean(axis=0) for number, kind in enumerate(KINDS)
         }  # how many samples have this kind there
         figures = [
-            SectionFigure(
+            AnalysisFigure(
                 "text-positions",
                 "Norm of the text columns of W by position, with the mean norm of an image column (dashed); below, the "
                 "mean norm of what each position adds to the visual tokens, and which kind of token stands there, as a "
@@ -132,7 +132,7 @@ class NormsBuilder:
                     draw_text_curve, self._positions, arrays, float(arrays["column norms, image"].mean()), by_position
                 ),
             ),
-            SectionFigure(
+            AnalysisFigure(
                 "contributions",
                 "Norm of what each part of W adds to the visual tokens, relative to the norm of the visual tokens "
                 f"before alignment, on a logarithmic scale: means over {len(kinds):,} samples with 95% intervals "
@@ -151,7 +151,7 @@ class NormsBuilder:
             maps = {title: as_grid(arrays[name], self._subject.grid) for title, name in names.items()}
             figures.insert(
                 0,
-                SectionFigure(
+                AnalysisFigure(
                     "patches",
                     "Norms of W over the patch grid: for each visual token that W gives, its weight of the same patch, "
                     "the norm of its weights of the other patches and of the text; and for each patch the norm of its "

@@ -30,7 +30,7 @@ class DataTable:
 
 
 @dataclass(frozen=True, slots=True)
-class SectionFigure:
+class AnalysisFigure:
     """A figure for papers."""
 
     name: str  # of its files, distinct within the section
@@ -39,7 +39,7 @@ class SectionFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AnalysisSection:
     """One part of an analysis, complete in itself."""
 
     title: str
@@ -47,7 +47,7 @@ class Section:
     limits: tuple[str, ...] = ()  # what the numbers do not say
     tables: tuple[DataTable, ...] = ()
     arrays: Mapping[str, Floats] = field(default_factory=dict)  # of one or two axes
-    figures: tuple[SectionFigure, ...] = ()
+    figures: tuple[AnalysisFigure, ...] = ()
 
 
 class SectionBuilder(Protocol):
@@ -57,6 +57,6 @@ class SectionBuilder(Protocol):
         """Take in the features of some samples; equal images follow each other."""
         ...
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """The section, after the last batch. Raises UserError where the samples are too few."""
         ...

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.results.model_analysis import Value
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class SpectrumBuilder:
     def add(self, batch: FeatureBatch) -> None:
         """Nothing of the samples is needed."""
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """The section."""
         tokens = len(self._weight)
         identity = np.eye(*self._weight.shape)
@@ -62,14 +62,14 @@ class SpectrumBuilder:
         heads = ("part", "shape", "Frobenius norm", "largest singular value", "effective rank")
         columns = (*heads, *(f"rank of {share:.0%} of the squares" for share in SHARES))
         caption = "Norm, effective rank (Roy and Vetterli 2007) and the rank that holds a share of the squared norm."
-        return Section(
+        return AnalysisSection(
             title="Rank of W",
             sentences=sentences,
             limits=("A rank of weights counts the directions that exist, not those that samples use.",),
             tables=(DataTable("rank", caption, columns, rows),),
             arrays={f"singular values of {name}": found for name, found in values.items()},
             figures=(
-                SectionFigure(
+                AnalysisFigure(
                     "singular-values",
                     "Singular values of the alignment's matrix W and its parts, largest first, on a logarithmic scale. "
                     f"Effective ranks: {', '.join(f'{name} {rank:.1f}' for name, rank in ranks.items())}.",

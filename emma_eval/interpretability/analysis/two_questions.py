@@ -23,7 +23,7 @@ from emma_eval.interpretability.analysis.question_pairs import (
     find_pairs,
     score_pairs,
 )
-from emma_eval.interpretability.analysis.section import DataTable, Floats, Section, SectionFigure
+from emma_eval.interpretability.analysis.section import AnalysisFigure, AnalysisSection, DataTable, Floats
 from emma_eval.interpretability.analysis.subject import SHOWN, named_question, one_text, shown_items
 from emma_eval.results.model_analysis import Value
 from emma_eval.stats.proportion import share_interval
@@ -92,10 +92,10 @@ class TwoQuestionsBuilder:
         if self._maps is not None:
             self._maps.add(batch)
 
-    def finish(self) -> Section:
+    def finish(self) -> AnalysisSection:
         """The section."""
         if not self._pairs:
-            return Section(title=TITLE, sentences=(NO_PAIRS,))
+            return AnalysisSection(title=TITLE, sentences=(NO_PAIRS,))
         answers, lost = self._answers()
         scored = [pair for pair in self._pairs if pair.is_scored and pair not in lost]
         followed = list(self._followed(answers, scored))
@@ -104,7 +104,7 @@ class TwoQuestionsBuilder:
         if self._maps is not None and grid is not None:
             arrays = {f"mean difference {name}": as_grid(100 * values, grid) for name, values in self._maps.means()}
         distances = list(self._distances())
-        return Section(
+        return AnalysisSection(
             title=TITLE,
             sentences=tuple(self._sentences(followed, distances, len(lost))),
             limits=(LINEAR, READS_TOO) if self._maps is not None else (READS_TOO,),
@@ -188,7 +188,7 @@ class TwoQuestionsBuilder:
     def _scored(self) -> list[Pair]:
         return [pair for pair in self._pairs if pair.is_scored]
 
-    def _figures(self, arrays: Mapping[str, Floats], answers: Mapping[str, Texts]) -> Iterator[SectionFigure]:
+    def _figures(self, arrays: Mapping[str, Floats], answers: Mapping[str, Texts]) -> Iterator[AnalysisFigure]:
         if not arrays or self._maps is None or self._subject.grid is None:
             return
         named = {name.removeprefix("mean difference "): values for name, values in arrays.items()}
@@ -196,7 +196,7 @@ class TwoQuestionsBuilder:
             f"Distance of visual tokens between two questions about one image, in percent of their norm, mean over "
             f"{pluralize(len(self._maps.maps), 'pair')}. Before the projector it does not depend on the image."
         )
-        yield SectionFigure("mean-difference", caption, partial(heat_maps, named))
+        yield AnalysisFigure("mean-difference", caption, partial(heat_maps, named))
         shown = self._shown()
         if shown:
             pairs = [self._shown_pair(number, answers, self._subject.grid) for number in shown]
@@ -204,7 +204,7 @@ class TwoQuestionsBuilder:
                 "Two questions about one image: the image as the model saw it, and the distance of its visual tokens "
                 "between the questions, in percent of their norm."
             )
-            yield SectionFigure("pairs", caption, partial(draw_pairs, pairs))
+            yield AnalysisFigure("pairs", caption, partial(draw_pairs, pairs))
 
     def _shown(self) -> list[int]:
         """The pairs with a chosen sample, else the first few to which different answers are right."""

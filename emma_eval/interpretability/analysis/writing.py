@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from emma_eval.interpretability.analysis.analyze import Analysis, Plan
-from emma_eval.interpretability.analysis.section import Floats, Section
+from emma_eval.interpretability.analysis.section import AnalysisSection, Floats
 from emma_eval.reports.figures import draw_figures
 from emma_eval.reports.html.analysis_page import write_analysis_page
 from emma_eval.results.model_analysis import (
@@ -73,7 +73,7 @@ def to_record(analysis: Analysis, plan: Plan, settings: RunSettings, *, has_figu
     )
 
 
-def _section_record(key: str, section: Section) -> SectionRecord:
+def _section_record(key: str, section: AnalysisSection) -> SectionRecord:
     tables = (
         TableRecord(
             name=table.name,
@@ -108,7 +108,7 @@ def _finite(value: Value) -> Value:
     return _finite_number(value) if isinstance(value, float) else value
 
 
-def _write_csv_files(key: str, section: Section, folder: Path) -> None:
+def _write_csv_files(key: str, section: AnalysisSection, folder: Path) -> None:
     for table in section.tables:
         rows = [dict(zip(table.columns, map(_finite, row), strict=True)) for row in table.rows]
         write_atomic(folder / TABLES_FOLDER / f"{key}-{table.name}.csv", to_csv(rows, table.columns))

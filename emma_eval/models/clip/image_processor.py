@@ -62,7 +62,8 @@ class ImageProcessor:
             image = squash_to_square(image)
         size, resample = shortest_edge_size(image.size, self.size), Image.Resampling(self.resample)
         _require_drawable(*size)
-        fast = self.fast and resample in TORCH_MODES and min(size) <= min(image.size)  # upscaled it would differ by 2
+        shrinks = min(size) <= min(image.size)  # enlarged, PyTorch's pixels differ by up to 2 of 255
+        fast = self.fast and resample in TORCH_MODES and shrinks
         image = resize_by_torch(image, size, resample) if fast else image.resize(size, resample=resample)
         return np.ascontiguousarray(np.asarray(center_crop(image, self.crop_size)).transpose(2, 0, 1))
 
@@ -119,8 +120,8 @@ def center_crop(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def _entry(key: str, size: Any) -> Any:
-    """A size as old processors write it, a number, or as new ones do, an object."""
+def _side(key: str, size: Any) -> Any:
+    """The pixels of a size, which old processors write as a number, new ones as an object with this key."""
     if isinstance(size, dict) and key not in size:
         raise ValueError(f"a size, {size!r:.60}, must be a number or have {key}")
     return size[key] if isinstance(size, dict) else size
@@ -138,10 +139,10 @@ Std = Annotated[float, Field(gt=0, le=1000)]
 class PreprocessorConfig(HFConfig):
     """preprocessor_config.json of a CLIP folder, with the defaults of transformers' CLIPImageProcessor."""
 
-    image_processor_type: ProcessorType = "CLIPImageProcessor"
+    image_processor_type: ProcessorType = "CLIPImageProcessor"  # checked alone, as the next
     feature_extractor_type: ProcessorType = "CLIPImageProcessor"
-    size: Annotated[Side, BeforeValidator(partial(_entry, "shortest_edge"))] | None = None  # None: the tower's
-    crop_size: Annotated[Side, BeforeValidator(partial(_entry, "height"))] | None = None
+    size: Annotated[Side, BeforeValidator(partial(_side, "shortest_edge"))] | None = None  # None: the tower's
+    crop_size: Annotated[Side, BeforeValidator(partial(_side, "height"))] | None = None
     image_mean: Annotated[tuple[Mean, Mean, Mean], Field(strict=False)] = CLIP_MEAN
     image_std: Annotated[tuple[Std, Std, Std], Field(strict=False)] = CLIP_STD
     resample: Annotated[int, Field(ge=0, le=max(Image.Resampling))] = Image.Resampling.BICUBIC

@@ -20,7 +20,7 @@ PIECES = (
     "\xbd", "\xb2", "-", "%", "\n", "\t", "\0", "\ud800", "\u202e",
     "\xe9", "\u732b", "\U0001f642", "\x1b[2J", "<image>",
     "None", "nan", "a ", " and ", ",", ";", "'", '"', "answer: ", "The answer is ", "=", "/",
-    "1/0", "9" * 300, "\u0130",
+    "1/0", "1", "1.", "9" * 300, "\u0130",
     "\xdf", "\u01c5", "\ufb01",
 )  # fmt: skip
 WITHOUT = ("captions", "amber_generative", "judged")  # Java, word lists, judges; the corpus binds captions together
@@ -60,7 +60,7 @@ def hostile_text(rng: random.Random) -> str:
         value = rng.choice(HOSTILE_VALUES)
         return value if isinstance(value, str) else str(value)
     if kind == 1:
-        return rng.choice(PIECES) * rng.choice((1, 100, LONG // 20))
+        return rng.choice(PIECES) * rng.choice((1, 100, LONG // 20, LONG))
     if kind == 2:
         return damaged(b"The answer is (B) yes, 1,234.5 cats", rng).decode("utf-8", "replace")
     if kind == 3:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib import rc_context
 
-from emma_eval.interpretability.analysis.section import Section
+from emma_eval.interpretability.analysis.section import AnalysisSection
 from emma_eval.interpretability.analysis.subject import Item, Subject
 from emma_eval.models import load_model
 from emma_eval.models.multimodal.runner import ModelRunner
@@ -60,7 +60,7 @@ def subject(runner: ModelRunner[Any], items: Sequence[Item], **fields: Any) -> S
     return Subject(runner, "tiny", (), found, 0, {TASK: plan(items)}, **fields)
 
 
-def drawn(section: Section) -> dict[str, bytes]:
+def drawn(section: AnalysisSection) -> dict[str, bytes]:
     """Each figure of a section as a small PNG."""
     images = {}
     for figure in section.figures:
