@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from emma_eval.results.lock import lock_run_folder
     from emma_eval.runs.judged_task import read_answered_run, read_judged_task
     from emma_eval.tasks.loading import load_task
-    from emma_eval.utils.files import make_output_folder, require_inside_folder
+    from emma_eval.utils.data_roots import require_inside_folder
+    from emma_eval.utils.files import make_output_folder
 
     task = load_task(args.task)
     if task.judge is None:

@@ -14,7 +14,8 @@ from emma_eval.data.hub.snapshot import Split, configurations, is_downloaded, re
 from emma_eval.data.loading import load_samples, row_reader
 from emma_eval.data.location import locate_files
 from emma_eval.errors import UserError
-from emma_eval.utils.files import locked_file, require_inside_folder, write_atomic
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import locked_file, write_atomic
 from emma_eval.utils.hub import require_hub_reachable
 from emma_eval.utils.progress_bars import can_draw_bars, progress_bars
 from emma_eval.utils.terminal import print_message

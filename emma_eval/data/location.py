@@ -11,7 +11,8 @@ from emma_eval.data.hub.snapshot import Split, is_downloaded, snapshot_splits
 from emma_eval.errors import UserError
 from emma_eval.registry import look_up
 from emma_eval.tasks.reader import Reader, get_reader
-from emma_eval.utils.files import find_file, register_data_root, require_inside_data_root
+from emma_eval.utils.data_roots import register_data_root, require_inside_data_root
+from emma_eval.utils.files import find_file
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:

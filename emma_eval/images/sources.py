@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import SampleError, UserError
 from emma_eval.utils.file_errors import describe_error
-from emma_eval.utils.files import content_hint, read_bytes, require_inside_data_root
+from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.files import content_hint, read_bytes
 from emma_eval.utils.text import error_message, format_bytes
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import is_deleted, locked_file, read_text, require_inside_folder
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import is_deleted, locked_file, read_text
 
 LOCK_FILE = "run.lock"
 

@@ -7,7 +7,8 @@ from emma_eval.data.readers.amber_json import present_objects
 from emma_eval.robustness.swapping import PresentObjects
 from emma_eval.runs.settings import RunSettings
 from emma_eval.tasks.config import TaskConfig
-from emma_eval.utils.files import find_file, require_inside_data_root
+from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.files import find_file
 
 GENERATIVE = "query_generative.json"  # lies beside AMBER's other queries, and is of the same images
 

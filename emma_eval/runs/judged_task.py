@@ -15,7 +15,8 @@ from emma_eval.results.responses import log_path, read_responses
 from emma_eval.results.scores import read_scores, run_folder
 from emma_eval.tasks.digest import task_digest
 from emma_eval.types import Answer
-from emma_eval.utils.files import find_file, require_inside_data_root
+from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.files import find_file
 from emma_eval.utils.text import did_you_mean
 
 if TYPE_CHECKING:

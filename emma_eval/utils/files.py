@@ -70,48 +70,6 @@ def safe_relative_path(name: str) -> str:
     return name
 
 
-_DATA_ROOTS: dict[Path, Path] = {}  # a root's absolute path -> the folder that holds whatever links may lead to
-
-
-def register_data_root(root: Path) -> None:
-    """Make `require_inside_data_root` refuse links that lead from below this folder to outside of it."""
-    _DATA_ROOTS[root.absolute()] = _allowed_folder(root)
-
-
-def data_roots() -> tuple[Path, ...]:
-    """The absolute paths that were registered, for another process to register."""
-    return tuple(_DATA_ROOTS)
-
-
-def require_inside_data_root(path: Path) -> None:
-    """Raise UserError for a path below a data root whose symbolic links lead out of it, OSError for a circle of links.
-
-    Otherwise a downloaded data set could have any file of this machine sent to a model and shown in a report.
-    """
-    below = path.absolute()  # of the root and the path either may be relative, and not to the same folder
-    allowed = [folder for root, folder in _DATA_ROOTS.items() if below.is_relative_to(root)]
-    if not allowed:
-        return
-    real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(folder) for folder in allowed):
-        raise UserError(
-            f"{path}: a symbolic link leads out of the data root, to {real}; put the file or folder itself there "
-            "(`cp -rL`, or a bind mount)"
-        )
-
-
-def require_inside_folder(path: Path, folder: Path) -> None:
-    """Raise UserError where `..` or symbolic links lead from a path of a run or data set outside of its folder."""
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise UserError(f"{path}: a symbolic link leads out of {folder}; it is not followed, delete it")
-
-
-def _allowed_folder(root: Path) -> Path:
-    """The root's real path. For a snapshot in the Hugging Face cache, with its links to `blobs`: the repository's."""
-    real = Path(os.path.realpath(root))
-    return real.parent.parent if real.parent.name == "snapshots" else real
-
-
 def package_data(path: str) -> Path:
     """A file or folder that is beside the package in a checkout (`tasks`, say) and inside the wheel as `_tasks`."""
     package = Path(__file__).parents[1]

@@ -26,7 +26,8 @@ from emma_eval.results.model_analysis import AnalysisRecord, FigureRecord, Secti
 from emma_eval.tasks.index import extra_task_folders
 from emma_eval.tasks.loading import load_task
 from emma_eval.tasks.sections import HubConfig
-from emma_eval.utils.files import require_inside_folder, safe_relative_path, write_atomic
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import safe_relative_path, write_atomic
 from tests.fakes import FakeEngine, FakeHandle, quiz_row, run_pope, write_pope, write_quiz
 
 LEADING_OUT = (

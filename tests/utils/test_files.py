@@ -7,15 +7,8 @@ from pathlib import Path
 import pytest
 
 from emma_eval.errors import UserError
-from emma_eval.utils.files import (
-    find_file,
-    locked_file,
-    make_output_folder,
-    register_data_root,
-    require_inside_data_root,
-    sha256_of_file,
-    write_atomic,
-)
+from emma_eval.utils.data_roots import register_data_root, require_inside_data_root
+from emma_eval.utils.files import find_file, locked_file, make_output_folder, sha256_of_file, write_atomic
 
 
 def test_a_file_is_replaced(tmp_path):

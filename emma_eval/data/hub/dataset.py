@@ -13,7 +13,8 @@ from emma_eval.data.hub.snapshot import ARROW_FOLDER, HUB_FOLDER, Split, reposit
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.tasks.reader import Row
-from emma_eval.utils.files import read_bytes, require_inside_data_root
+from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.files import read_bytes
 from emma_eval.utils.hub import describe_hub_error, fail_fast_and_quietly, require_valid_endpoint
 from emma_eval.utils.progress_bars import can_draw_bars
 from emma_eval.utils.text import error_message

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from emma_eval.data.hub.snapshot import HubFile, Split
 from emma_eval.errors import UserError
-from emma_eval.utils.files import open_output, require_inside_folder
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import open_output
 from emma_eval.utils.hub import fail_fast_and_quietly
 from emma_eval.utils.text import error_message, format_bytes
 

@@ -16,7 +16,8 @@ from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageFile
 from emma_eval.tasks.reader import Files, Reader, Row
 from emma_eval.types import ImageSource, Sample
-from emma_eval.utils.files import read_text, require_inside_data_root, safe_relative_path
+from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.files import read_text, safe_relative_path
 
 _MakeSample = Callable[[str, str, str, ImageSource], Sample]  # (image name, question, answer, image)
 

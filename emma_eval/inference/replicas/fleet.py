@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from emma_eval.inference.engine import Engine, EngineDescription, MachineUse, machine_use
 from emma_eval.models.base import ModelSpec
 from emma_eval.types import Failure, Generation, InferenceStats, Request
-from emma_eval.utils.files import data_roots
+from emma_eval.utils.data_roots import data_roots
 
 COUNTS = tuple(one.name for one in fields(InferenceStats) if one.name != "server")  # a server has no replicas here
 

@@ -27,7 +27,7 @@ from emma_eval.inference.loading import load_engine
 from emma_eval.inference.replicas.fleet import Died, Message, Ready, Refused, ReplicaJob, answer
 from emma_eval.inference.replicas.packing import unpack
 from emma_eval.models import ModelHandle
-from emma_eval.utils.files import register_data_root
+from emma_eval.utils.data_roots import register_data_root
 from emma_eval.utils.text import error_message
 
 GRACE_SECONDS = 2.0  # to end by itself when it is told to

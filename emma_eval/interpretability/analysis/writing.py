@@ -25,7 +25,8 @@ from emma_eval.results.model_analysis import (
     Value,
 )
 from emma_eval.runs.settings import RunSettings
-from emma_eval.utils.files import make_output_folder, require_inside_folder, write_atomic
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import make_output_folder, write_atomic
 from emma_eval.utils.records import to_json
 from emma_eval.utils.table_io import to_csv
 

@@ -16,7 +16,8 @@ from emma_eval.results.model_analysis import (
     analyses_of_run,
     read_analysis,
 )
-from emma_eval.utils.files import read_bytes, require_inside_folder, write_atomic
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import read_bytes, write_atomic
 
 PAGE = "index.html"
 SCRIPTS = ("theme.js",)

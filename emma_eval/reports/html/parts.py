@@ -15,7 +15,8 @@ from emma_eval.images.encoding import encode_image
 from emma_eval.reports.html.safe_embed import embedded_json
 from emma_eval.types import ImageSource
 from emma_eval.utils.cpu import usable_cpus
-from emma_eval.utils.files import make_output_folder, require_inside_folder, write_atomic
+from emma_eval.utils.data_roots import require_inside_folder
+from emma_eval.utils.files import make_output_folder, write_atomic
 
 MAX_EMBEDDED = 12 * 2**20  # characters in the page; if there are more, all of a kind go to files beside it
 FILES = "report-samples"  # the folder beside the page
