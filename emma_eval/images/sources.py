@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emma_eval.errors import SampleError, UserError
-from emma_eval.utils.file_errors import describe_error
 from emma_eval.utils.data_roots import require_inside_data_root
+from emma_eval.utils.file_errors import describe_error
 from emma_eval.utils.files import content_hint, read_bytes
 from emma_eval.utils.text import error_message, format_bytes
 

@@ -1,5 +1,8 @@
 """What lies below a folder stays there: no `..`, no symbolic link leads from data, or from a run, to other files."""
 
+# ruff: noqa: PTH109, PTH114, PTH118, PTH206
+# `require_inside_data_root` is called for every image, and pathlib takes three times as long.
+
 from __future__ import annotations
 
 import os
@@ -25,8 +28,8 @@ def require_inside_data_root(path: Path) -> None:
 
     Otherwise a downloaded data set could have any file of this machine sent to a model and shown in a report.
     """
-    below = os.path.join(os.getcwd(), path)  # noqa: PTH118, PTH109 - called for every image: pathlib takes three times as long
-    roots = [root for root in _DATA_ROOTS if below.startswith(os.path.join(root, ""))]  # noqa: PTH118
+    below = os.path.join(os.getcwd(), path)
+    roots = [root for root in _DATA_ROOTS if below.startswith(os.path.join(root, ""))]
     if not roots or not _may_lead_out(str(roots[0]), below):
         return
     real = Path(os.path.realpath(path))
@@ -42,7 +45,7 @@ def _may_lead_out(root: str, path: str) -> bool:
     place = root
     for part in path[len(root) :].split(os.sep):
         place = f"{place}{os.sep}{part}" if part else place
-        if part == ".." or os.path.islink(place):  # noqa: PTH114 - likewise
+        if part == ".." or os.path.islink(place):
             return True
     return False
 
