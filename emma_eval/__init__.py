@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from emma_eval.runs.runner import TooManyFailuresError
     from emma_eval.types import Request, Sample
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _PLACES = {
     "Comparison": "emma_eval.api.comparison",

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from emma_eval.utils.text import MAX_EXACT
+
 # Keys that may hold a row's id, the first one that is present counts.
 ID_KEYS = ("question_id", "questionId", "index", "id", "pid", "Index", "idx", "image_id", "image", "doc_id")
 
@@ -56,7 +58,7 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
-        return str(int(value)) if value.is_integer() else str(value)
+        return str(int(value)) if value.is_integer() and abs(value) <= MAX_EXACT else str(value)
     return str(value)
 
 

@@ -17,6 +17,7 @@ _PREVIEW_LENGTH = 80  # characters of a value in a message
 VERY_CLOSE = 0.9
 CLOSE = 0.65  # of difflib's ratio; `split` and `limit` have 0.6
 MOST_LISTED = 20  # names in a message
+MAX_EXACT = 2**53  # above it two whole numbers may have the same float
 
 
 def replace_surrogates(text: str) -> str:

@@ -14,7 +14,7 @@ from emma_eval.data.readers.error_keys import keys_of_type, keys_with_value, row
 from emma_eval.errors import UserError
 from emma_eval.images.sources import ImageBytes
 from emma_eval.types import Sample
-from emma_eval.utils.text import did_you_mean, json_type_name, preview
+from emma_eval.utils.text import MAX_EXACT, did_you_mean, json_type_name, preview
 
 _RowT = TypeVar("_RowT")
 _INTEGER = re.compile(r"-?[0-9]{1,4000}(\.0*)?")  # longer ones Python refuses to convert
@@ -62,10 +62,12 @@ def require_key(content: Any, key: str, kind: type, path: Path, default: Any = N
 def to_int(row: Mapping[str, Any], key: str) -> int:
     """`row[key]` as an integer; 7.0, "7" and "7.0", as pandas may write it, are 7. Raises ValueError naming the key."""
     value = row[key]
-    text = str(value).strip().removeprefix("+") if isinstance(value, int | float | str) else ""
+    if isinstance(value, float) and value.is_integer():
+        return _whole(value, key)
+    text = str(value).strip().removeprefix("+") if isinstance(value, int | str) else ""
     if _INTEGER.fullmatch(text):
         return int(text.partition(".")[0])
-    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, bool):
         return int(value)
     raise ValueError(f"key {key!r}: a whole number is expected, not {preview(value)}")
 
@@ -85,7 +87,16 @@ def to_text(cell: Any, key: str) -> str:
 
 def id_text(cell: Any, key: str) -> str:
     """An id, or a part of one, as text: as `to_text`, and "7" for the 7.0 of a column with gaps."""
-    return to_text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell, key)
+    return to_text(_whole(cell, key) if isinstance(cell, float) and cell.is_integer() else cell, key)
+
+
+def _whole(value: float, key: str) -> int:
+    """The whole number that a float stands for. Raises ValueError where two numbers have the same float."""
+    if abs(value) > MAX_EXACT:
+        raise ValueError(
+            f"key {key!r}: {value!r} may have lost digits, as large numbers do in a column with gaps; save it as text"
+        )
+    return int(value)
 
 
 def row_id(row: Mapping[str, Any], key: str) -> str:
