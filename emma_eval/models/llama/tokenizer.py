@@ -198,6 +198,11 @@ def _load_sentencepiece(path: Path, prefix_space: bool) -> sentencepiece.Sentenc
     if not stored:
         raise UserError(f"{path} is empty; it should be a SentencePiece model")
     try:
-        return sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix_space else NO_DUMMY_PREFIX))
+        model = sentencepiece.SentencePieceProcessor(model_proto=stored + (b"" if prefix_space else NO_DUMMY_PREFIX))
     except (RuntimeError, OSError) as error:
         raise UserError(f"{path} is not a readable SentencePiece model") from error
+    if not 0 <= model.unk_id() < model.get_piece_size():
+        raise UserError(
+            f"{path} is damaged: none of its {model.get_piece_size():,} pieces stands for unknown text; copy it again"
+        )
+    return model

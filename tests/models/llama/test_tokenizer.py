@@ -55,6 +55,18 @@ def test_a_missing_or_broken_model_is_one_clear_line(content: bytes | None, tmp_
         LlamaTokenizer(tmp_path)
 
 
+@pytest.mark.parametrize("kind", [0, 1, 3, 9])  # of a piece; 2 is UNKNOWN
+def test_a_model_without_a_piece_for_unknown_text_is_one_clear_line(kind: int, tmp_path: Path) -> None:
+    """SentencePiece loads it, and gives the id -1 for what it does not know."""
+    model = bytearray((DATA / "tokenizer.model").read_bytes())
+    place = model.index(b"<unk>") + len(b"<unk>") + 6  # behind the piece its score, 5 bytes, and the field's tag
+    assert model[place] == 2
+    model[place] = kind
+    (tmp_path / "tokenizer.model").write_bytes(model)
+    with pytest.raises(UserError, match=r"tokenizer\.model is damaged: none of its \d+ pieces stands for unknown text"):
+        LlamaTokenizer(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
