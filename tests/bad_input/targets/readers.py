@@ -112,7 +112,9 @@ def judge(before: bytes, after: bytes, name: str, clean: Sequence[Sample], sampl
     except UnreadableError as error:
         require(False, f"{name} is read, though the standard library cannot: {error!s:.200}")
     require(len(samples) == len(clean), f"{len(samples)} samples instead of {len(clean)}")
-    others = [(old, new) for old, new in zip(clean, samples, strict=True) if not same(old, new)]
+    by_id = {sample.id: sample for sample in samples}  # keys of an object may come in another order
+    pairs = [(old, by_id.get(old.id, new)) for old, new in zip(clean, samples, strict=True)]
+    others = [(old, new) for old, new in pairs if not same(old, new)]
     if not others:
         return Outcome.SAME
     old_content = parse(before, name)
