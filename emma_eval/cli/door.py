@@ -10,7 +10,7 @@ def main() -> int:
         from emma_eval.cli.main import main as run
 
         code = run()
-        end_quietly()
+        end_quietly(code)
     except KeyboardInterrupt:
         import sys
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from threading import Event, current_thread, main_thread
+
+from emma_eval.utils.file_errors import is_address_space_full
 
 pressed = Event()
 
@@ -29,10 +32,11 @@ def watch_for_interrupts() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
-def end_quietly() -> None:
+def end_quietly(code: int) -> None:
     """Let a signal end the process at once, for all is done, and print nothing of what libraries raise at its end.
 
-    They do where memory has run out. `python -X dev` shows it.
+    They do where memory has run out, and vLLM's may even crash then: a process without any more of it that ends with an
+    error leaves without them. `python -X dev` shows what they raise.
     """
     if current_thread() is main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,6 +44,10 @@ def end_quietly() -> None:
                 signal.signal(number, signal.SIG_DFL)
     if not sys.flags.dev_mode:
         sys.unraisablehook = _say_nothing
+    if code and is_address_space_full():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _say_nothing(what: sys.UnraisableHookArgs) -> None:
