@@ -13,12 +13,12 @@ from emma_eval.cli.arguments import (
     add_model_options,
     add_task_options,
     expand_and_tell,
-    integer,
     named_options,
     positive,
     positive_or,
 )
 from emma_eval.cli.interrupts import interrupt
+from emma_eval.cli.repeated_runs import add_subset_options
 from emma_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("model", metavar="MODEL", help="as `run --model` takes it")
     add("--tasks", "-t", default=DEFAULT_TASKS, metavar="T,...", help="tasks and groups (%(default)s)")
     add("--output", "-o", type=Path, metavar="DIR", help="the folder of both runs (results/noise/MODEL-TASKS-HASH)")
-    add("--limit", type=positive, metavar="N", help="ask only the first N samples of each task")
-    add("--seed", type=integer, metavar="S", help="with --limit, draw the N samples by this seed")
+    add_subset_options(parser)
     data = add_task_options(parser, data="the folder that holds the official benchmark files")
     data.add_argument("--allow-partial", action="store_true", help="accept data that lack samples")
     asking = parser.add_argument_group(ASKING)

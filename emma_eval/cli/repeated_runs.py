@@ -1,4 +1,4 @@
-"""What `ablate`, `analyze` and `robustness` share: how the model is asked in each of the runs that they make."""
+"""What `ablate`, `analyze`, `noise` and `robustness` share: what is asked, and how, in each run that they make."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import msgspec
 
 from emma_eval.results.line_log import LineLog, read_lines
 from emma_eval.types import FinishReason, Response, Served
+from emma_eval.utils.text import MAX_EXACT
 
 Fields = Mapping[str, type | UnionType]
 FIELDS: Fields = {
@@ -34,7 +35,6 @@ SERVED_FIELDS: Fields = {  # of a server's answers alone
 LATER_FIELDS: Fields = {"finish_reason": str | None, "prompt_cut": bool | None}  # absent in older records: None
 RENAMED = {"round": "pass_index"}  # keys of records written before
 MAX_SECONDS = 1e9
-MAX_NUMBER = 2**53  # beyond it whole numbers are no longer told apart as floats, and no count is near
 
 
 class _ResponseLine(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -69,7 +69,7 @@ def require_fields(record: Mapping[str, Any], fields: Fields) -> None:
     for name, kind in fields.items():
         value = record[name]
         is_other = isinstance(value, bool) and bool not in (get_args(kind) or (kind,))  # in Python a bool is an integer
-        is_huge = isinstance(value, int | float) and not abs(value) < MAX_NUMBER  # NaN, too, is not less
+        is_huge = isinstance(value, int | float) and not abs(value) < MAX_EXACT  # NaN, too, is not less
         if not isinstance(value, kind) or is_other or is_huge:
             raise TypeError(f"{name} is {value!r:.40}")
 
@@ -112,7 +112,7 @@ def checked(response: Response) -> Response:
     if reason is not None and (reason == "error") != (response.text is None):
         raise ValueError("finish_reason must be error where there is no text, and nowhere else")
     numbers = response.pass_index, response.tokens, response.seconds
-    if min(numbers) < 0 or max(numbers) >= MAX_NUMBER or response.seconds > MAX_SECONDS:
+    if min(numbers) < 0 or max(numbers) >= MAX_EXACT or response.seconds > MAX_SECONDS:
         raise ValueError("pass_index, tokens and seconds must be numbers from 0 on, of a plausible size")
     return response
 

@@ -10,11 +10,12 @@ from typing import Any, get_args
 import msgspec
 
 from emma_eval.errors import UserError
-from emma_eval.results.responses import MAX_NUMBER, Fields, require_fields
+from emma_eval.results.responses import Fields, require_fields
 from emma_eval.results.sample_statistics import HOW_TO_REWRITE
 from emma_eval.types import SampleScore, SampleStatus
 from emma_eval.utils.files import read_bytes, write_atomic
 from emma_eval.utils.gc_utils import gc_paused
+from emma_eval.utils.text import MAX_EXACT
 
 FOLDER = "samples"
 RENAMED = {"value": "score", "read_as": "parsed_answer"}  # keys of sample scores written by earlier versions
@@ -66,7 +67,7 @@ def parse_line(line: bytes) -> SampleScore:
         row = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeError):
         return score_of(json.loads(line))
-    if not abs(row.score) < MAX_NUMBER:
+    if not abs(row.score) < MAX_EXACT:
         raise ValueError(f"score is {row.score}")
     return SampleScore(row.id, row.score, row.parsed_answer, row.status, row.cluster)
 

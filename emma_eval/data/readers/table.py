@@ -87,9 +87,7 @@ def _samples(
             images,
             _references(columns, row, options),
             options,
-            hint=", ".join(to_text(cell, columns.hint) for cell in _values((columns.hint,), row))
-            if columns.hint
-            else "",
+            hint=_hint(columns, row),
             category=_category(columns, row),
             meta=meta,
         )
